@@ -1,0 +1,230 @@
+r"""The limit of infinite width and batch, in unit steps and as gradient flow.
+
+In this limit ``R3 -> I`` and all noise vanishes (eq. 43). Equation 44 convolves over the whole past; the same dynamics is
+Markovian in ``u = w* - v0``, ``C_w = |w|^2/N`` and the kernel of the features ``G = A^T A / N``,
+
+.. math::
+    u' &= u + \eta G a + \eta\gamma\, a\,(C_w + \eta\, u \cdot a), \qquad a = \Lambda (w^* - u), \\
+    C_w' &= C_w + 2 \eta\, u \cdot a + \eta^2 a^T G a, \\
+    G' &= G + \eta\gamma (u a^T + a u^T) + (\eta\gamma)^2 C_w\, a a^T,
+
+without approximation, so a step costs K^2 for K quadrature nodes whatever its number. Its limit eta -> 0 is
+eqs. 51-52 with ``M = G + gamma C_w I``. All vectors are ``w*_k`` times a smooth function of ``lambda_k``, and
+``G - I`` is ``w*_k w*_l`` times one of two of them; those functions are what is stored on the nodes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from neural_scaling.checks import require
+from neural_scaling.dmft.stability import DynamicsDiverged, check_dynamics, check_finite
+from neural_scaling.spectra import Array, ModeQuadrature
+
+
+@dataclass(frozen=True)
+class InfiniteLimit:
+    """Solution at N, B -> infinity.
+
+    Attributes
+    ----------
+    time
+        Where the solution is given, shape (R,): steps for :func:`infinite_limit`, eta * steps for :func:`gradient_flow`.
+    loss
+        Test loss (eq. 5), shape (R,).
+    weight_norm
+        ``C_w = |w|^2/N``, shape (R,); ``1 + gamma C_w`` is the growth of the kernel's scale.
+    sharpness
+        Largest eigenvalue of the kernel ``Lambda^(1/2) (G + gamma C_w) Lambda^(1/2)``, shape (R,). Discrete steps are at the
+        edge of stability where eta times this is 2.
+    """
+
+    time: Array
+    loss: Array
+    weight_norm: Array
+    sharpness: Array
+
+
+@dataclass
+class _State:
+    u: Array  # u_k / w*_k, shape (K,)
+    weight_norm: float
+    kernel: Array  # (G - I)_kl / (w*_k w*_l), shape (K, K)
+
+
+def infinite_limit(
+    quadrature: ModeQuadrature, eta: float, gamma: float, steps: int, record: Array | None = None
+) -> InfiniteLimit:
+    """Solve the model at N, B -> infinity, exact in unit steps (eq. 44 with the factors of eta corrected).
+
+    Parameters
+    ----------
+    quadrature
+        Modes, resolving ``eta * steps`` times the growth of the kernel (:meth:`~neural_scaling.spectra.PowerLaw.quadrature`).
+    eta
+        Learning rate.
+    gamma
+        Richness, 0 for the lazy limit.
+    steps
+        Number of steps T.
+    record
+        Steps at which to record, whole numbers in [0, steps], ascending; default about 40 a decade.
+
+    Returns
+    -------
+    InfiniteLimit
+        With ``time`` in steps.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    DynamicsDiverged
+        If the loss blows up.
+    """
+    check_dynamics(quadrature, eta, gamma, steps, math.inf, math.inf)
+    times = log_spaced_steps(steps) if record is None else np.asarray(record)
+    require(
+        times.ndim == 1
+        and times.size > 0
+        and bool(np.all(np.diff(times) > 0))
+        and times[0] >= 0
+        and times[-1] <= steps,
+        "record",
+        "not an ascending list of steps in [0, steps]",
+        "give whole steps, each once, ascending",
+    )
+    size = quadrature.nodes.size
+    state = _State(np.zeros(size), 0.0, np.zeros((size, size)))
+    rows = []
+    wanted = set(int(t) for t in times)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(steps + 1):
+            a = quadrature.nodes * (1 - state.u)
+            if step in wanted:
+                loss = float(quadrature.target_weights @ (a * (1 - state.u)))
+                if not loss <= 1e6 * quadrature.initial_loss:
+                    break
+                rows.append((loss, state.weight_norm, _sharpness(quadrature, state, gamma)))
+            if step < steps:
+                _advance(quadrature, state, a, eta, gamma)
+    if len(rows) < times.size:
+        check_finite(np.array([quadrature.initial_loss, *[r[0] for r in rows], math.nan]), eta)
+    loss, weight_norm, sharpness = np.array(rows).T
+    return InfiniteLimit(times.astype(np.float64), loss, weight_norm, sharpness)
+
+
+def gradient_flow(
+    quadrature: ModeQuadrature, gamma: float, time: Array, relative_tolerance: float = 1e-8
+) -> InfiniteLimit:
+    """Solve the limit N, B -> infinity and eta -> 0 at fixed eta * steps (eqs. 51-52).
+
+    Parameters
+    ----------
+    quadrature
+        Modes, resolving ``time[-1]`` times the growth of the kernel.
+    gamma
+        Richness.
+    time
+        Values of eta * steps at which to give the solution, shape (R,), ascending, not negative.
+    relative_tolerance
+        Of the Runge-Kutta integrator. An explicit method: its cost grows with ``time[-1]`` times the largest
+        eigenvalue of the kernel.
+
+    Returns
+    -------
+    InfiniteLimit
+        With ``time`` in eta * steps.
+
+    Raises
+    ------
+    InputError
+        If ``time`` is empty, negative or not ascending, or gamma is negative.
+    DynamicsDiverged
+        If the integrator gives up.
+    """
+    time = np.asarray(time, dtype=np.float64)
+    require(
+        time.ndim == 1
+        and time.size > 0
+        and bool(np.all(np.isfinite(time)))
+        and bool(np.all(np.diff(time) > 0))
+        and bool(time[0] >= 0),
+        "time",
+        "not an ascending list of finite, non-negative values of eta * steps",
+        "sort it and drop repeated values",
+    )
+    require(math.isfinite(gamma) and gamma >= 0, "gamma", f"got {gamma!r}", "give zero or a positive richness")
+    size = quadrature.nodes.size
+
+    def slope(_: float, packed: Array) -> Array:
+        u, weight_norm = packed[:size], float(packed[size])
+        a = quadrature.nodes * (1 - u)
+        if gamma == 0:
+            return np.append(a, 2 * float((quadrature.target_weights * u) @ a))
+        kernel = packed[size + 1 :].reshape(size, size)
+        u_slope = a + kernel @ (quadrature.target_weights * a) + gamma * weight_norm * a
+        growth = 2 * float((quadrature.target_weights * u) @ a)
+        spike = np.outer(u, a)
+        return np.concatenate([u_slope, [growth], (gamma * (spike + spike.T)).ravel()])
+
+    start = np.zeros(size + 1 if gamma == 0 else size + 1 + size * size)
+    if time[-1] == 0:
+        packed = start[:, None]
+    else:
+        result = solve_ivp(
+            slope,
+            (0.0, float(time[-1])),
+            start,
+            method="DOP853",
+            t_eval=time,
+            rtol=relative_tolerance,
+            atol=relative_tolerance * 1e-3,
+        )
+        if not result.success:
+            raise DynamicsDiverged(f"gradient flow could not be integrated: {result.message}")
+        packed = result.y
+    rows = []
+    for column in packed.T:
+        kernel = np.zeros((size, size)) if gamma == 0 else column[size + 1 :].reshape(size, size)
+        state = _State(column[:size], float(column[size]), kernel)
+        error = 1 - state.u
+        loss = float(quadrature.target_weights @ (quadrature.nodes * error**2))
+        rows.append((loss, state.weight_norm, _sharpness(quadrature, state, gamma)))
+    loss, weight_norm, sharpness = np.array(rows).T
+    return InfiniteLimit(time, loss, weight_norm, sharpness)
+
+
+def log_spaced_steps(steps: int, per_decade: int = 40) -> Array:
+    """Return 0 and about ``per_decade`` whole steps a decade up to ``steps``, each once."""
+    points = np.geomspace(1, steps, max(2, math.ceil(per_decade * math.log10(max(steps, 2)))))
+    return np.unique(np.concatenate([[0], np.round(points)])).astype(np.float64)
+
+
+def _advance(quadrature: ModeQuadrature, state: _State, a: Array, eta: float, gamma: float) -> None:
+    weighted = quadrature.target_weights * a
+    overlap = float(state.u @ weighted)
+    if gamma == 0:
+        pushed = a
+    else:
+        pushed = a + state.kernel @ weighted
+        spike = np.outer(state.u, a)
+        spike += spike.T
+        spike += (eta * gamma * state.weight_norm) * np.outer(a, a)
+        spike *= eta * gamma
+        state.kernel += spike
+    norm = state.weight_norm + eta * overlap
+    state.weight_norm += 2 * eta * overlap + eta**2 * float(pushed @ weighted)
+    state.u = state.u + eta * pushed + (eta * gamma * norm) * a
+
+
+def _sharpness(quadrature: ModeQuadrature, state: _State, gamma: float) -> float:
+    scale = 1 + gamma * state.weight_norm
+    if gamma == 0 or not np.all(np.isfinite(state.kernel)):
+        return scale * float(quadrature.nodes[0])
+    operator = np.diag(scale * quadrature.nodes) + state.kernel * (quadrature.target_weights * quadrature.nodes)
+    return float(np.max(np.linalg.eigvals(operator).real))

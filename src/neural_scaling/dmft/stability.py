@@ -1,0 +1,126 @@
+"""Step sizes that can and cannot work, and what to say when the dynamics diverges."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neural_scaling.checks import require, require_positive
+from neural_scaling.spectra import Array, ModeQuadrature
+
+
+class DynamicsDiverged(ArithmeticError):
+    """The dynamics truly diverges at this step size; the message names the step and a smaller ``eta``."""
+
+
+def check_dynamics(
+    quadrature: ModeQuadrature, eta: float, gamma: float, steps: int, width: float, batch: float
+) -> None:
+    """Refuse settings that no run can use.
+
+    Parameters
+    ----------
+    quadrature
+        Modes of the kernel; its largest node is ``lambda_1``.
+    eta
+        Learning rate.
+    gamma
+        Richness, zero or positive.
+    steps
+        Number of steps T, at least 1.
+    width, batch
+        N and B, positive whole numbers or ``math.inf``.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or ``eta`` is at or above the bound of linear stability:
+        ``eta lambda_1 < 2`` and, at finite B, the mean-square condition of :func:`mean_square_stability`.
+    """
+    require_positive(eta, "eta", "give a positive learning rate")
+    require(
+        math.isfinite(gamma) and gamma >= 0,
+        "gamma",
+        f"got {gamma!r}",
+        "the richness must be zero (lazy) or positive",
+    )
+    require(
+        isinstance(steps, int | np.integer) and not isinstance(steps, bool) and steps >= 1,
+        "steps",
+        f"got {steps!r}",
+        "give a whole number of at least 1",
+    )
+    for value, name in ((width, "width"), (batch, "batch")):
+        require(
+            value == math.inf or (value >= 1 and value == int(value)),
+            name,
+            f"got {value!r}",
+            "give a positive whole number, or math.inf",
+        )
+    largest = float(quadrature.nodes[0])
+    require(
+        eta * largest < 2,
+        "eta",
+        f"got {eta!r}, but gradient descent on the largest eigenvalue {largest:g} is unstable from {2 / largest:.4g}",
+        f"take eta well below {2 / largest:.4g}",
+    )
+    if batch < math.inf:
+        stability = mean_square_stability(quadrature, eta, batch)
+        require(
+            stability < 1,
+            "eta",
+            f"got {eta!r} at batch {batch:g}, where SGD noise feeds on itself (mean-square stability {stability:.3g} >= 1)",
+            "take a smaller eta or a larger batch",
+        )
+
+
+def mean_square_stability(quadrature: ModeQuadrature, eta: float, batch: float) -> float:
+    """Return the mean-square-stability number of lazy SGD at infinite width; the loss stays bounded below 1.
+
+    For Gaussian features the second moments ``m_k = <v0_k^2>`` obey
+    ``m_k' = (1 - eta lambda_k)^2 m_k + (eta^2/B) (lambda_k sum_l lambda_l m_l + lambda_k^2 m_k)``, whose fixed point
+    is attractive if and only if ``sum_k (eta lambda_k/B) / (2 - eta lambda_k (1 + 1/B)) < 1``.
+
+    Parameters
+    ----------
+    quadrature
+        Modes of the kernel.
+    eta
+        Learning rate.
+    batch
+        Batch size B.
+
+    Returns
+    -------
+    float
+        The sum above; ``inf`` if a denominator is not positive.
+    """
+    denominator = 2 - eta * quadrature.nodes * (1 + 1 / batch)
+    if np.any(denominator <= 0):
+        return math.inf
+    return float(quadrature.weights @ (eta * quadrature.nodes / batch / denominator))
+
+
+def check_finite(loss: Array, eta: float) -> None:
+    """Raise :class:`DynamicsDiverged` at the first loss that is not finite or exceeds 1e6 times the first.
+
+    Parameters
+    ----------
+    loss
+        Loss at steps 0, 1, ..., shape (T + 1,).
+    eta
+        Learning rate, for the message.
+
+    Raises
+    ------
+    DynamicsDiverged
+        Naming the step and a smaller learning rate to try.
+    """
+    # Written so that NaN counts as exceeding.
+    bad = np.flatnonzero(~(loss <= 1e6 * loss[0]))
+    if bad.size:
+        raise DynamicsDiverged(
+            f"the dynamics diverges at step {bad[0]} with eta = {eta:g}; the kernel grew past its edge of stability: "
+            f"try eta <= {eta / 2:g} or a smaller gamma."
+        )

@@ -1,0 +1,238 @@
+r"""Simulation of the projected linear model (eqs. 3-4) at finite width and batch.
+
+Training with ``A(t) = B(t) A(0)`` (eqs. 16-17) sees the M features only through the projection ``A(0) psi`` and the target
+``w* . psi``. Given A(0) these are jointly Gaussian in N + 1 dimensions, so with R the triangular factor of
+``Lambda^(1/2) [A(0)^T, w*]`` the whole dynamics, its law unchanged, lives in N + 1 dimensions:
+
+.. math::
+    z = R\,(-B^T w / N,\, 1), \qquad L = |z|^2, \qquad v_3 = [R^T \hat z]_{1..N}, \qquad
+    w' = w + \eta B v_3, \qquad B' = B + \tfrac{\eta\gamma}{N} w\, v_3^T .
+
+At infinite batch ``\hat z = z``. At batch B, ``\hat z = g^T g z / B`` with g a B x (N+1) matrix of normals. Along z its law is
+``|z| chi^2_B / B``, and across z it is an isotropic normal of variance ``|z|^2 chi^2_B / B^2`` with the same chi-square, so
+one chi-square and N + 1 normals replace B (N + 1) normals and a step costs the same at any batch size.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from neural_scaling.checks import require
+from neural_scaling.dmft.stability import check_dynamics, check_finite
+from neural_scaling.spectra import Array, Spectrum
+
+_CHUNK = 32  # steps compiled into one loop; between chunks progress is reported
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Outcome of :func:`simulate`.
+
+    Attributes
+    ----------
+    loss
+        Test loss on steps 0 .. T (exact over the data distribution), shape (seeds, T + 1).
+    floor
+        Loss of the best predictor in the span of ``A(0) psi``, reached as t -> infinity at infinite batch, shape (seeds,).
+    """
+
+    loss: Array
+    floor: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean loss over seeds, shape (T + 1,)."""
+        return np.asarray(self.loss.mean(axis=0))
+
+    @property
+    def standard_error(self) -> Array:
+        """Standard error of the mean over seeds, shape (T + 1,); NaN for one seed."""
+        count = self.loss.shape[0]
+        if count < 2:
+            return np.full(self.loss.shape[1], math.nan)
+        return np.asarray(self.loss.std(axis=0, ddof=1) / math.sqrt(count))
+
+
+def simulate(
+    spectrum: Spectrum,
+    width: int,
+    eta: float,
+    gamma: float,
+    steps: int,
+    seeds: Sequence[int],
+    batch: float = math.inf,
+    progress: Callable[[int], object] | None = None,
+) -> Simulation:
+    """Train the model from ``w = 0`` on Gaussian features, one independent A(0) and data stream per seed.
+
+    Seeds are trained together, as many at a time as fit in about 2 GiB; a seed's curve does not depend on the
+    others. Computed in float64 on JAX's default device.
+
+    Parameters
+    ----------
+    spectrum
+        The M modes.
+    width
+        N, at most M.
+    eta
+        Learning rate.
+    gamma
+        Richness.
+    steps
+        Number of steps T.
+    seeds
+        One non-negative integer per run.
+    batch
+        B, or ``math.inf`` for gradient descent on the population.
+    progress
+        Called after each stretch of steps with the number of seed-steps done since the last call.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, N exceeds M, or ``eta`` is unstable.
+    DynamicsDiverged
+        If a run blows up.
+    """
+    check_dynamics(spectrum.quadrature(), eta, gamma, steps, width, batch)
+    require(width < math.inf, "width", "infinite", "a simulation has finite width; use dmft for the limit")
+    require(
+        width <= spectrum.modes,
+        "width",
+        f"N = {width} exceeds the number of modes M = {spectrum.modes}",
+        "take N <= M: more parameters than modes are redundant",
+    )
+    require(
+        len(seeds) > 0 and all(seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds),
+        "seeds",
+        f"got {list(seeds)!r}",
+        "give at least one non-negative integer, each once",
+    )
+    width = int(width)
+    together = max(1, int(2**31 / (32 * (width + 1) ** 2)))
+    losses, floors = [], []
+    for first in range(0, len(seeds), together):
+        group = list(seeds[first : first + together])
+        factors = np.stack([projected_factor(spectrum, width, seed) for seed in group])
+        losses.append(_train(factors, group, eta, gamma, steps, batch, progress))
+        floors.append(factors[:, -1, -1] ** 2)
+    loss = np.concatenate(losses)
+    for run in loss:
+        check_finite(run, eta)
+    return Simulation(loss, np.concatenate(floors))
+
+
+def projected_factor(spectrum: Spectrum, width: int, seed: int) -> Array:
+    """Return the triangular factor R of ``Lambda^(1/2) [A(0)^T, w*]``, shape (N + 1, N + 1).
+
+    ``R^T R`` is the covariance of ``(A(0) psi, w* . psi)``, and ``R[N, N]^2`` the part of the target's variance that no
+    combination of the projected features can express. Factored by QR, block of modes by block: the Gram matrix
+    would square a condition number of about ``N^(alpha/2)``.
+
+    Parameters
+    ----------
+    spectrum
+        The M modes.
+    width
+        N.
+    seed
+        Seed of A(0), with independent standard normal entries.
+
+    Returns
+    -------
+    Array
+        Upper triangular.
+    """
+    random = np.random.default_rng(np.random.SeedSequence(seed))
+    block = 4 * (width + 1)
+    factor = np.zeros((0, width + 1))
+    for first in range(0, spectrum.modes, block):
+        part = slice(first, min(first + block, spectrum.modes))
+        root = np.sqrt(spectrum.eigenvalues[part])
+        rows = np.empty((root.size, width + 1))
+        random.standard_normal(out=rows)
+        # The last column held normals only so that one call fills a contiguous array.
+        rows[:, -1] = spectrum.target[part]
+        rows *= root[:, None]
+        factor = np.linalg.qr(np.concatenate([factor, rows]), mode="r")
+    if factor.shape[0] <= width:  # N = M: the target lies in the span
+        factor = np.concatenate([factor, np.zeros((width + 1 - factor.shape[0], width + 1))])
+    return factor
+
+
+def _train(
+    factors: Array,
+    seeds: Sequence[int],
+    eta: float,
+    gamma: float,
+    steps: int,
+    batch: float,
+    progress: Callable[[int], object] | None,
+) -> Array:
+    count, size = factors.shape[0], factors.shape[1]
+    with jax.enable_x64(True):
+        factor = jnp.asarray(factors)
+        # The data stream of a seed must not share numbers with its A(0): fold_in separates them.
+        keys = jnp.stack([jax.random.fold_in(jax.random.key(seed), 1) for seed in seeds])
+        state: Any = (jnp.zeros((count, size - 1)), jnp.tile(jnp.eye(size - 1), (count, 1, 1)))
+        losses = []
+        for first in range(0, steps + 1, _CHUNK):
+            length = min(_CHUNK, steps + 1 - first)
+            state, loss = _steps(factor, keys, state, first, eta, gamma, batch, length)
+            losses.append(np.asarray(loss))
+            if progress is not None:
+                progress(count * length)
+    return np.concatenate(losses).T
+
+
+@functools.partial(jax.jit, static_argnames=("batch", "length"), donate_argnums=(2,))
+def _steps(
+    factor: jax.Array,
+    keys: jax.Array,
+    state: tuple[jax.Array, jax.Array],
+    first: int,
+    eta: float,
+    gamma: float,
+    batch: float,
+    length: int,
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    """Advance all runs by ``length`` steps; return the state and the losses before each, shape (length, seeds)."""
+    count, size = factor.shape[0], factor.shape[1]
+    width = size - 1
+
+    def step(
+        carry: tuple[jax.Array, jax.Array], index: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        w, b = carry
+        learned = jnp.einsum("sij,si->sj", b, w) / width
+        z = jnp.einsum("sij,sj->si", factor, jnp.concatenate([-learned, jnp.ones((count, 1))], axis=1))
+        loss = jnp.sum(z**2, axis=1)
+        seen = z if batch == math.inf else _minibatch(jax.vmap(jax.random.fold_in, (0, None))(keys, index), z)
+        v3 = jnp.einsum("sij,si->sj", factor, seen)[:, :width]
+        stepped = w + eta * jnp.einsum("sij,sj->si", b, v3)
+        return (stepped, b + (eta * gamma / width) * w[:, :, None] * v3[:, None, :]), loss
+
+    def _minibatch(step_keys: jax.Array, z: jax.Array) -> jax.Array:
+        def one(key: jax.Array, vector: jax.Array) -> jax.Array:
+            along, across = jax.random.split(key)
+            chi2 = 2 * jax.random.gamma(along, batch / 2, dtype=vector.dtype)
+            normals = jax.random.normal(across, vector.shape, vector.dtype)
+            squared = jnp.maximum(jnp.sum(vector**2), jnp.finfo(vector.dtype).tiny)
+            transverse = normals - vector * (vector @ normals) / squared
+            return (chi2 * vector + jnp.sqrt(chi2 * squared) * transverse) / batch
+
+        return jax.vmap(one)(step_keys, z)
+
+    return jax.lax.scan(step, state, first + jnp.arange(length))
