@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 _LARGEST_SUMMED_MODE = 1 << 17
 _EXACT_MODES = 32
 _BIN_RATIO = 2.0
-_NODES_PER_BIN = 10
+_NODES_PER_BIN = 12
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from scipy.integrate import solve_ivp
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import DynamicsDiverged, check_dynamics, check_finite
+from neural_scaling.grids import log_spaced_steps
 from neural_scaling.spectra import Array, ModeQuadrature
 
 
@@ -197,12 +198,6 @@ def gradient_flow(
         rows.append((loss, state.weight_norm, _sharpness(quadrature, state, gamma)))
     loss, weight_norm, sharpness = np.array(rows).T
     return InfiniteLimit(time, loss, weight_norm, sharpness)
-
-
-def log_spaced_steps(steps: int, per_decade: int = 40) -> Array:
-    """Return 0 and about ``per_decade`` whole steps a decade up to ``steps``, each once."""
-    points = np.geomspace(1, steps, max(2, math.ceil(per_decade * math.log10(max(steps, 2)))))
-    return np.unique(np.concatenate([[0], np.round(points)])).astype(np.float64)
 
 
 def _advance(quadrature: ModeQuadrature, state: _State, a: Array, eta: float, gamma: float) -> None:

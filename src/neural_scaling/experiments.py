@@ -1,0 +1,182 @@
+"""The runs of the model as values: infinite limit, gradient flow, DMFT at finite width and batch, simulation.
+
+Curves are kept on a log-spaced grid of steps, which is what figures and fits use and small enough to ship.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from neural_scaling import dmft
+from neural_scaling.grids import log_spaced_steps
+from neural_scaling.runs.experiment import Arrays, Experiment, Progress
+from neural_scaling.spectra import ModeQuadrature, PowerLaw
+from neural_scaling.theory import chi
+from neural_scaling.toy_model import simulate
+
+
+@dataclass(frozen=True)
+class _PowerLawRun(Experiment):
+    """What the runs below share.
+
+    Parameters
+    ----------
+    alpha, beta
+        Capacity and source.
+    modes
+        M, or infinity.
+    eta
+        Learning rate.
+    gamma
+        Richness.
+    steps
+        Number of steps T.
+    """
+
+    alpha: float
+    beta: float
+    modes: float
+    eta: float
+    gamma: float
+    steps: int
+
+    @property
+    def work(self) -> int:
+        """Steps."""
+        return self.steps
+
+    @property
+    def label(self) -> str:
+        """Kind, source and richness."""
+        return f"{self.kind} beta={self.beta:g} gamma={self.gamma:g}"
+
+    def power_law(self) -> PowerLaw:
+        """Return the spectrum and target."""
+        return PowerLaw(self.alpha, self.beta, self.modes)
+
+    def quadrature(self) -> ModeQuadrature:
+        """Return the modes, resolved to the effective time that the theory predicts, with a factor 4 to spare."""
+        time = self.eta * self.steps
+        growth = 1 + self.gamma * time ** (1 - float(chi(self.beta))) if self.beta < 1 else 1 + self.gamma
+        return self.power_law().quadrature(4 * max(time, 1.0) * growth)
+
+
+@dataclass(frozen=True)
+class InfiniteLimitRun(_PowerLawRun):
+    """N, B -> infinity in unit steps: :func:`neural_scaling.dmft.infinite_limit`."""
+
+    kind: ClassVar[str] = "infinite limit"
+    algorithm: ClassVar[int] = 1
+
+    def run(self, progress: Progress) -> Arrays:
+        """Return ``step``, ``loss``, ``weight_norm`` and ``sharpness``, each of shape (R,)."""
+        solution = dmft.infinite_limit(self.quadrature(), self.eta, self.gamma, self.steps)
+        progress(self.steps)
+        return {
+            "step": solution.time,
+            "loss": solution.loss,
+            "weight_norm": solution.weight_norm,
+            "sharpness": solution.sharpness,
+        }
+
+
+@dataclass(frozen=True)
+class GradientFlowRun(_PowerLawRun):
+    """The limit eta -> 0 at the same eta * steps: :func:`neural_scaling.dmft.gradient_flow`."""
+
+    kind: ClassVar[str] = "gradient flow"
+    algorithm: ClassVar[int] = 1
+
+    def run(self, progress: Progress) -> Arrays:
+        """Return ``step`` (eta * steps divided by eta), ``loss`` and ``weight_norm``, each of shape (R,)."""
+        steps = log_spaced_steps(self.steps)
+        solution = dmft.gradient_flow(self.quadrature(), self.gamma, self.eta * steps)
+        progress(self.steps)
+        return {"step": steps, "loss": solution.loss, "weight_norm": solution.weight_norm}
+
+
+@dataclass(frozen=True)
+class OnlineDMFTRun(_PowerLawRun):
+    """DMFT at finite width and batch in unit steps: :func:`neural_scaling.dmft.solve_online`.
+
+    Parameters
+    ----------
+    width, batch
+        N and B, whole numbers or infinity.
+    """
+
+    kind: ClassVar[str] = "DMFT"
+    algorithm: ClassVar[int] = 1
+    width: float = math.inf
+    batch: float = math.inf
+
+    @property
+    def label(self) -> str:
+        """Kind, source, richness and width."""
+        return f"{super().label} N={self.width:g}"
+
+    def run(self, progress: Progress) -> Arrays:
+        """Return ``step`` and ``loss``, each of shape (R,)."""
+        solution = dmft.solve_online(
+            self.quadrature(),
+            self.eta,
+            self.gamma,
+            self.steps,
+            self.width,
+            self.batch,
+            progress=lambda _: progress(1),
+        )
+        steps = log_spaced_steps(self.steps)
+        return {"step": steps, "loss": solution.loss[steps.astype(int)]}
+
+
+@dataclass(frozen=True)
+class ToyModelRun(_PowerLawRun):
+    """Simulation over seeds: :func:`neural_scaling.toy_model.simulate`.
+
+    Parameters
+    ----------
+    width, batch
+        N (finite) and B.
+    seeds
+        Number of seeds; they are 0, 1, ..., seeds - 1.
+    """
+
+    kind: ClassVar[str] = "simulation"
+    algorithm: ClassVar[int] = 1
+    width: int = 16
+    batch: float = math.inf
+    seeds: int = 1
+
+    @property
+    def work(self) -> int:
+        """Steps times seeds."""
+        return (self.steps + 1) * self.seeds
+
+    @property
+    def label(self) -> str:
+        """Kind, source, richness and width."""
+        return f"{super().label} N={self.width}"
+
+    def run(self, progress: Progress) -> Arrays:
+        """Return ``step`` (R,), ``loss`` (seeds, R) in float32 and ``floor`` (seeds,)."""
+        outcome = simulate(
+            self.power_law().spectrum(),
+            self.width,
+            self.eta,
+            self.gamma,
+            self.steps,
+            range(self.seeds),
+            self.batch,
+            progress=progress,
+        )
+        steps = log_spaced_steps(self.steps)
+        return {
+            "step": steps,
+            "loss": outcome.loss[:, steps.astype(int)].astype(np.float32),
+            "floor": outcome.floor,
+        }

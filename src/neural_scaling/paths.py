@@ -1,0 +1,71 @@
+"""Where data and caches are: one place that knows, so that nothing else builds a path.
+
+The data root holds what is shipped with the repository (results of full-scale runs, the claims ledger). It is, in
+this order, the folder named by ``NEURAL_SCALING_DATA``, the ``data`` folder of the checkout the package is imported from, or the
+``data`` folder of the checkout that contains the working directory. An installed package outside any checkout has none.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+DATA_VARIABLE = "NEURAL_SCALING_DATA"
+CACHE_VARIABLE = "NEURAL_SCALING_CACHE"
+
+
+class DataRootMissing(FileNotFoundError):
+    """Shipped data were asked for, but no data root can be found."""
+
+
+def checkout() -> Path | None:
+    """Return the root of the checkout this package belongs to or the working directory lies in, or None."""
+    for start in (Path(__file__).resolve(), Path.cwd().resolve()):
+        for folder in start.parents if start.is_file() else (start, *start.parents):
+            if (folder / "notebooks" / "parameters").is_dir() and (folder / "src" / "neural_scaling").is_dir():
+                return folder
+    return None
+
+
+def find_data_root() -> Path | None:
+    """Return the data root, or None if there is none.
+
+    Raises
+    ------
+    DataRootMissing
+        If ``NEURAL_SCALING_DATA`` is set to a folder that does not exist.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    if named:
+        root = Path(named).expanduser()
+        if not root.is_dir():
+            raise DataRootMissing(
+                f"{DATA_VARIABLE}: {root} is not a folder; point it at the data folder of a checkout."
+            )
+        return root
+    found = checkout()
+    return found / "data" if found is not None else None
+
+
+def data_root() -> Path:
+    """Return the data root.
+
+    Raises
+    ------
+    DataRootMissing
+        If there is none.
+    """
+    root = find_data_root()
+    if root is None:
+        raise DataRootMissing(
+            f"no data folder found: the package is installed outside a checkout; set {DATA_VARIABLE} to the data folder of one."
+        )
+    return root
+
+
+def cache_root() -> Path:
+    """Return the folder for computed results, ``NEURAL_SCALING_CACHE`` or the user's cache; it may not exist yet."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser() if named else user_cache_path("neural-scaling", appauthor=False)

@@ -1,0 +1,115 @@
+"""What an experiment is and how its key is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from neural_scaling.checks import require
+
+#: Version of the canonical JSON and of the files of the store.
+SCHEMA = 1
+
+Arrays = dict[str, npt.NDArray[Any]]
+Progress = Callable[[int], object]
+
+
+class Experiment(ABC):
+    """Base of all experiments; subclasses are frozen dataclasses whose fields are plain values.
+
+    Attributes
+    ----------
+    kind
+        Name of the kind of run, part of the key.
+    algorithm
+        Bumped whenever the numbers that :meth:`run` returns change, part of the key.
+    """
+
+    kind: ClassVar[str]
+    algorithm: ClassVar[int]
+
+    @abstractmethod
+    def run(self, progress: Progress) -> Arrays:
+        """Compute the result; ``progress`` takes units of work done since its last call."""
+
+    @property
+    @abstractmethod
+    def work(self) -> int:
+        """Number of units of work, for the progress bar."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """A few words for the terminal."""
+
+
+def canonical_json(experiment: Experiment) -> str:
+    """Return the identity of an experiment as text: sorted keys, canonical floats, kind, algorithm and schema.
+
+    Two experiments with equal values give the same text whatever the order of their fields, the Python version or the
+    platform. A field declared as float is written as a float even where an integer was given.
+
+    Parameters
+    ----------
+    experiment
+        A frozen dataclass of plain values.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If a value is NaN or not plain (bool, int, float, str, None, or tuples of them).
+    """
+    require(
+        dataclasses.is_dataclass(experiment),
+        "experiment",
+        f"{type(experiment).__name__} is no dataclass",
+        "make it a frozen dataclass",
+    )
+    values = {}
+    for field in dataclasses.fields(experiment):  # type: ignore[arg-type]
+        value = getattr(experiment, field.name)
+        as_float = str(field.type) in {"float", "<class 'float'>"}
+        values[field.name] = _plain(float(value) if as_float else value, field.name)
+    body = {
+        "algorithm": experiment.algorithm,
+        "kind": experiment.kind,
+        "schema": SCHEMA,
+        "values": values,
+    }
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def experiment_key(experiment: Experiment) -> str:
+    """Return the key, 16 hexadecimal digits of the SHA-256 of :func:`canonical_json`."""
+    return hashlib.sha256(canonical_json(experiment).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any, name: str) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        require(not math.isnan(value), name, "NaN", "give a number")
+        if math.isinf(value):
+            return "inf" if value > 0 else "-inf"
+        return 0.0 if value == 0 else value  # one zero
+    if isinstance(value, list | tuple):
+        return [_plain(item, name) for item in value]
+    require(
+        value is None or isinstance(value, bool | int | str),
+        name,
+        f"a {type(value).__name__} is not a plain value",
+        "use numbers, strings and tuples of them",
+    )
+    return value

@@ -1,0 +1,75 @@
+"""Who computed a result: versions, commit, hardware, time."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from neural_scaling.paths import checkout
+
+
+@functools.cache
+def commit() -> str:
+    """Return the commit of the checkout, with ``+changes`` if library files differ from it; ``unknown`` outside one."""
+    root = checkout()
+    if root is None:
+        return "unknown"
+    try:
+        head = _git(root, "rev-parse", "--short=12", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", "src", "notebooks")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+changes" if changed else "")
+
+
+@functools.cache
+def hardware() -> str:
+    """Return the processor's name and the number of cores this process may use."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores"
+
+
+def provenance(seconds: float) -> dict[str, Any]:
+    """Return the record that goes with a result.
+
+    Parameters
+    ----------
+    seconds
+        Wall time of the computation.
+
+    Returns
+    -------
+    dict
+        Plain values: commit, hardware, platform, versions, threads, wall time in seconds, date (UTC).
+    """
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "jax")}
+    return {
+        "commit": commit(),
+        "hardware": hardware(),
+        "device": "cpu",
+        "platform": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": versions,
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "seconds": round(seconds, 3),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()

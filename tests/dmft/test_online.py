@@ -1,0 +1,123 @@
+"""The causal solver against the dense oracle, against closed forms, and under bad input."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from oracles.dense_dmft import dense_online
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+from neural_scaling.checks import InputError
+from neural_scaling.dmft import DynamicsDiverged, infinite_limit, solve_online
+from neural_scaling.spectra import PowerLaw, Spectrum
+
+
+def assert_agrees(spectrum, eta, gamma, steps, width, batch):
+    c0, r3, c3, c_w = dense_online(spectrum.eigenvalues, spectrum.target, eta, gamma, steps, width, batch)
+    got = solve_online(spectrum.quadrature(), eta, gamma, steps, width, batch)
+    # 1e-8: the oracle's inverses lose about four digits of double precision at the largest condition numbers met here.
+    np.testing.assert_allclose(got.loss, np.diag(c0), rtol=1e-8)
+    for mine, theirs in ((got.response, r3), (got.feature_correlation, c3), (got.weight_correlation, c_w)):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-8 * np.max(np.abs(theirs)))
+
+
+@settings(max_examples=30)
+@given(
+    alpha=st.floats(1.05, 3.5),
+    beta=st.floats(0.1, 3.0),
+    modes=st.integers(4, 30),
+    eta=st.floats(0.02, 0.5),
+    gamma=st.floats(0.0, 2.0),
+    steps=st.integers(1, 20),
+    width=st.one_of(st.integers(1, 64).map(float), st.just(math.inf)),
+    batch=st.one_of(st.integers(6, 64).map(float), st.just(math.inf)),
+)
+def test_agrees_with_the_dense_oracle(alpha, beta, modes, eta, gamma, steps, width, batch):
+    assert_agrees(PowerLaw(alpha, beta, modes).spectrum(), eta, gamma, steps, width, batch)
+
+
+@pytest.mark.parametrize(
+    ("width", "batch", "gamma"), [(2, math.inf, 0.0), (3, 16, 0.5), (2, 8, 1.0), (4, math.inf, 2.0)]
+)
+def test_agrees_with_the_oracle_past_the_plateau(width, batch, gamma):
+    # t = 64 is past N^alpha/eta = 11 .. 32: the model has learned all that N features can express. At eta = 0.5 some of
+    # these settings are past the edge of stability, where responses grow exponentially and dense inverses lose all digits.
+    assert_agrees(PowerLaw(1.5, 0.7, 80).spectrum(), 0.25, gamma, 64, width, batch)
+
+
+def test_agrees_for_a_spectrum_that_is_no_power_law():
+    random = np.random.default_rng(5)
+    eigenvalues = np.sort(random.lognormal(-1, 1, 25))[::-1]
+    spectrum = Spectrum(eigenvalues / eigenvalues[0], random.normal(size=25))
+    assert_agrees(spectrum, 0.3, 0.8, 40, 8, 12)
+
+
+def test_quadrature_gives_the_same_loss_as_the_plain_sum():
+    law = PowerLaw(1.5, 0.4, 3000)
+    exact = solve_online(law.spectrum().quadrature(), 0.2, 1.0, 40, 32, 16)
+    few = solve_online(law.quadrature(horizon=200), 0.2, 1.0, 40, 32, 16)
+    # The quadrature's own error is below 1e-9 on smooth functions (tests of spectra).
+    np.testing.assert_allclose(few.loss, exact.loss, rtol=1e-8)
+
+
+def test_infinite_width_and_batch_is_the_infinite_limit():
+    quadrature = PowerLaw(1.5, 0.4, 200).spectrum().quadrature()
+    exact = infinite_limit(quadrature, 0.2, 1.0, 60, record=np.arange(61))
+    online = solve_online(quadrature, 0.2, 1.0, 60)
+    np.testing.assert_allclose(online.loss, exact.loss, rtol=1e-12)
+    np.testing.assert_allclose(np.diag(online.weight_correlation), exact.weight_norm, atol=1e-12)
+
+
+def test_lazy_finite_batch_is_the_second_moment_recursion():
+    spectrum = PowerLaw(1.5, 0.8, 60).spectrum()
+    lam, eta, batch = spectrum.eigenvalues, 0.3, 8
+    moments, expected = spectrum.target**2, []
+    for _ in range(51):
+        expected.append(np.sum(lam * moments))
+        moments = (1 - eta * lam) ** 2 * moments + eta**2 * lam / batch * np.sum(lam * moments)
+    got = solve_online(spectrum.quadrature(), eta, 0.0, 50, batch=batch)
+    np.testing.assert_allclose(got.loss, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0])
+def test_ends_on_the_floor_of_the_projection_for_any_richness(gamma):
+    spectrum = PowerLaw(1.5, 0.7, 40).spectrum()
+    lam, width = spectrum.eigenvalues, 4
+    r = brentq(lambda r: np.sum(lam * r / (1 + lam * r)) - width, 1e-6, 1e9)
+    floor = np.sum(lam * spectrum.target**2 / (1 + lam * r))
+    got = solve_online(spectrum.quadrature(), 0.5, gamma, 600, width=width)
+    # The slowest of the N directions has decayed by e^-(eta t lambda_min): 1e-3 leaves room for it.
+    assert got.loss[-1] == pytest.approx(floor, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eta": 2.5}, "eta: got 2.5, but gradient descent"),
+        ({"eta": 0.0}, "eta: got 0.0"),
+        ({"eta": math.nan}, "eta: got nan"),
+        ({"eta": 1.2, "batch": 1}, "eta: got 1.2 at batch 1"),
+        ({"gamma": -0.1}, "gamma: got -0.1"),
+        ({"steps": 0}, "steps: got 0"),
+        ({"width": 0}, "width: got 0"),
+        ({"width": 2.5}, "width: got 2.5"),
+        ({"batch": -3}, "batch: got -3"),
+        ({"batch": math.nan}, "batch: got nan"),
+    ],
+)
+def test_bad_input_names_argument_and_remedy(change, message):
+    values = {"eta": 0.2, "gamma": 0.5, "steps": 5, "width": 8, "batch": 8} | change
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        solve_online(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), **values)
+    assert ";" in str(caught.value), "the message must also say what to do"
+
+
+def test_divergence_is_reported_with_a_smaller_step():
+    quadrature = PowerLaw(1.5, 0.5, 20).spectrum().quadrature()
+    with pytest.raises(DynamicsDiverged, match="try eta <= 0.75"):
+        solve_online(quadrature, 1.5, 50.0, 60)
+    with pytest.raises(DynamicsDiverged, match="diverges at step"):
+        infinite_limit(quadrature, 1.5, 50.0, 60)
