@@ -15,7 +15,7 @@ from neural_scaling import dmft
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.runs.experiment import Arrays, Experiment, Progress
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
-from neural_scaling.theory import chi
+from neural_scaling.theory import effective_time
 from neural_scaling.toy_model import simulate
 
 
@@ -60,9 +60,8 @@ class _PowerLawRun(Experiment):
 
     def quadrature(self) -> ModeQuadrature:
         """Return the modes, resolved to the effective time that the theory predicts, with a factor 4 to spare."""
-        time = self.eta * self.steps
-        growth = 1 + self.gamma * time ** (1 - float(chi(self.beta))) if self.beta < 1 else 1 + self.gamma
-        return self.power_law().quadrature(4 * max(time, 1.0) * growth)
+        reached = float(effective_time(self.beta, self.gamma, self.eta, float(self.steps)))
+        return self.power_law().quadrature(4 * max(reached, 1.0))
 
 
 @dataclass(frozen=True)

@@ -236,17 +236,17 @@ class PowerLaw:
             exponent = -(power + 1) / self.alpha - 1
             x, w = roots_jacobi(nodes.size, 0.0, exponent)
             x, w = (x + 1) / 2, w / 2 ** (exponent + 1)
-            return (w * end ** (exponent + 1) / self.alpha) @ _lagrange(nodes, x * end)
+            return np.asarray((w * end ** (exponent + 1) / self.alpha) @ _lagrange(nodes, x * end))
         x, w = leggauss(64)
         log_k = (math.log(high) + math.log(low)) / 2 + x * (math.log(high) - math.log(low)) / 2
         k = np.exp(log_k)
         jacobian = w * k * (math.log(high) - math.log(low)) / 2
-        return (jacobian * k**power) @ _lagrange(nodes, k**-self.alpha)
+        return np.asarray((jacobian * k**power) @ _lagrange(nodes, k**-self.alpha))
 
 
 def _chebyshev(low: float, high: float) -> Array:
     """Return Chebyshev points of the first kind on [low, high], descending."""
-    return (low + high) / 2 + (high - low) / 2 * chebpts1(_NODES_PER_BIN)[::-1]
+    return np.asarray((low + high) / 2 + (high - low) / 2 * chebpts1(_NODES_PER_BIN)[::-1])
 
 
 def _lagrange(nodes: Array, x: Array) -> Array:

@@ -29,6 +29,7 @@ from neural_scaling.checks import require
 from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.spectra import Array, Spectrum
 
+_TINY = 1e-300  # keeps a vanished residual from dividing by zero
 _CHUNK = 32  # steps compiled into one loop; between chunks progress is reported
 
 
@@ -166,7 +167,7 @@ def projected_factor(spectrum: Spectrum, width: int, seed: int) -> Array:
         # The last column held normals only so that one call fills a contiguous array.
         rows[:, -1] = spectrum.target[part]
         rows *= root[:, None]
-        factor = np.linalg.qr(np.concatenate([factor, rows]), mode="r")
+        factor = np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
     if factor.shape[0] <= width:  # N = M: the target lies in the span
         factor = np.concatenate([factor, np.zeros((width + 1 - factor.shape[0], width + 1))])
     return factor
@@ -212,9 +213,7 @@ def _steps(
     count, size = factor.shape[0], factor.shape[1]
     width = size - 1
 
-    def step(
-        carry: tuple[jax.Array, jax.Array], index: jax.Array
-    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    def step(carry: tuple[jax.Array, jax.Array], index: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         w, b = carry
         learned = jnp.einsum("sij,si->sj", b, w) / width
         z = jnp.einsum("sij,sj->si", factor, jnp.concatenate([-learned, jnp.ones((count, 1))], axis=1))
@@ -229,7 +228,7 @@ def _steps(
             along, across = jax.random.split(key)
             chi2 = 2 * jax.random.gamma(along, batch / 2, dtype=vector.dtype)
             normals = jax.random.normal(across, vector.shape, vector.dtype)
-            squared = jnp.maximum(jnp.sum(vector**2), jnp.finfo(vector.dtype).tiny)
+            squared = jnp.maximum(jnp.sum(vector**2), _TINY)
             transverse = normals - vector * (vector @ normals) / squared
             return (chi2 * vector + jnp.sqrt(chi2 * squared) * transverse) / batch
 

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from oracles.dense_dmft import convolution_infinite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neural_scaling.checks import InputError
 from neural_scaling.dmft import gradient_flow, infinite_limit
 from neural_scaling.spectra import PowerLaw
+from oracles.dense_dmft import convolution_infinite
 
 
 @settings(max_examples=25)

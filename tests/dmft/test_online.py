@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from oracles.dense_dmft import dense_online
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
@@ -13,6 +12,7 @@ from scipy.optimize import brentq
 from neural_scaling.checks import InputError
 from neural_scaling.dmft import DynamicsDiverged, infinite_limit, solve_online
 from neural_scaling.spectra import PowerLaw, Spectrum
+from oracles.dense_dmft import dense_online
 
 
 def assert_agrees(spectrum, eta, gamma, steps, width, batch):

@@ -1,0 +1,246 @@
+"""Fit windows chosen from theory before looking at the curve, and how much the choice matters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import zeta
+
+from neural_scaling.checks import InputError, require, require_positive
+from neural_scaling.fits.power_law import FloatArray, PowerLawFit, fit_power_law
+from neural_scaling.theory.exponents import regime
+from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
+from neural_scaling.theory.loss_law import bottleneck_exponent
+
+SHORTEST_WINDOW = 1.0 / 3.0
+"""Decades below which a window is refused."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A fit window in steps, with the reason for each of its ends.
+
+    Attributes
+    ----------
+    start, end
+        First and last step (real numbers).
+    start_reason, end_reason
+        What set them.
+    """
+
+    start: float
+    end: float
+    start_reason: str = field(compare=False)
+    end_reason: str = field(compare=False)
+
+    @property
+    def decades(self) -> float:
+        """Length, decades; not positive when the window is empty."""
+        return math.log10(self.end / self.start) if self.end > 0 else -math.inf
+
+    @property
+    def empty(self) -> str:
+        """Why the window cannot be used, or an empty string when it can."""
+        if self.decades >= SHORTEST_WINDOW:
+            return ""
+        return (
+            f"from step {self.start:.3g} ({self.start_reason}) to step {self.end:.3g} ({self.end_reason}) "
+            "there is less than a third of a decade"
+        )
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """``(start, end)`` in steps, for :func:`~neural_scaling.fits.fit_power_law`."""
+        return self.start, self.end
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How the exponent moves when the ends of a window move.
+
+    Attributes
+    ----------
+    fit
+        Fit in the window itself.
+    exponents
+        Shape (3, 3): the start divided by the factor, unchanged, multiplied (rows), the end likewise
+        (columns); NaN where such a window does not hold three samples or leaves the curve.
+    low, high
+        Smallest and largest exponent of the table.
+    """
+
+    fit: PowerLawFit
+    exponents: FloatArray
+    low: float
+    high: float
+
+    @property
+    def spread(self) -> float:
+        """``high - low``."""
+        return self.high - self.low
+
+    def stable(self, predicted: float, tolerance: float) -> bool:
+        """Whether all windows agree on ``|exponent - predicted| <= tolerance``."""
+        seen = self.exponents[np.isfinite(self.exponents)]
+        inside = np.abs(seen - predicted) <= tolerance
+        return bool(np.all(inside) or not np.any(inside))
+
+
+def theory_window(
+    alpha: float,
+    beta: float,
+    eta: float,
+    gamma: float,
+    t_max: float,
+    N: float = math.inf,
+    B: float = math.inf,
+    modes: float = 10.0,
+    fraction: float = 0.1,
+    edge_step: float | None = None,
+    allow_empty: bool = False,
+) -> Window:
+    """Window in which the gradient-flow power should show, from theory alone.
+
+    It starts when ``modes`` modes are learned, ``(eta t + gamma (eta t)^(2-chi))^(1/alpha) = modes``
+    (eq. 10). It ends at the first of: the last step; the edge of stability; the step at which a corrected
+    finite-size term reaches ``fraction`` of the leading term ``a^-beta``, a being the effective time:
+
+    * model bottleneck ``N^(-alpha min(1, beta))``;
+    * finite-N transient ``(1/N) a^-(min(1, beta) - 1/alpha)``;
+    * SGD noise: ``(eta/B) a^-(2-1/alpha)`` for super-easy tasks; for hard tasks with feature learning the
+      growing relative excess ``(eta/B) K sum_k lambda_k / 2``. The constant factor it gives lazy hard and
+      easy tasks leaves the exponent alone and ends nothing.
+
+    Prefactors are one, as in eqs. 8 and 9.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    eta
+        Learning rate, > 0.
+    gamma
+        Richness, >= 0.
+    t_max
+        Last step of the curve, > 0.
+    N, B
+        Width and batch, > 0 or infinite.
+    modes
+        Number of modes at the start, > 0.
+    fraction
+        Share of the leading term at which a correction ends the window, between 0 and 1.
+    edge_step
+        Step at which the run reaches the edge of stability, if it does.
+    allow_empty
+        Return a window that is too short instead of raising; its :attr:`Window.empty` says why.
+
+    Returns
+    -------
+    Window
+        The window in steps.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the window is shorter than a third of a decade.
+    """
+    require_positive(t_max, "t_max")
+    require(
+        0 < fraction < 1, "fraction", f"got {fraction!r}", "give a share between 0 and 1, for example 0.1"
+    )
+    for name, size in (("N", N), ("B", B)):
+        require(not isinstance(size, bool) and size > 0, name, f"got {size!r}", "give > 0 or math.inf")
+    start = step_of_modes(alpha, beta, gamma, eta, modes)
+    ends = [(float(t_max), "end of the curve")]
+    if edge_step is not None:
+        require(edge_step >= 0, "edge_step", f"got {edge_step!r}", "give a step >= 0, or None")
+        ends.append((float(edge_step), "edge of stability"))
+    if start < t_max:
+        grid = np.geomspace(start, t_max, 4000)
+        for share, reason in _corrections(alpha, beta, eta, gamma, N, B, grid):
+            beyond = np.flatnonzero(share >= fraction)
+            if beyond.size:
+                ends.append((float(grid[beyond[0]]), reason))
+    end, end_reason = min(ends)
+    window = Window(start, end, f"{modes:g} modes learned", end_reason)
+    if window.empty and not allow_empty:
+        raise InputError(
+            f"window: {window.empty}; run longer, or at larger width or batch, or lower `modes` or raise "
+            "`fraction` and say so."
+        )
+    return window
+
+
+def window_sensitivity(
+    t: ArrayLike,
+    L: ArrayLike,
+    window: tuple[float, float] | Window,
+    sigma: ArrayLike | None = None,
+    factor: float = 2.0,
+) -> Sensitivity:
+    """Refit with the start and the end of the window moved by a factor either way.
+
+    Parameters
+    ----------
+    t
+        Increasing positive abscissae, shape (T,).
+    L
+        Positive values, shape (T,).
+    window
+        Window to vary.
+    sigma
+        Standard errors of L, as in :func:`~neural_scaling.fits.fit_power_law`.
+    factor
+        Factor, > 1.
+
+    Returns
+    -------
+    Sensitivity
+        Table of exponents and its extremes.
+
+    Raises
+    ------
+    InputError
+        As :func:`~neural_scaling.fits.fit_power_law`, or if ``factor <= 1``.
+    """
+    require(math.isfinite(factor) and factor > 1, "factor", f"got {factor!r}", "give a number above 1")
+    start, end = window.span if isinstance(window, Window) else window
+    central = fit_power_law(t, L, (start, end), sigma)
+    time = np.asarray(t, dtype=np.float64)
+    table = np.full((3, 3), math.nan)
+    for i, first in enumerate((start / factor, start, start * factor)):
+        for j, last in enumerate((end / factor, end, end * factor)):
+            outside = first < time[0] * (1 - 1e-12) or last > time[-1] * (1 + 1e-12)
+            inside = np.count_nonzero((time >= first) & (time <= last))
+            if (i, j) == (1, 1):
+                table[i, j] = central.exponent
+            elif not outside and first < last and inside >= 3:
+                table[i, j] = fit_power_law(t, L, (first, last), sigma).exponent
+    return Sensitivity(central, table, float(np.nanmin(table)), float(np.nanmax(table)))
+
+
+def _corrections(
+    alpha: float, beta: float, eta: float, gamma: float, N: float, B: float, step: FloatArray
+) -> list[tuple[FloatArray, str]]:
+    """Each correction as a share of the leading term on a grid of steps, with its name."""
+    clock = effective_time(beta, gamma, eta, step)
+    leading = clock**-beta
+    shares = []
+    if math.isfinite(N):
+        bottleneck = N ** -bottleneck_exponent(alpha, beta, "corrected")
+        shares.append((bottleneck / leading, "model bottleneck"))
+        transient = clock ** -(min(1.0, beta) - 1.0 / alpha) / N
+        shares.append((transient / leading, "finite-N transient"))
+    if math.isfinite(B):
+        kind = regime(alpha, beta)
+        if kind == "super-easy":
+            shares.append((eta / B * clock ** -(2.0 - 1.0 / alpha) / leading, "SGD noise"))
+        elif kind == "hard" and gamma > 0:
+            excess = 0.5 * eta / B * float(zeta(alpha)) * kernel_scale(beta, gamma, eta, step)
+            shares.append((excess, "SGD noise"))
+    return shares

@@ -1,0 +1,76 @@
+"""Closed forms of the theory: exponents, the loss law, phases and the compute-optimal frontier.
+
+Needs NumPy and SciPy only. Equation numbers are those of arXiv 2409.17858v1.
+"""
+
+from neural_scaling.theory.compute_optimal import ComputeOptimum, Frontier, compute_optimum, frontier
+from neural_scaling.theory.exponents import (
+    Regime,
+    chi,
+    chi_level,
+    kernel_growth_exponent,
+    modes_learned_exponent,
+    regime,
+    rkhs_norm_squared,
+    time_multiplier,
+)
+from neural_scaling.theory.kernel import (
+    edge_of_stability_step,
+    effective_time,
+    kernel_scale,
+    modes_learned,
+    step_of_modes,
+)
+from neural_scaling.theory.loss_law import (
+    TERM_NAMES,
+    PowerTerm,
+    Version,
+    bottleneck_exponent,
+    loss,
+    loss_terms,
+    sgd_exponent,
+    transient_exponent,
+)
+from neural_scaling.theory.phases import Phase, phase, phases, super_easy_boundary
+from neural_scaling.theory.self_consistent import (
+    SelfConsistentCurve,
+    level_curve,
+    mode_sum,
+    self_consistent_curve,
+)
+
+__all__ = [
+    "TERM_NAMES",
+    "ComputeOptimum",
+    "Frontier",
+    "Phase",
+    "PowerTerm",
+    "Regime",
+    "SelfConsistentCurve",
+    "Version",
+    "bottleneck_exponent",
+    "chi",
+    "chi_level",
+    "compute_optimum",
+    "edge_of_stability_step",
+    "effective_time",
+    "frontier",
+    "kernel_growth_exponent",
+    "kernel_scale",
+    "level_curve",
+    "loss",
+    "loss_terms",
+    "mode_sum",
+    "modes_learned",
+    "modes_learned_exponent",
+    "phase",
+    "phases",
+    "regime",
+    "rkhs_norm_squared",
+    "self_consistent_curve",
+    "sgd_exponent",
+    "step_of_modes",
+    "super_easy_boundary",
+    "time_multiplier",
+    "transient_exponent",
+]

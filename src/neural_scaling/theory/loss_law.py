@@ -1,0 +1,260 @@
+"""The loss as a sum of four powers: eqs. 8 and 9 as printed, and with the corrections found here.
+
+The sum holds up to constants: every coefficient is one. Time ``t`` is in units of eta*steps, the reading
+under which the only explicit learning rate is the one in the SGD term.
+
+Corrections (``version="corrected"``), with ``m`` the factor of
+:func:`~neural_scaling.theory.exponents.time_multiplier`:
+
+* model bottleneck ``N^(-alpha min(1, beta))`` instead of ``min(2, beta)``: the limit of training is an
+  orthogonal projection, whose residual carries the first power of ``1/(1 + lambda r)``;
+* finite-N transient ``(1/N) t^(-(min(1, beta) - 1/alpha) m)`` instead of ``(1 - 1/alpha) m``; it can grow;
+* SGD term: as printed for super-easy tasks; below ``beta = 2 - 1/alpha`` the leading correction is local,
+  ``(eta/B) K(t) L(t)``: a constant factor on the loss for lazy and easy tasks, growing like ``t^(1-chi)``
+  for hard tasks with feature learning. There it is meaningful only while ``(eta/B) K(t)`` is small.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neural_scaling.checks import require, require_positive
+from neural_scaling.theory._inputs import (
+    FloatArray,
+    check_capacity,
+    check_source,
+    positive_or_infinite_array,
+)
+from neural_scaling.theory.exponents import kernel_growth_exponent, regime, time_multiplier
+
+Version = Literal["paper", "corrected"]
+
+GRADIENT_FLOW = "gradient flow"
+BOTTLENECK = "model bottleneck"
+TRANSIENT = "finite-N transient"
+SGD = "SGD transient"
+TERM_NAMES = (GRADIENT_FLOW, BOTTLENECK, TRANSIENT, SGD)
+
+
+@dataclass(frozen=True)
+class PowerTerm:
+    """One term ``coefficient * t^t_exponent * N^N_exponent * B^B_exponent * eta^eta_exponent``.
+
+    Attributes
+    ----------
+    name
+        One of ``TERM_NAMES``.
+    coefficient
+        Prefactor, 1 for every term built here.
+    t_exponent, N_exponent, B_exponent, eta_exponent
+        Signed powers (a decaying term has a negative one).
+    """
+
+    name: str
+    coefficient: float = 1.0
+    t_exponent: float = 0.0
+    N_exponent: float = 0.0
+    B_exponent: float = 0.0
+    eta_exponent: float = 0.0
+
+    def __call__(
+        self, t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0
+    ) -> FloatArray:
+        """Evaluate the term.
+
+        Parameters
+        ----------
+        t
+            Time in eta*steps, > 0, any shape.
+        N, B
+            Width and batch, > 0 or infinite, shapes that broadcast with ``t``.
+        eta
+            Learning rate, > 0.
+
+        Returns
+        -------
+        ndarray
+            The term, of the broadcast shape.
+
+        Raises
+        ------
+        InputError
+            If an argument is not positive.
+        """
+        require_positive(eta, "eta")
+        time = positive_or_infinite_array(t, "t")
+        width = positive_or_infinite_array(N, "N")
+        batch = positive_or_infinite_array(B, "B")
+        powers = time**self.t_exponent * width**self.N_exponent * batch**self.B_exponent
+        return np.asarray(self.coefficient * eta**self.eta_exponent * powers, dtype=np.float64)
+
+
+def bottleneck_exponent(alpha: float, beta: float, version: Version = "paper") -> float:
+    """Decay exponent of the bottleneck in N: ``alpha min(2, beta)``, corrected ``alpha min(1, beta)``.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    version
+        ``"paper"`` (eqs. 8, 9, 76) or ``"corrected"``.
+
+    Returns
+    -------
+    float
+        Positive exponent.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    _check(alpha, beta, version)
+    return alpha * min(2.0 if version == "paper" else 1.0, beta)
+
+
+def transient_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
+    """Decay exponent in time of the finite-N transient (eqs. 8, 9, 80); negative when the term grows.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    rich
+        True for gamma > 0.
+    version
+        ``"paper"``: ``(1 - 1/alpha) m``; ``"corrected"``: ``(min(1, beta) - 1/alpha) m``.
+
+    Returns
+    -------
+    float
+        Exponent e of ``(1/N) t^-e``.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    _check(alpha, beta, version)
+    source = 1.0 if version == "paper" else min(1.0, beta)
+    return (source - 1.0 / alpha) * time_multiplier(beta, rich)
+
+
+def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
+    """Decay exponent in time of the SGD term (eqs. 8, 9).
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    rich
+        True for gamma > 0.
+    version
+        ``"paper"``: ``(2 - 1/alpha) m`` everywhere; ``"corrected"``: that for super-easy tasks, below
+        ``chi`` minus the growth exponent of the kernel.
+
+    Returns
+    -------
+    float
+        Exponent e of ``(eta/B) t^-e``.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    _check(alpha, beta, version)
+    multiplier = time_multiplier(beta, rich)
+    if version == "paper" or regime(alpha, beta) == "super-easy":
+        return (2.0 - 1.0 / alpha) * multiplier
+    return beta * multiplier - kernel_growth_exponent(beta, rich)
+
+
+def loss_terms(
+    alpha: float, beta: float, rich: bool, version: Version = "paper"
+) -> tuple[PowerTerm, PowerTerm, PowerTerm, PowerTerm]:
+    """Build the four terms of the loss law, lazy (eq. 8) or rich (eq. 9).
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    rich
+        True for gamma > 0, False for the lazy limit.
+    version
+        ``"paper"`` as printed, ``"corrected"`` as described at the head of the module.
+
+    Returns
+    -------
+    tuple of PowerTerm
+        Gradient flow, model bottleneck, finite-N transient, SGD transient, in this order.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    _check(alpha, beta, version)
+    return (
+        PowerTerm(GRADIENT_FLOW, t_exponent=-beta * time_multiplier(beta, rich)),
+        PowerTerm(BOTTLENECK, N_exponent=-bottleneck_exponent(alpha, beta, version)),
+        PowerTerm(TRANSIENT, t_exponent=-transient_exponent(alpha, beta, rich, version), N_exponent=-1.0),
+        PowerTerm(
+            SGD, t_exponent=-sgd_exponent(alpha, beta, rich, version), B_exponent=-1.0, eta_exponent=1.0
+        ),
+    )
+
+
+def loss(
+    terms: Sequence[PowerTerm],
+    t: ArrayLike,
+    N: ArrayLike = math.inf,
+    B: ArrayLike = math.inf,
+    eta: float = 1.0,
+) -> FloatArray:
+    """Sum the terms; all prefactors are one, so only exponents and crossovers mean something.
+
+    Parameters
+    ----------
+    terms
+        Terms, for example from :func:`loss_terms`.
+    t
+        Time in eta*steps, > 0, any shape.
+    N, B
+        Width and batch, > 0 or infinite, shapes that broadcast with ``t``.
+    eta
+        Learning rate, > 0.
+
+    Returns
+    -------
+    ndarray
+        The sum, of the broadcast shape.
+
+    Raises
+    ------
+    InputError
+        If there is no term or an argument is not positive.
+    """
+    require(len(terms) > 0, "terms", "there is no term", "pass the result of loss_terms")
+    values = [term(t, N, B, eta) for term in terms]
+    return np.asarray(np.sum(np.stack(np.broadcast_arrays(*values)), axis=0), dtype=np.float64)
+
+
+def _check(alpha: float, beta: float, version: str) -> None:
+    check_capacity(alpha)
+    check_source(beta)
+    require(version in ("paper", "corrected"), "version", f"got {version!r}", "choose 'paper' or 'corrected'")

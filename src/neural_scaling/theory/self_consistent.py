@@ -1,0 +1,201 @@
+"""The self-consistent loss curve behind chi (eqs. 62-68), integrated instead of estimated.
+
+The spike that feature learning adds to the kernel is left out and only its overall growth is kept, as in
+the paper's bootstrap. With the continuous spectrum ``lambda(k) = k^-alpha``, ``k >= 1``, the sum over modes
+is an incomplete gamma function, so the curves reach any time at the cost of a small differential equation.
+Time is in eta*steps; the learning rate is infinitesimal, so there is no edge of stability here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.integrate import solve_ivp
+from scipy.special import gammainc, gammaln
+
+from neural_scaling.checks import require
+from neural_scaling.theory._inputs import (
+    FloatArray,
+    check_capacity,
+    check_richness,
+    check_source,
+    positive_array,
+)
+
+LATEST_TIME = 1e140
+"""Largest time that is accepted, in eta*steps; beyond it ``t^2`` leaves double precision."""
+
+
+@dataclass(frozen=True)
+class SelfConsistentCurve:
+    """Solution of the scale-only dynamics.
+
+    Attributes
+    ----------
+    time
+        Shape (T,), eta*steps.
+    effective_time
+        Shape (T,), integral of the kernel's scale, eta*steps.
+    kernel
+        Shape (T,), scale of the kernel relative to initialization.
+    loss
+        Shape (T,), ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k effective_time)``.
+    """
+
+    time: FloatArray
+    effective_time: FloatArray
+    kernel: FloatArray
+    loss: FloatArray
+
+
+def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
+    """Integral over modes ``int_1^inf k^(-alpha beta - 1) exp(-x k^-alpha) dk``.
+
+    Equal to ``x^-beta Gamma(beta) P(beta, x) / alpha`` with the regularized incomplete gamma function P.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    x
+        Effective time in eta*steps, > 0, any shape.
+
+    Returns
+    -------
+    ndarray
+        The integral, shape of ``x``.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    check_capacity(alpha)
+    check_source(beta)
+    return _mode_sum(alpha, beta, positive_array(x, "x"))
+
+
+def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLike) -> SelfConsistentCurve:
+    """Integrate eq. 67: the residual that drives the kernel decays with the kernel it drives.
+
+    ``da/dt = K``, ``K = 1 + gamma b``, ``db/dt = S(a)`` with ``S`` from :func:`mode_sum`.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    gamma
+        Richness, >= 0.
+    time
+        Increasing times, shape (T,), eta*steps, positive and at most ``LATEST_TIME``.
+
+    Returns
+    -------
+    SelfConsistentCurve
+        Curves of shape (T,).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range or the times do not increase.
+    """
+    _check(alpha, beta, gamma)
+    times = _check_times(time)
+    log_a, log_b = _integrate(alpha, beta, gamma, times, levels=None)
+    effective = np.exp(log_a[0])
+    kernel = 1.0 + gamma * np.exp(log_b[0])
+    return SelfConsistentCurve(times, effective, kernel, _mode_sum(alpha, beta, 2.0 * effective))
+
+
+def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level: int) -> FloatArray:
+    """Loss at a finite level of the bootstrap (eqs. 60-62), level 0 being the lazy loss.
+
+    Level n takes the kernel that grows with the residual of level n - 1.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    gamma
+        Richness, >= 0.
+    time
+        Increasing times, shape (T,), eta*steps, positive and at most ``LATEST_TIME``.
+    level
+        Number of refinements, >= 0.
+
+    Returns
+    -------
+    ndarray
+        Loss, shape (T,).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range or the times do not increase.
+    """
+    _check(alpha, beta, gamma)
+    require(level >= 0 and level == int(level), "level", f"got {level!r}", "give a whole number >= 0")
+    times = _check_times(time)
+    if level == 0:
+        return _mode_sum(alpha, beta, 2.0 * times)
+    log_a, _ = _integrate(alpha, beta, gamma, times, levels=int(level))
+    return _mode_sum(alpha, beta, 2.0 * np.exp(log_a[-1]))
+
+
+def _mode_sum(alpha: float, beta: float, x: FloatArray) -> FloatArray:
+    log_x = np.log(x)
+    with np.errstate(under="ignore", divide="ignore"):
+        log_lower = gammaln(beta) + np.log(gammainc(beta, x))
+    tiny = x < 1e-8  # P(beta, x) ~ x^beta / Gamma(beta + 1) (1 - beta x / (beta + 1))
+    log_value = np.where(tiny, -math.log(beta) - beta * x / (beta + 1.0), log_lower - beta * log_x)
+    return np.asarray(np.exp(log_value) / alpha, dtype=np.float64)
+
+
+def _integrate(
+    alpha: float, beta: float, gamma: float, times: FloatArray, levels: int | None
+) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of the effective times and of the integrated residuals, each (number of levels, T)."""
+    count = 1 if levels is None else levels
+    start = math.log(min(1e-6, float(times[0])))
+
+    def slope(s: float, state: FloatArray) -> FloatArray:
+        log_a, log_b = state[:count], state[count:]
+        driver = np.exp(log_a if levels is None else np.concatenate(([s], log_a[:-1])))
+        growth_a = np.exp(s - log_a) * (1.0 + gamma * np.exp(log_b))
+        growth_b = np.exp(s - log_b) * _mode_sum(alpha, beta, driver)
+        return np.concatenate((growth_a, growth_b))
+
+    first_b = start + math.log(float(_mode_sum(alpha, beta, np.array(math.exp(start)))))
+    state = np.concatenate((np.full(count, start), np.full(count, first_b)))
+    grid = np.log(times)
+    solution = solve_ivp(
+        slope, (start, float(grid[-1])), state, method="DOP853", t_eval=grid, rtol=1e-10, atol=1e-10
+    )
+    require(bool(solution.success), "time", str(solution.message), "shorten the range of times")
+    values = np.asarray(solution.y, dtype=np.float64)
+    return values[:count], values[count:]
+
+
+def _check(alpha: float, beta: float, gamma: float) -> None:
+    check_capacity(alpha)
+    check_source(beta)
+    check_richness(gamma)
+
+
+def _check_times(time: ArrayLike) -> FloatArray:
+    times = positive_array(time, "time")
+    require(times.ndim == 1, "time", f"has shape {times.shape}", "give a one-dimensional array")
+    require(bool(np.all(np.diff(times) > 0)), "time", "does not increase", "sort the times, without repeats")
+    require(
+        bool(times[-1] <= LATEST_TIME), "time", f"ends at {times[-1]:g}", f"stay at or below {LATEST_TIME:g}"
+    )
+    return times
