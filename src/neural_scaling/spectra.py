@@ -259,4 +259,4 @@ def _lagrange(nodes: Array, x: Array) -> Array:
     for j in range(nodes.size):
         others = np.delete(np.arange(nodes.size), j)
         result[:, j] = np.prod(distance[:, others] / gaps[j, others], axis=1)
-    return result
+    return np.asarray(result)

@@ -117,7 +117,7 @@ def test_bad_input_names_argument_and_remedy(change, message):
 
 def test_divergence_is_reported_with_a_smaller_step():
     quadrature = PowerLaw(1.5, 0.5, 20).spectrum().quadrature()
-    with pytest.raises(DynamicsDiverged, match="try eta <= 0.75"):
+    with pytest.raises(DynamicsDiverged, match=r"try eta <= 0\.75"):
         solve_online(quadrature, 1.5, 50.0, 60)
     with pytest.raises(DynamicsDiverged, match="diverges at step"):
         infinite_limit(quadrature, 1.5, 50.0, 60)
