@@ -21,8 +21,8 @@ def progress(work: Iterable[Any] | int, description: str) -> tqdm[Any]:
     """Return a progress bar that is drawn on the terminal and never in a notebook's output.
 
     A kernel's standard error ends up in the stored notebook. So the program that runs the notebooks passes
-    the name of its terminal in ``NEURAL_SCALING_TERMINAL`` and the bar is written there. Without that variable
-    it is written to standard error if that is a terminal; otherwise there is no bar.
+    the name of its terminal in ``NEURAL_SCALING_TERMINAL`` and the bar is written there. Without that
+    variable it is written to standard error if that is a terminal; otherwise there is no bar.
 
     Parameters
     ----------

@@ -181,10 +181,7 @@ def local_slope(t: ArrayLike, L: ArrayLike, width: float = 0.3, points: int = 20
         f"no interval of {width:g} decades inside the data holds three points",
         "use a larger width or a finer curve",
     )
-    slopes = [
-        _weighted_line(x[i:j], y[i:j], np.ones(j - i))[0]
-        for i, j in zip(start[keep], stop[keep], strict=True)
-    ]
+    slopes = [_weighted_line(x[i:j], y[i:j], np.ones(j - i))[0] for i, j in zip(start[keep], stop[keep], strict=True)]
     return LocalSlope(np.exp(centres[keep]), -np.asarray(slopes, dtype=np.float64))
 
 
@@ -214,9 +211,7 @@ def check_curve(t: ArrayLike, L: ArrayLike) -> tuple[FloatArray, FloatArray]:
     require(time.size >= 3, "t", f"has {time.size} points", "give at least three")
     for name, array in (("t", time), ("L", value)):
         good = bool(np.all(np.isfinite(array)) and np.all(array > 0))
-        require(
-            good, name, "holds a value that is NaN, infinite or not positive", "drop t = 0 and bad values"
-        )
+        require(good, name, "holds a value that is NaN, infinite or not positive", "drop t = 0 and bad values")
     require(bool(np.all(np.diff(time) > 0)), "t", "does not increase", "sort the curve, without repeats")
     return time, value
 

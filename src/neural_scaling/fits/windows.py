@@ -150,9 +150,7 @@ def theory_window(
         If an argument is out of range, or the window is shorter than a third of a decade.
     """
     require_positive(t_max, "t_max")
-    require(
-        0 < fraction < 1, "fraction", f"got {fraction!r}", "give a share between 0 and 1, for example 0.1"
-    )
+    require(0 < fraction < 1, "fraction", f"got {fraction!r}", "give a share between 0 and 1, for example 0.1")
     for name, size in (("N", N), ("B", B)):
         require(not isinstance(size, bool) and size > 0, name, f"got {size!r}", "give > 0 or math.inf")
     start = step_of_modes(alpha, beta, gamma, eta, modes)

@@ -3,7 +3,14 @@
 Needs NumPy and SciPy only. Equation numbers are those of arXiv 2409.17858v1.
 """
 
-from neural_scaling.theory.compute_optimal import ComputeOptimum, Frontier, compute_optimum, frontier
+from neural_scaling.theory.compute_optimal import (
+    ComputeOptimum,
+    Frontier,
+    balancing_terms,
+    compute_optimum,
+    frontier,
+    table_frontier,
+)
 from neural_scaling.theory.exponents import (
     Regime,
     chi,
@@ -48,6 +55,7 @@ __all__ = [
     "Regime",
     "SelfConsistentCurve",
     "Version",
+    "balancing_terms",
     "bottleneck_exponent",
     "chi",
     "chi_level",
@@ -71,6 +79,7 @@ __all__ = [
     "sgd_exponent",
     "step_of_modes",
     "super_easy_boundary",
+    "table_frontier",
     "time_multiplier",
     "transient_exponent",
 ]

@@ -13,9 +13,7 @@ from neural_scaling.checks import require
 FloatArray = NDArray[np.float64]
 
 
-def positive_array(
-    value: ArrayLike, argument: str, remedy: str = "give positive finite numbers"
-) -> FloatArray:
+def positive_array(value: ArrayLike, argument: str, remedy: str = "give positive finite numbers") -> FloatArray:
     """Return ``value`` as float64 after checking that every entry is positive and finite.
 
     Raises
@@ -87,6 +85,4 @@ def check_richness(gamma: float) -> None:
         If ``gamma < 0`` or not a finite number.
     """
     number = isinstance(gamma, Real) and not isinstance(gamma, bool) and math.isfinite(gamma)
-    require(
-        number and gamma >= 0, "gamma", f"got {gamma!r}", "give 0 for the lazy limit or a positive number"
-    )
+    require(number and gamma >= 0, "gamma", f"got {gamma!r}", "give 0 for the lazy limit or a positive number")

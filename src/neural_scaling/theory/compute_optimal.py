@@ -22,7 +22,7 @@ from scipy.special import logsumexp
 from neural_scaling.checks import require, require_positive
 from neural_scaling.theory._inputs import FloatArray, positive_array
 from neural_scaling.theory.exponents import Regime, chi, regime
-from neural_scaling.theory.loss_law import PowerTerm
+from neural_scaling.theory.loss_law import PowerTerm, Version, loss_terms
 from neural_scaling.theory.phases import Phase, phase
 
 
@@ -112,9 +112,7 @@ def compute_optimum(alpha: float, beta: float, rich: bool, finite_batch: bool = 
     )
 
 
-def frontier(
-    terms: Sequence[PowerTerm], log_compute: ArrayLike, B: float = math.inf, eta: float = 1.0
-) -> Frontier:
+def frontier(terms: Sequence[PowerTerm], log_compute: ArrayLike, B: float = math.inf, eta: float = 1.0) -> Frontier:
     """Minimise a sum of powers over N at fixed C = N t, with 1 <= N <= C.
 
     Parameters
@@ -155,6 +153,67 @@ def frontier(
         constant.reshape(shape),
         log_c,
     )
+
+
+def table_frontier(alpha: float, beta: float, rich: bool, version: Version, log_compute: ArrayLike) -> Frontier:
+    """Minimise the loss law that Table 1 speaks of: finite batch (B = eta = 1), except where it cannot be.
+
+    For hard tasks with feature learning the corrected SGD term is the start of an expansion in
+    ``(eta/B) K(t)`` and means nothing once that is large; the table's row needs it small, so the term is
+    dropped there (infinite batch).
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    rich
+        True for gamma > 0.
+    version
+        ``"paper"`` or ``"corrected"``.
+    log_compute
+        Natural logarithms of C, > 0, any shape.
+
+    Returns
+    -------
+    Frontier
+        Optimum and its local exponents.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    perturbative = version == "corrected" and rich and regime(alpha, beta) == "hard"
+    return frontier(loss_terms(alpha, beta, rich, version), log_compute, math.inf if perturbative else 1.0)
+
+
+def balancing_terms(terms: Sequence[PowerTerm], optimum: Frontier, share: float = 1e-3) -> frozenset[str]:
+    """Return the names of the terms that make up more than ``share`` of the loss at a single optimum.
+
+    Parameters
+    ----------
+    terms
+        Terms that were minimised.
+    optimum
+        Result for one value of C, so that ``shares`` has shape (number of terms,).
+    share
+        Fraction of the loss below which a term does not count.
+
+    Returns
+    -------
+    frozenset of str
+        Names.
+
+    Raises
+    ------
+    InputError
+        If the optimum holds more than one value of C.
+    """
+    one = optimum.shares.shape == (len(terms),)
+    require(one, "optimum", f"has shares of shape {optimum.shares.shape}", "pass one value of C")
+    return frozenset(term.name for term, part in zip(terms, optimum.shares, strict=True) if float(part) > share)
 
 
 def minimise_affine(

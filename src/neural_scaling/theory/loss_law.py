@@ -63,9 +63,7 @@ class PowerTerm:
     B_exponent: float = 0.0
     eta_exponent: float = 0.0
 
-    def __call__(
-        self, t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0
-    ) -> FloatArray:
+    def __call__(self, t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0) -> FloatArray:
         """Evaluate the term.
 
         Parameters
@@ -213,9 +211,7 @@ def loss_terms(
         PowerTerm(GRADIENT_FLOW, t_exponent=-beta * time_multiplier(beta, rich)),
         PowerTerm(BOTTLENECK, N_exponent=-bottleneck_exponent(alpha, beta, version)),
         PowerTerm(TRANSIENT, t_exponent=-transient_exponent(alpha, beta, rich, version), N_exponent=-1.0),
-        PowerTerm(
-            SGD, t_exponent=-sgd_exponent(alpha, beta, rich, version), B_exponent=-1.0, eta_exponent=1.0
-        ),
+        PowerTerm(SGD, t_exponent=-sgd_exponent(alpha, beta, rich, version), B_exponent=-1.0, eta_exponent=1.0),
     )
 
 

@@ -84,7 +84,7 @@ def phases(rich: bool) -> dict[Regime, Phase]:
     """
     transient = r"\frac{1}{N}\,t^{-1+1/\alpha}"
     noise = r"\frac{1}{B}\,t^{-2+1/\alpha}"
-    hard_time = r"t^{-\frac{2\beta}{1+\beta}}" if rich else r"t^{-\beta}"
+    hard_time = r"t^{-2\beta/(1+\beta)}" if rich else r"t^{-\beta}"
     return {
         "hard": Phase(
             "hard",

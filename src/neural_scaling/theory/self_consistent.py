@@ -177,9 +177,7 @@ def _integrate(
     first_b = start + math.log(float(_mode_sum(alpha, beta, np.array(math.exp(start)))))
     state = np.concatenate((np.full(count, start), np.full(count, first_b)))
     grid = np.log(times)
-    solution = solve_ivp(
-        slope, (start, float(grid[-1])), state, method="DOP853", t_eval=grid, rtol=1e-10, atol=1e-10
-    )
+    solution = solve_ivp(slope, (start, float(grid[-1])), state, method="DOP853", t_eval=grid, rtol=1e-10, atol=1e-10)
     require(bool(solution.success), "time", str(solution.message), "shorten the range of times")
     values = np.asarray(solution.y, dtype=np.float64)
     return values[:count], values[count:]
@@ -195,7 +193,5 @@ def _check_times(time: ArrayLike) -> FloatArray:
     times = positive_array(time, "time")
     require(times.ndim == 1, "time", f"has shape {times.shape}", "give a one-dimensional array")
     require(bool(np.all(np.diff(times) > 0)), "time", "does not increase", "sort the times, without repeats")
-    require(
-        bool(times[-1] <= LATEST_TIME), "time", f"ends at {times[-1]:g}", f"stay at or below {LATEST_TIME:g}"
-    )
+    require(bool(times[-1] <= LATEST_TIME), "time", f"ends at {times[-1]:g}", f"stay at or below {LATEST_TIME:g}")
     return times

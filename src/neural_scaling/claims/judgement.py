@@ -1,0 +1,96 @@
+"""The one rule that turns a prediction and a measurement into a verdict."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from neural_scaling.checks import require
+from neural_scaling.claims.claim import Verdict
+from neural_scaling.claims.tables import number
+
+
+class Judgement(NamedTuple):
+    """Verdict and the reason for it."""
+
+    verdict: Verdict
+    reason: str
+
+
+def judge(
+    predicted: float,
+    measured: float | None,
+    interval: tuple[float, float] | None,
+    tolerance: float,
+    corrected: float | None = None,
+) -> Judgement:
+    """Turn numbers into a verdict.
+
+    * *not confirmed*: the whole interval lies farther than ``tolerance`` from the prediction;
+    * *confirmed*: the measurement lies within ``tolerance`` of the prediction and its interval is not wider
+      than the tolerance either way;
+    * *inconclusive*: anything else, a missing measurement included;
+    * *corrected*: a prediction that is not confirmed while ``corrected`` is, by the same rule.
+
+    Parameters
+    ----------
+    predicted
+        Value the paper gives.
+    measured
+        Value found, or None.
+    interval
+        95 % interval of ``measured``, or None.
+    tolerance
+        Largest difference that still counts as agreement, > 0, in the units of ``predicted``.
+    corrected
+        Value of a stated correction.
+
+    Returns
+    -------
+    Judgement
+        Verdict and reason.
+
+    Raises
+    ------
+    InputError
+        If the tolerance is not positive, the interval is reversed or does not hold the measurement.
+    """
+    require(math.isfinite(tolerance) and tolerance > 0, "tolerance", f"got {tolerance!r}", "give a number above 0")
+    if measured is None or interval is None or not all(map(math.isfinite, (measured, *interval))):
+        return Judgement("inconclusive", "no measurement with a finite interval")
+    low, high = interval
+    slack = 1e-9 * (1.0 + abs(measured))
+    require(
+        low - slack <= measured <= high + slack,
+        "interval",
+        f"({low:g}, {high:g}) does not hold the measured value {measured:g}",
+        "give (low, high) around the measurement",
+    )
+    printed = _compare(predicted, measured, interval, tolerance)
+    reason = _reason(printed, predicted, interval, tolerance)
+    if printed == "not confirmed" and corrected is not None:
+        if _compare(corrected, measured, interval, tolerance) == "confirmed":
+            return Judgement("corrected", f"{reason}; the corrected {number(corrected)} holds")
+        return Judgement(printed, f"{reason}; nor does the corrected {number(corrected)} hold")
+    return Judgement(printed, reason)
+
+
+def _compare(predicted: float, measured: float, interval: tuple[float, float], tolerance: float) -> Verdict:
+    low, high = interval
+    allowed = tolerance * (1 + 1e-9)
+    if low > predicted + allowed or high < predicted - allowed:
+        return "not confirmed"
+    narrow = max(high - measured, measured - low) <= allowed
+    return "confirmed" if narrow and abs(measured - predicted) <= allowed else "inconclusive"
+
+
+def _reason(verdict: Verdict, predicted: float, interval: tuple[float, float], tolerance: float) -> str:
+    seen = f"[{number(interval[0])}, {number(interval[1])}]"
+    band = f"{number(predicted)} within {number(tolerance)}"
+    match verdict:
+        case "confirmed":
+            return f"{seen} agrees with {band}"
+        case "not confirmed":
+            return f"{seen} excludes {band}"
+        case _:
+            return f"{seen} neither agrees with nor excludes {band}"

@@ -1,0 +1,479 @@
+"""Figure 2: learning dynamics at infinite and finite width, and the step size that ends the rich gain."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_scaling.claims import Claim, judge
+from neural_scaling.experiments import GradientFlowRun, InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
+from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window, window_sensitivity
+from neural_scaling.runs import Result, obtain
+from neural_scaling.spectra import Array
+from neural_scaling.theory import chi, edge_of_stability_step
+
+ITEM = "fig02"
+
+#: Agreement of exponents: a third of the gap between the lazy and the rich exponent at beta = 0.4 (0.171).
+EXPONENT_TOLERANCE = 0.057
+#: Agreement of the simulated mean with the theory, relative. The theory is exact as N -> infinity.
+LOSS_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class InfinitePanel:
+    """Panels (a) and (b): one task at N, B -> infinity.
+
+    Attributes
+    ----------
+    beta
+        Source.
+    eta
+        Learning rate.
+    gammas
+        Richness of each curve.
+    discrete, flow
+        Results of :class:`~neural_scaling.experiments.InfiniteLimitRun` and
+        :class:`~neural_scaling.experiments.GradientFlowRun`, one per richness.
+    """
+
+    alpha: float
+    beta: float
+    eta: float
+    gammas: tuple[float, ...]
+    discrete: tuple[Result, ...]
+    flow: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class FinitePanel:
+    """Panels (c) and (d): one task at finite width.
+
+    Attributes
+    ----------
+    beta
+        Source.
+    widths
+        N of each curve.
+    theory, simulation
+        Results of :class:`~neural_scaling.experiments.OnlineDMFTRun` and
+        :class:`~neural_scaling.experiments.ToyModelRun`, one per width.
+    """
+
+    beta: float
+    widths: tuple[int, ...]
+    theory: tuple[Result, ...]
+    simulation: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class ExponentRow:
+    """A fitted exponent beside its prediction.
+
+    Attributes
+    ----------
+    gamma
+        Richness.
+    predicted
+        ``chi(beta)`` for gamma > 0, ``beta`` for gamma = 0.
+    fit
+        In the window that theory gives, in steps.
+    lowest, highest
+        Exponents over windows whose ends move by a factor of two.
+    """
+
+    gamma: float
+    predicted: float
+    fit: PowerLawFit
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """Simulation beside theory at one width.
+
+    Attributes
+    ----------
+    width
+        N.
+    ratio
+        Mean over seeds of the average over log-spaced steps of loss / theory.
+    standard_error
+        Of ``ratio``, from the spread over seeds, which are independent.
+    """
+
+    width: int
+    ratio: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class EdgeRow:
+    """One run towards or past the edge of stability.
+
+    Attributes
+    ----------
+    eta, gamma
+        Learning rate and richness.
+    step
+        Steps recorded, shape (R,).
+    loss
+        Shape (R,).
+    sharpness
+        eta times the largest eigenvalue of the kernel, shape (R,).
+    edge
+        First recorded step with ``sharpness >= 2``, or infinity.
+    predicted_edge
+        The same from the theory's scaling with prefactor one.
+    before, after
+        Exponents in the theory's window up to the edge and from three times the edge on; NaN where the window is too
+        short.
+    """
+
+    eta: float
+    gamma: float
+    step: Array
+    loss: Array
+    sharpness: Array
+    edge: float
+    predicted_edge: float
+    before: float
+    after: float
+
+
+def infinite_panel(
+    alpha: float, beta: float, eta: float, gammas: Sequence[float], steps: int, scale: str
+) -> InfinitePanel:
+    """Obtain the curves of panel (a) or (b), infinitely many modes.
+
+    Parameters
+    ----------
+    alpha, beta
+        Capacity and source.
+    eta
+        Learning rate.
+    gammas
+        Richness of each curve.
+    steps
+        Number of steps T.
+    scale
+        ``small`` computes, ``full`` looks up first.
+
+    Returns
+    -------
+    InfinitePanel
+    """
+    common = {"alpha": alpha, "beta": beta, "modes": math.inf, "eta": eta, "steps": steps}
+    discrete = tuple(obtain(InfiniteLimitRun(gamma=g, **common), ITEM, scale) for g in gammas)  # type: ignore[arg-type]
+    flow = tuple(obtain(GradientFlowRun(gamma=g, **common), ITEM, scale) for g in gammas)  # type: ignore[arg-type]
+    return InfinitePanel(alpha, beta, eta, tuple(gammas), discrete, flow)
+
+
+def finite_panel(
+    alpha: float,
+    beta: float,
+    modes: int,
+    eta: float,
+    gamma: float,
+    batch: float,
+    widths: Sequence[int],
+    steps: int,
+    seeds: int,
+    scale: str,
+) -> FinitePanel:
+    """Obtain theory and simulation of panel (c) or (d).
+
+    Parameters
+    ----------
+    alpha, beta, modes
+        Capacity, source and M.
+    eta, gamma, batch
+        Learning rate, richness and B.
+    widths
+        N of each curve.
+    steps, seeds
+        Number of steps and of simulations per width.
+    scale
+        ``small`` computes, ``full`` looks up first.
+
+    Returns
+    -------
+    FinitePanel
+    """
+    theory, simulation = [], []
+    for width in widths:
+        theory.append(
+            obtain(OnlineDMFTRun(alpha, beta, modes, eta, gamma, steps, width=width, batch=batch), ITEM, scale)
+        )
+        run = ToyModelRun(alpha, beta, modes, eta, gamma, steps, width=width, batch=batch, seeds=seeds)
+        simulation.append(obtain(run, ITEM, scale))
+    return FinitePanel(beta, tuple(widths), tuple(theory), tuple(simulation))
+
+
+def exponents(panel: InfinitePanel) -> list[ExponentRow]:
+    """Fit every curve of a panel in the window that theory gives for it.
+
+    Parameters
+    ----------
+    panel
+        Panel (a) or (b).
+
+    Returns
+    -------
+    list of ExponentRow
+    """
+    rows = []
+    for gamma, result in zip(panel.gammas, panel.discrete, strict=True):
+        step, loss = result.arrays["step"][1:], result.arrays["loss"][1:]
+        edge = edge_of_stability_step(panel.beta, gamma, panel.eta)
+        window = theory_window(
+            panel.alpha, panel.beta, panel.eta, gamma, float(step[-1]), edge_step=edge if edge < math.inf else None
+        )
+        fit = fit_power_law(step, loss, window.span)
+        moved = window_sensitivity(step, loss, window)
+        predicted = float(chi(panel.beta, rich=gamma > 0))
+        rows.append(ExponentRow(gamma, predicted, fit, moved.low, moved.high))
+    return rows
+
+
+def agreement(panel: FinitePanel) -> list[AgreementRow]:
+    """Compare the mean of the simulations with the theory at every width.
+
+    Parameters
+    ----------
+    panel
+        Panel (c) or (d).
+
+    Returns
+    -------
+    list of AgreementRow
+    """
+    rows = []
+    for width, theory, simulation in zip(panel.widths, panel.theory, panel.simulation, strict=True):
+        step = theory.arrays["step"]
+        kept = step > 0  # at step 0 both are the variance of the target
+        # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
+        weights = np.gradient(np.log(step[kept]))
+        ratios = simulation.arrays["loss"][:, kept] / theory.arrays["loss"][kept]
+        per_seed = ratios @ weights / weights.sum()
+        error = per_seed.std(ddof=1) / math.sqrt(per_seed.size)
+        rows.append(AgreementRow(width, float(per_seed.mean()), float(error)))
+    return rows
+
+
+def edge_of_stability(
+    alpha: float, beta: float, etas: Sequence[float], gammas: Sequence[float], steps: int, scale: str
+) -> list[EdgeRow]:
+    """Run the infinite limit over learning rates and find when it reaches the edge of stability and what follows.
+
+    Parameters
+    ----------
+    alpha, beta
+        Capacity and source of a hard task.
+    etas, gammas
+        Learning rates and richnesses; all pairs are run.
+    steps
+        Number of steps T.
+    scale
+        ``small`` computes, ``full`` looks up first.
+
+    Returns
+    -------
+    list of EdgeRow
+        One per pair, richness varying fastest.
+    """
+    rows = []
+    for eta in etas:
+        for gamma in gammas:
+            arrays = obtain(InfiniteLimitRun(alpha, beta, math.inf, eta, gamma, steps), ITEM, scale).arrays
+            step, loss, sharpness = arrays["step"], arrays["loss"], eta * arrays["sharpness"]
+            beyond = np.flatnonzero(sharpness >= 2)
+            edge = float(step[beyond[0]]) if beyond.size else math.inf
+            window = theory_window(
+                alpha, beta, eta, gamma, float(steps), edge_step=edge if beyond.size else None, allow_empty=True
+            )
+            before = math.nan if window.empty else fit_power_law(step[1:], loss[1:], window.span).exponent
+            # Three times the edge: past the oscillation by which the dynamics settles there. A third of a decade is left.
+            late = (3 * edge, float(steps))
+            after = fit_power_law(step[1:], loss[1:], late).exponent if late[1] > 2.2 * late[0] else math.nan
+            predicted = edge_of_stability_step(beta, gamma, eta)
+            rows.append(EdgeRow(eta, gamma, step, loss, sharpness, edge, predicted, before, after))
+    return rows
+
+
+def exponent_claims(panel: InfinitePanel, scale: str) -> list[Claim]:
+    """Return the claims about the exponents of panel (a) or (b): lazy, smallest and largest richness.
+
+    Parameters
+    ----------
+    panel
+        The panel.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    letter, task = ("b", "hard") if panel.beta < 1 else ("a", "easy")
+    rows = exponents(panel)
+    rich = [row for row in rows if row.gamma > 0]
+    chosen = [row for row in rows if row.gamma == 0] + rich[:1] + rich[-1:]
+    claims = []
+    for row in dict.fromkeys(chosen):
+        verdict, reason = judge(row.predicted, row.fit.exponent, row.fit.interval, EXPONENT_TOLERANCE)
+        if verdict == "not confirmed":
+            reason += "; the curve is still on its way between the lazy and the rich power at the end of the window"
+        kind = "lazy" if row.gamma == 0 else f"rich, gamma = {row.gamma:g}"
+        claims.append(
+            Claim(
+                id=f"fig02.{task}.gamma-{row.gamma:g}",
+                item=ITEM,
+                location=f"Fig. 2{letter}, eqs. 8-10",
+                statement=f"The loss of the {task} task (beta = {panel.beta:g}), {kind}, falls as t^-{row.predicted:.3f}.",
+                quantity="exponent of the loss in steps",
+                predicted=row.predicted,
+                measured=row.fit.exponent,
+                interval=row.fit.interval,
+                window=row.fit.window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return claims
+
+
+def constant_claim(panel: InfinitePanel, scale: str) -> Claim:
+    """Return the claim that richness lowers the constant of an easy task without changing its power.
+
+    Parameters
+    ----------
+    panel
+        Panel (a).
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    Claim
+    """
+    last = [float(result.arrays["loss"][-1]) for result in panel.discrete]
+    ratios = [value / last[0] for value in last]
+    falling = all(b < a for a, b in itertools.pairwise(ratios))
+    return Claim(
+        id="fig02.easy.constant",
+        item=ITEM,
+        location="Fig. 2a, section 4",
+        statement="For an easy task richness lowers the loss at all late times by a constant factor.",
+        quantity=f"loss at gamma = {panel.gammas[-1]:g} over loss at gamma = 0, last step",
+        predicted=None,
+        predicted_text="below 1, and smaller the larger gamma",
+        measured=ratios[-1],
+        interval=(ratios[-1], ratios[-1]),
+        window=None,
+        scale=scale,
+        verdict="confirmed" if falling and panel.gammas[0] == 0 else "not confirmed",
+        reason="the loss at the last step falls with gamma" if falling else "the loss at the last step is not ordered",
+    )
+
+
+def agreement_claims(panel: FinitePanel, scale: str) -> list[Claim]:
+    """Return the claims that theory describes simulation, at the smallest and the largest width.
+
+    Parameters
+    ----------
+    panel
+        Panel (c) or (d).
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    letter, task = ("d", "hard") if panel.beta < 1 else ("c", "easy")
+    rows = agreement(panel)
+    claims = []
+    for row in dict.fromkeys((rows[0], rows[-1])):
+        interval = (row.ratio - 1.96 * row.standard_error, row.ratio + 1.96 * row.standard_error)
+        verdict, reason = judge(1.0, row.ratio, interval, LOSS_TOLERANCE)
+        claims.append(
+            Claim(
+                id=f"fig02.{task}.theory-n{row.width}",
+                item=ITEM,
+                location=f"Fig. 2{letter}, eqs. 26-31",
+                statement=f"The mean field theory gives the mean loss of the {task} task at N = {row.width}.",
+                quantity="simulated mean over theory, averaged over log steps",
+                predicted=1.0,
+                measured=row.ratio,
+                interval=interval,
+                window=None,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return claims
+
+
+def edge_claims(rows: Sequence[EdgeRow], beta: float, scale: str) -> list[Claim]:
+    """Return the claims about where the rich exponent holds and that it is lost beyond the edge of stability.
+
+    Parameters
+    ----------
+    rows
+        Runs from :func:`edge_of_stability`.
+    beta
+        Source of the hard task.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    rich, lost = float(chi(beta)), [row.after for row in rows if not math.isnan(row.after)]
+    reached = [row for row in rows if row.edge < math.inf]
+    claims = [
+        Claim(
+            id="fig02.hard.beyond-the-edge",
+            item=ITEM,
+            location="Fig. 2b, eq. 10",
+            statement=f"The exponent {rich:.3f} of the hard task holds at any learning rate and for all times.",
+            quantity="exponent from three times the edge of stability on, median and extremes over runs",
+            predicted=rich,
+            measured=float(np.median(lost)) if lost else None,
+            interval=(min(lost), max(lost)) if lost else None,
+            window=None,
+            scale=scale,
+            verdict="not confirmed" if lost and max(lost) < rich - EXPONENT_TOLERANCE else "inconclusive",
+            reason="at fixed learning rate the kernel stops growing at the edge of stability and the rich exponent is lost"
+            if lost
+            else "no run went far enough beyond the edge",
+        )
+    ]
+    ratios = [row.edge / row.predicted_edge for row in reached]
+    claims.append(
+        Claim(
+            id="fig02.hard.edge-step",
+            item=ITEM,
+            location="eq. 10 with gradient descent's bound",
+            statement="The edge comes when eta (1 + gamma (eta t)^(1 - chi)) reaches 2, up to a prefactor of order one.",
+            quantity="step of the edge over the predicted step, median and extremes over runs",
+            predicted=1.0,
+            measured=float(np.median(ratios)) if ratios else None,
+            interval=(min(ratios), max(ratios)) if ratios else None,
+            window=None,
+            scale=scale,
+            # An order-one prefactor: within a factor of five either way.
+            verdict="confirmed" if ratios and min(ratios) > 0.2 and max(ratios) < 5 else "inconclusive",
+            reason=f"{len(reached)} of {len(rows)} runs reach the edge",
+        )
+    )
+    return claims

@@ -1,0 +1,183 @@
+"""Figure 10: the exponent at increasing levels of the bootstrap, measured on integrated curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_scaling.claims import Claim, Verdict, judge, number
+from neural_scaling.figures.figure01 import Points
+from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.theory import chi, chi_level, level_curve, self_consistent_curve
+
+ITEM = "fig10"
+
+#: Agreement of exponents at very late times: below the gap between levels 5 and 6 at beta = 0.5, which is 0.0078.
+EXPONENT_TOLERANCE = 0.002
+#: Samples per decade of the integrated curves.
+DENSITY = 8
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """One level at one source.
+
+    Attributes
+    ----------
+    level
+        Number of refinements; infinity for the self-consistent curve.
+    beta
+        Source.
+    predicted
+        chi_n.
+    fit
+        Fit of the integrated loss.
+    """
+
+    level: float
+    beta: float
+    predicted: float
+    fit: PowerLawFit
+
+
+def level_rows(
+    alpha: float, gamma: float, sources: Sequence[float], levels: int, window: tuple[float, float]
+) -> list[LevelRow]:
+    """Integrate the levels of eqs. 60-62 and the self-consistent eq. 67, and fit each.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1; it sets constants only.
+    gamma
+        Richness, > 0.
+    sources
+        Sources, none of them 1.
+    levels
+        Highest finite level.
+    window
+        Window of the fit, eta*steps.
+
+    Returns
+    -------
+    list of LevelRow
+        Source by source, levels 0 to ``levels`` and infinity.
+    """
+    time = np.geomspace(1e-2, window[1], DENSITY * round(math.log10(window[1]) + 2) + 1)
+    rows = []
+    for beta in sources:
+        for level in (*range(levels + 1), math.inf):
+            if math.isinf(level):
+                loss = self_consistent_curve(alpha, beta, gamma, time).loss
+            else:
+                loss = level_curve(alpha, beta, gamma, time, int(level))
+            fit = fit_power_law(time, loss, window, points=400)
+            rows.append(LevelRow(level, beta, chi_level(beta, level), fit))
+    return rows
+
+
+def points(rows: Sequence[LevelRow], levels: Sequence[float]) -> dict[float, Points]:
+    """Arrange measured exponents for :func:`neural_scaling.figures.figure10.draw`.
+
+    Parameters
+    ----------
+    rows
+        From :func:`level_rows`.
+    levels
+        Levels to show, infinity included.
+
+    Returns
+    -------
+    dict
+        Sources and exponents by level.
+    """
+    return {
+        level: Points(
+            np.array([row.beta for row in rows if row.level == level]),
+            np.array([row.fit.exponent for row in rows if row.level == level]),
+        )
+        for level in levels
+    }
+
+
+def level_claims(rows: Sequence[LevelRow], beta: float, scale: str) -> list[Claim]:
+    """Judge levels 1, 2 and infinity at one source, and all levels at once.
+
+    Parameters
+    ----------
+    rows
+        From :func:`level_rows`.
+    beta
+        Source to quote.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    list of Claim
+        Four claims.
+    """
+    shown = {row.level: row for row in rows if row.beta == beta}
+    quoted = (
+        ("level-1", 1.0, "eqs. 50 and 59", "One refinement gives the exponent beta (2 - beta)."),
+        ("level-2", 2.0, "eqs. 61 and 62", "Two refinements give the exponent beta (2 - beta (2 - beta))."),
+    )
+    claims = []
+    for name, level, location, statement in quoted:
+        fit = shown[level].fit
+        verdict, reason = judge(shown[level].predicted, fit.exponent, fit.interval, EXPONENT_TOLERANCE)
+        claims.append(_claim(name, location, statement, shown[level], scale, verdict, reason))
+    limit = shown[math.inf]
+    printed, corrected = 2.0 / (1.0 + beta), chi(beta)
+    verdict, reason = judge(printed, limit.fit.exponent, limit.fit.interval, EXPONENT_TOLERANCE, corrected)
+    claims.append(
+        _claim(
+            "limit",
+            "Fig. 10, caption",
+            "The limit of infinitely many levels is 2/(1 + beta).",
+            LevelRow(limit.level, beta, printed, limit.fit),
+            scale,
+            verdict,
+            f"{reason}, the value 2 beta/(1 + beta) of eqs. 62 and 68",
+        )
+    )
+    gaps = [row.fit.exponent - row.predicted for row in rows]
+    largest = max(gaps, key=abs)
+    verdict, reason = judge(0.0, largest, (min(gaps), max(gaps)), EXPONENT_TOLERANCE)
+    claims.append(
+        Claim(
+            id="fig-10.levels",
+            item=ITEM,
+            location="Fig. 10, eq. 62",
+            statement="Each level n has the exponent chi_n, chi_(n+1) = max(beta, beta (2 - chi_n)).",
+            quantity=f"largest departure of {len(rows)} fitted exponents from chi_n",
+            predicted=0.0,
+            measured=largest,
+            interval=(min(gaps), max(gaps)),
+            window=rows[0].fit.window,
+            scale=scale,
+            verdict=verdict,
+            reason=f"{reason}; largest {number(abs(largest))}",
+        )
+    )
+    return claims
+
+
+def _claim(name: str, location: str, statement: str, row: LevelRow, scale: str, verdict: Verdict, reason: str) -> Claim:
+    return Claim(
+        id=f"fig-10.{name}",
+        item=ITEM,
+        location=location,
+        statement=statement,
+        quantity=f"exponent of the loss against eta t at beta = {row.beta:g}",
+        predicted=row.predicted,
+        measured=row.fit.exponent,
+        interval=row.fit.interval,
+        window=row.fit.window,
+        scale=scale,
+        verdict=verdict,
+        reason=reason,
+    )
