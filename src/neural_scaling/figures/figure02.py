@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, richness_color, width_color
-from neural_scaling.fits import local_slope
 from neural_scaling.items.figure02 import EdgeRow, FinitePanel, InfinitePanel
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
@@ -51,7 +50,7 @@ def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
                 power = float(chi(panel.beta))
                 _guide(axes, step, panel.discrete[-1].arrays["loss"][1:], power, rf"$t^{{-{power:.3f}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
-            axes.set_title(rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, $N, B \to \infty$", pad=34)
+            axes.set_title(rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, $N, B \to \infty$")
             axes.set_xlabel("steps $t$")
             axes.set_ylabel("loss")
             axes.legend(loc="lower left", ncols=2)
@@ -100,7 +99,7 @@ def finite_figure(easy: FinitePanel, hard: FinitePanel) -> Figure:
 
 
 def edge_figure(rows: Sequence[EdgeRow], beta: float, gamma: float) -> Figure:
-    """Draw the local exponent and the sharpness of the hard task at several learning rates and one richness.
+    """Draw loss and sharpness of the hard task against eta * steps at several learning rates and one richness.
 
     Parameters
     ----------
@@ -114,32 +113,39 @@ def edge_figure(rows: Sequence[EdgeRow], beta: float, gamma: float) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+        Crosses mark where the edge is reached; dashed are the rich and the lazy power.
     """
     shown = [row for row in rows if row.gamma == gamma]
+    colors = ["#1a1a1a", "#0072b2", "#0d8577", "#c2410c", "#8e1a4f"]
     with book_style():
         figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1)
-        colors = ["#1a1a1a", "#0072b2", "#0d8577", "#c2410c", "#8e1a4f"]
+        upper, lower = figure.subplots(2, 1, sharex=True)
         for row, color in zip(shown, colors, strict=False):
-            slope = local_slope(row.step[1:], row.loss[1:])
-            upper.semilogx(row.eta * slope.t, slope.exponent, color=color, label=rf"$\eta = {row.eta:g}$")
-            lower.loglog(row.eta * row.step[1:], row.sharpness[1:], color=color)
+            time = row.eta * row.step[1:]
+            upper.loglog(time, row.loss[1:], color=color, label=rf"$\eta = {row.eta:g}$")
+            lower.loglog(time, row.sharpness[1:], color=color)
             if row.edge < math.inf:
-                upper.axvline(row.eta * row.edge, color=color, linewidth=1, linestyle=":")
+                at = int(np.searchsorted(row.step, row.edge))
+                upper.plot(row.eta * row.edge, row.loss[at], "x", color=color, markersize=10, markeredgewidth=2.5)
+                lower.plot(row.eta * row.edge, row.sharpness[at], "x", color=color, markersize=10, markeredgewidth=2.5)
         last = max(row.eta * row.step[-1] for row in shown)
-        for level, name in ((float(chi(beta)), r"rich, $2\beta/(1+\beta)$"), (beta, r"lazy, $\beta$")):
-            upper.axhline(level, color=MUTED, linestyle="--", linewidth=1.2)
-            upper.annotate(name, (last, level), (-2, 3), textcoords="offset points", ha="right", color=MUTED)
+        smallest = min(shown, key=lambda row: row.eta)
+        anchor = smallest.loss[-1] * (smallest.eta * smallest.step[-1]) ** float(chi(beta))
+        x = np.array([3.0, last])
+        for power, scale, name in (
+            (float(chi(beta)), 0.8 * anchor, r"$t^{-2\beta/(1+\beta)}$"),
+            (beta, 2.2 * anchor, r"$t^{-\beta}$"),
+        ):
+            upper.loglog(x, scale * x**-power, "--", color=MUTED, linewidth=1.4)
+            upper.annotate(name, (last, float(scale * last**-power)), (4, 0), textcoords="offset points", color=MUTED)
+        # Spikes at the edge can exceed the first loss by far; they are cut here and said in the caption.
+        upper.set_ylim(0.3 * min(row.loss.min() for row in shown), 2 * shown[0].loss[0])
+        upper.set_ylabel("loss")
+        upper.legend(loc="lower left")
         lower.axhline(2, color=MUTED, linestyle="--", linewidth=1.2)
-        lower.annotate("edge of stability", (last, 2), (-2, 4), textcoords="offset points", ha="right", color=MUTED)
-        upper.set_ylim(0, 0.9)
-        upper.set_xlabel(r"$\eta t$")
-        upper.set_ylabel("local exponent")
-        upper.set_title(rf"local exponent, $\beta = {beta:g}$, $\gamma = {gamma:g}$")
-        upper.legend(loc="lower left", ncols=2)
+        lower.annotate("edge of stability", (0.03, 2), (0, 4), textcoords="offset points", color=MUTED)
         lower.set_xlabel(r"$\eta t$")
         lower.set_ylabel(r"$\eta \times$ largest eigenvalue")
-        lower.set_title(r"$\eta$ times the largest eigenvalue of the kernel")
     return figure
 
 

@@ -327,8 +327,12 @@ def exponent_claims(panel: InfinitePanel, scale: str) -> list[Claim]:
     claims = []
     for row in dict.fromkeys(chosen):
         verdict, reason = judge(row.predicted, row.fit.exponent, row.fit.interval, EXPONENT_TOLERANCE)
-        if verdict == "not confirmed":
-            reason += "; the curve is still on its way between the lazy and the rich power at the end of the window"
+        if verdict != "confirmed":
+            reason += (
+                "; at this richness the curve is still on its way from the lazy to the rich power when the window ends"
+                if panel.beta < 1
+                else "; just above beta = 1 the kernel settles only like (eta t)^(1 - beta), so the power is approached slowly"
+            )
         kind = "lazy" if row.gamma == 0 else f"rich, gamma = {row.gamma:g}"
         claims.append(
             Claim(
