@@ -6,14 +6,15 @@ Curves are kept on a log-spaced grid of steps, which is what figures and fits us
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from neural_scaling import dmft
 from neural_scaling.grids import log_spaced_steps
-from neural_scaling.runs.experiment import Arrays, Experiment, Progress
+from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.runs.experiment import Experiment
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 from neural_scaling.theory import effective_time
 from neural_scaling.toy_model import simulate
@@ -54,6 +55,23 @@ class _PowerLawRun(Experiment):
         """Kind, source and richness."""
         return f"{self.kind} beta={self.beta:g} gamma={self.gamma:g}"
 
+    def slice(self) -> Self:
+        """Return the same run with a tenth of its steps, at most 200."""
+        return replace(self, steps=min(max(self.steps // 10, 20), 200, self.steps))
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses on the steps that both grids hold, and for as many seeds as the slice has."""
+        _, whole, part = np.intersect1d(arrays["step"], recomputed["step"], return_indices=True)
+        trusted = whole[whole < self._comparable(arrays)]
+        part = part[: trusted.size]
+        expected = np.atleast_2d(arrays["loss"])[:, trusted]
+        values = np.atleast_2d(recomputed["loss"])[:, part]
+        return float(np.max(np.abs(values / expected[: values.shape[0]] - 1)))
+
+    def _comparable(self, arrays: Arrays) -> int:
+        """Return how many recorded steps can be compared."""
+        return int(arrays["step"].size)
+
     def power_law(self) -> PowerLaw:
         """Return the spectrum and target."""
         return PowerLaw(self.alpha, self.beta, self.modes)
@@ -71,16 +89,21 @@ class InfiniteLimitRun(_PowerLawRun):
     kind: ClassVar[str] = "infinite limit"
     algorithm: ClassVar[int] = 1
 
-    def run(self, progress: Progress) -> Arrays:
+    def run(self, monitor: Monitor) -> Arrays:
         """Return ``step``, ``loss``, ``weight_norm`` and ``sharpness``, each of shape (R,)."""
-        solution = dmft.infinite_limit(self.quadrature(), self.eta, self.gamma, self.steps)
-        progress(self.steps)
+        solution = dmft.infinite_limit(self.quadrature(), self.eta, self.gamma, self.steps, monitor=monitor)
         return {
             "step": solution.time,
             "loss": solution.loss,
             "weight_norm": solution.weight_norm,
             "sharpness": solution.sharpness,
         }
+
+
+    def _comparable(self, arrays: Arrays) -> int:
+        """Return the number of recorded steps before the edge of stability: past it rounding is amplified."""
+        beyond = np.flatnonzero(self.eta * arrays["sharpness"] >= 1.9)
+        return int(beyond[0]) if beyond.size else super()._comparable(arrays)
 
 
 @dataclass(frozen=True)
@@ -90,11 +113,11 @@ class GradientFlowRun(_PowerLawRun):
     kind: ClassVar[str] = "gradient flow"
     algorithm: ClassVar[int] = 1
 
-    def run(self, progress: Progress) -> Arrays:
+    def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (eta * steps divided by eta), ``loss`` and ``weight_norm``, each of shape (R,)."""
         steps = log_spaced_steps(self.steps)
         solution = dmft.gradient_flow(self.quadrature(), self.gamma, self.eta * steps)
-        progress(self.steps)
+        monitor.advance(self.steps)
         return {"step": steps, "loss": solution.loss, "weight_norm": solution.weight_norm}
 
 
@@ -118,7 +141,7 @@ class OnlineDMFTRun(_PowerLawRun):
         """Kind, source, richness and width."""
         return f"{super().label} N={self.width:g}"
 
-    def run(self, progress: Progress) -> Arrays:
+    def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` and ``loss``, each of shape (R,)."""
         solution = dmft.solve_online(
             self.quadrature(),
@@ -127,7 +150,7 @@ class OnlineDMFTRun(_PowerLawRun):
             self.steps,
             self.width,
             self.batch,
-            progress=lambda _: progress(1),
+            monitor=monitor,
         )
         steps = log_spaced_steps(self.steps)
         return {"step": steps, "loss": solution.loss[steps.astype(int)]}
@@ -151,6 +174,10 @@ class ToyModelRun(_PowerLawRun):
     batch: float = math.inf
     seeds: int = 1
 
+    def slice(self) -> Self:
+        """Return the first steps of the first seed."""
+        return replace(super().slice(), seeds=1)
+
     @property
     def work(self) -> int:
         """Steps times seeds."""
@@ -161,7 +188,7 @@ class ToyModelRun(_PowerLawRun):
         """Kind, source, richness and width."""
         return f"{super().label} N={self.width}"
 
-    def run(self, progress: Progress) -> Arrays:
+    def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (R,), ``loss`` (seeds, R) in float32 and ``floor`` (seeds,)."""
         outcome = simulate(
             self.power_law().spectrum(),
@@ -171,7 +198,7 @@ class ToyModelRun(_PowerLawRun):
             self.steps,
             range(self.seeds),
             self.batch,
-            progress=progress,
+            monitor=monitor,
         )
         steps = log_spaced_steps(self.steps)
         return {

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,12 @@ import numpy as np
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import check_dynamics, check_finite
+from neural_scaling.monitor import Arrays, Monitor, scalar
 from neural_scaling.spectra import Array, Spectrum
 
 _TINY = 1e-300  # keeps a vanished residual from dividing by zero
-_CHUNK = 32  # steps compiled into one loop; between chunks progress is reported
+_CHUNK = 32  # steps compiled into one loop; between chunks progress is reported and the state can be kept
+_GROUP_BYTES = 2**28  # of the matrices of the seeds trained together: also the size of a checkpoint
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ def simulate(
     steps: int,
     seeds: Sequence[int],
     batch: float = math.inf,
-    progress: Callable[[int], object] | None = None,
+    monitor: Monitor | None = None,
 ) -> Simulation:
     """Train the model from ``w = 0`` on Gaussian features, one independent A(0) and data stream per seed.
 
-    Seeds are trained together, as many at a time as fit in about 2 GiB; a seed's curve does not depend on the
+    Seeds are trained together, as many at a time as fit in a quarter GiB; a seed's curve does not depend on the
     others. Computed in float64 on JAX's default device.
 
     Parameters
@@ -93,8 +95,9 @@ def simulate(
         One non-negative integer per run.
     batch
         B, or ``math.inf`` for gradient descent on the population.
-    progress
-        Called after each stretch of steps with the number of seed-steps done since the last call.
+    monitor
+        Told of progress in seed-steps; may keep the state and give it back. A run that goes on from a kept state ends with
+        the same numbers, bit for bit on the same device.
 
     Returns
     -------
@@ -122,17 +125,22 @@ def simulate(
         "give at least one non-negative integer, each once",
     )
     width = int(width)
-    together = max(1, int(2**31 / (32 * (width + 1) ** 2)))
-    losses, floors = [], []
-    for first in range(0, len(seeds), together):
-        group = list(seeds[first : first + together])
-        factors = np.stack([projected_factor(spectrum, width, seed) for seed in group])
-        losses.append(_train(factors, group, eta, gamma, steps, batch, progress))
-        floors.append(factors[:, -1, -1] ** 2)
-    loss = np.concatenate(losses)
-    for run in loss:
+    monitor = monitor or Monitor()
+    together = max(1, _GROUP_BYTES // (16 * (width + 1) ** 2))
+    state = monitor.restored()
+    if state is None:
+        state = {"loss": np.zeros((len(seeds), steps + 1)), "floor": np.zeros(len(seeds)), "done": scalar(0)}
+    while (done := int(state["done"])) < len(seeds):
+        group = list(seeds[done : done + together])
+        if "factor" not in state:
+            state["factor"] = np.stack([projected_factor(spectrum, width, seed) for seed in group])
+            state["floor"][done : done + len(group)] = state["factor"][:, -1, -1] ** 2
+        state["loss"][done : done + len(group)] = _train(group, eta, gamma, steps, batch, state, monitor)
+        state = {"loss": state["loss"], "floor": state["floor"], "done": scalar(done + len(group))}
+        monitor.safe_point(state.copy)
+    for run in state["loss"]:
         check_finite(run, eta)
-    return Simulation(loss, np.concatenate(floors))
+    return Simulation(state["loss"], state["floor"])
 
 
 def projected_factor(spectrum: Spectrum, width: int, seed: int) -> Array:
@@ -174,27 +182,30 @@ def projected_factor(spectrum: Spectrum, width: int, seed: int) -> Array:
 
 
 def _train(
-    factors: Array,
-    seeds: Sequence[int],
-    eta: float,
-    gamma: float,
-    steps: int,
-    batch: float,
-    progress: Callable[[int], object] | None,
+    seeds: list[int], eta: float, gamma: float, steps: int, batch: float, state: Arrays, monitor: Monitor
 ) -> Array:
-    count, size = factors.shape[0], factors.shape[1]
+    """Train one group of seeds, from the start or from where ``state`` left off; return the losses, (seeds, T + 1)."""
+    count, size = state["factor"].shape[:2]
     with jax.enable_x64(True):
-        factor = jnp.asarray(factors)
-        # The data stream of a seed must not share numbers with its A(0): fold_in separates them.
+        factor = jnp.asarray(state["factor"])
+        # The data stream of a seed must not share numbers with its A(0): fold_in separates them. A step's numbers depend on seed
+        # and step only, so the position in the stream needs no keeping.
         keys = jnp.stack([jax.random.fold_in(jax.random.key(seed), 1) for seed in seeds])
-        state: Any = (jnp.zeros((count, size - 1)), jnp.tile(jnp.eye(size - 1), (count, 1, 1)))
-        losses = []
-        for first in range(0, steps + 1, _CHUNK):
-            length = min(_CHUNK, steps + 1 - first)
-            state, loss = _steps(factor, keys, state, first, eta, gamma, batch, length)
+        if "w" in state:
+            moving: Any = (jnp.asarray(state["w"]), jnp.asarray(state["b"]))
+            losses = [state["losses"]]
+        else:
+            moving = (jnp.zeros((count, size - 1)), jnp.tile(jnp.eye(size - 1), (count, 1, 1)))
+            losses = []
+        first = sum(part.shape[0] for part in losses)
+        for start in range(first, steps + 1, _CHUNK):
+            length = min(_CHUNK, steps + 1 - start)
+            moving, loss = _steps(factor, keys, moving, start, eta, gamma, batch, length)
             losses.append(np.asarray(loss))
-            if progress is not None:
-                progress(count * length)
+            monitor.advance(count * length)
+            monitor.safe_point(
+                lambda: state | {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": np.concatenate(losses)}  # noqa: B023
+            )
     return np.concatenate(losses).T
 
 

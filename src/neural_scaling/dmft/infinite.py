@@ -24,7 +24,10 @@ from scipy.integrate import solve_ivp
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import DynamicsDiverged, check_dynamics, check_finite
 from neural_scaling.grids import log_spaced_steps
+from neural_scaling.monitor import Monitor, scalar
 from neural_scaling.spectra import Array, ModeQuadrature
+
+_STRETCH = 1000  # steps between reports of progress
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,12 @@ class _State:
 
 
 def infinite_limit(
-    quadrature: ModeQuadrature, eta: float, gamma: float, steps: int, record: Array | None = None
+    quadrature: ModeQuadrature,
+    eta: float,
+    gamma: float,
+    steps: int,
+    record: Array | None = None,
+    monitor: Monitor | None = None,
 ) -> InfiniteLimit:
     """Solve the model at N, B -> infinity, exact in unit steps (eq. 44 with the factors of eta corrected).
 
@@ -74,6 +82,8 @@ def infinite_limit(
         Number of steps T.
     record
         Steps at which to record, whole numbers in [0, steps], ascending; default about 40 a decade.
+    monitor
+        Told of progress in steps; may keep the state and give it back.
 
     Returns
     -------
@@ -100,17 +110,31 @@ def infinite_limit(
         "give whole steps, each once, ascending",
     )
     size = quadrature.nodes.size
-    state = _State(np.zeros(size), 0.0, np.zeros((size, size)))
-    rows = []
-    wanted = set(int(t) for t in times)
+    monitor = monitor or Monitor()
+    state, rows, first = _State(np.zeros(size), 0.0, np.zeros((size, size))), [], 0
+    if (restored := monitor.restored()) is not None:
+        state = _State(restored["u"], float(restored["weight_norm"]), restored["kernel"])
+        rows, first = list(restored["rows"]), int(restored["step"])
+    wanted = {int(t) for t in times}
     with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(steps + 1):
+        for step in range(first, steps + 1):
+            if step % _STRETCH == 0 and step > first:
+                monitor.advance(_STRETCH)
+                monitor.safe_point(
+                    lambda: {
+                        "u": state.u,
+                        "weight_norm": scalar(state.weight_norm),
+                        "kernel": state.kernel,
+                        "rows": np.array(rows),
+                        "step": scalar(step),  # noqa: B023 (called at once)
+                    }
+                )
             a = quadrature.nodes * (1 - state.u)
             if step in wanted:
                 loss = float(quadrature.target_weights @ (a * (1 - state.u)))
                 if not loss <= 1e6 * quadrature.initial_loss:
                     break
-                rows.append((loss, state.weight_norm, _sharpness(quadrature, state, gamma)))
+                rows.append(np.array([loss, state.weight_norm, _sharpness(quadrature, state, gamma)]))
             if step < steps:
                 _advance(quadrature, state, a, eta, gamma)
     if len(rows) < times.size:

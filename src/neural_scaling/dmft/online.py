@@ -20,12 +20,12 @@ one pass over the rows solves them exactly: no fixed point, no damping, no sampl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from neural_scaling.dmft.stability import check_dynamics, check_finite
+from neural_scaling.monitor import Arrays, Monitor, scalar
 from neural_scaling.spectra import Array, ModeQuadrature
 
 
@@ -58,7 +58,7 @@ def solve_online(
     steps: int,
     width: float = math.inf,
     batch: float = math.inf,
-    progress: Callable[[int], object] | None = None,
+    monitor: Monitor | None = None,
 ) -> OnlineSolution:
     """Solve the DMFT of online SGD exactly in unit steps.
 
@@ -76,8 +76,8 @@ def solve_online(
         Number of steps T.
     width, batch
         N and B, ``math.inf`` for the limits.
-    progress
-        Called with the number of rows done after each row.
+    monitor
+        Told of progress in rows; may keep the state (16 K T^2 bytes at the end) and give it back.
 
     Returns
     -------
@@ -108,8 +108,28 @@ def solve_online(
     feature_correlation = np.zeros((rows, rows))  # C3
     loss = np.zeros(rows)
 
+    kept: Arrays = {
+        "mode_response": mode_response,
+        "mode_mean": mode_mean,
+        "drive": drive,
+        "weight_response": weight_response,
+        "response": response,
+        "weight_correlation": weight_correlation,
+        "gradient_correlation": gradient_correlation,
+        "feature_correlation": feature_correlation,
+        "loss": loss,
+    }
+    if per_width:
+        kept["driven"] = driven
+    monitor = monitor or Monitor()
+    first = 0
+    if (restored := monitor.restored()) is not None:
+        first = int(restored["rows"])
+        for name, array in kept.items():
+            array[...] = restored[name]
+
     with np.errstate(over="ignore", invalid="ignore"):
-        for i in range(rows):
+        for i in range(first, rows):
             past, upto = slice(0, i), slice(0, i + 1)
             if i:
                 # w(t+1) = w(t) + eta v3(t) + eta^2 gamma sum_{s<t} C3(t, s) w(s), as rows of S.
@@ -155,6 +175,6 @@ def solve_online(
             feature_correlation[upto, i] = feature_correlation[i, upto]
             if not loss[i] <= 1e6 * loss[0]:
                 check_finite(loss[upto], eta)
-            if progress is not None:
-                progress(i + 1)
+            monitor.advance(1)
+            monitor.safe_point(lambda: kept | {"rows": scalar(i + 1)})  # noqa: B023 (called before the next row)
     return OnlineSolution(loss, response, feature_correlation, weight_correlation)

@@ -1,23 +1,35 @@
-"""Experiments as values, results with provenance, and the rule that decides what is computed.
+"""Experiments as values, results with provenance, and the rule that decides what is computed, where and how.
 
 An :class:`Experiment` is a frozen dataclass of plain values; the canonical JSON of those values is its identity.
-:func:`obtain` looks its result up or computes it, and says which.
+:func:`obtain_all` looks results up or computes them, and says which. A computation keeps its state, so that it survives
+being killed; an :class:`Engine` spreads runs over processes or a cluster.
 """
 
+from neural_scaling.runs.engines import Engine
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
-from neural_scaling.runs.obtain import Result, obtain, obtain_all
+from neural_scaling.runs.interruption import Interrupted
+from neural_scaling.runs.lookup import Index, Lookup
+from neural_scaling.runs.obtain import Result, describe, obtain, obtain_all
+from neural_scaling.runs.promotion import promote, recompute_slice
 from neural_scaling.runs.provenance import provenance
 from neural_scaling.runs.store import DamagedResult, read_result, write_result
 
 __all__ = [
     "DamagedResult",
+    "Engine",
     "Experiment",
+    "Index",
+    "Interrupted",
+    "Lookup",
     "Result",
     "canonical_json",
+    "describe",
     "experiment_key",
     "obtain",
     "obtain_all",
+    "promote",
     "provenance",
     "read_result",
+    "recompute_slice",
     "write_result",
 ]

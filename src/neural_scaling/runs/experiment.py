@@ -7,19 +7,15 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from neural_scaling.checks import require
+from neural_scaling.monitor import Arrays, Monitor
 
 #: Version of the canonical JSON and of the files of the store.
 SCHEMA = 1
-
-Arrays = dict[str, npt.NDArray[Any]]
-Progress = Callable[[int], object]
 
 
 class Experiment(ABC):
@@ -37,8 +33,16 @@ class Experiment(ABC):
     algorithm: ClassVar[int]
 
     @abstractmethod
-    def run(self, progress: Progress) -> Arrays:
-        """Compute the result; ``progress`` takes units of work done since its last call."""
+    def run(self, monitor: Monitor) -> Arrays:
+        """Compute the result, telling ``monitor`` of units of work done and offering it the state."""
+
+    @abstractmethod
+    def slice(self) -> Experiment:
+        """Return a run of a few seconds that repeats a part of this one (first steps, fewer seeds)."""
+
+    @abstractmethod
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Return the largest relative deviation of the arrays of :meth:`slice` from those of the whole run."""
 
     @property
     @abstractmethod

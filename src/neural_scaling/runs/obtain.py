@@ -1,4 +1,4 @@
-"""Find a result or compute it, and say which.
+"""Find results or compute them, and say which.
 
 Small scale is always computed: it is what shows that the code still produces the numbers, so it reads no store. Full and
 reduced scale look in the shipped results of the item, then in the user's cache, then compute and keep the result in
@@ -7,19 +7,17 @@ the cache.
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from neural_scaling.checks import require
-from neural_scaling.notebook import progress
-from neural_scaling.paths import cache_root, find_data_root
-from neural_scaling.runs.experiment import Arrays, Experiment, canonical_json, experiment_key
-from neural_scaling.runs.provenance import provenance
-from neural_scaling.runs.store import DamagedResult, read_result, set_aside, write_result
+from neural_scaling.monitor import Arrays
+from neural_scaling.runs.engines import Engine, compute_all
+from neural_scaling.runs.execution import compute
+from neural_scaling.runs.experiment import Experiment
+from neural_scaling.runs.lookup import Index
+from neural_scaling.terminal import SweepProgress, say
 
 SCALES = ("small", "reduced", "full")
 
@@ -43,66 +41,89 @@ class Result:
     origin: str
 
 
-def obtain(experiment: Experiment, item: str, scale: str) -> Result:
-    """Return the result of an experiment, found or computed.
+def obtain_all(
+    experiments: Sequence[Experiment], item: str, scale: str, engine: Engine | None = None, force: bool = False
+) -> dict[Experiment, Result]:
+    """Return the results of several experiments, found or computed; one line on the terminal says which and why.
 
     Parameters
     ----------
-    experiment
+    experiments
         What to run.
     item
-        Figure or table it belongs to, for example ``fig02``.
+        Figure or table they belong to, for example ``fig02``.
     scale
-        ``small`` (always computed), ``reduced`` or ``full``.
+        ``small`` (always computed, nothing read or kept), ``reduced`` or ``full``.
+    engine
+        Where to compute what is missing; by default what the environment names. Small scale ignores it.
+    force
+        Compute even what is found.
 
     Returns
     -------
-    Result
+    dict
+        Result of each experiment.
 
     Raises
     ------
     InputError
         If the scale is unknown.
+    Interrupted
+        After SIGINT or SIGTERM, with checkpoints written.
     OSError
         If a computed result cannot be stored (for example a full disk).
     """
     require(scale in SCALES, "scale", f"got {scale!r}", f"use one of {', '.join(SCALES)}")
-    key, identity = experiment_key(experiment), canonical_json(experiment)
+    results: dict[Experiment, Result] = {}
     if scale == "small":
-        return _compute(experiment, "small scale is always computed")
-    cache = cache_root() / "results" / item
-    for folder, origin in _layers(item, cache):
-        try:
-            found = read_result(folder, key, identity)
-        except DamagedResult as error:
-            _say(f"{experiment.label}: damaged result not used: {error}")
-            if origin == "cached":
-                set_aside(folder, key)
-            continue
-        if found is not None:
-            return Result(*found, origin)
-    result = _compute(experiment, f"missing (key {key})")
-    write_result(cache, key, identity, result.arrays, result.provenance)
-    return result
+        with SweepProgress(item, len(experiments), sum(experiment.work for experiment in experiments)) as progress:
+            for experiment in experiments:
+                progress.running(experiment.label)
+                outcome = compute(experiment, progress.advance)
+                results[experiment] = Result(outcome.arrays, outcome.provenance, "computed")
+                progress.finished()
+        return results
+    index = Index(item)
+    wanted = []
+    for experiment in experiments:
+        seen = index.look_up(experiment)
+        if seen.found is not None and not force:
+            results[experiment] = Result(seen.found.arrays, seen.found.provenance, seen.found.origin)
+        else:
+            wanted.append(experiment)
+        say(f"{item}  {seen.key}  {experiment.label}: {'forced' if force else seen.reason}")
+    if wanted:
+        outcomes = compute_all(wanted, item, engine or Engine.from_environment(), force)
+        for experiment, outcome in zip(wanted, outcomes, strict=True):
+            results[experiment] = Result(outcome.arrays, outcome.provenance, "computed")
+    return results
 
 
-def obtain_all(experiments: Sequence[Experiment], item: str, scale: str) -> list[Result]:
-    """Return the results of several experiments, in order; see :func:`obtain`."""
-    return [obtain(experiment, item, scale) for experiment in experiments]
+def obtain(experiment: Experiment, item: str, scale: str) -> Result:
+    """Return the result of one experiment; see :func:`obtain_all`."""
+    return obtain_all([experiment], item, scale)[experiment]
 
 
-def _layers(item: str, cache: Path) -> list[tuple[Path, str]]:
-    root = find_data_root()
-    shipped = [] if root is None else [(root / "results" / item, "shipped")]
-    return [*shipped, (cache, "cached")]
+def describe(results: Sequence[Result]) -> str:
+    """Return in one line where results come from, who computed them and when.
 
+    Parameters
+    ----------
+    results
+        At least one.
 
-def _compute(experiment: Experiment, reason: str) -> Result:
-    started = time.perf_counter()
-    with progress(experiment.work, f"{experiment.label}: {reason}") as bar:
-        arrays = experiment.run(bar.update)
-    return Result(arrays, provenance(time.perf_counter() - started), "computed")
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)
+    Returns
+    -------
+    str
+        For example ``46 runs, shipped: 2026-11-22, AMD EPYC, 2 cores, commit 0123, 1200 s in all``.
+    """
+    lines = []
+    for origin in dict.fromkeys(result.origin for result in results):
+        records = [result.provenance for result in results if result.origin == origin]
+        days = sorted({str(record["date"])[:10] for record in records})
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        hardware = "; ".join(sorted({str(record["hardware"]) for record in records}))
+        commits = ", ".join(sorted({str(record["commit"]) for record in records}))
+        seconds = sum(float(record["seconds"]) for record in records)
+        lines.append(f"{len(records)} runs {origin}: {when}, {hardware}, commit {commits}, {seconds:.0f} s in all")
+    return "\n".join(lines)

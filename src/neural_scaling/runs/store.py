@@ -8,12 +8,14 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neural_scaling.runs.experiment import SCHEMA, Arrays
+from neural_scaling.monitor import Arrays
+from neural_scaling.runs.experiment import SCHEMA
 
 
 class DamagedResult(RuntimeError):
@@ -51,8 +53,8 @@ def write_result(folder: Path, key: str, identity: str, arrays: Arrays, record: 
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "provenance": record,
     }
-    write_atomically(folder / f"{key}.npz", buffer.getvalue())
-    write_atomically(folder / f"{key}.json", (json.dumps(body, indent=1, sort_keys=True) + "\n").encode())
+    write_atomically(folder / f"{key}.npz", [buffer.getvalue()])
+    write_atomically(folder / f"{key}.json", [(json.dumps(body, indent=1, sort_keys=True) + "\n").encode()])
 
 
 def read_result(folder: Path, key: str, identity: str) -> tuple[Arrays, dict[str, Any]] | None:
@@ -101,8 +103,8 @@ def set_aside(folder: Path, key: str) -> None:
             os.replace(path, path.with_name(path.name + ".damaged"))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` through a temporary file in the same folder.
+def write_atomically(path: Path, content: Sequence[bytes | memoryview]) -> None:
+    """Write pieces of ``content``, one after the other, to ``path`` through a temporary file in the same folder.
 
     Raises
     ------
@@ -112,7 +114,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            for piece in content:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)

@@ -1,0 +1,227 @@
+"""Computing one run: lock, checkpoint, status, result."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.runs.checkpoint import Checkpoint
+from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
+from neural_scaling.runs.interruption import Interrupted, StopRequest, stop_on_signal
+from neural_scaling.runs.locations import cached_results, checkpoint_file, lock_file, status_file
+from neural_scaling.runs.provenance import provenance
+from neural_scaling.runs.store import DamagedResult, read_result, write_result
+
+_STATUS_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a running process is.
+
+    Attributes
+    ----------
+    units, work
+        Units done and in all.
+    seconds
+        Wall time spent on the run, earlier sittings included.
+    process
+        Host and process number.
+    """
+
+    units: int
+    work: int
+    seconds: float
+    process: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Arrays and provenance of a run that was just computed or that another process finished meanwhile."""
+
+    arrays: Arrays
+    provenance: dict[str, Any]
+
+
+class RunMonitor(Monitor):
+    """Keeps the state of a run at intervals, writes its status and stops it when asked to.
+
+    Parameters
+    ----------
+    experiment
+        The run.
+    checkpoint
+        Where its state is kept; None keeps nothing.
+    stop
+        Whether to stop at the next safe point.
+    on_progress
+        Called with the units of work done since the last call, the restored ones first.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        checkpoint: Checkpoint | None,
+        stop: StopRequest,
+        on_progress: Callable[[int], object],
+    ) -> None:
+        self._experiment, self._checkpoint, self._stop = experiment, checkpoint, stop
+        self._on_progress = on_progress
+        self._units, self._started, self._earlier, self._told = 0, time.monotonic(), 0.0, -_STATUS_SECONDS
+        self._status = status_file(experiment_key(experiment)) if checkpoint is not None else None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the run, sittings before a resume included."""
+        return self._earlier + time.monotonic() - self._started
+
+    def advance(self, units: int) -> None:
+        """Count, and say so to other processes about once a second."""
+        self._units += units
+        self._on_progress(units)
+        now = time.monotonic()
+        if self._status is not None and now - self._told >= _STATUS_SECONDS:
+            self._told = now
+            status = Status(self._units, self._experiment.work, self.seconds, f"{socket.gethostname()}:{os.getpid()}")
+            # Only news for other processes: it may be lost, so no fsync.
+            partial = self._status.with_suffix(".status.new")
+            partial.write_text(json.dumps(asdict(status)))
+            os.replace(partial, self._status)
+
+    def safe_point(self, state: Callable[[], Arrays]) -> None:
+        """Keep the state if it is due; stop if that was asked for."""
+        if self._checkpoint is not None and (self._stop or self._checkpoint.due):
+            self._checkpoint.save(lambda: state() | {"seconds spent": scalar(self.seconds)}, self._units)
+        if self._stop:
+            raise Interrupted(f"{self._experiment.label}: stopped at {self._units} of {self._experiment.work}")
+
+    def restored(self) -> Arrays | None:
+        """Return the kept state, if there is one that can be trusted."""
+        found = self._checkpoint.load() if self._checkpoint is not None else None
+        if found is None:
+            return None
+        arrays, units = found
+        self._earlier += float(arrays.pop("seconds spent"))
+        self.advance(units)
+        return arrays
+
+
+def compute(experiment: Experiment, on_progress: Callable[[int], object]) -> Outcome:
+    """Compute a run without keeping anything.
+
+    Parameters
+    ----------
+    experiment
+        The run.
+    on_progress
+        Called with units of work done.
+
+    Returns
+    -------
+    Outcome
+    """
+    monitor = RunMonitor(experiment, None, StopRequest(), on_progress)
+    arrays = experiment.run(monitor)
+    return Outcome(arrays, provenance(monitor.seconds))
+
+
+def compute_and_store(
+    experiment: Experiment,
+    item: str,
+    on_progress: Callable[[int], object],
+    say: Callable[[str], object],
+    force: bool = False,
+    stop: StopRequest | None = None,
+) -> Outcome:
+    """Compute a run that survives being killed, and store its result in the user's cache.
+
+    If another process is computing the same key, wait for it and take its result; if it dies, go on from its checkpoint.
+
+    Parameters
+    ----------
+    experiment
+        The run.
+    item
+        Item it belongs to.
+    on_progress
+        Called with units of work done.
+    say
+        Told about waiting and resuming.
+    force
+        Compute even if a result is there.
+    stop
+        A further way to ask for a stop, beside the signals.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    Interrupted
+        After SIGINT or SIGTERM, with the checkpoint written.
+    OSError
+        If result or checkpoint cannot be written; what was kept before is intact.
+    """
+    key, identity = experiment_key(experiment), canonical_json(experiment)
+    folder = cached_results() / item
+    lock_file(key).parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file(key))
+    waited = _acquire(lock, key, experiment, say)
+    try:
+        if waited or not force:
+            found = _stored(folder, key, identity)
+            if found is not None:
+                return found
+        checkpoint = Checkpoint(checkpoint_file(key), identity)
+        with stop_on_signal(stop) as request:
+            monitor = RunMonitor(experiment, checkpoint, request, on_progress)
+            if checkpoint.path.exists():
+                say(f"{experiment.label}: going on from its checkpoint")
+            arrays = experiment.run(monitor)
+            outcome = Outcome(arrays, provenance(monitor.seconds))
+            write_result(folder, key, identity, outcome.arrays, outcome.provenance)
+        checkpoint.remove()
+        return outcome
+    finally:
+        status_file(key).unlink(missing_ok=True)
+        lock.release()
+
+
+def read_status(key: str) -> Status | None:
+    """Return how far the process computing ``key`` is, or None if there is no (readable) word of it."""
+    try:
+        return Status(**json.loads(status_file(key).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _acquire(lock: FileLock, key: str, experiment: Experiment, say: Callable[[str], object]) -> bool:
+    """Take the lock; return whether another process held it first."""
+    try:
+        lock.acquire(timeout=0)
+        return False
+    except Timeout:
+        status = read_status(key)
+        holder = f" ({status.process}, {status.units} of {status.work})" if status else ""
+        say(f"{experiment.label}: another process computes it{holder}; waiting for its result")
+        lock.acquire()
+        return True
+
+
+def _stored(folder: Path, key: str, identity: str) -> Outcome | None:
+    try:
+        found = read_result(folder, key, identity)
+    except DamagedResult:
+        return None
+    return None if found is None else Outcome(*found)
+

@@ -1,0 +1,124 @@
+"""What is known about a run before computing it, and in words why it will or will not be computed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from neural_scaling.monitor import Arrays
+from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
+from neural_scaling.runs.locations import cached_results, checkpoint_file, shipped_results
+from neural_scaling.runs.store import DamagedResult, read_result, set_aside
+
+Origin = Literal["shipped", "cached"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A stored result.
+
+    Attributes
+    ----------
+    arrays, provenance
+        What is stored.
+    origin
+        ``shipped`` or ``cached``.
+    size
+        Bytes on disk.
+    """
+
+    arrays: Arrays
+    provenance: dict[str, Any]
+    origin: Origin
+    size: int
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Outcome of looking for a run.
+
+    Attributes
+    ----------
+    experiment, key
+        The run.
+    found
+        Its result, or None.
+    reason
+        One line: found where, or missing and how it differs from the nearest stored run, or damaged.
+    """
+
+    experiment: Experiment
+    key: str
+    found: Found | None
+    reason: str
+
+
+class Index:
+    """Stored runs of one item, read once for a whole sweep.
+
+    Parameters
+    ----------
+    item
+        For example ``fig02``.
+    """
+
+    def __init__(self, item: str) -> None:
+        self.item = item
+        shipped = shipped_results()
+        self._layers: list[tuple[Path, Origin]] = [] if shipped is None else [(shipped / item, "shipped")]
+        self._layers.append((cached_results() / item, "cached"))
+        self._neighbours: list[dict[str, Any]] | None = None
+
+    def look_up(self, experiment: Experiment) -> Lookup:
+        """Look for a run: shipped first, then the cache. Damaged results are named, set aside if cached, never used."""
+        key, identity = experiment_key(experiment), canonical_json(experiment)
+        damage = ""
+        for folder, origin in self._layers:
+            try:
+                stored = read_result(folder, key, identity)
+            except DamagedResult as error:
+                damage += f"; {origin} result damaged and not used ({error})"
+                if origin == "cached":
+                    set_aside(folder, key)
+                continue
+            if stored is not None:
+                size = sum((folder / f"{key}{suffix}").stat().st_size for suffix in (".npz", ".json"))
+                return Lookup(experiment, key, Found(*stored, origin, size), f"found, {origin}{damage}")
+        if checkpoint_file(key).exists():
+            return Lookup(experiment, key, None, f"unfinished, has a checkpoint{damage}")
+        return Lookup(experiment, key, None, self._missing(json.loads(identity)) + damage)
+
+    def _missing(self, identity: dict[str, Any]) -> str:
+        """Say how a run differs from the nearest stored one of its kind, the newest among equally near ones."""
+        if self._neighbours is None:
+            self._neighbours = list(self._described())
+        of_kind = [body for body in self._neighbours if body["experiment"]["kind"] == identity["kind"]]
+        if not of_kind:
+            return "missing"
+        newest_first = sorted(of_kind, key=lambda body: str(body["provenance"].get("date", "")), reverse=True)
+        nearest = min(newest_first, key=lambda body: len(_changes(body["experiment"], identity)))
+        changes = "; ".join(_changes(nearest["experiment"], identity))
+        return f"missing, changed against {nearest['key']}: {changes}"
+
+    def _described(self) -> list[dict[str, Any]]:
+        bodies = []
+        for folder, _ in self._layers:
+            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+                try:
+                    body = json.loads(path.read_text())
+                    body["experiment"]["kind"], body["experiment"]["values"], body["provenance"]["date"], body["key"]
+                except (OSError, ValueError, KeyError, TypeError):
+                    continue  # damaged ones are named when their key is asked for
+                bodies.append(body)
+        return bodies
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    changed = [f"{name} {old.get(name)} -> {new[name]}" for name in ("algorithm", "schema") if old.get(name) != new[name]]
+    before, after = old["values"], new["values"]
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            changed.append(f"{name} {before.get(name)} -> {after.get(name)}")
+    return changed
