@@ -19,7 +19,7 @@ def test_environment_variables_win(tmp_path, monkeypatch):
 
 def test_a_wrong_data_variable_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.DATA_VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(paths.DataRootMissing, match="NEURAL_SCALING_DATA: .* is not a folder; point it at"):
+    with pytest.raises(paths.DataRootMissing, match=r"NEURAL_SCALING_DATA: .* is not a folder; point it at"):
         paths.data_root()
 
 

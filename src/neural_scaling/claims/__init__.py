@@ -14,7 +14,7 @@ from neural_scaling.claims.ledger import (
     to_json,
     write_ledger,
 )
-from neural_scaling.claims.tables import number, summary, table, to_markdown
+from neural_scaling.claims.tables import bound, number, summary, table, to_markdown
 
 __all__ = [
     "CLAIMS_VARIABLE",
@@ -22,6 +22,7 @@ __all__ = [
     "Judgement",
     "LedgerError",
     "Verdict",
+    "bound",
     "judge",
     "load_ledger",
     "number",

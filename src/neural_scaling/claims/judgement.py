@@ -70,8 +70,8 @@ def judge(
     reason = _reason(printed, predicted, interval, tolerance)
     if printed == "not confirmed" and corrected is not None:
         if _compare(corrected, measured, interval, tolerance) == "confirmed":
-            return Judgement("corrected", f"{reason}; the corrected {number(corrected)} holds")
-        return Judgement(printed, f"{reason}; nor does the corrected {number(corrected)} hold")
+            return Judgement("corrected", f"{reason}; the corrected {number(corrected, 3)} holds")
+        return Judgement(printed, f"{reason}; nor does the corrected {number(corrected, 3)} hold")
     return Judgement(printed, reason)
 
 
@@ -85,8 +85,9 @@ def _compare(predicted: float, measured: float, interval: tuple[float, float], t
 
 
 def _reason(verdict: Verdict, predicted: float, interval: tuple[float, float], tolerance: float) -> str:
-    seen = f"[{number(interval[0])}, {number(interval[1])}]"
-    band = f"{number(predicted)} within {number(tolerance)}"
+    low, high = (number(end, 3) for end in interval)
+    seen = low if low == high else f"[{low}, {high}]"
+    band = f"{number(predicted, 3)} within {tolerance:g}"
     match verdict:
         case "confirmed":
             return f"{seen} agrees with {band}"

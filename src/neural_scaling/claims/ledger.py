@@ -21,6 +21,9 @@ from neural_scaling.claims.claim import Claim
 #: Names the file into which :func:`record` writes; empty or unset means that nothing is written.
 CLAIMS_VARIABLE = "NEURAL_SCALING_CLAIMS"
 
+#: Fields that hold numbers.
+NUMBERS = ("predicted", "measured", "interval", "window")
+
 
 class LedgerError(ValueError):
     """A claim or a ledger file does not follow the schema; the message names the claim and the field."""
@@ -120,14 +123,25 @@ def write_ledger(path: str | Path, claims: Iterable[Claim]) -> None:
 
 
 def to_json(claim: Claim) -> dict[str, Any]:
-    """Return a claim as the ledger holds it; an empty ``predicted_text`` is left out."""
+    """Return a claim as the ledger holds it.
+
+    Numbers are kept to six significant digits and rounding noise (below 1e-12) as 0, so that a ledger does not
+    change with the machine. An empty ``predicted_text`` is left out.
+    """
     entry = asdict(claim)
-    for name in ("interval", "window"):
-        if entry[name] is not None:
-            entry[name] = [float(value) for value in entry[name]]
+    for name in NUMBERS:
+        value = entry[name]
+        if isinstance(value, float | int):
+            entry[name] = _steady(value)
+        elif value is not None:
+            entry[name] = [_steady(end) for end in value]
     if not entry["predicted_text"]:
         del entry["predicted_text"]
     return entry
+
+
+def _steady(value: float) -> float:
+    return 0.0 if abs(value) < 1e-12 else float(f"{value:.6g}")
 
 
 @cache
@@ -150,7 +164,7 @@ def _validate(content: Any, where: str) -> None:
                 f"{where}: claim {key[0]!r} occurs twice at scale {key[1]!r}; give each claim an id of its own."
             )
         seen.add(key)
-        for name in ("predicted", "measured", "interval", "window"):
+        for name in NUMBERS:
             value = entry[name]
             values = value if isinstance(value, list) else [value]
             if any(v is not None and not math.isfinite(v) for v in values):

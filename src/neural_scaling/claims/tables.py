@@ -9,8 +9,8 @@ from typing import get_args
 from neural_scaling.claims.claim import Claim, Verdict
 
 
-def number(value: float | None) -> str:
-    """Print a number with two significant digits, steadily.
+def number(value: float | None, digits: int = 2) -> str:
+    """Print a number with few significant digits, steadily.
 
     Rounding noise is removed first (nine digits), and what is below 1e-6 prints as 0, so that the text does
     not depend on the number of threads.
@@ -19,6 +19,8 @@ def number(value: float | None) -> str:
     ----------
     value
         Number, or None.
+    digits
+        Significant digits.
 
     Returns
     -------
@@ -27,13 +29,29 @@ def number(value: float | None) -> str:
     """
     if value is None:
         return "-"
-    if abs(value) < 1e-6:
-        return "0"
     steady = float(f"{value:.9g}")
+    if abs(steady) < 1e-6:
+        return "0"
     if not math.isfinite(steady):
         return f"{steady:g}"
-    decimals = max(0, 1 - math.floor(math.log10(abs(steady))))
-    return f"{steady:.{decimals}f}" if 1e-4 <= abs(steady) < 1e4 else f"{steady:.1e}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(steady))))
+    return f"{steady:.{decimals}f}" if 1e-4 <= abs(steady) < 1e4 else f"{steady:.{digits - 1}e}"
+
+
+def bound(value: float) -> str:
+    """Print the power of ten above a size, at least 1e-9: a bound that rounding noise does not move.
+
+    Parameters
+    ----------
+    value
+        Size, >= 0.
+
+    Returns
+    -------
+    str
+        For example ``less than 1e-05``.
+    """
+    return f"less than {10.0 ** math.ceil(math.log10(max(value, 1e-9)) + 1e-9):.0e}"
 
 
 def table(claims: Sequence[Claim]) -> str:
@@ -47,10 +65,10 @@ def table(claims: Sequence[Claim]) -> str:
     Returns
     -------
     str
-        Columns: claim, predicted, measured with interval, verdict.
+        Columns: claim, predicted, measured, verdict. The interval is shown where it is wider than the digits.
     """
     rows = [("claim", "predicted", "measured", "verdict")]
-    rows += [(claim.id, _predicted(claim), _measured(claim), claim.verdict) for claim in claims]
+    rows += [(claim.id, _predicted(claim, 2), _measured(claim, 2), claim.verdict) for claim in claims]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
@@ -59,12 +77,15 @@ def table(claims: Sequence[Claim]) -> str:
 def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:
     """Return claims as a Markdown table for a page.
 
+    The claim, what was measured and why stand in one wide column, the numbers and the verdict in narrow ones, so that
+    the table fits a narrow page.
+
     Parameters
     ----------
     claims
         Claims, one per row.
     with_item
-        Add the columns item and scale, for the page that lists all claims.
+        Name item and scale too, for the page that lists all claims.
 
     Returns
     -------
@@ -73,19 +94,13 @@ def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:
     """
     if not claims:
         return ""
-    head = ["Where", "Claim", "Predicted", "Measured", "Verdict", "Why"]
-    head = ["Item", "Scale", *head] if with_item else head
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines = ["| Claim | Predicted | Measured | Verdict |", "| :-- | :-- | :-- | :-- |"]
     for claim in claims:
-        cells = [
-            claim.location,
-            f"{claim.statement} ({claim.quantity})",
-            _predicted(claim),
-            _measured(claim),
-            f"**{claim.verdict}**",
-            claim.reason,
-        ]
-        cells = [claim.item, claim.scale, *cells] if with_item else cells
+        where = f"**{claim.location}**"
+        if with_item:
+            where += f" ({claim.item}, {claim.scale})"
+        text = f"{where}: {claim.statement}<br>*{claim.quantity}*<br>{claim.reason}"
+        cells = (text, _predicted(claim, 3), _measured(claim, 3), f"**{claim.verdict}**")
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return "\n".join(lines)
 
@@ -113,14 +128,18 @@ def summary(claims: Sequence[Claim]) -> str:
     return "\n".join(lines)
 
 
-def _predicted(claim: Claim) -> str:
-    return claim.predicted_text if claim.predicted is None and claim.predicted_text else number(claim.predicted)
+def _predicted(claim: Claim, digits: int) -> str:
+    if claim.predicted is None and claim.predicted_text:
+        return claim.predicted_text
+    return number(claim.predicted, digits)
 
 
-def _measured(claim: Claim) -> str:
+def _measured(claim: Claim, digits: int) -> str:
+    measured = number(claim.measured, digits)
     if claim.interval is None:
-        return number(claim.measured)
-    return f"{number(claim.measured)} [{number(claim.interval[0])}, {number(claim.interval[1])}]"
+        return measured
+    low, high = (number(end, digits) for end in claim.interval)
+    return measured if low == measured == high else f"{measured} [{low}, {high}]"
 
 
 def _cell(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neural_scaling.figures.style import INK, LAZY, MUTED, RICH, WIDTH, book_style, new_figure
+from neural_scaling.items.figure01 import ExponentRow
 from neural_scaling.theory import phases, super_easy_boundary
 
 FloatArray = NDArray[np.float64]
@@ -19,19 +21,11 @@ HARD, EASY, SUPER = "#f6e3d3", "#dbe9f6", "#dff0e2"
 SOURCE_RANGE = (0.0, 2.3)
 
 
-class Points(NamedTuple):
-    """Measured exponents: sources and exponents, shape (P,) each."""
-
-    beta: FloatArray
-    exponent: FloatArray
-
-
 def draw(
     beta: FloatArray,
     lazy: FloatArray,
     rich: FloatArray,
-    late: Mapping[str, Points],
-    early: Points | None = None,
+    rows: Sequence[ExponentRow],
     largest_capacity: float = 4.0,
 ) -> Figure:
     """Draw Figure 1.
@@ -42,10 +36,9 @@ def draw(
         Sources of the curves in (a), shape (P,).
     lazy, rich
         chi of the lazy limit and with feature learning, shape (P,).
-    late
-        Measured exponents at very late times, under the keys ``lazy`` and ``rich``.
-    early
-        Measured exponents, with feature learning, at times that an experiment reaches.
+    rows
+        Measured exponents. Those at very late times are shown as circles, those at early times as crosses where
+        gamma > 0.
     largest_capacity
         Upper end of the axis of alpha in (b) and (c).
 
@@ -57,7 +50,7 @@ def draw(
     with book_style():
         figure = new_figure(8.4, WIDTH)
         panels = figure.subplot_mosaic([["a", "a"], ["b", "c"]], height_ratios=[1.0, 1.2])
-        _exponents(panels["a"], beta, lazy, rich, late, early)
+        _exponents(panels["a"], beta, lazy, rich, rows)
         _phases(panels["b"], False, largest_capacity)
         _phases(panels["c"], True, largest_capacity)
         panels["a"].set_title(r"(a) $L(t)\sim t^{-\chi(\beta)}$ for $N, B\to\infty$")
@@ -68,25 +61,23 @@ def draw(
     return figure
 
 
-def _exponents(
-    axes: Axes,
-    beta: FloatArray,
-    lazy: FloatArray,
-    rich: FloatArray,
-    late: Mapping[str, Points],
-    early: Points | None,
-) -> None:
+def _exponents(axes: Axes, beta: FloatArray, lazy: FloatArray, rich: FloatArray, rows: Sequence[ExponentRow]) -> None:
     axes.plot(beta, rich, color=RICH, label=r"rich: $\beta\,\max(1, \frac{2}{1+\beta})$")
     axes.plot(beta, lazy, color=LAZY, linestyle=(0, (5, 2)), label=r"lazy: $\beta$")
-    for name, color in (("rich", RICH), ("lazy", LAZY)):
-        axes.plot(*late[name], "o", color=color, markerfacecolor="white", markeredgewidth=1.6)
-    axes.plot([], [], "o", color=MUTED, markerfacecolor="white", markeredgewidth=1.6, label="integrated, late")
-    if early is not None:
-        axes.plot(*early, "x", color=MUTED, markeredgewidth=1.8, label=r"integrated, $10^2<\eta t<10^4$")
+    hollow: dict[str, Any] = {"marker": "o", "linestyle": "", "markerfacecolor": "white", "markeredgewidth": 1.6}
+    for row in rows:
+        axes.plot(row.beta, row.late.exponent, color=RICH if row.rich else LAZY, **hollow)
+        if row.rich:
+            axes.plot(row.beta, row.early.exponent, "x", color=MUTED, markeredgewidth=1.8)
+    if rows:
+        first, last = (round(math.log10(end)) for end in rows[0].early.window)
+        axes.plot([], [], color=MUTED, label="integrated, late", **hollow)
+        early = rf"integrated, $10^{{{first}}}<\eta t<10^{{{last}}}$"
+        axes.plot([], [], "x", color=MUTED, markeredgewidth=1.8, label=early)
     axes.axvline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
     axes.text(0.985, 0.03, "hard", ha="right", color=MUTED)
     axes.text(1.015, 0.03, "easy", ha="left", color=MUTED)
-    axes.set(xlim=(0, 1.2), ylim=(0, 1.25), xlabel=r"source $\beta$", ylabel=r"exponent $\chi$")
+    axes.set(xlim=(0, 1.23), ylim=(0, 1.28), xlabel=r"source $\beta$", ylabel=r"exponent $\chi$")
     axes.legend(loc="upper left")
 
 

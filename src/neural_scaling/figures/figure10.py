@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from neural_scaling.figures.figure01 import Points
 from neural_scaling.figures.style import INK, MUTED, WIDTH, book_style, new_figure
+from neural_scaling.items.figure10 import LevelRow
 
 FloatArray = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ def draw(
     beta: FloatArray,
     levels: Mapping[int, FloatArray],
     limit: FloatArray,
-    measured: Mapping[float, Points],
+    rows: Sequence[LevelRow],
 ) -> Figure:
     """Draw Figure 10.
 
@@ -32,8 +32,8 @@ def draw(
         chi_n by level n, shape (P,) each.
     limit
         chi at level infinity, shape (P,).
-    measured
-        Measured exponents by level, infinity for the limit.
+    rows
+        Measured exponents, shown as circles.
 
     Returns
     -------
@@ -49,9 +49,9 @@ def draw(
             style = "-" if n % 2 == 0 else (0, (6, 2))
             axes.plot(beta, values, color=colors[n], linestyle=style, label=f"level {n}")
         axes.plot(beta, limit, color=INK, linewidth=2.6, linestyle=(0, (1, 1)), label=r"level $\infty$")
-        for level, points in measured.items():
-            color = INK if math.isinf(level) else colors[int(level)]
-            axes.plot(*points, "o", color=color, markerfacecolor="white", markeredgewidth=1.5)
+        for row in rows:
+            color = INK if math.isinf(row.level) else colors[int(row.level)]
+            axes.plot(row.beta, row.fit.exponent, "o", color=color, markerfacecolor="white", markeredgewidth=1.5)
         axes.axvline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
         axes.set(xlim=(0, 1.2), ylim=(0, 1.25), xlabel=r"source $\beta$", ylabel=r"exponent $\chi_n$")
         axes.legend(loc="upper left", ncols=2)

@@ -8,6 +8,7 @@ a screen 360 pixels wide.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +38,8 @@ FROZEN = "#1a1a1a"
 """Black of frozen weights in diagrams."""
 
 # Both scales run from dark to light, so that order survives any colour vision and a grey printer.
-_RICHNESS_MAP = ("plasma", 0.0, 0.66)
-_WIDTH_MAP = ("viridis", 0.0, 0.62)
+_RICHNESS_MAP = ("plasma", 0.0, 0.65)
+_WIDTH_MAP = ("viridis", 0.0, 0.59)
 
 
 @contextmanager
@@ -49,7 +50,19 @@ def book_style() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
+class BookFigure(Figure):
+    """A figure that notebooks show by itself, as PNG, without a plotting window or its global state."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=self.dpi, facecolor=self.get_facecolor(), metadata={"Software": None})
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"<Figure with {len(self.axes)} panels>"
+
+
+def new_figure(height: float, width: float = WIDTH) -> BookFigure:
     """Return an empty figure that belongs to no window system; call inside :func:`book_style`.
 
     Parameters
@@ -59,10 +72,10 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
+    BookFigure
         The figure.
     """
-    return Figure(figsize=(width, height))
+    return BookFigure(figsize=(width, height))
 
 
 def richness_color(gamma: float) -> str:

@@ -119,7 +119,7 @@ def model_claims(wide: Comparison, single: Comparison, scale: str) -> list[Claim
     )
     claims = []
     for name, location, statement, quantity, value, tolerance, remark in cases:
-        verdict, reason = judge(0.0, value, (0.0, value), tolerance)
+        verdict, reason = judge(0.0, value, (value, value), tolerance)
         claims.append(
             Claim(
                 id=f"fig-9.{name}",
@@ -129,7 +129,7 @@ def model_claims(wide: Comparison, single: Comparison, scale: str) -> list[Claim
                 quantity=quantity,
                 predicted=0.0,
                 measured=value,
-                interval=(0.0, value),
+                interval=(value, value),
                 window=None,
                 scale=scale,
                 verdict=verdict,

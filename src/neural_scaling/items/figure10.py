@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neural_scaling.claims import Claim, Verdict, judge, number
-from neural_scaling.figures.figure01 import Points
+from neural_scaling.claims import Claim, Verdict, bound, judge
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.theory import chi, chi_level, level_curve, self_consistent_curve
 
 ITEM = "fig10"
 
-#: Agreement of exponents at very late times: below the gap between levels 5 and 6 at beta = 0.5, which is 0.0078.
+#: Agreement of exponents at very late times: below the gap of 0.0025 between levels 5 and 6 at beta = 0.4.
 EXPONENT_TOLERANCE = 0.002
 #: Samples per decade of the integrated curves.
 DENSITY = 8
@@ -79,30 +78,6 @@ def level_rows(
     return rows
 
 
-def points(rows: Sequence[LevelRow], levels: Sequence[float]) -> dict[float, Points]:
-    """Arrange measured exponents for :func:`neural_scaling.figures.figure10.draw`.
-
-    Parameters
-    ----------
-    rows
-        From :func:`level_rows`.
-    levels
-        Levels to show, infinity included.
-
-    Returns
-    -------
-    dict
-        Sources and exponents by level.
-    """
-    return {
-        level: Points(
-            np.array([row.beta for row in rows if row.level == level]),
-            np.array([row.fit.exponent for row in rows if row.level == level]),
-        )
-        for level in levels
-    }
-
-
 def level_claims(rows: Sequence[LevelRow], beta: float, scale: str) -> list[Claim]:
     """Judge levels 1, 2 and infinity at one source, and all levels at once.
 
@@ -160,7 +135,7 @@ def level_claims(rows: Sequence[LevelRow], beta: float, scale: str) -> list[Clai
             window=rows[0].fit.window,
             scale=scale,
             verdict=verdict,
-            reason=f"{reason}; largest {number(abs(largest))}",
+            reason=f"{reason}; all {bound(abs(largest))}",
         )
     )
     return claims

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neural_scaling.claims import Claim, judge, number
+from neural_scaling.claims import Claim, bound, judge
 from neural_scaling.theory import (
     Regime,
     Version,
@@ -182,7 +182,7 @@ def table_claims(rows: Sequence[OptimumRow], cases: int, gap: float, scale: str)
                 id=f"tab-1.{row.regime}.{panel}",
                 item=ITEM,
                 location=f"Table 1, {row.regime} {panel}",
-                statement=f"The loss at the compute optimum falls as C to the power -{formulas[row.regime, row.rich]}.",
+                statement=f"The loss at the compute optimum falls as C to the power -({formulas[row.regime, row.rich]}).",
                 quantity=f"r at alpha = {row.alpha:g}, beta = {row.beta:g}; loss law as printed, interval with the corrected",
                 predicted=row.r,
                 measured=row.found_r[0],
@@ -190,7 +190,7 @@ def table_claims(rows: Sequence[OptimumRow], cases: int, gap: float, scale: str)
                 window=None,
                 scale=scale,
                 verdict=verdict,
-                reason=f"{reason}; {cases} minimisations differ from the formulas by at most {number(gap)}. Tests the "
+                reason=f"{reason}; {cases} minimisations differ from the formulas by {bound(gap)}. Tests the "
                 f"algebra, not the loss law{conditions.get((row.regime, row.rich), '')}",
             )
         )

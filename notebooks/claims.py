@@ -1,0 +1,50 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   neural_scaling:
+#     reads: [data/claims/ledger.json]
+# ---
+
+# %% [markdown]
+# (claims-page)=
+# # All claims
+#
+# Every page judges the claims of its figure or table and records them in one ledger, `data/claims/ledger.json`. The
+# rule is the same everywhere. It compares the interval of the measurement (95 %, or the extremes seen where nothing
+# is random) with the prediction and a tolerance that the page states with its reason:
+#
+# - **confirmed**: the measurement lies within the tolerance, and its interval is not wider than the tolerance either
+#   way;
+# - **not confirmed**: the whole interval lies outside the tolerance;
+# - **corrected**: the statement as printed is not confirmed, and a stated correction is;
+# - **inconclusive**: anything else.
+#
+# Locations follow the numbering of arXiv 2409.17858v1.
+
+# %% tags=["hide-input", "parameters"]
+scale: str = "small"  # small or full; the ledger holds both
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown, display
+
+from neural_scaling import claims as ledger
+from neural_scaling import notebook
+from neural_scaling.paths import data_root
+
+# %% tags=["hide-input", "provenance"]
+print(notebook.provenance(scale))
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
+display(Markdown(ledger.summary(entries)))
+
+# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+display(Markdown(ledger.to_markdown(entries, with_item=True)))

@@ -1,0 +1,248 @@
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neural_scaling.checks import InputError
+from neural_scaling.claims import (
+    CLAIMS_VARIABLE,
+    Claim,
+    LedgerError,
+    bound,
+    judge,
+    load_ledger,
+    number,
+    record,
+    summary,
+    table,
+    to_json,
+    to_markdown,
+    write_ledger,
+)
+
+CLAIM = Claim(
+    id="fig-2.slope.hard.rich",
+    item="fig02",
+    location="Fig. 2b",
+    statement="The exponent of a hard task is 2 beta/(1 + beta).",
+    quantity="exponent of L against steps",
+    predicted=4 / 7,
+    measured=0.5612,
+    interval=(0.55, 0.5724),
+    window=(100.0, 10000.0),
+    scale="small",
+    verdict="confirmed",
+    reason="within a third of the gap",
+)
+
+
+def changed(**fields):
+    return dataclasses.replace(CLAIM, **fields)
+
+
+class TestJudge:
+    @pytest.mark.parametrize(
+        ("measured", "interval", "verdict"),
+        [
+            (0.52, (0.50, 0.54), "confirmed"),
+            (0.52, (0.51, 0.53), "confirmed"),  # the interval may leave out the prediction
+            (0.52, (0.40, 0.64), "inconclusive"),  # too wide
+            (0.57, (0.54, 0.60), "inconclusive"),  # just outside, not excluded
+            (0.70, (0.60, 0.80), "not confirmed"),
+            (0.30, (0.29, 0.44), "not confirmed"),
+            (None, None, "inconclusive"),
+            (0.5, None, "inconclusive"),
+            (math.nan, (0.4, 0.6), "inconclusive"),
+        ],
+    )
+    def test_rule(self, measured, interval, verdict):
+        assert judge(0.5, measured, interval, tolerance=0.05).verdict == verdict
+
+    def test_corrected_needs_the_printed_to_fail_and_the_correction_to_hold(self):
+        assert judge(1.0, 0.5, (0.49, 0.51), 0.05, corrected=0.5).verdict == "corrected"
+        assert judge(1.0, 0.5, (0.49, 0.51), 0.05, corrected=0.7).verdict == "not confirmed"
+        assert judge(0.5, 0.5, (0.49, 0.51), 0.05, corrected=0.5).verdict == "confirmed"
+        assert judge(1.0, 0.9, (0.5, 1.3), 0.05, corrected=0.9).verdict == "inconclusive"
+
+    @given(
+        predicted=st.floats(-5, 5),
+        measured=st.floats(-5, 5),
+        below=st.floats(0, 2),
+        above=st.floats(0, 2),
+        tolerance=st.floats(0.01, 2),
+    )
+    def test_verdicts_exclude_each_other(self, predicted, measured, below, above, tolerance):
+        interval = measured - below, measured + above
+        verdict, reason = judge(predicted, measured, interval, tolerance)
+        near = abs(measured - predicted) <= tolerance * (1 + 1e-9)
+        assert verdict != "confirmed" or near
+        assert verdict != "not confirmed" or not near
+        assert reason
+
+    def test_bad_input(self):
+        with pytest.raises(InputError, match=r"^tolerance: "):
+            judge(0.5, 0.5, (0.4, 0.6), 0.0)
+        with pytest.raises(InputError, match=r"^interval: "):
+            judge(0.5, 0.5, (0.6, 0.7), 0.1)
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (None, "-"),
+            (0.5714, "0.57"),
+            (-0.5714, "-0.57"),
+            (3e-13, "0"),
+            (1.0, "1.0"),
+            (12.34, "12"),
+            (0.0325, "0.033"),
+            (123456.0, "1.2e+05"),
+            (2.5e-5, "2.5e-05"),
+            (math.inf, "inf"),
+        ],
+    )
+    def test_number(self, value, text):
+        assert number(value) == text
+
+    @given(st.floats(-1e6, 1e6))
+    def test_number_does_not_feel_rounding_noise(self, value):
+        # Printing snaps to nine digits first. Noise in the 15th digit moves the snapped value only if it lies within
+        # 1e-15 of the middle between two of them, and the printed one only if that is also a printed middle.
+        snapped = float(f"{value:.8g}")
+        assert number(snapped * (1 + 1e-14)) == number(snapped) == number(snapped * (1 - 1e-14))
+
+    def test_bound(self):
+        assert bound(3e-6) == "less than 1e-05"
+        assert bound(0.0) == bound(4e-16)
+
+    def test_table(self):
+        lines = table([CLAIM, changed(id="b", predicted=None, measured=None, interval=None)]).splitlines()
+        assert lines[0].split() == ["claim", "predicted", "measured", "verdict"]
+        assert lines[1].split()[1:] == ["0.57", "0.56", "[0.55,", "0.57]", "confirmed"]
+        assert all(line == line.rstrip() for line in lines)
+        assert table([changed(interval=(0.5611, 0.5613))]).splitlines()[1].split()[1:] == ["0.57", "0.56", "confirmed"]
+
+    def test_markdown_has_one_row_per_claim_and_survives_bars(self):
+        text = to_markdown([changed(reason="a | b"), CLAIM], with_item=True)
+        rows = text.splitlines()
+        assert len(rows) == 4
+        assert r"a \| b" in rows[2]
+        assert rows[0].count("|") == rows[1].count("|") == rows[3].count("|") == 5
+        assert "fig02, small" in rows[3]
+        assert to_markdown([]) == ""
+
+    def test_prediction_in_words(self):
+        words = changed(predicted=None, predicted_text="falls")
+        assert "| falls |" in to_markdown([words])
+        assert "falls" in table([words])
+
+    def test_summary_counts(self):
+        text = summary([CLAIM, changed(id="b", verdict="corrected"), changed(id="c", scale="full")])
+        assert "| confirmed | 1 | 1 |" in text
+        assert "| corrected | 1 | 0 |" in text
+        assert "empty" in summary([])
+
+
+class TestLedger:
+    def test_round_trip(self, tmp_path):
+        path = tmp_path / "new" / "ledger.json"
+        write_ledger(path, [CLAIM])
+        (back,) = load_ledger(path)
+        # Numbers are kept to six digits.
+        assert back.predicted == pytest.approx(CLAIM.predicted, rel=1e-5)
+        assert dataclasses.replace(back, predicted=CLAIM.predicted) == CLAIM
+        write_ledger(path, [back])
+        assert load_ledger(path) == [back]
+        assert [entry.name for entry in path.parent.iterdir()] == ["ledger.json"]
+
+    def test_rounding_noise_leaves_no_trace(self):
+        noisy = changed(predicted=0.0, measured=3e-16, interval=(0.0, 3e-16))
+        assert to_json(noisy)["measured"] == 0.0
+        assert to_json(noisy)["interval"] == [0.0, 0.0]
+
+    def test_record_writes_nothing_unless_asked(self, monkeypatch, tmp_path):
+        monkeypatch.delenv(CLAIMS_VARIABLE, raising=False)
+        monkeypatch.chdir(tmp_path)
+        assert record([CLAIM]) == [CLAIM]
+        assert list(tmp_path.iterdir()) == []
+
+    def test_record_merges_by_id_and_scale(self, monkeypatch, tmp_path):
+        path = tmp_path / "claims.json"
+        monkeypatch.setenv(CLAIMS_VARIABLE, str(path))
+        record([CLAIM, changed(id="other")])
+        record([changed(verdict="inconclusive"), changed(scale="full")])
+        seen = {(claim.id, claim.scale): claim.verdict for claim in load_ledger(path)}
+        assert seen == {
+            ("other", "small"): "confirmed",
+            (CLAIM.id, "small"): "inconclusive",
+            (CLAIM.id, "full"): "confirmed",
+        }
+
+    def test_a_failed_write_leaves_the_old_file(self, monkeypatch, tmp_path):
+        path = tmp_path / "claims.json"
+        write_ledger(path, [CLAIM])
+        before = path.read_bytes()
+
+        def broken(*_):
+            raise OSError("disk full")
+
+        monkeypatch.setattr("neural_scaling.claims.ledger.os.replace", broken)
+        with pytest.raises(OSError, match="disk full"):
+            write_ledger(path, [changed(id="b")])
+        assert path.read_bytes() == before
+        assert [entry.name for entry in tmp_path.iterdir()] == ["claims.json"]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("verdict", "maybe"),
+            ("scale", "medium"),
+            ("predicted", "0.5"),
+            ("measured", math.nan),
+            ("interval", [0.6]),
+            ("interval", [0.6, 0.5]),
+            ("interval", [0.5, math.inf]),
+            ("window", [1, 2, 3]),
+            ("statement", ""),
+            ("location", 3),
+            ("item", "Fig 2"),
+        ],
+    )
+    def test_errors_name_claim_and_field(self, tmp_path, field, value):
+        path = tmp_path / "ledger.json"
+        path.write_text(json.dumps([to_json(CLAIM) | {field: value}]))
+        with pytest.raises(LedgerError, match=rf"claim 'fig-2.slope.hard.rich': field '{field}'") as caught:
+            load_ledger(path)
+        assert str(path) in str(caught.value)
+
+    def test_other_errors(self, tmp_path):
+        path = tmp_path / "ledger.json"
+        with pytest.raises(LedgerError, match="no such ledger"):
+            load_ledger(path)
+        path.write_text("[")
+        with pytest.raises(LedgerError, match="not valid JSON"):
+            load_ledger(path)
+        path.write_text("{}")
+        with pytest.raises(LedgerError, match="list of claims"):
+            load_ledger(path)
+        entry = to_json(CLAIM)
+        path.write_text(json.dumps([entry, entry]))
+        with pytest.raises(LedgerError, match="twice"):
+            load_ledger(path)
+        path.write_text(json.dumps([{k: v for k, v in entry.items() if k != "reason"}]))
+        with pytest.raises(LedgerError, match=r"claim 'fig-2.slope.hard.rich': .*'reason'"):
+            load_ledger(path)
+        path.write_text(json.dumps([entry | {"extra": 1}]))
+        with pytest.raises(LedgerError, match="extra"):
+            load_ledger(path)
+        with pytest.raises(LedgerError, match=r"field 'id'"):
+            record([changed(id="Fig 2")])
+
+
+def test_committed_ledger_is_valid():
+    assert isinstance(load_ledger(Path(__file__).parents[1] / "data" / "claims" / "ledger.json"), list)

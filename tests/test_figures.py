@@ -1,0 +1,137 @@
+"""Figures are drawn, labelled and legible; their colours stay apart for every kind of colour vision."""
+
+import math
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from neural_scaling.checks import InputError
+from neural_scaling.figures import book_style, figure01, figure09, figure10, new_figure, richness_color, width_color
+from neural_scaling.figures.style import FROZEN, INK, LAZY, MUTED, RICH, TRAINABLE
+from neural_scaling.items import figure01 as item01
+from neural_scaling.items import figure10 as item10
+from neural_scaling.theory import chi, chi_level
+
+BETA = np.linspace(0.01, 1.2, 20)
+
+
+def rendered(draw, *arguments):
+    """Draw twice: what a page shows does not depend on what was drawn before."""
+    first, second = draw(*arguments), draw(*arguments)
+    assert isinstance(first, Figure)
+    png = first._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    assert png == second._repr_png_()
+    return first
+
+
+def test_figure01():
+    rows = [item01.exponent_row(1.5, 0.5, gamma, (1e10, 1e12), (1e2, 1e4)) for gamma in (0.0, 1.0)]
+    figure = rendered(figure01.draw, BETA, chi(BETA, rich=False), chi(BETA), rows, 3.0)
+    a, b, c = figure.axes
+    assert (a.get_xlabel(), a.get_ylabel()) == (r"source $\beta$", r"exponent $\chi$")
+    assert b.get_ylabel() == r"capacity $\alpha$"
+    assert b.get_ylim() == c.get_ylim() == (1.0, 3.0)
+    lazy, rich = ({text.get_text() for text in axes.texts} for axes in (b, c))
+    assert r"$t^{-2\beta/(1+\beta)}$" in rich - lazy
+    assert any("10^{2}<" in text.get_text() for text in a.get_legend().get_texts())
+
+
+def test_figure01_without_measurements():
+    rendered(figure01.draw, BETA, BETA, chi(BETA), [])
+
+
+def test_figure09():
+    figure = rendered(figure09.draw)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "(a) random features",
+        "(b) two-layer linear",
+        "(c) projected",
+    ]
+    colors = [{line.get_color() for line in axes.lines} - {INK} for axes in figure.axes]
+    assert [TRAINABLE in found for found in colors] == [True, True, True]
+    frozen = [{line.get_linestyle() for line in axes.lines if line.get_color() == FROZEN} for axes in figure.axes]
+    assert ["--" in styles for styles in frozen] == [True, False, True]
+    labels = [{text.get_text() for text in axes.texts} for axes in figure.axes]
+    assert "$A_0$" in labels[0] and "$A(t)$" in labels[1] and {"$A_0$", "$B(t)$"} <= labels[2]
+
+
+def test_figure10():
+    rows = item10.level_rows(1.5, 1.0, [0.5], 1, (1e10, 1e12))
+    figure = rendered(figure10.draw, BETA, {n: chi_level(BETA, n) for n in range(3)}, chi(BETA), rows)
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (r"source $\beta$", r"exponent $\chi_n$")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "level 0",
+        "level 1",
+        "level 2",
+        r"level $\infty$",
+    ]
+
+
+def test_style_leaves_no_trace():
+    before = dict(mpl.rcParams)
+    with book_style():
+        assert new_figure(3.0).get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+        assert mpl.rcParams["font.size"] >= 12  # legible on a phone: 8 pixels at 360 across
+    assert dict(mpl.rcParams) == before
+
+
+# Severe colour vision deficiencies in linear RGB: Machado, Oliveira and Fernandes (2009).
+VISION = {
+    "normal": np.eye(3),
+    "protan": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deutan": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "tritan": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+
+
+def linear(color):
+    rgb = np.array(to_rgb(color))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb):
+    f = XYZ @ rgb / np.array([0.95047, 1.0, 1.08883])
+    f = np.where(f > 0.008856, np.cbrt(f), 7.787 * f + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+GAMMAS = [richness_color(gamma) for gamma in (0.0, 0.125, 0.25, 0.5, 1.0, 2.0)]
+WIDTHS = [width_color(2**power) for power in range(4, 12)]
+
+
+@pytest.mark.parametrize("vision", VISION.values(), ids=VISION.keys())
+@pytest.mark.parametrize("colors", [GAMMAS, WIDTHS], ids=["richness", "width"])
+def test_colours_differ_for_every_vision(colors, vision):
+    points = [lab(np.clip(vision @ linear(color), 0, 1)) for color in colors]
+    distances = [np.linalg.norm(p - q) for i, p in enumerate(points) for q in points[:i]]
+    assert min(distances) > 5  # a difference of 2.3 is just noticeable; twice that for thin lines
+
+
+def test_colours_stand_out_from_white():
+    for color in (*GAMMAS, *WIDTHS, INK, MUTED, LAZY, RICH, TRAINABLE):
+        luminance = XYZ[1] @ linear(color)
+        assert 1.05 / (luminance + 0.05) >= 3  # what accessibility guidelines ask of graphics
+
+
+def test_colours_are_fixed_and_check_their_argument():
+    assert richness_color(0.0) == LAZY
+    assert richness_color(1e-9) == richness_color(1e-4)
+    assert width_color(math.inf) == INK
+    with pytest.raises(InputError, match=r"^gamma: "):
+        richness_color(-0.1)
+    with pytest.raises(InputError, match=r"^N: "):
+        width_color(0)

@@ -1,0 +1,60 @@
+"""What the pages of Figures 1 and 10 and of Table 1 conclude, and that they could conclude otherwise."""
+
+import dataclasses
+
+import pytest
+
+from neural_scaling.items import figure01, figure10, table1
+
+LATE, EARLY = (1e80, 1e120), (1e2, 1e4)
+
+
+def verdicts(claims):
+    return {claim.id: claim.verdict for claim in claims}
+
+
+def test_figure_1():
+    rows = [figure01.exponent_row(1.5, beta, gamma, LATE, EARLY) for gamma in (0.0, 1.0) for beta in (0.5, 1.2)]
+    assert set(verdicts(figure01.exponent_claims(rows, 0.5, 1.2, "small")).values()) == {"confirmed"}
+    lazy_everywhere = [dataclasses.replace(row, predicted=row.beta) for row in rows]
+    found = verdicts(figure01.exponent_claims(lazy_everywhere, 0.5, 1.2, "small"))
+    assert found["fig-1.exponent.hard.rich"] == "not confirmed"
+
+
+def test_figure_1_phases():
+    counts = figure01.phase_counts(4.0, 2.3, 8)
+    assert len(counts) == 6
+    assert sum(count.points for count in counts) <= 2 * 8 * 8
+    assert all(count.named == 1.0 for count in counts)
+    found = verdicts(figure01.phase_claims(counts, "small"))
+    corrected = {name for name, verdict in found.items() if verdict == "corrected"}
+    assert corrected == {"fig-1.phase.easy.lazy", "fig-1.phase.easy.rich"}
+    assert set(found.values()) == {"confirmed", "corrected"}
+    spoiled = [dataclasses.replace(count, named=0.9, printed_label=0.0) for count in counts]
+    assert set(verdicts(figure01.phase_claims(spoiled, "small")).values()) == {"not confirmed"}
+
+
+def test_figure_10():
+    rows = figure10.level_rows(1.5, 1.0, [0.4], 2, LATE)
+    assert [row.level for row in rows] == [0, 1, 2, float("inf")]
+    found = verdicts(figure10.level_claims(rows, 0.4, "small"))
+    assert found == {
+        "fig-10.level-1": "confirmed",
+        "fig-10.level-2": "confirmed",
+        "fig-10.limit": "corrected",
+        "fig-10.levels": "confirmed",
+    }
+
+
+def test_table_1():
+    rows = [table1.optimum_row(2.0, beta, rich, 1e6) for beta in (0.5, 1.25, 1.75) for rich in (False, True)]
+    cases, gap = table1.grid_gap([1.5, 2.0], [0.5, 1.0, 1.2, 2.0])
+    assert cases == 2 * 3 * 2 * 2  # beta = 1 lies on the boundary
+    assert gap < 1e-6  # what competing powers leave at ln C = 1e4 is far below
+    claims = table1.table_claims(rows, cases, gap, "small")
+    assert len(claims) == 6
+    assert set(verdicts(claims).values()) == {"confirmed"}
+    wrong = [dataclasses.replace(row, r=row.r + 0.02) for row in rows]
+    assert set(verdicts(table1.table_claims(wrong, cases, gap, "small")).values()) == {"not confirmed"}
+    # t^-(2 chi - 1) against N^-(alpha beta): 1/3 / (1 + 1/3)
+    assert table1.fixed_batch_exponent(2.0, 0.5) == pytest.approx(0.25, abs=1e-6)
