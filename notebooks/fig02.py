@@ -48,12 +48,33 @@ steps_edge: int = 5000  # last step of that study (ours)
 from IPython.display import Markdown, display
 
 from neural_scaling import claims as ledger
-from neural_scaling import notebook
+from neural_scaling import notebook, runs
 from neural_scaling.figures import figure02 as draw
 from neural_scaling.items import figure02 as item
 
+plan = item.Plan(
+    alpha=alpha,
+    beta_easy=beta_easy,
+    beta_hard=beta_hard,
+    gammas=gammas,
+    eta_infinite=eta_infinite,
+    steps_infinite=steps_infinite,
+    modes=modes,
+    widths=widths,
+    eta_finite=eta_finite,
+    gamma_finite=gamma_finite,
+    batch=batch,
+    steps_finite=steps_finite,
+    seeds=seeds,
+    etas_edge=etas_edge,
+    gammas_edge=gammas_edge,
+    steps_edge=steps_edge,
+)
+results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds)))
+print(runs.describe(list(results.values())))
 
 # %% [markdown]
 # ## Infinite width and batch
@@ -63,8 +84,8 @@ print(notebook.provenance(scale, seeds=range(seeds)))
 # curve comes near the edge of stability.
 
 # %% tags=["hide-input"]
-easy = item.infinite_panel(alpha, beta_easy, eta_infinite, gammas, steps_infinite, scale)
-hard = item.infinite_panel(alpha, beta_hard, eta_infinite, gammas, steps_infinite, scale)
+easy = item.infinite_panel(plan, beta_easy, results)
+hard = item.infinite_panel(plan, beta_hard, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2ab", "caption": "Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 (black) to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}}
 display(draw.infinite_figure(easy, hard))
@@ -95,9 +116,8 @@ for panel, name in ((easy, "easy"), (hard, "hard")):
 # (the paper does not say what its band is).
 
 # %% tags=["hide-input"]
-finite = (modes, eta_finite, gamma_finite, batch, widths, steps_finite, seeds, scale)
-easy_finite = item.finite_panel(alpha, beta_easy, *finite)
-hard_finite = item.finite_panel(alpha, beta_hard, *finite)
+easy_finite = item.finite_panel(plan, beta_easy, results)
+hard_finite = item.finite_panel(plan, beta_hard, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2cd", "caption": "Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean field theory. Dashed grey: the power of infinite width."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}}
 display(draw.finite_figure(easy_finite, hard_finite))
@@ -126,7 +146,7 @@ for panel, name in ((easy_finite, "easy"), (hard_finite, "hard")):
 # transient that lasts until the edge.
 
 # %% tags=["hide-input"]
-edge = item.edge_of_stability(alpha, beta_hard, etas_edge, gammas_edge, steps_edge, scale)
+edge = item.edge_of_stability(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2-edge", "caption": "The hard task at several learning rates and richness 1, against learning rate times steps: loss (spikes cut), and learning rate times the largest eigenvalue of the kernel. Crosses: where that product reaches 2. Dashed: the rich and the lazy power."}, "image": {"alt": "Upper panel: loss curves of all learning rates coincide until each reaches the edge of stability, earlier for larger learning rate; from there the loss spikes and then falls more slowly. Lower panel: learning rate times largest eigenvalue grows and settles near 2."}}
 display(draw.edge_figure(edge, beta_hard, gamma=1.0))

@@ -99,7 +99,6 @@ class InfiniteLimitRun(_PowerLawRun):
             "sharpness": solution.sharpness,
         }
 
-
     def _comparable(self, arrays: Arrays) -> int:
         """Return the number of recorded steps before the edge of stability: past it rounding is amplified."""
         beyond = np.flatnonzero(self.eta * arrays["sharpness"] >= 1.9)

@@ -1,8 +1,8 @@
 """What a long computation says and asks while it runs.
 
 The numerical modules know this interface only. They call :meth:`Monitor.advance` as work gets done and
-:meth:`Monitor.safe_point` where their state can be written down; :mod:`neural_scaling.runs` turns that into progress, checkpoints and
-clean interruption.
+:meth:`Monitor.safe_point` where their state can be written down; :mod:`neural_scaling.runs` turns that into progress,
+checkpoints and clean interruption.
 """
 
 from __future__ import annotations

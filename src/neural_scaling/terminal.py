@@ -27,7 +27,7 @@ def output() -> TextIO | None:
     name = os.environ.get(TERMINAL_VARIABLE, "")
     if name:
         return _opened(name)
-    return None if "ipykernel" in sys.modules else sys.stderr
+    return None if _in_kernel() else sys.stderr
 
 
 def say(message: str) -> None:
@@ -98,7 +98,9 @@ class SweepProgress:
             self._said = now
             left = (now - self._started) * (self._work - self._units) / self._units
             share = 100 * self._units / self._work
-            say(f"{self._name}: {self._done} of {self._runs} runs, {share:.0f} % of the work, about {left / 60:.1f} min left")
+            say(
+                f"{self._name}: {self._done} of {self._runs} runs, {share:.0f} % of the work, about {left / 60:.1f} min left"
+            )
 
     def running(self, label: str) -> None:
         """Name the run being computed."""
@@ -111,6 +113,12 @@ class SweepProgress:
 
     def _describe(self, label: str) -> None:
         self._bar.set_description(f"{self._name} {self._done}/{self._runs} {label}".rstrip())
+
+
+def _in_kernel() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return hasattr(shell, "kernel")
 
 
 @functools.cache

@@ -203,10 +203,12 @@ def _train(
             moving, loss = _steps(factor, keys, moving, start, eta, gamma, batch, length)
             losses.append(np.asarray(loss))
             monitor.advance(count * length)
-            monitor.safe_point(
-                lambda: state | {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": np.concatenate(losses)}  # noqa: B023
-            )
+            monitor.safe_point(functools.partial(_kept, state, moving, losses))
     return np.concatenate(losses).T
+
+
+def _kept(state: Arrays, moving: tuple[jax.Array, jax.Array], losses: list[Array]) -> Arrays:
+    return state | {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": np.concatenate(losses)}
 
 
 @functools.partial(jax.jit, static_argnames=("batch", "length"), donate_argnums=(2,))

@@ -12,8 +12,8 @@ import numpy as np
 from neural_scaling.checks import require, require_positive
 from neural_scaling.dmft import infinite_limit
 from neural_scaling.fits import fit_power_law
-from neural_scaling.notebook import progress
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
+from neural_scaling.terminal import progress
 from neural_scaling.theory import ComputeOptimum, Regime, chi, compute_optimum, kernel_scale, super_easy_boundary
 
 #: Learning rates are chosen so that eta times the predicted scale of the kernel stays below this; steps turn unstable at 2.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from neural_scaling.claims import Claim, judge
 from neural_scaling.experiments import GradientFlowRun, InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window, window_sensitivity
-from neural_scaling.runs import Result, obtain
+from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi, edge_of_stability_step
 
@@ -22,6 +22,79 @@ ITEM = "fig02"
 EXPONENT_TOLERANCE = 0.057
 #: Agreement of the simulated mean with the theory, relative. The theory is exact as N -> infinity.
 LOSS_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Figure 2 computes: the parameters of its notebook and the runs they make.
+
+    Attributes
+    ----------
+    alpha
+        Capacity.
+    beta_easy, beta_hard
+        Sources of (a, c) and (b, d).
+    gammas
+        Richness of each curve of (a, b).
+    eta_infinite, steps_infinite
+        Learning rate and steps of (a, b).
+    modes, widths, eta_finite, gamma_finite, batch, steps_finite, seeds
+        M, N, learning rate, richness, B, steps and simulations per width of (c, d).
+    etas_edge, gammas_edge, steps_edge
+        Learning rates, richnesses and steps of the study of the edge of stability.
+    """
+
+    alpha: float
+    beta_easy: float
+    beta_hard: float
+    gammas: Sequence[float]
+    eta_infinite: float
+    steps_infinite: int
+    modes: int
+    widths: Sequence[int]
+    eta_finite: float
+    gamma_finite: float
+    batch: float
+    steps_finite: int
+    seeds: int
+    etas_edge: Sequence[float]
+    gammas_edge: Sequence[float]
+    steps_edge: int
+
+    def discrete(self, beta: float) -> list[InfiniteLimitRun]:
+        """Return the runs in unit steps of panel (a) or (b), one per richness."""
+        eta, steps = self.eta_infinite, self.steps_infinite
+        return [InfiniteLimitRun(self.alpha, beta, math.inf, eta, gamma, steps) for gamma in self.gammas]
+
+    def flow(self, beta: float) -> list[GradientFlowRun]:
+        """Return the gradient-flow runs of panel (a) or (b), one per richness."""
+        eta, steps = self.eta_infinite, self.steps_infinite
+        return [GradientFlowRun(self.alpha, beta, math.inf, eta, gamma, steps) for gamma in self.gammas]
+
+    def theory(self, beta: float) -> list[OnlineDMFTRun]:
+        """Return the mean-field runs of panel (c) or (d), one per width."""
+        common = (self.alpha, beta, self.modes, self.eta_finite, self.gamma_finite, self.steps_finite)
+        return [OnlineDMFTRun(*common, width=width, batch=self.batch) for width in self.widths]
+
+    def simulation(self, beta: float) -> list[ToyModelRun]:
+        """Return the simulations of panel (c) or (d), one per width."""
+        common = (self.alpha, beta, self.modes, self.eta_finite, self.gamma_finite, self.steps_finite)
+        return [ToyModelRun(*common, width=width, batch=self.batch, seeds=self.seeds) for width in self.widths]
+
+    def edge(self) -> list[InfiniteLimitRun]:
+        """Return the runs of the edge-of-stability study, richness varying fastest."""
+        return [
+            InfiniteLimitRun(self.alpha, self.beta_hard, math.inf, eta, gamma, self.steps_edge)
+            for eta in self.etas_edge
+            for gamma in self.gammas_edge
+        ]
+
+    def experiments(self) -> list[Experiment]:
+        """Return all runs, each once."""
+        runs: list[Experiment] = []
+        for beta in (self.beta_easy, self.beta_hard):
+            runs += [*self.discrete(beta), *self.flow(beta), *self.theory(beta), *self.simulation(beta)]
+        return list(dict.fromkeys([*runs, *self.edge()]))
 
 
 @dataclass(frozen=True)
@@ -146,73 +219,41 @@ class EdgeRow:
     after: float
 
 
-def infinite_panel(
-    alpha: float, beta: float, eta: float, gammas: Sequence[float], steps: int, scale: str
-) -> InfinitePanel:
-    """Obtain the curves of panel (a) or (b), infinitely many modes.
+def infinite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) -> InfinitePanel:
+    """Collect the curves of panel (a) or (b).
 
     Parameters
     ----------
-    alpha, beta
-        Capacity and source.
-    eta
-        Learning rate.
-    gammas
-        Richness of each curve.
-    steps
-        Number of steps T.
-    scale
-        ``small`` computes, ``full`` looks up first.
+    plan, beta
+        The parameters and the source of the panel.
+    results
+        Result of every run of the plan.
 
     Returns
     -------
     InfinitePanel
     """
-    common = {"alpha": alpha, "beta": beta, "modes": math.inf, "eta": eta, "steps": steps}
-    discrete = tuple(obtain(InfiniteLimitRun(gamma=g, **common), ITEM, scale) for g in gammas)  # type: ignore[arg-type]
-    flow = tuple(obtain(GradientFlowRun(gamma=g, **common), ITEM, scale) for g in gammas)  # type: ignore[arg-type]
-    return InfinitePanel(alpha, beta, eta, tuple(gammas), discrete, flow)
+    discrete = tuple(results[run] for run in plan.discrete(beta))
+    flow = tuple(results[run] for run in plan.flow(beta))
+    return InfinitePanel(plan.alpha, beta, plan.eta_infinite, tuple(plan.gammas), discrete, flow)
 
 
-def finite_panel(
-    alpha: float,
-    beta: float,
-    modes: int,
-    eta: float,
-    gamma: float,
-    batch: float,
-    widths: Sequence[int],
-    steps: int,
-    seeds: int,
-    scale: str,
-) -> FinitePanel:
-    """Obtain theory and simulation of panel (c) or (d).
+def finite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) -> FinitePanel:
+    """Collect theory and simulation of panel (c) or (d).
 
     Parameters
     ----------
-    alpha, beta, modes
-        Capacity, source and M.
-    eta, gamma, batch
-        Learning rate, richness and B.
-    widths
-        N of each curve.
-    steps, seeds
-        Number of steps and of simulations per width.
-    scale
-        ``small`` computes, ``full`` looks up first.
+    plan, beta
+        The parameters and the source of the panel.
+    results
+        Result of every run of the plan.
 
     Returns
     -------
     FinitePanel
     """
-    theory, simulation = [], []
-    for width in widths:
-        theory.append(
-            obtain(OnlineDMFTRun(alpha, beta, modes, eta, gamma, steps, width=width, batch=batch), ITEM, scale)
-        )
-        run = ToyModelRun(alpha, beta, modes, eta, gamma, steps, width=width, batch=batch, seeds=seeds)
-        simulation.append(obtain(run, ITEM, scale))
-    return FinitePanel(beta, tuple(widths), tuple(theory), tuple(simulation))
+    theory = tuple(results[run] for run in plan.theory(beta))
+    return FinitePanel(beta, tuple(plan.widths), theory, tuple(results[run] for run in plan.simulation(beta)))
 
 
 def exponents(panel: InfinitePanel) -> list[ExponentRow]:
@@ -266,43 +307,36 @@ def agreement(panel: FinitePanel) -> list[AgreementRow]:
     return rows
 
 
-def edge_of_stability(
-    alpha: float, beta: float, etas: Sequence[float], gammas: Sequence[float], steps: int, scale: str
-) -> list[EdgeRow]:
-    """Run the infinite limit over learning rates and find when it reaches the edge of stability and what follows.
+def edge_of_stability(plan: Plan, results: Mapping[Experiment, Result]) -> list[EdgeRow]:
+    """Find when each run of the study reaches the edge of stability and what follows.
 
     Parameters
     ----------
-    alpha, beta
-        Capacity and source of a hard task.
-    etas, gammas
-        Learning rates and richnesses; all pairs are run.
-    steps
-        Number of steps T.
-    scale
-        ``small`` computes, ``full`` looks up first.
+    plan
+        The parameters.
+    results
+        Result of every run of the plan.
 
     Returns
     -------
     list of EdgeRow
-        One per pair, richness varying fastest.
+        One per learning rate and richness, richness varying fastest.
     """
     rows = []
-    for eta in etas:
-        for gamma in gammas:
-            arrays = obtain(InfiniteLimitRun(alpha, beta, math.inf, eta, gamma, steps), ITEM, scale).arrays
-            step, loss, sharpness = arrays["step"], arrays["loss"], eta * arrays["sharpness"]
-            beyond = np.flatnonzero(sharpness >= 2)
-            edge = float(step[beyond[0]]) if beyond.size else math.inf
-            window = theory_window(
-                alpha, beta, eta, gamma, float(steps), edge_step=edge if beyond.size else None, allow_empty=True
-            )
-            before = math.nan if window.empty else fit_power_law(step[1:], loss[1:], window.span).exponent
-            # Three times the edge: past the oscillation by which the dynamics settles there. A third of a decade is left.
-            late = (3 * edge, float(steps))
-            after = fit_power_law(step[1:], loss[1:], late).exponent if late[1] > 2.2 * late[0] else math.nan
-            predicted = edge_of_stability_step(beta, gamma, eta)
-            rows.append(EdgeRow(eta, gamma, step, loss, sharpness, edge, predicted, before, after))
+    for run in plan.edge():
+        arrays, eta, gamma = results[run].arrays, run.eta, run.gamma
+        step, loss, sharpness = arrays["step"], arrays["loss"], eta * arrays["sharpness"]
+        beyond = np.flatnonzero(sharpness >= 2)
+        edge = float(step[beyond[0]]) if beyond.size else math.inf
+        window = theory_window(
+            run.alpha, run.beta, eta, gamma, float(run.steps), edge_step=edge if beyond.size else None, allow_empty=True
+        )
+        before = math.nan if window.empty else fit_power_law(step[1:], loss[1:], window.span).exponent
+        # Three times the edge: past the oscillation by which the dynamics settles there. A third of a decade is left.
+        late = (3 * edge, float(run.steps))
+        after = fit_power_law(step[1:], loss[1:], late).exponent if late[1] > 2.2 * late[0] else math.nan
+        predicted = edge_of_stability_step(run.beta, gamma, eta)
+        rows.append(EdgeRow(eta, gamma, step, loss, sharpness, edge, predicted, before, after))
     return rows
 
 

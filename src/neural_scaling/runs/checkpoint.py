@@ -60,7 +60,9 @@ class Checkpoint:
         """
         started = time.monotonic()
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **{_IDENTITY: np.array(self.identity), "units": np.array(units)}, **state())
+        np.savez(
+            buffer, allow_pickle=False, **{_IDENTITY: np.array(self.identity), "units": np.array(units)}, **state()
+        )
         content = buffer.getbuffer()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path, [hashlib.sha256(content).hexdigest().encode(), content])

@@ -1,8 +1,8 @@
 """Where runs are computed: one after the other, in local processes, or by Dask workers anywhere.
 
-A run is the unit of work. It is computed with :func:`~neural_scaling.runs.execution.compute_and_store` in whatever process it lands, so
-each has its lock, its checkpoint and its stored result; an engine only spreads runs over processes, through joblib or
-dask.distributed.
+A run is the unit of work. Whatever process it lands in, it is computed with
+:func:`~neural_scaling.runs.execution.compute_and_store`, so each has its lock, its checkpoint and its stored result; an engine
+only spreads runs over processes, through joblib or dask.distributed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, Literal
+from typing import Any, Literal, get_args
 from uuid import uuid4
 
 from threadpoolctl import threadpool_limits
@@ -215,7 +215,7 @@ def _with_dask(tasks: Sequence[_Task], engine: Engine) -> Iterator[tuple[int, Ou
         say(f"dask: {client.scheduler.address}, {len(client.scheduler_info(n_workers=-1)['workers'])} workers")
         # Dask itself gives a run to another worker when one dies, up to allowed-failures times; retries are for exceptions.
         futures = [client.submit(task, pure=False) for task in tasks]
-        for future in as_completed(futures):
+        for future in as_completed(futures):  # type: ignore[no-untyped-call]
             yield future.result()
 
 

@@ -224,4 +224,3 @@ def _stored(folder: Path, key: str, identity: str) -> Outcome | None:
     except DamagedResult:
         return None
     return None if found is None else Outcome(*found)
-

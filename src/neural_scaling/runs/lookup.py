@@ -116,7 +116,9 @@ class Index:
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    changed = [f"{name} {old.get(name)} -> {new[name]}" for name in ("algorithm", "schema") if old.get(name) != new[name]]
+    changed = [
+        f"{name} {old.get(name)} -> {new[name]}" for name in ("algorithm", "schema") if old.get(name) != new[name]
+    ]
     before, after = old["values"], new["values"]
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):

@@ -39,7 +39,9 @@ def promote(experiments: Sequence[Experiment], item: str) -> tuple[list[str], in
     missing = [seen for seen in looked if seen.found is None]
     if missing:
         names = "; ".join(f"{seen.experiment.label} ({seen.key})" for seen in missing[:5])
-        raise InputError(f"item: {len(missing)} of {len(looked)} full-scale runs of {item} are missing: {names}; compute them first.")
+        raise InputError(
+            f"item: {len(missing)} of {len(looked)} full-scale runs of {item} are missing: {names}; compute them first."
+        )
     folder = data_root() / "results" / item
     copied = []
     for seen in looked:

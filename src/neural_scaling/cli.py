@@ -1,0 +1,116 @@
+"""The command line: what runs a figure has, computing and shipping them, and the cache.
+
+``python -m neural_scaling runs fig02 --scale full`` lists, ``... --compute`` computes what is missing, ``runs promote fig02``
+ships, ``cache`` lists and clears.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+
+from neural_scaling.checks import InputError
+from neural_scaling.items.registry import EXPERIMENTS, experiments
+from neural_scaling.paths import DataRootMissing, cache_root
+from neural_scaling.runs import Engine, Index, Interrupted, Lookup, obtain_all, promote
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        Words after the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 for bad input, 130 after an interruption.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except Interrupted as stop:
+        print(f"{stop}; the same command goes on from there.", file=sys.stderr)
+        return 130
+    except (InputError, DataRootMissing, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m neural_scaling", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    runs = commands.add_parser("runs", help="list, compute or ship the runs of an item")
+    runs.add_argument("words", nargs="+", metavar="[promote] ITEM", help=f"one of {', '.join(EXPERIMENTS)}")
+    runs.add_argument("--scale", default="full", choices=["reduced", "full"])
+    runs.add_argument("--compute", action="store_true", help="compute what is missing")
+    runs.add_argument("--force", action="store_true", help="compute everything anew; implies --compute")
+    runs.add_argument("--engine", help="sequential, processes or dask; default from NEURAL_SCALING_ENGINE")
+    runs.add_argument("--workers", type=int, help="number of local worker processes")
+    runs.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
+    runs.set_defaults(command=_runs)
+    cache = commands.add_parser("cache", help="list or clear the user's cache of results")
+    cache.add_argument("action", nargs="?", choices=["list", "clear"], default="list")
+    cache.add_argument("item", nargs="?", help="only this item")
+    cache.set_defaults(command=_cache)
+    return parser
+
+
+def _runs(options: argparse.Namespace) -> None:
+    *verb, item = options.words
+    if verb not in ([], ["promote"]):
+        raise InputError(f"runs: got {' '.join(options.words)!r}; use 'runs ITEM' or 'runs promote ITEM'.")
+    wanted = experiments(item, options.scale)
+    if verb:
+        copied, size = promote(wanted, item)
+        print(f"{len(copied)} runs copied to the shipped results of {item}, {size / 1000:.0f} kB in all")
+        return
+    if options.compute or options.force:
+        default = Engine.from_environment()
+        engine = (
+            Engine(options.engine, options.workers, options.scheduler)
+            if options.engine or options.workers or options.scheduler
+            else default
+        )
+        obtain_all(wanted, item, options.scale, engine, options.force)
+    index = Index(item)
+    _table([index.look_up(experiment) for experiment in wanted])
+
+
+def _table(looked: Sequence[Lookup]) -> None:
+    rows = [("key", "run", "state", "seconds", "kB", "date", "hardware", "commit")]
+    for seen in looked:
+        if seen.found is None:
+            rows.append((seen.key, seen.experiment.label, seen.reason, "", "", "", "", ""))
+            continue
+        record = seen.found.provenance
+        numbers = (f"{record['seconds']:.1f}", f"{seen.found.size / 1000:.0f}")
+        origin = (str(record["date"])[:10], str(record["hardware"]), str(record["commit"]))
+        rows.append((seen.key, seen.experiment.label, seen.reason, *numbers, *origin))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cache(options: argparse.Namespace) -> None:
+    root = cache_root()
+    results = root / "results"
+    folders = sorted(path for path in results.iterdir() if path.is_dir()) if results.is_dir() else []
+    if options.item is not None:
+        folders = [folder for folder in folders if folder.name == options.item]
+    print(f"cache: {root}")
+    for folder in folders:
+        files = list(folder.iterdir())
+        size = sum(path.stat().st_size for path in files)
+        print(f"{folder.name}: {sum(path.suffix == '.json' for path in files)} runs, {size / 1000:.0f} kB")
+        if options.action == "clear":
+            shutil.rmtree(folder)
+    if options.action == "clear":
+        if options.item is None:
+            shutil.rmtree(root / "running", ignore_errors=True)
+        print("cleared")

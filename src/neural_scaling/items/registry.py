@@ -1,0 +1,49 @@
+"""Items whose runs are worth keeping, and the runs that a set of parameters makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from neural_scaling.checks import require
+from neural_scaling.items import figure02
+from neural_scaling.paths import checkout
+from neural_scaling.runs import Experiment
+
+
+def _figure02(parameters: Mapping[str, Any]) -> list[Experiment]:
+    return figure02.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
+
+
+#: Runs of an item from the parameters of its notebook.
+EXPERIMENTS: dict[str, Callable[[Mapping[str, Any]], list[Experiment]]] = {figure02.ITEM: _figure02}
+
+
+def experiments(item: str, scale: str) -> list[Experiment]:
+    """Return the runs of an item at the parameters that the checkout gives for a scale.
+
+    Parameters
+    ----------
+    item
+        For example ``fig02``.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    list of Experiment
+
+    Raises
+    ------
+    InputError
+        If the item keeps no runs, the scale has no parameters, or there is no checkout.
+    """
+    require(item in EXPERIMENTS, "item", f"{item!r} keeps no runs", f"use one of {', '.join(EXPERIMENTS)}")
+    root = checkout()
+    require(root is not None, "item", "no checkout found, so no parameters", "run this inside a checkout")
+    path = Path(root or "") / "notebooks" / "parameters" / f"{item}.{scale}.yaml"
+    require(path.is_file(), "scale", f"got {scale!r}, but there is no {path.name}", "use small or full")
+    return EXPERIMENTS[item](yaml.safe_load(path.read_text()))

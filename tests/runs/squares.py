@@ -1,0 +1,45 @@
+"""A run that is fast, counts its calls and can be slowed down, for tests of everything around runs."""
+
+import dataclasses
+import time
+from typing import ClassVar
+
+import numpy as np
+
+from neural_scaling.runs import Experiment
+
+
+@dataclasses.dataclass(frozen=True)
+class Squares(Experiment):
+    """Squares of 0 .. count - 1, one per unit of work."""
+
+    kind: ClassVar[str] = "squares"
+    algorithm: ClassVar[int] = 1
+    calls: ClassVar[list[int]] = []
+    count: int = 4
+    scale: float = 1.0
+    pause: float = 0.0
+
+    @property
+    def work(self):
+        return self.count
+
+    @property
+    def label(self):
+        return f"squares {self.count}"
+
+    def run(self, monitor):
+        self.calls.append(self.count)
+        values = [] if (kept := monitor.restored()) is None else list(kept["values"])
+        for i in range(len(values), self.count):
+            time.sleep(self.pause)
+            values.append(self.scale * float(i) ** 2)
+            monitor.advance(1)
+            monitor.safe_point(lambda: {"values": np.array(values)})
+        return {"values": np.array(values)}
+
+    def slice(self):
+        return dataclasses.replace(self, count=2)
+
+    def deviation(self, arrays, recomputed):
+        return float(np.max(np.abs(arrays["values"][:2] - recomputed["values"])))

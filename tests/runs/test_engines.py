@@ -1,0 +1,135 @@
+"""Engines: the same results from each, a real scheduler with two workers, a worker killed on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neural_scaling.checks import InputError
+from neural_scaling.experiments import OnlineDMFTRun, ToyModelRun
+from neural_scaling.runs import Engine, obtain_all
+from runs.squares import Squares
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path))
+    monkeypatch.setenv("NEURAL_SCALING_CHECKPOINT_SECONDS", "0.2")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *sys.path]))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A Dask scheduler and two worker processes, each a process of its own, on loopback."""
+    address_file = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [
+        subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file)],
+            **quiet,
+        )
+    ]
+    deadline = time.monotonic() + 60
+    while not address_file.exists():
+        assert time.monotonic() < deadline, "the scheduler did not start"
+        time.sleep(0.1)
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(address_file)]
+    for name in ("one", "two"):
+        processes.append(
+            subprocess.Popen([*worker, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name], **quiet)
+        )
+    import json
+
+    yield json.loads(address_file.read_text())["address"], processes[1:]
+    for process in processes[::-1]:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_all_engines_give_the_same_bits(tmp_path, monkeypatch, scheduler):
+    address, _ = scheduler
+    runs = [ToyModelRun(1.5, 0.5, 200, 0.1, 1.0, 60, width=width, batch=8, seeds=2) for width in (8, 16)]
+    runs.append(OnlineDMFTRun(1.5, 0.5, 200, 0.1, 1.0, 40, width=16, batch=8))
+    found = {}
+    for engine in (Engine(), Engine("processes", workers=2), Engine("dask", scheduler=address)):
+        monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / engine.kind))
+        found[engine.kind] = obtain_all(runs, "figxx", "full", engine)
+    for kind in ("processes", "dask"):
+        for run in runs:
+            for name, array in found["sequential"][run].arrays.items():
+                np.testing.assert_array_equal(found[kind][run].arrays[name], array, err_msg=f"{kind} {run.label}")
+
+
+@pytest.mark.slow
+def test_killing_a_dask_worker_costs_only_time(scheduler):
+    address, workers = scheduler
+    runs = [Squares(30 + i, 1.0, 0.1) for i in range(4)]
+    killer = threading.Timer(4.0, workers[0].send_signal, [signal.SIGKILL])
+    killer.start()
+    found = obtain_all(runs, "figxx", "full", Engine("dask", scheduler=address))
+    killer.join()
+    assert workers[0].wait(timeout=10) == -signal.SIGKILL, "the worker was to die on the way"
+    for run in runs:
+        np.testing.assert_array_equal(found[run].arrays["values"], np.arange(run.count) ** 2.0)
+
+
+@pytest.mark.slow
+def test_killing_a_local_process_costs_only_time(cache):
+    import psutil
+
+    runs = [Squares(25 + i, 1.0, 0.1) for i in range(4)]
+    killed = []
+
+    def kill():
+        statuses = list((cache / "running").glob("*.status"))
+        for child in psutil.Process().children(recursive=True):
+            if statuses and any(f":{child.pid}" in path.read_text() for path in statuses if path.exists()):
+                child.kill()
+                killed.append(child.pid)
+                return
+
+    timer = threading.Timer(4.0, kill)
+    timer.start()
+    found = obtain_all(runs, "figxx", "full", Engine("processes", workers=2))
+    timer.join()
+    assert killed, "no worker was killed: the test tests nothing"
+    for run in runs:
+        np.testing.assert_array_equal(found[run].arrays["values"], np.arange(run.count) ** 2.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("cluster",), "engine: got 'cluster'; use one of sequential, processes, dask"),
+        (("processes", 0), "workers: got 0"),
+        (("processes", 2, "tcp://127.0.0.1:1"), "scheduler: given with engine 'processes'"),
+    ],
+)
+def test_bad_engines_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Engine(*arguments)
+
+
+def test_engine_is_read_from_the_environment(monkeypatch):
+    for name in ("ENGINE", "WORKERS", "SCHEDULER"):
+        monkeypatch.delenv(f"NEURAL_SCALING_{name}", raising=False)
+    assert Engine.from_environment() == Engine()
+    monkeypatch.setenv("NEURAL_SCALING_ENGINE", "dask")
+    monkeypatch.setenv("NEURAL_SCALING_WORKERS", "3")
+    monkeypatch.setenv("NEURAL_SCALING_SCHEDULER", "tcp://127.0.0.1:8786")
+    assert Engine.from_environment() == Engine("dask", 3, "tcp://127.0.0.1:8786")
+    monkeypatch.setenv("NEURAL_SCALING_WORKERS", "many")
+    with pytest.raises(InputError, match="NEURAL_SCALING_WORKERS: got 'many'"):
+        Engine.from_environment()
