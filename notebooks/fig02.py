@@ -172,7 +172,7 @@ for row in (row for row in edge if row.after == row.after):
 #
 # An exponent counts as confirmed within 0.057, a third of the gap between lazy and rich at $\beta = 0.4$; a ratio of losses within 5 %.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
     *item.exponent_claims(easy, scale),
     item.constant_claim(easy, scale),

@@ -1,0 +1,54 @@
+"""Every shipped result is there, and a slice of each is recomputed: numbers cannot change without ``algorithm`` changing."""
+
+import pytest
+
+from neural_scaling.items.registry import EXPERIMENTS, experiments
+from neural_scaling.paths import data_root
+from neural_scaling.runs import Index, experiment_key, recompute_slice
+
+# Simulated curves are shipped in float32 (6e-8); the number of threads changes sums of thousands of terms in the 13th digit, and
+# hundreds of steps below the edge of stability do not amplify that beyond the 9th. 1e-6 is far above both, far below any change.
+TOLERANCE = 1e-6
+
+SHIPPED = [item for item in EXPERIMENTS if (data_root() / "results" / item).is_dir()]
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
+
+
+@pytest.mark.parametrize("item", SHIPPED)
+def test_all_runs_of_the_item_and_nothing_else_are_shipped(item):
+    index, wanted = Index(item), experiments(item, "full")
+    assert {index.look_up(run).reason for run in wanted} == {"found, shipped"}
+    keys = {path.name.split(".")[0] for path in (data_root() / "results" / item).iterdir()}
+    assert keys == {experiment_key(run) for run in wanted}
+
+
+@pytest.mark.parametrize("item", SHIPPED)
+def test_shipped_results_are_small(item):
+    size = sum(path.stat().st_size for path in (data_root() / "results" / item).iterdir())
+    assert size < 800_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param((item, run), id=f"{item}-{experiment_key(run)}")
+        for item in SHIPPED
+        for run in experiments(item, "full")
+    ],
+)
+def test_a_recomputed_slice_agrees(run):
+    item, experiment = run
+    assert recompute_slice(experiment, item) < TOLERANCE
+
+
+def test_the_comparison_can_fail(monkeypatch):
+    experiment = experiments("fig02", "full")[1]
+    monkeypatch.setattr(
+        type(experiment), "slice", lambda self: type(self)(1.5, 0.4, self.modes, self.eta, 1.01 * self.gamma, 200)
+    )
+    assert recompute_slice(experiment, "fig02") > TOLERANCE
