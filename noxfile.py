@@ -1,0 +1,72 @@
+"""Sessions of the project; ``nox -l`` lists them. All share the environment ``.venv`` that the session ``env`` keeps."""
+
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+from bookkit import environment  # noqa: E402  (the tools are not installed)
+
+# One environment for all sessions: one for each would cost 2 GB and a minute every time.
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["book"]
+nox.needs_version = ">=2024.4"
+
+BOOK = str(ROOT / "tools" / "book.py")
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run the Python of the shared environment; a failure has said what is wrong by itself."""
+    session.run(str(environment.interpreter(ROOT / ".venv")), *arguments, external=True)
+
+
+@nox.session
+def env(session: nox.Session) -> None:
+    """Make or update .venv from requirements.txt and constraints.txt; nothing to do takes no time."""
+    try:
+        environment.ensure(ROOT, say=session.log)
+    except environment.EnvironmentProblem as problem:
+        session.error(str(problem))
+
+
+@nox.session(requires=["env"])
+def book(session: nox.Session) -> None:
+    """Execute every notebook live at small scale, build the book, say where it is."""
+    python(session, BOOK, "book")
+
+
+@nox.session(requires=["env"])
+def tests(session: nox.Session) -> None:
+    """Lint, types, unit tests, notebooks against their references, claims, strict book, expected pages."""
+    python(session, BOOK, "tests")
+
+
+@nox.session(requires=["env"])
+def quick(session: nox.Session) -> None:
+    """Edit loop, at most two minutes: lint, types and the fast unit tests."""
+    python(session, BOOK, "quick")
+
+
+@nox.session(requires=["env"])
+def execute(session: nox.Session) -> None:
+    """Execute one notebook into its own folder: nox -s execute -- fig02 --scale full -p beta_hard 0.6."""
+    python(session, BOOK, "execute", *session.posargs)
+
+
+@nox.session(requires=["env"])
+def lab(session: nox.Session) -> None:
+    """Open a notebook, paired with its source, in the browser: nox -s lab -- fig02."""
+    try:
+        environment.ensure_extra(ROOT, "requirements-lab.txt")
+    except environment.EnvironmentProblem as problem:
+        session.error(str(problem))
+    python(session, BOOK, "lab", *session.posargs)
+
+
+@nox.session(requires=["env"])
+def references(session: nox.Session) -> None:
+    """Execute anew and rewrite the committed references and claims: nox -s references [-- fig02]."""
+    python(session, BOOK, "references", *session.posargs)

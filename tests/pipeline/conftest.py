@@ -1,0 +1,138 @@
+"""A project as small as it can be: one notebook that computes, one that claims, a page of text."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))  # the tools are not installed
+
+from bookkit import environment  # noqa: E402
+from bookkit.project import Project  # noqa: E402
+
+TINY = """\
+# %% [markdown]
+# (tiny-page)=
+# # A tiny notebook
+#
+# See {numref}`fig-tiny`, {eq}`eq-tiny` and [the text](text-page).
+#
+# $$ a = b $$ (eq-tiny)
+
+# %% tags=["parameters"]
+scale: str = "small"
+power: float = 2.0  # exponent
+count: int = 3
+
+# %%
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+known = Path(os.environ["NEURAL_SCALING_CACHE"]) / "value"
+values = [float(known.read_text())] if known.exists() else [float(n**power) for n in range(1, count + 1)]
+
+# %% tags=["nbval-check-output"]
+print("values:", *(f"{value:.1f}" for value in values))
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tiny", "caption": "Values."}, "image": {"alt": "Growing values."}}
+figure, axes = plt.subplots(figsize=(2, 2))
+_ = axes.plot(values)
+
+# %%
+from neural_scaling.claims import Claim, record
+
+claim = Claim(
+    id="tiny.sum", item="tiny", location="nowhere", statement="The sum grows.", quantity="sum", predicted=None,
+    measured=sum(values), interval=(sum(values) - 1, sum(values) + 1), window=None, scale=scale,
+    verdict="confirmed", reason="It was tried.",
+)
+_ = record([claim])
+"""
+
+TOC = """\
+format: jb-book
+root: book/text
+chapters:
+  - file: book/_executed/tiny
+"""
+
+
+def write_project(root: Path) -> Project:
+    """Write the tiny project into an empty folder."""
+    for folder in ("notebooks/parameters", "src/package", "data/claims", "book"):
+        (root / folder).mkdir(parents=True)
+    (root / "notebooks" / "tiny.py").write_text(TINY)
+    for scale, count in (("small", 3), ("full", 5)):
+        values = f"scale: {scale}\npower: 2.0\ncount: {count}\n"
+        (root / "notebooks" / "parameters" / f"tiny.{scale}.yaml").write_text(values)
+    (root / "src" / "package" / "module.py").write_text("VALUE = 1\n")
+    (root / "data" / "claims" / "ledger.json").write_text("[]\n")
+    (root / "book" / "text.md").write_text("(text-page)=\n# A text\n\nSee {ref}`tiny-page`.\n")
+    (root / "_toc.yml").write_text(TOC)
+    for name in ("requirements.txt", "constraints.txt", "pyproject.toml", "_config.yml"):
+        shutil.copy(ROOT / name, root / name)
+    shutil.copytree(ROOT / "book" / "_ext", root / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    shutil.copy(ROOT / "book" / "references.bib", root / "book" / "references.bib")
+    return Project(root)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A tiny project of one's own; nothing in it has run."""
+    return write_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A tiny project whose notebook has run for the book at both scales; tests leave it as it is."""
+    from bookkit import execution
+
+    project = write_project(tmp_path_factory.mktemp("executed") / "project")
+    project.results("tiny").mkdir(parents=True)
+    (project.results("tiny") / "result.json").write_text(json.dumps({"shipped": True}))
+    for job in execution.book_jobs(project):
+        execution.run_for_book(project, job)
+    return project
+
+
+@pytest.fixture
+def copied(executed: Project, tmp_path: Path) -> Project:
+    """A copy of the executed tiny project, to change at will."""
+    root = tmp_path / "copied"
+    shutil.copytree(executed.root, root)
+    return Project(root)
+
+
+@pytest.fixture
+def a_venv(tmp_path: Path) -> Path:
+    """A folder that looks like a virtual environment with two whole packages."""
+    venv = tmp_path / ".venv"
+    python = environment.interpreter(venv)
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    (venv / "pyvenv.cfg").write_text("version = 3.11\n")
+    for name in ("alpha", "beta"):
+        _add_package(venv, name)
+    return venv
+
+
+@pytest.fixture
+def add_package():
+    """A function that puts a whole package into an environment and returns its folder of metadata."""
+    return _add_package
+
+
+def _add_package(venv: Path, name: str) -> Path:
+    site = venv / "lib" / "python3.11" / "site-packages"
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{name}.py").write_text("")
+    (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    (info / "RECORD").write_text(f"{name}.py,,\n__pycache__/{name}.pyc,,\n{name}-1.0.dist-info/RECORD,,\n")
+    return info

@@ -1,0 +1,83 @@
+"""Running notebooks: what the kernel is told, what a failure says, what a run by hand leaves alone."""
+
+import json
+import os
+
+import nbformat
+import pytest
+
+from bookkit import commands, execution, registry
+from bookkit.execution import Outcome
+from bookkit.problems import Problem
+
+
+def tree(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_executed_notebook_shows_values_and_hides_the_run(executed):
+    notebook = nbformat.read(executed.executed / "tiny.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    assert [cell.source for cell in injected] == ['# Parameters\nscale = "small"\npower = 2.0\ncount = 3']
+    assert "papermill" not in json.dumps(notebook.metadata)
+    assert str(executed.root) not in nbformat.writes(notebook)
+
+
+def test_a_run_by_hand_has_its_own_folder_and_touches_nothing_else(copied, capsys):
+    before = tree(copied.executed)
+    arguments = ["execute", "tiny", "-p", "power", "1", "-p", "count", "4"]
+    assert commands.main(["--root", str(copied.root), *arguments]) == 0
+    assert tree(copied.executed) == before
+    assert not copied.references.exists()
+    (folder,) = copied.runs.iterdir()
+    assert str(folder) in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {
+        "claims.json",
+        "figure-1.png",
+        "parameters.yaml",
+        "tiny.ipynb",
+    }
+    assert "values: 1.0 2.0 3.0 4.0" in (folder / "tiny.ipynb").read_text()
+    assert json.loads((folder / "claims.json").read_text())[0]["measured"] == 10
+
+
+def test_a_failing_cell_is_named(project, capsys):
+    source = project.notebooks / "tiny.py"
+    source.write_text(source.read_text().replace("known =", 'raise ValueError("too large")\nknown ='))
+    assert commands.main(["--root", str(project.root), "execute", "tiny"]) == 1
+    error = capsys.readouterr().err
+    assert "tiny small: a cell failed" in error
+    assert "ValueError: too large" in error
+
+
+def test_small_scale_gets_an_empty_cache_whatever_the_user_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
+    monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    (tmp_path / "value").write_text("13")
+    for arguments in ({"scale": "small"}, {"scale": "small", "own_cache": True}, {"scale": "full"}):
+        with execution.kernel_environment(claims=None, **arguments):
+            assert os.listdir(os.environ["NEURAL_SCALING_CACHE"]) == []
+            assert os.environ["NEURAL_SCALING_CLAIMS"] == ""
+            assert "NEURAL_SCALING_DATA" not in os.environ
+            assert "MPLBACKEND" not in os.environ
+    with execution.kernel_environment("full", None, own_cache=True):
+        assert os.environ["NEURAL_SCALING_CACHE"] == str(tmp_path)
+    assert os.environ["NEURAL_SCALING_DATA"] == str(tmp_path)
+    assert os.environ["MPLBACKEND"] == "agg"
+
+
+def test_budgets(project, monkeypatch):
+    job = registry.job(project, "tiny", "small")
+    slow = [Outcome(job, 60.0, None)]
+    assert commands.over_budget(slow, slack=2.0) == []
+    assert "tiny took 60 s at small scale, more than 45 s" in commands.over_budget(slow, slack=1.0)[0]
+    many = [Outcome(job, 40.0, None)] * 11
+    assert commands.over_budget(many, slack=1.0) == ["all small-scale notebooks took 440 s, more than 420 s."]
+    full = [Outcome(registry.job(project, "tiny", "full"), 1e4, None)]
+    assert commands.over_budget(full, slack=1.0) == []
+    monkeypatch.setattr(execution, "run_for_book", lambda project, job: Outcome(job, 1e3, None))
+    commands.execute_all(project)  # a warning only
+    with pytest.raises(Problem, match="more than 90 s"):
+        commands.execute_all(project, strict=True)

@@ -1,0 +1,321 @@
+"""What the sessions of ``nox`` do, once the environment is there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bookkit import execution, ledger, pages, references, registry, sphinx_book
+from bookkit.execution import Outcome
+from bookkit.problems import Problem
+from bookkit.project import Project
+from bookkit.registry import Job
+from bookkit.stages import Stage, run_stages, single_threaded
+from bookkit.terminal import say
+
+#: Seconds on two cores that one small-scale notebook, and all of them together, may take.
+NOTEBOOK_BUDGET = 45.0
+TOTAL_BUDGET = 420.0
+#: Shared machines are slower; beyond this factor it is no longer the machine.
+SLACK = 2.0
+
+
+def check_items(project: Project) -> None:
+    """Check all notebooks and parameter files.
+
+    Raises
+    ------
+    Problem
+        With everything that is wrong.
+    """
+    wrong = registry.check(project) + _toc_problems(project)
+    if wrong:
+        raise Problem("\n".join(wrong))
+
+
+def execute_all(project: Project, *, strict: bool = False) -> list[Outcome]:
+    """Execute the notebooks of the book that must be, and hold them to their budgets.
+
+    Parameters
+    ----------
+    project
+        The checkout.
+    strict
+        Make a budget that is exceeded beyond the slack an error instead of a warning.
+
+    Returns
+    -------
+    list of Outcome
+    """
+    jobs = execution.book_jobs(project)
+    execution.remove_strays(project, jobs)
+    outcomes = [execution.run_for_book(project, job) for job in jobs]
+    over = over_budget(outcomes, SLACK if strict else 1.0)
+    if over and strict:
+        raise Problem("\n".join(over))
+    for line in over:
+        say(f"warning: {line}")
+    return outcomes
+
+
+def over_budget(outcomes: Sequence[Outcome], slack: float) -> list[str]:
+    """Return which budgets are exceeded, one line each.
+
+    Parameters
+    ----------
+    outcomes
+        All notebooks of the book.
+    slack
+        Factor on the budgets.
+
+    Returns
+    -------
+    list of str
+    """
+    small = [outcome for outcome in outcomes if outcome.job.scale == "small"]
+    wrong = [
+        f"{outcome.job.item} took {outcome.seconds:.0f} s at small scale, more than {NOTEBOOK_BUDGET * slack:.0f} s. "
+        "Make its small-scale parameters smaller."
+        for outcome in small
+        if outcome.seconds > NOTEBOOK_BUDGET * slack
+    ]
+    total = sum(outcome.seconds for outcome in small)
+    if total > TOTAL_BUDGET * slack:
+        wrong.append(f"all small-scale notebooks took {total:.0f} s, more than {TOTAL_BUDGET * slack:.0f} s.")
+    return wrong
+
+
+def check_ledger(project: Project) -> None:
+    """Compare the claims of the executed book with the ledger.
+
+    Raises
+    ------
+    Problem
+        With all differences.
+    """
+    made = ledger.produced(project, execution.book_jobs(project))
+    wrong = ledger.differences(ledger.read(project.ledger), made)
+    if wrong:
+        raise Problem("\n".join(wrong))
+    say(f"{sum(map(len, made.values()))} claims agree with the ledger")
+
+
+def check_pages(project: Project) -> None:
+    """Check the built pages.
+
+    Raises
+    ------
+    Problem
+        With everything that is wrong.
+    """
+    wrong = pages.check(project)
+    if wrong:
+        raise Problem("\n".join(wrong))
+    say(f"{len(pages.toc_pages(project))} pages are there and whole")
+
+
+def book(project: Project) -> None:
+    """Execute, build and check the book; print where it is and how long each notebook took."""
+    start = time.perf_counter()
+    check_items(project)
+    outcomes = execute_all(project)
+    building = time.perf_counter()
+    say("building the pages")
+    first = sphinx_book.build(project)
+    check_pages(project)
+    end = time.perf_counter()
+    say("\nnotebook        seconds")
+    for outcome in outcomes:
+        note = "" if outcome.reason is not None else "  (when it last ran)"
+        say(f"{outcome.job.item:10s} {outcome.job.scale:5s} {outcome.seconds:6.1f}{note}")
+    say(f"pages            {end - building:6.1f}")
+    say(f"all              {end - start:6.1f}")
+    say(f"\nThe book: {first.as_uri()}")
+
+
+def tests(project: Project) -> None:
+    """Run everything that must hold before a change is accepted."""
+    in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+    stages: list[Stage] = [
+        *_static_stages(project),
+        ("unit tests", lambda: _python(project, "pytest", "-q", "-n2", environment=single_threaded())),
+        ("notebooks", lambda: _ignore(execute_all(project, strict=in_ci))),
+        ("references", lambda: references.compare(project)),
+        ("claims ledger", lambda: check_ledger(project)),
+        ("strict book", lambda: _ignore(sphinx_book.build(project))),
+        ("expected pages", lambda: check_pages(project)),
+    ]
+    run_stages(stages)
+
+
+def quick(project: Project) -> None:
+    """Run what is worth running after each edit: seconds, not minutes; no notebook is executed."""
+    fast = ["pytest", "-q", "-n2", "-m", "not slow"]
+    stages: list[Stage] = [
+        *_static_stages(project),
+        ("fast unit tests", lambda: _python(project, *fast, environment=single_threaded())),
+    ]
+    run_stages(stages)
+
+
+def rewrite_references(project: Project, chosen: Sequence[str]) -> None:
+    """Execute anew and rewrite the committed references and the ledger.
+
+    Parameters
+    ----------
+    project
+        The checkout.
+    chosen
+        Items; all if empty.
+    """
+    check_items(project)
+    for item in chosen:
+        registry.job(project, item, "small")  # a clear error for an unknown name, before anything runs
+    jobs = [job for job in execution.book_jobs(project) if not chosen or job.item in chosen]
+    for job in jobs:
+        execution.run_for_book(project, job, force=True)
+        if job.scale == "small":
+            changed = references.write(project, job.item)
+            say(f"{job.item:10s} reference {'rewritten' if changed else 'unchanged'}")
+    made = ledger.produced(project, jobs)
+    old = ledger.read(project.ledger) if chosen and project.ledger.is_file() else []
+    ledger.write(project, ledger.merge(old, made))
+    if not chosen:
+        references.remove_strays(project)
+    say(f"ledger: {sum(map(len, made.values()))} claims merged into {project.ledger.relative_to(project.root)}")
+
+
+def execute(project: Project, item: str, scale: str, overrides: Mapping[str, str]) -> None:
+    """Execute one notebook by hand and print where the result is."""
+    job: Job = registry.job(project, item, scale, overrides)
+    start = time.perf_counter()
+    folder = execution.run_by_hand(project, job)
+    say(f"{item} {scale}: {time.perf_counter() - start:.1f} s")
+    say(str(folder))
+
+
+def lab(project: Project, item: str) -> None:
+    """Open a notebook, paired with its source, in the browser."""
+    registry.source(project, item)  # a clear error for an unknown name
+    _python(project, "jupytext", "--sync", f"notebooks/{item}.py")
+    _python(project, "jupyter", "lab", f"notebooks/{item}.ipynb")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    root = Path(__file__).resolve().parents[2]
+    top = argparse.ArgumentParser(prog="book", description="The pipeline of the book; normally called by nox.")
+    top.add_argument("--root", type=Path, default=root, help="the checkout (default: the one this file is in)")
+    commands = top.add_subparsers(dest="command", required=True)
+    for name, summary in (
+        ("book", "execute, build and check the book"),
+        ("tests", "run everything that must hold"),
+        ("quick", "run what is worth running after each edit"),
+        ("check", "check notebooks, parameter files and table of contents"),
+    ):
+        commands.add_parser(name, help=summary)
+    rewrite = commands.add_parser("references", help="execute anew, rewrite references and ledger")
+    rewrite.add_argument("items", nargs="*", metavar="item")
+    single = commands.add_parser("execute", help="execute one notebook into its own folder under runs/")
+    single.add_argument("item", help="name of a file notebooks/<item>.py")
+    single.add_argument("--scale", default="small", help="small (default) or full")
+    single.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        metavar=("NAME", "VALUE"),
+        action="append",
+        default=[],
+        help="change a parameter; may be repeated",
+    )
+    opened = commands.add_parser("lab", help="open a notebook in the browser")
+    opened.add_argument("item", help="name of a file notebooks/<item>.py")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0, or 1 after a problem, which is printed.
+    """
+    given = parser().parse_args(arguments)
+    project = Project(given.root.resolve())
+    try:
+        match given.command:
+            case "book":
+                book(project)
+            case "tests":
+                tests(project)
+            case "quick":
+                quick(project)
+            case "check":
+                check_items(project)
+            case "references":
+                rewrite_references(project, given.items)
+            case "execute":
+                execute(project, given.item, given.scale, dict(given.parameters))
+            case "lab":
+                lab(project, given.item)
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _static_stages(project: Project) -> list[Stage]:
+    return [
+        ("notebook checks", lambda: check_items(project)),
+        ("lint", lambda: _lint(project)),
+        ("types", lambda: _types(project)),
+    ]
+
+
+def _lint(project: Project) -> None:
+    _python(project, "ruff", "check", ".")
+    _python(project, "ruff", "format", "--check", ".")
+
+
+def _types(project: Project) -> None:
+    _python(project, "mypy")
+    _python(project, "mypy", "--config-file", "tools/mypy.ini", "tools")
+
+
+def _python(project: Project, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    command = [sys.executable, "-m", module, *arguments]
+    run = subprocess.run(command, cwd=project.root, env={**os.environ, **(environment or {})}, check=False)
+    if run.returncode:
+        raise Problem(f"{module} found something (see above).")
+
+
+def _toc_problems(project: Project) -> list[str]:
+    expected = {f"book/_executed/{job.page}" for job in _jobs_that_parse(project)}
+    named = {page for page in pages.toc_pages(project) if page.startswith("book/_executed/")}
+    wrong = [f"_toc.yml does not name {page}. Add it where it belongs." for page in sorted(expected - named)]
+    return wrong + [
+        f"_toc.yml names {page}, but no notebook makes it (full scale needs results under data/results)."
+        for page in sorted(named - expected)
+    ]
+
+
+def _jobs_that_parse(project: Project) -> list[Job]:
+    return [
+        Job(item, scale, {})
+        for item in registry.items(project)
+        for scale in ("small", "full")
+        if scale == "small" or registry.is_shipped(project, item)
+    ]
+
+
+def _ignore(_: object) -> None:
+    """Make a stage of a function that returns something."""

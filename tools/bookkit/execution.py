@@ -1,0 +1,267 @@
+"""Run notebooks: for the book, with stamps, or by hand into a folder of their own."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+import yaml
+from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from bookkit import notebooks, registry, stamps, variants
+from bookkit.problems import Problem
+from bookkit.project import Project, write_atomically
+from bookkit.registry import Job
+from bookkit.terminal import CellLine, say, terminal_name
+
+ENGINE = "bookkit"
+#: A single cell of the book that takes longer hangs, or computes what should have been shipped.
+CELL_LIMIT = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one notebook of the book.
+
+    Attributes
+    ----------
+    job
+        What it was.
+    seconds
+        Duration of the execution, now or when it last ran.
+    reason
+        Why it ran, None if the earlier result was used.
+    """
+
+    job: Job
+    seconds: float
+    reason: str | None
+
+
+class _Engine(NBClientEngine):
+    """Papermill's own engine that also tells which cell starts."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        on_cell: Callable[[int, int], None] = lambda cell, cells: None,
+        **kwargs: object,
+    ) -> None:
+        original = nb_man.cell_start
+
+        def cell_start(cell: NotebookNode, cell_index: int | None = None, **more: object) -> None:
+            on_cell((cell_index or 0) + 1, len(nb_man.nb.cells))
+            original(cell, cell_index, **more)
+
+        nb_man.cell_start = cell_start
+        super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+
+papermill_engines.register(ENGINE, _Engine)
+
+
+@contextlib.contextmanager
+def kernel_environment(scale: str, claims: Path | None, *, own_cache: bool = False) -> Iterator[None]:
+    """Set the environment that kernels started meanwhile inherit.
+
+    Parameters
+    ----------
+    scale
+        At small scale the cache is an empty folder that is removed afterwards: everything is computed live.
+    claims
+        File for the notebook's claims, or None to keep none.
+    own_cache
+        Use the user's cache at full scale, so that a long run by hand can be continued.
+    """
+    with contextlib.ExitStack() as stack:
+        wanted = {
+            "NEURAL_SCALING_TERMINAL": terminal_name(),
+            "NEURAL_SCALING_CLAIMS": "" if claims is None else str(claims),
+            "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
+            "PYTHONHASHSEED": "0",
+        }
+        unwanted = ["MPLBACKEND", "NEURAL_SCALING_DATA"]  # they would change what a notebook shows or reads
+        if scale == "small" or not own_cache:
+            # Windows may hold a file of a kernel that is just closing; a leftover temporary folder does no harm.
+            empty = tempfile.TemporaryDirectory(prefix="neural-scaling-", ignore_cleanup_errors=True)
+            wanted["NEURAL_SCALING_CACHE"] = stack.enter_context(empty)
+        before = {name: os.environ.get(name) for name in (*wanted, *unwanted)}
+        os.environ.update(wanted)
+        for name in unwanted:
+            os.environ.pop(name, None)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def run(
+    project: Project,
+    notebook: NotebookNode,
+    name: str,
+    limit: int | None = None,
+) -> NotebookNode:
+    """Execute a prepared notebook in the root of the project.
+
+    Parameters
+    ----------
+    project
+        The checkout.
+    notebook
+        From :func:`bookkit.notebooks.prepared`.
+    name
+        For the terminal and error messages.
+    limit
+        Seconds that a single cell may take.
+
+    Returns
+    -------
+    NotebookNode
+        With outputs, without notes on the run.
+
+    Raises
+    ------
+    Problem
+        If a cell fails or takes too long; the message holds the cell and its traceback.
+    """
+    with CellLine(name) as line:
+        try:
+            executed = papermill.execute_notebook(
+                notebook,
+                None,
+                engine_name=ENGINE,
+                kernel_name=notebooks.KERNEL["name"],
+                progress_bar=False,
+                cwd=project.root,
+                execution_timeout=limit,
+                extra_arguments=["--log-level=CRITICAL"],  # a kernel's own warnings would clutter the terminal
+                on_cell=line,
+            )
+        except PapermillExecutionError as error:
+            raise Problem(f"{name}: a cell failed.\n{error}") from error
+        except TimeoutError as error:  # nbclient's CellTimeoutError is one
+            raise Problem(f"{name}: a cell took more than {limit} s. {error}") from error
+    return notebooks.without_run_metadata(executed)
+
+
+def book_jobs(project: Project) -> list[Job]:
+    """Return all notebooks of the book: every item at small scale, and at full scale where results are shipped."""
+    jobs = []
+    for item in registry.items(project):
+        jobs.append(registry.job(project, item, "small"))
+        if registry.is_shipped(project, item):
+            jobs.append(registry.job(project, item, "full"))
+    return jobs
+
+
+def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
+    """Execute a notebook of the book unless nothing has changed, and say why.
+
+    Parameters
+    ----------
+    project, job
+        What to run.
+    force
+        Run it in any case.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    Problem
+        If a cell fails or the notebook keeps no claims file.
+    """
+    reason = "asked for" if force else stamps.why_run(project, job)
+    name = f"{job.item:10s} {job.scale:5s}"
+    if reason is None:
+        stamp = stamps.read_stamp(project, job) or {}
+        say(f"{name} reused (nothing changed)")
+        return Outcome(job, float(stamp.get("seconds", 0)), None)
+    say(f"{name} runs: {reason}")
+    parts = stamps.key(project, job)  # taken before, so that an edit during the run makes it run again
+    stamps.remove_stamp(project, job)
+    claims = project.claims(job.item, job.scale)
+    claims.parent.mkdir(parents=True, exist_ok=True)
+    claims.write_text("[]\n", "utf-8")  # a notebook without claims leaves it so
+    notebook = notebooks.prepared(project, job)
+    if job.scale == "full":
+        notebook = variants.with_suffix(notebook)
+    start = time.perf_counter()
+    with kernel_environment(job.scale, claims):
+        executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT)
+    seconds = time.perf_counter() - start
+    write_atomically(project.executed / f"{job.page}.ipynb", nbformat.writes(executed) + "\n")
+    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamps.write_stamp(project, job, parts, seconds, date)
+    say(f"{name} done in {seconds:.1f} s")
+    return Outcome(job, seconds, reason)
+
+
+def remove_strays(project: Project, jobs: list[Job]) -> None:
+    """Remove executed notebooks, stamps and claims that belong to no job, such as those of a renamed item."""
+    pages = {job.page for job in jobs}
+    claims = {project.claims(job.item, job.scale) for job in jobs}
+    for path in project.executed.glob("*"):
+        if path.is_file() and path.stem not in pages:
+            path.unlink()
+    for path in project.executed.glob("claims/*"):
+        if path not in claims:
+            path.unlink()
+
+
+def run_by_hand(project: Project, job: Job) -> Path:
+    """Execute a notebook into its own folder under ``runs/``; book and references stay as they are.
+
+    Parameters
+    ----------
+    project, job
+        What to run.
+
+    Returns
+    -------
+    Path
+        Folder with the executed notebook, its images, claims and parameters.
+
+    Raises
+    ------
+    Problem
+        If a cell fails.
+    """
+    folder = project.runs / job.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "parameters.yaml", yaml.safe_dump(dict(job.values), sort_keys=False))
+    claims = folder / "claims.json"
+    claims.write_text("[]\n", "utf-8")
+    with kernel_environment(job.scale, claims, own_cache=True):
+        executed = run(project, notebooks.prepared(project, job), f"{job.item} {job.scale}")
+    write_atomically(folder / f"{job.item}.ipynb", nbformat.writes(executed) + "\n")
+    for index, image in enumerate(_images(executed), start=1):
+        (folder / f"figure-{index}.png").write_bytes(image)
+    return folder
+
+
+def _images(notebook: NotebookNode) -> Iterator[bytes]:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            encoded = output.get("data", {}).get("image/png")
+            if encoded:
+                yield base64.b64decode(encoded)

@@ -1,0 +1,66 @@
+"""From the source of an item to the notebook that is run: values injected, cell ids fixed, kernel named."""
+
+from __future__ import annotations
+
+from nbformat import NotebookNode
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+
+from bookkit import registry
+from bookkit.project import Project
+from bookkit.registry import Job
+
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def prepared(project: Project, job: Job) -> NotebookNode:
+    """Return the notebook of a job, ready to run.
+
+    Parameters
+    ----------
+    project
+        The checkout.
+    job
+        What to run.
+
+    Returns
+    -------
+    NotebookNode
+        With a cell of injected values after the ``parameters`` cell.
+    """
+    notebook = registry.source(project, job.item)
+    notebook.metadata = NotebookNode(kernelspec=dict(KERNEL))
+    notebook = load_notebook_node(notebook)
+    if job.values:
+        notebook = parameterize_notebook(
+            notebook, dict(job.values), kernel_name=KERNEL["name"], language=KERNEL["language"]
+        )
+        for cell in notebook.cells:
+            cell.source = cell.source.rstrip("\n")  # papermill ends its cell with an empty line
+    return without_run_metadata(notebook)
+
+
+def without_run_metadata(notebook: NotebookNode) -> NotebookNode:
+    """Drop what differs from run to run or from machine to machine: papermill's and the kernel's notes, cell ids.
+
+    Parameters
+    ----------
+    notebook
+        Changed in place.
+
+    Returns
+    -------
+    NotebookNode
+        The same notebook.
+    """
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for index, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{index}"
+        for note in ("papermill", "execution", "lines_to_next_cell"):
+            cell.metadata.pop(note, None)
+        if not cell.metadata.get("tags", True):
+            del cell.metadata["tags"]
+    notebook.nbformat, notebook.nbformat_minor = 4, 5  # the version that has cell ids
+    return notebook

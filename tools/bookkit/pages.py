@@ -1,0 +1,181 @@
+"""The built book as a reader meets it: all pages there, nothing broken, nothing asked of another host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import yaml
+from bs4 import BeautifulSoup, Tag
+
+from bookkit.problems import Problem
+from bookkit.project import Project
+
+#: Attributes that make a browser fetch something, by element. A plain ``<a href>`` fetches nothing.
+FETCHING = {
+    "script": ("src",),
+    "link": ("href",),
+    "img": ("src", "srcset"),
+    "source": ("src", "srcset"),
+    "iframe": ("src",),
+    "embed": ("src",),
+    "object": ("data",),
+    "video": ("src", "poster"),
+    "audio": ("src",),
+    "track": ("src",),
+    "image": ("href", "xlink:href"),
+    "use": ("href", "xlink:href"),
+}
+# Links that a browser reads but does not follow by itself.
+PASSIVE_LINKS = {"canonical", "author", "license", "next", "prev", "search", "index", "copyright"}
+STYLE_URL = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
+SCRIPT_URL = re.compile(
+    r"""(?:\bfetch|\bimport|importScripts)\s*\(\s*["'`]((?:https?:)?//[^"'`]+)|"""
+    r"""\bfrom\s+["']((?:https?:)?//[^"']+)|\.src\s*=\s*["'`]((?:https?:)?//[^"'`]+)|"""
+    r"""_URL\s*=\s*["'`]((?:https?:)?//[^"'`]+)"""
+)
+BROKEN = (
+    "div.system-message",
+    "span.problematic",
+    "div.output.traceback",
+    "div.output.error",
+    "p.system-message-title",
+)
+MARKUP = re.compile(r"\{[\w:.-]+\}|[`*_$\\{}]")
+
+
+def toc_pages(project: Project) -> list[str]:
+    """Return the pages that the table of contents names, without suffixes, in order."""
+
+    def walk(node: object) -> Iterator[str]:
+        if isinstance(node, dict):
+            for name, value in node.items():
+                if name in ("root", "file"):
+                    yield str(value)
+                else:
+                    yield from walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from walk(value)
+
+    return list(walk(yaml.safe_load(project.toc.read_text("utf-8"))))
+
+
+def title(project: Project, page: str) -> str:
+    """Return the title that the source of a page gives it, empty if it has none."""
+    base = project.root / page
+    if base.with_name(f"{base.name}.ipynb").is_file():
+        notebook = nbformat.read(base.with_name(f"{base.name}.ipynb"), as_version=4)
+        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    elif base.with_name(f"{base.name}.md").is_file():
+        text = base.with_name(f"{base.name}.md").read_text("utf-8")
+    else:
+        raise Problem(f"_toc.yml names {page}, but there is no {page}.md and no {page}.ipynb. Correct the entry.")
+    found = re.search(r"^# +(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def check(project: Project, pages: list[str] | None = None) -> list[str]:
+    """Check the built book.
+
+    Parameters
+    ----------
+    project
+        With a built book.
+    pages
+        Pages that must be there; by default those of the table of contents.
+
+    Returns
+    -------
+    list of str
+        Everything that is wrong, one line each.
+    """
+    wrong = []
+    for page in toc_pages(project) if pages is None else pages:
+        built = project.html / f"{page}.html"
+        if not built.is_file():
+            wrong.append(f"{page}.html is missing from the book.")
+            continue
+        wrong += _title_problems(built, title(project, page), page)
+    if not (project.html / "index.html").is_file():
+        wrong.append("index.html, the front door, is missing from the book.")
+    for path in sorted(project.html.rglob("*.html")):
+        name = path.relative_to(project.html).as_posix()
+        if not name.startswith("_static/"):
+            wrong += page_problems(path, name)
+    for path in sorted(project.html.rglob("*.css")):
+        name = path.relative_to(project.html).as_posix()
+        wrong += [f"{name} asks another host for {url}" for url in STYLE_URL.findall(path.read_text("utf-8"))]
+    return wrong
+
+
+def page_problems(path: Path, name: str) -> list[str]:
+    """Return what is wrong with one page whatever it is about: error boxes, outside requests, images, alt texts."""
+    soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+    wrong = [f"{name}: an error box: {box.get_text(' ', strip=True)[:200]}" for box in soup.select(", ".join(BROKEN))]
+    if "Traceback (most recent call last)" in soup.get_text():
+        wrong.append(f"{name}: a traceback is shown.")
+    wrong += [f"{name}: asks another host for {url}" for url in _outside(soup)]
+    for image in soup.find_all("img"):
+        wrong += _image_problems(image, path, name)
+    return wrong
+
+
+def _title_problems(built: Path, expected: str, page: str) -> list[str]:
+    heading = BeautifulSoup(built.read_text("utf-8"), "html.parser").select_one("main h1, article h1, h1")
+    if not expected:
+        return [f"{page}: its source has no title. Start it with a line `# Title`."]
+    shown = heading.get_text(" ", strip=True).removesuffix("#").strip() if heading else ""
+    # Formulas and roles are rendered differently from how they are written: compare what comes before.
+    plain = MARKUP.split(expected)[0]
+    if not shown or not re.sub(r"\W", "", shown).startswith(re.sub(r"\W", "", plain)):
+        return [f"{page}.html: its heading is {shown!r}, expected {expected!r}."]
+    return []
+
+
+def _image_problems(image: Tag, path: Path, name: str) -> list[str]:
+    source = str(image.get("src", ""))
+    wrong = []
+    if not source.startswith("data:") and not urlsplit(source).netloc:
+        target = path.parent / unquote(urlsplit(source).path)
+        if not source or not target.is_file():
+            wrong.append(f"{name}: the image {source!r} does not exist.")
+    alternative = str(image.get("alt") or "").strip()
+    # Where no text is given the builder falls back on the file's name, which tells a listener nothing.
+    hidden = image.get("aria-hidden") == "true" or image.get("role") == "presentation"
+    if not hidden and (
+        not alternative
+        or alternative == source
+        or alternative.startswith("_images/")
+        or Path(source).name in alternative
+    ):
+        wrong.append(f"{name}: the image {source[:80]!r} has no alt text.")
+    return wrong
+
+
+def _outside(soup: BeautifulSoup) -> Iterator[str]:
+    for element in soup.find_all(list(FETCHING)):
+        relation: list[str] = list(element.get("rel") or [])
+        if element.name == "link" and set(relation) & PASSIVE_LINKS:
+            continue
+        for attribute in FETCHING[element.name]:
+            value = str(element.get(attribute) or "")
+            addresses = (
+                [part.split()[0] for part in value.split(",") if part.split()] if attribute == "srcset" else [value]
+            )
+            yield from (address for address in addresses if _is_outside(address))
+    for element in soup.find_all("style"):
+        yield from STYLE_URL.findall(element.get_text())
+    for element in soup.find_all(style=True):
+        yield from STYLE_URL.findall(str(element["style"]))
+    for element in soup.find_all("script"):
+        for groups in SCRIPT_URL.findall(element.get_text()):
+            yield next(url for url in groups if url)
+
+
+def _is_outside(address: str) -> bool:
+    parts = urlsplit(address)
+    return bool(parts.netloc) or parts.scheme in ("http", "https", "ftp")

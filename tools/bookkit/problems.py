@@ -1,0 +1,36 @@
+"""Errors meant for the person at the terminal: what is wrong, what would be valid, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class Problem(Exception):
+    """Something the user or author can put right; shown without a traceback."""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str], remedy: str) -> Problem:
+    """Return the problem of a name that is not among the valid ones.
+
+    Parameters
+    ----------
+    kind
+        What was named, for example ``item``.
+    name
+        As given.
+    valid
+        Names that would have been right.
+    remedy
+        What to do instead.
+
+    Returns
+    -------
+    Problem
+        Names the offender and the valid names, with the nearest one first if there is one.
+    """
+    names = sorted(valid)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    listed = ", ".join(names) if names else "there are none yet"
+    return Problem(f"unknown {kind} {name!r}.{hint} Valid: {listed}. {remedy}")

@@ -1,0 +1,103 @@
+"""Where everything is. Every tool takes a :class:`Project`, so that the tests can point it at a small one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+SCALES = ("small", "full")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Folders and files of a checkout.
+
+    Attributes
+    ----------
+    root
+        The checkout.
+    """
+
+    root: Path
+
+    @property
+    def notebooks(self) -> Path:
+        """Notebook sources, one jupytext file per item."""
+        return self.root / "notebooks"
+
+    @property
+    def parameters(self) -> Path:
+        """Values of the parameters, one file per item and scale."""
+        return self.notebooks / "parameters"
+
+    @property
+    def references(self) -> Path:
+        """Normalised small-scale notebooks, committed."""
+        return self.notebooks / "references"
+
+    @property
+    def executed(self) -> Path:
+        """Executed notebooks, the generated part of the book."""
+        return self.root / "book" / "_executed"
+
+    @property
+    def ledger(self) -> Path:
+        """The committed claims."""
+        return self.root / "data" / "claims" / "ledger.json"
+
+    @property
+    def library(self) -> Path:
+        """Source of the library."""
+        return self.root / "src"
+
+    @property
+    def runs(self) -> Path:
+        """Folders of single runs asked for by hand."""
+        return self.root / "runs"
+
+    @property
+    def build(self) -> Path:
+        """What the book builder writes."""
+        return self.root / "_build"
+
+    @property
+    def html(self) -> Path:
+        """The built book."""
+        return self.build / "html"
+
+    @property
+    def toc(self) -> Path:
+        """Table of contents."""
+        return self.root / "_toc.yml"
+
+    def results(self, item: str) -> Path:
+        """Return the folder of shipped full-scale results of an item, which need not exist."""
+        return self.root / "data" / "results" / item
+
+    def claims(self, item: str, scale: str) -> Path:
+        """Return the file into which a notebook that runs for the book writes its claims."""
+        return self.executed / "claims" / f"{item}.{scale}.json"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    r"""Write a text file so that an interruption leaves the old file or the new one, never a part.
+
+    Parameters
+    ----------
+    path
+        Its folder is made if missing.
+    text
+        Written as UTF-8 with ``\n`` line ends on every platform.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(name, 0o644)  # mkstemp makes it private, which would stay with a committed file
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,156 @@
+"""The committed small-scale references: made, checked for staleness, compared with a fresh execution.
+
+A reference is the executed notebook reduced to what must not change: all cells, and the text output of those tagged
+``nbval-check-output``. Everything else (images, other outputs, ids, times) is dropped, so that two executions
+give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import nbformat
+from nbformat import NotebookNode
+
+from bookkit import execution, notebooks, registry
+from bookkit.problems import Problem
+from bookkit.project import Project, write_atomically
+from bookkit.registry import CHECKED
+from bookkit.stages import single_threaded
+
+REMEDY = "Run `nox -s references`, look at the difference and commit it if it is meant."
+TEXT = {"text/plain", "text/markdown", "text/latex"}
+
+
+def normalised(executed: NotebookNode, where: str) -> NotebookNode:
+    """Return an executed notebook reduced to what is compared.
+
+    Parameters
+    ----------
+    executed
+        Left as it is.
+    where
+        Its name, for error messages.
+
+    Returns
+    -------
+    NotebookNode
+
+    Raises
+    ------
+    Problem
+        If a checked cell gives anything but text, or writes to standard error.
+    """
+    reduced = notebooks.without_run_metadata(nbformat.from_dict(executed))
+    executions = 0
+    for index, cell in enumerate(reduced.cells):
+        if cell.cell_type != "code":
+            continue
+        executions += 1
+        cell.execution_count = executions  # nbval takes a cell without a number for one that has not run
+        checked = CHECKED in cell.metadata.get("tags", [])
+        cell.outputs = _texts(cell.outputs, f"{where}: cell {index}") if checked else []
+    return reduced
+
+
+def as_text(notebook: NotebookNode) -> str:
+    """Return the bytes of a reference as text."""
+    return nbformat.writes(notebook) + "\n"
+
+
+def write(project: Project, item: str) -> bool:
+    """Rewrite the reference of an item from its executed notebook in the book.
+
+    Returns
+    -------
+    bool
+        Whether the committed file changed.
+    """
+    executed = nbformat.read(project.executed / f"{item}.ipynb", as_version=4)
+    path = project.references / f"{item}.ipynb"
+    text = as_text(normalised(executed, item))
+    before = path.read_text("utf-8") if path.is_file() else None
+    if text != before:
+        write_atomically(path, text)
+    return text != before
+
+
+def stale(project: Project) -> list[str]:
+    """Return what is wrong with the references as files: missing, left over, or of another source or values."""
+    wrong = []
+    for item in registry.items(project):
+        path = project.references / f"{item}.ipynb"
+        if not path.is_file():
+            wrong.append(f"notebooks/references/{item}.ipynb is missing. {REMEDY}")
+            continue
+        expected = notebooks.prepared(project, registry.job(project, item, "small"))
+        found = nbformat.read(path, as_version=4)
+        if _skeleton(found) != _skeleton(expected):
+            wrong.append(
+                f"notebooks/references/{item}.ipynb does not belong to the present notebooks/{item}.py and "
+                f"its small-scale parameters. {REMEDY}"
+            )
+    known = {f"{item}.ipynb" for item in registry.items(project)}
+    wrong += [
+        f"notebooks/references/{path.name} belongs to no notebook. Remove it."
+        for path in sorted(project.references.glob("*.ipynb"))
+        if path.name not in known
+    ]
+    return wrong
+
+
+def remove_strays(project: Project) -> None:
+    """Remove references of items that are no more."""
+    known = set(registry.items(project))
+    for path in project.references.glob("*.ipynb"):
+        if path.stem not in known:
+            path.unlink()
+
+
+def compare(project: Project, workers: int = 2) -> None:
+    """Execute every reference again with nbval, from an empty cache, and compare the checked cells.
+
+    Raises
+    ------
+    Problem
+        If a reference is stale, a cell fails or an output differs.
+    """
+    wrong = stale(project)
+    if wrong:
+        raise Problem("\n".join(wrong))
+    if not registry.items(project):
+        return
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+    # Without loadfile the cells of one notebook would be spread over workers.
+    command += ["-p", "no:cacheprovider", "-q", f"-n{workers}", "--dist=loadfile", str(project.references)]
+    with execution.kernel_environment("small", None):
+        run = subprocess.run(command, cwd=project.root, env={**os.environ, **single_threaded()}, check=False)
+    if run.returncode:
+        raise Problem(f"a notebook no longer gives its reference (see above). If the change is meant: {REMEDY}")
+
+
+def _texts(outputs: list[NotebookNode], where: str) -> list[NotebookNode]:
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream":
+            if output.name != "stdout":
+                raise Problem(f"{where} writes to standard error and is tagged {CHECKED!r}: {output.text!r}")
+            if kept and kept[-1].output_type == "stream":  # how a stream is cut into pieces is chance
+                kept[-1].text += output.text
+                continue
+            kept.append(nbformat.v4.new_output("stream", name="stdout", text=output.text))
+            continue
+        extra = set(output.get("data", {})) - TEXT
+        if output.output_type == "error" or extra:
+            raise Problem(
+                f"{where} is tagged {CHECKED!r} but its output is {', '.join(sorted(extra)) or 'an error'}. "
+                "A checked cell prints text; show pictures and HTML in another cell."
+            )
+        kept.append(nbformat.v4.new_output(output.output_type, data=dict(output.data)))
+    return kept
+
+
+def _skeleton(notebook: NotebookNode) -> list[tuple[str, str, str]]:
+    return [(cell.cell_type, cell.source, ",".join(cell.metadata.get("tags", []))) for cell in notebook.cells]

@@ -1,0 +1,172 @@
+"""The items of the book: every ``notebooks/<item>.py``, with its values at each scale."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jupytext
+from nbformat import NotebookNode
+
+from bookkit import parameters
+from bookkit.problems import Problem, unknown
+from bookkit.project import SCALES, Project
+
+#: Key of the notebook header under which an item lists further files that it reads.
+HEADER = "neural_scaling"
+CHECKED = "nbval-check-output"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to run with given values.
+
+    Attributes
+    ----------
+    item
+        Name of the notebook.
+    scale
+        ``small`` or ``full``.
+    values
+        All parameters.
+    overrides
+        Those that the user changed on the command line.
+    """
+
+    item: str
+    scale: str
+    values: Mapping[str, Any]
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def page(self) -> str:
+        """Name of the executed notebook in the book."""
+        return self.item if self.scale == "small" else f"{self.item}_{self.scale}"
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of a run asked for by hand; it differs for different overrides."""
+        name = f"{self.item}-{self.scale}"
+        if self.overrides:
+            canonical = json.dumps(self.overrides, sort_keys=True)
+            name += f"-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+        return name
+
+
+def items(project: Project) -> list[str]:
+    """Return the names of all items, sorted."""
+    return sorted(path.stem for path in project.notebooks.glob("*.py"))
+
+
+def is_shipped(project: Project, item: str) -> bool:
+    """Return whether full-scale results of an item are shipped, so that the book has a page of them."""
+    folder = project.results(item)
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def source(project: Project, item: str) -> NotebookNode:
+    """Return the notebook of an item as its source has it: no outputs, no parameter values.
+
+    Raises
+    ------
+    Problem
+        If there is no such item.
+    """
+    if item not in items(project):
+        raise unknown("item", item, items(project), "An item is the name of a file notebooks/<item>.py.")
+    return jupytext.read(project.notebooks / f"{item}.py", fmt="py:percent")
+
+
+def reads(notebook: NotebookNode) -> list[str]:
+    """Return the files, relative to the root, that a notebook says it reads apart from its parameters."""
+    return list(notebook.metadata.get(HEADER, {}).get("reads", []))
+
+
+def job(project: Project, item: str, scale: str, overrides: Mapping[str, str] | None = None) -> Job:
+    """Return what to run, everything checked.
+
+    Parameters
+    ----------
+    project
+        The checkout.
+    item, scale
+        What to run.
+    overrides
+        Parameter name to text of its value, as given on the command line.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    Problem
+        If item, scale or a parameter is unknown, a value is missing or has the wrong type, or the notebook is
+        not as :func:`check` wants it.
+    """
+    notebook = source(project, item)
+    if scale not in SCALES:
+        raise unknown("scale", scale, SCALES, "Give one of them after --scale.")
+    names = parameters.declared(notebook, f"notebooks/{item}.py")
+    file = project.parameters / f"{item}.{scale}.yaml"
+    where = f"notebooks/parameters/{file.name}"
+    values = parameters.read_values(file)
+    parameters.check_values(values, names, where)
+    parameters.check_complete(values, names, where)
+    if values.get("scale", scale) != scale:
+        raise Problem(f"{where}: scale is {values['scale']!r}. Make it {scale!r}, as the file name says.")
+    changed = {name: parameters.parse_override(text, name) for name, text in (overrides or {}).items()}
+    parameters.check_values(changed, names, f"the command line for {item}")
+    return Job(item, scale, {**values, **changed}, changed)
+
+
+def check(project: Project) -> list[str]:
+    """Check every item at every scale.
+
+    Returns
+    -------
+    list of str
+        Everything that is wrong, one line each; empty if nothing is.
+    """
+    wrong = []
+    for item in items(project):
+        for scale in SCALES:
+            try:
+                job(project, item, scale)
+            except Problem as problem:
+                wrong.append(str(problem))
+        wrong += _misused(project, item)
+    known = {f"{item}.{scale}.yaml" for item in items(project) for scale in SCALES}
+    wrong += [
+        f"notebooks/parameters/{path.name} belongs to no notebook or scale. Rename or remove it."
+        for path in sorted(project.parameters.glob("*"))
+        if path.name not in known
+    ]
+    return list(dict.fromkeys(wrong))
+
+
+def _misused(project: Project, item: str) -> list[str]:
+    wrong = []
+    notebook = source(project, item)
+    for name in reads(notebook):
+        if not (project.root / name).exists():
+            wrong.append(f"notebooks/{item}.py: the header reads {name!r}, which does not exist. Correct the path.")
+    for cell in notebook.cells:
+        start = cell.source.strip().split("\n")[0]
+        if CHECKED in cell.metadata.get("tags", []) and cell.cell_type != "code":
+            wrong.append(f"notebooks/{item}.py: the tag {CHECKED!r} stands on the text cell {start!r}. Remove it.")
+        if cell.cell_type != "code":
+            continue
+        try:
+            ast.parse(cell.source)
+        except SyntaxError as error:
+            # A test runner may pass over the errors of a cell with a magic, so there are none.
+            wrong.append(
+                f"notebooks/{item}.py: the cell starting {start!r} is not plain Python ({error.msg}). "
+                "Correct it; magics and shell commands are not used in the notebooks."
+            )
+    return wrong

@@ -1,0 +1,55 @@
+"""The strict build of the book."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bookkit.problems import Problem
+from bookkit.project import Project
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def build(project: Project) -> Path:
+    """Build the HTML book; warnings are errors.
+
+    Every page is read anew. A build that goes on from an earlier one would not repeat the warnings of pages that did
+    not change themselves (a label that another page lost, a build that was interrupted), and it would save little.
+
+    Parameters
+    ----------
+    project
+        With executed notebooks.
+
+    Returns
+    -------
+    Path
+        The first page.
+
+    Raises
+    ------
+    Problem
+        If the builder warns or fails; the message holds the warnings.
+    """
+    shutil.rmtree(project.build, ignore_errors=True)
+    project.build.mkdir()
+    log = project.build / "build.log"
+    command = [_builder(), "build", str(project.root), "-W", "-n", "--keep-going"]
+    with log.open("w", encoding="utf-8") as file:
+        run = subprocess.run(command, cwd=project.root, stdout=file, stderr=subprocess.STDOUT, check=False)
+    if run.returncode:
+        written = COLOUR.sub("", log.read_text("utf-8", errors="replace"))
+        lines = [line for line in written.splitlines() if "WARNING" in line or "ERROR" in line]
+        raise Problem("the book does not build without warnings:\n" + "\n".join(lines or [written[-4000:]]))
+    return project.html / "index.html"
+
+
+def _builder() -> str:
+    found = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
+    if found is None:
+        raise Problem("jupyter-book is not installed beside this Python. Run `nox -s env`.")
+    return found

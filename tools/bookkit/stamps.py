@@ -1,0 +1,151 @@
+"""Whether a notebook must be run again, and why.
+
+Beside each executed notebook stands a stamp: hashes of all that went into it. It is written last, so a run that was
+interrupted has none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bookkit import registry
+from bookkit.project import Project, write_atomically
+from bookkit.registry import Job
+
+#: Part of the key and how the terminal says that it changed.
+REASONS = {
+    "notebook": "notebook source changed",
+    "parameters": "parameters changed",
+    "library": "library source changed",
+    "lock": "locked versions changed",
+    "pipeline": "the way notebooks are run changed",
+    "reads": "a file it reads changed",
+    "results": "shipped results changed",
+}
+# The modules that shape an executed notebook; the others may change without a rerun.
+PIPELINE = ("execution.py", "notebooks.py", "variants.py")
+
+
+def hash_files(files: Iterable[Path], root: Path) -> str:
+    """Return one hash of names and contents of files, and of folders with all that is in them.
+
+    Line ends do not count: a checkout may translate them.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in inside:
+            if "__pycache__" in file.parts or file.name.endswith(".pyc"):
+                continue
+            content = file.read_bytes()
+            if b"\0" not in content:
+                content = content.replace(b"\r\n", b"\n")
+            digest.update(f"{file.relative_to(root).as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def library_files(project: Project) -> list[Path]:
+    """Return the files of the library's source, without what an editable install writes beside it."""
+    return [
+        path
+        for path in project.library.rglob("*")
+        if path.is_file() and not any(part.endswith(".egg-info") for part in path.parts)
+    ]
+
+
+def lock_files(project: Project) -> list[Path]:
+    """Return the files that fix the versions of everything installed."""
+    return [project.root / "requirements.txt", project.root / "constraints.txt"]
+
+
+def key(project: Project, job: Job) -> dict[str, str]:
+    """Return the parts of the key of a job.
+
+    Parameters
+    ----------
+    project, job
+        What is run.
+
+    Returns
+    -------
+    dict
+        Name of the part to its hash, in the order in which a change is reported.
+    """
+    source = project.notebooks / f"{job.item}.py"
+    canonical = json.dumps(dict(job.values), sort_keys=True).encode()
+    parts = {
+        "notebook": hash_files([source], project.root),
+        "parameters": hashlib.sha256(canonical).hexdigest()[:16],
+        "library": hash_files(library_files(project), project.root),
+        "lock": hash_files(lock_files(project), project.root),
+        "pipeline": hash_files([Path(__file__).with_name(name) for name in PIPELINE], Path(__file__).parent),
+    }
+    named = registry.reads(registry.source(project, job.item))
+    if named:
+        parts["reads"] = hash_files([project.root / name for name in named], project.root)
+    if job.scale == "full":
+        parts["results"] = hash_files([project.results(job.item)], project.root)
+    return parts
+
+
+def stamp_file(project: Project, job: Job) -> Path:
+    """Return where the stamp of a job stands."""
+    return project.executed / f"{job.page}.json"
+
+
+def read_stamp(project: Project, job: Job) -> dict[str, Any] | None:
+    """Return the stamp of a job, or None if there is no readable one."""
+    try:
+        stamp = json.loads(stamp_file(project, job).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp if isinstance(stamp, dict) and isinstance(stamp.get("key"), dict) else None
+
+
+def why_run(project: Project, job: Job) -> str | None:
+    """Return why a job must be run, in words, or None if what is there can be used.
+
+    Parameters
+    ----------
+    project, job
+        What would be run.
+
+    Returns
+    -------
+    str or None
+    """
+    stamp = read_stamp(project, job)
+    if stamp is None:
+        return "not executed yet"
+    now = key(project, job)
+    changed = [reason for part, reason in REASONS.items() if now.get(part) != stamp["key"].get(part)]
+    if changed:
+        return ", ".join(changed)
+    notebook = project.executed / f"{job.page}.ipynb"
+    if not notebook.is_file() or stamp.get("executed") != hash_files([notebook], project.root):
+        return "the executed notebook is missing or altered"
+    if not project.claims(job.item, job.scale).is_file():
+        return "its claims are missing"
+    return None
+
+
+def remove_stamp(project: Project, job: Job) -> None:
+    """Remove the stamp of a job that is about to run."""
+    stamp_file(project, job).unlink(missing_ok=True)
+
+
+def write_stamp(project: Project, job: Job, parts: dict[str, str], seconds: float, date: str) -> None:
+    """Write the stamp of a job that has just run, from the key taken before it started."""
+    notebook = project.executed / f"{job.page}.ipynb"
+    stamp = {
+        "key": parts,
+        "executed": hash_files([notebook], project.root),
+        "seconds": round(seconds, 2),
+        "date": date,
+    }
+    write_atomically(stamp_file(project, job), json.dumps(stamp, indent=1) + "\n")
