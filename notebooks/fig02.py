@@ -87,7 +87,7 @@ print(runs.describe(list(results.values())))
 easy = item.infinite_panel(plan, beta_easy, results)
 hard = item.infinite_panel(plan, beta_hard, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2ab", "caption": "Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 (black) to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2ab", "caption": "Figure 2(a, b) of the paper. Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 (black) to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}}
 display(draw.infinite_figure(easy, hard))
 
 # %% [markdown]
@@ -119,7 +119,7 @@ for panel, name in ((easy, "easy"), (hard, "hard")):
 easy_finite = item.finite_panel(plan, beta_easy, results)
 hard_finite = item.finite_panel(plan, beta_hard, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2cd", "caption": "Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean field theory. Dashed grey: the power of infinite width."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2cd", "caption": "Figure 2(c, d) of the paper. Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean field theory. Dashed grey: the power of infinite width."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}}
 display(draw.finite_figure(easy_finite, hard_finite))
 
 # %% [markdown]

@@ -21,7 +21,7 @@
 # $2\beta/(1+\beta)$, nearly twice as large for the hardest tasks, and leaves that of easy tasks unchanged.** Hard means a
 # source exponent $\beta < 1$, easy $\beta > 1$. The gain belongs to gradient flow, that is, to small steps.
 
-# %% tags=["hide-input", "parameters"]
+# %% tags=["hide-input", "parameters", "fold-values"]
 scale: str = "small"  # small or full; full refines the grid of the explorer
 alpha: float = 1.5  # capacity of the figure and the table
 beta_hard: float = 0.4  # source of the hard task

@@ -177,17 +177,25 @@ def rewrite_references(project: Project, chosen: Sequence[str]) -> None:
     for item in chosen:
         registry.job(project, item, "small")  # a clear error for an unknown name, before anything runs
     jobs = [job for job in execution.book_jobs(project) if not chosen or job.item in chosen]
+    shown = str(project.ledger.relative_to(project.root).as_posix())
+    readers = [job for job in jobs if shown in registry.reads(registry.source(project, job.item))]
+    makers = [job for job in jobs if job not in readers]
+    _rewrite(project, makers)
+    made = ledger.produced(project, makers)
+    old = ledger.read(project.ledger) if chosen and project.ledger.is_file() else []
+    ledger.write(project, ledger.merge(old, made))
+    say(f"ledger: {sum(map(len, made.values()))} claims merged into {shown}")
+    _rewrite(project, readers)  # pages of the ledger show it as it is now
+    if not chosen:
+        references.remove_strays(project)
+
+
+def _rewrite(project: Project, jobs: Sequence[Job]) -> None:
     for job in jobs:
         execution.run_for_book(project, job, force=True)
         if job.scale == "small":
             changed = references.write(project, job.item)
             say(f"{job.item:10s} reference {'rewritten' if changed else 'unchanged'}")
-    made = ledger.produced(project, jobs)
-    old = ledger.read(project.ledger) if chosen and project.ledger.is_file() else []
-    ledger.write(project, ledger.merge(old, made))
-    if not chosen:
-        references.remove_strays(project)
-    say(f"ledger: {sum(map(len, made.values()))} claims merged into {project.ledger.relative_to(project.root)}")
 
 
 def execute(project: Project, item: str, scale: str, overrides: Mapping[str, str]) -> None:
@@ -225,6 +233,11 @@ def parser() -> argparse.ArgumentParser:
     single.add_argument("item", help="name of a file notebooks/<item>.py")
     single.add_argument("--scale", default="small", help="small (default) or full")
     single.add_argument(
+        "--engine", choices=["sequential", "processes", "dask"], help="where full-scale runs are computed"
+    )
+    single.add_argument("--workers", type=int, help="number of local worker processes")
+    single.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
+    single.add_argument(
         "-p",
         dest="parameters",
         nargs=2,
@@ -261,6 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "references":
                 rewrite_references(project, given.items)
             case "execute":
+                os.environ.update(_engine(given.engine, given.workers, given.scheduler))
                 execute(project, given.item, given.scale, dict(given.parameters))
             case "lab":
                 lab(project, given.item)
@@ -271,6 +285,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     return 0
+
+
+def _engine(kind: str | None, workers: int | None, scheduler: str | None) -> dict[str, str]:
+    """Return what tells the library in a kernel where to compute."""
+    if scheduler and kind != "dask":
+        raise Problem("--scheduler belongs to --engine dask. Add it.")
+    given = {"ENGINE": kind, "WORKERS": workers, "SCHEDULER": scheduler}
+    return {f"NEURAL_SCALING_{name}": str(value) for name, value in given.items() if value is not None}
 
 
 def _static_stages(project: Project) -> list[Stage]:

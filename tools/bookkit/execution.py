@@ -23,6 +23,7 @@ from bookkit import notebooks, registry, stamps, variants
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
+from bookkit.stages import THREAD_VARIABLES
 from bookkit.terminal import CellLine, say, terminal_name
 
 ENGINE = "bookkit"
@@ -93,6 +94,9 @@ def kernel_environment(scale: str, claims: Path | None, *, own_cache: bool = Fal
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
             "PYTHONHASHSEED": "0",
         }
+        if scale == "small":
+            # Threads of small products wait for each other on a busy machine, several times longer than they save.
+            wanted.update(dict.fromkeys(THREAD_VARIABLES, "1"))
         unwanted = ["MPLBACKEND", "NEURAL_SCALING_DATA"]  # they would change what a notebook shows or reads
         if scale == "small" or not own_cache:
             # Windows may hold a file of a kernel that is just closing; a leftover temporary folder does no harm.

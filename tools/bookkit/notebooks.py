@@ -37,7 +37,15 @@ def prepared(project: Project, job: Job) -> NotebookNode:
         )
         for cell in notebook.cells:
             cell.source = cell.source.rstrip("\n")  # papermill ends its cell with an empty line
+        _fold_values(notebook)
     return without_run_metadata(notebook)
+
+
+def _fold_values(notebook: NotebookNode) -> None:
+    """Fold the cell of injected values where the notebook asks for it with the tag ``fold-values``."""
+    tagged = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
+    if "fold-values" in tagged:
+        tagged["injected-parameters"].metadata["tags"].append("hide-input")
 
 
 def without_run_metadata(notebook: NotebookNode) -> NotebookNode:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from threadpoolctl import threadpool_limits
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import DynamicsDiverged, check_dynamics, check_finite
@@ -116,7 +117,8 @@ def infinite_limit(
         state = _State(restored["u"], float(restored["weight_norm"]), restored["kernel"])
         rows, first = list(restored["rows"]), int(restored["step"])
     wanted = {int(t) for t in times}
-    with np.errstate(over="ignore", invalid="ignore"):
+    # Products of K x K matrices are too small to share: on a busy machine, threads waiting for each other cost a factor of five.
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
         for step in range(first, steps + 1):
             if step % _STRETCH == 0 and step > first:
                 monitor.advance(_STRETCH)
@@ -201,15 +203,16 @@ def gradient_flow(
     if time[-1] == 0:
         packed = start[:, None]
     else:
-        result = solve_ivp(
-            slope,
-            (0.0, float(time[-1])),
-            start,
-            method="DOP853",
-            t_eval=time,
-            rtol=relative_tolerance,
-            atol=relative_tolerance * 1e-3,
-        )
+        with threadpool_limits(1):
+            result = solve_ivp(
+                slope,
+                (0.0, float(time[-1])),
+                start,
+                method="DOP853",
+                t_eval=time,
+                rtol=relative_tolerance,
+                atol=relative_tolerance * 1e-3,
+            )
         if not result.success:
             raise DynamicsDiverged(f"gradient flow could not be integrated: {result.message}")
         packed = result.y
