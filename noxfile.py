@@ -18,9 +18,9 @@ nox.needs_version = ">=2024.4"
 BOOK = str(ROOT / "tools" / "book.py")
 
 
-def python(session: nox.Session, *arguments: str) -> None:
+def python(session: nox.Session, *arguments: str, **variables: str) -> None:
     """Run the Python of the shared environment; a failure has said what is wrong by itself."""
-    session.run(str(environment.interpreter(ROOT / ".venv")), *arguments, external=True)
+    session.run(str(environment.interpreter(ROOT / ".venv")), *arguments, external=True, env=variables)
 
 
 @nox.session
@@ -70,3 +70,10 @@ def lab(session: nox.Session) -> None:
 def references(session: nox.Session) -> None:
     """Execute anew and rewrite the committed references and claims: nox -s references [-- fig02]."""
     python(session, BOOK, "references", *session.posargs)
+
+
+@nox.session(requires=["env"])
+def soak(session: nox.Session) -> None:
+    """Kill runs 102 times at random moments, resume them and compare the bits (the tests do so 21 times)."""
+    killed = "tests/runs/test_interruption.py::test_killed_at_random_moments_a_run_ends_with_the_same_bits"
+    python(session, "-m", "pytest", "-v", killed, NEURAL_SCALING_TEST_KILLS="102", OMP_NUM_THREADS="1")
