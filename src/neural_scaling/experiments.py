@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+import jax
 import numpy as np
 
 from neural_scaling import dmft
@@ -176,6 +177,12 @@ class ToyModelRun(_PowerLawRun):
     def slice(self) -> Self:
         """Return the first steps of the first seed."""
         return replace(super().slice(), seeds=1)
+
+    @property
+    def device(self) -> str:
+        """JAX's default device."""
+        first = jax.devices()[0]
+        return "cpu" if first.platform == "cpu" else f"{first.platform} {first.device_kind}"
 
     @property
     def work(self) -> int:

@@ -56,7 +56,16 @@ def progress(work: Iterable[Any] | int, description: str) -> tqdm[Any]:
     file = output()
     hidden = file is None or not file.isatty()
     iterable, total = (None, work) if isinstance(work, int) else (work, None)
-    return tqdm(iterable, total=total, desc=description, file=file, disable=hidden, leave=False, dynamic_ncols=True)
+    return tqdm(
+        iterable,
+        total=total,
+        desc=description,
+        file=file,
+        disable=hidden,
+        leave=False,
+        dynamic_ncols=True,
+        miniters=1,  # work comes in uneven portions, from which tqdm's own guess would skip redraws
+    )
 
 
 class SweepProgress:
@@ -77,6 +86,7 @@ class SweepProgress:
         self._done, self._units, self._started = 0, 0, time.monotonic()
         self._said = self._started
         self._bar = progress(work, name)
+        self._run: tuple[str, int, int, float] | None = None
         self._describe("")
 
     def __enter__(self) -> SweepProgress:
@@ -86,33 +96,60 @@ class SweepProgress:
         self._bar.close()
 
     def advance(self, units: int) -> None:
-        """Count units of work done."""
+        """Count units of work done in the run that was named last."""
+        if self._run is not None:
+            label, work, before, started = self._run
+            self._describe(share(label, self._units + units - before, work, time.monotonic() - started))
         self.at(self._units + units)
 
     def at(self, units: int) -> None:
-        """Set the units of work done so far."""
+        """Set the units of work done so far, in all runs."""
         self._bar.update(units - self._units)
         self._units = units
         now = time.monotonic()
         if self._bar.disable and now - self._said >= _SPARSE_SECONDS and self._units:
             self._said = now
-            left = (now - self._started) * (self._work - self._units) / self._units
-            share = 100 * self._units / self._work
-            say(
-                f"{self._name}: {self._done} of {self._runs} runs, {share:.0f} % of the work, about {left / 60:.1f} min left"
-            )
+            say(f"{self._name}: {self._done} of {self._runs} runs, {share('', units, self._work, now - self._started)}")
 
-    def running(self, label: str) -> None:
-        """Name the run being computed."""
+    def running(self, label: str, work: int) -> None:
+        """Name the run being computed and its units of work."""
+        self._run = (label, work, self._units, time.monotonic())
         self._describe(label)
+
+    def running_elsewhere(self, shares: Iterable[str]) -> None:
+        """Show how far runs in other processes are."""
+        self._describe(", ".join(shares))
 
     def finished(self) -> None:
         """Count one run as finished."""
-        self._done += 1
+        self._done, self._run = self._done + 1, None
         self._describe("")
 
     def _describe(self, label: str) -> None:
-        self._bar.set_description(f"{self._name} {self._done}/{self._runs} {label}".rstrip())
+        # Without a redraw: the bar draws itself when it is due, not at every step of a run.
+        self._bar.set_description(f"{self._name} {self._done}/{self._runs} {label}".rstrip(), refresh=False)
+
+
+def share(label: str, units: int, work: int, seconds: float) -> str:
+    """Return in words how far something is and how long it still takes.
+
+    Parameters
+    ----------
+    label
+        What it is, may be empty.
+    units, work
+        Units done and in all.
+    seconds
+        Time spent on the units done.
+
+    Returns
+    -------
+    str
+        For example ``simulation N=64 40 %, 1.5 min left``.
+    """
+    percent = 100 * units / work if work else 100.0
+    left = f", {seconds * (work - units) / units / 60:.1f} min left" if units else ""
+    return f"{label} {percent:.0f} %{left}".lstrip()
 
 
 def _in_kernel() -> bool:

@@ -25,7 +25,7 @@ from neural_scaling.runs.checkpoint import INTERVAL_VARIABLE
 from neural_scaling.runs.execution import Outcome, compute_and_store, read_status
 from neural_scaling.runs.experiment import Experiment, experiment_key
 from neural_scaling.runs.interruption import Interrupted, StopRequest, stop_on_signal
-from neural_scaling.terminal import SweepProgress, say
+from neural_scaling.terminal import SweepProgress, say, share
 
 Kind = Literal["sequential", "processes", "dask"]
 
@@ -116,7 +116,7 @@ def compute_all(experiments: Sequence[Experiment], item: str, engine: Engine, fo
         if engine.kind == "sequential":
             outcomes = []
             for experiment in experiments:
-                progress.running(experiment.label)
+                progress.running(experiment.label, experiment.work)
                 outcomes.append(compute_and_store(experiment, item, progress.advance, say, force))
                 progress.finished()
             return outcomes
@@ -255,14 +255,14 @@ def _watching(
             if stop and not stop_file.exists():
                 say("stopping: waiting for checkpoints")
                 stop_file.touch()
-            units, labels = 0, []
+            units, shares = 0, []
             for index, (key, experiment) in enumerate(zip(keys, experiments, strict=True)):
                 if index in done:
                     units += experiment.work
                 elif (status := read_status(key)) is not None:
                     units += status.units
-                    labels.append(experiment.label)
-            progress.running(", ".join(labels))
+                    shares.append(share(experiment.label, status.units, status.work, status.seconds))
+            progress.running_elsewhere(shares)
             progress.at(units)
 
     thread = threading.Thread(target=watch, daemon=True)

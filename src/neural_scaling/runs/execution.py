@@ -131,7 +131,7 @@ def compute(experiment: Experiment, on_progress: Callable[[int], object]) -> Out
     """
     monitor = RunMonitor(experiment, None, StopRequest(), on_progress)
     arrays = experiment.run(monitor)
-    return Outcome(arrays, provenance(monitor.seconds))
+    return Outcome(arrays, provenance(monitor.seconds, experiment.device))
 
 
 def compute_and_store(
@@ -188,7 +188,7 @@ def compute_and_store(
             if checkpoint.path.exists():
                 say(f"{experiment.label}: going on from its checkpoint")
             arrays = experiment.run(monitor)
-            outcome = Outcome(arrays, provenance(monitor.seconds))
+            outcome = Outcome(arrays, provenance(monitor.seconds, experiment.device))
             write_result(folder, key, identity, outcome.arrays, outcome.provenance)
         checkpoint.remove()
         return outcome

@@ -45,6 +45,11 @@ class Experiment(ABC):
         """Return the largest relative deviation of the arrays of :meth:`slice` from those of the whole run."""
 
     @property
+    def device(self) -> str:
+        """What the run is computed on, for its provenance."""
+        return "cpu"
+
+    @property
     @abstractmethod
     def work(self) -> int:
         """Number of units of work, for the progress bar."""

@@ -78,7 +78,7 @@ def obtain_all(
     if scale == "small":
         with SweepProgress(item, len(experiments), sum(experiment.work for experiment in experiments)) as progress:
             for experiment in experiments:
-                progress.running(experiment.label)
+                progress.running(experiment.label, experiment.work)
                 outcome = compute(experiment, progress.advance)
                 results[experiment] = Result(outcome.arrays, outcome.provenance, "computed")
                 progress.finished()

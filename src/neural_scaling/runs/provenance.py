@@ -42,13 +42,15 @@ def hardware() -> str:
     return f"{name}, {cores} cores"
 
 
-def provenance(seconds: float) -> dict[str, Any]:
+def provenance(seconds: float, device: str) -> dict[str, Any]:
     """Return the record that goes with a result.
 
     Parameters
     ----------
     seconds
         Wall time of the computation.
+    device
+        What it ran on, for example ``cpu``.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def provenance(seconds: float) -> dict[str, Any]:
     return {
         "commit": commit(),
         "hardware": hardware(),
-        "device": "cpu",
+        "device": device,
         "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": versions,
