@@ -13,6 +13,15 @@ sys.path.insert(0, str(ROOT / "tools"))  # the tools are not installed
 from bookkit import environment  # noqa: E402
 from bookkit.project import Project  # noqa: E402
 
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests that start a kernel or build a wheel out of the edit loop."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and {"executed", "installed"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
+
 TINY = """\
 # %% [markdown]
 # (tiny-page)=

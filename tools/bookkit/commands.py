@@ -210,7 +210,8 @@ def execute(project: Project, item: str, scale: str, overrides: Mapping[str, str
 def lab(project: Project, item: str) -> None:
     """Open a notebook, paired with its source, in the browser."""
     registry.source(project, item)  # a clear error for an unknown name
-    _python(project, "jupytext", "--sync", f"notebooks/{item}.py")
+    # Not --sync, which rewrites the header of the source: it changes when the notebook is saved, not when it is opened.
+    _python(project, "jupytext", "--to", "ipynb", "--update", f"notebooks/{item}.py")
     _python(project, "jupyter", "lab", f"notebooks/{item}.ipynb")
 
 

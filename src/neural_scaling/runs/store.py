@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neural_scaling.monitor import Arrays
+from neural_scaling.paths import CACHE_VARIABLE
 from neural_scaling.runs.experiment import SCHEMA
 
 
@@ -119,6 +120,9 @@ def write_atomically(path: Path, content: Sequence[bytes | memoryview]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            remedy = f"free space, or set {CACHE_VARIABLE} to a folder on another disk; what was there before is intact"
+            raise OSError(error.errno, f"{path} could not be written ({error.strerror}): {remedy}") from error
         raise
