@@ -77,3 +77,10 @@ def soak(session: nox.Session) -> None:
     """Kill runs 102 times at random moments, resume them and compare the bits (the tests do so 21 times)."""
     killed = "tests/runs/test_interruption.py::test_killed_at_random_moments_a_run_ends_with_the_same_bits"
     python(session, "-m", "pytest", "-v", killed, NEURAL_SCALING_TEST_KILLS="102", OMP_NUM_THREADS="1")
+
+
+@nox.session(requires=["env"])
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks and print what they measure; nothing fails for being slow."""
+    for benchmark in sorted((ROOT / "benchmarks").glob("*.py")):
+        python(session, str(benchmark))
