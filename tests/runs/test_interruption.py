@@ -38,8 +38,8 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def start(run, interval):
-    """Start a process that computes ``run``; return it when the computation is about to begin."""
+def prepare(run, interval):
+    """Start a process that will compute ``run``; return it when it only waits to be released."""
     script = f"""
         import math
         from neural_scaling.experiments import *
@@ -70,9 +70,19 @@ def start(run, interval):
         text=True,
     )
     assert process.stdout.readline() == "ready\n"
-    process.stdin.write("\n")  # not before all that was printed has been read
+    return process
+
+
+def release(process):
+    """Let a prepared process begin; not before all that it printed has been read."""
+    process.stdin.write("\n")
     process.stdin.flush()
     return process
+
+
+def start(run, interval):
+    """Start a process that computes ``run``; return it when the computation begins."""
+    return release(prepare(run, interval))
 
 
 @pytest.mark.slow
@@ -128,24 +138,26 @@ def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
 
 def test_two_processes_asking_for_the_same_run_compute_it_once():
     run = Squares(60, 1.0, 0.05)
-    first = start(run, interval=1000)
-    time.sleep(0.3)
-    second = start(run, interval=1000)
-    assert first.communicate(timeout=30)[0] == "done\n"
-    output = second.communicate(timeout=30)[0]
+    first, second = prepare(run, interval=1000), prepare(run, interval=1000)
+    release(first)
+    time.sleep(0.5)
+    release(second)
+    assert first.communicate(timeout=60)[0] == "done\n"
+    output = second.communicate(timeout=60)[0]
     assert "another process computes it" in output and "waiting for its result" in output
     assert output.endswith("done\n")
 
 
 def test_when_the_first_of_two_dies_the_second_goes_on_from_its_checkpoint():
     run = Squares(80, 1.0, 0.05)
-    first = start(run, interval=0.1)
+    first, second = prepare(run, interval=0.1), prepare(run, interval=0.1)
+    release(first)
     time.sleep(1.0)
-    second = start(run, interval=0.1)
-    time.sleep(0.3)
+    release(second)
+    time.sleep(0.5)
     first.kill()
     first.communicate()
-    output = second.communicate(timeout=30)[0]
+    output = second.communicate(timeout=60)[0]
     assert "waiting for its result" in output and "going on from its checkpoint" in output
     assert output.endswith("done\n")
 
