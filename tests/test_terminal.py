@@ -4,6 +4,7 @@ import functools
 import os
 import struct
 import sys
+import time
 
 import pytest
 from tqdm import tqdm
@@ -30,12 +31,23 @@ def screen(monkeypatch):
     os.close(writing)
 
 
+def read_until(screen, *wanted):
+    """Return what the terminal shows once all of ``wanted`` is there; the system hands it over bit by bit."""
+    seen, deadline = "", time.monotonic() + 10
+    while not all(text in seen for text in wanted):
+        assert time.monotonic() < deadline, seen
+        try:
+            seen += os.read(screen, 100_000).decode(errors="replace")
+        except BlockingIOError:
+            time.sleep(0.01)
+    return seen
+
+
 def test_a_bar_is_drawn_on_the_named_terminal_only(screen, capsys):
     with terminal.progress(10, "counting") as bar:
         bar.update(10)
     terminal.say("a line")
-    seen = os.read(screen, 100_000).decode()
-    assert "counting" in seen and "a line" in seen
+    read_until(screen, "counting", "a line")
     assert capsys.readouterr() == ("", "")
 
 
@@ -48,8 +60,7 @@ def test_a_sweep_shows_runs_work_and_time_left(screen, monkeypatch):
         sweep.advance(30)
         sweep.advance(20)
         sweep.finished()
-    seen = os.read(screen, 100_000).decode()
-    assert "fig02 0/2" in seen and "first run 83 %, 0.0 min left" in seen and "50%" in seen, seen
+    read_until(screen, "fig02 0/2", "first run 83 %, 0.0 min left", "50%")
 
 
 def test_a_log_gets_sparse_lines_with_an_estimate(monkeypatch, capsys):
