@@ -199,9 +199,10 @@ def _train(
             losses = []
         first = sum(part.shape[0] for part in losses)
         for start in range(first, steps + 1, _CHUNK):
+            # Always a whole chunk: one program is compiled, and what goes beyond the last step is dropped.
             length = min(_CHUNK, steps + 1 - start)
-            moving, loss = _steps(factor, keys, moving, start, eta, gamma, batch, length)
-            losses.append(np.asarray(loss))
+            moving, loss = _steps(factor, keys, moving, start, eta, gamma, batch, batch < math.inf, _CHUNK)
+            losses.append(np.asarray(loss)[:length])
             monitor.advance(count * length)
             monitor.safe_point(functools.partial(_kept, state, moving, losses))
     return np.concatenate(losses).T
@@ -211,7 +212,7 @@ def _kept(state: Arrays, moving: tuple[jax.Array, jax.Array], losses: list[Array
     return state | {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": np.concatenate(losses)}
 
 
-@functools.partial(jax.jit, static_argnames=("batch", "length"), donate_argnums=(2,))
+@functools.partial(jax.jit, static_argnames=("noisy", "length"), donate_argnums=(2,))
 def _steps(
     factor: jax.Array,
     keys: jax.Array,
@@ -220,6 +221,7 @@ def _steps(
     eta: float,
     gamma: float,
     batch: float,
+    noisy: bool,
     length: int,
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
     """Advance all runs by ``length`` steps; return the state and the losses before each, shape (length, seeds)."""
@@ -231,7 +233,7 @@ def _steps(
         learned = jnp.einsum("sij,si->sj", b, w) / width
         z = jnp.einsum("sij,sj->si", factor, jnp.concatenate([-learned, jnp.ones((count, 1))], axis=1))
         loss = jnp.sum(z**2, axis=1)
-        seen = z if batch == math.inf else _minibatch(jax.vmap(jax.random.fold_in, (0, None))(keys, index), z)
+        seen = _minibatch(jax.vmap(jax.random.fold_in, (0, None))(keys, index), z) if noisy else z
         v3 = jnp.einsum("sij,si->sj", factor, seen)[:, :width]
         stepped = w + eta * jnp.einsum("sij,sj->si", b, v3)
         return (stepped, b + (eta * gamma / width) * w[:, :, None] * v3[:, None, :]), loss
