@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from neural_scaling.dmft import solve_online
+from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.toy_model import simulate
 
@@ -32,7 +32,7 @@ THRESHOLD = student.ppf(1 - FAMILY_WISE_RATE / (2 * len(SETTINGS) * len(STEPS)),
 def test_dmft_lies_within_the_error_of_the_mean(alpha, beta, modes, width, batch, gamma, eta):
     law = PowerLaw(alpha, beta, modes)
     simulated = simulate(law.spectrum(), width, eta, gamma, STEPS[-1], range(SEEDS), batch)
-    theory = solve_online(law.spectrum().quadrature(), eta, gamma, STEPS[-1], width, batch)
+    theory = solve(law.spectrum(), gamma, TimeGrid.unit_steps(eta, STEPS[-1]), width=width, batch=batch)
     for step in STEPS:
         error = simulated.standard_error[step]
         deviation = abs(simulated.mean[step] - theory.loss[step])
@@ -48,6 +48,6 @@ def test_the_comparison_can_fail(setting, wrong):
     law = PowerLaw(alpha, beta, modes)
     simulated = simulate(law.spectrum(), width, eta, gamma, STEPS[-1], range(SEEDS), batch)
     values = {"gamma": gamma, "width": width, "batch": batch} | wrong
-    theory = solve_online(law.spectrum().quadrature(), eta, steps=STEPS[-1], **values)
+    theory = solve(law.spectrum(), grid=TimeGrid.unit_steps(eta, STEPS[-1]), **values)
     deviations = [abs(simulated.mean[s] - theory.loss[s]) / simulated.standard_error[s] for s in STEPS]
     assert np.max(deviations) > THRESHOLD

@@ -123,7 +123,7 @@ class GradientFlowRun(_PowerLawRun):
 
 @dataclass(frozen=True)
 class OnlineDMFTRun(_PowerLawRun):
-    """DMFT at finite width and batch in unit steps: :func:`neural_scaling.dmft.solve_online`.
+    """DMFT at finite width and batch in unit steps: :func:`neural_scaling.dmft.solve`.
 
     Parameters
     ----------
@@ -143,13 +143,12 @@ class OnlineDMFTRun(_PowerLawRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` and ``loss``, each of shape (R,)."""
-        solution = dmft.solve_online(
+        solution = dmft.solve(
             self.quadrature(),
-            self.eta,
             self.gamma,
-            self.steps,
-            self.width,
-            self.batch,
+            dmft.TimeGrid.unit_steps(self.eta, self.steps),
+            width=self.width,
+            batch=self.batch,
             monitor=monitor,
         )
         steps = log_spaced_steps(self.steps)

@@ -1,20 +1,25 @@
 """Dynamical mean field theory of the projected linear model.
 
-:mod:`~neural_scaling.dmft.infinite` solves the limit of infinite width and batch (eqs. 43-44 and their gradient-flow
-limit), :mod:`~neural_scaling.dmft.online` the full equations of online SGD at finite width and batch (eqs. 18-31),
-both exact in unit steps.
+:func:`solve` is the entry: online SGD or reused samples, N, B and P finite or infinite, exact in unit steps or on log-spaced grids
+to very long times (eqs. 18-31 and 41). :mod:`~neural_scaling.dmft.infinite` solves the limit of infinite width and batch
+(eqs. 43-44) exactly in unit steps for many steps, and its gradient-flow limit explicitly.
 """
 
+from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.infinite import InfiniteLimit, gradient_flow, infinite_limit
-from neural_scaling.dmft.online import OnlineSolution, solve_online
+from neural_scaling.dmft.march import NotConverged
+from neural_scaling.dmft.solve import OrderParameters, Solution, solve
 from neural_scaling.dmft.stability import DynamicsDiverged, mean_square_stability
 
 __all__ = [
     "DynamicsDiverged",
     "InfiniteLimit",
-    "OnlineSolution",
+    "NotConverged",
+    "OrderParameters",
+    "Solution",
+    "TimeGrid",
     "gradient_flow",
     "infinite_limit",
     "mean_square_stability",
-    "solve_online",
+    "solve",
 ]

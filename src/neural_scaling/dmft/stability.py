@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from neural_scaling.checks import require, require_positive
+from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.spectra import Array, ModeQuadrature
 
 
@@ -51,13 +52,8 @@ def check_dynamics(
         f"got {steps!r}",
         "give a whole number of at least 1",
     )
-    for value, name in ((width, "width"), (batch, "batch")):
-        require(
-            value == math.inf or (value >= 1 and value == int(value)),
-            name,
-            f"got {value!r}",
-            "give a positive whole number, or math.inf",
-        )
+    _check_count(width, "width")
+    _check_count(batch, "batch")
     largest = float(quadrature.nodes[0])
     require(
         eta * largest < 2,
@@ -71,8 +67,58 @@ def check_dynamics(
             stability < 1,
             "eta",
             f"got {eta!r} at batch {batch:g}, where SGD noise feeds on itself (mean-square stability {stability:.3g} >= 1)",
-            "take a smaller eta or a larger batch",
+            f"take eta <= {_stable_eta(quadrature, batch):.3g} or a larger batch",
         )
+
+
+def check_setting(
+    quadrature: ModeQuadrature, grid: TimeGrid, gamma: float, width: float, batch: float, samples: float
+) -> None:
+    """Refuse settings of :func:`~neural_scaling.dmft.solve` that no run can use.
+
+    Parameters
+    ----------
+    quadrature
+        Modes of the kernel.
+    grid
+        Times; on a log-spaced grid ``eta`` is bounded by the noise alone.
+    gamma
+        Richness, zero or positive.
+    width, batch, samples
+        N, B and P, positive whole numbers or ``math.inf``; B and P not both finite.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, ``eta`` is unstable, or both B and P are finite.
+    """
+    _check_count(samples, "samples")
+    require(
+        samples == math.inf or batch == math.inf,
+        "samples",
+        f"got {samples!r} together with batch {batch!r}",
+        "the theory knows fresh batches (finite batch) or full-batch descent on reused samples (finite samples), not both",
+    )
+    if grid.explicit:
+        check_dynamics(quadrature, grid.eta, gamma, grid.rows - 1, width, batch)
+        return
+    # A step of gradient flow is never too long: only the noise, of strength eta/B, can be too strong.
+    flow_eta = min(grid.eta, 1e-3 / float(quadrature.nodes[0]))
+    check_dynamics(quadrature, flow_eta, gamma, 1, width, math.inf)
+    _check_count(batch, "batch")
+    if batch < math.inf:
+        noise = grid.eta / batch * quadrature.trace / 2
+        require(
+            noise < 1,
+            "eta",
+            f"got {grid.eta!r} at batch {batch:g}, where SGD noise feeds on itself (eta/B times half the trace is {noise:.3g} >= 1)",
+            f"take eta <= {grid.eta / noise / 2:.3g} or a larger batch",
+        )
+
+
+def _check_count(value: float, name: str) -> None:
+    good = value == math.inf or (value >= 1 and value == int(value))
+    require(good, name, f"got {value!r}", "give a positive whole number, or math.inf")
 
 
 def mean_square_stability(quadrature: ModeQuadrature, eta: float, batch: float) -> float:
@@ -100,6 +146,14 @@ def mean_square_stability(quadrature: ModeQuadrature, eta: float, batch: float) 
     if np.any(denominator <= 0):
         return math.inf
     return float(quadrature.weights @ (eta * quadrature.nodes / batch / denominator))
+
+
+def _stable_eta(quadrature: ModeQuadrature, batch: float) -> float:
+    """Return a learning rate at which the mean-square-stability number is at most a half."""
+    eta = 1 / float(quadrature.nodes[0])
+    while mean_square_stability(quadrature, eta, batch) > 0.5:
+        eta /= 2
+    return eta
 
 
 def check_finite(loss: Array, eta: float) -> None:

@@ -1,4 +1,4 @@
-"""The causal solver against the dense oracle, against closed forms, and under bad input."""
+"""The solver in unit steps against the dense oracle, against closed forms, and under bad input."""
 
 import math
 import re
@@ -10,17 +10,23 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from neural_scaling.checks import InputError
-from neural_scaling.dmft import DynamicsDiverged, infinite_limit, solve_online
+from neural_scaling.dmft import DynamicsDiverged, TimeGrid, infinite_limit, solve
+from neural_scaling.dmft.learned import ShiftedResponses, StoredResponses
 from neural_scaling.spectra import PowerLaw, Spectrum
 from oracles.dense_dmft import dense_online
 
 
+def online(modes, eta, gamma, steps, width=math.inf, batch=math.inf, **options):
+    return solve(modes, gamma, TimeGrid.unit_steps(eta, steps), width=width, batch=batch, **options)
+
+
 def assert_agrees(spectrum, eta, gamma, steps, width, batch):
     c0, r3, c3, c_w = dense_online(spectrum.eigenvalues, spectrum.target, eta, gamma, steps, width, batch)
-    got = solve_online(spectrum.quadrature(), eta, gamma, steps, width, batch)
+    got = online(spectrum.quadrature(), eta, gamma, steps, width, batch)
     # 1e-8: the oracle's inverses lose about four digits of double precision at the largest condition numbers met here.
     np.testing.assert_allclose(got.loss, np.diag(c0), rtol=1e-8)
-    for mine, theirs in ((got.response, r3), (got.feature_correlation, c3), (got.weight_correlation, c_w)):
+    order = got.order
+    for mine, theirs in ((order.response, r3), (order.feature_correlation, c3), (order.weight_correlation, c_w)):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-8 * np.max(np.abs(theirs)))
 
 
@@ -57,8 +63,8 @@ def test_agrees_for_a_spectrum_that_is_no_power_law():
 
 def test_quadrature_gives_the_same_loss_as_the_plain_sum():
     law = PowerLaw(1.5, 0.4, 3000)
-    exact = solve_online(law.spectrum().quadrature(), 0.2, 1.0, 40, 32, 16)
-    few = solve_online(law.quadrature(horizon=200), 0.2, 1.0, 40, 32, 16)
+    exact = online(law.spectrum().quadrature(), 0.2, 1.0, 40, 32, 16)
+    few = online(law.quadrature(horizon=200), 0.2, 1.0, 40, 32, 16)
     # The quadrature's own error is below 1e-9 on smooth functions (tests of spectra).
     np.testing.assert_allclose(few.loss, exact.loss, rtol=1e-8)
 
@@ -66,9 +72,9 @@ def test_quadrature_gives_the_same_loss_as_the_plain_sum():
 def test_infinite_width_and_batch_is_the_infinite_limit():
     quadrature = PowerLaw(1.5, 0.4, 200).spectrum().quadrature()
     exact = infinite_limit(quadrature, 0.2, 1.0, 60, record=np.arange(61))
-    online = solve_online(quadrature, 0.2, 1.0, 60)
-    np.testing.assert_allclose(online.loss, exact.loss, rtol=1e-12)
-    np.testing.assert_allclose(np.diag(online.weight_correlation), exact.weight_norm, atol=1e-12)
+    got = online(quadrature, 0.2, 1.0, 60)
+    np.testing.assert_allclose(got.loss, exact.loss, rtol=1e-12)
+    np.testing.assert_allclose(got.weight_norm, exact.weight_norm, atol=1e-12)
 
 
 def test_lazy_finite_batch_is_the_second_moment_recursion():
@@ -78,8 +84,35 @@ def test_lazy_finite_batch_is_the_second_moment_recursion():
     for _ in range(51):
         expected.append(np.sum(lam * moments))
         moments = (1 - eta * lam) ** 2 * moments + eta**2 * lam / batch * np.sum(lam * moments)
-    got = solve_online(spectrum.quadrature(), eta, 0.0, 50, batch=batch)
+    got = online(spectrum.quadrature(), eta, 0.0, 50, batch=batch)
     np.testing.assert_allclose(got.loss, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_lazy_finite_batch_with_the_fourth_moment_is_the_exact_recursion(batch):
+    spectrum = PowerLaw(1.5, 0.8, 60).spectrum()
+    lam, eta = spectrum.eigenvalues, 0.2
+    moments, expected = spectrum.target**2, []
+    for _ in range(51):
+        expected.append(np.sum(lam * moments))
+        moments = (1 - eta * lam) ** 2 * moments + eta**2 / batch * (lam * np.sum(lam * moments) + lam**2 * moments)
+    got = online(spectrum, eta, 0.0, 50, batch=batch, fourth_moment=True)
+    np.testing.assert_allclose(got.loss, expected, rtol=1e-12)
+
+
+def test_chunks_of_rows_agree_with_every_response_stored():
+    # 100 rows are more than three chunks. One path keeps every K_k, the other only Y.
+    nodes, rows = PowerLaw(1.5, 0.5, 9).spectrum().eigenvalues, 100
+    random = np.random.default_rng(3)
+    stored, shifted = StoredResponses(nodes, rows), ShiftedResponses(nodes, rows)
+    for row in range(rows):
+        loop = 0.1 * random.random((1, row))
+        learned = stored.driven(loop)
+        np.testing.assert_allclose(shifted.driven(loop), learned, rtol=1e-10)
+        pushed = random.normal(size=(nodes.size, 1, row))
+        np.testing.assert_allclose(shifted.projected(pushed), stored.projected(pushed), rtol=0, atol=1e-10)
+        for responses in (stored, shifted):
+            responses.append(np.pad(loop, ((0, 0), (0, 1))), np.pad(learned, ((0, 0), (0, 0), (0, 1))))
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0])
@@ -88,7 +121,7 @@ def test_ends_on_the_floor_of_the_projection_for_any_richness(gamma):
     lam, width = spectrum.eigenvalues, 4
     r = brentq(lambda r: np.sum(lam * r / (1 + lam * r)) - width, 1e-6, 1e9)
     floor = np.sum(lam * spectrum.target**2 / (1 + lam * r))
-    got = solve_online(spectrum.quadrature(), 0.5, gamma, 600, width=width)
+    got = online(spectrum.quadrature(), 0.5, gamma, 600, width=width)
     # The slowest of the N directions has decayed by e^-(eta t lambda_min): 1e-3 leaves room for it.
     assert got.loss[-1] == pytest.approx(floor, rel=1e-3)
 
@@ -106,18 +139,21 @@ def test_ends_on_the_floor_of_the_projection_for_any_richness(gamma):
         ({"width": 2.5}, "width: got 2.5"),
         ({"batch": -3}, "batch: got -3"),
         ({"batch": math.nan}, "batch: got nan"),
+        ({"samples": 16}, "samples: got 16 together with batch 8"),
+        ({"samples": 0, "batch": math.inf}, "samples: got 0"),
+        ({"fourth_moment": True, "batch": math.inf}, "fourth_moment: asked for at infinite batch"),
     ],
 )
 def test_bad_input_names_argument_and_remedy(change, message):
     values = {"eta": 0.2, "gamma": 0.5, "steps": 5, "width": 8, "batch": 8} | change
     with pytest.raises(InputError, match=re.escape(message)) as caught:
-        solve_online(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), **values)
+        online(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), **values)
     assert ";" in str(caught.value), "the message must also say what to do"
 
 
 def test_divergence_is_reported_with_a_smaller_step():
     quadrature = PowerLaw(1.5, 0.5, 20).spectrum().quadrature()
     with pytest.raises(DynamicsDiverged, match=r"try eta <= 0\.75"):
-        solve_online(quadrature, 1.5, 50.0, 60)
+        online(quadrature, 1.5, 50.0, 60)
     with pytest.raises(DynamicsDiverged, match="diverges at step"):
         infinite_limit(quadrature, 1.5, 50.0, 60)

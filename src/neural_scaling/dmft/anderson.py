@@ -1,0 +1,77 @@
+"""Anderson acceleration of a fixed-point iteration: the residuals of a few past iterates give the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from neural_scaling.spectra import Array
+
+#: A residual this much larger than the best so far is a step gone wrong.
+_SETBACK = 30.0
+#: Evaluations without a smaller residual after which rounding is taken to be reached.
+_PATIENCE = 10
+
+
+def fixed_point(
+    update: Callable[[Array], Array], start: Array, scale: Array, tolerance: float, iterations: int, depth: int = 8
+) -> tuple[Array, float, int]:
+    """Iterate ``x = update(x)`` until the residual is small everywhere.
+
+    Parameters
+    ----------
+    update
+        The map, shape (n,) to (n,).
+    start
+        First iterate, shape (n,).
+    scale
+        What a residual counts relative to, shape (n,), positive.
+    tolerance
+        Largest residual in units of ``scale``.
+    iterations
+        Give up after that many evaluations.
+    depth
+        Residuals remembered.
+
+    Returns
+    -------
+    solution : Array
+        The value of ``update`` with the smallest residual, shape (n,).
+    residual : float
+        Its residual; above ``tolerance`` if the iteration gave up.
+    count : int
+        Evaluations.
+    """
+    x, best, mixing = start, np.inf, 1.0
+    values: list[Array] = []
+    residuals: list[Array] = []
+    kept, since = (start, start, np.inf), 0
+    for count in range(1, iterations + 1):
+        value = update(x)
+        gap = (value - x) / scale
+        residual = float(np.max(np.abs(gap)))
+        if residual <= tolerance:
+            return value, residual, count
+        if not residual <= _SETBACK * best:
+            # Extrapolated too far (or to infinity): a shorter step from the best iterate, with a fresh memory.
+            values, residuals = [], []
+            best = kept[2]
+            mixing /= 2
+            x = kept[0] + mixing * (kept[1] - kept[0])
+            continue
+        if residual < best:
+            best, kept, since = residual, (x, value, residual), 0
+        else:
+            since += 1
+            if since > _PATIENCE:
+                break
+        values.append(value)
+        residuals.append(gap)
+        del values[:-depth], residuals[:-depth]
+        x = x + mixing * (value - x)
+        if len(residuals) > 1:
+            differences = np.diff(np.array(residuals), axis=0).T
+            weights = np.linalg.lstsq(differences, residuals[-1], rcond=1e-10)[0]
+            x = value - np.diff(np.array(values), axis=0).T @ weights
+    return kept[1], kept[2], count

@@ -1,0 +1,164 @@
+r"""Time grids of the order-parameter equations, as values.
+
+All equations of the theory are built from integrals over the past, :math:`\int_0^{\tau} f(\tau')\,d\tau'` with
+:math:`\tau = \eta t`. A grid says at which times functions are represented and with which weights such an integral is
+taken. Two grids go through the same equations:
+
+* **unit steps**: every step t of discrete training, with weight eta for each earlier step. Nothing is approximated;
+* **log-spaced**: cells that grow geometrically from ``eta * t`` of order 0.1 on. In each cell functions are polynomials through the
+  three points of the Radau IIA rule, so that integration has order five at the ends of the cells and a mode that is
+  fast compared with its cell relaxes to its fixed point without oscillation (the rule is L-stable).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_scaling.checks import require, require_positive
+from neural_scaling.spectra import Array
+
+#: Width of the first cell in units of one over the largest eigenvalue of the kernel: the dynamics is analytic there.
+_FIRST_CELL = 0.1
+
+_ROOT6 = math.sqrt(6.0)
+#: Nodes, weights and Butcher matrix of the three-point Radau IIA rule (Hairer and Wanner, Solving ODEs II, IV.5).
+RADAU_NODES: Array = np.array([(4 - _ROOT6) / 10, (4 + _ROOT6) / 10, 1.0])
+RADAU_MATRIX: Array = np.array(
+    [
+        [(88 - 7 * _ROOT6) / 360, (296 - 169 * _ROOT6) / 1800, (-2 + 3 * _ROOT6) / 225],
+        [(296 + 169 * _ROOT6) / 1800, (88 + 7 * _ROOT6) / 360, (-2 - 3 * _ROOT6) / 225],
+        [(16 - _ROOT6) / 36, (16 + _ROOT6) / 36, 1 / 9],
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TimeGrid:
+    """Times at which the order parameters are represented, and how integrals over the past are taken.
+
+    Make one by :meth:`unit_steps` or :meth:`log_spaced`.
+
+    Attributes
+    ----------
+    eta
+        Learning rate. On a log-spaced grid it only sets the strength ``eta/B`` of SGD noise.
+    time
+        ``eta * t`` of every row, shape (R,), ascending.
+    weight
+        Weight of a row in integrals to any later cell, shape (R,).
+    cell
+        Weights of the integral from the start of a cell to each of its rows, in units of the cell's width, shape (s, s); zero
+        for unit steps, where a row integrates over earlier rows only.
+    """
+
+    eta: float
+    time: Array
+    weight: Array
+    cell: Array
+
+    @classmethod
+    def unit_steps(cls, eta: float, steps: int) -> TimeGrid:
+        """Return the grid of discrete training, steps 0 .. T.
+
+        Parameters
+        ----------
+        eta
+            Learning rate.
+        steps
+            Number of steps T, at least 1.
+
+        Raises
+        ------
+        InputError
+            If an argument is out of range.
+        """
+        require_positive(eta, "eta", "give a positive learning rate")
+        require(
+            isinstance(steps, int | np.integer) and not isinstance(steps, bool) and steps >= 1,
+            "steps",
+            f"got {steps!r}",
+            "give a whole number of at least 1",
+        )
+        return cls(eta, eta * np.arange(steps + 1), np.full(steps + 1, eta), np.zeros((1, 1)))
+
+    @classmethod
+    def log_spaced(cls, eta: float, end: float, cells_per_decade: float = 6, first: float = _FIRST_CELL) -> TimeGrid:
+        """Return a grid of geometrically growing cells from 0 to ``end``, for gradient flow with white SGD noise.
+
+        Parameters
+        ----------
+        eta
+            Learning rate: the noise of SGD has the strength ``eta/B``.
+        end
+            Last time, in eta * steps.
+        cells_per_decade
+            Cells a decade, three rows each.
+        first
+            Width of the first cell, in eta * steps; the default suits a largest eigenvalue of order one.
+
+        Raises
+        ------
+        InputError
+            If an argument is out of range.
+        """
+        require_positive(eta, "eta", "give a positive learning rate")
+        require_positive(end, "end", "give the last value of eta * steps")
+        require_positive(cells_per_decade, "cells_per_decade", "give a positive number of cells")
+        require_positive(first, "first", "give the width of the first cell")
+        if end <= first:
+            edges = np.array([0.0, end])
+        else:
+            cells = max(1, math.ceil(cells_per_decade * math.log10(end / first)))
+            edges = np.concatenate([[0.0], np.geomspace(first, end, cells + 1)])
+        return cls._of_cells(eta, edges)
+
+    @classmethod
+    def _of_cells(cls, eta: float, edges: Array) -> TimeGrid:
+        widths = np.diff(edges)
+        time = (edges[:-1, None] + widths[:, None] * RADAU_NODES).ravel()
+        weight = (widths[:, None] * RADAU_MATRIX[-1]).ravel()
+        return cls(eta, time, weight, RADAU_MATRIX)
+
+    @property
+    def explicit(self) -> bool:
+        """Whether rows depend on earlier rows only, as in unit steps."""
+        return not self.cell.any()
+
+    @property
+    def block(self) -> int:
+        """Rows of a cell, which are solved together."""
+        return int(self.cell.shape[0])
+
+    @property
+    def rows(self) -> int:
+        """Number of rows R."""
+        return int(self.time.size)
+
+    def coarsened(self) -> TimeGrid:
+        """Return the log-spaced grid whose cells are pairs of this one's, for the estimate of the error.
+
+        Raises
+        ------
+        InputError
+            On a grid of unit steps, which has no error.
+        """
+        require(not self.explicit, "grid", "unit steps are exact", "coarsen a log-spaced grid")
+        ends = self.time[self.block - 1 :: self.block]
+        kept = ends[::-1][::2][::-1]  # the last end stays
+        return self._of_cells(self.eta, np.concatenate([[0.0], kept]))
+
+    def refined(self) -> TimeGrid:
+        """Return the log-spaced grid with every cell halved, geometrically but for the first.
+
+        Raises
+        ------
+        InputError
+            On a grid of unit steps.
+        """
+        require(not self.explicit, "grid", "unit steps are exact", "refine a log-spaced grid")
+        ends = self.time[self.block - 1 :: self.block]
+        middles = np.append(ends[0] / 2, np.sqrt(ends[:-1] * ends[1:]))
+        return self._of_cells(self.eta, np.append(0.0, np.stack([middles, ends], axis=1).ravel()))
