@@ -220,7 +220,7 @@ ERRATA = (
     ),
     Erratum(
         "mixed-times",
-        "eq. 41",
+        "eq. 41, times",
         "misprint",
         r"$\partial_t v^w = \dots \int$ beside $w(t+1) = \dots \eta^2\gamma \sum_{s<t}$",
         r"Integrals throughout, as in eqs. 37-40",
@@ -243,7 +243,7 @@ ERRATA = (
         r"at $\gamma = 0$",
         r"For Gaussian $\psi$ Wick's theorem gives $\langle \psi_k^2 (\psi \cdot v^0)^2 \rangle = \lambda_k C_0 + "
         r"2 \lambda_k^2 (v^0_k)^2$; one of the two is the mean squared, the other is dropped. Many modes and a large "
-        r"batch hide it. At $\gamma > 0$ the term alone does not close the gap.",
+        r"batch hide it.",
         r"relative error of the loss after 6 steps, $B = %(batch)d$, $\gamma = 0$, $N = \infty$",
         0.01,
         fourth_moment,

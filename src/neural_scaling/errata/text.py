@@ -87,7 +87,7 @@ ERRATA = (
     ),
     Erratum(
         "fixed-compute",
-        "p. 7",
+        "p. 7, below Table 1",
         "misprint",
         r"the optimal choice of $N$ 'and at fixed $t$'",
         r"the optimal choice of $N$ and $t$ at fixed $C$",
@@ -95,7 +95,7 @@ ERRATA = (
     ),
     Erratum(
         "frontier-reference",
-        "p. 7",
+        "p. 7, Figure 3",
         "misprint",
         r"Figure 3 demonstrates the law $C^{-1+1/(2\alpha)}$",
         r"Figure 4(c) does",

@@ -286,9 +286,9 @@ ERRATA = (
         "substance",
         r"$\frac1N\, t^{-(1 - 1/\alpha) m}$ for all $\beta$",
         r"$\frac1N\, t^{-(\min\{1,\beta\} - 1/\alpha) m}$",
-        r"What was learned returns through the random overlaps of the features: $\delta L \sim \frac1N C_w(t) \sum_k "
-        r"\lambda_k e^{-2\lambda_k t} \sim \frac1N C_w\, t^{-1+1/\alpha}$. For $\beta > 1$ the norm $C_w$ saturates, for "
-        r"$\beta < 1$ it grows like $t^{1-\beta}$. The sum, $t^{1/\alpha - \beta}$, grows if $\alpha\beta < 1$.",
+        r"What was learned returns through the random overlaps of the features: $\delta L$ is $\frac1N C_w(t)$ times "
+        r"$\sum_k \lambda_k e^{-2\lambda_k t} \sim t^{-1+1/\alpha}$. For $\beta > 1$ the norm $C_w$ saturates, for "
+        r"$\beta < 1$ it grows like $t^{1-\beta}$. The product, $t^{1/\alpha - \beta}$, grows if $\alpha\beta < 1$.",
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         transient_exponent,

@@ -59,15 +59,16 @@ def _floor(axes: Axes, curves: Curves) -> None:
 
 def _powers(axes: Axes, time: Array, values: dict[float, Array], powers: dict[float, tuple[float, float]]) -> None:
     late = time >= 30
-    for beta, curve in values.items():
+    for index, (beta, curve) in enumerate(values.items()):
         axes.loglog(time, curve, color=INK, linewidth=1.6)
-        middle, rising = time.size // 2, curve[-1] > curve[0]
+        # The first label stands above its curve, clear of it whether it rises or falls, the second below.
+        middle, left = time.size // 2, index > 0 or curve[-1] > curve[0]
         axes.annotate(
             rf"$\beta={beta:g}$",
             (time[middle], curve[middle]),
-            xytext=(-6 if rising else 6, 6),
+            xytext=(-12 if left else 6, -16 if index > 0 else 6),
             textcoords="offset points",
-            ha="right" if rising else "left",
+            ha="right" if left else "left",
             fontsize=12,
         )
         printed, corrected = powers[beta]

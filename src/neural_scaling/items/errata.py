@@ -259,6 +259,18 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
         )
         for name, beta in (("hard", hard), ("easy", easy))
     ]
+    claims.append(
+        _exponent(
+            "data-floor",
+            "eq. 78",
+            "The loss of full-batch training at t to infinity falls with P to the power -alpha min(2, beta).",
+            f"exponent in P of exact interpolations, beta = {easy:g}",
+            bottleneck.data_fit(setting),
+            (alpha * min(2.0, easy), None),
+            FLOOR_TOLERANCE,
+            scale,
+        )
+    )
     claims += [
         _exponent(
             f"transient.{name}",
