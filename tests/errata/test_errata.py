@@ -1,0 +1,119 @@
+"""Each erratum: the printed form fails, the corrected one holds; and the machinery could say otherwise."""
+
+import dataclasses
+import re
+
+import pytest
+
+from neural_scaling.checks import InputError
+from neural_scaling.errata import ERRATA, FACTOR, Erratum, Errors, Setting, infinite, meanfield
+from neural_scaling.figures import errata as figure
+from neural_scaling.items import errata as item
+
+SETTING = Setting()
+CHECKED = [erratum for erratum in ERRATA if erratum.check is not None and erratum.kind != "suspicion"]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return item.check_all(SETTING)
+
+
+@pytest.mark.parametrize("erratum", CHECKED, ids=[erratum.name for erratum in CHECKED])
+def test_the_printed_form_fails_and_the_corrected_one_holds(erratum):
+    errors = erratum.errors(SETTING)
+    assert errors.corrected <= erratum.tolerance
+    assert errors.printed > FACTOR * erratum.tolerance
+    assert erratum.outcome(errors) == "stands"
+
+
+def test_a_bare_factor_of_two_in_the_rate_of_the_scale_does_not_stand():
+    suspicion = next(erratum for erratum in ERRATA if erratum.name == "factor-two")
+    errors = suspicion.errors(SETTING)
+    assert errors.corrected > errors.printed > FACTOR * suspicion.tolerance
+    assert suspicion.outcome(errors) == "did not stand"
+
+
+@pytest.mark.parametrize(
+    ("errors", "outcome"),
+    [
+        (Errors(0.31, 0.1), "stands"),
+        (Errors(0.3, 0.0), "did not stand"),  # the printed form is not off by enough
+        (Errors(5.0, 0.2), "did not stand"),  # the corrected form does not hold
+        (Errors(float("nan"), 0.0), "stands"),  # a printed form that gives no number has failed
+        (Errors(5.0, float("nan")), "did not stand"),
+        (None, "by reading"),
+    ],
+)
+def test_the_rule(errors, outcome):
+    assert Erratum("x", "eq. 1", "misprint", "a", "b", "c", "error", 0.1).outcome(errors) == outcome
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"alpha": 1.0},
+        {"gamma": 0.0},
+        {"hard": 1.2},
+        {"easy": 0.9},
+        {"super_easy": 1.2},
+        {"width": 200},
+        {"steps": 1},
+        {"seeds": 2.5},
+        {"window": (1e6, 1e4)},
+        {"horizon": 0.0},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        Setting(**wrong)
+
+
+def test_every_entry_is_complete():
+    names = [erratum.name for erratum in ERRATA]
+    assert len(set(names)) == len(names)
+    for erratum in ERRATA:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", erratum.name)
+        assert erratum.location and erratum.printed and erratum.corrected and erratum.reason
+        assert (erratum.check is None) == (erratum.quantity == "")
+        for text in (erratum.location, erratum.printed, erratum.corrected, erratum.reason, erratum.quantity):
+            assert text.count("$") % 2 == 0
+        assert "%(" not in erratum.quantity % dataclasses.asdict(SETTING)
+
+
+def test_all_kinds_are_shown(rows):
+    shown = [row for kind in ("misprint", "substance", "suspicion") for row in item.of_kind(rows, kind)]
+    assert len(shown) == len(rows) == len(ERRATA)
+    entries = item.to_entries(shown, SETTING)
+    assert entries.count("\n: *Printed:*") == len(shown)
+    table = item.to_table(item.of_kind(rows, "misprint")).splitlines()
+    assert all(line.count("|") == 4 for line in table)
+    assert any("by reading" in line for line in table)
+    text = item.to_text(rows)
+    assert len(text.splitlines()) == len(rows) + 1
+    assert "did not stand" in text
+
+
+def test_claims():
+    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING, "small")}
+    right = {"weight-norm", "floor.hard", "data-floor", "transient.easy", "sgd.super-easy"}
+    assert {name for name, verdict in verdicts.items() if verdict == "confirmed"} == {
+        f"errata.{name}" for name in right
+    }
+    assert {name for name, verdict in verdicts.items() if verdict == "not confirmed"} == {"errata.spike-share"}
+    assert set(verdicts.values()) == {"confirmed", "corrected", "not confirmed"}
+
+
+def test_claims_can_come_out_otherwise(monkeypatch):
+    monkeypatch.setattr(infinite, "loss_rate_ratio", lambda setting: 1.0)
+    monkeypatch.setattr(meanfield, "fourth_moment_losses", lambda setting: (1.0, 1.1, 1.001, 0.001))
+    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING, "small")}
+    assert verdicts["errata.loss-rate"] == verdicts["errata.fourth-moment"] == "confirmed"
+
+
+def test_figure():
+    curves = item.curves(dataclasses.replace(SETTING, horizon=30.0))
+    drawn = figure.draw(curves, SETTING.alpha)
+    assert [axes.get_title(loc="left")[:3] for axes in drawn.axes] == ["(a)", "(b)", "(c)", "(d)"]
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in drawn.axes)
+    assert drawn._repr_png_().startswith(b"\x89PNG")

@@ -1,0 +1,97 @@
+"""What the checks compute with, against independent computations."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neural_scaling import dmft
+from neural_scaling.errata.bottleneck import resolvent
+from neural_scaling.errata.dense import Forms, Problem, solve_dense, substitute
+from neural_scaling.errata.first_order import batch_correction, width_correction
+from neural_scaling.errata.flow import solve_flow
+from neural_scaling.errata.infinite import ansatz_ratio
+from neural_scaling.errata.simulation import simulate_descent
+from neural_scaling.spectra import PowerLaw
+from oracles.dense_dmft import dense_online
+
+SPECTRUM = PowerLaw(1.5, 0.5, 40).spectrum()
+
+
+@given(st.floats(0.02, 0.3), st.floats(0, 2), st.integers(8, 200))
+def test_dense_equations_agree_with_the_oracle(eta, gamma, width):
+    found = solve_dense(Problem(SPECTRUM, eta, gamma, 8, width))
+    c0, r3, c3, c_w = dense_online(SPECTRUM.eigenvalues, SPECTRUM.target, eta, gamma, 8, width, math.inf)
+    for value, expected in ((found.c0, c0), (found.r3, r3), (found.c3, c3), (found.c_w, c_w)):
+        np.testing.assert_allclose(value, expected, rtol=1e-8, atol=1e-10 * np.max(np.abs(expected)))
+    np.testing.assert_allclose(np.diag(found.c1), np.diag(found.c0), rtol=1e-12)  # no sample is seen twice
+
+
+def test_a_solution_comes_out_unchanged_and_each_printed_form_changes_it():
+    problem = Problem(SPECTRUM, 0.2, 1.0, 10, 32, 24)
+    known = solve_dense(problem)
+    again = substitute(problem, known)
+    np.testing.assert_allclose(again.c3, known.c3, rtol=1e-9)
+    for name in Forms.__dataclass_fields__:
+        printed = substitute(problem, known, Forms(**{name: False}))
+        changes = [
+            np.max(np.abs(getattr(printed, part) - getattr(known, part))) / np.max(np.abs(getattr(known, part)))
+            for part in ("c0", "c3", "c_w")
+        ]
+        assert max(changes) > 0.01, name
+
+
+def test_dense_equations_of_sample_reuse_agree_with_simulation():
+    problem = Problem(SPECTRUM, 0.3, 1.0, 20, 64, 48)
+    simulated, found = simulate_descent(problem, 150), solve_dense(problem)
+    # Four standard errors and as much for the next order in 1/N and 1/P.
+    allowed = 8 * simulated.standard_error
+    np.testing.assert_allclose(np.diag(found.c0), simulated.loss, rtol=allowed)
+    np.testing.assert_allclose(np.diag(found.c1), simulated.train_loss, rtol=allowed)
+    assert simulated.train_loss[-1] < 0.9 * simulated.loss[-1]
+
+
+def test_closed_forms_agree_with_differences_of_full_solutions():
+    quadrature, large = SPECTRUM.quadrature(), 1e6
+    size, expected = {}, {}
+    for steps in (100, 200):
+        eta = 2.0 / steps
+        base = dmft.solve_online(quadrature, eta, 0.0, steps).loss[-1]
+        narrow = dmft.solve_online(quadrature, eta, 0.0, steps, width=large).loss[-1]
+        noisy = dmft.solve_online(quadrature, eta, 0.0, steps, batch=large).loss[-1]
+        size[steps] = large * np.array([narrow - base, (noisy - base) / eta])
+    time = np.array([2.0])
+    expected = np.array([width_correction(quadrature, time)[0], batch_correction(quadrature, time)[0]])
+    # Linear in the step: extrapolated to gradient flow.
+    np.testing.assert_allclose(2 * size[200] - size[100], expected, rtol=2e-3)
+
+
+def test_the_flow_is_that_of_the_library():
+    flow = solve_flow(1.5, 0.5, 1.0, (1.0, 10.0))
+    reference = dmft.gradient_flow(flow.quadrature, 1.0, np.array([1.0, 10.0]))
+    loss = flow.error**2 @ (flow.quadrature.target_weights * flow.quadrature.nodes)
+    np.testing.assert_allclose(loss, reference.loss, rtol=1e-6)
+    np.testing.assert_allclose(flow.weight_norm, reference.weight_norm, rtol=1e-6)
+
+
+@given(st.integers(1, 30))
+def test_resolvent(size):
+    x = SPECTRUM.eigenvalues * resolvent(SPECTRUM, size)
+    assert np.sum(x / (1 + x)) == pytest.approx(size, rel=1e-9)
+
+
+def test_the_ansatz_ratio_is_the_limit_of_its_sums():
+    # The two terms of eq. 53 as sums and integrals over the ansatz itself, far out.
+    alpha, beta, time = 1.5, 0.5, 3e3
+    power = 2 - 2 * beta / (1 + beta)
+    q = PowerLaw(alpha, beta).quadrature(4 * time**power)
+    s = np.concatenate([[0.0], np.geomspace(1e-6, 1, 3001)]) * time
+    weight, now = q.target_weights * q.nodes, q.nodes * time**power
+    past = np.exp(-np.outer(s**power, q.nodes))
+    middle = (((1 - past) * np.exp(-now)) @ weight) * ((past * np.exp(-now)) @ (weight * q.nodes))
+    last = (np.exp(-2 * now) @ (weight * q.nodes)) * (((1 - past) * past) @ weight)
+    ratio = np.trapezoid(middle, s) / np.trapezoid(last, s)
+    # Corrections of relative order time^-(1-chi) are left.
+    assert ratio == pytest.approx(ansatz_ratio(beta), rel=0.1)
