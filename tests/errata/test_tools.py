@@ -58,9 +58,10 @@ def test_closed_forms_agree_with_differences_of_full_solutions():
     size, expected = {}, {}
     for steps in (100, 200):
         eta = 2.0 / steps
-        base = dmft.solve_online(quadrature, eta, 0.0, steps).loss[-1]
-        narrow = dmft.solve_online(quadrature, eta, 0.0, steps, width=large).loss[-1]
-        noisy = dmft.solve_online(quadrature, eta, 0.0, steps, batch=large).loss[-1]
+        grid = dmft.TimeGrid.unit_steps(eta, steps)
+        base = dmft.solve(quadrature, 0.0, grid).loss[-1]
+        narrow = dmft.solve(quadrature, 0.0, grid, width=large).loss[-1]
+        noisy = dmft.solve(quadrature, 0.0, grid, batch=large).loss[-1]
         size[steps] = large * np.array([narrow - base, (noisy - base) / eta])
     time = np.array([2.0])
     expected = np.array([width_correction(quadrature, time)[0], batch_correction(quadrature, time)[0]])

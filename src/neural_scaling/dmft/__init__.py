@@ -1,8 +1,8 @@
 """Dynamical mean field theory of the projected linear model.
 
-:func:`solve` is the entry: online SGD or reused samples, N, B and P finite or infinite, exact in unit steps or on log-spaced grids
-to very long times (eqs. 18-31 and 41). :mod:`~neural_scaling.dmft.infinite` solves the limit of infinite width and batch
-(eqs. 43-44) exactly in unit steps for many steps, and its gradient-flow limit explicitly.
+:func:`solve` is the entry: online SGD or reused samples, N, B and P finite or infinite, exact in unit steps or on
+log-spaced grids to very long times (eqs. 18-31 and 41). :mod:`~neural_scaling.dmft.infinite` solves the limit of infinite
+width and batch (eqs. 43-44) exactly in unit steps for many steps, and its gradient-flow limit explicitly.
 """
 
 from neural_scaling.dmft.grid import TimeGrid

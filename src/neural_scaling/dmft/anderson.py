@@ -9,9 +9,11 @@ import numpy as np
 from neural_scaling.spectra import Array
 
 #: A residual this much larger than the best so far is a step gone wrong.
-_SETBACK = 30.0
+_SETBACK = 2.0
 #: Evaluations without a smaller residual after which rounding is taken to be reached.
-_PATIENCE = 10
+_PATIENCE = 12
+#: Steps shorter than this part of the residual are of no use.
+_SHORTEST = 1e-3
 
 
 def fixed_point(
@@ -44,7 +46,7 @@ def fixed_point(
         Evaluations.
     """
     x, best, mixing = start, np.inf, 1.0
-    values: list[Array] = []
+    points: list[Array] = []
     residuals: list[Array] = []
     kept, since = (start, start, np.inf), 0
     for count in range(1, iterations + 1):
@@ -54,11 +56,12 @@ def fixed_point(
         if residual <= tolerance:
             return value, residual, count
         if not residual <= _SETBACK * best:
-            # Extrapolated too far (or to infinity): a shorter step from the best iterate, with a fresh memory.
-            values, residuals = [], []
-            best = kept[2]
+            # Gone too far (or to infinity): a shorter step from the best iterate, with a fresh memory.
+            points, residuals = [], []
             mixing /= 2
             x = kept[0] + mixing * (kept[1] - kept[0])
+            if mixing < _SHORTEST:
+                break
             continue
         if residual < best:
             best, kept, since = residual, (x, value, residual), 0
@@ -66,12 +69,12 @@ def fixed_point(
             since += 1
             if since > _PATIENCE:
                 break
-        values.append(value)
+        points.append(x)
         residuals.append(gap)
-        del values[:-depth], residuals[:-depth]
-        x = x + mixing * (value - x)
+        del points[:-depth], residuals[:-depth]
+        x = x + mixing * scale * gap
         if len(residuals) > 1:
             differences = np.diff(np.array(residuals), axis=0).T
             weights = np.linalg.lstsq(differences, residuals[-1], rcond=1e-10)[0]
-            x = value - np.diff(np.array(values), axis=0).T @ weights
+            x = x - (np.diff(np.array(points), axis=0).T + mixing * scale[:, None] * differences) @ weights
     return kept[1], kept[2], count

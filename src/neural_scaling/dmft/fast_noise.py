@@ -1,12 +1,13 @@
 r"""How the noise of a batch decays on times short compared with the age of the dynamics.
 
-On such times the features do not move and the kernel is :math:`x\,\Lambda^{1/2} A^T A \Lambda^{1/2} / N` with the scale ``x`` that
-it has reached. A push of the weights by the noise of a batch then adds to the loss
+On such times the features do not move and the kernel is :math:`x\,\Lambda^{1/2} A^T A \Lambda^{1/2} / N` with the scale
+``x`` that it has reached. A push of the weights by the noise of a batch then adds to the loss
 
 .. math::  \frac{\eta}{B} L(s)\, x^2\, \mathcal K(x (\tau - s)), \qquad
            \mathcal K(a) = \mathbb E\,\mathrm{Tr}\, W^2 e^{-2 W a}, \qquad W = \Lambda^{1/2} A^T A \Lambda^{1/2} / N,
 
-where the trace is over the spectrum of W, known from its resolvent :math:`\mathbb E\,\mathrm{Tr}\,W (p + W)^{-1} = N (1 - r_3(p))`.
+where the trace is over the spectrum of W, known from its resolvent
+:math:`\mathbb E\,\mathrm{Tr}\,W (p + W)^{-1} = N (1 - r_3(p))`.
 At gamma = 0 this is exact for all times. For use inside a cell the spectrum is represented by a few rates.
 """
 
@@ -94,7 +95,7 @@ class CellNoise:
     Attributes
     ----------
     loss
-        To the loss, shape (s,).
+        To the loss, for noise of unit strength at the rows of the cell, shape (s, s).
     recoil
         To the weights of an integral with ``C_3(t, .)``, shape (s, s): a push is taken back by the gradients that follow.
     drift
@@ -147,10 +148,9 @@ def cell_noise(spectrum: Spread, width: float, scale: float, strength: Array) ->
     correlation = np.sum(share * felt, axis=0)
     of_weights = within @ correlation @ within.T
     return CellNoise(
-        loss=scale * np.sum(share * mode_noise(rate, width), axis=0) @ strength,
-        recoil=-width / 2 * np.sum(share * rate[:, :, None] * (back + decayed), axis=0) * strength
-        - within * correlation,
-        drift=width / 2 * np.sum(share * drift, axis=0) * strength - within * of_weights,
+        loss=scale * np.sum(share * mode_noise(rate, width), axis=0),
+        recoil=-width / 2 * np.sum(share * rate[:, :, None] * (back + decayed), axis=0) * strength,
+        drift=width / 2 * np.sum(share * drift, axis=0) * strength,
         weight_norm=np.sum(share[:, :, 0] * norm, axis=0) * strength - np.diag(of_weights),
     )
 

@@ -5,8 +5,8 @@ All equations of the theory are built from integrals over the past, :math:`\int_
 taken. Two grids go through the same equations:
 
 * **unit steps**: every step t of discrete training, with weight eta for each earlier step. Nothing is approximated;
-* **log-spaced**: cells that grow geometrically from ``eta * t`` of order 0.1 on. In each cell functions are polynomials through the
-  three points of the Radau IIA rule, so that integration has order five at the ends of the cells and a mode that is
+* **log-spaced**: cells that grow geometrically from ``eta * t`` of order 0.1 on. In each cell functions are polynomials
+  through the three points of the Radau IIA rule, so that integration has order five at the ends of the cells and a mode that is
   fast compared with its cell relaxes to its fixed point without oscillation (the rule is L-stable).
 """
 
@@ -82,7 +82,7 @@ class TimeGrid:
             f"got {steps!r}",
             "give a whole number of at least 1",
         )
-        return cls(eta, eta * np.arange(steps + 1), np.full(steps + 1, eta), np.zeros((1, 1)))
+        return cls(eta, eta * np.arange(steps + 1, dtype=np.float64), np.full(steps + 1, eta), np.zeros((1, 1)))
 
     @classmethod
     def log_spaced(cls, eta: float, end: float, cells_per_decade: float = 6, first: float = _FIRST_CELL) -> TimeGrid:
@@ -150,8 +150,13 @@ class TimeGrid:
         kept = ends[::-1][::2][::-1]  # the last end stays
         return self._of_cells(self.eta, np.concatenate([[0.0], kept]))
 
-    def refined(self) -> TimeGrid:
-        """Return the log-spaced grid with every cell halved, geometrically but for the first.
+    def refined(self, after: float) -> TimeGrid:
+        """Return the log-spaced grid with every cell that starts at ``after`` or later halved.
+
+        Parameters
+        ----------
+        after
+            A time, in eta * steps.
 
         Raises
         ------
@@ -159,6 +164,7 @@ class TimeGrid:
             On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps are exact", "refine a log-spaced grid")
-        ends = self.time[self.block - 1 :: self.block]
-        middles = np.append(ends[0] / 2, np.sqrt(ends[:-1] * ends[1:]))
-        return self._of_cells(self.eta, np.append(0.0, np.stack([middles, ends], axis=1).ravel()))
+        edges = np.append(0.0, self.time[self.block - 1 :: self.block])
+        late = edges[:-1] >= after * (1 - 1e-9)
+        middles = np.where(edges[:-1] > 0, np.sqrt(edges[:-1] * edges[1:]), edges[1:] / 2)[late]
+        return self._of_cells(self.eta, np.sort(np.append(edges, middles)))

@@ -1,10 +1,10 @@
 r"""The learned responses ``K_k = I - H_k = lambda_k Y (I + lambda_k Y)^{-1}`` of all modes, row by row.
 
-``Y = X R_3 R_1`` is the loop through which the error of a mode acts back on itself; ``K_k 1`` is the part of the target's mode k that
-has been learned. Rows are added in order, and two products are needed of all rows so far: a row of Y with the responses
-``H_k``, and rows with the transposed ``K_k``, summed over modes. :class:`StoredResponses` keeps every ``K_k``, K R^2 numbers.
-:class:`ShiftedResponses` keeps Y alone and solves the K triangular systems ``x (I + lambda_k Y) = y`` together, chunk of rows by
-chunk: the same matrix of Y serves all modes, so the work is products of a K x chunk with a chunk x R matrix.
+``Y = X R_3 R_1`` is the loop through which the error of a mode acts back on itself; ``K_k 1`` is the part of the
+target's mode k that has been learned. Rows are added in order, and two products are needed of all rows so far: a row of Y
+with the responses ``H_k``, and rows with the transposed ``K_k``, summed over modes. :class:`StoredResponses` keeps every ``K_k``,
+K R^2 numbers. :class:`ShiftedResponses` keeps Y alone and solves the K triangular systems ``x (I + lambda_k Y) = y`` together,
+chunk of rows by chunk: the same matrix of Y serves all modes, so the work is products of a K x chunk with a chunk x R matrix.
 """
 
 from __future__ import annotations

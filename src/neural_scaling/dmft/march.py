@@ -12,9 +12,9 @@ Online SGD (eqs. 18-31) and gradient descent on P samples (eq. 41) are the same 
            + \sum_k \big[ \tfrac1N K_k \hat C_2 K_k^T + \lambda_k H_k D H_k^T \big], \qquad
     C_3 = Q \hat C_2 Q^T, \qquad C_1 = R_1 C_0 R_1^T .
 
-``W`` integrates over the past (:mod:`~neural_scaling.dmft.grid`). The noise is ``D = diag(C_0)/B`` online, where a white noise of strength
-``eta/B`` has the variance ``eta/B`` over the weight of a row, and ``D = C_0/P`` under sample reuse. All responses are functions of the
-one matrix Y and commute, which is why ``C_2`` enters through ``R_1^{-1} C_2 R_1^{-T}`` only.
+``W`` integrates over the past (:mod:`~neural_scaling.dmft.grid`). The noise is ``D = diag(C_0)/B`` online, where a white noise of
+strength ``eta/B`` has the variance ``eta/B`` over the weight of a row, and ``D = C_0/P`` under sample reuse. All responses are
+functions of the one matrix Y and commute, which is why ``C_2`` enters through ``R_1^{-1} C_2 R_1^{-T}`` only.
 
 Everything is causal. In unit steps row t is explicit. On a log-spaced grid the rows of a cell are implicit in themselves: their
 responses are a function of the matrix ``X`` of the cell, found through its eigenvalues, the rest of their rows solves
@@ -39,8 +39,11 @@ from neural_scaling.spectra import Array, ModeQuadrature
 #: Residual of the correlations of a cell, relative to the largest of their row, that is aimed at, and that is accepted: late on a
 #: plateau C3 vanishes and rounding of the sums that cancel in it is all that is left of it.
 _TOLERANCE = 1e-8
-_ACCEPTED = 1e-5
-_ITERATIONS = 60
+_ACCEPTED = 1e-4
+_ITERATIONS = 120
+_OUTER = 20
+#: Relative change of scale and loss between outer iterations that is accepted.
+_STEADY = 1e-4
 
 
 _KEPT = (
@@ -61,7 +64,20 @@ _KEPT = (
 
 
 class NotConverged(ArithmeticError):
-    """The correlations of a cell could not be found; the message says where and what to change."""
+    """The correlations of a cell could not be found; the message says where and what to change.
+
+    Attributes
+    ----------
+    time
+        Start of the cell, in eta * steps.
+    """
+
+    def __init__(self, time: float, left: float) -> None:
+        super().__init__(
+            f"the correlations from eta * t = {time:.4g} on were not found (residual {left:.2g}), on a finer grid neither: "
+            "end the grid there, or take a smaller eta / batch or gamma."
+        )
+        self.time = time
 
 
 @dataclass(frozen=True)
@@ -90,8 +106,8 @@ class March:
 
     Matrices are R x R: ``response`` R3, ``data_response`` R1, ``both`` Q, ``drive`` X, ``weight_response`` S,
     ``weight_correlation`` C_w, ``feature_correlation`` C3, ``gradient_correlation`` the C2 of the equations above and
-    ``loss_correlation`` C0 (only its diagonal, ``loss``, unless samples are reused). ``unlearned`` is ``H_k 1`` (K x R), ``spread`` the
-    variance of ``v0_k``, the part along ``(w*_k)^2`` and the rest (2 x K x R, with the fourth moment only).
+    ``loss_correlation`` C0 (only its diagonal, ``loss``, unless samples are reused). ``unlearned`` is ``H_k 1`` (K x R),
+    ``spread`` the variance of ``v0_k``, the part along ``(w*_k)^2`` and the rest (2 x K x R, with the fourth moment only).
     """
 
     def __init__(self, quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting) -> None:
@@ -116,7 +132,9 @@ class March:
         if setting.per_batch and not grid.explicit:
             self.spectrum = spectrum_of_projection(quadrature, setting.per_width, float(grid.time[-1]))
         nothing = np.zeros((grid.block, grid.block))
-        self.cell_noise = CellNoise(nothing[0], nothing, nothing.copy(), nothing[0].copy())
+        self.cell_noise = CellNoise(nothing, nothing, nothing, nothing[0])
+        self.cell_scale, self.cell_loss = 1.0, nothing[0]
+        self.on_grid = nothing.copy()
         self.count = 0
         self.iterations = 0
         self.residual = 0.0
@@ -171,27 +189,26 @@ class March:
         """Return the rows ``W o C3`` of a cell."""
         kernel = self.feature_correlation[low:high, :high].copy()
         kernel[:, :low] *= self.grid.weight[:low]
-        kernel[:, low:] *= self._within(low)
-        kernel[:, low:] += self.cell_noise.recoil
+        kernel[:, low:] = self._within(low) * (kernel[:, low:] - self.on_grid) + self.cell_noise.recoil
         return kernel
 
     def _responses(self, low: int, high: int) -> tuple[Array, Array]:
         """Fill the rows of all responses of a cell from its correlations; return its rows of K_k and of Y."""
         past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
         gamma, within = self.setting.gamma, self._within(low)
-        right = np.tile(self.pushed[:high], (high - low, 1))
+        right: Array = np.tile(self.pushed[:high], (high - low, 1))
         if not self.grid.explicit:
             kernel = gamma * self._feature_kernel(low, high)
             forced = np.eye(high)[low:high] + kernel[:, :low] @ self.weight_response[past, upto]
-            right = np.linalg.solve(np.eye(high - low) - within @ kernel[:, low:], right + within @ forced)
+            right = np.asarray(np.linalg.solve(np.eye(high - low) - within @ kernel[:, low:], right + within @ forced))
         self.weight_response[cell, upto] = right
         correlated = right @ self.feature_correlation[upto, upto] @ self.weight_response[upto, upto].T
         self.weight_correlation[cell, upto] = correlated
         self.weight_correlation[upto, cell] = correlated.T
         drive = correlated.copy()
         drive[:, :low] *= self.grid.weight[past]
-        drive[:, low:] *= within
-        drive[:, low:] += self.cell_noise.drift
+        own = right[:, low:]
+        drive[:, low:] = within * (drive[:, low:] - own @ self.on_grid @ own.T) + self.cell_noise.drift
         drive = right + gamma * drive
         self.drive[cell, upto] = drive
         arriving = drive[:, :low] @ self.both[past, past]
@@ -266,12 +283,12 @@ class March:
                 if abs(step) <= 1e-14 * abs(z):
                     break
             else:
-                raise NotConverged("the response within a cell was not found: refine the grid or change eta")
+                raise NotConverged(float(self.grid.time[max(self.count - 1, 0)]), abs(step))
         return complex(z)
 
     def _correlations(self, low: int, high: int, learned: Array) -> None:
         """Renew the rows of all correlations of a cell, given its responses and, if it is implicit, their previous values."""
-        past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
+        cell, upto = slice(low, high), slice(0, high)
         nodes, weights, targets = self.quadrature.nodes, self.quadrature.weights, self.quadrature.target_weights
         size, block, setting = nodes.size, high - low, self.setting
         mean, earlier = self.unlearned[:, cell], self.unlearned[:, upto]
@@ -321,6 +338,7 @@ class March:
         self.loss[cell] += np.einsum("ksl,kl->s", learned**2, noise)
         if not self.grid.explicit:
             self.loss[cell] += self._noise_of_cell(low, high, before)
+            self.on_grid[:] = self._noise_on_grid(low, high, learned[:, :, low:], noise[:, low:])
         if self.setting.fourth_moment:
             self._spread(low, high, driven, learned)
         noise[:, low:] = self._noise(cell, self.loss[cell])
@@ -332,18 +350,28 @@ class March:
         return np.asarray(rows)
 
     def _noise_of_cell(self, low: int, high: int, before: Array) -> Array:
-        """Return the loss that the noise within a cell causes beyond what the grid makes of it; keep its other effects."""
-        cell, setting = slice(low, high), self.setting
-        width = float(self.grid.weight[cell].sum())
-        scale = float(
-            1 + setting.gamma * (self.weight_correlation[high - 1, high - 1] + self.cell_noise.weight_norm[-1])
+        """Return the loss that the noise within a cell causes beyond what the grid makes of it."""
+        cell = slice(low, high)
+        noise = self.setting.per_batch * self.grid.eta * self.cell_noise.loss @ before
+        if not self.setting.fourth_moment:
+            return np.asarray(noise)
+        return np.asarray(
+            noise + np.einsum("ksl,kl->s", self._mode_noise_of_cell(low, high), self._fourth_moment(cell))
         )
-        strength = setting.per_batch * self.grid.eta * before
-        noise = cell_noise(self.spectrum, width, scale, strength)
-        self.cell_noise = noise
-        if not setting.fourth_moment:
-            return noise.loss
-        return noise.loss + np.einsum("ksl,kl->s", self._mode_noise_of_cell(low, high), self._fourth_moment(cell))
+
+    def _noise_on_grid(self, low: int, high: int, learned: Array, noise: Array) -> Array:
+        """Return what C3 of a cell owes to the noise within it, on the grid: not what an integral that ends in the cell sees."""
+        cell, size = slice(low, high), high - low
+        unlearned = np.eye(size) - learned
+        direct = np.einsum(
+            "ksl,kl,krl->sr", unlearned, self.quadrature.nodes[:, None] * noise, unlearned, optimize=True
+        )
+        if self.setting.per_width:
+            weights = self.setting.per_width * self.quadrature.weights
+            again = np.einsum("k,ksl,krm->srlm", weights, learned, learned, optimize=True).reshape(size**2, size**2)
+            direct = np.linalg.solve(np.eye(size**2) - again, direct.ravel()).reshape(size, size)
+        both = self.both[cell, cell]
+        return np.asarray(both @ direct @ both.T)
 
     def _mode_noise_of_cell(self, low: int, high: int) -> Array:
         """Return what the noise of a mode within a cell adds to ``lambda_k <v0_k^2>`` there beyond the grid, (K, s, s)."""
@@ -370,7 +398,7 @@ class March:
 
     def _spread(self, low: int, high: int, driven: Array, learned: Array) -> None:
         """Renew the variance of ``v0_k`` on the rows of a cell: the part along ``(w*_k)^2`` and the rest."""
-        quadrature, past, cell = self.quadrature, slice(0, low), slice(low, high)
+        quadrature, cell = self.quadrature, slice(low, high)
         nodes = quadrature.nodes[:, None]
         scale = self.setting.per_batch * self.grid.eta / self.grid.weight[:high]
         squared = learned**2
@@ -412,22 +440,62 @@ class March:
             self._correlations(low, high, solved[0][0])
             return pack()
 
-        start = pack()
-        fresh = update(start)
+        # What noise does within the cell depends on a scale and a loss that hardly move: they are found in an outer iteration.
+        # Within the inner one they would make it unstable.
+        start = float(self.grid.time[low - 1]) if low else 0.0
+        self._expect(low, high)
+        value = update(pack())
         scale = self._scale(low, high)
-        value, residual, count = fixed_point(update, fresh, scale, _TOLERANCE, _ITERATIONS)
-        self.iterations += count + 1
-        if not residual <= _ACCEPTED:
-            raise NotConverged(
-                f"the correlations at eta * t = {self.grid.time[low]:.4g} were not found (residual {residual:.2g}): "
-                "refine the grid by a larger cells_per_decade"
-            )
-        self.residual = max(self.residual, residual)
-        update(value)
+        for _ in range(_OUTER):
+            value, residual, count = fixed_point(update, value, scale, _TOLERANCE, _ITERATIONS)
+            self.iterations += count
+            if not residual <= _ACCEPTED:
+                raise NotConverged(start, residual)
+            update(value)
+            moved = self._renew_noise(low, high)
+            if moved <= _STEADY:
+                break
+        else:
+            raise NotConverged(start, moved)
+        self.residual = max(self.residual, residual, moved)
         self.weight_norm_correction[cell] = self.cell_noise.weight_norm
         if not self.setting.gamma:
             solved[:] = [self._responses(low, high)]  # for C_w, which the rest does not need
         return solved[0]
+
+    def _expect(self, low: int, high: int) -> None:
+        """Expect a scale of the kernel and a loss of the next cell from the two cells before it."""
+        if not self.setting.per_batch:
+            return
+        cell, block, time = slice(low, high), high - low, self.grid.time
+        self.cell_scale, self.cell_loss = 1.0, np.full(block, self.quadrature.initial_loss)
+        if low >= 2 * block:
+            ends = [low - 1 - block, low - 1]
+            ahead = np.log(time[cell] / time[low - 1]) / np.log(time[low - 1] / time[low - 1 - block])
+            scales = 1 + self.setting.gamma * self.weight_norm[ends]
+            self.cell_scale = float(scales[1] * (scales[1] / scales[0]) ** ahead[-1])
+            self.cell_loss = self.loss[low - 1] * (self.loss[low - 1] / self.loss[low - 1 - block]) ** ahead
+        elif low:
+            self.cell_scale = float(1 + self.setting.gamma * self.weight_norm[low - 1])
+            self.cell_loss[:] = self.loss[low - 1]
+        self._set_noise(low, high)
+
+    def _renew_noise(self, low: int, high: int) -> float:
+        """Take scale and loss of the cell as found; return by how much they moved, relative."""
+        if not self.setting.per_batch:
+            return 0.0
+        scale = float(
+            1 + self.setting.gamma * (self.weight_correlation[high - 1, high - 1] + self.cell_noise.weight_norm[-1])
+        )
+        loss = self.loss[low:high].copy()
+        moved = max(abs(scale / self.cell_scale - 1), float(np.max(np.abs(loss / self.cell_loss - 1))))
+        self.cell_scale, self.cell_loss = scale, loss
+        self._set_noise(low, high)
+        return moved
+
+    def _set_noise(self, low: int, high: int) -> None:
+        strength = self.setting.per_batch * self.grid.eta * self.cell_loss
+        self.cell_noise = cell_noise(self.spectrum, float(self.grid.weight[low:high].sum()), self.cell_scale, strength)
 
     def _correlation_matrices(self) -> list[Array]:
         """Return the matrices whose rows an implicit cell iterates."""
@@ -435,26 +503,32 @@ class March:
         return [*matrices, self.loss_correlation] if self.setting.per_sample else matrices
 
     def _noise_state(self, cell: slice) -> list[Array]:
-        """Return what else it iterates: the loss, and with the noise of a batch what goes with it."""
-        if self.setting.per_sample or not self.setting.per_batch:
-            return [self.loss[cell]]
-        noise = [self.loss[cell], self.cell_noise.recoil, self.cell_noise.drift, self.cell_noise.weight_norm]
-        return [*noise, self.spread[:, :, cell]] if self.setting.fourth_moment else noise
+        """Return what else it iterates: the loss, and the variance of ``v0_k`` where the noise depends on it."""
+        if self.setting.per_sample:
+            return []
+        parts = [self.loss[cell]] if not self.setting.per_batch else [self.loss[cell], self.on_grid]
+        return [*parts, self.spread[:, :, cell]] if self.setting.fourth_moment else parts
 
     def _guess(self, low: int, high: int) -> None:
         """Set the correlations of a cell to those of the cell before it, or to those of the untrained model."""
         quadrature, cell, block = self.quadrature, slice(low, high), high - low
         before = slice(low - block, low)
         if low:
-            for matrix in self._correlation_matrices():
-                rows = matrix[before, :low].copy()
-                rows[:, low - block :] = matrix[before, max(0, low - 2 * block) : max(block, low - block)]
-                if (
-                    low == block
-                ):  # without a cell before the last, only its diagonal is known: leave out the noise there
-                    rows[:] = matrix[low - 1, 0]
+            # Noise stands in C3 as its strength over the width of the cell, and what it causes elsewhere cancels it: all must be
+            # carried on in proportion, or their sums over a wide cell are far off.
+            ratio = float(self.grid.weight[low - 1] / self.grid.weight[high - 1])
+            if low >= 2 * block:
+                ratio *= float(self.loss[low - 1] / self.loss[low - 1 - block])
+            for matrix in (self.feature_correlation, self.gradient_correlation):
+                rows = math.sqrt(ratio) * matrix[before, :low]
+                rows[:, low - block :] = ratio * matrix[before, max(0, low - 2 * block) : max(block, low - block)]
                 matrix[cell, :low], matrix[:low, cell] = rows, rows.T
-                matrix[cell, cell] = matrix[before, before]
+                matrix[cell, cell] = ratio * matrix[before, before]
+            self.on_grid *= ratio
+            if self.setting.per_sample:
+                self.loss_correlation[cell, :low] = self.loss_correlation[low - 1, :low]
+                self.loss_correlation[:low, cell] = self.loss_correlation[cell, :low].T
+                self.loss_correlation[cell, cell] = self.loss_correlation[before, before]
             self.loss[cell] = self.loss[low - 1]
             if self.setting.fourth_moment:
                 self.spread[:, :, cell] = self.spread[:, :, low - 1 : low]

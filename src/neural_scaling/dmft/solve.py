@@ -7,6 +7,7 @@ import time as clock
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.grid import TimeGrid
@@ -15,7 +16,7 @@ from neural_scaling.dmft.stability import DynamicsDiverged, check_finite, check_
 from neural_scaling.monitor import Monitor
 from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
 
-_REFINEMENTS = 2  # how often a log-spaced grid on which a cell is not found is made twice as fine
+_REFINEMENTS = 3  # how often the cells from one that is not found on are halved
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def solve(
     Parameters
     ----------
     modes
-        A quadrature over modes that resolves the last time times the growth of the kernel, or a spectrum, every mode of which is kept.
+        A quadrature over modes that resolves the last time times the growth of the kernel, or a spectrum, all of whose modes
+        are kept.
     gamma
         Richness, 0 for random features.
     grid
@@ -146,7 +148,7 @@ def solve(
     DynamicsDiverged
         If the loss blows up.
     NotConverged
-        If a cell of a log-spaced grid is not found on two finer grids either.
+        If a cell of a log-spaced grid is not found, on finer grids neither.
     """
     begin = clock.perf_counter()
     quadrature = modes.quadrature() if isinstance(modes, Spectrum) else modes
@@ -189,14 +191,22 @@ def _unit_steps(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, mo
 def _log_spaced(
     quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor, with_coarse: bool
 ) -> tuple[March, March | None]:
+    coarse = _refining(quadrature, grid.coarsened(), setting, Monitor()) if with_coarse else None
+    if coarse and coarse.grid.rows > grid.coarsened().rows:
+        grid = coarse.grid.refined(0.0)  # keep cells twice as fine as those of the coarse solution
+    march = _refining(quadrature, grid, setting, monitor)
+    return march, coarse
+
+
+def _refining(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor) -> March:
+    """Solve on a grid, made finer from the first cell on that is not found."""
     for refinement in range(_REFINEMENTS + 1):
         try:
-            coarse = _cells(quadrature, grid.coarsened(), setting, Monitor()) if with_coarse else None
-            return _cells(quadrature, grid, setting, monitor), coarse
-        except NotConverged:
+            return _cells(quadrature, grid, setting, monitor)
+        except NotConverged as failure:
             if refinement == _REFINEMENTS:
                 raise
-            grid = grid.refined()
+            grid = grid.refined(failure.time)
     raise AssertionError("unreachable")
 
 
@@ -207,8 +217,8 @@ def _cells(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor
             march.advance()
             if not march.loss[march.count - 1] <= 1e6 * quadrature.initial_loss:
                 raise DynamicsDiverged(
-                    f"the loss blows up at eta * t = {grid.time[march.count - 1]:.3g} with eta = {grid.eta:g}: the noise of SGD feeds on "
-                    f"itself as the kernel grows; try eta <= {grid.eta / 2:g}, a larger batch or a smaller gamma."
+                    f"the loss blows up at eta * t = {grid.time[march.count - 1]:.3g} with eta = {grid.eta:g}: the noise of SGD "
+                    f"feeds on itself as the kernel grows; try eta <= {grid.eta / 2:g}, a larger batch or a smaller gamma."
                 )
             monitor.advance(grid.block)
     return march
@@ -218,12 +228,12 @@ def _difference(march: March, coarse: March) -> Array:
     """Return the relative difference of the losses at the ends of cells, interpolated to those of the finer grid."""
     ends = slice(march.grid.block - 1, None, march.grid.block)
     fine_time, coarse_time = march.grid.time[ends], coarse.grid.time[ends]
-    shared = np.searchsorted(fine_time, coarse_time * (1 - 1e-9))
+    shared = np.searchsorted(fine_time, coarse_time * (1 - 1e-9)).astype(int)
     difference = np.abs(coarse.loss[ends] / march.loss[ends][shared] - 1)
-    return np.interp(fine_time, coarse_time, difference)
+    return np.asarray(np.interp(fine_time, coarse_time, difference))
 
 
-def _solution(march: March, rows: Array, error: Array, seconds: float) -> Solution:
+def _solution(march: March, rows: npt.NDArray[np.intp], error: Array, seconds: float) -> Solution:
     setting = march.setting
     train = None
     if setting.per_sample:

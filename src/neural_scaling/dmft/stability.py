@@ -111,7 +111,8 @@ def check_setting(
         require(
             noise < 1,
             "eta",
-            f"got {grid.eta!r} at batch {batch:g}, where SGD noise feeds on itself (eta/B times half the trace is {noise:.3g} >= 1)",
+            f"got {grid.eta!r} at batch {batch:g}, where SGD noise feeds on itself "
+            f"(eta/B times half the trace is {noise:.3g} >= 1)",
             f"take eta <= {grid.eta / noise / 2:.3g} or a larger batch",
         )
 

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from neural_scaling.dmft import solve_online
+from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.errata.erratum import Erratum, Errors, Setting
 from neural_scaling.errata.first_order import batch_correction, width_correction
 from neural_scaling.fits import PowerLawFit, fit_power_law
@@ -57,15 +57,15 @@ def rich_response(setting: Setting) -> RichResponse:
     """
     eta, gamma = 2 * setting.eta, setting.gamma
     quadrature = PowerLaw(setting.alpha, setting.hard).quadrature(20 * eta * _STEPS)
-    solution = solve_online(quadrature, eta, gamma, _STEPS)
+    solution = solve(quadrature, gamma, TimeGrid.unit_steps(eta, _STEPS))
     eye = np.eye(_STEPS + 1)
     theta = eta * np.tril(np.ones_like(eye), -1)
-    memory = np.tril(solution.feature_correlation, -1)
+    memory = np.tril(solution.order.feature_correlation, -1)
     drive = np.linalg.solve(eye - eta * gamma * theta @ memory, theta)
-    drive += eta * gamma * np.tril(solution.weight_correlation, -1)
+    drive += eta * gamma * np.tril(solution.order.weight_correlation, -1)
     last = eye[-1]
     rows = [solve_triangular((eye + lam * drive).T, last) @ drive for lam in quadrature.nodes]
-    kernel = 1 + gamma * np.diag(solution.weight_correlation)
+    kernel = 1 + gamma * np.diag(solution.order.weight_correlation)
     clock = np.concatenate([[0.0], np.cumsum(eta * kernel)[:-1]])
     past = slice(_STEPS // 2, _STEPS - 2)
     return RichResponse(quadrature, float(clock[-1]), clock[past], kernel[past], np.array(rows)[:, past] / eta)
@@ -83,9 +83,9 @@ def response_speed(setting: Setting) -> Errors:
 def response_sign(setting: Setting) -> Errors:
     """Eq. 79, line 2: share of pairs s < t at which the sign differs from that of R3(t, s) at finite N."""
     quadrature = PowerLaw(setting.alpha, setting.hard).quadrature(20 * setting.eta * setting.steps)
-    solution = solve_online(quadrature, setting.eta, setting.gamma, setting.steps, setting.width)
+    solution = solve(quadrature, setting.gamma, TimeGrid.unit_steps(setting.eta, setting.steps), width=setting.width)
     pairs = np.tril_indices(setting.steps + 1, -1)
-    positive = float(np.mean(solution.response[pairs] > 0))
+    positive = float(np.mean(solution.order.response[pairs] > 0))
     return Errors(1 - positive, positive)
 
 
