@@ -22,9 +22,9 @@
 # $\beta < 1$ and saturates for $\beta > 1$. The projected descent of the model is ordinary descent on $w$ and $B$ with $A = B A(0)$; without the
 # projection one parameter would fit the target.
 #
-# **What came out.** All powers are confirmed, over five to seven decades. More can be said than the paper does. Gradient flow keeps the
+# **What came out.** All powers are confirmed, over four to seven decades. More can be said than the paper does. Gradient flow keeps the
 # spike *exactly* of rank one, with a weight that the scale fixes, so that the kernel has one free number besides the error itself. The
-# power-law ansatz then solves the late dynamics of a hard task with all its prefactors, and the curves agree with them to four digits. Three
+# power-law ansatz then solves the late dynamics of a hard task with all its prefactors, and the curves run into that solution. Three
 # statements need a correction: the term called subleading has the *same* power as the dominant one for $\beta < 1$, and adds 11 to
 # 25 % to it here; the spike of a hard task does not settle but is divided by the growing scale; and the expansion in small $\gamma$ gives
 # twice the right spike and scale. None of them changes an exponent.
@@ -213,9 +213,10 @@ for measured in (*hard_curves, *easy_curves):
 # %% [markdown]
 # ## Levels of approximation
 #
-# Level 0 freezes the kernel; level $n + 1$ lets the scale grow with the error of level $n$; level $\infty$ closes the loop ([](fig-10-page)). All of them leave
-# the spike out and a continuum of modes in, which lowers the first loss. Their powers come out as $\chi_{n+1} = \max(\beta, \beta (2 - \chi_n))$, and the exact curve has that
-# of the limit: odd levels drift away below it, even ones above. The closure keeps a constant distance, which its own power-law solution gives.
+# Level 0 freezes the kernel; level $n + 1$ lets the scale grow with the error of level $n$; level $\infty$ closes the loop
+# ([Figure 10](fig-10-page)). All of them leave the spike out and replace the sum over modes by an integral, which lowers the loss at the start; they
+# are integrated as eqs. 60-67 state them. Their powers come out as $\chi_{n+1} = \max(\beta, \beta (2 - \chi_n))$, and the exact curve
+# has that of the limit: odd levels drift away below it, even ones above. The closure keeps a constant distance, which its own power-law solution gives.
 
 # %% tags=["hide-input"]
 level_rows = item.level_rows(plan, hard_curve)

@@ -130,7 +130,7 @@ def train_directly(
         learned = weights @ mixing @ initial if form == "factored" else weights @ features
         error = spectrum.target - learned / width
         loss[step] = spectrum.eigenvalues @ error**2
-        if step == steps or not math.isfinite(loss[step]):
+        if step == steps or not loss[step] <= 1e6 * loss[0]:
             loss[step + 1 :] = math.nan
             break
         if batch == math.inf:
