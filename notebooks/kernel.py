@@ -207,8 +207,8 @@ display(draw.terms_figure(plan, hard_curves, easy_curves))
 # %% tags=["hide-input", "nbval-check-output"]
 print("beta  ratio at the last time  late solution  as printed")
 for measured in (*hard_curves, *easy_curves):
-    late = f"{self_similar_solution(alpha, measured.beta, gamma).spike_share:.3f}" if measured.beta < 1 else "0"
-    print(f"{measured.beta:<4g}  {measured.ratio[-1]:<22.3f}  {late:<13s}  {measured.printed_ratio[-1]:.3f}")
+    share = f"{self_similar_solution(alpha, measured.beta, gamma).spike_share:.3f}" if measured.beta < 1 else "0"
+    print(f"{measured.beta:<4g}  {measured.ratio[-1]:<22.3f}  {share:<13s}  {measured.printed_ratio[-1]:.3f}")
 
 # %% [markdown]
 # ## Levels of approximation
@@ -216,7 +216,9 @@ for measured in (*hard_curves, *easy_curves):
 # Level 0 freezes the kernel; level $n + 1$ lets the scale grow with the error of level $n$; level $\infty$ closes the loop
 # ([Figure 10](fig-10-page)). All of them leave the spike out and replace the sum over modes by an integral, which lowers the loss at the start; they
 # are integrated as eqs. 60-67 state them. Their powers come out as $\chi_{n+1} = \max(\beta, \beta (2 - \chi_n))$, and the exact curve
-# has that of the limit: odd levels drift away below it, even ones above. The closure keeps a constant distance, which its own power-law solution gives.
+# has that of the limit: odd levels drift away below it, even ones above. The closure keeps a constant
+# distance, which its own power-law solution gives. Most of it comes from the rate at which eq. 63 lets the scale grow, $y \cdot \Delta$ in place of
+# $2 (y - \Delta) \cdot \Delta$; the rest is the spike.
 
 # %% tags=["hide-input"]
 level_rows = item.level_rows(plan, hard_curve)
@@ -229,6 +231,12 @@ print("level     chi_n  fitted  +-")
 for row in level_rows:
     name = "exact" if row.level != row.level else f"{row.level:g}"
     print(f"{name:8s}  {row.predicted:.3f}  {row.fit.exponent:.3f}   {1.96 * row.fit.standard_error:.3f}")
+late = self_similar_solution(alpha, quoted_hard, gamma)
+closure = next(row for row in level_rows if np.isinf(row.level))
+print("\nlevel inf over exact loss")
+print(f"measured at the last time           {closure.loss[-1] / hard_curve.flow.loss[-1]:.3f}")
+print(f"late solutions                      {item.closure_ratio(late):.3f}")
+print(f"the same with the exact rate        {item.closure_ratio(late, exact_rate=True):.3f}")
 
 # %% [markdown]
 # ## The norm of the weights

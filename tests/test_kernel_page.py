@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from neural_scaling.figures import kernel as draw
 from neural_scaling.items import kernel as item
+from neural_scaling.theory import mode_sum, self_similar_solution
 
 PLAN = item.Plan(
     alpha=2.0,
@@ -115,6 +117,24 @@ def test_levels(hard):
     assert (
         verdicts(item.level_claims(PLAN, [*rows[:-1], exact], hard, "small"))["kernel.level.exact"] == "not confirmed"
     )
+
+
+@pytest.mark.parametrize("exact_rate", [False, True])
+def test_closure_constants(exact_rate):
+    alpha, beta, gamma, log_end = 1.5, 0.3, 2.0, math.log(1e30)
+    # y . Delta and |Delta|^2 with the scale alone are S(a) and S(2 a); in log time, from t = 0.01 on.
+
+    def slope(log_t, state):
+        a, norm = state
+        drive = mode_sum(alpha, beta, a)
+        rate = 2 * (drive - mode_sum(alpha, beta, 2 * a)) if exact_rate else drive
+        return np.exp(log_t) * np.array([1 + gamma * norm, rate])
+
+    start = math.log(0.01)
+    end = solve_ivp(slope, (start, log_end), [0.01, 0.01], method="DOP853", rtol=1e-9, atol=0.0).y[0, -1]
+    solution = self_similar_solution(alpha, beta, gamma)
+    ratio = mode_sum(alpha, beta, 2 * end) / solution.loss(1e30)
+    assert ratio == pytest.approx(item.closure_ratio(solution, exact_rate), rel=1e-6)
 
 
 def test_networks(hard):

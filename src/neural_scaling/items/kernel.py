@@ -378,24 +378,26 @@ def level_rows(plan: Plan, exact: Curve) -> list[LevelRow]:
     return [*rows, LevelRow(math.nan, chi(beta), exact.flow.loss, fit)]
 
 
-def closure_ratio(solution: SelfSimilarSolution) -> float:
-    """Return the late loss of the closure of eqs. 63-67 over the exact one; both have the same power.
+def closure_ratio(solution: SelfSimilarSolution, exact_rate: bool = False) -> float:
+    """Return the late loss of a closure that keeps the scale alone over the exact one; all have the same power.
 
     Parameters
     ----------
     solution
         The exact late solution.
+    exact_rate
+        Grow the scale at its exact rate ``2 gamma (y - Delta) . Delta`` instead of that of eqs. 63-67, ``gamma y . Delta``.
 
     Returns
     -------
     float
-        From ``s = c tau^nu`` with ``c^2 = 2 gamma Gamma(beta) / (alpha (1 - beta))`` and
-        ``L = Gamma(beta) (2 tau)^-beta / alpha``, which solve the closure as printed.
+        From ``s = c tau^nu`` and ``L = Gamma(beta) (2 tau)^-beta / alpha``, which solve the closure with
+        ``c^2 = 2 gamma Gamma(beta) / (alpha (1 - beta))``, times ``2 (1 - 2^-beta)`` for the exact rate.
     """
     alpha, beta, nu = solution.alpha, solution.beta, solution.nu
     weight = float(gamma_function(beta)) / alpha
-    constant = math.sqrt(2 * solution.gamma * weight / (1 - beta))
-    clocks = (solution.kernel_constant / constant) ** (beta / (1 - nu))
+    squared = 2 * solution.gamma * weight / (1 - beta) * (2 * (1 - 2**-beta) if exact_rate else 1.0)
+    clocks = (solution.kernel_constant / math.sqrt(squared)) ** (beta / (1 - nu))
     return float(weight * 2**-beta / solution.loss_constant * clocks)
 
 
