@@ -230,7 +230,8 @@ def kernel_flow(quadrature: ModeQuadrature, gamma: float, time: Array, relative_
 
     if time[-1] == 0:
         return KernelFlow(quadrature, gamma, time, start[None, :size], np.zeros(1))
-    with threadpool_limits(1):
+    # The integrator's first step subtracts from a row of memory that it has not set, and never uses the difference.
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
         result = solve_ivp(
             slope,
             (0.0, float(time[-1])),
