@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from neural_scaling.checks import InputError
-from neural_scaling.dmft import decay_terms, gradient_flow, infinite_limit, kernel_flow
+from neural_scaling.dmft import TimeGrid, decay_terms, gradient_flow, infinite_limit, kernel_flow, solve
 from neural_scaling.spectra import PowerLaw
 
 TIME = np.array([0.0, 0.5, 3.0, 20.0])
@@ -50,6 +50,19 @@ def test_unit_steps_approach_it_in_proportion_to_the_learning_rate():
     flow = kernel_flow(quadrature, 1.0, np.array([10.0]))
     gaps = [infinite_limit(quadrature, eta, 1.0, round(10 / eta)).loss[-1] / flow.loss[0] - 1 for eta in (0.02, 0.01)]
     assert gaps[1] == pytest.approx(gaps[0] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(("beta", "gamma"), [(0.3, 1.0), (1.4, 2.0)])
+def test_agrees_with_the_mean_field_theory_on_a_log_grid(beta, gamma):
+    quadrature = PowerLaw(1.6, beta).quadrature(1e7)
+    theory = solve(quadrature, gamma, TimeGrid.log_spaced(0.1, 1e4))
+    flow = kernel_flow(quadrature, gamma, theory.time)
+    # The two share nothing but the modes. The theory states its error; the flow is good to 1e-6.
+    assert np.all(np.abs(theory.loss / flow.loss - 1) < theory.error + 2e-6)
+    np.testing.assert_allclose(
+        theory.weight_norm, flow.weight_norm, rtol=2e-4, atol=1e-12
+    )  # no error of its own is stated
+    np.testing.assert_allclose(theory.learned.T, 1 - flow.error, atol=2e-4)
 
 
 def test_lazy_limit():
