@@ -116,10 +116,10 @@ print(notebook.provenance(scale, seeds=range(seeds)))
 # \dot u = s\, \Lambda v^0 + \frac{\gamma}{s}\, (u \cdot \Lambda v^0)\, u, \qquad \dot C_w = 2\, u \cdot \Lambda v^0,
 # $$ (eq-rank-one-flow)
 #
-# and what is left can be integrated to any time in seconds ({py:mod}`neural_scaling.dmft.flow`). It agrees with the
-# mean field theory on a log grid ({py:func}`neural_scaling.dmft.solve`), which knows nothing of it, within the error that this states. In unit steps the relation holds up to a term
-# proportional to $\eta$. A simulated network shows it: the second eigenvalue of $B^\top B - I$ vanishes with the learning rate, the first is
-# $\gamma |w|^2/N$ and its eigenvector points along $B^\top w$.
+# and what is left can be integrated to any time in seconds ({py:mod}`neural_scaling.dmft.flow`). It agrees with the mean field theory on
+# a log grid ({py:func}`neural_scaling.dmft.solve`), which knows nothing of it, within the error that this states. In unit steps the
+# relation holds up to a term proportional to $\eta$. A simulated network shows it: the second eigenvalue of $B^\top B - I$ vanishes with
+# the learning rate, the first is $\gamma |w|^2/N$ and its eigenvector points along $B^\top w$.
 
 # %% tags=["hide-input", "nbval-check-output"]
 network_spike = item.spike_rows(plan)
