@@ -2,9 +2,11 @@
 
 :func:`solve` is the entry: online SGD or reused samples, N, B and P finite or infinite, exact in unit steps or on
 log-spaced grids to very long times (eqs. 18-31 and 41). :mod:`~neural_scaling.dmft.infinite` solves the limit of infinite
-width and batch (eqs. 43-44) exactly in unit steps for many steps, and its gradient-flow limit explicitly.
+width and batch (eqs. 43-44) exactly in unit steps for many steps, and its gradient-flow limit explicitly;
+:mod:`~neural_scaling.dmft.flow` takes that limit to any time.
 """
 
+from neural_scaling.dmft.flow import DecayTerms, KernelFlow, decay_terms, kernel_flow
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.infinite import InfiniteLimit, gradient_flow, infinite_limit
 from neural_scaling.dmft.march import NotConverged
@@ -12,14 +14,18 @@ from neural_scaling.dmft.solve import OrderParameters, Solution, solve
 from neural_scaling.dmft.stability import DynamicsDiverged, mean_square_stability
 
 __all__ = [
+    "DecayTerms",
     "DynamicsDiverged",
     "InfiniteLimit",
+    "KernelFlow",
     "NotConverged",
     "OrderParameters",
     "Solution",
     "TimeGrid",
+    "decay_terms",
     "gradient_flow",
     "infinite_limit",
+    "kernel_flow",
     "mean_square_stability",
     "solve",
 ]

@@ -160,7 +160,7 @@ def gradient_flow(
         Values of eta * steps at which to give the solution, shape (R,), ascending, not negative.
     relative_tolerance
         Of the Runge-Kutta integrator. An explicit method: its cost grows with ``time[-1]`` times the largest
-        eigenvalue of the kernel.
+        eigenvalue of the kernel; :func:`neural_scaling.dmft.kernel_flow` has no such limit.
 
     Returns
     -------

@@ -45,6 +45,12 @@ from neural_scaling.theory.self_consistent import (
     mode_sum,
     self_consistent_curve,
 )
+from neural_scaling.theory.self_similar import (
+    SelfSimilarSolution,
+    limiting_scale,
+    self_similar_solution,
+    unlearned_fraction,
+)
 
 __all__ = [
     "TERM_NAMES",
@@ -54,6 +60,7 @@ __all__ = [
     "PowerTerm",
     "Regime",
     "SelfConsistentCurve",
+    "SelfSimilarSolution",
     "Version",
     "balancing_terms",
     "bottleneck_exponent",
@@ -66,6 +73,7 @@ __all__ = [
     "kernel_growth_exponent",
     "kernel_scale",
     "level_curve",
+    "limiting_scale",
     "loss",
     "loss_terms",
     "mode_sum",
@@ -76,10 +84,12 @@ __all__ = [
     "regime",
     "rkhs_norm_squared",
     "self_consistent_curve",
+    "self_similar_solution",
     "sgd_exponent",
     "step_of_modes",
     "super_easy_boundary",
     "table_frontier",
     "time_multiplier",
     "transient_exponent",
+    "unlearned_fraction",
 ]

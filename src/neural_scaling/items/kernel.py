@@ -1,0 +1,957 @@
+"""Kernel dynamics: how the kernel of the features grows, which part of it matters, and the forms of the model behind it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gamma as gamma_function
+
+from neural_scaling.claims import Claim, bound, judge
+from neural_scaling.direct_model import best_in_span, initial_features, train_directly
+from neural_scaling.dmft import KernelFlow, decay_terms, kernel_flow
+from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.spectra import Array, PowerLaw
+from neural_scaling.theory import (
+    SelfSimilarSolution,
+    chi,
+    chi_level,
+    effective_time,
+    level_curve,
+    limiting_scale,
+    modes_learned_exponent,
+    rkhs_norm_squared,
+    self_consistent_curve,
+    self_similar_solution,
+    step_of_modes,
+)
+
+ITEM = "kernel"
+
+#: Agreement of exponents: just below the distance 0.011 between level 3 and the limit at beta = 0.4.
+EXPONENT_TOLERANCE = 0.01
+#: Agreement of prefactors and of shares. Relative corrections at the last time are far smaller, except near beta = 1.
+VALUE_TOLERANCE = 0.005
+#: Agreement of simulated networks with the limit of infinite width, relative: finite width, seeds and learning rate.
+NETWORK_TOLERANCE = 0.05
+#: Largest relative difference that counts as rounding after hundreds of steps.
+ROUNDING = 1e-10
+#: Samples a decade of every curve.
+DENSITY = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the page computes: the parameters of its notebook.
+
+    Attributes
+    ----------
+    alpha, gamma
+        Capacity and richness.
+    hard, easy
+        Sources below and above 1.
+    quoted_hard, quoted_easy
+        The one of each that figures of a single task show.
+    last
+        Last eta * steps of the gradient flows.
+    small_gamma
+        Richness at which eq. 55, an expansion in gamma, is tested.
+    levels
+        Highest level of approximation.
+    width, modes, seeds, eta, times
+        N, M, number of seeds, learning rate and eta * steps of the simulated networks.
+    small_width, small_modes, etas, small_time
+        N, M, learning rates and eta * steps of the network whose spike is diagonalized.
+    batch, steps
+        Batch and steps of the comparison of the two forms of the model.
+    single_modes, single_eta, single_steps, single_seeds
+        M, learning rate, steps and seeds of the networks of one parameter.
+    """
+
+    alpha: float
+    gamma: float
+    hard: Sequence[float]
+    easy: Sequence[float]
+    quoted_hard: float
+    quoted_easy: float
+    last: float
+    small_gamma: float
+    levels: int
+    width: int
+    modes: int
+    seeds: int
+    eta: float
+    times: Sequence[float]
+    small_width: int
+    small_modes: int
+    etas: Sequence[float]
+    small_time: float
+    batch: int
+    steps: int
+    single_modes: Sequence[int]
+    single_eta: float
+    single_steps: int
+    single_seeds: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One gradient flow with what is measured on it.
+
+    Attributes
+    ----------
+    beta
+        Source.
+    flow
+        The solution.
+    modes
+        k*, the mode that is half learned, shape (R,); NaN at first.
+    norm
+        ``|w|^2/N`` from the invariant ``|u|^2 = C_w (1 + gamma C_w)``, shape (R,).
+    lazy_norm
+        The same at gamma = 0, shape (R,).
+    ratio
+        Second over third term of eq. 53 in its exact form, shape (R,).
+    printed_ratio
+        The same with ``y - Delta(s)`` replaced by y, as in the last line of eq. 53, shape (R,).
+    window
+        From :func:`late_window`.
+    """
+
+    beta: float
+    flow: KernelFlow
+    modes: Array
+    norm: Array
+    lazy_norm: Array
+    ratio: Array
+    printed_ratio: Array
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ExponentRow:
+    """A measured power of time beside its prediction.
+
+    Attributes
+    ----------
+    beta
+        Source.
+    name
+        What was fitted.
+    predicted
+        Exponent of growth that theory gives.
+    measured, interval
+        The same from the fit.
+    fit
+        The fit, whose exponent is one of decay.
+    """
+
+    beta: float
+    name: str
+    predicted: float
+    measured: float
+    interval: tuple[float, float]
+    fit: PowerLawFit
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """One level of approximation beside the exact curve.
+
+    Attributes
+    ----------
+    level
+        Number of refinements; infinity for the self-consistent curve, NaN for the exact one.
+    predicted
+        Exponent of its loss.
+    loss
+        Shape (R,).
+    fit
+        In the window of the exact curve.
+    """
+
+    level: float
+    predicted: float
+    loss: Array
+    fit: PowerLawFit
+
+
+@dataclass(frozen=True)
+class NetworkRow:
+    """Simulated networks at one time.
+
+    Attributes
+    ----------
+    time
+        eta * steps.
+    scale, scale_error
+        ``1 + gamma |w|^2/N``, mean over seeds and its standard error.
+    diagonal
+        Effective kernel of the modes shown over its initial value, mean over seeds, shape (len(modes),).
+    """
+
+    time: float
+    scale: float
+    scale_error: float
+    diagonal: Array
+
+
+@dataclass(frozen=True)
+class SpikeRow:
+    """What training added to the kernel of a simulated network's features.
+
+    Attributes
+    ----------
+    eta
+        Learning rate.
+    first, second
+        Eigenvalues of ``B^T B - I``, largest in size first.
+    scale
+        ``gamma |w|^2/N``, which gradient flow gives the first.
+    misalignment
+        One minus the overlap of its eigenvector with ``B^T w``.
+    """
+
+    eta: float
+    first: float
+    second: float
+    scale: float
+    misalignment: float
+
+
+@dataclass(frozen=True)
+class FormsRow:
+    """Equation 4 and the B(t) A(0) form trained on the same batches.
+
+    Attributes
+    ----------
+    batch
+        B.
+    loss
+        Largest relative difference of the losses over all steps.
+    features
+        Largest difference of A(T) from B(T) A(0) over the largest entry.
+    """
+
+    batch: float
+    loss: float
+    features: float
+
+
+@dataclass(frozen=True)
+class SingleRow:
+    """Networks of one parameter, with and without the projection.
+
+    Attributes
+    ----------
+    modes
+        M.
+    step
+        Steps, shape (R,).
+    projected, unprojected
+        Losses, shape (seeds, R).
+    floor
+        Best loss in the span of the one initial feature, shape (seeds,).
+    """
+
+    modes: int
+    step: Array
+    projected: Array
+    unprojected: Array
+    floor: Array
+
+
+def curve(plan: Plan, beta: float, gamma: float | None = None) -> Curve:
+    """Integrate gradient flow at N, B -> infinity and measure its kernel.
+
+    Parameters
+    ----------
+    plan, beta
+        The parameters and the source.
+    gamma
+        Richness; that of the plan by default.
+
+    Returns
+    -------
+    Curve
+    """
+    gamma = plan.gamma if gamma is None else gamma
+    time = np.geomspace(1e-2, plan.last, DENSITY * round(math.log10(plan.last) + 2) + 1)
+    reached = float(effective_time(beta, gamma, 1.0, plan.last))
+    quadrature = PowerLaw(plan.alpha, beta).quadrature(8 * reached)
+    flow = kernel_flow(quadrature, gamma, time)
+    modes = flow.eigenvalue_at(0.5) ** (-1 / plan.alpha)
+    learned = (1 - flow.error) ** 2 @ quadrature.target_weights
+    norm = (np.sqrt(1 + 4 * gamma * learned) - 1) / (2 * gamma)
+    lazy = np.expm1(-np.outer(time, quadrature.nodes)) ** 2 @ quadrature.target_weights
+    terms = decay_terms(flow)
+    ratio, window = terms.spike / terms.scale, late_window(plan, beta, gamma)
+    return Curve(beta, flow, modes, norm, lazy, ratio, _printed_ratio(flow), window)
+
+
+def late_window(plan: Plan, beta: float, gamma: float) -> tuple[float, float]:
+    """Return the window of eta * steps in which late powers are fitted, from theory alone.
+
+    Parameters
+    ----------
+    plan, beta, gamma
+        The parameters, the source and the richness.
+
+    Returns
+    -------
+    tuple of float
+        From ten modes learned and the first correction down to a tenth, both with prefactor one, to the last time. That
+        correction is the part of the kernel that has another power of time: ``1`` beside ``gamma t^(1-chi)`` for a hard
+        task, ``gamma t^(1-beta)`` beside 1 for an easy one, and for gamma = 0, where the kernel rests, that of ``|w|^2``.
+    """
+    growth = 1 - chi(beta, rich=gamma > 0)
+    strength = gamma if gamma > 0 else 1.0
+    settled = (10 / strength if growth > 0 else 10 * strength) ** (1 / abs(growth))
+    return max(step_of_modes(plan.alpha, beta, gamma, 1.0, 10.0), settled), plan.last
+
+
+def growth_rows(plan: Plan, measured: Curve) -> list[ExponentRow]:
+    """Fit the powers of one task: scale of the kernel, modes learned and squared norm of the weights, rich and lazy.
+
+    Parameters
+    ----------
+    plan, measured
+        The parameters and a curve.
+
+    Returns
+    -------
+    list of ExponentRow
+        For an easy task the norm is that which is missing from its limit.
+    """
+    beta, time = measured.beta, measured.flow.time
+    modes = _growth(
+        beta, "modes learned", modes_learned_exponent(plan.alpha, beta), time, measured.modes, measured.window
+    )
+    lazy_window = late_window(plan, beta, 0.0)
+    if beta < 1:
+        growth = 1 - chi(beta)
+        # The spike first has to form: the target learned to one per cent, t^-chi = 0.01.
+        formed = (max(measured.window[0], 100 ** (1 / chi(beta))), plan.last)
+        return [
+            _growth(beta, "kernel scale", growth, time, measured.flow.scale, measured.window),
+            modes,
+            _growth(beta, "|w|^2", growth, time, measured.norm, measured.window),
+            _growth(beta, "|w|^2 lazy", 1 - beta, time, measured.lazy_norm, lazy_window),
+            _growth(beta, "spike", -growth, time, measured.flow.spike, formed),
+        ]
+    limit = (limiting_scale(plan.alpha, beta, measured.flow.gamma) - 1) / measured.flow.gamma
+    missing = limit - measured.norm
+    missing_lazy = rkhs_norm_squared(plan.alpha, beta) - measured.lazy_norm
+    return [
+        modes,
+        _growth(beta, "limit - |w|^2", 1 - beta, time, missing, measured.window),
+        _growth(beta, "lazy limit - |w|^2", 1 - beta, time, missing_lazy, lazy_window),
+        _growth(beta, "ratio of eq. 53", 1 - beta, time, measured.ratio, measured.window),
+    ]
+
+
+def level_rows(plan: Plan, exact: Curve) -> list[LevelRow]:
+    """Integrate the levels of eqs. 60-62 and the self-consistent eq. 67 beside the exact curve.
+
+    Parameters
+    ----------
+    plan, exact
+        The parameters and the exact curve of a hard task.
+
+    Returns
+    -------
+    list of LevelRow
+        Levels 0 to the highest, infinity, and last the exact curve.
+    """
+    time, beta = exact.flow.time, exact.beta
+    rows = []
+    for level in (*range(plan.levels + 1), math.inf):
+        if math.isinf(level):
+            loss = self_consistent_curve(plan.alpha, beta, plan.gamma, time).loss
+        else:
+            loss = level_curve(plan.alpha, beta, plan.gamma, time, int(level))
+        rows.append(LevelRow(level, chi_level(beta, level), loss, fit_power_law(time, loss, exact.window)))
+    fit = fit_power_law(time, exact.flow.loss, exact.window)
+    return [*rows, LevelRow(math.nan, chi(beta), exact.flow.loss, fit)]
+
+
+def closure_ratio(solution: SelfSimilarSolution, exact_rate: bool = False) -> float:
+    """Return the late loss of a closure that keeps the scale alone over the exact one; all have the same power.
+
+    Parameters
+    ----------
+    solution
+        The exact late solution.
+    exact_rate
+        Grow the scale at its exact rate ``2 gamma (y - Delta) . Delta`` instead of that of eqs. 63-67, ``gamma y . Delta``.
+
+    Returns
+    -------
+    float
+        From ``s = c tau^nu`` and ``L = Gamma(beta) (2 tau)^-beta / alpha``, which solve the closure with
+        ``c^2 = 2 gamma Gamma(beta) / (alpha (1 - beta))``, times ``2 (1 - 2^-beta)`` for the exact rate.
+    """
+    alpha, beta, nu = solution.alpha, solution.beta, solution.nu
+    weight = float(gamma_function(beta)) / alpha
+    squared = 2 * solution.gamma * weight / (1 - beta) * (2 * (1 - 2**-beta) if exact_rate else 1.0)
+    clocks = (solution.kernel_constant / math.sqrt(squared)) ** (beta / (1 - nu))
+    return float(weight * 2**-beta / solution.loss_constant * clocks)
+
+
+def network_rows(plan: Plan, modes: Sequence[int]) -> list[NetworkRow]:
+    """Train networks in unit steps and measure their kernel.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    modes
+        Modes whose diagonal element is measured, counted from 1.
+
+    Returns
+    -------
+    list of NetworkRow
+        One per time.
+    """
+    spectrum = PowerLaw(plan.alpha, plan.quoted_hard, plan.modes).spectrum()
+    columns = np.asarray(modes) - 1
+    rows = []
+    for time in plan.times:
+        scales, diagonals = [], []
+        for seed in range(plan.seeds):
+            initial = initial_features(spectrum, plan.width, seed)
+            run = train_directly(spectrum, initial, plan.eta, plan.gamma, round(time / plan.eta), "factored")
+            scales.append(1 + plan.gamma * run.weight_norm)
+            moved, fixed = np.sum(run.features[:, columns] ** 2, axis=0), np.sum(initial[:, columns] ** 2, axis=0)
+            diagonals.append(moved / fixed + scales[-1] - 1)
+        error = float(np.std(scales, ddof=1)) / math.sqrt(plan.seeds)
+        rows.append(NetworkRow(time, float(np.mean(scales)), error, np.mean(diagonals, axis=0)))
+    return rows
+
+
+def effective_kernel(plan: Plan, measured: Curve, mode: int) -> Array:
+    """Return the effective kernel of a mode over its initial value, ``K_k/lambda_k = s + (gamma/s) (w*_k p_k)^2``.
+
+    Parameters
+    ----------
+    plan, measured
+        The parameters and a curve.
+    mode
+        k, counted from 1, among the modes that the quadrature keeps as they are.
+
+    Returns
+    -------
+    Array
+        Shape (R,).
+    """
+    eigenvalue = float(mode) ** -plan.alpha
+    node = int(np.argmin(np.abs(np.log(measured.flow.quadrature.nodes / eigenvalue))))
+    target = float(mode) ** (plan.alpha - plan.alpha * measured.beta - 1)
+    learned = 1 - measured.flow.error[:, node]
+    scale = measured.flow.scale
+    return np.asarray(scale + measured.flow.gamma / scale * target * learned**2)
+
+
+def spike_rows(plan: Plan) -> list[SpikeRow]:
+    """Train one network at decreasing learning rates to the same eta * steps and diagonalize what B has become.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+
+    Returns
+    -------
+    list of SpikeRow
+        One per learning rate.
+    """
+    spectrum = PowerLaw(plan.alpha, plan.quoted_hard, plan.small_modes).spectrum()
+    initial = initial_features(spectrum, plan.small_width, 0)
+    rows = []
+    for eta in plan.etas:
+        run = train_directly(spectrum, initial, eta, plan.gamma, round(plan.small_time / eta), "factored")
+        mixing = run.mixing if run.mixing is not None else np.eye(plan.small_width)
+        values, vectors = np.linalg.eigh(mixing.T @ mixing - np.eye(plan.small_width))
+        order = np.argsort(-np.abs(values))
+        direction = mixing.T @ run.weights
+        overlap = abs(float(vectors[:, order[0]] @ direction)) / float(np.linalg.norm(direction))
+        first, second = float(values[order[0]]), float(values[order[1]])
+        rows.append(SpikeRow(eta, first, second, plan.gamma * run.weight_norm, 1 - overlap))
+    return rows
+
+
+def forms_rows(plan: Plan) -> list[FormsRow]:
+    """Train equation 4 and the B(t) A(0) form on the same data, at infinite and finite batch.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+
+    Returns
+    -------
+    list of FormsRow
+    """
+    spectrum = PowerLaw(plan.alpha, plan.quoted_hard, plan.small_modes).spectrum()
+    initial = initial_features(spectrum, plan.small_width, 1)
+    rows = []
+    for batch in (math.inf, float(plan.batch)):
+        common = (plan.eta, plan.gamma, plan.steps)
+        direct = train_directly(spectrum, initial, *common, "projected", batch)
+        factored = train_directly(spectrum, initial, *common, "factored", batch)
+        loss = float(np.max(np.abs(direct.loss / factored.loss - 1)))
+        largest = float(np.max(np.abs(direct.features)))
+        rows.append(FormsRow(batch, loss, float(np.max(np.abs(direct.features - factored.features))) / largest))
+    return rows
+
+
+def single_rows(plan: Plan) -> list[SingleRow]:
+    """Train networks of one parameter with and without the projection.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+
+    Returns
+    -------
+    list of SingleRow
+        One per number of modes.
+    """
+    step = np.unique(np.round(np.geomspace(1, plan.single_steps, 200))).astype(int)
+    rows = []
+    for modes in plan.single_modes:
+        spectrum = PowerLaw(plan.alpha, plan.quoted_hard, modes).spectrum()
+        projected, unprojected, floor = [], [], []
+        for seed in range(plan.single_seeds):
+            initial = initial_features(spectrum, 1, seed)
+            common = (spectrum, initial, plan.single_eta, plan.gamma, plan.single_steps)
+            projected.append(train_directly(*common, "projected").loss[step])
+            unprojected.append(train_directly(*common, "unprojected").loss[step])
+            floor.append(best_in_span(spectrum, initial))
+        rows.append(SingleRow(modes, step.astype(float), np.array(projected), np.array(unprojected), np.array(floor)))
+    return rows
+
+
+def growth_claims(rows: Sequence[ExponentRow], scale: str) -> list[Claim]:
+    """Judge the powers of kernel, modes learned and norm of the weights.
+
+    Parameters
+    ----------
+    rows
+        From :func:`growth_rows`, any number of tasks.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    list of Claim
+    """
+    known = {
+        "kernel scale": ("scale", "eqs. 10, 54, 64", "The kernel of a hard task grows as t^(1 - chi)."),
+        "modes learned": ("modes", "eqs. 11, 58", "The mode learned at time t is k* ~ t^((2 - chi)/alpha)."),
+        "|w|^2": ("norm", "eq. 47 and Fig. 12", "For a hard task |w|^2 grows without bound, as t^(1 - chi)."),
+        "|w|^2 lazy": ("norm-lazy", "eq. 47", "With frozen features |w|^2 of a hard task grows as t^(1 - beta)."),
+        "limit - |w|^2": ("norm", "eq. 47", "For an easy task |w|^2 saturates; what is missing falls as t^(1 - beta)."),
+    }
+    claims = []
+    for row in rows:
+        if row.name not in known:
+            continue
+        name, location, statement = known[row.name]
+        verdict, reason = judge(row.predicted, row.measured, row.interval, EXPONENT_TOLERANCE)
+        claims.append(
+            Claim(
+                id=f"kernel.{name}.beta-{row.beta:g}",
+                item=ITEM,
+                location=location,
+                statement=statement,
+                quantity=f"exponent in eta t at beta = {row.beta:g}",
+                predicted=row.predicted,
+                measured=row.measured,
+                interval=row.interval,
+                window=row.fit.window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return claims
+
+
+def decay_claims(plan: Plan, curves: Sequence[Curve], scale: str) -> list[Claim]:
+    """Judge whether the second term of eq. 53 is subleading, and the prefactors of the late solution.
+
+    Parameters
+    ----------
+    plan, curves
+        The parameters and their curves.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    list of Claim
+        One per task on the ratio of terms, two on prefactors of the quoted hard task.
+    """
+    claims = []
+    for measured in curves:
+        beta, window = measured.beta, (plan.last / 10, plan.last)
+        late = measured.ratio[measured.flow.time >= window[0]]
+        interval = (float(late.min()), float(late.max()))
+        corrected = self_similar_solution(plan.alpha, beta, plan.gamma).spike_share if beta < 1 else None
+        verdict, reason = judge(0.0, float(late[-1]), interval, VALUE_TOLERANCE, corrected)
+        if corrected is not None:
+            reason += ": both terms have the same power, so the exponent is untouched and the constant is not"
+        claims.append(
+            Claim(
+                id=f"kernel.subleading.beta-{beta:g}",
+                item=ITEM,
+                location="eq. 53",
+                statement="The spike's term of the decay of the loss is subleading to the term of the scale.",
+                quantity=f"ratio of the two terms in the last decade at beta = {beta:g}",
+                predicted=0.0,
+                measured=float(late[-1]),
+                interval=interval,
+                window=window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    quoted = next(measured for measured in curves if measured.beta == plan.quoted_hard)
+    solution = self_similar_solution(plan.alpha, quoted.beta, plan.gamma)
+    final = quoted.flow.time >= plan.last / 10
+    time = quoted.flow.time[final]
+    for name, values, what in (
+        ("loss", quoted.flow.loss[final] / solution.loss(time), "loss"),
+        ("scale", quoted.flow.scale[final] / solution.kernel(time), "scale of the kernel"),
+        ("modes", quoted.modes[final] / solution.modes_learned(time), "number of modes learned"),
+    ):
+        interval = (float(values.min()), float(values.max()))
+        verdict, reason = judge(1.0, float(values[-1]), interval, VALUE_TOLERANCE)
+        claims.append(
+            Claim(
+                id=f"kernel.prefactor.{name}",
+                item=ITEM,
+                location="eqs. 10, 63-69",
+                statement=f"The power-law ansatz solves the dynamics: it gives the {what} with its prefactor.",
+                quantity=f"{what} over the self-similar solution in the last decade, beta = {quoted.beta:g}",
+                predicted=1.0,
+                measured=float(values[-1]),
+                interval=interval,
+                window=(plan.last / 10, plan.last),
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return claims
+
+
+def spike_claims(
+    plan: Plan, spike: ExponentRow, weak: Curve, strong: Curve, network: Sequence[SpikeRow], scale: str
+) -> list[Claim]:
+    """Judge what eq. 55 says about the spike and about the scale of an easy task.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    spike
+        Power of the spike of the quoted hard task.
+    weak, strong
+        The quoted easy task at the small richness and at that of the plan.
+    network
+        From :func:`spike_rows`.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    list of Claim
+    """
+    last = network[-1]
+    # Discretization is of first order in eta: the second eigenvalue must fall with it, within a fifth.
+    falls = [a.second / b.second / (a.eta / b.eta) for a, b in itertools.pairwise(network)]
+    rank_one = all(0.8 < ratio < 1.25 for ratio in falls) and abs(last.second / last.first) < VALUE_TOLERANCE
+    share = abs(last.second / last.first)
+    claims = [
+        Claim(
+            id="kernel.spike.rank-one",
+            item=ITEM,
+            location="eqs. 51, 55",
+            statement="Training adds a spike of rank one to the kernel of the features.",
+            quantity=f"second over first eigenvalue of B^T B - I at eta = {last.eta:g}, N = {plan.small_width}",
+            predicted=0.0,
+            measured=share,
+            interval=(share, share),
+            window=None,
+            scale=scale,
+            verdict="confirmed" if rank_one else "not confirmed",
+            reason="proportional to eta: gradient flow gives exactly rank one"
+            if rank_one
+            else "does not vanish with eta",
+        )
+    ]
+    verdict, reason = judge(0.0, spike.measured, spike.interval, EXPONENT_TOLERANCE, spike.predicted)
+    claims.append(
+        Claim(
+            id="kernel.spike.hard",
+            item=ITEM,
+            location="eq. 55",
+            statement="The spike of a hard task grows until it is gamma y y^T up to a factor, and stays.",
+            quantity=f"exponent of the spike's eigenvalue in eta t at beta = {spike.beta:g}",
+            predicted=0.0,
+            measured=spike.measured,
+            interval=spike.interval,
+            window=spike.fit.window,
+            scale=scale,
+            verdict=verdict,
+            reason=f"{reason}: beyond first order in gamma the spike is divided by the growing scale",
+        )
+    )
+    variance = weak.flow.quadrature.initial_loss
+    norm = rkhs_norm_squared(plan.alpha, weak.beta)
+    for name, value, statement, what in (
+        (
+            "spike",
+            float(weak.flow.spike[-1]) / (weak.flow.gamma * variance),
+            "At first order in gamma the spike of an easy task tends to 2 gamma y y^T, the limit of both terms.",
+            "eigenvalue of the spike over gamma |y|^2",
+        ),
+        (
+            "scale",
+            float(weak.norm[-1]) / norm,
+            "At first order in gamma the scale of an easy task grows by 2 gamma times the squared RKHS norm.",
+            "growth of the scale over gamma |w*|^2",
+        ),
+    ):
+        verdict, reason = judge(2.0, value, (value, value), VALUE_TOLERANCE, 1.0)
+        claims.append(
+            Claim(
+                id=f"kernel.first-order.{name}",
+                item=ITEM,
+                location="eqs. 55, 56",
+                statement=statement,
+                quantity=f"{what} at gamma = {weak.flow.gamma:g}, beta = {weak.beta:g}, eta t = {plan.last:g}",
+                predicted=2.0,
+                measured=value,
+                interval=(value, value),
+                window=None,
+                scale=scale,
+                verdict=verdict,
+                reason=f"{reason}: the printed step drops Delta(s) where it is as large as y",
+            )
+        )
+    limit, reached = limiting_scale(plan.alpha, strong.beta, strong.flow.gamma), float(strong.flow.scale[-1])
+    verdict, reason = judge(limit, reached, (reached, reached), VALUE_TOLERANCE)
+    claims.append(
+        Claim(
+            id="kernel.scale.limit",
+            item=ITEM,
+            location="eqs. 47, 48",
+            statement="The kernel of an easy task stops growing; the norm of the target says where.",
+            quantity=f"scale at eta t = {plan.last:g}, beta = {strong.beta:g}, gamma = {strong.flow.gamma:g}",
+            predicted=limit,
+            measured=reached,
+            interval=(reached, reached),
+            window=None,
+            scale=scale,
+            verdict=verdict,
+            reason=f"{reason}, from s (s - 1) = gamma |w*|^2",
+        )
+    )
+    return claims
+
+
+def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve, scale: str) -> list[Claim]:
+    """Judge the levels of approximation and the exact curve between them.
+
+    Parameters
+    ----------
+    plan, rows, exact
+        The parameters, the levels from :func:`level_rows` and the exact curve.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    for row in rows:
+        if math.isnan(row.level):
+            name, statement = "exact", "The exact loss has the exponent of infinitely many levels, not that of any one."
+        elif math.isinf(row.level):
+            name, statement = "limit", "The self-consistent closure has the exponent 2 beta/(1 + beta)."
+        else:
+            name, statement = f"{row.level:g}", f"Level {row.level:g} has the exponent {row.predicted:.3f}."
+        verdict, reason = judge(row.predicted, row.fit.exponent, row.fit.interval, EXPONENT_TOLERANCE)
+        claims.append(
+            Claim(
+                id=f"kernel.level.{name}",
+                item=ITEM,
+                location="eqs. 60-62, 68",
+                statement=statement,
+                quantity=f"exponent of the loss in eta t at beta = {exact.beta:g}",
+                predicted=row.predicted,
+                measured=row.fit.exponent,
+                interval=row.fit.interval,
+                window=row.fit.window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    expected = closure_ratio(self_similar_solution(plan.alpha, exact.beta, plan.gamma))
+    late = exact.flow.time >= plan.last / 10
+    closure = next(row for row in rows if math.isinf(row.level))
+    ratio = closure.loss[late] / exact.flow.loss[late]
+    interval = (float(ratio.min()), float(ratio.max()))
+    verdict, reason = judge(expected, float(ratio[-1]), interval, VALUE_TOLERANCE)
+    claims.append(
+        Claim(
+            id="kernel.level.prefactor",
+            item=ITEM,
+            location="eqs. 63-67",
+            statement="The closure that keeps the scale alone has the exact power, with another prefactor.",
+            quantity=f"its loss over the exact loss in the last decade at beta = {exact.beta:g}",
+            predicted=expected,
+            measured=float(ratio[-1]),
+            interval=interval,
+            window=(plan.last / 10, plan.last),
+            scale=scale,
+            verdict=verdict,
+            reason=reason,
+        )
+    )
+    return claims
+
+
+def network_claim(plan: Plan, rows: Sequence[NetworkRow], exact: Curve, scale: str) -> Claim:
+    """Judge whether the kernel of simulated networks grows as the limit of infinite width says.
+
+    Parameters
+    ----------
+    plan, rows, exact
+        The parameters, the networks and the limit.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    Claim
+    """
+    last = rows[-1]
+    theory = math.exp(float(np.interp(math.log(last.time), np.log(exact.flow.time), np.log(exact.flow.scale))))
+    ratio, error = last.scale / theory, 1.96 * last.scale_error / theory
+    verdict, reason = judge(1.0, ratio, (ratio - error, ratio + error), NETWORK_TOLERANCE)
+    return Claim(
+        id="kernel.network.scale",
+        item=ITEM,
+        location="eqs. 43-52",
+        statement=f"The kernel of networks with N = {plan.width} grows as in the limit of infinite width.",
+        quantity=f"simulated scale over that of gradient flow at eta t = {last.time:g}, beta = {exact.beta:g}",
+        predicted=1.0,
+        measured=ratio,
+        interval=(ratio - error, ratio + error),
+        window=None,
+        scale=scale,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def model_claims(plan: Plan, forms: Sequence[FormsRow], single: Sequence[SingleRow], scale: str) -> list[Claim]:
+    """Judge the equivalence of Appendix B and the remark on the projection.
+
+    Parameters
+    ----------
+    plan, forms, single
+        The parameters and the measurements.
+    scale
+        ``small`` or ``full``.
+
+    Returns
+    -------
+    list of Claim
+    """
+    worst = max(max(row.loss, row.features) for row in forms)
+    fewest = min(single, key=lambda row: row.modes)
+    left = float(np.max(fewest.unprojected[:, -1] / fewest.floor))
+    kept = np.concatenate([row.projected[:, -1] / row.floor for row in single])
+    fits = left < 1e-3
+    claims = [
+        Claim(
+            id="kernel.forms",
+            item=ITEM,
+            location="Appendix B, eqs. 4, 16, 17",
+            statement="Projected descent on A equals ordinary descent on B with A = B A(0).",
+            quantity=f"largest relative difference of loss and features over {plan.steps} steps",
+            predicted=0.0,
+            measured=worst,
+            interval=(0.0, worst),
+            window=None,
+            scale=scale,
+            verdict="confirmed" if worst < ROUNDING else "not confirmed",
+            reason=f"{bound(worst)}, with the gamma that eq. 17 leaves to the text",
+        ),
+        Claim(
+            id="kernel.single.unprojected",
+            item=ITEM,
+            location="section 2, below eq. 4",
+            statement="Without the projection a network with N = 1 fits the target.",
+            quantity=f"final loss over the floor of the projected network, M = {fewest.modes}, largest over seeds",
+            predicted=0.0,
+            measured=left,
+            interval=(0.0, left),
+            window=None,
+            scale=scale,
+            verdict="confirmed" if fits else "not confirmed",
+            reason="the loss falls far below the floor and goes on falling" if fits else "the loss stays",
+        ),
+    ]
+    extremes = (float(kept.min()), float(kept.max()))
+    verdict, reason = judge(1.0, float(np.median(kept)), extremes, VALUE_TOLERANCE)
+    claims.append(
+        Claim(
+            id="kernel.single.projected",
+            item=ITEM,
+            location="section 2, below eq. 4",
+            statement="With the projection a network with N = 1 stops at the best loss in the span of its one feature.",
+            quantity="final loss over that floor, median and extremes over seeds and numbers of modes",
+            predicted=1.0,
+            measured=float(np.median(kept)),
+            interval=extremes,
+            window=None,
+            scale=scale,
+            verdict=verdict,
+            reason=reason,
+        )
+    )
+    return claims
+
+
+def _printed_ratio(flow: KernelFlow) -> Array:
+    """Second over third term of the last line of eq. 53, its integrals over time by the trapezoidal rule in log time."""
+    lam, weights = flow.quadrature.nodes, flow.quadrature.target_weights
+    steps = np.diff(np.log(flow.time))[:, None]
+    integrand = flow.error * flow.time[:, None]
+    first = flow.time[0] * np.ones((1, lam.size))  # the error is 1 until then
+    past = np.cumsum(np.concatenate([first, steps * (integrand[1:] + integrand[:-1]) / 2]), axis=0)
+    second = (flow.error @ (weights * lam)) * ((flow.error * past) @ (weights * lam**2))
+    third = (flow.error**2 @ (weights * lam**2)) * (past @ (weights * lam))
+    return np.asarray(second / third)
+
+
+def _growth(
+    beta: float, name: str, predicted: float, time: Array, values: Array, window: tuple[float, float]
+) -> ExponentRow:
+    kept = np.isfinite(values) & (values > 0)
+    fit = fit_power_law(time[kept], values[kept], window)
+    low, high = fit.interval
+    return ExponentRow(beta, name, predicted, -fit.exponent, (-high, -low), fit)

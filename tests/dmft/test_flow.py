@@ -1,0 +1,117 @@
+"""The rank-one form of gradient flow against the flow of the whole matrix, its invariants and closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+
+from neural_scaling.checks import InputError
+from neural_scaling.dmft import TimeGrid, decay_terms, gradient_flow, infinite_limit, kernel_flow, solve
+from neural_scaling.spectra import PowerLaw
+
+TIME = np.array([0.0, 0.5, 3.0, 20.0])
+
+
+@settings(max_examples=15)
+@given(alpha=st.floats(1.05, 3.0), beta=st.floats(0.1, 3.0), gamma=st.floats(0.0, 4.0))
+def test_equals_the_flow_of_the_whole_matrix(alpha, beta, gamma):
+    quadrature = PowerLaw(alpha, beta, 40).spectrum().quadrature()
+    expected = gradient_flow(quadrature, gamma, TIME)
+    got = kernel_flow(quadrature, gamma, TIME)
+    # Both integrators keep a relative error of 1e-8 a step; a hundred steps lead to 20.
+    np.testing.assert_allclose(got.loss, expected.loss, rtol=2e-6)
+    np.testing.assert_allclose(got.weight_norm, expected.weight_norm, rtol=2e-6, atol=1e-12)
+    np.testing.assert_allclose(got.sharpness, expected.sharpness, rtol=2e-6)
+    np.testing.assert_allclose(got.invariant_defect[1:], 0, atol=2e-6)
+
+
+def test_matrix_of_the_features_has_the_stated_form():
+    # Eqs. 51 in full, with M = G + gamma C_w, for 12 modes and no quadrature.
+    lam, w, gamma = np.arange(1, 13.0) ** -1.5, np.arange(1, 13.0) ** -0.2, 0.7
+
+    def slope(_, state):
+        u, norm, g = state[:12], state[12], state[13:].reshape(12, 12)
+        a = lam * (w - u)
+        change = gamma * (np.outer(u, a) + np.outer(a, u))
+        return np.concatenate([g @ a + gamma * norm * a, [2 * u @ a], change.ravel()])
+
+    start = np.concatenate([np.zeros(13), np.eye(12).ravel()])
+    state = solve_ivp(slope, (0, 10), start, rtol=1e-11, atol=1e-13).y[:, -1]
+    u, scale = state[:12], 1 + gamma * state[12]
+    np.testing.assert_allclose(state[13:].reshape(12, 12), np.eye(12) + gamma / scale * np.outer(u, u), atol=1e-9)
+    assert u @ u == pytest.approx(state[12] * scale, rel=1e-9)
+
+
+def test_unit_steps_approach_it_in_proportion_to_the_learning_rate():
+    quadrature = PowerLaw(1.5, 0.4).quadrature(1e3)
+    flow = kernel_flow(quadrature, 1.0, np.array([10.0]))
+    gaps = [infinite_limit(quadrature, eta, 1.0, round(10 / eta)).loss[-1] / flow.loss[0] - 1 for eta in (0.02, 0.01)]
+    assert gaps[1] == pytest.approx(gaps[0] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(("beta", "gamma"), [(0.3, 1.0), (1.4, 2.0)])
+def test_agrees_with_the_mean_field_theory_on_a_log_grid(beta, gamma):
+    quadrature = PowerLaw(1.6, beta).quadrature(1e7)
+    theory = solve(quadrature, gamma, TimeGrid.log_spaced(0.1, 1e4))
+    flow = kernel_flow(quadrature, gamma, theory.time)
+    # The two share nothing but the modes. The theory states its error; the flow is good to 1e-6.
+    assert np.all(np.abs(theory.loss / flow.loss - 1) < theory.error + 2e-6)
+    np.testing.assert_allclose(
+        theory.weight_norm, flow.weight_norm, rtol=2e-4, atol=1e-12
+    )  # no error of its own is stated
+    np.testing.assert_allclose(theory.learned.T, 1 - flow.error, atol=2e-4)
+
+
+def test_lazy_limit():
+    quadrature = PowerLaw(1.5, 0.4).quadrature(1e5)
+    time = np.geomspace(0.1, 1e4, 12)
+    flow = kernel_flow(quadrature, 0.0, time)
+    error = np.exp(-np.outer(time, quadrature.nodes))
+    np.testing.assert_allclose(flow.error, error, atol=1e-6)
+    np.testing.assert_array_equal(flow.scale, 1)
+    np.testing.assert_array_equal(flow.spike, 0)
+    np.testing.assert_allclose(flow.sharpness, 1)
+    # Half learned where lambda t = ln 2; nodes are dense enough for straight lines in log lambda.
+    np.testing.assert_allclose(flow.eigenvalue_at(0.5)[time > 1] * time[time > 1] / math.log(2), 1, rtol=0.02)
+
+
+def test_terms_add_up_to_the_decay_of_the_loss():
+    quadrature = PowerLaw(1.5, 0.4).quadrature(1e4)
+    time = np.array([5.0, 5.0 * 1.001, 5.0 * 1.001**2])
+    flow = kernel_flow(quadrature, 1.0, time)
+    terms = decay_terms(flow)
+    total = 2 * (terms.lazy + terms.scale + terms.spike)
+    slope = (flow.loss[2] - flow.loss[0]) / (time[2] - time[0])
+    assert -slope == pytest.approx(total[1], rel=1e-4)  # central difference over 0.1 % of the time
+    assert -slope != pytest.approx(total[1] / 2, rel=0.1), "the factor two that eq. 53 lacks"
+
+
+def test_long_times_keep_the_invariant():
+    flow = kernel_flow(PowerLaw(1.5, 0.6).quadrature(4e7), 1.0, np.geomspace(1, 1e6, 13))
+    assert np.all(np.abs(flow.invariant_defect) < 2e-6)
+    assert np.all(np.diff(flow.loss) < 0)
+    # Learned modes overshoot: the spike pushes them past the target.
+    assert flow.error[-1, 0] < 0
+
+
+def test_only_the_start():
+    flow = kernel_flow(PowerLaw(1.5, 0.6, 10).spectrum().quadrature(), 1.0, np.array([0.0]))
+    assert (flow.loss[0], flow.scale[0], flow.sharpness[0]) == (pytest.approx(flow.quadrature.initial_loss), 1.0, 1.0)
+    assert math.isnan(flow.eigenvalue_at()[0])
+
+
+@pytest.mark.parametrize("time", [np.array([]), np.array([2.0, 1.0]), np.array([-1.0]), np.array([math.nan])])
+def test_bad_time_is_refused(time):
+    with pytest.raises(InputError, match="time: not an ascending list"):
+        kernel_flow(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), 1.0, time)
+
+
+def test_bad_richness_and_level_are_refused():
+    quadrature = PowerLaw(1.5, 0.5, 20).spectrum().quadrature()
+    with pytest.raises(InputError, match=r"^gamma"):
+        kernel_flow(quadrature, -1.0, TIME)
+    with pytest.raises(InputError, match=r"^level"):
+        kernel_flow(quadrature, 1.0, TIME).eigenvalue_at(1.0)
