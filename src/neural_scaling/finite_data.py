@@ -52,7 +52,7 @@ class SampleReuseRun(ToyModelRun):
             range(self.seeds),
             monitor=monitor,
         )
-        steps = log_spaced_steps(self.steps, per_decade=20)
+        steps = log_spaced_steps(self.steps, per_decade=10)
         recorded = steps.astype(int)
         return {
             "step": steps,
@@ -87,7 +87,7 @@ class SampleReuseDMFTRun(OnlineDMFTRun):
         grid = dmft.TimeGrid.unit_steps(self.eta, self.steps)
         solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples)
         monitor.advance(self.steps)
-        steps = log_spaced_steps(self.steps, per_decade=20)
+        steps = log_spaced_steps(self.steps, per_decade=10)
         recorded = steps.astype(int)
         return {"step": steps, "loss": solution.loss[recorded], "train_loss": solution.train_loss[recorded]}
 
@@ -123,7 +123,7 @@ class MinibatchDMFTRun(OnlineDMFTRun):
             fourth_moment=self.fourth_moment,
         )
         monitor.advance(self.steps)
-        steps = log_spaced_steps(self.steps, per_decade=20)
+        steps = log_spaced_steps(self.steps, per_decade=10)
         return {"step": steps, "loss": solution.loss[steps.astype(int)]}
 
 
@@ -166,7 +166,7 @@ class MinibatchRun(ToyModelRun):
         ``first``, the curves of a few seeds, shape (few, R).
         """
         settings = (self.power_law().spectrum(), self.width, self.eta, self.gamma, self.steps, range(self.seeds))
-        recorded = log_spaced_steps(self.steps, per_decade=20).astype(int)
+        recorded = log_spaced_steps(self.steps, per_decade=10).astype(int)
         noisy = simulate(*settings, batch=self.batch, monitor=_Counting(monitor), keep_diverged=True).loss[:, recorded]
         control = simulate(*settings, monitor=_Counting(monitor)).loss[:, recorded]
         columns = [_statistics(*pair) for pair in zip(noisy.T, control.T, strict=True)]
@@ -191,7 +191,7 @@ def _statistics(noisy: Array, control: Array) -> dict[str, float]:
     mean, ratio, root = x.mean(), x.mean() / y.mean(), math.sqrt(x.size)
     ordered = np.sort(noisy)
     # The ranks between which the median of the law lies with probability 95 %.
-    low, high = binom.ppf([0.025, 0.975], noisy.size, 0.5).astype(int)
+    low, high = (int(rank) for rank in binom.interval(0.95, noisy.size, 0.5))
     return {
         "mean": mean,
         "error": x.std(ddof=1) / root,

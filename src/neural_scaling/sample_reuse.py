@@ -171,10 +171,10 @@ class ReuseLimit:
 
 
 def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> ReuseLimit:
-    """Return the limit of the theory as t -> infinity, which does not depend on the richness (eqs. 77-78 and beyond).
+    r"""Return the limit of the theory as t -> infinity, which does not depend on the richness (eqs. 77-78 and beyond).
 
-    The matrix Y of the equations becomes a number y with ``sum_k K_k = min(N, P)``, ``K_k = lambda_k y / (1 + lambda_k y)``, so that
-    the smaller of N and P has zero response. With ``d = sum_k K_k^2``, ``n = min(N, P)``,
+    The matrix Y of the equations becomes a number y with ``sum_k K_k = min(N, P)``, ``K_k = lambda_k y / (1 + lambda_k y)``, so
+    that the smaller of N and P has zero response. With ``d = sum_k K_k^2``, ``n = min(N, P)``,
     ``b = sum_k lambda_k (w*_k)^2 / (1 + lambda_k y)^2`` and ``c = sum_k (w*_k)^2 K_k^2 / y`` the losses solve
 
     .. math::
@@ -214,7 +214,7 @@ def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> Reu
     while weights @ learned(high) < smaller:
         high += 5.0
         require(high < 500, "samples", f"min(N, P) = {smaller:g} is not below the number of modes", "take more modes")
-    log_y = float(brentq(lambda x: weights @ learned(x) - smaller, low, high, xtol=1e-13))
+    log_y = float(brentq(lambda x: float(weights @ learned(x)) - smaller, low, high, xtol=1e-13))
     k = learned(log_y)
     d = float(weights @ k**2)
     bias = float((targets * nodes) @ (1 - k) ** 2)

@@ -10,7 +10,6 @@ from neural_scaling.checks import require, require_positive
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.spectra import Array, ModeQuadrature
 
-
 #: A loss this many times the first one counts as diverged.
 DIVERGED = 1e6
 

@@ -121,9 +121,7 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
         for axes, one in zip(panels, found, strict=True):
             # Leaving out P = N, where the limit is infinite, cuts the line there.
             dense = np.unique(np.round(np.geomspace(min(one.samples), max(one.samples), 200)))
-            limit = [
-                math.nan if p == one.width else reuse_limit(quadrature, one.width, float(p)).loss for p in dense
-            ]
+            limit = [math.nan if p == one.width else reuse_limit(quadrature, one.width, float(p)).loss for p in dense]
             axes.loglog(dense, limit, color=MUTED, label=r"$t \to \infty$")
             for color, step in zip(shades, steps, strict=False):
                 points = []
@@ -136,15 +134,19 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
                 axes.errorbar(one.samples, mean, error, fmt="o", color=color, label=f"$t = {step:.0f}$")
                 axes.loglog(one.samples, expected_all, "--", color=color, linewidth=1.3)
             axes.axvline(one.width, color=MUTED, linestyle=":", linewidth=1.2)
-            axes.annotate("$P = N$", (one.width, 0.93), (4, 0), xycoords=("data", "axes fraction"),
-                          textcoords="offset points", color=MUTED)  # fmt: skip
+            axes.annotate(
+                "$P = N$", (one.width, 0.03), (4, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                color=MUTED,
+            )  # fmt: skip
             axes.set_title(rf"$\gamma = {one.gamma:g}$, $N = {one.width}$")
             axes.set_ylabel("test loss")
         first = found[0].simulation[0].arrays["loss"][:, 0].mean()
         lowest = min(one.simulation[-1].arrays["loss"].mean(axis=0).min() for one in found)
         panels[0].set_ylim(0.6 * lowest, 1.5 * first)
         panels[-1].set_xlabel("samples $P$")
-        panels[0].legend(loc="lower left", ncols=2)
+        handles, labels = panels[0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
+        figure.legend(handles, [*labels, "theory"], loc="outside lower center", ncols=3)
     return figure
 
 
@@ -180,7 +182,9 @@ def plateau_figure(found: Sequence[Curves], quadrature: ModeQuadrature, power: f
                 if one is found[0]:
                     limit = reuse_limit(quadrature, one.width, samples).loss
                     upper.axhline(limit, 0.8, color=MUTED, linewidth=1.2)
-        upper.set_title(rf"$N = {found[0].width}$, $\gamma = {found[0].gamma:g}$ solid, $\gamma = {found[-1].gamma:g}$ dotted")
+        upper.set_title(
+            rf"$N = {found[0].width}$, $\gamma = {found[0].gamma:g}$ solid, $\gamma = {found[-1].gamma:g}$ dotted"
+        )
         upper.set_xlabel("steps $t$")
         upper.set_ylabel("test loss")
         upper.legend(loc="lower left", ncols=2)
@@ -202,7 +206,9 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
     x = np.array([dense[-1] / 12, dense[-1]])
     y = 0.55 * wide[-1].printed * (x / x[-1]) ** -power
     axes.loglog(x, y, ":", color=MUTED, linewidth=1.6)
-    axes.annotate(rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0])), (-34, -6), textcoords="offset points", color=MUTED)
+    axes.annotate(
+        rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0])), (-34, -6), textcoords="offset points", color=MUTED
+    )
     axes.set_xlabel("samples $P$")
     axes.set_ylabel(r"test loss, $t \to \infty$")
     axes.legend(loc="lower left")

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from neural_scaling.claims import Claim, judge
 from neural_scaling.finite_data import SampleReuseDMFTRun, SampleReuseRun
+from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.sample_reuse import reuse_limit
-from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
+from neural_scaling.spectra import ModeQuadrature, PowerLaw
 
 ITEM = "reuse"
 
@@ -21,6 +23,8 @@ ITEM = "reuse"
 LOSS_TOLERANCE = 0.05
 #: The training loss is compared until the theory has it at this fraction of its first value: below, single seeds decide the mean.
 TRAINED = 0.05
+#: Window of the fit of the limit in P: two decades past the first hundred modes.
+BOTTLENECK_WINDOW = (1e2, 1e4)
 
 
 @dataclass(frozen=True)
@@ -263,10 +267,31 @@ def limits(plan: Plan, found: Curves) -> list[LimitRow]:
         floor, theory = simulation.arrays["floor"], reuse_limit(plan.quadrature(), found.width, samples)
         error = float(floor.std(ddof=1) / math.sqrt(floor.size))
         mean = float(floor.mean())
-        rows.append(
-            LimitRow(found.width, samples, mean, error, theory.loss, theory.train_loss, theory.printed)
-        )
+        rows.append(LimitRow(found.width, samples, mean, error, theory.loss, theory.train_loss, theory.printed))
     return rows
+
+
+def bottleneck(alpha: float, beta: float) -> tuple[PowerLawFit, float]:
+    """Fit the limit t -> infinity at infinite width and infinitely many modes against P from 1e2 to 1e4.
+
+    Parameters
+    ----------
+    alpha, beta
+        Capacity, > 1, and source.
+
+    Returns
+    -------
+    fit : PowerLawFit
+        Of the test loss.
+    prefactor : float
+        Test loss over eq. 78 as printed, at P = 1e4.
+    """
+    samples = np.geomspace(*BOTTLENECK_WINDOW, 25)
+    # sum_k K_k = P has y below P^alpha; the modes must be resolved beyond it.
+    quadrature = PowerLaw(alpha, beta).quadrature(100 * BOTTLENECK_WINDOW[1] ** alpha)
+    found = [reuse_limit(quadrature, math.inf, float(value)) for value in samples]
+    fit = fit_power_law(samples, [limit.loss for limit in found], BOTTLENECK_WINDOW)
+    return fit, found[-1].loss / found[-1].printed
 
 
 def agreement_claims(rows: Sequence[AgreementRow], width: int, scale: str) -> list[Claim]:
@@ -312,7 +337,7 @@ def agreement_claims(rows: Sequence[AgreementRow], width: int, scale: str) -> li
 
 
 def limit_claims(rows: Sequence[LimitRow], scale: str) -> list[Claim]:
-    """Return the claim about the bottleneck in P as printed, at the smallest P of the widest network.
+    """Return the claim about the bottleneck in P as printed, at the largest P of the study.
 
     Parameters
     ----------
@@ -325,7 +350,7 @@ def limit_claims(rows: Sequence[LimitRow], scale: str) -> list[Claim]:
     -------
     list of Claim
     """
-    row = min(rows, key=lambda row: row.samples)
+    row = max(rows, key=lambda row: row.samples)  # the theory is the leading order in 1/P
     ratio, error = row.simulated / row.printed, row.error / row.printed
     interval = (ratio - 1.96 * error, ratio + 1.96 * error)
     corrected = row.theory / row.printed
@@ -345,7 +370,7 @@ def limit_claims(rows: Sequence[LimitRow], scale: str) -> list[Claim]:
             window=None,
             scale=scale,
             verdict=verdict,
-            reason=f"{reason}: the sum lacks the factor 1/(1 - d/P) and the correction of finite N",
+            reason=f"{reason}; eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
         )
     ]
 
@@ -390,7 +415,7 @@ def richness_claim(found: Sequence[Curves], scale: str) -> Claim:
     )
 
 
-def _averaged_ratio(theory: Result, simulation: Result, name: str, kept: Array) -> list[float]:
+def _averaged_ratio(theory: Result, simulation: Result, name: str, kept: npt.NDArray[np.bool_]) -> list[float]:
     """Return mean and standard error over seeds of the average over log steps of loss / theory."""
     step = theory.arrays["step"]
     _, first, second = np.intersect1d(step[kept], simulation.arrays["step"], return_indices=True)
