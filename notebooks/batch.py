@@ -121,13 +121,17 @@ print(runs.describe(list(results.values())))
 quadrature = plan.quadrature()
 for batch in batches:
     bound, number = item.largest_stable_step(quadrature, batch), dmft.mean_square_stability(quadrature, eta, batch)
-    print(f"B = {batch:2d}: mean-square stable below eta = {bound:.3f}; here eta = {eta:g}, left side of the bound {number:.3f}")
+    print(
+        f"B = {batch:2d}: mean-square stable below eta = {bound:.3f}; here eta = {eta:g}, left side of the bound {number:.3f}"
+    )
     grid = dmft.TimeGrid.unit_steps(eta, steps)
     exact = item.second_moments(quadrature, eta, batch, steps)
     solved = dmft.solve(quadrature, 0.0, grid, batch=batch, fourth_moment=True).loss
     printed = dmft.solve(quadrature, 0.0, grid, batch=batch).loss
     assert np.max(np.abs(solved / exact - 1)) < 1e-9, "the theory is not the recursion"
-    print(f"        lazy, infinite width: paper over exact mean loss {np.min(printed / exact):.3f} at worst; with fourth moment 1.000")
+    print(
+        f"        lazy, infinite width: paper over exact mean loss {np.min(printed / exact):.3f} at worst; with fourth moment 1.000"
+    )
 
 # %% [markdown]
 # ## Against simulation
@@ -186,7 +190,9 @@ display(draw.spread_figure([batched[0] for batched in found]))
 # %% tags=["hide-input"]
 print("gamma   B   lowest median/mean   largest share of the top 1 %   diverged seeds")
 for row in (row for batched in rows for row in batched):
-    print(f"{row.gamma:5g}  {row.batch:2d}   {row.lowest_median:18.2f}   {row.top:28.1%}   {row.diverged:5d} of {seeds}")
+    print(
+        f"{row.gamma:5g}  {row.batch:2d}   {row.lowest_median:18.2f}   {row.top:28.1%}   {row.diverged:5d} of {seeds}"
+    )
 
 # %% [markdown]
 # A seed counts as diverged when its loss exceeds a million times the first one; it is left out of the mean and stays in the

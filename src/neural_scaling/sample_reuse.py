@@ -211,7 +211,7 @@ def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> Reu
         return np.asarray(1 / (1 + np.exp(-log_y) / nodes))
 
     low, high = -math.log(nodes[0]) - 50.0, 0.0
-    while weights @ learned(high) < smaller:
+    while weights @ learned(high) <= smaller:
         high += 5.0
         require(high < 500, "samples", f"min(N, P) = {smaller:g} is not below the number of modes", "take more modes")
     log_y = float(brentq(lambda x: float(weights @ learned(x)) - smaller, low, high, xtol=1e-13))

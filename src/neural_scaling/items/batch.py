@@ -149,8 +149,8 @@ def second_moments(
 ) -> Array:
     """Return the exact mean loss of lazy SGD at infinite width, from the recursion of the second moments.
 
-    ``m_k(t+1) = (1 - eta lambda_k)^2 m_k + (eta^2/B) (lambda_k L + lambda_k^2 m_k)``, ``m_k = <v0_k^2>``, ``L = sum_k lambda_k m_k``. It closes on
-    the diagonal, so that nothing is neglected for Gaussian features.
+    ``m_k(t+1) = (1 - eta lambda_k)^2 m_k + (eta^2/B) (lambda_k L + lambda_k^2 m_k)`` with ``m_k = <v0_k^2>`` and
+    ``L = sum_k lambda_k m_k``. It closes on the diagonal, so that nothing is neglected for Gaussian features.
 
     Parameters
     ----------
