@@ -36,7 +36,7 @@ eta: float = 0.2  # learning rate
 gammas: list[float] = [0.0, 1.0]  # richness, ascending from 0
 batches: list[int] = [1, 4, 16]  # B, ascending
 steps: int = 64  # last step
-seeds: int = 512  # simulations per richness and batch
+seeds: int = 1024  # simulations per richness and batch
 
 # %% tags=["hide-input"]
 import numpy as np

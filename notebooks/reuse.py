@@ -139,7 +139,7 @@ print(runs.describe(list(results.values())))
 found = [item.curves(plan, gamma, results) for gamma in gammas]
 plateaus = [item.curves(plan, gamma, results, plateau=True) for gamma in gammas]
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-curves", "caption": "Test loss (left) and training loss (right) against steps for several numbers of samples, lazy (above) and rich (below). Lines and bands: mean and standard deviation over simulations. Dashed: mean field theory."}, "image": {"alt": "Four log-log panels of loss against steps. Test losses fall, pass through a minimum and rise to a plateau, higher for fewer samples. Training losses keep falling, to zero where there are fewer samples than parameters. Dashed theory curves lie on the means."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-curves", "caption": "Test loss (left) and training loss (right) against steps for several numbers of samples, lazy (above) and rich (below). Lines and bands: mean and standard deviation over simulations. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Four log-log panels of loss against steps. Test losses fall, pass through a minimum and rise to a plateau, higher for fewer samples. Training losses keep falling, to zero where there are fewer samples than parameters. Dashed theory curves lie on the means."}}
 display(draw.curves_figure(found))
 
 # %% [markdown]
@@ -161,7 +161,7 @@ for one in (*found, *plateaus):
 # At the start the samples are as good as new and the gap is of order $1/P$. It then grows with the logarithm of the step: $R_1 = I - \frac1P \sum_k K_k$ counts
 # the modes learned so far, and the training loss is what is left of the test loss after each learned mode has used up one sample.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-gap", "caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory."}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-gap", "caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}}
 display(draw.gap_figure(found))
 
 # %% [markdown]

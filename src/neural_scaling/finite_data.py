@@ -93,6 +93,25 @@ class SampleReuseDMFTRun(OnlineDMFTRun):
 
 
 @dataclass(frozen=True)
+class SampleReuseFlowRun(SampleReuseDMFTRun):
+    """The same as gradient flow, on a log-spaced grid to the same eta * steps: as far as a simulation goes, in seconds."""
+
+    kind: ClassVar[str] = "sample reuse DMFT, flow"
+    algorithm: ClassVar[int] = 1
+
+    def slice(self) -> Self:
+        """Return the same run: it takes seconds, and the rows of its grid depend on the last one."""
+        return self
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``step`` (eta * steps divided by eta), ``loss`` and ``train_loss``, each of shape (R,)."""
+        grid = dmft.TimeGrid.log_spaced(self.eta, self.eta * self.steps)
+        solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples)
+        monitor.advance(self.steps)
+        return {"step": solution.time / self.eta, "loss": solution.loss, "train_loss": solution.train_loss}
+
+
+@dataclass(frozen=True)
 class MinibatchDMFTRun(OnlineDMFTRun):
     """DMFT of online SGD in unit steps, with or without the fourth moments of the batch: :func:`neural_scaling.dmft.solve`.
 

@@ -1,4 +1,4 @@
-"""The equations of online SGD with the fourth moments of a Gaussian batch: one dense inverse per mode, iterated to a fixed point."""
+"""Online SGD with the fourth moments of a Gaussian batch: one dense inverse per mode, iterated to a fixed point."""
 
 from __future__ import annotations
 

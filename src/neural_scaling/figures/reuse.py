@@ -37,12 +37,12 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
         panels = figure.subplots(len(found), 2, sharex=True, sharey=True, squeeze=False)
         for row, one in zip(panels, found, strict=True):
             for axes, name, title in zip(row, ("loss", "train_loss"), ("test", "training"), strict=True):
-                for color, samples, theory, simulation in zip(
-                    _COLORS, one.samples, one.theory, one.simulation, strict=False
+                for index, (color, samples, simulation) in enumerate(
+                    zip(_COLORS, one.samples, one.simulation, strict=False)
                 ):
                     step, losses = simulation.arrays["step"][1:], simulation.arrays[name][:, 1:].astype(np.float64)
                     _banded(axes, step, losses, color, f"$P = {samples}$")
-                    axes.loglog(theory.arrays["step"][1:], theory.arrays[name][1:], "--", color=INK, linewidth=1.3)
+                    axes.loglog(*one.expected(index, name), "--", color=INK, linewidth=1.3)
                 axes.set_title(rf"{title} loss, $\gamma = {one.gamma:g}$")
         first = found[0].simulation[0].arrays["loss"][:, 0].mean()
         # Training losses fall to zero for P < N: only the part that can be seen beside the test loss is shown.
@@ -74,8 +74,8 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
         figure = new_figure(7.6)
         panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
         for axes, one in zip(panels, found, strict=True):
-            for color, samples, theory, simulation in zip(
-                _COLORS, one.samples, one.theory, one.simulation, strict=False
+            for index, (color, samples, simulation) in enumerate(
+                zip(_COLORS, one.samples, one.simulation, strict=False)
             ):
                 arrays = simulation.arrays
                 gaps = arrays["loss"][:, 1:].astype(np.float64) - arrays["train_loss"][:, 1:]
@@ -84,8 +84,8 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
                 axes.fill_between(
                     arrays["step"][1:], mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, linewidth=0
                 )
-                expected = theory.arrays["loss"] - theory.arrays["train_loss"]
-                axes.semilogx(theory.arrays["step"][1:], expected[1:], "--", color=INK, linewidth=1.3)
+                steps, test = one.expected(index, "loss")
+                axes.semilogx(steps, test - one.expected(index, "train_loss")[1], "--", color=INK, linewidth=1.3)
             axes.set_title(rf"$\gamma = {one.gamma:g}$")
             axes.set_ylabel("test $-$ training loss")
         first = found[0].simulation[0].arrays["loss"][:, 0].mean()
@@ -125,10 +125,13 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
             axes.loglog(dense, limit, color=MUTED, label=r"$t \to \infty$")
             for color, step in zip(shades, steps, strict=False):
                 points = []
-                for theory, simulation in zip(one.theory, one.simulation, strict=True):
-                    losses = simulation.arrays["loss"][:, _index(simulation.arrays["step"], step)].astype(np.float64)
-                    known = theory.arrays["step"][-1] >= step
-                    expected = theory.arrays["loss"][_index(theory.arrays["step"], step)] if known else math.nan
+                for index, simulation in enumerate(one.simulation):
+                    at = int(np.argmin(np.abs(simulation.arrays["step"] - step)))
+                    losses = simulation.arrays["loss"][:, at].astype(np.float64)
+                    times, values = one.expected(index, "loss")
+                    expected = math.exp(
+                        np.interp(math.log(simulation.arrays["step"][at]), np.log(times), np.log(values))
+                    )
                     points.append((losses.mean(), 2 * losses.std(ddof=1) / math.sqrt(losses.size), expected))
                 mean, error, expected_all = np.array(points).T
                 axes.errorbar(one.samples, mean, error, fmt="o", color=color, label=f"$t = {step:.0f}$")
@@ -171,14 +174,14 @@ def plateau_figure(found: Sequence[Curves], quadrature: ModeQuadrature, power: f
         figure = new_figure(8.8)
         upper, lower = figure.subplots(2, 1)
         for one in found:
-            for color, samples, theory, simulation in zip(
-                _COLORS, one.samples, one.theory, one.simulation, strict=False
+            for index, (color, samples, simulation) in enumerate(
+                zip(_COLORS, one.samples, one.simulation, strict=False)
             ):
                 label = f"$P = {samples}$" if one is found[0] else None
                 mean = simulation.arrays["loss"].mean(axis=0, dtype=np.float64)
                 style = "-" if one.gamma == 0 else ":"
                 upper.loglog(simulation.arrays["step"][1:], mean[1:], style, color=color, label=label)
-                upper.loglog(theory.arrays["step"][1:], theory.arrays["loss"][1:], "--", color=INK, linewidth=1.1)
+                upper.loglog(*one.expected(index, "loss"), "--", color=INK, linewidth=1.1)
                 if one is found[0]:
                     limit = reuse_limit(quadrature, one.width, samples).loss
                     upper.axhline(limit, 0.8, color=MUTED, linewidth=1.2)
@@ -220,7 +223,3 @@ def _banded(axes: Axes, step: Array, losses: Array, color: str, label: str) -> N
     axes.loglog(step, mean, color=color, label=label)
     # On a logarithmic axis a band that reaches zero cannot be drawn: it is cut at a tenth of the mean.
     axes.fill_between(step, np.maximum(mean - spread, 0.1 * mean), mean + spread, color=color, alpha=0.2, linewidth=0)
-
-
-def _index(steps: Array, step: float) -> int:
-    return int(np.argmin(np.abs(steps - step)))

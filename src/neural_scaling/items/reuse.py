@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_scaling.claims import Claim, judge
-from neural_scaling.finite_data import SampleReuseDMFTRun, SampleReuseRun
+from neural_scaling.finite_data import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.sample_reuse import reuse_limit
-from neural_scaling.spectra import ModeQuadrature, PowerLaw
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
 
 ITEM = "reuse"
 
@@ -40,7 +40,7 @@ class Plan:
     width, samples, steps, seeds
         N, the values of P, number of steps and seeds of the learning curves.
     steps_theory
-        Steps to which the theory is solved.
+        Steps to which the theory is solved step by step; from there on as gradient flow.
     width_plateau, samples_plateau, seeds_plateau
         N, the values of P and seeds of the study of the bottleneck in P.
     """
@@ -71,11 +71,18 @@ class Plan:
         width, values, _ = self._chosen(plateau)
         return [SampleReuseDMFTRun(*common, width=width, samples=samples) for samples in values]
 
+    def flow(self, gamma: float, plateau: bool = False) -> list[SampleReuseFlowRun]:
+        """Return the theory as gradient flow to the last step of the simulations, one run per number of samples."""
+        common = (self.alpha, self.beta, self.modes, self.eta, gamma, self.steps)
+        width, values, _ = self._chosen(plateau)
+        return [SampleReuseFlowRun(*common, width=width, samples=samples) for samples in values]
+
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
         cases = list(itertools.product(self.gammas, (False, True)))
         simulations: list[Experiment] = [run for case in cases for run in self.simulation(*case)]
-        return list(dict.fromkeys([*simulations, *(run for case in cases for run in self.theory(*case))]))
+        theories = [run for case in cases for run in (*self.theory(*case), *self.flow(*case))]
+        return list(dict.fromkeys([*simulations, *theories]))
 
     def quadrature(self) -> ModeQuadrature:
         """Return the modes for the limit t -> infinity."""
@@ -95,16 +102,25 @@ class Curves:
     ----------
     gamma, width, samples
         Richness, N and P of each curve.
-    theory, simulation
-        Results of :class:`~neural_scaling.finite_data.SampleReuseDMFTRun` and
-        :class:`~neural_scaling.finite_data.SampleReuseRun`, one per P.
+    theory, flow, simulation
+        Results of :class:`~neural_scaling.finite_data.SampleReuseDMFTRun`,
+        :class:`~neural_scaling.finite_data.SampleReuseFlowRun` and :class:`~neural_scaling.finite_data.SampleReuseRun`, one
+        per P.
     """
 
     gamma: float
     width: int
     samples: tuple[int, ...]
     theory: tuple[Result, ...]
+    flow: tuple[Result, ...]
     simulation: tuple[Result, ...]
+
+    def expected(self, index: int, name: str) -> tuple[Array, Array]:
+        """Return steps from 1 on and the theory of the P of that index: step by step, then gradient flow."""
+        exact, flow = self.theory[index].arrays, self.flow[index].arrays
+        later = flow["step"] > exact["step"][-1]
+        steps = np.concatenate([exact["step"][1:], flow["step"][later]])
+        return steps, np.concatenate([exact[name][1:], flow[name][later]])
 
 
 @dataclass(frozen=True)
@@ -195,9 +211,14 @@ def curves(plan: Plan, gamma: float, results: Mapping[Experiment, Result], plate
     Curves
     """
     simulations = plan.simulation(gamma, plateau)
-    theory = tuple(results[run] for run in plan.theory(gamma, plateau))
-    samples = tuple(run.samples for run in simulations)
-    return Curves(gamma, simulations[0].width, samples, theory, tuple(results[run] for run in simulations))
+    return Curves(
+        gamma,
+        simulations[0].width,
+        tuple(run.samples for run in simulations),
+        tuple(results[run] for run in plan.theory(gamma, plateau)),
+        tuple(results[run] for run in plan.flow(gamma, plateau)),
+        tuple(results[run] for run in simulations),
+    )
 
 
 def agreement(found: Curves) -> list[AgreementRow]:
