@@ -124,6 +124,7 @@ def test_batch_compares_and_judges(batch_results):
         assert abs(row.our_error) < 0.25 + 3 * row.standard_error
     assert rows[0].top > rows[1].top, "the tail is heavier at the smaller batch"
     one = dataclasses.replace(rows[0], excess=1.4, paper=1.2, ours=1.41, standard_error=0.005)
+    assert one.measured and not dataclasses.replace(one, standard_error=1.0).measured
     found = [one, dataclasses.replace(one, ours=1.1), dataclasses.replace(one, paper=1.38)]
     verdicts = [claim.verdict for claim in batch.excess_claims(found, 16, "small")]
     assert verdicts == ["corrected", "not confirmed", "confirmed"]

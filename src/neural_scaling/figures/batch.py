@@ -69,12 +69,14 @@ def error_figure(rows: Sequence[Sequence[ErrorRow]]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Absolute values with two standard errors of the simulation; grey: the error of the simulation itself.
+        Absolute values with two standard errors of the simulation; grey: the error of the simulation itself. A batch at which the
+        mean is not measured is left out.
     """
     with book_style():
         figure = new_figure(4.4)
         panels = np.atleast_1d(figure.subplots(1, len(rows), sharex=True, sharey=True))
-        for axes, batches in zip(panels, rows, strict=True):
+        for axes, every in zip(panels, rows, strict=True):
+            batches = [row for row in every if row.measured]
             x = np.array([row.batch for row in batches], dtype=np.float64)
             noise = np.array([2 * row.standard_error / row.excess for row in batches])
             axes.fill_between(x, 1e-5, noise, color=MUTED, alpha=0.25, linewidth=0, label="error of simulation")
@@ -83,11 +85,11 @@ def error_figure(rows: Sequence[Sequence[ErrorRow]]) -> Figure:
                 ([abs(row.our_error) for row in batches], RICH, "o", "with fourth moment"),
             ):
                 axes.errorbar(x, values, noise, fmt=f"{marker}-", color=color, elinewidth=1.0, label=label)
-            first = abs(batches[0].paper_error)
-            axes.plot(x, 1.7 * first * x[0] / x, ":", color=MUTED, linewidth=1.6, label="$1/B$")
+            last = abs(batches[-1].paper_error)
+            axes.plot(x, 1.7 * last * x[-1] / x, ":", color=MUTED, linewidth=1.6, label="$1/B$")
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
-            axes.set_title(rf"$\gamma = {batches[0].gamma:g}$")
+            axes.set_title(rf"$\gamma = {every[0].gamma:g}$")
             axes.set_xlabel("batch $B$")
         panels[0].set_ylim(1e-3, 1.0)
         panels[0].set_ylabel("relative error")
