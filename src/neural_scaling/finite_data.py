@@ -85,8 +85,10 @@ class SampleReuseDMFTRun(OnlineDMFTRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step``, ``loss`` and ``train_loss``, each of shape (R,)."""
         grid = dmft.TimeGrid.unit_steps(self.eta, self.steps)
-        solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples)
-        monitor.advance(self.steps)
+        solution = dmft.solve(
+            self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples, monitor=monitor
+        )
+        assert solution.train_loss is not None
         steps = log_spaced_steps(self.steps, per_decade=10)
         recorded = steps.astype(int)
         return {"step": steps, "loss": solution.loss[recorded], "train_loss": solution.train_loss[recorded]}
@@ -108,6 +110,7 @@ class SampleReuseFlowRun(SampleReuseDMFTRun):
         grid = dmft.TimeGrid.log_spaced(self.eta, self.eta * self.steps)
         solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples)
         monitor.advance(self.steps)
+        assert solution.train_loss is not None
         return {"step": solution.time / self.eta, "loss": solution.loss, "train_loss": solution.train_loss}
 
 
@@ -140,8 +143,8 @@ class MinibatchDMFTRun(OnlineDMFTRun):
             width=self.width,
             batch=self.batch,
             fourth_moment=self.fourth_moment,
+            monitor=monitor,
         )
-        monitor.advance(self.steps)
         steps = log_spaced_steps(self.steps, per_decade=10)
         return {"step": steps, "loss": solution.loss[steps.astype(int)]}
 
