@@ -37,7 +37,7 @@ width: int = 32  # N of the learning curves
 samples: list[int] = [8, 16, 32, 64, 128]  # P of the learning curves, ascending
 steps: int = 2048  # last step of the simulations
 seeds: int = 64  # simulations per learning curve
-steps_theory: int = 256  # last step of the theory
+steps_theory: int = 128  # last step of the theory in unit steps; beyond, gradient flow
 width_plateau: int = 256  # N of the study of the bottleneck in P
 samples_plateau: list[int] = [8, 16, 32]  # P of that study, ascending
 seeds_plateau: int = 192  # simulations per P of that study
@@ -168,14 +168,16 @@ display(draw.gap_figure(found))
 # (reuse-stopping)=
 # ## When to stop
 #
-# The minimum of the mean test loss over the recorded steps, for the same draws at both richnesses, beside the last step and the limit.
+# The minimum of the mean test loss over the recorded steps, for the same draws at both richnesses, beside the last step and the limit; in
+# brackets the theory, which at the last step is gradient flow.
 
 # %% tags=["hide-input"]
-print("gamma    P   best step   best    last step   limit")
+print("gamma    P   best step (theory)   best (theory)   last step (theory)   limit")
 for one in found:
     for row in item.stopping(one):
+        best = f"{row.best_step:9.0f} ({row.expected_best_step:6.0f})   {row.best:.3f} ({row.expected_best:.3f})"
         print(
-            f"{row.gamma:5g}  {row.samples:3d}   {row.best_step:9.0f}   {row.best:.3f}   {row.last:9.3f}   {row.limit:5.3f}"
+            f"{row.gamma:5g}  {row.samples:3d}   {best}   {row.last:9.3f} ({row.expected_last:.3f})   {row.limit:5.3f}"
         )
 
 # %% [markdown]
@@ -205,7 +207,7 @@ for row in (*rows, *plateau_rows):
     )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-peak", "caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step. Line: theory of the limit."}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}}
-display(draw.peak_figure(found, plan.quadrature(), (8, steps_theory / 2, steps)))
+display(draw.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
 
 # %% [markdown]
 # ## The bottleneck in P

@@ -107,7 +107,7 @@ class SampleReuseFlowRun(SampleReuseDMFTRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (eta * steps divided by eta), ``loss`` and ``train_loss``, each of shape (R,)."""
-        grid = dmft.TimeGrid.log_spaced(self.eta, self.eta * self.steps)
+        grid = dmft.TimeGrid.log_spaced(self.eta, self.eta * self.steps, cells_per_decade=10)
         solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples)
         monitor.advance(self.steps)
         assert solution.train_loss is not None

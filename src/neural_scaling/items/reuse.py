@@ -157,6 +157,8 @@ class StoppingRow:
         Recorded step with the lowest mean test loss, and that loss.
     last
         Mean test loss at the last step.
+    expected_best_step, expected_best, expected_last
+        The same by the theory, at the resolution of its grid.
     limit
         Mean over seeds of the test loss as t -> infinity; infinite for N = P.
     """
@@ -166,6 +168,9 @@ class StoppingRow:
     best_step: float
     best: float
     last: float
+    expected_best_step: float
+    expected_best: float
+    expected_last: float
     limit: float
 
 
@@ -258,12 +263,15 @@ def stopping(found: Curves) -> list[StoppingRow]:
     list of StoppingRow
     """
     rows = []
-    for samples, simulation in zip(found.samples, found.simulation, strict=True):
+    for index, (samples, simulation) in enumerate(zip(found.samples, found.simulation, strict=True)):
+        steps, expected = found.expected(index, "loss")
+        lowest = int(np.argmin(expected))
         mean = simulation.arrays["loss"].mean(axis=0, dtype=np.float64)
         best = int(np.argmin(mean))
         limit = math.inf if samples == found.width else float(simulation.arrays["floor"].mean())
         step = float(simulation.arrays["step"][best])
-        rows.append(StoppingRow(found.gamma, samples, step, float(mean[best]), float(mean[-1]), limit))
+        theory = (float(steps[lowest]), float(expected[lowest]), float(expected[-1]))
+        rows.append(StoppingRow(found.gamma, samples, step, float(mean[best]), float(mean[-1]), *theory, limit))
     return rows
 
 
