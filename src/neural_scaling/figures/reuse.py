@@ -146,6 +146,8 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
         first = found[0].simulation[0].arrays["loss"][:, 0].mean()
         lowest = min(one.simulation[-1].arrays["loss"].mean(axis=0).min() for one in found)
         panels[0].set_ylim(0.6 * lowest, 1.5 * first)
+        panels[-1].set_xticks(found[0].samples, labels=[str(samples) for samples in found[0].samples])
+        panels[-1].set_xticks([], minor=True)
         panels[-1].set_xlabel("samples $P$")
         handles, labels = panels[0].get_legend_handles_labels()
         handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))

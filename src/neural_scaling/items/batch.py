@@ -69,8 +69,8 @@ class Plan:
         return list(dict.fromkeys(runs))
 
     def quadrature(self) -> ModeQuadrature:
-        """Return the modes, all of them."""
-        return PowerLaw(self.alpha, self.beta, self.modes).spectrum().quadrature()
+        """Return the modes, for the lazy network at infinite width."""
+        return PowerLaw(self.alpha, self.beta, self.modes).quadrature(4 * max(self.eta * self.steps, 1.0))
 
 
 @dataclass(frozen=True)
