@@ -158,7 +158,7 @@ for one in (*found, *plateaus):
 # %% [markdown]
 # ## The gap
 #
-# At the start the samples are as good as new and the gap is of order $1/P$. It then grows with the logarithm of the step: $R_1 = I - \frac1P \sum_k K_k$ counts
+# At the start the samples are as good as new and the gap is of order $1/P$. It then grows: $R_1 = I - \frac1P \sum_k K_k$ counts
 # the modes learned so far, and the training loss is what is left of the test loss after each learned mode has used up one sample.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-gap", "caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}}
