@@ -206,7 +206,7 @@ for row in (*rows, *plateau_rows):
         f"{row.width:4d} {row.samples:4d}    {row.simulated:.4f} +- {1.96 * row.error:.4f}   {row.theory:.4f}   {ratio}   {row.printed:.4f}"
     )
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-peak", "caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step. Line: theory of the limit."}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-peak", "caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step and P, joined by straight lines. Line: theory of the limit."}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}}
 display(draw.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
 
 # %% [markdown]
