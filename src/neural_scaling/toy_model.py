@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from neural_scaling.checks import require
-from neural_scaling.dmft.stability import check_dynamics, check_finite
+from neural_scaling.dmft.stability import DIVERGED, check_dynamics, check_finite
 from neural_scaling.monitor import Arrays, Monitor, scalar
 from neural_scaling.spectra import Array, Spectrum
 
@@ -42,7 +42,8 @@ class Simulation:
     Attributes
     ----------
     loss
-        Test loss on steps 0 .. T (exact over the data distribution), shape (seeds, T + 1).
+        Test loss on steps 0 .. T (exact over the data distribution), shape (seeds, T + 1); infinite from the step where a run
+        that was allowed to diverge has done so.
     floor
         Loss of the best predictor in the span of ``A(0) psi``, reached as t -> infinity at infinite batch, shape (seeds,).
     """
@@ -73,6 +74,7 @@ def simulate(
     seeds: Sequence[int],
     batch: float = math.inf,
     monitor: Monitor | None = None,
+    keep_diverged: bool = False,
 ) -> Simulation:
     """Train the model from ``w = 0`` on Gaussian features, one independent A(0) and data stream per seed.
 
@@ -98,6 +100,9 @@ def simulate(
     monitor
         Told of progress in seed-steps; may keep the state and give it back. A run that goes on from a kept state ends with
         the same numbers, bit for bit on the same device.
+    keep_diverged
+        Give a run that blows up an infinite loss from there on instead of raising. With feature learning and a small batch a few
+        seeds in a thousand may do so at any learning rate: the step grows with the noise, without bound.
 
     Returns
     -------
@@ -108,7 +113,7 @@ def simulate(
     InputError
         If an argument is out of range, N exceeds M, or ``eta`` is unstable.
     DynamicsDiverged
-        If a run blows up.
+        If a run blows up, unless ``keep_diverged``.
     """
     check_dynamics(spectrum.quadrature(), eta, gamma, steps, width, batch)
     require(width < math.inf, "width", "infinite", "a simulation has finite width; use dmft for the limit")
@@ -139,7 +144,10 @@ def simulate(
         state = {"loss": state["loss"], "floor": state["floor"], "done": scalar(done + len(group))}
         monitor.safe_point(state.copy)
     for run in state["loss"]:
-        check_finite(run, eta)
+        if keep_diverged:
+            run[np.logical_or.accumulate(~(run <= DIVERGED * run[0]))] = math.inf
+        else:
+            check_finite(run, eta)
     return Simulation(state["loss"], state["floor"])
 
 

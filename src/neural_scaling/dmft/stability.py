@@ -10,6 +10,9 @@ from neural_scaling.checks import require, require_positive
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.spectra import Array, ModeQuadrature
 
+#: A loss this many times the first one counts as diverged.
+DIVERGED = 1e6
+
 
 class DynamicsDiverged(ArithmeticError):
     """The dynamics truly diverges at this step size; the message names the step and a smaller ``eta``."""
@@ -173,7 +176,7 @@ def check_finite(loss: Array, eta: float) -> None:
         Naming the step and a smaller learning rate to try.
     """
     # Written so that NaN counts as exceeding.
-    bad = np.flatnonzero(~(loss <= 1e6 * loss[0]))
+    bad = np.flatnonzero(~(loss <= DIVERGED * loss[0]))
     if bad.size:
         raise DynamicsDiverged(
             f"the dynamics diverges at step {bad[0]} with eta = {eta:g}; the kernel grew past its edge of stability: "

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from neural_scaling.checks import require
-from neural_scaling.items import figure02, figure03, figure04
+from neural_scaling.items import batch, figure02, figure03, figure04, reuse
 from neural_scaling.paths import checkout
 from neural_scaling.runs import Experiment
 
@@ -26,11 +26,21 @@ def _figure04(parameters: Mapping[str, Any]) -> list[Experiment]:
     return figure04.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
 
 
+def _batch(parameters: Mapping[str, Any]) -> list[Experiment]:
+    return batch.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
+
+
+def _reuse(parameters: Mapping[str, Any]) -> list[Experiment]:
+    return reuse.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
+
+
 #: Runs of an item from the parameters of its notebook.
 EXPERIMENTS: dict[str, Callable[[Mapping[str, Any]], list[Experiment]]] = {
     figure02.ITEM: _figure02,
     figure03.ITEM: _figure03,
     figure04.ITEM: _figure04,
+    batch.ITEM: _batch,
+    reuse.ITEM: _reuse,
 }
 
 

@@ -1,0 +1,254 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (reuse-page)=
+# # Training on the same samples
+#
+# **What the paper claims.** Its Appendix D extends the mean field theory to full-batch gradient descent on $P$ fixed samples and
+# gives stochastic processes for test and training loss, without a figure. Appendix E.4 concludes that training to the end leaves
+# a test loss $P^{-\alpha \min(2, \beta)}$.
+#
+# **What came out.** Solved in closed form (below), the theory gives the mean of test loss, training loss and the gap
+# between them at any $P$ and $N$, lazy and rich, within the few per cent that are left at finite size. Richness speeds up
+# learning and overfitting alike: the test loss passes through a minimum, the rich network reaches it several times earlier, the
+# minimum is no lower, and where both end does not depend on the richness. Close to $P = N$ that end lies far above the minimum and at
+# $P = N$ it is infinite. The limit of the theory is a formula; it confirms the power of the bottleneck in $P$ and shows that the printed sum misses a
+# factor of order one and that the power needs a width that is large not only against $P$.
+
+# %% tags=["hide-input", "parameters"]
+scale: str = "small"  # small, or full for more samples, wider networks, more seeds
+alpha: float = 1.5  # capacity (ours, as everything on this page)
+beta: float = 0.5  # source
+modes: int = 1024  # M
+eta: float = 0.1  # learning rate
+gammas: list[float] = [0.0, 1.0]  # richness, ascending from 0
+width: int = 32  # N of the learning curves
+samples: list[int] = [8, 16, 32, 64, 128]  # P of the learning curves, ascending
+steps: int = 2048  # last step of the simulations
+seeds: int = 64  # simulations per learning curve
+steps_theory: int = 128  # last step of the theory in unit steps; beyond, gradient flow
+width_plateau: int = 256  # N of the study of the bottleneck in P
+samples_plateau: list[int] = [8, 16, 32]  # P of that study, ascending
+seeds_plateau: int = 192  # simulations per P of that study
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown, display
+
+from neural_scaling import claims as ledger
+from neural_scaling import notebook, runs
+from neural_scaling.figures import reuse as draw
+from neural_scaling.items import reuse as item
+
+plan = item.Plan(
+    alpha=alpha,
+    beta=beta,
+    modes=modes,
+    eta=eta,
+    gammas=gammas,
+    width=width,
+    samples=samples,
+    steps=steps,
+    seeds=seeds,
+    steps_theory=steps_theory,
+    width_plateau=width_plateau,
+    samples_plateau=samples_plateau,
+    seeds_plateau=seeds_plateau,
+)
+results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+
+# %% tags=["hide-input", "provenance"]
+print(notebook.provenance(scale, seeds=range(max(seeds, seeds_plateau))))
+print(runs.describe(list(results.values())))
+
+# %% [markdown]
+# ## The model on fixed samples
+#
+# The student is that of [the model](model), but every step uses the same $P$ samples: with $\Psi \in \mathbb R^{P \times M}$ their features,
+#
+# $$
+# v^1 = \Psi v^0, \qquad v^2 = \tfrac1P \Psi^\top v^1, \qquad v^3 = A(0)\, v^2, \qquad v^4 = \tfrac1N A(0)^\top v^3 ,
+# $$
+#
+# training loss $|v^1|^2/P$, test loss $v^{0\top} \Lambda v^0$. The simulation draws $P$ Gaussian samples once;
+# {py:mod}`neural_scaling.sample_reuse` says how all of it is reduced to matrices of size $\min(N, P)$.
+#
+# (reuse-derivation)=
+# ## The theory in closed form
+#
+# Averaging over $\Psi$ and $A(0)$ turns each of the four fields into Gaussian noise plus a response to its own past [37-41]. On steps
+# $0 \dots T$ all of it is linear algebra with lower-triangular matrices. With $u^1, u^2, u^3, u^4$ the noises,
+#
+# $$
+# \begin{aligned}
+# v^1 &= R_1 u^1, & v^2_k &= u^2_k + \lambda_k R_1 v^0_k, & \langle u^1 u^{1\top}\rangle &= C_0, & \langle u^2_k u^{2\top}_k\rangle &= \tfrac{\lambda_k}{P} C_1,\\
+# v^3 &= R_3 u^3, & v^4_k &= u^4_k + R_3 v^2_k, & \langle u^3 u^{3\top}\rangle &= C_2, & \langle u^4_k u^{4\top}_k\rangle &= \tfrac1N C_3,
+# \end{aligned}
+# $$ (eq-reuse-fields)
+#
+# and the dynamics of $w$ and $A$ is as for fresh samples: $v^0_k = w^*_k 1 - X v^4_k$ with
+# $S = (I - \eta\gamma\Theta L[C_3])^{-1}\Theta$, $C_w = S C_3 S^\top$, $X = S + \eta\gamma L[C_w]$, where $\Theta_{ts} = \eta$ for $t > s$ and $L[\cdot]$ is
+# the strictly lower triangle ({py:mod}`neural_scaling.dmft.online`). Inserting the fields into each other,
+#
+# $$
+# v^0_k = H_k \big( w^*_k 1 - X u^4_k - X R_3 u^2_k \big), \qquad H_k = (I + \lambda_k X R_3 R_1)^{-1} .
+# $$ (eq-reuse-error)
+#
+# The responses are derivatives of this: $R_1 = (I - R_{02}/P)^{-1}$ with $R_{02} = -\sum_k \lambda_k H_k X R_3$ and $R_3 = (I - R_{24}/N)^{-1}$ with
+# $R_{24} = -\sum_k \lambda_k R_1 H_k X$. These are two nested fixed points of matrices that do not obviously commute. But they do. Put
+#
+# $$
+# Y = X R_3 R_1, \qquad K_k = \lambda_k Y (I + \lambda_k Y)^{-1} = I - H_k .
+# $$
+#
+# Then $R_1^{-1} = I + \frac1P \sum_k \lambda_k H_k X R_3 = I + \frac1P \sum_k K_k R_1^{-1}$, so $R_1 = I - \frac1P\sum_k K_k$ is a function of $Y$ and commutes
+# with every $K_k$; with that $R_3^{-1} = I + \frac1N \sum_k R_1 K_k R_1^{-1} R_3^{-1}$ gives
+#
+# $$
+# R_1 = I - \frac1P \sum_k K_k, \qquad R_3 = I - \frac1N \sum_k K_k,
+# $$ (eq-reuse-responses)
+#
+# and $X = Y (R_3 R_1)^{-1}$ is a function of $Y$ too. $N$ and $P$ enter the responses in the same way. For the covariances let
+# $\hat C_2 = R_1^{-1} C_2 R_1^{-\top}$. In $C_2 = \sum_k \langle v^2_k v^{2\top}_k\rangle$ the noise of the data enters through $I - \lambda_k R_1 H_k X R_3 = H_k$, so
+#
+# $$
+# \begin{aligned}
+# C_0 &= \sum_k \lambda_k H_k \Big[ (w^*_k)^2\, 1 1^\top + \tfrac1N X C_3 X^\top \Big] H_k^\top + \frac1P \sum_k K_k C_0 K_k^\top, \\
+# \hat C_2 &= \sum_k \lambda_k^2 H_k \Big[ (w^*_k)^2\, 1 1^\top + \tfrac1N X C_3 X^\top \Big] H_k^\top + \frac1P \sum_k \lambda_k H_k C_0 H_k^\top, \\
+# C_3 &= R_3 R_1\, \hat C_2\, (R_3 R_1)^\top, \qquad C_1 = R_1 C_0 R_1^\top .
+# \end{aligned}
+# $$ (eq-reuse-covariances)
+#
+# These are the equations of fresh samples with $R_3 \to R_3 R_1$ and with the whole $C_0$ over $P$ where a fresh batch has only its
+# diagonal over $B$: the noise of a sample that is seen again is remembered. Every row needs earlier rows only, so they are solved in one pass.
+# The tests check the identities on a solution that does not use them. Test and training loss are the diagonals of $C_0$ and $C_1$.
+#
+# ## Learning curves
+
+# %% tags=["hide-input"]
+found = [item.curves(plan, gamma, results) for gamma in gammas]
+plateaus = [item.curves(plan, gamma, results, plateau=True) for gamma in gammas]
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-curves", "caption": "Test loss (left) and training loss (right) against steps for several numbers of samples, lazy (above) and rich (below). Lines and bands: mean and standard deviation over simulations. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Four log-log panels of loss against steps. Test losses fall, pass through a minimum and rise to a plateau, higher for fewer samples. Training losses keep falling, to zero where there are fewer samples than parameters. Dashed theory curves lie on the means."}}
+display(draw.curves_figure(found))
+
+# %% [markdown]
+# The average over the logarithm of the step of each seed's loss over the theory, with 95 % errors. The theory is the leading order for
+# large $N$ and $P$: a few per cent are expected to be left at $P$ of order ten. Training losses are
+# compared until the theory has them at a twentieth of the first one; below that single seeds decide the mean.
+
+# %% tags=["hide-input"]
+for one in (*found, *plateaus):
+    print(f"gamma = {one.gamma:g}, N = {one.width}: simulated mean over theory")
+    for row in item.agreement(one):
+        test = f"test {row.test:.3f} +- {1.96 * row.test_error:.3f}"
+        print(f"  P = {row.samples:4d}   {test}   training {row.train:.3f} +- {1.96 * row.train_error:.3f}")
+        assert abs(row.test - 1) < 2 * item.LOSS_TOLERANCE + 3 * row.test_error, "theory and simulation part"
+
+# %% [markdown]
+# ## The gap
+#
+# At the start the samples are as good as new and the gap is of order $1/P$. It then grows: $R_1 = I - \frac1P \sum_k K_k$ counts
+# the modes learned so far, and the training loss is what is left of the test loss after each learned mode has used up one sample.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-gap", "caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}}
+display(draw.gap_figure(found))
+
+# %% [markdown]
+# (reuse-stopping)=
+# ## When to stop
+#
+# The minimum of the mean test loss over the recorded steps, for the same draws at both richnesses, beside the last step and the limit; in
+# brackets the theory, which at the last step is gradient flow.
+
+# %% tags=["hide-input"]
+print("gamma    P   best step (theory)   best (theory)   last step (theory)   limit")
+for one in found:
+    for row in item.stopping(one):
+        best = f"{row.best_step:9.0f} ({row.expected_best_step:6.0f})   {row.best:.3f} ({row.expected_best:.3f})"
+        print(
+            f"{row.gamma:5g}  {row.samples:3d}   {best}   {row.last:9.3f} ({row.expected_last:.3f})   {row.limit:5.3f}"
+        )
+
+# %% [markdown]
+# (reuse-limit)=
+# ## The limit of long training
+#
+# As $t \to \infty$ the matrix $Y$ acts as a number $y$ that grows until the smaller of the two responses in {eq}`eq-reuse-responses` vanishes: $\sum_k K_k = n$,
+# $n = \min(N, P)$. With $d = \sum_k K_k^2$ the covariances become two linear equations,
+#
+# $$
+# \begin{aligned}
+# \Big(1 - \frac dP\Big) C_0 - \frac{n - d}{N}\, c &= \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k y)^2}, &
+# \Big(1 - \frac dN\Big) c - \frac{n - d}{P}\, C_0 &= \sum_k \frac{(w^*_k)^2 K_k^2}{y},
+# \end{aligned}
+# $$ (eq-reuse-limit)
+#
+# $c = y \hat C_2$, with the training loss $(1 - n/P)^2 C_0$. Nothing here knows the richness. The determinant vanishes at $N = P$, where the limit
+# is infinite. Simulated draws have a limit too, the smallest least-squares solution, which needs no training.
+
+# %% tags=["hide-input"]
+print("  N    P    simulated         theory   ratio          eq. 78 as printed")
+rows, plateau_rows = item.limits(plan, found[0]), item.limits(plan, plateaus[0])
+for row in (*rows, *plateau_rows):
+    ratio = f"{row.simulated / row.theory:.3f} +- {1.96 * row.error / row.theory:.3f}"
+    print(
+        f"{row.width:4d} {row.samples:4d}    {row.simulated:.4f} +- {1.96 * row.error:.4f}   {row.theory:.4f}   {ratio}   {row.printed:.4f}"
+    )
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-peak", "caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step and P, joined by straight lines. Line: theory of the limit."}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}}
+display(draw.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
+
+# %% [markdown]
+# ## The bottleneck in P
+#
+# For $N \to \infty$ the second equation of {eq}`eq-reuse-limit` drops out and the test loss is
+#
+# $$
+# C_0 = \frac{1}{1 - d/P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k y)^2} \sim P^{-\alpha \min(2, \beta)}, \qquad y \sim P^\alpha .
+# $$
+#
+# The printed sum [78] lacks the prefactor. It is of order one: from $y\, \mathrm d n/\mathrm d y = n - d$ and $n \sim y^{1/\alpha}$ follows $1 - d/P \to 1/\alpha$. At a
+# finite width $N > P$ the first equation adds $\frac{n-d}{N} c$. Compared with the rest this is of relative order $P/N$ for a hard task, but for
+# an easy one $c$ is the norm of what has been learned over $y$, and the addition is $P^{1-\alpha}/N$: the power
+# $P^{-\alpha \min(2, \beta)}$ is seen only for $N \gg P^{1 + \alpha(\min(2, \beta) - 1)}$. The other way round, $N \ll P$, the second equation adds
+# to the loss what keeps it at $N^{-\alpha\min(1, \beta)}$: responses are symmetric in $N$ and $P$, losses are not.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-plateau", "caption": "The bottleneck in P at a width much larger than P. Above: test loss against steps, with the theory (dashed) and its limit (grey bars). Below: the limit against P, of simulated draws, of the theory at this width and at infinite width, and of eq. 78 as printed; dotted the predicted power."}, "image": {"alt": "Upper panel: test losses for each number of samples level off, rich ones earlier, on the same plateau. Lower panel: the plateaus fall with the number of samples along the theory at this width, above eq. 78 by a constant factor."}}
+display(draw.plateau_figure(plateaus, plan.quadrature(), alpha * min(2.0, beta)))
+
+# %% tags=["hide-input", "nbval-check-output"]
+power, prefactor = item.bottleneck(alpha, beta)
+print(
+    f"exponent of the limit in P, N infinite, P from 1e2 to 1e4: {power.exponent:.2f}, predicted {alpha * min(2.0, beta):.2f}"
+)
+print(f"limit over eq. 78 as printed at P = 1e4: {prefactor:.2f}, predicted alpha = {alpha:.2f}")
+
+# %% [markdown]
+# ## Claims
+#
+# A ratio of losses counts as confirmed within 5 %.
+
+# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+claims = [claim for one in found for claim in item.agreement_claims(item.agreement(one), one.width, scale)]
+claims += [*item.limit_claims(plateau_rows, scale), item.richness_claim([*found, *plateaus], scale)]
+ledger.record(claims)
+display(Markdown(ledger.to_markdown(claims)))
+
+# %% [markdown]
+# ## What was chosen
+#
+# The paper shows no simulation with reused samples, so all sizes are ours. The learning rate is small enough that no run comes to
+# [the edge of stability](fig-2-edge-section): fitting a hard target to the last sample makes the kernel of a rich network grow,
+# and at three times this learning rate single seeds show it by spikes of their training loss. At small scale widths, numbers of
+# samples, steps and seeds are smaller.

@@ -1,0 +1,294 @@
+r"""Simulation of full-batch gradient descent on P fixed samples (Appendix D) at finite width.
+
+As in :mod:`neural_scaling.toy_model`, training sees the features only through ``(A(0) psi, w* . psi)``, which given A(0) is
+Gaussian with covariance ``R^T R``, R the triangular factor of ``Lambda^(1/2) [A(0)^T, w*]``. So the P samples are the rows of
+``G R`` with G a P x (N + 1) matrix of normals, and full-batch descent depends on them only through ``F``, the triangular
+factor of ``G R / sqrt(P)``:
+
+.. math::
+    c = (-B^T w / N,\, 1), \qquad L_{test} = |R c|^2, \qquad L_{train} = |F c|^2, \qquad v_3 = [F^T F c]_{1..N}, \qquad
+    w' = w + \eta B v_3, \qquad B' = B + \tfrac{\eta\gamma}{N} w\, v_3^T .
+
+The law is that of training on all M features, and a step costs the same whatever M and P. For P < N the readout moves only in
+the P dimensions that the samples' projected features span, and everything is written in a basis of that span, so that a
+step costs ``min(N, P)^2``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import brentq
+
+from neural_scaling.checks import require
+from neural_scaling.dmft.stability import check_dynamics, check_finite
+from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
+from neural_scaling.toy_model import projected_factor
+
+_CHUNK = 64  # steps compiled into one loop; between chunks progress is reported and the state can be kept
+
+
+@dataclass(frozen=True)
+class ReuseSimulation:
+    """Outcome of :func:`simulate_reuse`.
+
+    Attributes
+    ----------
+    loss
+        Test loss on steps 0 .. T (exact over the data distribution), shape (seeds, T + 1).
+    train_loss
+        Mean squared error on the P samples, shape (seeds, T + 1).
+    floor
+        Test loss reached as t -> infinity, which does not depend on the richness, shape (seeds,).
+    train_floor
+        The same for the training loss; zero to rounding for P <= N, shape (seeds,).
+    """
+
+    loss: Array
+    train_loss: Array
+    floor: Array
+    train_floor: Array
+
+
+def simulate_reuse(
+    spectrum: Spectrum,
+    width: int,
+    samples: int,
+    eta: float,
+    gamma: float,
+    steps: int,
+    seeds: Sequence[int],
+    monitor: Monitor | None = None,
+) -> ReuseSimulation:
+    """Train from ``w = 0`` on P fixed Gaussian samples, one independent A(0) and sample per seed.
+
+    All seeds are trained together, in float64 on JAX's default device; a seed's curve does not depend on the others. The
+    A(0) of a seed is that of :func:`neural_scaling.toy_model.simulate`.
+
+    Parameters
+    ----------
+    spectrum
+        The M modes.
+    width
+        N, at most M.
+    samples
+        P.
+    eta
+        Learning rate.
+    gamma
+        Richness.
+    steps
+        Number of steps T.
+    seeds
+        One non-negative integer per run.
+    monitor
+        Told of progress in seed-steps; may keep the state and give it back.
+
+    Returns
+    -------
+    ReuseSimulation
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, N exceeds M, or ``eta`` is unstable on the population.
+    DynamicsDiverged
+        If a run blows up.
+    """
+    check_dynamics(spectrum.quadrature(), eta, gamma, steps, width, math.inf)
+    for value, name in ((width, "width"), (samples, "samples")):
+        require(
+            1 <= value < math.inf and value == int(value),
+            name,
+            f"got {value!r}",
+            "give a positive whole number; dmft has the limits",
+        )
+    require(
+        width <= spectrum.modes,
+        "width",
+        f"N = {width} exceeds the number of modes M = {spectrum.modes}",
+        "take N <= M: more parameters than modes are redundant",
+    )
+    require(
+        len(seeds) > 0 and all(seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds),
+        "seeds",
+        f"got {list(seeds)!r}",
+        "give at least one non-negative integer, each once",
+    )
+    width, samples, count = int(width), int(samples), len(seeds)
+    monitor = monitor or Monitor()
+    state = monitor.restored()
+    if state is None:
+        factor = [projected_factor(spectrum, width, seed) for seed in seeds]
+        fit = [_sample_factor(one, samples, seed) for one, seed in zip(factor, seeds, strict=True)]
+        reduced = [_within_span(*pair) for pair in zip(factor, fit, strict=True)]
+        state = {
+            "factor": np.stack([pair[0] for pair in reduced]),
+            "fit": np.stack([pair[1] for pair in reduced]),
+            "w": np.zeros((count, min(width, samples))),
+            "b": np.tile(np.eye(min(width, samples)), (count, 1, 1)),
+            "losses": np.zeros((2, count, steps + 1)),
+            "done": scalar(0),
+        }
+    with jax.enable_x64(True):
+        both = jnp.asarray(state["factor"]), jnp.asarray(state["fit"])
+        moving = jnp.asarray(state["w"]), jnp.asarray(state["b"])
+        losses = state["losses"]
+        for start in range(int(state["done"]), steps + 1, _CHUNK):
+            length = min(_CHUNK, steps + 1 - start)
+            moving, found = _steps(both, moving, width, eta, gamma, length)
+            losses[:, :, start : start + length] = np.moveaxis(np.asarray(found), 0, -1)
+            monitor.advance(count * length)
+            monitor.safe_point(functools.partial(_kept, state, moving, start + length))
+    for run in losses[0]:
+        check_finite(run, eta)
+    floors = np.array([_floors(one, fit) for one, fit in zip(state["factor"], state["fit"], strict=True)])
+    return ReuseSimulation(losses[0], losses[1], floors[:, 0], floors[:, 1])
+
+
+@dataclass(frozen=True)
+class ReuseLimit:
+    """Mean field theory of training on P fixed samples as t -> infinity.
+
+    Attributes
+    ----------
+    loss, train_loss
+        Test and training loss.
+    printed
+        ``sum_k lambda_k (w*_k)^2 / (1 + lambda_k y)^2``, the test loss of eq. 78 as printed where ``width`` is infinite.
+    """
+
+    loss: float
+    train_loss: float
+    printed: float
+
+
+def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> ReuseLimit:
+    r"""Return the limit of the theory as t -> infinity, which does not depend on the richness (eqs. 77-78 and beyond).
+
+    The matrix Y of the equations becomes a number y with ``sum_k K_k = min(N, P)``, ``K_k = lambda_k y / (1 + lambda_k y)``, so
+    that the smaller of N and P has zero response. With ``d = sum_k K_k^2``, ``n = min(N, P)``,
+    ``b = sum_k lambda_k (w*_k)^2 / (1 + lambda_k y)^2`` and ``c = sum_k (w*_k)^2 K_k^2 / y`` the losses solve
+
+    .. math::
+        (1 - d/P)\, C_0 - \tfrac{n - d}{N}\, C = b, \qquad (1 - d/N)\, C - \tfrac{n - d}{P}\, C_0 = c,
+        \qquad L_{train} = (1 - n/P)^2 C_0 .
+
+    Parameters
+    ----------
+    quadrature
+        The modes; their number must exceed ``min(N, P)``.
+    width, samples
+        N and P, different, at most one of them infinite.
+
+    Returns
+    -------
+    ReuseLimit
+
+    Raises
+    ------
+    InputError
+        If N = P, where the limit is infinite, both are infinite, or there are not enough modes.
+    """
+    smaller = min(width, samples)
+    require(smaller >= 1, "samples", f"N = {width!r}, P = {samples!r}", "give positive numbers")
+    require(
+        width != samples,
+        "samples",
+        f"N = P = {samples:g}, where the loss grows without bound",
+        "take different N and P, and at most one of them infinite",
+    )
+    nodes, weights, targets = quadrature.nodes, quadrature.weights, quadrature.target_weights
+
+    def learned(log_y: float) -> Array:
+        return np.asarray(1 / (1 + np.exp(-log_y) / nodes))
+
+    low, high = -math.log(nodes[0]) - 50.0, 0.0
+    while weights @ learned(high) <= smaller:
+        high += 5.0
+        require(high < 500, "samples", f"min(N, P) = {smaller:g} is not below the number of modes", "take more modes")
+    log_y = float(brentq(lambda x: float(weights @ learned(x)) - smaller, low, high, xtol=1e-13))
+    k = learned(log_y)
+    d = float(weights @ k**2)
+    bias = float((targets * nodes) @ (1 - k) ** 2)
+    moved = float(targets @ k**2) * math.exp(-log_y)
+    per_width, per_sample = 1 / width, 1 / samples
+    system = np.array(
+        [
+            [1 - d * per_sample, -(smaller - d) * per_width],
+            [-(smaller - d) * per_sample, 1 - d * per_width],
+        ]
+    )
+    loss = float(np.linalg.solve(system, np.array([bias, moved]))[0])
+    return ReuseLimit(loss, (1 - smaller * per_sample) ** 2 * loss, bias)
+
+
+def _sample_factor(factor: Array, samples: int, seed: int) -> Array:
+    """Return F with ``F^T F = R^T G^T G R / P``, of min(P, N + 1) rows, for the P samples of a seed."""
+    # The samples must not share numbers with A(0): the child of the seed's sequence is an independent stream.
+    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    size = factor.shape[0]
+    fit = np.zeros((0, size))
+    for first in range(0, samples, 4 * size):
+        rows = random.standard_normal((min(4 * size, samples - first), size)) @ factor
+        fit = np.concatenate([fit, rows / math.sqrt(samples)])
+        if fit.shape[0] > size:
+            fit = np.asarray(np.linalg.qr(fit, mode="r"))
+    return fit
+
+
+def _within_span(factor: Array, fit: Array) -> tuple[Array, Array]:
+    """Return both factors in an orthonormal basis of the span of the samples' projected features, if that is smaller."""
+    if fit.shape[0] >= fit.shape[1] - 1:
+        return factor, fit
+    basis = np.linalg.qr(fit[:, :-1].T)[0]
+    narrow = [np.column_stack([whole[:, :-1] @ basis, whole[:, -1]]) for whole in (factor, fit)]
+    return np.asarray(np.linalg.qr(narrow[0], mode="r")), narrow[1]
+
+
+def _floors(factor: Array, fit: Array) -> tuple[float, float]:
+    """Return test and training loss of the smallest least-squares solution.
+
+    Every step moves ``B^T w`` within the span of the samples' projected features, and the training loss goes to its minimum:
+    both hold for any richness, and together they fix the limit.
+    """
+    # rcond far below the smallest eigenvalue that can matter, far above rounding.
+    solution = np.linalg.lstsq(fit[:, :-1], fit[:, -1], rcond=1e-14)[0]
+    c = np.append(-solution, 1.0)
+    return float(np.sum((factor @ c) ** 2)), float(np.sum((fit @ c) ** 2))
+
+
+def _kept(state: Arrays, moving: tuple[jax.Array, jax.Array], done: int) -> Arrays:
+    return state | {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "done": scalar(done)}
+
+
+@functools.partial(jax.jit, static_argnames=("length",), donate_argnums=(1,))
+def _steps(
+    both: tuple[jax.Array, jax.Array],
+    state: tuple[jax.Array, jax.Array],
+    width: int,
+    eta: float,
+    gamma: float,
+    length: int,
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    """Advance all runs by ``length`` steps; return the state and both losses before each, shape (length, 2, seeds)."""
+    factor, fit = both
+    count = factor.shape[0]
+
+    def step(carry: tuple[jax.Array, jax.Array], _: None) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        w, b = carry
+        c = jnp.concatenate([-jnp.einsum("sij,si->sj", b, w) / width, jnp.ones((count, 1))], axis=1)
+        error, residual = jnp.einsum("sij,sj->si", factor, c), jnp.einsum("sij,sj->si", fit, c)
+        v3 = jnp.einsum("sij,si->sj", fit, residual)[:, :-1]
+        stepped = w + eta * jnp.einsum("sij,sj->si", b, v3)
+        b = b + (eta * gamma / width) * w[:, :, None] * v3[:, None, :]
+        return (stepped, b), jnp.stack([jnp.sum(error**2, axis=1), jnp.sum(residual**2, axis=1)])
+
+    return jax.lax.scan(step, state, None, length=length)
