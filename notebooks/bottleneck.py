@@ -122,9 +122,7 @@ display(draw.bottleneck_figure(model, data))
 print("exponent of  beta  printed  corrected  equivalent")
 for curve in (*model, *data):
     name = "data" if curve.data else "width"
-    print(
-        f"{name:<11}  {curve.beta:<4g}  {curve.paper:<7.2f}  {curve.corrected:<9.2f}  {curve.fit_limit.exponent:.2f}"
-    )
+    print(f"{name:<11}  {curve.beta:<4g}  {curve.paper:<7.2f}  {curve.corrected:<9.2f}  {curve.fit_limit.exponent:.2f}")
 
 # %% tags=["hide-input"]
 print("exponent of  beta  simulated [95 %]          simulated mean over equivalent")

@@ -80,12 +80,15 @@ class LimitRun(Experiment):
         eigenvalues = spectra[0].eigenvalues
         targets = np.stack([spectrum.target for spectrum in spectra], axis=1)
         losses, scales = [], []
-        for seed in range(self.seeds):
+        if (restored := monitor.restored()) is not None:
+            losses, scales = list(restored["loss"]), list(restored["scale"])
+        for seed in range(len(scales), self.seeds):
             random = np.random.default_rng(np.random.SeedSequence([seed, self.size, int(self.data)]))
             loss, scale = (_interpolation if self.data else _projection)(eigenvalues, targets, self.size, random)
             losses.append(loss)
             scales.append(scale)
             monitor.advance(self.size**2)
+            monitor.safe_point(lambda: {"loss": np.array(losses), "scale": np.array(scales)})
         return {"loss": np.array(losses), "scale": np.array(scales)}
 
 
@@ -152,9 +155,7 @@ class Plan:
 
     def limits(self, data: bool) -> list[LimitRun]:
         """Return the runs of one bottleneck, one per size."""
-        return [
-            LimitRun(self.alpha, tuple(self.sources), self.modes, size, self.seeds, data) for size in self.sizes
-        ]
+        return [LimitRun(self.alpha, tuple(self.sources), self.modes, size, self.seeds, data) for size in self.sizes]
 
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
@@ -464,9 +465,9 @@ def claims(
                 reason=agreed.reason,
             )
         )
-    for curve in scales:
-        symbol, name, place = ("P", "r1", "eq. 77") if curve.data else ("N", "r3", "eq. 75")
-        judged = judge(-alpha, curve.fit.exponent, curve.fit.interval, EXPONENT_TOLERANCE)
+    for one in scales:
+        symbol, name, place = ("P", "r1", "eq. 77") if one.data else ("N", "r3", "eq. 75")
+        judged = judge(-alpha, one.fit.exponent, one.fit.interval, EXPONENT_TOLERANCE)
         found.append(
             Claim(
                 id=f"bottleneck.{name}",
@@ -475,9 +476,9 @@ def claims(
                 statement=f"The scale {name} of the response grows as {symbol}^alpha.",
                 quantity=f"decay exponent of the trace of the inverse Gram matrix in {symbol} (negative: it grows)",
                 predicted=-alpha,
-                measured=curve.fit.exponent,
-                interval=curve.fit.interval,
-                window=curve.fit.window,
+                measured=one.fit.exponent,
+                interval=one.fit.interval,
+                window=one.fit.window,
                 scale=scale,
                 verdict=judged.verdict,
                 reason=judged.reason,
@@ -516,7 +517,7 @@ def exponent_text(fit: PowerLawFit) -> str:
 
 
 def _differs(curve: Curve) -> float | None:
-    return curve.corrected if curve.corrected != curve.paper else None
+    return float(curve.corrected) if curve.corrected != curve.paper else None
 
 
 def _fine(plan: Plan) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from neural_scaling import dmft
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.runs import Experiment
-from neural_scaling.spectra import PowerLaw
+from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import effective_time
 
 
@@ -63,14 +63,19 @@ class LongRun(Experiment):
         """Return ``time`` (T,), and ``loss``, ``weight_norm`` and ``error``, each of shape (curves, T)."""
         reached = float(effective_time(self.beta, self.gamma, 1.0, self.end))
         modes = PowerLaw(self.alpha, self.beta).quadrature(4 * reached)
-        loss, norm, error = [], [], []
-        for width, noise in zip(self.widths, self.noises, strict=True):
+        found: dict[str, list[Array]] = {"time": [], "loss": [], "weight_norm": [], "error": []}
+        if (restored := monitor.restored()) is not None:
+            found = {name: list(restored[name]) for name in found}
+        done = len(found["loss"])
+        for width, noise in list(zip(self.widths, self.noises, strict=True))[done:]:
             # On a log grid the learning rate does nothing but set the noise eta/B.
             batch = math.inf if noise == 0 else 1.0
             grid = dmft.TimeGrid.log_spaced(1.0 if noise == 0 else noise, self.end)
             solution = dmft.solve(modes, self.gamma, grid, width=width, batch=batch)
-            loss.append(solution.loss)
-            norm.append(solution.weight_norm)
-            error.append(np.broadcast_to(solution.error, solution.loss.shape))
+            found["time"].append(solution.time)
+            found["loss"].append(solution.loss)
+            found["weight_norm"].append(solution.weight_norm)
+            found["error"].append(np.broadcast_to(solution.error, solution.loss.shape))
             monitor.advance(1)
-        return {"time": solution.time, "loss": np.array(loss), "weight_norm": np.array(norm), "error": np.array(error)}
+            monitor.safe_point(lambda: {name: np.array(values) for name, values in found.items()})
+        return {name: np.array(values) for name, values in found.items()} | {"time": found["time"][0]}
