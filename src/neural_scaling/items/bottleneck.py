@@ -527,4 +527,4 @@ def _fine(plan: Plan) -> Array:
 
 def _horizon(alpha: float, size: float) -> float:
     """Time that resolves all modes with ``lambda_k r > 1``, r being about ``size^alpha`` times a number below 3."""
-    return 4.0 * (3.0 * size) ** alpha
+    return float(4.0 * (3.0 * size) ** alpha)
