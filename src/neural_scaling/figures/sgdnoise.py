@@ -77,7 +77,7 @@ def exact_figure(rows: Sequence[ExactRow]) -> Figure:
         axes.plot([], [], ":", color=MUTED, linewidth=1.4, label="first order")
         axes.set_xlabel("steps")
         axes.set_ylabel(r"$L_B / L_\infty$")
-        axes.legend(loc="center right")
+        axes.legend(loc="upper right", ncols=2)
     return figure
 
 

@@ -17,8 +17,8 @@ from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.items.long_runs import LongRun
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.runs import Experiment, Result
-from neural_scaling.spectra import Array, PowerLaw, Spectrum
-from neural_scaling.theory import PowerTerm, Version, chi, loss_terms, model_bottleneck, step_of_modes
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum
+from neural_scaling.theory import PowerTerm, Version, chi, effective_time, loss_terms, model_bottleneck, step_of_modes
 
 ITEM = "losslaw"
 
@@ -384,7 +384,7 @@ class HeadStart:
     rich: Array
 
 
-def head_start(power: float, gamma: float, alpha: float = 1.5, modes: int = 128, eta: float = 0.03) -> HeadStart:
+def head_start(power: float, gamma: float, alpha: float = 1.5, eta: float = 0.03, steps: int = 5000) -> HeadStart:
     """Double the first eight eigenvalues of a power law and compare, lazy and rich.
 
     No eigenvalue is smaller than before, so the lazy loss is smaller at all times.
@@ -395,23 +395,23 @@ def head_start(power: float, gamma: float, alpha: float = 1.5, modes: int = 128,
         p of the target, ``k^(-p-1)`` in mode k for both models.
     gamma
         Richness of the rich pair.
-    alpha, modes, eta
-        Capacity, M and learning rate.
+    alpha, eta, steps
+        Capacity, learning rate and steps; infinitely many modes.
 
     Returns
     -------
     HeadStart
     """
-    k = np.arange(1, modes + 1, dtype=np.float64)
-    base = k**-alpha
-    ahead = np.sort(np.where(k <= 8, 2 * base, base))[::-1]
-    steps = 5000
+    law = PowerLaw(alpha, power / alpha)
+    base = law.quadrature(4 * float(effective_time(law.beta, gamma, eta, float(steps))))
+    factor = np.where(np.arange(base.nodes.size) < 8, 2.0, 1.0)  # the first nodes are the first modes
+    order = np.argsort(-factor * base.nodes, kind="stable")
+    # The variance lambda_k (w*_k)^2 of a mode is the target's and stays.
+    ahead = ModeQuadrature((factor * base.nodes)[order], base.weights[order], (base.target_weights / factor)[order])
     kept = np.unique(np.geomspace(1, steps, 60).astype(int)).astype(np.float64)
     losses = {
-        (name, richness): dmft.infinite_limit(
-            Spectrum(values, np.sqrt(k ** (-power - 1) / values)).quadrature(), eta, richness, steps, record=kept
-        ).loss
-        for name, values in (("base", base), ("ahead", ahead))
+        (name, richness): dmft.infinite_limit(modes, eta, richness, steps, record=kept).loss
+        for name, modes in (("base", base), ("ahead", ahead))
         for richness in (0.0, gamma)
     }
     lazy, rich = (losses["ahead", value] / losses["base", value] for value in (0.0, gamma))

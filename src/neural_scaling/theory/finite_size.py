@@ -167,7 +167,7 @@ def lazy_loss(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
 
 
 def transient_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
-    """Coefficient of 1/N in the loss at gamma = 0 and B = infinity, ``ell_N(t)`` above.
+    """Coefficient of 1/N in the loss at gamma = 0 and B = infinity, ``ell_N(t)`` of :mod:`~neural_scaling.theory.finite_size`.
 
     The mean-field order: pairings that hold for one pair of equal modes only, smaller by a power of time, are left out.
 
@@ -208,7 +208,7 @@ def transient_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
 
 
 def noise_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
-    """Coefficient of eta/B in the loss at gamma = 0 and N = infinity, ``ell_B(t)`` above.
+    """Coefficient of eta/B in the loss at gamma = 0 and N = infinity, ``ell_B(t)`` of :mod:`~neural_scaling.theory.finite_size`.
 
     Parameters
     ----------
