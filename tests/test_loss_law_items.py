@@ -236,7 +236,7 @@ def test_losslaw_page(version):
             results[run] = law_result(run, rich, version)
     rows = [losslaw.law_row(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
     orders = [losslaw.order_row(run, results[run]) for run in plan.orders()]
-    heads = [losslaw.head_start(0.6, 1.0, steps=2000)]
+    heads = [losslaw.head_start(0.6, 1.0, steps=600)]
     found = verdicts(losslaw.claims(rows, orders, heads, plan.gamma, "small"))
     assert found["losslaw.end"] == "confirmed"
     assert found["losslaw.limit.lazy.alpha-2.beta-0.5"] == "confirmed"

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure
 from neural_scaling.items.sgdnoise import ExactRow, LazyRow, RichRow, Simulated
+from neural_scaling.theory import regime
 
 _COLORS = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
 
@@ -101,6 +102,8 @@ def rich_figure(rows: Sequence[RichRow], simulation: Simulated) -> Figure:
         figure = new_figure(8.2)
         upper, lower = figure.subplots(2, 1)
         for row, color in zip(rows, _COLORS, strict=False):
+            if regime(row.alpha, row.beta) == "super-easy":
+                continue  # there the noise outgrows the loss by many powers of ten
             name = rf"$\alpha = {row.alpha:g},\ \beta = {row.beta:g}$"
             upper.loglog(row.time, row.excess / row.noise, color=color, label=name)
             upper.loglog(row.time, row.predicted / row.noise, "--", color=color, linewidth=1.3)
