@@ -152,7 +152,7 @@ display(draw.rich_figure(rich, simulation))
 print("exponent of    relative excess (growth)  L_B - L_inf (decay)")
 print("alpha  beta    predicted  fitted         printed  corrected  fitted")
 for row in rich:
-    growth = item.growth_exponent(row.beta)
+    growth = item.growth_exponent(row)
     print(
         f"{row.alpha:<5g}  {row.beta:<6g}  {growth:<9.2f}  {-row.fit.exponent:<13.2f}  {row.paper:<7.2f}  {row.corrected:<9.2f}  "
         f"{row.fit_loss.exponent:.2f}"

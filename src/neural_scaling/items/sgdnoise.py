@@ -17,7 +17,7 @@ from neural_scaling.grids import log_spaced_steps
 from neural_scaling.items.long_runs import LongRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
-from neural_scaling.theory import Regime, kernel_growth_exponent, lazy_loss, noise_coefficient, regime, sgd_exponent
+from neural_scaling.theory import Regime, chi, lazy_loss, noise_coefficient, regime, sgd_exponent
 
 ITEM = "sgdnoise"
 
@@ -537,16 +537,16 @@ def _differs(paper: float, corrected: float) -> float | None:
     return corrected if abs(paper - corrected) > 1e-9 else None
 
 
-def growth_exponent(beta: float) -> float:
-    """Return the exponent with which the relative excess of a rich task grows: that of the kernel.
+def growth_exponent(row: RichRow) -> float:
+    """Return the exponent with which the relative excess of a rich task should grow: for hard tasks that of the kernel.
 
     Parameters
     ----------
-    beta
-        Source.
+    row
+        A task.
 
     Returns
     -------
     float
     """
-    return kernel_growth_exponent(beta)
+    return float(chi(row.beta)) - row.corrected
