@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -64,10 +65,7 @@ class LongRun(Experiment):
         reached = float(effective_time(self.beta, self.gamma, 1.0, self.end))
         modes = PowerLaw(self.alpha, self.beta).quadrature(4 * reached)
         found: dict[str, list[Array]] = {"time": [], "loss": [], "weight_norm": [], "error": []}
-        if (restored := monitor.restored()) is not None:
-            found = {name: list(restored[name]) for name in found}
-        done = len(found["loss"])
-        for width, noise in list(zip(self.widths, self.noises, strict=True))[done:]:
+        for width, noise in zip(self.widths, self.noises, strict=True):
             # On a log grid the learning rate does nothing but set the noise eta/B.
             batch = math.inf if noise == 0 else 1.0
             grid = dmft.TimeGrid.log_spaced(1.0 if noise == 0 else noise, self.end)
@@ -77,5 +75,16 @@ class LongRun(Experiment):
             found["weight_norm"].append(solution.weight_norm)
             found["error"].append(np.broadcast_to(solution.error, solution.loss.shape))
             monitor.advance(1)
-            monitor.safe_point(lambda: {name: np.array(values) for name, values in found.items()})
-        return {name: np.array(values) for name, values in found.items()} | {"time": found["time"][0]}
+        return _on_common_times(found)
+
+
+def _on_common_times(found: dict[str, list[Array]]) -> Arrays:
+    """Keep the times that all curves have: the solver refines the grid of a curve where it must, between the times asked for."""
+    times = [np.round(np.log(np.maximum(time, 1e-9)), 6) for time in found["time"]]
+    common = functools.reduce(np.intersect1d, times)
+    kept = [np.searchsorted(time, common) for time in times]
+    arrays = {
+        name: np.array([values[rows] for values, rows in zip(found[name], kept, strict=True)])
+        for name in ("loss", "weight_norm", "error")
+    }
+    return arrays | {"time": found["time"][0][kept[0]]}
