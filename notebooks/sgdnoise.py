@@ -42,7 +42,7 @@ rich_tasks: list[list[float]] = [
     [2.0, 0.3],
     [2.0, 0.5],
     [2.0, 1.25],
-    [1.5, 3.6],
+    [2.0, 1.75],
 ]  # capacity, source of the long rich runs (ours)
 rich_noise: float = 1.0e-5  # their eta/B
 rich_end: float = 1.0e6  # their last time, eta*steps

@@ -36,14 +36,14 @@ gamma: float = 1.0  # richness (ours)
 rich_tasks: list[list[float]] = [[2.0, 0.3], [1.5, 0.5], [2.0, 1.5]]  # capacity, source of the long rich runs (ours)
 rich_end: float = 1.0e6  # their last time, eta*steps
 rich_window: list[float] = [1.0e3, 1.0e6]  # window of their fits, eta*steps
-rich_share: float = 0.03  # modes learned at their end over N
+rich_share: float = 0.03  # modes learned at their end over N; its square for sources above 1
 sim_alpha: float = 2.0  # capacity of the simulated task (ours)
 sim_beta: float = 0.3  # its source (ours)
 sim_modes: int = 4096  # M of the simulations
-sim_width: int = 64  # N of the simulations
+sim_width: int = 32  # N of the simulations
 sim_eta: float = 0.1  # their learning rate
-sim_steps: int = 300  # their steps
-sim_seeds: int = 192  # simulations at each richness
+sim_steps: int = 200  # their steps
+sim_seeds: int = 768  # simulations at each richness
 sim_from: float = 3.0  # start of the window in which they are compared, eta*steps
 
 # %% tags=["hide-input"]
@@ -118,7 +118,7 @@ for row in lazy:
 # %% [markdown]
 # ## Rich: long runs of the mean field theory
 #
-# Two solutions on the same grid of times, one at infinite width and one at a width so large that the modes learned by the end are a few per cent of it; $N$ times their difference is the
+# Two solutions on the same grid of times, one at infinite width and one at a width so large that the modes learned by the end are a few per cent of it (for $\beta > 1$ a tenth of a per cent, because there the bottleneck, of higher order in $1/N$, would be felt); $N$ times their difference is the
 # coefficient of $1/N$. Against time the power is approached as slowly as $K = 1 + \gamma C_w$ forgets its constant 1; on the clock $a = \int K\, dt$, which the solution gives, there is no such crossover.
 
 # %% tags=["hide-input"]

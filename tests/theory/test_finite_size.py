@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from neural_scaling.checks import InputError
-from neural_scaling.dmft import solve_online
+from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.spectra import PowerLaw, Spectrum
 from neural_scaling.theory import (
     data_bottleneck,
@@ -92,9 +92,10 @@ def test_corrections_agree_with_the_mean_field_theory():
     eta, steps = 0.02, 150
     modes = PowerLaw(1.5, 0.5).quadrature(4 * eta * steps)
     time = eta * np.arange(1, steps + 1)
-    plain = solve_online(modes, eta, 0.0, steps).loss[1:]
-    wide = solve_online(modes, eta, 0.0, steps, width=10**6).loss[1:]
-    noisy = solve_online(modes, eta, 0.0, steps, batch=10**6).loss[1:]
+    grid = TimeGrid.unit_steps(eta, steps)
+    plain = solve(modes, 0.0, grid).loss[1:]
+    wide = solve(modes, 0.0, grid, width=10**6).loss[1:]
+    noisy = solve(modes, 0.0, grid, batch=10**6).loss[1:]
     late = time > 1
     # Steps of 0.02 against continuous time: an error of the order of eta lambda_1.
     np.testing.assert_allclose(plain[late], lazy_loss(modes, time)[late], rtol=0.02)

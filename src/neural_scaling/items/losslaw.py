@@ -124,8 +124,8 @@ class Plan:
         Last time of the long runs, eta * steps.
     widths
         N of the long runs without noise, besides infinity.
-    noise, noisy_width
-        eta/B of the long runs with noise, at infinite width and at this N.
+    noise, noisy_widths
+        eta/B and N of the long runs with noise.
     fit_decades
         Length of the fits to the limiting curves: this many decades before the end.
     powers
@@ -140,7 +140,7 @@ class Plan:
     end: float
     widths: Sequence[float]
     noise: float
-    noisy_width: float
+    noisy_widths: Sequence[float]
     fit_decades: float
     powers: Sequence[float]
     models: int
@@ -154,9 +154,9 @@ class Plan:
         return list(itertools.product(self.capacities, self.sources))
 
     def long(self, alpha: float, beta: float, rich: bool) -> LongRun:
-        """Return the long run of one task: the limit, every width, then noise at infinite and at finite width."""
-        widths = (math.inf, *map(float, self.widths), math.inf, float(self.noisy_width))
-        noises = (*(0.0 for _ in range(1 + len(self.widths))), self.noise, self.noise)
+        """Return the long run of one task: the limit, every width, then with noise."""
+        widths = (math.inf, *map(float, self.widths), *map(float, self.noisy_widths))
+        noises = (0.0,) * (1 + len(self.widths)) + (self.noise,) * len(self.noisy_widths)
         return LongRun(alpha, beta, self.gamma if rich else 0.0, self.end, widths, noises)
 
     def orders(self) -> list[OrderRun]:
@@ -194,7 +194,7 @@ class LawRow:
     predicted
         ``chi`` or ``beta``.
     error
-        Largest relative error that the solver reports.
+        Largest relative error that the solver reports for the limiting curve.
     ends
         Last loss over the deterministic equivalent for every finite width that has reached its end, without noise.
     """
@@ -314,7 +314,7 @@ def law_row(plan: Plan, alpha: float, beta: float, rich: bool, results: Mapping[
         coefficients=coefficients,
         fit=fit_power_law(time, loss[0], window),
         predicted=float(chi(beta, rich=rich)),
-        error=float(np.max(arrays["error"])),
+        error=float(np.nanmax(arrays["error"])),
         ends=ends,
     )
 

@@ -40,7 +40,7 @@ class Plan:
         Richness of the rich runs and simulations.
     rich_tasks, rich_end, rich_window, rich_share
         Tasks, last time and fit window of the long rich runs; N is chosen so that at the end the modes learned are this
-        share of N.
+        share of N, or its square for beta > 1.
     sim_alpha, sim_beta, sim_modes, sim_width, sim_eta, sim_steps, sim_seeds
         Capacity, source, M, N, learning rate, steps and seeds of the simulations.
     sim_from
@@ -66,8 +66,10 @@ class Plan:
 
     def long(self, alpha: float, beta: float) -> LongRun:
         """Return the long rich run of one task: infinite width and a width at which 1/N is small."""
-        modes_learned = self.rich_end ** ((2 - float(chi(beta))) / alpha)
-        width = float(math.ceil(max(modes_learned, 1.0) / self.rich_share))
+        modes_learned = self.rich_end ** ((2 - float(chi(beta))) / alpha) if beta < 1 else self.rich_end ** (1 / alpha)
+        # For beta > 1 the model bottleneck adds a share of about (modes learned / N)^(alpha - 1) to the difference: N is larger.
+        share = self.rich_share if beta < 1 else self.rich_share**2
+        width = float(math.ceil(max(modes_learned, 1.0) / share))
         return LongRun(alpha, beta, self.gamma, self.rich_end, (math.inf, width), (0.0, 0.0))
 
     def simulated(self, gamma: float) -> tuple[InfiniteLimitRun, OnlineDMFTRun, ToyModelRun]:
