@@ -299,7 +299,7 @@ def law_row(plan: Plan, alpha: float, beta: float, rich: bool, results: Mapping[
     window = (plan.end / 10**plan.fit_decades, plan.end)
     clean = [i for i, noise in enumerate(run.noises) if noise == 0 and math.isfinite(run.widths[i])]
     modes = PowerLaw(alpha, beta).quadrature(4 * (3 * max(run.widths[i] for i in clean)) ** alpha)
-    done = [i for i in clean if run.widths[i] ** alpha < plan.end / 1e3]  # the slowest of N modes needs about N^alpha
+    done = [i for i in clean if 30 * run.widths[i] ** alpha < plan.end]  # the slowest of N modes needs about N^alpha
     ends = np.array([loss[i, -1] / model_bottleneck(modes, run.widths[i]) for i in done])
     return LawRow(
         alpha=alpha,
