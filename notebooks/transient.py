@@ -113,7 +113,9 @@ display(draw.coefficient_figure(lazy))
 print("decay exponent of the coefficient, lazy (negative: it grows)")
 print("alpha  beta  printed  corrected  fitted")
 for row in lazy:
-    print(f"{row.alpha:<5g}  {row.beta:<4g}  {row.paper:<7.3f}  {row.corrected:<9.3f}  {row.fit.exponent:.3f}")
+    print(
+        f"{row.alpha:<5g}  {row.beta:<4g}  {row.paper:<7.3f}  {row.corrected:<9.3f}  {round(row.fit.exponent, 3) + 0.0:.3f}"
+    )
 
 # %% [markdown]
 # ## Rich: long runs of the mean field theory

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from neural_scaling.figures.style import INK, LAZY, MUTED, RICH, book_style, new_figure, width_color
 from neural_scaling.items.losslaw import VERSIONS, HeadStart, LawRow, OrderRow
@@ -129,6 +129,10 @@ def order_figure(order: OrderRow, heads: Sequence[HeadStart]) -> Figure:
                 markersize=11,
                 linewidth=1.4,
             )
+        for axis in (upper.xaxis, upper.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(NullFormatter())
         upper.set_xlabel("lazy loss")
         upper.set_ylabel("rich loss")
         upper.set_title(f"(a) random models, hard target, $\\eta t = {order.time[-1]:.3g}$")
@@ -141,8 +145,4 @@ def order_figure(order: OrderRow, heads: Sequence[HeadStart]) -> Figure:
         lower.set_ylabel("loss of the model ahead / other")
         lower.set_title("(b) first eight eigenvalues doubled")
         lower.legend(loc="lower right")
-    for axes in (upper, lower):
-        for axis in (axes.xaxis, axes.yaxis):
-            if axis.get_scale() == "log" and axes is upper:
-                axis.set_minor_formatter(mpl.ticker.NullFormatter())
     return figure

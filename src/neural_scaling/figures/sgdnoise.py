@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure
 from neural_scaling.items.sgdnoise import ExactRow, LazyRow, RichRow, Simulated
@@ -122,6 +123,9 @@ def rich_figure(rows: Sequence[RichRow], simulation: Simulated) -> Figure:
         )
         lower.semilogx(simulation.time, simulation.theory, "--", color=INK, linewidth=1.4, label="mean field")
         lower.set_ylim(bottom=0)
+        lower.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
+        lower.set_xlim(simulation.time[0] / 1.2, simulation.time[-1] * 1.2)
+        lower.xaxis.set_minor_formatter(NullFormatter())
         lower.set_ylabel(r"$L_B/L_\infty - 1$")
         lower.set_title("(b) simulation")
         lower.legend(loc="upper left")

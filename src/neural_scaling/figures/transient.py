@@ -55,6 +55,7 @@ def rich_figure(rows: Sequence[Row]) -> Figure:
         _coefficients(upper, rows)
         upper.set_xlabel(r"$\eta t$")
         upper.set_ylabel(r"$N (L_N - L_\infty)$, $N \to \infty$")
+        upper.set_xlim(left=1)
         upper.set_title("(a) against time")
         for row, color in zip(rows, _COLORS, strict=False):
             late = row.time >= 10

@@ -61,7 +61,7 @@ class LongRun(Experiment):
         return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][:count] - 1)))
 
     def run(self, monitor: Monitor) -> Arrays:
-        """Return ``time`` (T,), and ``loss``, ``weight_norm`` and ``error`` (NaN but for the first), each of shape (curves, T)."""
+        """Return ``time`` (T,), and ``loss``, ``weight_norm``, ``error`` (NaN but for the first), each of shape (curves, T)."""
         reached = float(effective_time(self.beta, self.gamma, 1.0, self.end))
         modes = PowerLaw(self.alpha, self.beta).quadrature(4 * reached)
         found: dict[str, list[Array]] = {"time": [], "loss": [], "weight_norm": [], "error": []}
