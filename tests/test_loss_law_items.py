@@ -40,7 +40,7 @@ BOTTLENECK = bottleneck.Plan(
     end_samples=3,
     end_modes=32,
     end_eta=0.1,
-    end_steps=4000,
+    end_steps=3000,
 )
 
 
@@ -83,8 +83,8 @@ def test_a_limit_run_can_be_continued_by_its_slice():
 
 TRANSIENT = transient.Plan(
     tasks=[[2.0, 0.3], [2.0, 3.0]],
-    lazy_end=1e8,
-    lazy_window=[1e4, 1e8],
+    lazy_end=1e6,
+    lazy_window=[1e3, 1e6],
     gamma=1.0,
     rich_tasks=[[2.0, 0.3]],
     rich_end=1e6,
@@ -136,13 +136,13 @@ def test_transient_page():
 
 SGDNOISE = sgdnoise.Plan(
     tasks=[[2.0, 0.5], [1.5, 3.6]],
-    lazy_end=1e8,
-    lazy_window=[1e4, 1e8],
+    lazy_end=1e6,
+    lazy_window=[1e3, 1e6],
     exact_alpha=2.0,
     exact_beta=0.5,
     exact_eta=0.2,
     exact_batches=[1.0, 8.0],
-    exact_steps=4000,
+    exact_steps=3000,
     gamma=1.0,
     rich_tasks=[[2.0, 0.5]],
     rich_noise=1e-3,
@@ -154,8 +154,8 @@ SGDNOISE = sgdnoise.Plan(
     sim_width=16,
     sim_eta=0.1,
     sim_batch=2.0,
-    sim_steps=100,
-    sim_seeds=64,
+    sim_steps=60,
+    sim_seeds=32,
 )
 
 
@@ -197,9 +197,9 @@ LOSSLAW = losslaw.Plan(
     sources=[0.5, 2.5],
     gamma=1.0,
     end=1e6,
-    widths=[16.0, 64.0],
+    widths=[4.0, 16.0],
     noise=0.02,
-    noisy_widths=[math.inf, 64.0],
+    noisy_widths=[math.inf, 16.0],
     fit_decades=2.0,
     powers=[0.6],
     models=8,
@@ -242,7 +242,7 @@ def test_losslaw_page(version):
     assert found["losslaw.limit.lazy.alpha-2.beta-0.5"] == "confirmed"
     assert found["losslaw.head-start.hard"] == "not confirmed"
     if version == "corrected":
-        assert max(row.worst["corrected"] for row in rows) < 1.2  # up to the plateaus, which are no pure powers
+        assert max(row.worst["corrected"] for row in rows) < 1.5  # up to the plateaus, which are no pure powers
         assert found["losslaw.sum.lazy"] == "corrected"
     assert all(0 <= order.reversed_pairs <= order.pairs <= 28 for order in orders)
     draws(draw_losslaw.ratio_figure(rows))

@@ -24,7 +24,7 @@ from neural_scaling.theory import (
 FEW = Spectrum(np.array([1.0, 0.7, 0.2, 0.2, 0.05]), np.array([0.5, 1.0, 2.0, 0.3, 1.0])).quadrature()
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(alpha=st.floats(1.1, 3.5), size=st.floats(0.5, 1e4))
 def test_the_scale_fills_the_size(alpha, size):
     modes = PowerLaw(alpha, 1.0).quadrature(4 * (3 * size + 3) ** alpha)
