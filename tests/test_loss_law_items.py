@@ -11,6 +11,7 @@ from neural_scaling.figures import losslaw as draw_losslaw
 from neural_scaling.figures import sgdnoise as draw_sgdnoise
 from neural_scaling.figures import transient as draw_transient
 from neural_scaling.items import bottleneck, losslaw, sgdnoise, transient
+from neural_scaling.items.long_runs import LongRun
 from neural_scaling.runs import Result, obtain_all
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import lazy_loss, loss_terms, model_bottleneck
@@ -258,3 +259,12 @@ def test_models_in_the_same_order_are_counted_as_such():
     assert row.reversed_pairs == 0 and row.reversed_dominated == 0 and row.tau == 1.0
     swapped = losslaw.order_row(run, Result(arrays | {"rich": 1 / arrays["lazy"]}, NOWHERE, "computed"))
     assert swapped.reversed_pairs == swapped.pairs > 0
+
+
+def test_long_runs_give_all_curves_on_the_same_times():
+    run = LongRun(2.0, 0.5, 1.0, 20.0, (math.inf, 16.0, math.inf), (0.0, 0.0, 0.01))
+    whole, part = (obtain_all([one], "test", "small")[one].arrays for one in (run, run.slice()))
+    assert whole["loss"].shape == whole["weight_norm"].shape == (3, whole["time"].size)
+    assert whole["time"][-1] == pytest.approx(20.0)
+    assert np.all(whole["loss"][1:, -1] > whole["loss"][0, -1])  # finite width and noise cost something
+    assert run.deviation(whole, part) == 0.0
