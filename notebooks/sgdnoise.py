@@ -174,11 +174,11 @@ for row in rich:
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("relative excess over (eta/B) K sum_k lambda_k / 2, hard tasks")
-print("alpha  beta  start of window  end   scale only")
+print("alpha  beta  lowest in window  at the end  scale only")
 for row in rich:
     if row.fit_kernel is not None:
         print(
-            f"{row.alpha:<5g}  {row.beta:<4g}  {row.ratio[0]:<15.2f}  {row.ratio[2]:<4.2f}  {item.scale_prefactor(row.beta):.2f}"
+            f"{row.alpha:<5g}  {row.beta:<4g}  {row.ratio[0]:<16.2f}  {row.ratio[2]:<10.2f}  {item.scale_prefactor(row.beta):.2f}"
         )
 
 # %% tags=["hide-input"]
