@@ -167,7 +167,8 @@ for row in trained:
 # ## Claims
 #
 # An exponent counts as confirmed within 0.15, a fifth of the smallest gap between the printed and the corrected power shown here; a ratio within 10 %, since the equivalent is the
-# leading order in $1/N$ and $1/P$.
+# leading order in $1/N$ and $1/P$. An interval wider than the tolerance confirms nothing, wherever its centre: for some of the simulated exponents that is all that the number of draws allows, and the equivalent, which
+# the draws confirm in value, has to settle the power.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = item.claims(model, data, scales, trained, alpha, scale)
