@@ -4,43 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 from neural_scaling.checks import require
-from neural_scaling.items import batch, figure02, figure03, figure04, reuse
+from neural_scaling.items import (
+    batch,
+    bottleneck,
+    figure02,
+    figure03,
+    figure04,
+    losslaw,
+    reuse,
+    sgdnoise,
+    transient,
+)
 from neural_scaling.paths import checkout
 from neural_scaling.runs import Experiment
 
 
-def _figure02(parameters: Mapping[str, Any]) -> list[Experiment]:
-    return figure02.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
+class _Plan(Protocol):
+    def __init__(self, **parameters: Any) -> None: ...
+
+    def experiments(self) -> list[Experiment]: ...
 
 
-def _figure03(parameters: Mapping[str, Any]) -> list[Experiment]:
-    return figure03.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
-
-
-def _figure04(parameters: Mapping[str, Any]) -> list[Experiment]:
-    return figure04.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
-
-
-def _batch(parameters: Mapping[str, Any]) -> list[Experiment]:
-    return batch.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
-
-
-def _reuse(parameters: Mapping[str, Any]) -> list[Experiment]:
-    return reuse.Plan(**{name: value for name, value in parameters.items() if name != "scale"}).experiments()
+def _planned(plan: type[_Plan]) -> Callable[[Mapping[str, Any]], list[Experiment]]:
+    """Return what makes the runs of a page whose plan holds all parameters but the scale."""
+    return lambda parameters: plan(**{k: value for k, value in parameters.items() if k != "scale"}).experiments()
 
 
 #: Runs of an item from the parameters of its notebook.
 EXPERIMENTS: dict[str, Callable[[Mapping[str, Any]], list[Experiment]]] = {
-    figure02.ITEM: _figure02,
-    figure03.ITEM: _figure03,
-    figure04.ITEM: _figure04,
-    batch.ITEM: _batch,
-    reuse.ITEM: _reuse,
+    figure02.ITEM: _planned(figure02.Plan),
+    figure03.ITEM: _planned(figure03.Plan),
+    figure04.ITEM: _planned(figure04.Plan),
+    batch.ITEM: _planned(batch.Plan),
+    bottleneck.ITEM: _planned(bottleneck.Plan),
+    losslaw.ITEM: _planned(losslaw.Plan),
+    reuse.ITEM: _planned(reuse.Plan),
+    sgdnoise.ITEM: _planned(sgdnoise.Plan),
+    transient.ITEM: _planned(transient.Plan),
 }
 
 

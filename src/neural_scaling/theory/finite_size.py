@@ -1,0 +1,245 @@
+r"""What finite width, batch and data add to the loss, exactly where that is possible.
+
+Limits of training. At width N the loss ends at the residual of an orthogonal projection onto N random directions; with P samples
+it ends at the error of the interpolant of least norm. Both are governed by the same scale r, with
+``sum_k lambda_k r / (1 + lambda_k r)`` equal to N or P, but by different powers of ``1 / (1 + lambda_k r)``.
+
+Corrections at frozen features (gamma = 0), in gradient flow, to first order in 1/N and in eta/B. With
+``phi_kl = int_0^t exp(-lambda_k (t-s) - lambda_l s) ds``,
+
+.. math::
+    \ell_N(t) &= \sum_k \lambda_k \Big[ 2 (w^*_k)^2 \lambda_k e^{-\lambda_k t} \sum_l \lambda_l
+        \frac{t e^{-\lambda_k t} - \phi_{kl}(t)}{\lambda_l - \lambda_k} + \sum_l (w^*_l)^2 \lambda_l^2 \phi_{kl}(t)^2 \Big], \\
+    \ell_B(t) &= \sum_k \lambda_k^2 \sum_l \lambda_l (w^*_l)^2 \tfrac12 \phi_{kl}(2t),
+
+so that ``L = L_0 + ell_N / N + (eta/B) ell_B`` up to higher orders. Only sums over modes enter, so any time can be reached.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+
+from neural_scaling.checks import require, require_positive
+from neural_scaling.spectra import ModeQuadrature
+from neural_scaling.theory._inputs import FloatArray, positive_array
+
+_SERIES_BELOW = 1e-3  # |x| below which (x - 1 + exp(-x)) / x^2 is summed as a series: four terms leave 1e-15
+
+
+def effective_scale(modes: ModeQuadrature, size: float) -> float:
+    """Solve ``sum_k lambda_k r / (1 + lambda_k r) = size`` for r (eqs. 74 and 77).
+
+    Parameters
+    ----------
+    modes
+        Modes; a quadrature must resolve a horizon of about ``size^alpha``.
+    size
+        N (then r is r_3) or P (then r is r_1), > 0 and below the number of modes.
+
+    Returns
+    -------
+    float
+        r, in units of time (eta * steps): modes with ``lambda_k r > 1`` are within reach.
+
+    Raises
+    ------
+    InputError
+        If ``size`` is not positive or the modes do not suffice.
+    """
+    require_positive(size, "size")
+    nodes, weights = modes.nodes, modes.weights
+
+    def excess(log_r: float) -> float:
+        reach = nodes * math.exp(log_r)
+        return float(weights @ (reach / (1 + reach))) - size
+
+    low = math.log(size / float(weights @ nodes)) - 1e-9  # lambda r / (1 + lambda r) < lambda r
+    high = low + 1.0
+    while excess(high) < 0:
+        high += 2.0
+        require(high < 600, "size", f"got {size:g}, more than the modes can fill", "take fewer, or more modes")
+    return math.exp(float(brentq(excess, low, high, xtol=1e-14)))
+
+
+def model_bottleneck(modes: ModeQuadrature, N: float) -> float:
+    """Loss at width N for t, B -> infinity: the residual of a projection, ``sum_k lambda_k (w*_k)^2 / (1 + lambda_k r)``.
+
+    Parameters
+    ----------
+    modes
+        Modes and target.
+    N
+        Width.
+
+    Returns
+    -------
+    float
+        Loss, falling as ``N^(-alpha min(1, beta))`` for power laws.
+
+    Raises
+    ------
+    InputError
+        As :func:`effective_scale`.
+    """
+    r = effective_scale(modes, N)
+    return float(modes.target_weights @ (modes.nodes / (1 + modes.nodes * r)))
+
+
+def printed_bottleneck(modes: ModeQuadrature, size: float) -> float:
+    """Sum with the second power, ``sum_k lambda_k (w*_k)^2 / (1 + lambda_k r)^2``, as eqs. 76 and 78 have it.
+
+    Parameters
+    ----------
+    modes
+        Modes and target.
+    size
+        N or P.
+
+    Returns
+    -------
+    float
+        The sum, falling as ``size^(-alpha min(2, beta))`` for power laws.
+
+    Raises
+    ------
+    InputError
+        As :func:`effective_scale`.
+    """
+    r = effective_scale(modes, size)
+    return float(modes.target_weights @ (modes.nodes / (1 + modes.nodes * r) ** 2))
+
+
+def data_bottleneck(modes: ModeQuadrature, P: float) -> float:
+    """Test loss for t, N -> infinity on P samples: :func:`printed_bottleneck` divided by ``1 - df_2/P``.
+
+    ``df_2 = sum_k (lambda_k r / (1 + lambda_k r))^2``; for power laws the factor tends to alpha.
+
+    Parameters
+    ----------
+    modes
+        Modes and target.
+    P
+        Number of samples.
+
+    Returns
+    -------
+    float
+        Loss of the interpolant of least norm, falling as ``P^(-alpha min(2, beta))`` for power laws.
+
+    Raises
+    ------
+    InputError
+        As :func:`effective_scale`.
+    """
+    r = effective_scale(modes, P)
+    reach = modes.nodes * r / (1 + modes.nodes * r)
+    return printed_bottleneck(modes, P) / (1 - float(modes.weights @ reach**2) / P)
+
+
+def lazy_loss(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
+    """Loss at N, B -> infinity and gamma = 0 in gradient flow, ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k t)``.
+
+    Parameters
+    ----------
+    modes
+        Modes and target.
+    time
+        eta * steps, > 0, shape (T,).
+
+    Returns
+    -------
+    ndarray
+        Loss, shape (T,).
+
+    Raises
+    ------
+    InputError
+        If a time is not positive.
+    """
+    times = np.atleast_1d(positive_array(time, "time"))
+    with np.errstate(under="ignore"):
+        decay = np.exp(-2 * np.outer(times, modes.nodes))
+    return np.asarray(decay @ (modes.target_weights * modes.nodes))
+
+
+def transient_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
+    """Coefficient of 1/N in the loss at gamma = 0 and B = infinity, ``ell_N(t)`` of :mod:`~neural_scaling.theory.finite_size`.
+
+    The mean-field order: pairings that hold for one pair of equal modes only, smaller by a power of time, are left out.
+
+    Parameters
+    ----------
+    modes
+        Modes and target, resolving the largest time.
+    time
+        eta * steps, > 0, shape (T,).
+
+    Returns
+    -------
+    ndarray
+        The coefficient, shape (T,).
+
+    Raises
+    ------
+    InputError
+        If a time is not positive.
+    """
+    nodes, plain, target = modes.nodes, modes.weights, modes.target_weights
+    values = []
+    for t in np.atleast_1d(positive_array(time, "time")):
+        with np.errstate(under="ignore"):
+            decay = np.exp(-nodes * t)
+            # Row k, column l.
+            delayed = _delayed(nodes, float(t))
+            x = (nodes[None, :] - nodes[:, None]) * t
+            with np.errstate(divide="ignore", invalid="ignore"):
+                slowed = t**2 * (decay[:, None] * (x - 1) + decay[None, :]) / x**2
+            small = np.abs(x) < _SERIES_BELOW
+            series = 0.5 - x / 6 + x**2 / 24 - x**3 / 120
+            slowed = np.where(small, t**2 * decay[:, None] * series, slowed)
+            bias = (target * nodes**2 * decay) @ slowed @ (plain * nodes)
+            spread = (plain * nodes) @ delayed**2 @ (target * nodes**2)
+        values.append(2 * bias + spread)
+    return np.array(values)
+
+
+def noise_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
+    """Coefficient of eta/B in the loss at gamma = 0 and N = infinity, ``ell_B(t)`` of :mod:`~neural_scaling.theory.finite_size`.
+
+    Parameters
+    ----------
+    modes
+        Modes and target, resolving the largest time.
+    time
+        eta * steps, > 0, shape (T,).
+
+    Returns
+    -------
+    ndarray
+        The coefficient, shape (T,).
+
+    Raises
+    ------
+    InputError
+        If a time is not positive.
+    """
+    nodes = modes.nodes
+    values = []
+    for t in np.atleast_1d(positive_array(time, "time")):
+        with np.errstate(under="ignore"):
+            delayed = _delayed(nodes, 2 * float(t))
+            values.append(0.5 * (modes.weights * nodes**2) @ delayed @ (modes.target_weights * nodes))
+    return np.array(values)
+
+
+def _delayed(nodes: FloatArray, t: float) -> FloatArray:
+    """``int_0^t exp(-lambda_k (t-s) - lambda_l s) ds`` for all pairs, shape (K, K)."""
+    gap = np.abs(nodes[:, None] - nodes[None, :])
+    slower = np.exp(-np.minimum(nodes[:, None], nodes[None, :]) * t)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lasting = np.where(gap * t > 1e-12, -np.expm1(-gap * t) / gap, t)
+    return np.asarray(slower * lasting)

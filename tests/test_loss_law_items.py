@@ -1,0 +1,270 @@
+"""What the pages on the loss law conclude, and that they could conclude otherwise."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from neural_scaling.figures import bottleneck as draw_bottleneck
+from neural_scaling.figures import losslaw as draw_losslaw
+from neural_scaling.figures import sgdnoise as draw_sgdnoise
+from neural_scaling.figures import transient as draw_transient
+from neural_scaling.items import bottleneck, losslaw, sgdnoise, transient
+from neural_scaling.items.long_runs import LongRun
+from neural_scaling.runs import Result, obtain_all
+from neural_scaling.spectra import PowerLaw
+from neural_scaling.theory import lazy_loss, loss_terms, model_bottleneck
+
+NOWHERE = {"date": "2026-01-01", "hardware": "none", "commit": "none", "seconds": 0.0}
+
+
+def verdicts(claims):
+    return {claim.id: claim.verdict for claim in claims}
+
+
+def draws(figure):
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+BOTTLENECK = bottleneck.Plan(
+    alpha=1.5,
+    sources=[0.5, 3.0],
+    modes=1024,
+    sizes=[4, 8, 16, 32],
+    seeds=12,
+    fit_from=4.0,
+    largest=1e6,
+    fit_equivalent=[1e3, 1e6],
+    gammas=[0.0, 1.0],
+    end_width=3,
+    end_samples=3,
+    end_modes=32,
+    end_eta=0.1,
+    end_steps=3000,
+)
+
+
+def test_bottleneck_page():
+    plan = BOTTLENECK
+    results = obtain_all(plan.experiments(), bottleneck.ITEM, "small")
+    model, data = (bottleneck.curves(plan, kind, results) for kind in (False, True))
+    scales = [bottleneck.scale_curve(plan, kind, results) for kind in (False, True)]
+    trained = bottleneck.ends(plan)
+    found = verdicts(bottleneck.claims(model, data, scales, trained, plan.alpha, "small"))
+    assert found["bottleneck.model.beta-0.5.equivalent"] == "confirmed"
+    assert found["bottleneck.model.beta-3.equivalent"] == "corrected"
+    assert found["bottleneck.data.beta-3.equivalent"] == "confirmed"
+    assert found["bottleneck.richness.model"] == found["bottleneck.richness.data"] == "confirmed"
+    for curve in (*model, *data):
+        ratio, error = bottleneck.agreement(curve)
+        assert abs(ratio - 1) < 4 * error + 0.1  # leading order in 1/size at sizes from 4 on
+    draws(draw_bottleneck.bottleneck_figure(model, data))
+    draws(draw_bottleneck.scale_figure(scales, plan.alpha))
+    draws(draw_bottleneck.end_figure(trained))
+    wrong = [
+        dataclasses.replace(curve, fit_limit=dataclasses.replace(curve.fit_limit, exponent=3.0, interval=(3.0, 3.0)))
+        for curve in model
+    ]
+    found = verdicts(
+        bottleneck.claims(
+            wrong, data, scales, [dataclasses.replace(row, floor=2 * row.floor) for row in trained], 1.5, "small"
+        )
+    )
+    assert found["bottleneck.model.beta-0.5.equivalent"] == "not confirmed"
+    assert found["bottleneck.model.beta-3.equivalent"] == "confirmed"
+    assert found["bottleneck.richness.model"] == "inconclusive"
+
+
+def test_a_limit_run_can_be_continued_by_its_slice():
+    run = bottleneck.LimitRun(1.5, (0.5, 2.0), 200, 6, 3, True)
+    whole, part = (obtain_all([one], "test", "small")[one].arrays for one in (run, run.slice()))
+    assert run.deviation(whole, part) == 0.0
+
+
+TRANSIENT = transient.Plan(
+    tasks=[[2.0, 0.3], [2.0, 3.0]],
+    lazy_end=1e6,
+    lazy_window=[1e3, 1e6],
+    gamma=1.0,
+    rich_tasks=[[2.0, 0.3]],
+    rich_end=1e6,
+    rich_window=[1e3, 1e6],
+    rich_share=0.03,
+    sim_alpha=2.0,
+    sim_beta=0.3,
+    sim_modes=256,
+    sim_width=16,
+    sim_eta=0.1,
+    sim_steps=60,
+    sim_seeds=24,
+    sim_from=2.0,
+)
+
+
+def long_result(run, correction, growth):
+    """Two curves on a log grid: the power of the limit, and with ``correction(time, clock)`` added."""
+    time = np.concatenate([[0.0], np.geomspace(0.1, run.end, 300)])
+    norm = (growth(time) - 1) / max(run.gamma, 1e-300)
+    clock = np.maximum(transient.effective_clock(time, norm, run.gamma), 1e-3)
+    base = clock**-run.beta
+    loss = np.array([base, base + correction(time, clock, base)])
+    return Result(
+        {"time": time, "loss": loss, "weight_norm": np.array([norm, norm]), "error": 0 * loss}, NOWHERE, "computed"
+    )
+
+
+def test_transient_page():
+    plan = TRANSIENT
+    results = obtain_all([*plan.simulated(0.0), *plan.simulated(1.0)], transient.ITEM, "small")
+    run = plan.long(2.0, 0.3)
+    results[run] = long_result(run, lambda t, a, base: a**0.2 / run.widths[1], lambda t: 1 + t ** (1 - 0.6 / 1.3))
+    lazy, rich = transient.lazy_rows(plan), transient.rich_rows(plan, results)
+    simulations = [transient.simulated(plan, gamma, results) for gamma in (0.0, 1.0)]
+    found = verdicts(transient.claims(lazy, rich, simulations, "small"))
+    assert found["transient.lazy.alpha-2.beta-0.3"] == "corrected"
+    assert found["transient.lazy.alpha-2.beta-3"] == "confirmed"
+    assert found["transient.rich.alpha-2.beta-0.3"] == found["transient.clock.alpha-2.beta-0.3"] == "corrected"
+    for row in simulations:
+        assert abs(row.ratio - 1) < 4 * row.ratio_error + 0.15  # N = 16: leading order in 1/N
+    draws(draw_transient.coefficient_figure(lazy))
+    draws(draw_transient.rich_figure(rich))
+    draws(draw_transient.simulation_figure(simulations))
+    results[run] = long_result(run, lambda t, a, base: a**-0.5 / run.widths[1], lambda t: 1 + t ** (1 - 0.6 / 1.3))
+    found = verdicts(transient.claims(lazy, transient.rich_rows(plan, results), simulations, "small"))
+    assert found["transient.clock.alpha-2.beta-0.3"] == "confirmed"  # as printed
+
+
+SGDNOISE = sgdnoise.Plan(
+    tasks=[[2.0, 0.5], [1.5, 3.6]],
+    lazy_end=1e6,
+    lazy_window=[1e3, 1e6],
+    exact_alpha=2.0,
+    exact_beta=0.5,
+    exact_eta=0.2,
+    exact_batches=[1.0, 8.0],
+    exact_steps=3000,
+    gamma=1.0,
+    rich_tasks=[[2.0, 0.5]],
+    rich_noise=1e-3,
+    rich_end=1e6,
+    rich_window=[1e3, 1e6],
+    sim_alpha=2.0,
+    sim_beta=0.5,
+    sim_modes=256,
+    sim_width=16,
+    sim_eta=0.1,
+    sim_batch=2.0,
+    sim_steps=60,
+    sim_seeds=32,
+)
+
+
+def test_sgdnoise_page():
+    plan = SGDNOISE
+    results = obtain_all([*plan.simulated(math.inf), *plan.simulated(2.0)], sgdnoise.ITEM, "small")
+    run = plan.long(2.0, 0.5)
+    half_trace = PowerLaw(2.0, 0.5).quadrature(1e3).trace / 2
+    kernel = lambda t: 1 + t ** (1 / 3)  # noqa: E731
+    results[run] = long_result(run, lambda t, a, base: 1e-3 * half_trace * kernel(t) * base, kernel)
+    lazy, exact, rich = sgdnoise.lazy_rows(plan), sgdnoise.exact_rows(plan), sgdnoise.rich_rows(plan, results)
+    simulation = sgdnoise.simulated(plan, results)
+    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, "small"))
+    assert found["sgdnoise.lazy.alpha-2.beta-0.5"] == "corrected"
+    assert found["sgdnoise.lazy.alpha-1.5.beta-3.6"] == "confirmed"
+    assert found["sgdnoise.growth.alpha-2.beta-0.5"] == "confirmed"
+    assert found["sgdnoise.insignificant.alpha-2.beta-0.5"] == "corrected"
+    assert found["sgdnoise.lazy.constant"] == "confirmed"
+    draws(draw_sgdnoise.lazy_figure(lazy))
+    draws(draw_sgdnoise.exact_figure(exact))
+    draws(draw_sgdnoise.rich_figure(rich, simulation))
+    results[run] = long_result(run, lambda t, a, base: 1e-3 * a**-1.5, kernel)  # as printed
+    rich = sgdnoise.rich_rows(plan, results)
+    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, "small"))
+    assert found["sgdnoise.growth.alpha-2.beta-0.5"] == "not confirmed"
+    assert found["sgdnoise.insignificant.alpha-2.beta-0.5"] == "confirmed"
+
+
+def test_second_moments_without_noise_are_gradient_descent():
+    modes = PowerLaw(2.0, 0.5).quadrature(4 * 20.0)
+    step, loss = sgdnoise.second_moments(modes, 1e-3, math.inf, 20_000)
+    late = step > 1000
+    # Steps of 1e-3: (1 - eta lambda)^(2t) against exp(-2 lambda eta t), relative eta lambda^2 t e^(-...) <= eta.
+    np.testing.assert_allclose(loss[late], lazy_loss(modes, 1e-3 * step[late]), rtol=2e-3)
+
+
+LOSSLAW = losslaw.Plan(
+    capacities=[2.0],
+    sources=[0.5, 2.5],
+    gamma=1.0,
+    end=1e6,
+    widths=[4.0, 16.0],
+    noise=0.02,
+    noisy_widths=[math.inf, 16.0],
+    fit_decades=2.0,
+    powers=[0.6],
+    models=8,
+    order_modes=32,
+    order_gamma=1.0,
+    order_eta=0.05,
+    order_steps=400,
+)
+
+
+def law_result(run, rich, version):
+    """Curves that follow the law exactly, with constants that make the plateaus those of projections."""
+    time = np.concatenate([[0.0], np.geomspace(0.1, run.end, 200)])
+    modes = PowerLaw(run.alpha, run.beta).quadrature(1e6)
+    terms = loss_terms(run.alpha, run.beta, rich, version)
+    losses = []
+    for width, noise in zip(run.widths, run.noises, strict=True):
+        parts = [losslaw._term(term, np.maximum(time, 0.1), width, noise) for term in terms]
+        if math.isfinite(width):
+            parts[1] = np.full(time.size, model_bottleneck(modes, width))
+            parts[2] = 1e-6 * parts[2]
+        losses.append(sum(parts))
+    loss = np.array(losses)
+    return Result({"time": time, "loss": loss, "weight_norm": 0 * loss, "error": 0 * loss}, NOWHERE, "computed")
+
+
+@pytest.mark.parametrize("version", ["paper", "corrected"])
+def test_losslaw_page(version):
+    plan = LOSSLAW
+    results = obtain_all(plan.orders(), losslaw.ITEM, "small")
+    for task in plan.tasks():
+        for rich in (False, True):
+            run = plan.long(*task, rich)
+            results[run] = law_result(run, rich, version)
+    rows = [losslaw.law_row(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
+    orders = [losslaw.order_row(run, results[run]) for run in plan.orders()]
+    heads = [losslaw.head_start(0.6, 1.0, steps=600)]
+    found = verdicts(losslaw.claims(rows, orders, heads, plan.gamma, "small"))
+    assert found["losslaw.end"] == "confirmed"
+    assert found["losslaw.limit.lazy.alpha-2.beta-0.5"] == "confirmed"
+    assert found["losslaw.head-start.hard"] == "not confirmed"
+    if version == "corrected":
+        assert max(row.worst["corrected"] for row in rows) < 1.5  # up to the plateaus, which are no pure powers
+        assert found["losslaw.sum.lazy"] == "corrected"
+    assert all(0 <= order.reversed_pairs <= order.pairs <= 28 for order in orders)
+    draws(draw_losslaw.ratio_figure(rows))
+    draws(draw_losslaw.curves_figure([row for row in rows if row.rich]))
+    draws(draw_losslaw.order_figure(orders[0], heads))
+
+
+def test_models_in_the_same_order_are_counted_as_such():
+    run = LOSSLAW.orders()[0]
+    arrays = obtain_all([run], losslaw.ITEM, "small")[run].arrays
+    same = Result(arrays | {"rich": arrays["lazy"] ** 1.2}, NOWHERE, "computed")
+    row = losslaw.order_row(run, same)
+    assert row.reversed_pairs == 0 and row.reversed_dominated == 0 and row.tau == 1.0
+    swapped = losslaw.order_row(run, Result(arrays | {"rich": 1 / arrays["lazy"]}, NOWHERE, "computed"))
+    assert swapped.reversed_pairs == swapped.pairs > 0
+
+
+def test_long_runs_give_all_curves_on_the_same_times():
+    run = LongRun(2.0, 0.5, 1.0, 20.0, (math.inf, 16.0, math.inf), (0.0, 0.0, 0.01))
+    whole, part = (obtain_all([one], "test", "small")[one].arrays for one in (run, run.slice()))
+    assert whole["loss"].shape == whole["weight_norm"].shape == (3, whole["time"].size)
+    assert whole["time"][-1] == pytest.approx(20.0)
+    assert np.all(whole["loss"][1:, -1] > whole["loss"][0, -1])  # finite width and noise cost something
+    assert run.deviation(whole, part) == 0.0
