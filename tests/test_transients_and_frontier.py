@@ -160,7 +160,9 @@ def plan04():
         compute=1e6,
         steps_theory=64,
         widths_theory=[8 * 2**power for power in range(15)],
+        widest_theory=[16384, 32768, 131072],
         compute_theory=1e9,
+        batches_limit=[math.inf, 16.0, 1.0],
     )
 
 
@@ -172,7 +174,7 @@ def panels04(scale=1.0):
             results[run] = result(step, scale * seeds(values, run.seeds))
         for run in plan.theory(index):
             results[run] = result(*curve(run, "corrected"))
-        for run in plan.long(index):
+        for run in (*plan.long(index, plan.batches[index]), *plan.long(index, plan.batches_limit[index])):
             results[run] = result(*curve(run, "corrected", run.time / run.eta))
     return [figure04.panel(plan, index, results) for index in range(3)]
 
@@ -202,7 +204,7 @@ def test_fits_start_with_ten_parameters_and_ten_modes(panels):
 
 def test_frontier_of_the_law(panels):
     hard = panels[0]
-    rows = [figure04.exponents(hard, source) for source in ("simulation", "theory")]
+    rows = [figure04.exponents(hard, source) for source in ("simulation", "theory", "limit")]
     expected = compute_optimum(ALPHA, 0.5, rich=True)
     for row in rows:
         assert (row.predicted_r, row.predicted_a) == (expected.r, expected.a)
@@ -234,4 +236,4 @@ def test_figures_of_the_frontier(panels):
     rows = [figure04.exponents(panel, "simulation") for panel in panels]
     assert len(draw04.allocation_figure(panels).axes) == 2
     upper, _ = draw04.slope_figure(panels, rows).axes
-    assert len(upper.get_legend().get_texts()) == 3
+    assert len(upper.get_legend().get_texts()) == 5  # three tasks, two of them at two batches

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, width_color
 from neural_scaling.fits import ComputeFrontier, local_slope
-from neural_scaling.items.figure04 import FrontierRow, Panel, compute_grid, simulated_frontier, theory_frontier
+from neural_scaling.items.figure04 import Curve, FrontierRow, Panel, compute_grid, simulated_frontier, theory_frontier
 from neural_scaling.theory import compute_optimum
 
 #: One colour and marker per regime.
@@ -37,7 +37,7 @@ def loss_figure(panels: Sequence[Panel], first: float = 100.0) -> Figure:
     with book_style():
         figure = new_figure(4.3 * len(panels))
         for axes, panel, letter in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, "abc", strict=False):
-            for width, theory, simulation in zip(panel.widths, panel.theory, panel.simulation, strict=True):
+            for width, simulation in zip(panel.widths, panel.simulation, strict=True):
                 step = simulation.arrays["step"][1:]
                 losses = simulation.arrays["loss"][:, 1:].astype(np.float64)
                 mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
@@ -49,7 +49,8 @@ def loss_figure(panels: Sequence[Panel], first: float = 100.0) -> Figure:
                 # On a logarithmic axis a band that reaches zero cannot be drawn: it is cut at a tenth of the mean.
                 lower = np.maximum(mean - spread, 0.1 * mean)
                 axes.fill_between(width * step, lower, mean + spread, color=color, alpha=0.2, linewidth=0)
-                axes.loglog(width * theory.step, theory.loss, "--", color=INK, linewidth=0.9)
+            for theory in panel.theory:
+                axes.loglog(theory.width * theory.step, theory.loss, "--", color=INK, linewidth=0.9)
             grid = compute_grid(first, 0.99 * panel.compute)
             front = simulated_frontier(panel, grid)
             axes.set_xlim(first, 1.1 * panel.compute)
@@ -82,8 +83,7 @@ def allocation_figure(panels: Sequence[Panel]) -> Figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for panel in panels:
             color, marker = _TASKS[panel.regime]
-            grid = compute_grid(300.0, panel.compute_theory)
-            front = theory_frontier(panel.long, grid[: np.searchsorted(grid, 0.99 * panel.compute_theory)])
+            front = theory_frontier(panel.long, compute_grid(300.0, 0.99 * panel.compute_theory))
             seen = simulated_frontier(panel, compute_grid(300.0, 0.99 * panel.compute))
             a = compute_optimum(panel.alpha, panel.beta, panel.gamma > 0).a
             for axes, quantity, power in ((upper, "width", a), (lower, "time", 1 - a)):
@@ -115,24 +115,30 @@ def slope_figure(panels: Sequence[Panel], rows: Sequence[FrontierRow]) -> Figure
     Returns
     -------
     matplotlib.figure.Figure
-        Dashed: Table 1. Bars: fits to the simulations in their windows, with their 95 % intervals.
+        Lines: theory at the batch of the panel; dash-dotted: at that of its row of Table 1; dashed: Table 1. Markers:
+        fits to the simulations in their windows, with their 95 % intervals.
     """
     with book_style():
         figure = new_figure(8.6)
         upper, lower = figure.subplots(2, 1, sharex=True)
         for panel, row in zip(panels, rows, strict=True):
             color, marker = _TASKS[panel.regime]
-            grid = compute_grid(300.0, panel.compute_theory)
-            front = theory_frontier(panel.long, grid[: np.searchsorted(grid, 0.99 * panel.compute_theory)])
-            kept = front.interior
+            cases: list[tuple[Sequence[Curve], float, str]] = [(panel.long, panel.batch, "-")]
+            if panel.batch_limit != panel.batch:
+                cases.append((panel.limit, panel.batch_limit, "-."))
+            for curves, batch, style in cases:
+                front = theory_frontier(curves, compute_grid(300.0, 0.99 * panel.compute_theory))
+                kept = front.interior
+                name = r"\infty" if math.isinf(batch) else f"{batch:g}"
+                for axes, values, sign in ((upper, front.loss, 1), (lower, front.width, -1)):
+                    slopes = local_slope(front.compute[kept], values[kept], width=1.0)
+                    label = rf"{panel.regime}, $B = {name}$"
+                    axes.semilogx(slopes.t, sign * slopes.exponent, style, color=color, linewidth=1.6, label=label)
             middle = math.sqrt(row.window[0] * row.window[1])
-            for axes, curve, sign, predicted, measured, interval in (
-                (upper, front.loss, 1, row.predicted_r, row.r, row.r_interval),
-                (lower, front.width, -1, row.predicted_a, row.a, row.a_interval),
+            for axes, predicted, measured, interval in (
+                (upper, row.predicted_r, row.r, row.r_interval),
+                (lower, row.predicted_a, row.a, row.a_interval),
             ):
-                slopes = local_slope(front.compute[kept], curve[kept], width=1.0)
-                label = rf"{panel.regime}, $\beta = {panel.beta:g}$"
-                axes.semilogx(slopes.t, sign * slopes.exponent, color=color, label=label)
                 axes.axhline(predicted, color=color, linestyle="--", linewidth=1.1)
                 axes.plot(row.window, [measured, measured], color=color, linewidth=1.0)
                 error = [[measured - interval[0]], [interval[1] - measured]]
@@ -140,7 +146,7 @@ def slope_figure(panels: Sequence[Panel], rows: Sequence[FrontierRow]) -> Figure
         upper.set_ylabel("exponent $r$ of the loss")
         lower.set_ylabel("exponent $a$ of the width")
         lower.set_xlabel("compute $C = N t$")
-        upper.legend(loc="best")
+        upper.legend(loc="center right", fontsize=10)
     return figure
 
 

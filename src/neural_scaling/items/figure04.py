@@ -31,7 +31,7 @@ LEAST = 10.0
 LAST_DECADES = 2.0
 _RESAMPLES = 200
 
-Source = Literal["simulation", "theory"]
+Source = Literal["simulation", "theory", "limit"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,10 @@ class Plan:
         Largest compute C = N t of the simulations, t in steps.
     steps_theory
         Last unit step of the mean-field theory; later times are on a logarithmic grid.
-    widths_theory, compute_theory
-        N and largest compute of the theory beyond the range of the simulations.
+    widths_theory, widest_theory, compute_theory
+        N of the theory, its largest N in each panel, and its largest compute, beyond the range of the simulations.
+    batches_limit
+        B of each panel at which the theory is solved once more: that of the regime which its row of Table 1 speaks of.
     """
 
     alpha: float
@@ -72,11 +74,17 @@ class Plan:
     compute: float
     steps_theory: int
     widths_theory: Sequence[int]
+    widest_theory: Sequence[int]
     compute_theory: float
+    batches_limit: Sequence[float]
 
     def panel_widths(self, panel: int) -> list[int]:
         """Return N of each simulated curve of a panel."""
         return [width for width in self.widths if width <= self.widest[panel]]
+
+    def shown_theory(self, panel: int) -> list[int]:
+        """Return the simulated widths of a panel for which the theory is solved too."""
+        return [width for width in self.panel_widths(panel) if width in self.widths_theory]
 
     def steps(self, width: int) -> int:
         """Return the last step of a width: that at which the largest compute is used up."""
@@ -101,7 +109,7 @@ class Plan:
         ]
 
     def theory(self, panel: int) -> list[OnlineDMFTRun]:
-        """Return the mean-field runs of a panel in unit steps, one per simulated width."""
+        """Return the mean-field runs of a panel in unit steps, one per width of :meth:`shown_theory`."""
         return [
             OnlineDMFTRun(
                 self.alpha,
@@ -113,11 +121,15 @@ class Plan:
                 width=width,
                 batch=self.batches[panel],
             )
-            for width in self.panel_widths(panel)
+            for width in self.shown_theory(panel)
         ]
 
-    def long(self, panel: int) -> list[LongDMFTRun]:
-        """Return the mean-field runs of a panel on a logarithmic grid, one per width of the theory."""
+    def long(self, panel: int, batch: float) -> list[LongDMFTRun]:
+        """Return the mean-field runs of a panel on a logarithmic grid at a batch, one per width of the theory.
+
+        Each runs through the range of the figure, and beyond it until its width is exhausted, ``eta t = N^alpha``: a
+        larger compute then belongs to larger widths.
+        """
         return [
             LongDMFTRun(
                 self.alpha,
@@ -125,18 +137,24 @@ class Plan:
                 math.inf,
                 self.etas[panel],
                 self.gamma,
-                self.etas[panel] * self.compute_theory / width,
+                self._end(width, self.etas[panel]),
                 width=width,
-                batch=self.batches[panel],
+                batch=batch,
             )
             for width in self.widths_theory
+            if width <= self.widest_theory[panel]
         ]
+
+    def _end(self, width: int, eta: float) -> float:
+        shown, exhausted = eta * self.compute / width, float(width) ** self.alpha
+        return min(max(shown, exhausted), eta * self.compute_theory / width)
 
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
         runs: list[Experiment] = []
         for panel in range(len(self.betas)):
-            runs += [*self.simulation(panel), *self.theory(panel), *self.long(panel)]
+            runs += [*self.simulation(panel), *self.theory(panel)]
+            runs += [*self.long(panel, self.batches[panel]), *self.long(panel, self.batches_limit[panel])]
         return list(dict.fromkeys(runs))
 
 
@@ -167,14 +185,14 @@ class Panel:
     ----------
     alpha, beta, gamma, eta, batch
         Capacity, source, richness, learning rate and B.
-    simulation
-        Results of the simulations, one per width.
-    widths
-        N of each simulation.
+    widths, simulation
+        N and results of the simulations.
     theory
-        Mean-field curves of the same widths up to the same compute: unit steps, then the logarithmic grid.
+        Mean-field curves up to the same compute: unit steps, then the logarithmic grid.
     long
         Mean-field curves on the logarithmic grid, for the frontier beyond the range of the simulations.
+    batch_limit, limit
+        The B that the panel's row of Table 1 speaks of, and curves as ``long`` at that B.
     compute, compute_theory
         Largest compute of the simulations and of the theory.
     """
@@ -188,6 +206,8 @@ class Panel:
     simulation: tuple[Result, ...]
     theory: tuple[Curve, ...]
     long: tuple[Curve, ...]
+    batch_limit: float
+    limit: tuple[Curve, ...]
     compute: float
     compute_theory: float
 
@@ -239,9 +259,12 @@ def panel(plan: Plan, index: int, results: Mapping[Experiment, Result]) -> Panel
     -------
     Panel
     """
-    long = {width: _curve(width, results[run]) for width, run in zip(plan.widths_theory, plan.long(index), strict=True)}
+    long, limit = (
+        {int(run.width): _curve(int(run.width), results[run]) for run in plan.long(index, batch)}
+        for batch in (plan.batches[index], plan.batches_limit[index])
+    )
     theory = []
-    for width, run in zip(plan.panel_widths(index), plan.theory(index), strict=True):
+    for width, run in zip(plan.shown_theory(index), plan.theory(index), strict=True):
         exact = _curve(width, results[run])
         later = long.get(width)
         if later is not None:
@@ -259,6 +282,8 @@ def panel(plan: Plan, index: int, results: Mapping[Experiment, Result]) -> Panel
         simulation=tuple(results[run] for run in plan.simulation(index)),
         theory=tuple(theory),
         long=tuple(long.values()),
+        batch_limit=plan.batches_limit[index],
+        limit=tuple(limit.values()),
         compute=plan.compute,
         compute_theory=plan.compute_theory,
     )
@@ -342,7 +367,8 @@ def exponents(panel: Panel, source: Source) -> FrontierRow:
     """Fit a frontier in the window that theory gives.
 
     The window of the simulations runs from :func:`fit_start` to the largest compute at which the best width still
-    lies between two others. That of the theory is its last :data:`LAST_DECADES` decades.
+    lies between two others. Those of the theory, at the batch of the panel and at that of its row of Table 1, are their last
+    :data:`LAST_DECADES` decades.
 
     Parameters
     ----------
@@ -363,9 +389,9 @@ def exponents(panel: Panel, source: Source) -> FrontierRow:
         window = found.inside()
         drawn = _resamples(panel)
     else:
-        last = _reached([curve.width for curve in panel.long], [curve.step for curve in panel.long])
+        last = 0.999 * panel.compute_theory
         grid = compute_grid(last / 10**LAST_DECADES, last)
-        found = theory_frontier(panel.long, grid)
+        found = theory_frontier(panel.long if source == "theory" else panel.limit, grid)
         window = found.inside()
         drawn = []
     resampled = [compute_frontier(panel.widths, curves, grid) for curves in drawn]
@@ -387,6 +413,8 @@ def exponents(panel: Panel, source: Source) -> FrontierRow:
 def frontier_ratio(panel: Panel) -> tuple[float, float]:
     """Return the simulated frontier over that of the theory, averaged over log compute, and its standard error.
 
+    Both are taken over the widths of the theory.
+
     Parameters
     ----------
     panel
@@ -397,23 +425,25 @@ def frontier_ratio(panel: Panel) -> tuple[float, float]:
     tuple of float
         Ratio and standard error from resampled seeds.
     """
-    curves = [_mean(result) for result in panel.simulation]
+    widths = [curve.width for curve in panel.theory]
     last = min(
-        _reached(panel.widths, [step for step, _ in curves]),
-        _reached(panel.widths, [curve.step for curve in panel.theory]),
+        _reached(panel.widths, [_mean(result)[0] for result in panel.simulation]),
+        _reached(widths, [curve.step for curve in panel.theory]),
     )
     grid = compute_grid(fit_start(panel), last)
     expected = np.log(theory_frontier(panel.theory, grid).loss)
-    found = float(np.mean(np.log(simulated_frontier(panel, grid).loss) - expected))
-    spread = [
-        float(np.mean(np.log(compute_frontier(panel.widths, curves, grid).loss) - expected))
-        for curves in _resamples(panel)
-    ]
-    return math.exp(found), math.exp(found) * float(np.std(spread, ddof=1))
+    chosen = [panel.widths.index(width) for width in widths]
+
+    def averaged(curves: Sequence[tuple[Array, Array]]) -> float:
+        found = compute_frontier(widths, [curves[index] for index in chosen], grid)
+        return float(np.mean(np.log(found.loss) - expected))
+
+    ratio = math.exp(averaged([_mean(result) for result in panel.simulation]))
+    return ratio, ratio * float(np.std([averaged(curves) for curves in _resamples(panel)], ddof=1))
 
 
 def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> list[Claim]:
-    """Return the claims about the frontier of one task: loss, width and time, for each source of curves.
+    """Return the claims about the frontier of one task: loss and optimal width, for each source of curves.
 
     Parameters
     ----------
@@ -431,12 +461,20 @@ def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> li
     letter, row_name = {"hard": ("a", "hard"), "easy": ("b", "easy"), "super-easy": ("c", "super-easy")}[panel.regime]
     claims = []
     for row in rows:
-        where = "up to the paper's compute" if row.source == "simulation" else "far beyond the paper's compute"
-        t_interval = (1 - row.a_interval[1], 1 - row.a_interval[0])
-        for name, symbol, sign, predicted, measured, interval in (
-            ("loss", "loss", "-", row.predicted_r, row.r, row.r_interval),
-            ("width", "optimal width", "", row.predicted_a, row.a, row.a_interval),
-            ("time", "optimal number of steps", "", 1 - row.predicted_a, 1 - row.a, t_interval),
+        where = {
+            "simulation": "in simulations up to the paper's compute",
+            "theory": f"in the theory far beyond the paper's compute, at the batch of the figure, {panel.batch}",
+            "limit": f"in the theory far beyond the paper's compute, at B = {panel.batch_limit:g}",
+        }[row.source]
+        for name, words, predicted, measured, interval in (
+            ("loss", f"the loss goes as C^-{row.predicted_r:.3f}", row.predicted_r, row.r, row.r_interval),
+            (
+                "width",
+                f"the optimal width goes as C^{row.predicted_a:.3f}, so the number of steps as C^{1 - row.predicted_a:.3f}",
+                row.predicted_a,
+                row.a,
+                row.a_interval,
+            ),
         ):
             verdict, reason = judge(predicted, measured, interval, EXPONENT_TOLERANCE)
             claims.append(
@@ -444,9 +482,8 @@ def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> li
                     id=f"fig04.{panel.regime}.{name}.{row.source}",
                     item=ITEM,
                     location=f"Fig. 4{letter}, Table 1, {row_name}",
-                    statement=f"Along the frontier of the {row_name} task (beta = {panel.beta:g}) the {symbol} goes as "
-                    f"C^{sign}{predicted:.3f}, {row.source} {where}.",
-                    quantity=f"exponent of the {symbol} in compute N t",
+                    statement=f"Along the frontier of the {row_name} task (beta = {panel.beta:g}) {words}, {where}.",
+                    quantity=f"exponent of the {'loss' if name == 'loss' else 'optimal width'} in compute N t",
                     predicted=predicted,
                     measured=measured,
                     interval=interval,
