@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, width_color
-from neural_scaling.items.figure03 import Panel, local_noise, noise_share
-from neural_scaling.spectra import Array
+from neural_scaling.items.figure03 import Panel, late, local_noise, noise_share
 from neural_scaling.theory import chi, sgd_exponent, transient_exponent
 
 
@@ -95,16 +94,16 @@ def late_figure(hard: Panel, super_easy: Panel) -> Figure:
         upper, lower = figure.subplots(2, 1)
         smallest, width = float(super_easy.batches[0]), float(super_easy.width)
         for batch in super_easy.batches:
-            time, loss = _late(super_easy, (width, float(batch)))
+            time, loss = late(super_easy, (width, float(batch)))
             upper.loglog(time, loss, color=batch_color(batch), label=f"$B = {batch}$")
         for sizes, style, label in (
             ((math.inf, math.inf), ":", r"$N, B = \infty$"),
             ((math.inf, smallest), "--", rf"$N = \infty$, $B = {smallest:g}$"),
             ((width, math.inf), "-.", rf"$B = \infty$, $N = {width:g}$"),
         ):
-            time, loss = _late(super_easy, sizes)
+            time, loss = late(super_easy, sizes)
             upper.loglog(time, loss, style, color=INK, linewidth=1.2, label=label)
-        floor = float(_late(super_easy, (math.inf, smallest))[1][-1])
+        floor = float(late(super_easy, (math.inf, smallest))[1][-1])
         upper.set_ylim(0.1 * floor, None)
         upper.set_title(rf"super-easy task, $\beta = {super_easy.beta:g}$, theory")
         upper.set_ylabel("loss")
@@ -119,12 +118,6 @@ def late_figure(hard: Panel, super_easy: Panel) -> Figure:
         lower.set_xlabel(r"$\eta t$")
         lower.legend(loc="lower right")
     return figure
-
-
-def _late(panel: Panel, sizes: tuple[float, float]) -> tuple[Array, Array]:
-    arrays = panel.long[sizes].arrays
-    kept = arrays["step"] > 0
-    return panel.eta * arrays["step"][kept], arrays["loss"][kept]
 
 
 def _guides(axes: Axes, panel: Panel) -> None:

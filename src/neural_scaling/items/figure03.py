@@ -14,6 +14,7 @@ from neural_scaling.dmft import mean_square_stability
 from neural_scaling.experiments import InfiniteLimitRun, LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.grids import resampled
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import (
@@ -439,10 +440,34 @@ def noise_share(panel: Panel, batch: int) -> tuple[Array, Array]:
     tuple of Array
         Times, from one first unit on, and ``L_B / L_infinity - 1``.
     """
-    noisy, limit = panel.long[math.inf, float(batch)].arrays, panel.long[math.inf, math.inf].arrays
-    time = panel.eta * noisy["step"]
-    kept = time >= 1
-    return time[kept], noisy["loss"][kept] / limit["loss"][kept] - 1
+    time, noisy = late(panel, (math.inf, float(batch)))
+    shown = time[time >= 1]
+    quiet = resampled(*late(panel, (math.inf, math.inf)), shown)
+    return shown, noisy[time >= 1] / quiet - 1
+
+
+def late(panel: Panel, sizes: tuple[float, float]) -> tuple[Array, Array]:
+    """Return eta*steps and the loss of the theory at late times.
+
+    Parameters
+    ----------
+    panel
+        The task.
+    sizes
+        N and B, one of ``panel.long``.
+
+    Returns
+    -------
+    tuple of Array
+        Ascending times and losses, down to twelve digits below the first: from there on the steepest curve is rounding. Splines,
+        forty points a decade.
+    """
+    arrays = panel.long[sizes].arrays
+    kept = (arrays["step"] > 0) & (arrays["loss"] > 1e-12 * arrays["loss"][0])
+    time, loss = panel.eta * arrays["step"][kept], arrays["loss"][kept]
+    dense = np.geomspace(time[0], time[-1], max(2, math.ceil(40 * math.log10(time[-1] / time[0]))))
+    dense[0], dense[-1] = time[0], time[-1]
+    return dense, resampled(time, loss, dense)
 
 
 def local_noise(panel: Panel, batch: int, time: Array) -> Array:
@@ -633,12 +658,9 @@ def batch_claim(panel: Panel, scale: str) -> Claim:
 
 def _fit(panel: Panel, sizes: tuple[float, float], window: tuple[float, float]) -> PowerLawFit | None:
     """Fit a long curve in a window of eta*steps, or not at all if the window is shorter than a factor of two."""
-    arrays = panel.long[sizes].arrays
-    # Twelve digits below the first loss the steepest curve is made of rounding.
-    kept = (arrays["step"] > 0) & (arrays["loss"] > 1e-12 * arrays["loss"][0])
-    time = panel.eta * arrays["step"][kept]
+    time, loss = late(panel, sizes)
     window = (window[0], min(window[1], float(time[-1])))
-    return fit_power_law(time, arrays["loss"][kept], window) if window[1] > 2 * window[0] else None
+    return fit_power_law(time, loss, window) if window[1] > 2 * window[0] else None
 
 
 def _losses(result: Result) -> Array:

@@ -13,6 +13,7 @@ from neural_scaling.claims import Claim, judge
 from neural_scaling.experiments import LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import ComputeFrontier, compute_frontier, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.grids import resampled
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import Regime, compute_optimum, effective_time, frontier, loss_terms, regime
@@ -260,7 +261,7 @@ def panel(plan: Plan, index: int, results: Mapping[Experiment, Result]) -> Panel
     Panel
     """
     long, limit = (
-        {int(run.width): _curve(int(run.width), results[run]) for run in plan.long(index, batch)}
+        {int(run.width): _smooth(int(run.width), results[run]) for run in plan.long(index, batch)}
         for batch in (plan.batches[index], plan.batches_limit[index])
     )
     theory = []
@@ -568,6 +569,16 @@ def agreement_claim(panel: Panel, ratio: float, standard_error: float, scale: st
 def _curve(width: int, result: Result) -> Curve:
     step, loss = result.arrays["step"], result.arrays["loss"]
     return Curve(width, step[step >= 1], loss[step >= 1])
+
+
+def _smooth(width: int, result: Result) -> Curve:
+    """Return a curve of the logarithmic grid with as many points as the others."""
+    step, loss = result.arrays["step"], result.arrays["loss"]
+    kept = step > 0
+    last = float(step[-1])
+    dense = np.geomspace(1.0, last, max(2, math.ceil(40 * math.log10(last))))
+    dense[-1] = last
+    return Curve(width, dense, resampled(step[kept], loss[kept], dense))
 
 
 def _mean(result: Result) -> tuple[Array, Array]:
