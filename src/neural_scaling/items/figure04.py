@@ -16,7 +16,15 @@ from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.grids import resampled
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
-from neural_scaling.theory import Regime, compute_optimum, effective_time, frontier, loss_terms, regime
+from neural_scaling.theory import (
+    Regime,
+    compute_optimum,
+    edge_of_stability_step,
+    effective_time,
+    frontier,
+    loss_terms,
+    regime,
+)
 
 ITEM = "fig04"
 
@@ -186,8 +194,8 @@ class Panel:
     ----------
     alpha, beta, gamma, eta, batch
         Capacity, source, richness, learning rate and B.
-    widths, simulation
-        N and results of the simulations.
+    modes, widths, simulation
+        M, N and results of the simulations.
     theory
         Mean-field curves up to the same compute: unit steps, then the logarithmic grid.
     long
@@ -203,6 +211,7 @@ class Panel:
     gamma: float
     eta: float
     batch: int
+    modes: int
     widths: tuple[int, ...]
     simulation: tuple[Result, ...]
     theory: tuple[Curve, ...]
@@ -279,6 +288,7 @@ def panel(plan: Plan, index: int, results: Mapping[Experiment, Result]) -> Panel
         gamma=plan.gamma,
         eta=plan.etas[index],
         batch=plan.batches[index],
+        modes=plan.modes,
         widths=tuple(plan.panel_widths(index)),
         simulation=tuple(results[run] for run in plan.simulation(index)),
         theory=tuple(theory),
@@ -288,6 +298,40 @@ def panel(plan: Plan, index: int, results: Mapping[Experiment, Result]) -> Panel
         compute=plan.compute,
         compute_theory=plan.compute_theory,
     )
+
+
+def missing_tail(panel: Panel) -> float:
+    """Return the loss of the modes beyond M over the smallest simulated loss.
+
+    Parameters
+    ----------
+    panel
+        The task.
+
+    Returns
+    -------
+    float
+        ``sum_{k > M} k^(-alpha beta - 1)``, to leading order, over the smallest mean loss.
+    """
+    power = panel.alpha * panel.beta
+    smallest = min(float(_mean(result)[1].min()) for result in panel.simulation)
+    return panel.modes**-power / power / smallest
+
+
+def edge_step(panel: Panel) -> float:
+    """Return the step at which discrete training leaves gradient flow, from the scaling of the kernel, prefactor one.
+
+    Parameters
+    ----------
+    panel
+        The task.
+
+    Returns
+    -------
+    float
+        Steps; infinite if the kernel never grows so far.
+    """
+    return edge_of_stability_step(panel.beta, panel.gamma, panel.eta)
 
 
 def simulated_frontier(panel: Panel, compute: Array) -> ComputeFrontier:
