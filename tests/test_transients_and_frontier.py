@@ -6,10 +6,13 @@ import math
 import numpy as np
 import pytest
 
+from neural_scaling.checks import InputError
+from neural_scaling.experiments import LongDMFTRun, OnlineDMFTRun
 from neural_scaling.figures import figure03 as draw03
 from neural_scaling.figures import figure04 as draw04
-from neural_scaling.grids import log_spaced_steps
+from neural_scaling.grids import log_spaced_steps, resampled
 from neural_scaling.items import figure03, figure04
+from neural_scaling.monitor import Monitor
 from neural_scaling.runs import Result
 from neural_scaling.theory import compute_optimum, frontier, loss, loss_terms, modes_learned
 
@@ -237,3 +240,33 @@ def test_figures_of_the_frontier(panels):
     assert len(draw04.allocation_figure(panels).axes) == 2
     upper, _ = draw04.slope_figure(panels, rows).axes
     assert len(upper.get_legend().get_texts()) == 5  # three tasks, two of them at two batches
+
+
+def test_a_long_run_follows_unit_steps_of_a_small_learning_rate():
+    eta, steps = 0.02, 400
+    run = LongDMFTRun(ALPHA, 0.5, math.inf, eta, GAMMA, eta * steps, width=32, batch=8)
+    found = run.run(Monitor())
+    unit = OnlineDMFTRun(ALPHA, 0.5, math.inf, eta, GAMMA, steps, width=32, batch=8).run(Monitor())
+    assert found["step"][-1] == pytest.approx(steps)
+    assert found["error"].max() < 1e-3
+    shown = found["step"] >= 10
+    expected = np.exp(np.interp(np.log(found["step"][shown]), np.log(unit["step"][1:]), np.log(unit["loss"][1:])))
+    # The difference is of order eta lambda_1 = 0.02.
+    np.testing.assert_allclose(found["loss"][shown], expected, rtol=0.02)
+    assert run.slice() == run
+    assert run.deviation(found, found | {"loss": 1.01 * found["loss"]}) == pytest.approx(0.01)
+
+
+def test_smooth_curves_are_resampled_between_few_points():
+    time = np.geomspace(0.1, 1e4, 31)
+    at = np.geomspace(0.1, 1e4, 500)
+
+    def law(t):
+        return 1 / (1 + t) + 1e-3
+
+    # Six points a decade: h = 0.38 in ln t, and h^4/384 times the fourth derivative, at most about 0.1.
+    np.testing.assert_allclose(resampled(time, law(time), at), law(at), rtol=3e-4)
+    with pytest.raises(InputError, match=r"^at: "):
+        resampled(time, law(time), np.array([0.01]))
+    with pytest.raises(InputError, match=r"^value: "):
+        resampled(time, -law(time), at)

@@ -156,7 +156,7 @@ class Plan:
 
     def _end(self, width: int, eta: float) -> float:
         shown, exhausted = eta * self.compute / width, float(width) ** self.alpha
-        return min(max(shown, exhausted), eta * self.compute_theory / width)
+        return float(min(max(shown, exhausted), eta * self.compute_theory / width))
 
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
@@ -315,7 +315,7 @@ def missing_tail(panel: Panel) -> float:
     """
     power = panel.alpha * panel.beta
     smallest = min(float(_mean(result)[1].min()) for result in panel.simulation)
-    return panel.modes**-power / power / smallest
+    return float(panel.modes**-power / power / smallest)
 
 
 def edge_step(panel: Panel) -> float:
