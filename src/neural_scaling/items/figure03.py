@@ -34,6 +34,8 @@ EXPONENT_TOLERANCE = 0.055
 LOSS_TOLERANCE = 0.05
 #: One term counts as alone where it is this many times the next (prefactors one).
 DOMINANCE = 10.0
+#: SGD noise feeds on itself when the product of strength and kernel reaches one; runs end well before.
+NOISE_LIMIT = 0.5
 _RESAMPLES = 400
 
 
@@ -94,11 +96,33 @@ class Plan:
         ]
 
     def long(self, beta: float) -> dict[tuple[float, float], LongDMFTRun]:
-        """Return the mean-field runs to late times by (N, B): each batch at the width of the figure, and the limits."""
-        sizes = [(float(self.width), float(batch)) for batch in (*self.batches, math.inf)]
-        sizes += [(math.inf, float(batch)) for batch in (self.batches[0], self.batches[-1], math.inf)]
-        common = (self.alpha, beta, math.inf, self.eta(beta), self.gamma, self.time_long)
-        return {(width, batch): LongDMFTRun(*common, width=width, batch=batch) for width, batch in sizes}
+        """Return the mean-field runs to late times by (N, B).
+
+        At infinite width: the smallest, the largest and an infinite batch. For the super-easy task also every batch, and an
+        infinite one, at the width of the figure. A run ends where SGD noise would begin to feed on itself.
+        """
+        sizes = [(math.inf, float(batch)) for batch in (self.batches[0], self.batches[-1], math.inf)]
+        if beta == self.beta_super_easy:
+            sizes += [(float(self.width), float(batch)) for batch in (*self.batches, math.inf)]
+        return {
+            (width, batch): LongDMFTRun(
+                self.alpha,
+                beta,
+                math.inf,
+                self.eta(beta),
+                self.gamma,
+                min(self.time_long, self._noise_end(beta, batch)),
+                width=width,
+                batch=batch,
+            )
+            for width, batch in sizes
+        }
+
+    def _noise_end(self, beta: float, batch: float) -> float:
+        """Return eta*steps at which ``(eta/B) K sum_k lambda_k / 2`` reaches :data:`NOISE_LIMIT`; infinite if it never does."""
+        growth = kernel_growth_exponent(beta, rich=True)
+        largest = NOISE_LIMIT / (0.5 * self.eta(beta) / batch * float(zeta(self.alpha)))
+        return ((largest - 1) / self.gamma) ** (1 / growth) if growth > 0 else math.inf
 
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
