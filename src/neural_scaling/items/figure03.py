@@ -121,7 +121,7 @@ class Plan:
     def _noise_end(self, beta: float, batch: float) -> float:
         """Return eta*steps at which ``(eta/B) K sum_k lambda_k / 2`` reaches :data:`NOISE_LIMIT`; infinite if it never does."""
         growth = kernel_growth_exponent(beta, rich=True)
-        largest = NOISE_LIMIT / (0.5 * self.eta(beta) / batch * float(zeta(self.alpha)))
+        largest = NOISE_LIMIT * batch / (0.5 * self.eta(beta) * float(zeta(self.alpha)))
         return ((largest - 1) / self.gamma) ** (1 / growth) if growth > 0 else math.inf
 
     def experiments(self) -> list[Experiment]:
