@@ -68,7 +68,8 @@ class Plan:
     widths_theory, widest_theory, compute_theory
         N of the theory, its largest N in each panel, and its largest compute, beyond the range of the simulations.
     batches_limit
-        B of each panel at which the theory is solved once more: that of the regime which its row of Table 1 speaks of.
+        B of each panel at which the theory is solved once more, for the regime which its row of Table 1 speaks of; that of
+        ``batches`` solves nothing more.
     """
 
     alpha: float
