@@ -157,18 +157,19 @@ def _guides(axes: Axes, panel: Panel, front: ComputeFrontier) -> None:
     if panel.regime == "super-easy":
         powers.insert(0, (compute_optimum(panel.alpha, panel.beta, rich, finite_batch=False).r, " (no SGD noise)"))
     x = np.array([max(front.compute[0], front.compute[-1] / 10**2.5), front.compute[-1]])
-    for number, (power, note) in enumerate(powers):
-        level = float(np.interp(math.log(x[0]), np.log(front.compute), np.log(front.loss)))
-        y = math.exp(level) / 1.5 ** (number + 1) * (x / x[0]) ** -power
-        style = "--" if number == len(powers) - 1 else ":"
-        axes.loglog(x, y, style, color=MUTED, linewidth=1.6)
-        place = float(np.sqrt(x[0] * x[1])), float(np.sqrt(y[0] * y[1]))
+    start = math.exp(float(np.interp(math.log(x[0]), np.log(front.compute), np.log(front.loss))))
+    # The power of Table 1 lies below the frontier, any other below that.
+    for number, (power, note) in enumerate(reversed(powers)):
+        y = start / 1.5 / 1.8**number * (x / x[0]) ** -power
+        axes.loglog(x, y, ":" if number else "--", color=MUTED, linewidth=1.6)
+        share = 0.75 if number else 0.5
+        place = float(x[0] ** (1 - share) * x[1] ** share), float(y[0] ** (1 - share) * y[1] ** share)
         axes.annotate(
             rf"$C^{{-{power:.3g}}}${note}",
             place,
-            (-6, -8 - 4 * number) if number == len(powers) - 1 else (8, 4),
+            (-6, -6),
             textcoords="offset points",
-            ha="right" if number == len(powers) - 1 else "left",
-            va="top" if number == len(powers) - 1 else "bottom",
+            ha="right",
+            va="top",
             color=MUTED,
         )
