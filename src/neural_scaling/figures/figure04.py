@@ -160,7 +160,7 @@ def _guides(axes: Axes, panel: Panel, front: ComputeFrontier) -> None:
     start = math.exp(float(np.interp(math.log(x[0]), np.log(front.compute), np.log(front.loss))))
     # The power of Table 1 lies below the frontier, any other below that.
     for number, (power, note) in enumerate(reversed(powers)):
-        y = start / 1.5 / 1.8**number * (x / x[0]) ** -power
+        y = start / 1.5 / 3.0**number * (x / x[0]) ** -power
         axes.loglog(x, y, ":" if number else "--", color=MUTED, linewidth=1.6)
         share = 0.75 if number else 0.5
         place = float(x[0] ** (1 - share) * x[1] ** share), float(y[0] ** (1 - share) * y[1] ** share)
