@@ -19,11 +19,11 @@
 # not change the scaling of the loss. For a super-easy task ($\beta > 2 - 1/\alpha$) it does: the loss first falls as $t^{-\beta}$,
 # then as $t^{-2 + 1/\alpha}$, and last as $t^{-1 + 1/\alpha}$, the transient of finite width.
 #
-# **What came out.** The three stages of the super-easy task are there, and in the limits that isolate each, the theory has the
-# exponents of the paper. For the hard task the noise indeed leaves the curves nearly parallel over the steps of the figure. But it does not fade: relative to
-# the loss it *grows*, like the kernel, $t^{1-\chi}$, where the paper's law has a ratio that falls ([below](fig-3-late-section)). Theory and
-# simulation agree at large batch. At $B = 1$ the simulated mean lies above the theory, which leaves out the fourth
-# moment of the data; the gap is the larger the steeper the loss falls.
+# **What came out.** The three stages of the super-easy task are there. In the limits that isolate each, the theory has the exponents of the paper for the
+# first two; the transient of finite width comes out a little flatter, because the bottleneck of finite width is never far below it. For the hard task the
+# noise indeed leaves the curves nearly parallel over the steps of the figure. But it does not fade: relative to the loss it *grows*, like the kernel,
+# $t^{1-\chi}$, where the paper's law has a ratio that falls ([below](fig-3-late-section)). Theory and simulation agree at large batch. At $B = 1$ the simulated
+# mean lies above the theory, which leaves out the fourth moment of the data; the gap is the larger the steeper the loss falls.
 
 # %% tags=["hide-input", "parameters"]
 scale: str = "small"  # small, or full for the sizes of the paper
