@@ -137,8 +137,8 @@ class Plan:
     def long(self, panel: int, batch: float) -> list[LongDMFTRun]:
         """Return the mean-field runs of a panel on a logarithmic grid at a batch, one per width of the theory.
 
-        Each runs through the range of the figure, and beyond it until its width is nearly exhausted, ``eta t = N^alpha / 10``:
-        a larger compute then belongs to larger widths.
+        Each runs through the range of the figure, and beyond it until its width is exhausted, ``eta t = N^alpha``: a
+        larger compute then belongs to larger widths.
         """
         return [
             LongDMFTRun(
@@ -156,7 +156,7 @@ class Plan:
         ]
 
     def _end(self, width: int, eta: float) -> float:
-        shown, exhausted = eta * self.compute / width, 0.1 * float(width) ** self.alpha
+        shown, exhausted = eta * self.compute / width, float(width) ** self.alpha
         return float(min(max(shown, exhausted), eta * self.compute_theory / width))
 
     def experiments(self) -> list[Experiment]:
