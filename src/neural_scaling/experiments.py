@@ -156,6 +156,65 @@ class OnlineDMFTRun(_PowerLawRun):
 
 
 @dataclass(frozen=True)
+class LongDMFTRun(Experiment):
+    """DMFT on a logarithmic grid of times: :func:`neural_scaling.dmft.solve` on ``TimeGrid.log_spaced``.
+
+    Parameters
+    ----------
+    alpha, beta
+        Capacity and source.
+    modes
+        M, or infinity.
+    eta
+        Learning rate; the continuous-time limit feels it only through the SGD noise, eta/B.
+    gamma
+        Richness.
+    time
+        End of the run, eta * steps.
+    width, batch
+        N and B, whole numbers or infinity.
+    """
+
+    kind: ClassVar[str] = "long DMFT"
+    algorithm: ClassVar[int] = 1
+    alpha: float
+    beta: float
+    modes: float
+    eta: float
+    gamma: float
+    time: float
+    width: float = math.inf
+    batch: float = math.inf
+
+    @property
+    def work(self) -> int:
+        """One unit: a run takes seconds."""
+        return 1
+
+    @property
+    def label(self) -> str:
+        """Kind, source, richness and width."""
+        return f"{self.kind} beta={self.beta:g} gamma={self.gamma:g} N={self.width:g}"
+
+    def slice(self) -> Self:
+        """Return the run itself: another end is another grid of times."""
+        return self
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses at all times."""
+        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``step`` (eta * steps divided by eta), ``loss`` and ``error`` (relative, estimated), shape (R,)."""
+        reached = float(effective_time(self.beta, self.gamma, self.eta, self.time / self.eta))
+        quadrature = PowerLaw(self.alpha, self.beta, self.modes).quadrature(4 * max(reached, 1.0))
+        grid = dmft.TimeGrid.log_spaced(self.eta, self.time)
+        solution = dmft.solve(quadrature, self.gamma, grid, width=self.width, batch=self.batch)
+        monitor.advance(1)
+        return {"step": solution.step, "loss": solution.loss, "error": solution.error}
+
+
+@dataclass(frozen=True)
 class ToyModelRun(_PowerLawRun):
     """Simulation over seeds: :func:`neural_scaling.toy_model.simulate`.
 

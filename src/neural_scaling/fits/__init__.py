@@ -1,13 +1,16 @@
 """Power-law fits, their uncertainty, and windows chosen from theory before looking."""
 
+from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope
 from neural_scaling.fits.windows import Sensitivity, Window, theory_window, window_sensitivity
 
 __all__ = [
+    "ComputeFrontier",
     "LocalSlope",
     "PowerLawFit",
     "Sensitivity",
     "Window",
+    "compute_frontier",
     "fit_power_law",
     "local_slope",
     "theory_window",

@@ -1,14 +1,46 @@
-"""Figure 4: loss against compute for many widths, its frontier and the optimal width and time."""
+"""Figure 4: loss against compute for many widths, its frontier, and the optimal width and time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from neural_scaling.experiments import ToyModelRun
-from neural_scaling.runs import Experiment
+import numpy as np
+
+from neural_scaling.claims import Claim, judge
+from neural_scaling.experiments import LongDMFTRun, OnlineDMFTRun, ToyModelRun
+from neural_scaling.fits import ComputeFrontier, compute_frontier, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.grids import resampled
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import Array
+from neural_scaling.theory import (
+    Regime,
+    compute_optimum,
+    edge_of_stability_step,
+    effective_time,
+    frontier,
+    loss_terms,
+    regime,
+)
 
 ITEM = "fig04"
+
+#: Agreement of exponents: a third of the gap between the lazy and the rich exponent of the hard task (0.4 and 1/3).
+EXPONENT_TOLERANCE = 0.022
+#: Agreement of the simulated frontier with that of the theory, relative.
+LOSS_TOLERANCE = 0.05
+#: Points of a frontier per decade of compute.
+PER_DECADE = 20
+#: Modes and parameters that the optimum must have before a fit begins.
+LEAST = 10.0
+#: The asymptotic fit of the theory: the last decades of its compute.
+LAST_DECADES = 2.0
+_RESAMPLES = 200
+
+Source = Literal["simulation", "theory", "limit"]
 
 
 @dataclass(frozen=True)
@@ -24,13 +56,20 @@ class Plan:
     betas, etas, batches
         Source, learning rate and B of each panel.
     modes
-        M of the simulations and of the theory beside them.
+        M of the simulations.
     widths, seeds
         N of each curve, and simulations per width.
     widest
         Largest N of each panel; wider networks are optimal only beyond the largest compute.
     compute
-        Largest compute C = N t, t in steps.
+        Largest compute C = N t of the simulations, t in steps.
+    steps_theory
+        Last unit step of the mean-field theory; later times are on a logarithmic grid.
+    widths_theory, widest_theory, compute_theory
+        N of the theory, its largest N in each panel, and its largest compute, beyond the range of the simulations.
+    batches_limit
+        B of each panel at which the theory is solved once more, for the regime which its row of Table 1 speaks of; that of
+        ``batches`` solves nothing more.
     """
 
     alpha: float
@@ -43,6 +82,19 @@ class Plan:
     seeds: Sequence[int]
     widest: Sequence[int]
     compute: float
+    steps_theory: int
+    widths_theory: Sequence[int]
+    widest_theory: Sequence[int]
+    compute_theory: float
+    batches_limit: Sequence[float]
+
+    def panel_widths(self, panel: int) -> list[int]:
+        """Return N of each simulated curve of a panel."""
+        return [width for width in self.widths if width <= self.widest[panel]]
+
+    def shown_theory(self, panel: int) -> list[int]:
+        """Return the simulated widths of a panel for which the theory is solved too."""
+        return [width for width in self.panel_widths(panel) if width in self.widths_theory]
 
     def steps(self, width: int) -> int:
         """Return the last step of a width: that at which the largest compute is used up."""
@@ -66,9 +118,566 @@ class Plan:
             if width <= self.widest[panel]
         ]
 
+    def theory(self, panel: int) -> list[OnlineDMFTRun]:
+        """Return the mean-field runs of a panel in unit steps, one per width of :meth:`shown_theory`."""
+        return [
+            OnlineDMFTRun(
+                self.alpha,
+                self.betas[panel],
+                math.inf,
+                self.etas[panel],
+                self.gamma,
+                min(self.steps(width), self.steps_theory),
+                width=width,
+                batch=self.batches[panel],
+            )
+            for width in self.shown_theory(panel)
+        ]
+
+    def long(self, panel: int, batch: float) -> list[LongDMFTRun]:
+        """Return the mean-field runs of a panel on a logarithmic grid at a batch, one per width of the theory.
+
+        Each runs through the range of the figure, and beyond it until its width is exhausted, ``eta t = N^alpha``: a
+        larger compute then belongs to larger widths.
+        """
+        return [
+            LongDMFTRun(
+                self.alpha,
+                self.betas[panel],
+                math.inf,
+                self.etas[panel],
+                self.gamma,
+                self._end(width, self.etas[panel]),
+                width=width,
+                batch=batch,
+            )
+            for width in self.widths_theory
+            if width <= self.widest_theory[panel]
+        ]
+
+    def _end(self, width: int, eta: float) -> float:
+        shown, exhausted = eta * self.compute / width, float(width) ** self.alpha
+        return float(min(max(shown, exhausted), eta * self.compute_theory / width))
+
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
         runs: list[Experiment] = []
         for panel in range(len(self.betas)):
-            runs += self.simulation(panel)
+            runs += [*self.simulation(panel), *self.theory(panel)]
+            runs += [*self.long(panel, self.batches[panel]), *self.long(panel, self.batches_limit[panel])]
         return list(dict.fromkeys(runs))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Loss of one width against steps.
+
+    Attributes
+    ----------
+    width
+        N.
+    step
+        Steps, from 1, shape (R,).
+    loss
+        Shape (R,).
+    """
+
+    width: int
+    step: Array
+    loss: Array
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One task.
+
+    Attributes
+    ----------
+    alpha, beta, gamma, eta, batch
+        Capacity, source, richness, learning rate and B.
+    modes, widths, simulation
+        M, N and results of the simulations.
+    theory
+        Mean-field curves up to the same compute: unit steps, then the logarithmic grid.
+    long
+        Mean-field curves on the logarithmic grid, for the frontier beyond the range of the simulations.
+    batch_limit, limit
+        The B that the panel's row of Table 1 speaks of, and curves as ``long`` at that B.
+    compute, compute_theory
+        Largest compute of the simulations and of the theory.
+    """
+
+    alpha: float
+    beta: float
+    gamma: float
+    eta: float
+    batch: int
+    modes: int
+    widths: tuple[int, ...]
+    simulation: tuple[Result, ...]
+    theory: tuple[Curve, ...]
+    long: tuple[Curve, ...]
+    batch_limit: float
+    limit: tuple[Curve, ...]
+    compute: float
+    compute_theory: float
+
+    @property
+    def regime(self) -> Regime:
+        """Hard, easy or super-easy."""
+        return regime(self.alpha, self.beta)
+
+
+@dataclass(frozen=True)
+class FrontierRow:
+    """Fitted exponents of a frontier beside Table 1.
+
+    Attributes
+    ----------
+    source
+        Simulation or theory.
+    window
+        First and last compute of the fit, C = N t with t in steps.
+    r, a
+        Exponents of ``L* ~ C^-r`` and ``N* ~ C^a``; that of ``t* = C / N*`` is ``1 - a``.
+    r_interval, a_interval
+        95 %: spread over resampled seeds (simulation only) and bend inside the window.
+    predicted_r, predicted_a
+        Table 1.
+    """
+
+    source: Source
+    window: tuple[float, float]
+    r: float
+    r_interval: tuple[float, float]
+    a: float
+    a_interval: tuple[float, float]
+    predicted_r: float
+    predicted_a: float
+
+
+def panel(plan: Plan, index: int, results: Mapping[Experiment, Result]) -> Panel:
+    """Collect the curves of a panel.
+
+    Parameters
+    ----------
+    plan, index
+        The parameters and the number of the panel.
+    results
+        Result of every run of the plan.
+
+    Returns
+    -------
+    Panel
+    """
+    long, limit = (
+        {int(run.width): _smooth(int(run.width), results[run]) for run in plan.long(index, batch)}
+        for batch in (plan.batches[index], plan.batches_limit[index])
+    )
+    theory = []
+    for width, run in zip(plan.shown_theory(index), plan.theory(index), strict=True):
+        exact = _curve(width, results[run])
+        later = long.get(width)
+        if later is not None:
+            kept = (later.step > exact.step[-1]) & (later.step <= plan.steps(width))
+            step = np.concatenate([exact.step, later.step[kept]])
+            exact = Curve(width, step, np.concatenate([exact.loss, later.loss[kept]]))
+        theory.append(exact)
+    return Panel(
+        alpha=plan.alpha,
+        beta=plan.betas[index],
+        gamma=plan.gamma,
+        eta=plan.etas[index],
+        batch=plan.batches[index],
+        modes=plan.modes,
+        widths=tuple(plan.panel_widths(index)),
+        simulation=tuple(results[run] for run in plan.simulation(index)),
+        theory=tuple(theory),
+        long=tuple(long.values()),
+        batch_limit=plan.batches_limit[index],
+        limit=tuple(limit.values()),
+        compute=plan.compute,
+        compute_theory=plan.compute_theory,
+    )
+
+
+def missing_tail(panel: Panel) -> float:
+    """Return the loss of the modes beyond M over the smallest simulated loss.
+
+    Parameters
+    ----------
+    panel
+        The task.
+
+    Returns
+    -------
+    float
+        ``sum_{k > M} k^(-alpha beta - 1)``, to leading order, over the smallest mean loss.
+    """
+    power = panel.alpha * panel.beta
+    smallest = min(float(_mean(result)[1].min()) for result in panel.simulation)
+    return float(panel.modes**-power / power / smallest)
+
+
+def edge_step(panel: Panel) -> float:
+    """Return the step at which discrete training leaves gradient flow, from the scaling of the kernel, prefactor one.
+
+    Parameters
+    ----------
+    panel
+        The task.
+
+    Returns
+    -------
+    float
+        Steps; infinite if the kernel never grows so far.
+    """
+    return edge_of_stability_step(panel.beta, panel.gamma, panel.eta)
+
+
+def simulated_frontier(panel: Panel, compute: Array) -> ComputeFrontier:
+    """Return the frontier of the mean losses of the simulations.
+
+    Parameters
+    ----------
+    panel
+        The task.
+    compute
+        Grid of C.
+
+    Returns
+    -------
+    ComputeFrontier
+    """
+    return compute_frontier(panel.widths, [_mean(result) for result in panel.simulation], compute)
+
+
+def theory_frontier(curves: Sequence[Curve], compute: Array) -> ComputeFrontier:
+    """Return the frontier of mean-field curves.
+
+    Parameters
+    ----------
+    curves
+        One per width.
+    compute
+        Grid of C.
+
+    Returns
+    -------
+    ComputeFrontier
+    """
+    return compute_frontier([curve.width for curve in curves], [(curve.step, curve.loss) for curve in curves], compute)
+
+
+def compute_grid(first: float, last: float) -> Array:
+    """Return a logarithmic grid of compute, :data:`PER_DECADE` points a decade.
+
+    Parameters
+    ----------
+    first, last
+        Ends.
+
+    Returns
+    -------
+    Array
+        Ascending.
+    """
+    return np.geomspace(first, last, max(2, round(PER_DECADE * math.log10(last / first)) + 1))
+
+
+def fit_start(panel: Panel) -> float:
+    """Return the compute at which fits begin, from theory alone.
+
+    There the optimum of the corrected loss law (prefactors one) has :data:`LEAST` parameters and has learned as many
+    modes: with fewer, sums over modes are not yet power laws. Hard tasks leave SGD noise out, as Table 1 does.
+
+    Parameters
+    ----------
+    panel
+        The task.
+
+    Returns
+    -------
+    float
+        C = N t, t in steps.
+    """
+    terms = loss_terms(panel.alpha, panel.beta, panel.gamma > 0, "corrected")
+    log_compute = np.linspace(1e-3, math.log(panel.compute_theory), 4000)
+    best = frontier(terms, log_compute, math.inf if panel.regime == "hard" else panel.batch, panel.eta)
+    modes = effective_time(panel.beta, panel.gamma, 1.0, np.exp(best.log_time)) ** (1 / panel.alpha)
+    small = np.flatnonzero((np.exp(best.log_width) < LEAST) | (modes < LEAST))
+    return float(np.exp(log_compute[small[-1] + 1]) / panel.eta)
+
+
+def exponents(panel: Panel, source: Source) -> FrontierRow:
+    """Fit a frontier in the window that theory gives.
+
+    The window of the simulations runs from :func:`fit_start` to the largest compute at which the best width still
+    lies between two others. Those of the theory, at the batch of the panel and at that of its row of Table 1, are their last
+    :data:`LAST_DECADES` decades.
+
+    Parameters
+    ----------
+    panel
+        The task.
+    source
+        Which curves.
+
+    Returns
+    -------
+    FrontierRow
+    """
+    if source == "simulation":
+        curves = [_mean(result) for result in panel.simulation]
+        last = _reached(panel.widths, [step for step, _ in curves])
+        grid = compute_grid(fit_start(panel), last)
+        found = simulated_frontier(panel, grid)
+        window = found.inside()
+        drawn = _resamples(panel)
+    else:
+        last = 0.999 * panel.compute_theory
+        grid = compute_grid(last / 10**LAST_DECADES, last)
+        found = theory_frontier(panel.long if source == "theory" else panel.limit, grid)
+        window = found.inside()
+        drawn = []
+    resampled = [compute_frontier(panel.widths, curves, grid) for curves in drawn]
+    expected = compute_optimum(panel.alpha, panel.beta, panel.gamma > 0)
+    r, r_error = _power(found.compute, found.loss, window, [front.loss for front in resampled])
+    a, a_error = _power(found.compute, found.width, window, [front.width for front in resampled])
+    return FrontierRow(
+        source=source,
+        window=window,
+        r=r,
+        r_interval=(r - r_error, r + r_error),
+        a=-a,
+        a_interval=(-a - a_error, -a + a_error),
+        predicted_r=expected.r,
+        predicted_a=expected.a,
+    )
+
+
+def frontier_ratio(panel: Panel) -> tuple[float, float]:
+    """Return the simulated frontier over that of the theory, averaged over log compute, and its standard error.
+
+    Both are taken over the widths of the theory.
+
+    Parameters
+    ----------
+    panel
+        The task.
+
+    Returns
+    -------
+    tuple of float
+        Ratio and standard error from resampled seeds.
+    """
+    widths = [curve.width for curve in panel.theory]
+    last = min(
+        _reached(panel.widths, [_mean(result)[0] for result in panel.simulation]),
+        _reached(widths, [curve.step for curve in panel.theory]),
+    )
+    grid = compute_grid(fit_start(panel), last)
+    expected = np.log(theory_frontier(panel.theory, grid).loss)
+    chosen = [panel.widths.index(width) for width in widths]
+
+    def averaged(curves: Sequence[tuple[Array, Array]]) -> float:
+        found = compute_frontier(widths, [curves[index] for index in chosen], grid)
+        return float(np.mean(np.log(found.loss) - expected))
+
+    ratio = math.exp(averaged([_mean(result) for result in panel.simulation]))
+    return ratio, ratio * float(np.std([averaged(curves) for curves in _resamples(panel)], ddof=1))
+
+
+def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> list[Claim]:
+    """Return the claims about the frontier of one task: loss and optimal width, for each source of curves.
+
+    Parameters
+    ----------
+    panel
+        The task.
+    rows
+        From :func:`exponents`.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    letter, row_name = {"hard": ("a", "hard"), "easy": ("b", "easy"), "super-easy": ("c", "super-easy")}[panel.regime]
+    claims = []
+    for row in rows:
+        where = {
+            "simulation": f"in simulations up to C = {panel.compute:.0e}",
+            "theory": f"in the theory up to C = {panel.compute_theory:.0e} at the batch of the figure, {panel.batch}",
+            "limit": f"in the theory up to C = {panel.compute_theory:.0e} at B = {panel.batch_limit:g}",
+        }[row.source]
+        for name, words, predicted, measured, interval in (
+            ("loss", f"the loss goes as C^-{row.predicted_r:.3f}", row.predicted_r, row.r, row.r_interval),
+            (
+                "width",
+                f"the optimal width goes as C^{row.predicted_a:.3f}, so the number of steps as C^{1 - row.predicted_a:.3f}",
+                row.predicted_a,
+                row.a,
+                row.a_interval,
+            ),
+        ):
+            verdict, reason = judge(predicted, measured, interval, EXPONENT_TOLERANCE)
+            if verdict != "confirmed" and row.source != "simulation":
+                reason += _why(panel, row.source)
+            claims.append(
+                Claim(
+                    id=f"fig04.{panel.regime}.{name}.{row.source}",
+                    item=ITEM,
+                    location=f"Fig. 4{letter}, Table 1, {row_name}",
+                    statement=f"Along the frontier of the {row_name} task (beta = {panel.beta:g}) {words}, {where}.",
+                    quantity=f"exponent of the {'loss' if name == 'loss' else 'optimal width'} in compute N t",
+                    predicted=predicted,
+                    measured=measured,
+                    interval=interval,
+                    window=row.window,
+                    scale=scale,
+                    verdict=verdict,
+                    reason=reason,
+                )
+            )
+    return claims
+
+
+def gain_claim(panel: Panel, row: FrontierRow, scale: str) -> Claim:
+    """Return the claim that feature learning improves the frontier of a hard task.
+
+    Parameters
+    ----------
+    panel
+        The hard task.
+    row
+        Its fit.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    Claim
+    """
+    lazy = compute_optimum(panel.alpha, panel.beta, rich=False).r
+    above = row.r_interval[0] > lazy
+    return Claim(
+        id=f"fig04.{panel.regime}.gain.{row.source}",
+        item=ITEM,
+        location="section 4, Table 1",
+        statement=f"Feature learning improves the frontier of the hard task beyond the lazy C^-{lazy:.3f}.",
+        quantity="exponent of the loss in compute N t",
+        predicted=None,
+        predicted_text=f"above {lazy:.3f}",
+        measured=row.r,
+        interval=row.r_interval,
+        window=row.window,
+        scale=scale,
+        verdict="confirmed" if above else "inconclusive" if row.r_interval[1] > lazy else "not confirmed",
+        reason=f"the interval lies {'above' if above else 'not above'} the lazy exponent",
+    )
+
+
+def agreement_claim(panel: Panel, ratio: float, standard_error: float, scale: str) -> Claim:
+    """Return the claim that the mean-field theory gives the frontier of the simulations.
+
+    Parameters
+    ----------
+    panel
+        The task.
+    ratio, standard_error
+        From :func:`frontier_ratio`.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    Claim
+    """
+    interval = (ratio - NORMAL_95 * standard_error, ratio + NORMAL_95 * standard_error)
+    verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE)
+    return Claim(
+        id=f"fig04.{panel.regime}.theory",
+        item=ITEM,
+        location="Fig. 4, eqs. 26-31",
+        statement=f"The mean-field theory gives the frontier of the {panel.regime} task (beta = {panel.beta:g}).",
+        quantity="simulated frontier over that of the theory, averaged over log compute",
+        predicted=1.0,
+        measured=ratio,
+        interval=interval,
+        window=None,
+        scale=scale,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _why(panel: Panel, source: Source) -> str:
+    """Return why the theory's exponents are not there yet."""
+    if panel.regime == "hard" and source == "theory":
+        return "; at a fixed batch SGD noise grows with the kernel and pulls the exponent down again"
+    if panel.regime == "super-easy":
+        quiet = compute_optimum(panel.alpha, panel.beta, panel.gamma > 0, finite_batch=False)
+        return f"; it comes slowly from the exponents of an infinite batch, r = {quiet.r:.3f} and a = {quiet.a:.3f}"
+    return "; a limit that is still being approached"
+
+
+def _curve(width: int, result: Result) -> Curve:
+    step, loss = result.arrays["step"], result.arrays["loss"]
+    return Curve(width, step[step >= 1], loss[step >= 1])
+
+
+def _smooth(width: int, result: Result) -> Curve:
+    """Return a curve of the logarithmic grid with as many points as the others."""
+    step, loss = result.arrays["step"], result.arrays["loss"]
+    kept = step > 0
+    last = float(step[-1])
+    dense = np.geomspace(1.0, last, max(2, math.ceil(40 * math.log10(last))))
+    dense[-1] = last
+    return Curve(width, dense, resampled(step[kept], loss[kept], dense))
+
+
+def _mean(result: Result) -> tuple[Array, Array]:
+    return result.arrays["step"][1:], result.arrays["loss"][:, 1:].astype(np.float64).mean(axis=0)
+
+
+def _reached(widths: Sequence[int], steps: Sequence[Array]) -> float:
+    """Return the largest compute that every curve reaches."""
+    return min(width * float(step[-1]) for width, step in zip(widths, steps, strict=True))
+
+
+def _resamples(panel: Panel) -> list[list[tuple[Array, Array]]]:
+    """Return mean curves of seeds drawn with replacement, width by width."""
+    random = np.random.default_rng(0)
+    drawn = []
+    for _ in range(_RESAMPLES):
+        curves = []
+        for result in panel.simulation:
+            losses = result.arrays["loss"][:, 1:].astype(np.float64)
+            chosen = random.integers(0, losses.shape[0], losses.shape[0])
+            curves.append((result.arrays["step"][1:], losses[chosen].mean(axis=0)))
+        drawn.append(curves)
+    return drawn
+
+
+def _power(
+    compute: Array, values: Array, window: tuple[float, float], resampled: Sequence[Array]
+) -> tuple[float, float]:
+    """Return the decay exponent and the half-width of its 95 % interval.
+
+    The interval holds the spread over resampled seeds and the bend: half the difference between the exponents of the two
+    halves of the window, less what noise alone gives.
+    """
+    middle = math.sqrt(window[0] * window[1])
+
+    def fitted(curve: Array) -> tuple[float, float]:
+        left, right = (
+            fit_power_law(compute, curve, part).exponent for part in ((window[0], middle), (middle, window[1]))
+        )
+        return fit_power_law(compute, curve, window).exponent, 0.5 * (left - right)
+
+    exponent, bend = fitted(values)
+    noise = np.std([fitted(curve) for curve in resampled], axis=0, ddof=1) if resampled else np.zeros(2)
+    variance = float(noise[0]) ** 2 + max(0.0, bend**2 - float(noise[1]) ** 2)
+    return exponent, NORMAL_95 * math.sqrt(variance)

@@ -1,0 +1,130 @@
+"""The compute-optimal frontier of a family of loss curves, one per width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neural_scaling.checks import require
+from neural_scaling.fits.power_law import FloatArray, check_curve
+
+
+@dataclass(frozen=True)
+class ComputeFrontier:
+    """Lower envelope of loss curves on a grid of compute; every array has the same shape (C,).
+
+    Attributes
+    ----------
+    compute
+        C = N t, t in steps.
+    loss, width
+        Smallest loss at that compute and the width that reaches it, both interpolated between widths.
+    interior
+        Whether curves on both sides of the best one reach that compute. Where they do not, the minimum may lie
+        outside the family, and ``loss`` and ``width`` are those of the best curve.
+    """
+
+    compute: FloatArray
+    loss: FloatArray
+    width: FloatArray
+    interior: NDArray[np.bool_]
+
+    @property
+    def time(self) -> FloatArray:
+        """Optimal number of steps, ``C / N``, shape (C,)."""
+        return self.compute / self.width
+
+    def inside(self) -> tuple[float, float]:
+        """Return the first and last compute of the longest stretch without an outer minimum.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], self.interior, [False]]).astype(int)))
+        starts, stops = edges[::2], edges[1::2]
+        require(starts.size > 0, "curves", "no minimum lies between two widths", "add smaller or larger widths")
+        longest = int(np.argmax(stops - starts))
+        return float(self.compute[starts[longest]]), float(self.compute[stops[longest] - 1])
+
+
+def compute_frontier(
+    widths: ArrayLike,
+    curves: Sequence[tuple[ArrayLike, ArrayLike]],
+    compute: ArrayLike,
+    reach: float = 2.0,
+) -> ComputeFrontier:
+    """Extract the frontier: at each compute the minimum over widths of the loss at step C/N.
+
+    Curves are interpolated linearly in log-log. The loss as a function of ln N at fixed C is smooth with one minimum.
+    Its value is that of the parabola through the best width and its two neighbours, which takes out the scallops of the
+    plain envelope. Its place, a staircase if read off the best width, is that of the parabola fitted to all widths
+    within a factor ``reach`` of the best, which averages the noise of simulated curves.
+
+    Parameters
+    ----------
+    widths
+        N of each curve, ascending, shape (W,).
+    curves
+        Steps (ascending, positive) and losses (positive) of each curve.
+    compute
+        Grid of C, ascending, positive, shape (C,).
+    reach
+        Factor in width, > 1, within which curves take part in the optimal width.
+
+    Returns
+    -------
+    ComputeFrontier
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit, a curve cannot be drawn in log-log, or no curve reaches some compute.
+    """
+    width = np.asarray(widths, dtype=np.float64)
+    ascending = width.ndim == 1 and width.size >= 1 and bool(np.all(width > 0)) and bool(np.all(np.diff(width) > 0))
+    require(ascending, "widths", f"got {widths!r}", "give positive widths in ascending order")
+    require(len(curves) == width.size, "curves", f"got {len(curves)}", f"give one per width, {width.size}")
+    require(math.isfinite(reach) and reach > 1, "reach", f"got {reach!r}", "give a factor above 1")
+    grid = np.asarray(compute, dtype=np.float64)
+    sound = grid.ndim == 1 and grid.size > 0 and bool(np.all(grid > 0)) and bool(np.all(np.diff(grid) > 0))
+    require(sound, "compute", "is not an ascending grid of positive numbers", "give one, for example np.geomspace")
+    x, log_width = np.log(grid), np.log(width)
+    table = np.empty((width.size, grid.size))
+    for row, offset, (step, loss) in zip(table, log_width, curves, strict=True):
+        t, value = check_curve(step, loss)
+        row[:] = np.interp(x - offset, np.log(t), np.log(value), left=math.inf, right=math.inf)
+    reached = np.isfinite(table).any(axis=0)
+    require(
+        bool(reached.all()),
+        "compute",
+        f"no curve reaches C = {grid[np.argmin(reached)]:g}",
+        "shorten the grid, or run longer or narrower",
+    )
+    best = np.argmin(table, axis=0)
+    found_width, found_loss, interior = log_width[best], table[best, np.arange(grid.size)], np.zeros(grid.size, bool)
+    slack = math.log(reach) * (1 + 1e-9)
+    for j, i in enumerate(best):
+        near = (np.abs(log_width - log_width[i]) <= slack) & np.isfinite(table[:, j])
+        if not (near[max(i - 1, 0) : i].any() and near[i + 1 : i + 2].any()):
+            continue
+        interior[j] = True
+        beside = slice(i - 1, i + 2)
+        _, found_loss[j] = _vertex(log_width[beside] - log_width[i], table[beside, j])
+        shift, _ = _vertex(log_width[near] - log_width[i], table[near, j])
+        found_width[j] = log_width[i] + shift
+    return ComputeFrontier(grid, np.exp(found_loss), np.exp(found_width), interior)
+
+
+def _vertex(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Return place and value of the minimum of the parabola through points around x = 0, or of the point at 0."""
+    bend, slope, level = np.polyfit(x, y, 2)
+    place = -0.5 * slope / bend if bend > 0 else math.inf
+    if not x[0] <= place <= x[-1]:
+        return 0.0, float(y[np.argmin(np.abs(x))])
+    return float(place), float(level - 0.25 * slope**2 / bend)

@@ -1,0 +1,272 @@
+"""What the pages of Figures 3 and 4 conclude from curves whose answer is known, and that they could conclude otherwise."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from neural_scaling.checks import InputError
+from neural_scaling.experiments import LongDMFTRun, OnlineDMFTRun
+from neural_scaling.figures import figure03 as draw03
+from neural_scaling.figures import figure04 as draw04
+from neural_scaling.grids import log_spaced_steps, resampled
+from neural_scaling.items import figure03, figure04
+from neural_scaling.monitor import Monitor
+from neural_scaling.runs import Result
+from neural_scaling.theory import compute_optimum, frontier, loss, loss_terms, modes_learned
+
+ALPHA, GAMMA = 2.0, 0.75
+
+
+def result(step, values, **more):
+    return Result({"step": step, "loss": values, **more}, {}, "computed")
+
+
+def curve(run, version, steps=None):
+    """Loss of a run by the four-term law, on steps 0, 1, ... T."""
+    step = log_spaced_steps(steps or run.steps)
+    terms = loss_terms(run.alpha, run.beta, True, version)
+    time = run.eta * np.maximum(step, 0.5)
+    return step, loss(terms, time, float(run.width), float(run.batch), run.eta)
+
+
+def seeds(values, count, spread=0.05):
+    noise = np.random.default_rng(1).lognormal(-0.5 * spread**2, spread, (count, values.size))
+    return (noise * values).astype(np.float32)
+
+
+def plan03():
+    return figure03.Plan(
+        alpha=ALPHA,
+        beta_hard=0.5,
+        beta_super_easy=3.6,
+        gamma=GAMMA,
+        eta_hard=0.1,
+        eta_super_easy=0.2,
+        modes=512,
+        width=1024,
+        steps=512,
+        batches=[1, 4, 64],
+        seeds=[32, 16, 16],
+        time_long=1e5,
+    )
+
+
+def panel03(beta, version):
+    plan, results = plan03(), {}
+    for run in plan.simulation(beta):
+        step, values = curve(run, version)
+        results[run] = result(step, seeds(values, run.seeds))
+    for run in plan.theory(beta):
+        results[run] = result(*curve(run, version))
+    limit = plan.limit(beta)
+    step = log_spaced_steps(limit.steps)
+    values = loss(loss_terms(ALPHA, beta, True, version), limit.eta * np.maximum(step, 0.5))
+    results[limit] = result(step, values, weight_norm=np.full(step.size, 0.5))
+    for run in plan.long(beta).values():
+        time = np.geomspace(0.1, run.time, 200)
+        values = loss(loss_terms(ALPHA, beta, True, version), time, run.width, run.batch, run.eta)
+        results[run] = result(time / run.eta, values)
+    return figure03.panel(plan, beta, results)
+
+
+@pytest.fixture(scope="module")
+def hard():
+    return panel03(0.5, "corrected")
+
+
+@pytest.fixture(scope="module")
+def super_easy():
+    return panel03(3.6, "corrected")
+
+
+def test_the_plan_runs_every_batch_in_every_way():
+    kinds = [run.kind for run in plan03().experiments()]
+    assert [kinds.count(kind) for kind in ("simulation", "DMFT", "infinite limit", "long DMFT")] == [6, 6, 2, 10]
+
+
+def test_stability_grows_with_the_kernel(hard):
+    rows = figure03.stability(hard)
+    assert rows[0].growth == 1 + GAMMA * 0.5
+    # eta/B sum_k lambda_k/2 to leading order in eta
+    assert rows[0].lazy == pytest.approx(0.5 * 0.1 * math.pi**2 / 6, rel=0.1)
+    assert all(row.lazy < row.grown < 1 for row in rows)
+    assert rows[0].lazy > 3.9 * rows[1].lazy
+
+
+def test_simulation_and_theory_agree_where_they_are_made_to(hard):
+    rows = figure03.agreement(hard)
+    assert all(abs(row.ratio - 1) < 4 * row.standard_error for row in rows)
+    claims = figure03.agreement_claims(hard, "small")
+    assert {claim.verdict for claim in claims} == {"confirmed"}
+    above = [dataclasses.replace(one, arrays=one.arrays | {"loss": 2 * one.arrays["loss"]}) for one in hard.simulation]
+    wrong = dataclasses.replace(hard, simulation=tuple(above))
+    assert {claim.verdict for claim in figure03.agreement_claims(wrong, "small")} == {"not confirmed"}
+
+
+def test_terms_of_the_super_easy_task(super_easy):
+    rows = figure03.transients(super_easy)
+    assert [row.predicted for row in rows] == [3.6, 1.5, 0.5]
+    claims = figure03.transient_claims("super-easy", rows, "b", "small")
+    assert {claim.verdict for claim in claims} == {"confirmed"}
+    # The curve of another limit has another exponent.
+    swapped = dict(super_easy.long)
+    swapped[math.inf, 1.0] = swapped[1024.0, math.inf]
+    claims = figure03.transient_claims(
+        "super-easy", figure03.transients(dataclasses.replace(super_easy, long=swapped)), "b", "small"
+    )
+    assert [claim.verdict for claim in claims] == ["confirmed", "not confirmed", "confirmed"]
+
+
+@pytest.mark.parametrize(("version", "verdict"), [("paper", "confirmed"), ("corrected", "corrected")])
+def test_noise_of_the_hard_task_tells_the_two_laws_apart(version, verdict):
+    (claim,) = figure03.transient_claims("hard", [figure03.hard_noise(panel03(0.5, version))], "a", "small")
+    assert claim.verdict == verdict
+    assert claim.predicted == pytest.approx(4 / 3)
+
+
+def test_excess_and_its_claims(hard, super_easy):
+    rows = figure03.excess(hard)
+    assert [row.batch for row in rows] == [1, 4]
+    assert rows[0].interval[0] < rows[0].theory < rows[0].interval[1]
+    # In the paper's law the relative excess fades, and with it the difference of exponents.
+    assert figure03.shift_claim(panel03(0.5, "paper"), "small").verdict == "confirmed"
+    assert figure03.shift_claim(super_easy, "small").verdict == "not confirmed"
+    # In the law the SGD term is exactly proportional to 1/B; 5 % noise of 16 seeds leaves the ratio to a few per cent.
+    claim = figure03.batch_claim(super_easy, "small")
+    assert claim.predicted == pytest.approx((1 - 1 / 64) / (1 / 4 - 1 / 64))
+    assert claim.verdict == "confirmed"
+
+
+def test_figures_of_the_transients(hard, super_easy):
+    a, b = draw03.loss_figure(hard, super_easy).axes
+    assert [axes.get_xlabel() for axes in (a, b)] == ["steps $t$"] * 2
+    assert "$t^{-1.5}$" in {text.get_text() for text in b.texts}
+    upper, lower = draw03.late_figure(hard, super_easy).axes
+    assert lower.get_ylabel() == "relative excess loss"
+    assert len(upper.lines) == len(super_easy.batches) + 3
+
+
+def plan04():
+    widths = [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
+    return figure04.Plan(
+        alpha=ALPHA,
+        gamma=GAMMA,
+        betas=[0.5, 1.25, 1.75],
+        etas=[0.1, 0.25, 0.25],
+        batches=[16, 16, 4],
+        modes=4096,
+        widths=widths,
+        seeds=[6] * len(widths),
+        widest=[1024, 4096, 4096],
+        compute=1e6,
+        steps_theory=64,
+        widths_theory=[8 * 2**power for power in range(15)],
+        widest_theory=[16384, 32768, 131072],
+        compute_theory=1e9,
+        batches_limit=[math.inf, 16.0, 1.0],
+    )
+
+
+def panels04(scale=1.0):
+    plan, results = plan04(), {}
+    for index in range(3):
+        for run in plan.simulation(index):
+            step, values = curve(run, "corrected")
+            results[run] = result(step, scale * seeds(values, run.seeds))
+        for run in plan.theory(index):
+            results[run] = result(*curve(run, "corrected"))
+        for run in (*plan.long(index, plan.batches[index]), *plan.long(index, plan.batches_limit[index])):
+            results[run] = result(*curve(run, "corrected", run.time / run.eta))
+    return [figure04.panel(plan, index, results) for index in range(3)]
+
+
+@pytest.fixture(scope="module")
+def panels():
+    return panels04()
+
+
+def test_theory_curves_go_on_from_unit_steps(panels):
+    for panel in panels:
+        for width, theory in zip(panel.widths, panel.theory, strict=True):
+            assert np.all(np.diff(theory.step) > 0)
+            assert theory.step[-1] == pytest.approx(1e6 // width, rel=0.05)
+
+
+def test_fits_start_with_ten_parameters_and_ten_modes(panels):
+    for panel in panels:
+        start = figure04.fit_start(panel)
+        batch = math.inf if panel.beta < 1 else panel.batch
+        terms = loss_terms(ALPHA, panel.beta, True, "corrected")
+        for compute, expected in ((1.01 * start, True), (0.99 * start, False)):
+            best = frontier(terms, math.log(panel.eta * compute), batch, panel.eta)
+            learned = modes_learned(ALPHA, panel.beta, GAMMA, 1.0, np.exp(best.log_time))
+            assert (min(learned, math.exp(best.log_width)) >= 10) == expected
+
+
+def test_frontier_of_the_law(panels):
+    hard = panels[0]
+    rows = [figure04.exponents(hard, source) for source in ("simulation", "theory", "limit")]
+    expected = compute_optimum(ALPHA, 0.5, rich=True)
+    for row in rows:
+        assert (row.predicted_r, row.predicted_a) == (expected.r, expected.a)
+        assert row.r_interval[0] <= row.r <= row.r_interval[1]
+        # The finite-N transient and the SGD term are still felt at these computes.
+        assert row.r == pytest.approx(expected.r, abs=0.03)
+        assert row.a == pytest.approx(expected.a, abs=0.06)
+    assert rows[1].window[1] / rows[1].window[0] == pytest.approx(100, rel=0.3)
+    claims = figure04.exponent_claims(hard, rows, "small")
+    assert len({claim.id for claim in claims}) == 6
+    assert figure04.gain_claim(hard, rows[0], "small").verdict == "confirmed"
+    lazy = dataclasses.replace(rows[0], r=0.33, r_interval=(0.32, 0.333))
+    assert figure04.gain_claim(hard, lazy, "small").verdict == "not confirmed"
+    wrong = [dataclasses.replace(row, predicted_r=row.r + 0.1, r_interval=(row.r, row.r)) for row in rows]
+    assert figure04.exponent_claims(hard, wrong, "small")[0].verdict == "not confirmed"
+
+
+def test_agreement_of_frontiers(panels):
+    ratio, error = figure04.frontier_ratio(panels[0])
+    assert abs(ratio - 1) < 0.05 and 0 < error < 0.02
+    assert figure04.agreement_claim(panels[0], ratio, error, "small").verdict == "confirmed"
+    ratio, error = figure04.frontier_ratio(panels04(1.3)[0])
+    assert figure04.agreement_claim(panels[0], ratio, error, "small").verdict == "not confirmed"
+
+
+def test_figures_of_the_frontier(panels):
+    figure = draw04.loss_figure(panels)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["compute $C = N t$"] * 3
+    rows = [figure04.exponents(panel, "simulation") for panel in panels]
+    assert len(draw04.allocation_figure(panels).axes) == 2
+    upper, _ = draw04.slope_figure(panels, rows).axes
+    assert len(upper.get_legend().get_texts()) == 5  # three tasks, two of them at two batches
+
+
+def test_a_long_run_follows_unit_steps_of_a_small_learning_rate():
+    eta, steps = 0.02, 400
+    run = LongDMFTRun(ALPHA, 0.5, math.inf, eta, GAMMA, eta * steps, width=32, batch=8)
+    found = run.run(Monitor())
+    unit = OnlineDMFTRun(ALPHA, 0.5, math.inf, eta, GAMMA, steps, width=32, batch=8).run(Monitor())
+    assert found["step"][-1] == pytest.approx(steps)
+    assert found["error"].max() < 1e-3
+    shown = found["step"] >= 10
+    expected = np.exp(np.interp(np.log(found["step"][shown]), np.log(unit["step"][1:]), np.log(unit["loss"][1:])))
+    # The difference is of order eta lambda_1 = 0.02.
+    np.testing.assert_allclose(found["loss"][shown], expected, rtol=0.02)
+    assert run.slice() == run
+    assert run.deviation(found, found | {"loss": 1.01 * found["loss"]}) == pytest.approx(0.01)
+
+
+def test_smooth_curves_are_resampled_between_few_points():
+    time = np.geomspace(0.1, 1e4, 31)
+    at = np.geomspace(0.1, 1e4, 500)
+
+    def law(t):
+        return 1 / (1 + t) + 1e-3
+
+    # Six points a decade: h = 0.38 in ln t, and h^4/384 times the fourth derivative, at most about 0.1.
+    np.testing.assert_allclose(resampled(time, law(time), at), law(at), rtol=3e-4)
+    with pytest.raises(InputError, match=r"^at: "):
+        resampled(time, law(time), np.array([0.01]))
+    with pytest.raises(InputError, match=r"^value: "):
+        resampled(time, -law(time), at)
