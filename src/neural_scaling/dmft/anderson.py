@@ -9,15 +9,21 @@ import numpy as np
 from neural_scaling.spectra import Array
 
 #: A residual this much larger than the best so far is a step gone wrong.
-_SETBACK = 2.0
+_SETBACK = 10.0
 #: Evaluations without a smaller residual after which rounding is taken to be reached.
-_PATIENCE = 12
+_PATIENCE = 30
 #: Steps shorter than this part of the residual are of no use.
 _SHORTEST = 1e-3
 
 
 def fixed_point(
-    update: Callable[[Array], Array], start: Array, scale: Array, tolerance: float, iterations: int, depth: int = 8
+    update: Callable[[Array], Array],
+    start: Array,
+    scale: Array,
+    tolerance: float,
+    iterations: int,
+    mixing: float = 1.0,
+    depth: int = 8,
 ) -> tuple[Array, float, int]:
     """Iterate ``x = update(x)`` until the residual is small everywhere.
 
@@ -33,6 +39,8 @@ def fixed_point(
         Largest residual in units of ``scale``.
     iterations
         Give up after that many evaluations.
+    mixing
+        Part of the residual that is added in a step.
     depth
         Residuals remembered.
 
@@ -45,7 +53,7 @@ def fixed_point(
     count : int
         Evaluations.
     """
-    x, best, mixing = start, np.inf, 1.0
+    x, best = start, np.inf
     points: list[Array] = []
     residuals: list[Array] = []
     kept, since = (start, start, np.inf), 0

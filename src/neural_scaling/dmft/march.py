@@ -40,8 +40,9 @@ from neural_scaling.spectra import Array, ModeQuadrature
 #: plateau C3 vanishes and rounding of the sums that cancel in it is all that is left of it.
 _TOLERANCE = 1e-8
 _ACCEPTED = 1e-4
-_ITERATIONS = 120
+_ITERATIONS = 300
 _OUTER = 20
+_CAUTIOUS = (0.2, 0.05, 0.01)  # parts of the residual added in a step, tried in turn
 #: Relative change of scale and loss between outer iterations that is accepted.
 _STEADY = 1e-4
 
@@ -149,6 +150,7 @@ class March:
         """
         low, high = self.count, self.count + self.grid.block
         if self.grid.explicit:
+            self._drive(low, high)
             learned, loop = self._responses(low, high)
             self._correlations(low, high, learned)
         else:
@@ -192,8 +194,8 @@ class March:
         kernel[:, low:] = self._within(low) * (kernel[:, low:] - self.on_grid) + self.cell_noise.recoil
         return kernel
 
-    def _responses(self, low: int, high: int) -> tuple[Array, Array]:
-        """Fill the rows of all responses of a cell from its correlations; return its rows of K_k and of Y."""
+    def _drive(self, low: int, high: int) -> None:
+        """Fill the rows of S, C_w and X of a cell from its correlations."""
         past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
         gamma, within = self.setting.gamma, self._within(low)
         right: Array = np.tile(self.pushed[:high], (high - low, 1))
@@ -211,6 +213,11 @@ class March:
         drive[:, low:] = within * (drive[:, low:] - own @ self.on_grid @ own.T) + self.cell_noise.drift
         drive = right + gamma * drive
         self.drive[cell, upto] = drive
+
+    def _responses(self, low: int, high: int) -> tuple[Array, Array]:
+        """Fill the rows of the responses of a cell from those of X; return its rows of K_k and of Y."""
+        past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
+        drive = self.drive[cell, upto]
         arriving = drive[:, :low] @ self.both[past, past]
         if self.grid.explicit:
             loop = np.pad(arriving, ((0, 0), (0, 1)))
@@ -416,11 +423,13 @@ class March:
     def _implicit(self, low: int, high: int) -> tuple[Array, Array]:
         """Solve a cell whose rows depend on each other; return its rows of K_k and of Y."""
         cell, upto = slice(low, high), slice(0, high)
+        self._expect(low, high)
         self._guess(low, high)
         solved: list[tuple[Array, Array]] = []
 
         def parts() -> list[Array]:
-            return [matrix[cell, upto] for matrix in self._correlation_matrices()] + [*self._noise_state(cell)]
+            matrices = self._iterated()
+            return [matrix[cell, upto] for matrix in matrices] + self._noise_state(cell)
 
         def pack() -> Array:
             return np.concatenate([part.ravel() for part in parts()])
@@ -438,18 +447,26 @@ class March:
             if self.setting.gamma or not solved:
                 solved[:] = [self._responses(low, high)]
             self._correlations(low, high, solved[0][0])
+            if self.setting.gamma:
+                self._drive(low, high)
             return pack()
 
         # What noise does within the cell depends on a scale and a loss that hardly move: they are found in an outer iteration.
         # Within the inner one they would make it unstable.
         start = float(self.grid.time[low - 1]) if low else 0.0
-        self._expect(low, high)
-        value = update(pack())
+        # The noise of the cell makes the iteration overshoot, the more the longer it feeds the features.
+        mixings = _CAUTIOUS if self.setting.per_batch and self.setting.gamma else (1.0,)
+        value = pack()
+        update(value)
         scale = self._scale(low, high)
         for _ in range(_OUTER):
-            value, residual, count = fixed_point(update, value, scale, _TOLERANCE, _ITERATIONS)
-            self.iterations += count
-            if not residual <= _ACCEPTED:
+            guess = value
+            for mixing in mixings:
+                value, residual, count = fixed_point(update, guess, scale, _TOLERANCE, _ITERATIONS, mixing)
+                self.iterations += count
+                if residual <= _ACCEPTED:
+                    break
+            else:
                 raise NotConverged(start, residual)
             update(value)
             moved = self._renew_noise(low, high)
@@ -460,13 +477,11 @@ class March:
         self.residual = max(self.residual, residual, moved)
         self.weight_norm_correction[cell] = self.cell_noise.weight_norm
         if not self.setting.gamma:
-            solved[:] = [self._responses(low, high)]  # for C_w, which the rest does not need
+            self._drive(low, high)  # for C_w, which the rest does not need
         return solved[0]
 
     def _expect(self, low: int, high: int) -> None:
         """Expect a scale of the kernel and a loss of the next cell from the two cells before it."""
-        if not self.setting.per_batch:
-            return
         cell, block, time = slice(low, high), high - low, self.grid.time
         self.cell_scale, self.cell_loss = 1.0, np.full(block, self.quadrature.initial_loss)
         if low >= 2 * block:
@@ -478,7 +493,8 @@ class March:
         elif low:
             self.cell_scale = float(1 + self.setting.gamma * self.weight_norm[low - 1])
             self.cell_loss[:] = self.loss[low - 1]
-        self._set_noise(low, high)
+        if self.setting.per_batch:
+            self._set_noise(low, high)
 
     def _renew_noise(self, low: int, high: int) -> float:
         """Take scale and loss of the cell as found; return by how much they moved, relative."""
@@ -498,16 +514,23 @@ class March:
         self.cell_noise = cell_noise(self.spectrum, float(self.grid.weight[low:high].sum()), self.cell_scale, strength)
 
     def _correlation_matrices(self) -> list[Array]:
-        """Return the matrices whose rows an implicit cell iterates."""
-        matrices = [self.feature_correlation, self.gradient_correlation]
+        """Return the correlations whose rows an implicit cell iterates; C3 follows from them."""
+        matrices = [self.gradient_correlation]
         return [*matrices, self.loss_correlation] if self.setting.per_sample else matrices
+
+    def _iterated(self) -> list[Array]:
+        """Return all matrices whose rows an implicit cell iterates.
+
+        At gamma > 0 the responses follow from X, whose rows are of the order of the weights of the grid. Iterating C3 instead
+        would be far worse conditioned: in it the white noise of a wide cell stands beside what cancels it.
+        """
+        return [self.drive, *self._correlation_matrices()] if self.setting.gamma else self._correlation_matrices()
 
     def _noise_state(self, cell: slice) -> list[Array]:
         """Return what else it iterates: the loss, and the variance of ``v0_k`` where the noise depends on it."""
         if self.setting.per_sample:
             return []
-        parts = [self.loss[cell]] if not self.setting.per_batch else [self.loss[cell], self.on_grid]
-        return [*parts, self.spread[:, :, cell]] if self.setting.fourth_moment else parts
+        return [self.loss[cell], self.spread[:, :, cell]] if self.setting.fourth_moment else [self.loss[cell]]
 
     def _guess(self, low: int, high: int) -> None:
         """Set the correlations of a cell to those of the cell before it, or to those of the untrained model."""
@@ -524,7 +547,6 @@ class March:
                 rows[:, low - block :] = ratio * matrix[before, max(0, low - 2 * block) : max(block, low - block)]
                 matrix[cell, :low], matrix[:low, cell] = rows, rows.T
                 matrix[cell, cell] = ratio * matrix[before, before]
-            self.on_grid *= ratio
             if self.setting.per_sample:
                 self.loss_correlation[cell, :low] = self.loss_correlation[low - 1, :low]
                 self.loss_correlation[:low, cell] = self.loss_correlation[cell, :low].T
@@ -532,9 +554,14 @@ class March:
             self.loss[cell] = self.loss[low - 1]
             if self.setting.fourth_moment:
                 self.spread[:, :, cell] = self.spread[:, :, low - 1 : low]
+            # Rows of X know only a part of the weights of their own cell.
+            growth = self.cell_scale / (1 + self.setting.gamma * self.weight_norm[low - 1])
+            self.drive[cell, :low] = growth * self.drive[low - 1, :low]
+            self.drive[cell, cell] = self.cell_scale * self._within(low)
             return
         if self.setting.fourth_moment:
             self.spread[0, :, cell] = 1.0
+        self.drive[cell, cell] = self._within(low)
         self.loss[cell] = quadrature.initial_loss
         noise = np.zeros((block, block))
         if self.setting.per_batch:
@@ -547,6 +574,8 @@ class March:
     def _scale(self, low: int, high: int) -> Array:
         """Return what residuals of the packed values of a cell count relative to."""
         cell, scales = slice(low, high), []
+        if self.setting.gamma:
+            scales.append(np.tile(self.cell_scale * self.grid.weight[:high], high - low))
         for matrix in self._correlation_matrices():
             largest = np.sqrt(np.abs(np.diag(matrix[cell, cell])).max() * np.abs(matrix[0, 0]))
             scales.append(np.full((high - low) * high, largest))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.grid import TimeGrid
@@ -230,7 +231,8 @@ def _difference(march: March, coarse: March) -> Array:
     fine_time, coarse_time = march.grid.time[ends], coarse.grid.time[ends]
     shared = np.searchsorted(fine_time, coarse_time * (1 - 1e-9)).astype(int)
     difference = np.abs(coarse.loss[ends] / march.loss[ends][shared] - 1)
-    return np.asarray(np.interp(fine_time, coarse_time, difference))
+    # Where the curves cross the difference vanishes, the error does not: the largest nearby counts.
+    return np.asarray(np.interp(fine_time, coarse_time, maximum_filter1d(difference, 5)))
 
 
 def _solution(march: March, rows: npt.NDArray[np.intp], error: Array, seconds: float) -> Solution:
