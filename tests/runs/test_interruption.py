@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ TESTS = Path(__file__).resolve().parents[1]
 
 # Each takes a second or two, so that kills at random moments fall before, between and into checkpoints.
 RUNS = {
-    "simulation": ToyModelRun(1.5, 0.5, 600, 0.1, 1.0, 1500, width=96, batch=8, seeds=12),
-    "theory": OnlineDMFTRun(1.5, 0.5, 600, 0.1, 1.0, 300, width=32, batch=8),
+    "simulation": ToyModelRun(1.5, 0.5, 600, 0.1, 1.0, 10000, width=96, batch=8, seeds=12),
+    "theory": OnlineDMFTRun(1.5, 0.5, 600, 0.1, 1.0, 600, width=32, batch=8),
     "infinite limit": InfiniteLimitRun(1.5, 0.4, float("inf"), 0.05, 1.0, 60000),
 }
 # ``nox -s soak`` asks for more.
@@ -38,6 +39,13 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+def warm_up(run):
+    """Return the statement that compiles what ``run`` needs: a kill during compilation would test nothing."""
+    if isinstance(run, Squares):
+        return "import jax; jax.numpy.zeros(1)"
+    return f"from neural_scaling.runs.execution import compute; compute({replace(run, steps=40)!r}, lambda units: None)"
+
+
 def prepare(run, interval):
     """Start a process that will compute ``run``; return it when it only waits to be released."""
     script = f"""
@@ -46,8 +54,8 @@ def prepare(run, interval):
         from runs.squares import Squares
         from neural_scaling.runs.execution import compute_and_store
         from neural_scaling.runs import Interrupted
-        import jax; jax.numpy.zeros(1)
         inf = math.inf
+        {warm_up(run)}
         print("ready", flush=True)
         input()
         try:
@@ -89,6 +97,7 @@ def start(run, interval):
 @pytest.mark.parametrize("name", RUNS)
 def test_killed_at_random_moments_a_run_ends_with_the_same_bits(name, cache):
     run, moments = RUNS[name], random.Random(name)
+    compute(replace(run, steps=40), lambda units: None)
     started = time.monotonic()
     expected = compute(run, lambda units: None).arrays
     seconds = time.monotonic() - started
