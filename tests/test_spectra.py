@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import zeta
 
 from neural_scaling.checks import InputError
+from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.spectra import PowerLaw, Spectrum
 
 
@@ -108,3 +109,35 @@ def test_infinite_power_law_cannot_be_listed_and_needs_a_horizon():
         PowerLaw(1.5, 0.5).spectrum()
     with pytest.raises(InputError, match="horizon"):
         PowerLaw(1.5, 0.5).quadrature(-1.0)
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 1000),
+    decades=st.floats(0.5, 8),
+    nodes=st.integers(4, 16),
+    time=st.floats(-3, 10),
+)
+def test_compressed_spectrum_keeps_its_stated_error(seed, decades, nodes, time):
+    random = np.random.default_rng(seed)
+    eigenvalues = np.sort(10 ** (-decades * random.random(2000)))[::-1]
+    spectrum = Spectrum(eigenvalues, random.normal(size=2000))
+    exact, few, z = spectrum.quadrature(), spectrum.compressed(nodes), 10**time
+    bound = 25 * 4.0**-nodes + 1e-11  # and rounding of sums of 2000 terms with interpolatory weights
+
+    def learned(quadrature):
+        return quadrature.nodes * z / (1 + quadrature.nodes * z)
+
+    assert few.weights @ learned(few) == pytest.approx(exact.weights @ learned(exact), rel=bound)
+    assert few.target_weights @ learned(few) == pytest.approx(exact.target_weights @ learned(exact), rel=bound)
+    assert few.nodes.size < 2000
+
+
+def test_the_theory_on_a_compressed_spectrum_is_that_of_all_modes():
+    random = np.random.default_rng(2)
+    eigenvalues = np.sort(np.arange(1, 801.0) ** -1.4 * random.lognormal(0, 0.3, 800))[::-1]
+    spectrum = Spectrum(eigenvalues / eigenvalues[0], np.arange(1, 801.0) ** 0.1 * random.normal(size=800))
+    grid = TimeGrid.unit_steps(0.2, 30)
+    exact, few = (solve(modes, 1.0, grid, width=32, batch=16).loss for modes in (spectrum, spectrum.compressed(20)))
+    # Products of a few responses, each exact to 2e-11.
+    np.testing.assert_allclose(few, exact, rtol=1e-9)

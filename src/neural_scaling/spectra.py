@@ -123,6 +123,49 @@ class Spectrum:
         """Return the plain sum over all modes, exact, K = M."""
         return ModeQuadrature(self.eigenvalues, np.ones(self.modes), self.target**2)
 
+    def compressed(self, nodes_per_bin: int = 16) -> ModeQuadrature:
+        """Return a quadrature over a measured spectrum with few nodes.
+
+        Eigenvalues are binned by factors of two, downwards from the largest. A bin with more modes than nodes gets Chebyshev
+        nodes and interpolatory weights for ``g(lambda)/lambda``; the modes of other bins are kept. For the responses of the
+        theory, ``g = lambda z / (1 + lambda z)`` with z >= 0, both sums are exact to a relative error of ``25 * 4^-n`` with n
+        nodes a bin: g/lambda is analytic where ``Re lambda > 0``, and on the ellipse of parameter 4 around a bin at most 4.6
+        times its values inside, so that interpolation errs by at most ``4 * 4.6 * 4^(1-n) / 3`` of them (Trefethen,
+        Approximation Theory and Approximation Practice, chapter 8).
+
+        Parameters
+        ----------
+        nodes_per_bin
+            n, from 2 to 40.
+
+        Returns
+        -------
+        ModeQuadrature
+
+        Raises
+        ------
+        InputError
+            If the number of nodes is out of range.
+        """
+        require(2 <= nodes_per_bin <= 40, "nodes_per_bin", f"got {nodes_per_bin!r}", "give 2 to 40 nodes")
+        octave = np.floor(np.log2(self.eigenvalues[0] / self.eigenvalues))
+        nodes, weights, targets = [], [], []
+        for number in np.unique(octave):
+            inside = octave == number
+            values, squares = self.eigenvalues[inside], self.target[inside] ** 2
+            if values.size <= nodes_per_bin:
+                nodes.append(values)
+                weights.append(np.ones(values.size))
+                targets.append(squares)
+                continue
+            top = self.eigenvalues[0] / 2**number
+            chosen = (1.5 + 0.5 * chebpts1(nodes_per_bin)[::-1]) * top / 2
+            shares = _lagrange(chosen, values) * values[:, None] / chosen
+            nodes.append(chosen)
+            weights.append(shares.sum(axis=0))
+            targets.append(squares @ shares)
+        return ModeQuadrature(np.concatenate(nodes), np.concatenate(weights), np.concatenate(targets))
+
 
 @dataclass(frozen=True)
 class PowerLaw:

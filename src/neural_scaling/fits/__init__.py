@@ -2,6 +2,7 @@
 
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope
+from neural_scaling.fits.spectra import SpectrumFit, fit_spectrum
 from neural_scaling.fits.windows import Sensitivity, Window, theory_window, window_sensitivity
 
 __all__ = [
@@ -9,9 +10,11 @@ __all__ = [
     "LocalSlope",
     "PowerLawFit",
     "Sensitivity",
+    "SpectrumFit",
     "Window",
     "compute_frontier",
     "fit_power_law",
+    "fit_spectrum",
     "local_slope",
     "theory_window",
     "window_sensitivity",
