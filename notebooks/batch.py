@@ -101,7 +101,7 @@ print(runs.describe(list(results.values())))
 # \sum_k \frac{\eta\lambda_k / B}{2 - \eta\lambda_k (1 + 1/B)} < 1 .
 # $$ (eq-batch-stability)
 #
-# **In general.** In the equations of {py:mod}`neural_scaling.dmft.online` the noise of mode $k$ becomes
+# **In general.** In the equations of {py:mod}`neural_scaling.dmft.march` the noise of mode $k$ becomes
 #
 # $$
 # \frac{\lambda_k}{B}\, \mathrm{diag}(C_0) \;\to\; \frac{\lambda_k}{B}\, \mathrm{diag}\big(C_0 + \lambda_k V_k\big), \qquad V_k = \langle v^0_k v^{0\top}_k \rangle, \quad C_0 = \sum_k \lambda_k V_k ,

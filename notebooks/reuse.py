@@ -98,7 +98,7 @@ print(runs.describe(list(results.values())))
 #
 # and the dynamics of $w$ and $A$ is as for fresh samples: $v^0_k = w^*_k 1 - X v^4_k$ with
 # $S = (I - \eta\gamma\Theta L[C_3])^{-1}\Theta$, $C_w = S C_3 S^\top$, $X = S + \eta\gamma L[C_w]$, where $\Theta_{ts} = \eta$ for $t > s$ and $L[\cdot]$ is
-# the strictly lower triangle ({py:mod}`neural_scaling.dmft.online`). Inserting the fields into each other,
+# the strictly lower triangle ({py:mod}`neural_scaling.dmft.march`). Inserting the fields into each other,
 #
 # $$
 # v^0_k = H_k \big( w^*_k 1 - X u^4_k - X R_3 u^2_k \big), \qquad H_k = (I + \lambda_k X R_3 R_1)^{-1} .

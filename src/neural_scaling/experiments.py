@@ -188,7 +188,7 @@ class LongDMFTRun(Experiment):
 
     @property
     def work(self) -> int:
-        """One unit: a run takes seconds."""
+        """One, for a run that takes seconds."""
         return 1
 
     @property
