@@ -250,7 +250,7 @@ class March:
             half = own.imag >= 0  # the others are complex conjugates
             sums = self.learned.sums(weights * nodes * damping[half])
             turned = inverse[half] @ arriving
-            rows = np.empty_like(turned)
+            rows = np.empty(turned.shape, dtype=np.complex128)
             for j, (x, z, total) in enumerate(zip(own[half], roots[half], sums, strict=True)):
                 direct = 1 - self.setting.per_width * np.sum(weights * nodes * z / (1 + nodes * z))
                 coupled = self.setting.per_width * total
