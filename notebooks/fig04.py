@@ -19,9 +19,9 @@
 # falls as a power of $C$ that depends on the difficulty of the task (Table 1): for the rich hard task $\alpha\beta\chi/(\alpha\beta + \chi)$, for the easy one
 # $\alpha\beta/(\alpha\beta + 1)$, for the super-easy one $1 - 1/(2\alpha)$, because SGD noise and finite width then limit the loss.
 #
-# **What came out.** The frontiers run close to these powers, and the theory says how they come nearer at larger compute ([below](fig-4-approach-section)). The easy
-# task is there from the start. The hard task approaches its exponent from below, and reaches it only without SGD noise: at a fixed batch
-# the noise grows with the kernel, and the exponent turns back before it arrives. The super-easy task comes from above, from the exponent that
+# **What came out.** The frontiers run close to these powers, and the theory shows how they come nearer at larger compute ([below](fig-4-approach-section)). The easy
+# task is there from the start. The hard task approaches its exponent from below, more slowly with SGD noise than without, because at a fixed
+# batch the noise grows with the kernel. The super-easy task comes from above, from the exponent that
 # an infinite batch would give it, so slowly that simulations of the paper's size cannot tell the two apart. The optimal width and number of steps behave
 # accordingly. Exponents from simulations alone have wide intervals: the noise of networks of a few dozen units is what limits them.
 

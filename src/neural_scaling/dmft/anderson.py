@@ -24,7 +24,7 @@ def fixed_point(
     iterations: int,
     mixing: float = 1.0,
     depth: int = 8,
-) -> tuple[Array, float, int]:
+) -> tuple[Array, float]:
     """Iterate ``x = update(x)`` until the residual is small everywhere.
 
     Parameters
@@ -50,19 +50,17 @@ def fixed_point(
         The value of ``update`` with the smallest residual, shape (n,).
     residual : float
         Its residual; above ``tolerance`` if the iteration gave up.
-    count : int
-        Evaluations.
     """
     x, best = start, np.inf
     points: list[Array] = []
     residuals: list[Array] = []
     kept, since = (start, start, np.inf), 0
-    for count in range(1, iterations + 1):
+    for _ in range(iterations):
         value = update(x)
         gap = (value - x) / scale
         residual = float(np.max(np.abs(gap)))
         if residual <= tolerance:
-            return value, residual, count
+            return value, residual
         if not residual <= _SETBACK * best:
             # Gone too far (or to infinity): a shorter step from the best iterate, with a fresh memory.
             points, residuals = [], []
@@ -85,4 +83,4 @@ def fixed_point(
             differences = np.diff(np.array(residuals), axis=0).T
             weights = np.linalg.lstsq(differences, residuals[-1], rcond=1e-10)[0]
             x = x - (np.diff(np.array(points), axis=0).T + mixing * scale[:, None] * differences) @ weights
-    return kept[1], kept[2], count
+    return kept[1], kept[2]

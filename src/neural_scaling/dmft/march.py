@@ -137,7 +137,6 @@ class March:
         self.cell_scale, self.cell_loss = 1.0, nothing[0]
         self.on_grid = nothing.copy()
         self.count = 0
-        self.iterations = 0
         self.residual = 0.0
 
     def advance(self) -> None:
@@ -462,8 +461,7 @@ class March:
         for _ in range(_OUTER):
             guess = value
             for mixing in mixings:
-                value, residual, count = fixed_point(update, guess, scale, _TOLERANCE, _ITERATIONS, mixing)
-                self.iterations += count
+                value, residual = fixed_point(update, guess, scale, _TOLERANCE, _ITERATIONS, mixing)
                 if residual <= _ACCEPTED:
                     break
             else:
