@@ -29,14 +29,14 @@ _LARGEST_MISFIT = 5e-3
 
 
 @dataclass(frozen=True)
-class Spread:
+class RelaxationRates:
     """Rates mu_j and weights u_j with ``E Tr W exp(-W t) = sum_j u_j exp(-mu_j t)``, each of shape (J,)."""
 
     rates: Array
     weights: Array
 
 
-def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon: float) -> Spread:
+def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon: float) -> RelaxationRates:
     """Return the spectrum of ``W``, weighted by its eigenvalues, as a few rates.
 
     Parameters
@@ -50,7 +50,7 @@ def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon
 
     Returns
     -------
-    Spread
+    RelaxationRates
 
     Raises
     ------
@@ -59,7 +59,7 @@ def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon
     """
     nodes, weights = quadrature.nodes, quadrature.weights * quadrature.nodes
     if not per_width:
-        return Spread(nodes, weights)
+        return RelaxationRates(nodes, weights)
     largest = 2 * nodes[0] + 4 * per_width * weights.sum()
     slowest = min(0.01 / horizon, 0.1 * largest)
     rates = np.geomspace(slowest, largest, round(_RATES_PER_DECADE * np.log10(largest / slowest)))
@@ -82,7 +82,7 @@ def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon
     if not misfit <= _LARGEST_MISFIT:
         raise ArithmeticError(f"the spectrum of the projected kernel was not represented (misfit {misfit:.2g})")
     present = fitted > 0
-    return Spread(rates[present], fitted[present])
+    return RelaxationRates(rates[present], fitted[present])
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class CellNoise:
     weight_norm: Array
 
 
-def cell_noise(spectrum: Spread, width: float, scale: float, strength: Array) -> CellNoise:
+def cell_noise(spectrum: RelaxationRates, width: float, scale: float, strength: Array) -> CellNoise:
     """Return the action of white noise within a cell, less that on the grid.
 
     With ``kappa = mu x`` each direction relaxes as an Ornstein-Uhlenbeck process: for ``s < t`` since the start of the cell
