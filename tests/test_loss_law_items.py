@@ -267,4 +267,5 @@ def test_long_runs_give_all_curves_on_the_same_times():
     assert whole["loss"].shape == whole["weight_norm"].shape == (3, whole["time"].size)
     assert whole["time"][-1] == pytest.approx(20.0)
     assert np.all(whole["loss"][1:, -1] > whole["loss"][0, -1])  # finite width and noise cost something
-    assert run.deviation(whole, part) == 0.0
+    assert part["time"].size < whole["time"].size
+    assert run.deviation(whole, part) < 1e-12  # the same cells

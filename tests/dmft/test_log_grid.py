@@ -127,6 +127,28 @@ def test_the_error_falls_with_the_grid_and_is_reported():
     assert abs(coarse.loss[-1] / fine.loss[-1] - 1) == pytest.approx(fine.error[-1], rel=0.5)
 
 
+@pytest.mark.parametrize(("width", "batch", "beta"), [(16, 8, 0.8), (64, 2, 0.8), (32, 5, 1.2)])
+def test_noise_wears_the_features_off_on_a_plateau_and_the_solution_goes_on(width, batch, beta):
+    quadrature = PowerLaw(1.5, beta).quadrature(1e5, nodes_per_bin=8)
+    solution = solve(quadrature, 1.0, TimeGrid.log_spaced(0.1, 3e4), width=width, batch=batch)
+    assert solution.error.max() < 2e-3
+    assert solution.residual < 1e-7
+    plateau = solution.time > width**1.5
+    # |w|^2 falls smoothly, without a jump to another solution of a cell.
+    change = np.diff(np.log(solution.weight_norm[plateau]))
+    assert np.all(change < 0) and np.all(change > -0.5)
+    assert np.all(np.diff(solution.loss[plateau]) < 1e-3 * solution.loss[-1])
+
+
+def test_head_of_a_grid_gives_the_same_rows():
+    quadrature, grid = PowerLaw(1.5, 0.8).quadrature(1e4), TimeGrid.log_spaced(0.1, 1e3)
+    head = grid.head(50.0)
+    assert 25 < head.time[-1] <= 50.0
+    whole, part = (solve(quadrature, 1.0, g, width=32, batch=8, estimate_error=False) for g in (grid, head))
+    np.testing.assert_array_equal(part.loss, whole.loss[: part.loss.size])
+    assert grid.head(0.0).rows == 3  # a cell at least
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -134,6 +156,8 @@ def test_the_error_falls_with_the_grid_and_is_reported():
         (lambda: TimeGrid.log_spaced(0.1, 10.0, 0), "cells_per_decade: got 0"),
         (lambda: TimeGrid.unit_steps(0.1, 2.5), "steps: got 2.5"),
         (lambda: TimeGrid.unit_steps(0.1, 5).coarsened(), "grid: unit steps are exact"),
+        (lambda: TimeGrid.unit_steps(0.1, 5).head(0.2), "grid: unit steps have no cells"),
+        (lambda: PowerLaw(1.5, 0.5).quadrature(10, nodes_per_bin=1), "nodes_per_bin: got 1"),
         (
             lambda: solve(PowerLaw(1.5, 0.5).quadrature(10), 1.0, TimeGrid.log_spaced(1.0, 10), batch=1),
             "eta: got 1.0 at batch 1, where SGD noise feeds on itself",

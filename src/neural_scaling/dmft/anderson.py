@@ -1,4 +1,8 @@
-"""Anderson acceleration of a fixed-point iteration: the residuals of a few past iterates give the next."""
+"""Anderson acceleration of a fixed-point iteration: the residuals of a few past iterates give the next.
+
+Where a few directions are known in which the iteration alone would go far off, probes of the map along them stand in its memory
+from the start: the step is then Newton's in these directions.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,12 @@ _SETBACK = 10.0
 _PATIENCE = 30
 #: Steps shorter than this part of the residual are of no use.
 _SHORTEST = 1e-3
+#: No value moves by more than this part of its scale in a step.
+_LONGEST = 0.2
+#: Evaluations after which probes are taken anew if the residual, still above :data:`_NEAR`, fell by less than :data:`_FALL`.
+_STALE = 4
+_FALL = 0.3
+_NEAR = 1e-3
 
 
 def fixed_point(
@@ -23,7 +33,8 @@ def fixed_point(
     tolerance: float,
     iterations: int,
     mixing: float = 1.0,
-    depth: int = 8,
+    depth: int = 10,
+    probes: Callable[[Array], list[Array]] | None = None,
 ) -> tuple[Array, float]:
     """Iterate ``x = update(x)`` until the residual is small everywhere.
 
@@ -38,24 +49,27 @@ def fixed_point(
     tolerance
         Largest residual in units of ``scale``.
     iterations
-        Give up after that many evaluations.
+        Give up after that many steps.
     mixing
         Part of the residual that is added in a step.
     depth
-        Residuals remembered.
+        Changes remembered.
+    probes
+        Given an iterate, small changes of it along the directions in which the map is steep.
 
     Returns
     -------
     solution : Array
         The value of ``update`` with the smallest residual, shape (n,).
     residual : float
-        Its residual; above ``tolerance`` if the iteration gave up.
+        Its residual; above ``tolerance`` if the iteration gave up, else that of the last evaluation.
     """
     x, best = start, np.inf
-    points: list[Array] = []
-    residuals: list[Array] = []
     kept, since = (start, start, np.inf), 0
-    for _ in range(iterations):
+    memory: list[tuple[Array, Array]] = []  # changes of x and of its residual, both in units of the scale
+    last: tuple[Array, Array] | None = None
+    probed = (0, np.inf)  # when probes were taken, and the residual then
+    for taken in range(iterations):
         value = update(x)
         gap = (value - x) / scale
         residual = float(np.max(np.abs(gap)))
@@ -63,7 +77,7 @@ def fixed_point(
             return value, residual
         if not residual <= _SETBACK * best:
             # Gone too far (or to infinity): a shorter step from the best iterate, with a fresh memory.
-            points, residuals = [], []
+            memory, last = [], None
             mixing /= 2
             x = kept[0] + mixing * (kept[1] - kept[0])
             if mixing < _SHORTEST:
@@ -75,12 +89,23 @@ def fixed_point(
             since += 1
             if since > _PATIENCE:
                 break
-        points.append(x)
-        residuals.append(gap)
-        del points[:-depth], residuals[:-depth]
-        x = x + mixing * scale * gap
-        if len(residuals) > 1:
-            differences = np.diff(np.array(residuals), axis=0).T
-            weights = np.linalg.lstsq(differences, residuals[-1], rcond=1e-10)[0]
-            x = x - (np.diff(np.array(points), axis=0).T + mixing * scale[:, None] * differences) @ weights
+        if probes and memory and taken - probed[0] >= _STALE and residual > _NEAR:
+            if residual > _FALL * probed[1]:
+                memory, last = [], None
+            else:
+                probed = taken, residual
+        if probes and not memory:
+            probed = taken, residual
+            memory = [(probe / scale, (update(x + probe) - x - probe) / scale - gap) for probe in probes(x)]
+        if last is not None:
+            memory.append((x / scale - last[0], gap - last[1]))
+            del memory[:-depth]
+        last = x / scale, gap
+        step = mixing * gap
+        if memory:
+            moves, changes = (np.array(columns).T for columns in zip(*memory, strict=True))
+            sizes = np.linalg.norm(changes, axis=0)
+            weights = np.linalg.lstsq(changes / sizes, gap, rcond=1e-10)[0] / sizes
+            step = step - (moves + mixing * changes) @ weights
+        x = x + scale * step * min(1.0, _LONGEST / float(np.max(np.abs(step))))
     return kept[1], kept[2]

@@ -52,12 +52,15 @@ class TimeGrid:
     cell
         Weights of the integral from the start of a cell to each of its rows, in units of the cell's width, shape (s, s); zero
         for unit steps, where a row integrates over earlier rows only.
+    horizon
+        End of the grid of which this is the :meth:`head`, else its own.
     """
 
     eta: float
     time: Array
     weight: Array
     cell: Array
+    horizon: float
 
     @classmethod
     def unit_steps(cls, eta: float, steps: int) -> TimeGrid:
@@ -82,7 +85,8 @@ class TimeGrid:
             f"got {steps!r}",
             "give a whole number of at least 1",
         )
-        return cls(eta, eta * np.arange(steps + 1, dtype=np.float64), np.full(steps + 1, eta), np.zeros((1, 1)))
+        time = eta * np.arange(steps + 1, dtype=np.float64)
+        return cls(eta, time, np.full(steps + 1, eta), np.zeros((1, 1)), float(time[-1]))
 
     @classmethod
     def log_spaced(cls, eta: float, end: float, cells_per_decade: float = 6, first: float = _FIRST_CELL) -> TimeGrid:
@@ -113,14 +117,14 @@ class TimeGrid:
         else:
             cells = max(1, math.ceil(cells_per_decade * math.log10(end / first)))
             edges = np.concatenate([[0.0], np.geomspace(first, end, cells + 1)])
-        return cls._of_cells(eta, edges)
+        return cls._of_cells(eta, edges, end)
 
     @classmethod
-    def _of_cells(cls, eta: float, edges: Array) -> TimeGrid:
+    def _of_cells(cls, eta: float, edges: Array, horizon: float) -> TimeGrid:
         widths = np.diff(edges)
         time = (edges[:-1, None] + widths[:, None] * RADAU_NODES).ravel()
         weight = (widths[:, None] * RADAU_MATRIX[-1]).ravel()
-        return cls(eta, time, weight, RADAU_MATRIX)
+        return cls(eta, time, weight, RADAU_MATRIX, horizon)
 
     @property
     def explicit(self) -> bool:
@@ -148,7 +152,25 @@ class TimeGrid:
         require(not self.explicit, "grid", "unit steps are exact", "coarsen a log-spaced grid")
         ends = self.time[self.block - 1 :: self.block]
         kept = ends[::-1][::2][::-1]  # the last end stays
-        return self._of_cells(self.eta, np.concatenate([[0.0], kept]))
+        return self._of_cells(self.eta, np.concatenate([[0.0], kept]), self.horizon)
+
+    def head(self, until: float) -> TimeGrid:
+        """Return the first cells of a log-spaced grid, those that end by ``until``; at least one.
+
+        Parameters
+        ----------
+        until
+            A time, in eta * steps.
+
+        Raises
+        ------
+        InputError
+            On a grid of unit steps.
+        """
+        require(not self.explicit, "grid", "unit steps have no cells", "take fewer steps")
+        ends = self.time[self.block - 1 :: self.block]
+        kept = ends[: max(1, int(np.searchsorted(ends, until * (1 + 1e-9), side="right")))]
+        return self._of_cells(self.eta, np.append(0.0, kept), self.horizon)
 
     def refined(self, after: float) -> TimeGrid:
         """Return the log-spaced grid with every cell that starts at ``after`` or later halved.
@@ -167,4 +189,4 @@ class TimeGrid:
         edges = np.append(0.0, self.time[self.block - 1 :: self.block])
         late = edges[:-1] >= after * (1 - 1e-9)
         middles = np.where(edges[:-1] > 0, np.sqrt(edges[:-1] * edges[1:]), edges[1:] / 2)[late]
-        return self._of_cells(self.eta, np.sort(np.append(edges, middles)))
+        return self._of_cells(self.eta, np.sort(np.append(edges, middles)), self.horizon)

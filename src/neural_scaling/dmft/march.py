@@ -29,23 +29,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from neural_scaling.dmft.anderson import fixed_point
-from neural_scaling.dmft.fast_noise import CellNoise, cell_noise, mode_noise, spectrum_of_projection
+from neural_scaling.dmft.fast_noise import CellNoise, mode_noise, spectrum_of_projection
 from neural_scaling.dmft.grid import TimeGrid
+from neural_scaling.dmft.implicit import NotConverged, solve_cell
 from neural_scaling.dmft.learned import LearnedResponses, ShiftedResponses, StoredResponses
 from neural_scaling.monitor import Arrays, scalar
 from neural_scaling.spectra import Array, ModeQuadrature
-
-#: Residual of the correlations of a cell, relative to the largest of their row, that is aimed at, and that is accepted: late on a
-#: plateau C3 vanishes and rounding of the sums that cancel in it is all that is left of it.
-_TOLERANCE = 1e-8
-_ACCEPTED = 1e-4
-_ITERATIONS = 300
-_OUTER = 20
-_CAUTIOUS = (0.2, 0.05, 0.01)  # parts of the residual added in a step, tried in turn
-#: Relative change of scale and loss between outer iterations that is accepted.
-_STEADY = 1e-4
-
 
 _KEPT = (
     "weight_response",
@@ -62,23 +51,6 @@ _KEPT = (
     "spread",
     "pushed",
 )
-
-
-class NotConverged(ArithmeticError):
-    """The correlations of a cell could not be found; the message says where and what to change.
-
-    Attributes
-    ----------
-    time
-        Start of the cell, in eta * steps.
-    """
-
-    def __init__(self, time: float, left: float) -> None:
-        super().__init__(
-            f"the correlations from eta * t = {time:.4g} on were not found (residual {left:.2g}), on a finer grid neither: "
-            "end the grid there, or take a smaller eta / batch or gamma."
-        )
-        self.time = time
 
 
 @dataclass(frozen=True)
@@ -131,10 +103,10 @@ class March:
         kind = ShiftedResponses if grid.explicit else StoredResponses
         self.learned: LearnedResponses = kind(quadrature.nodes, rows)
         if setting.per_batch and not grid.explicit:
-            self.spectrum = spectrum_of_projection(quadrature, setting.per_width, float(grid.time[-1]))
+            self.spectrum = spectrum_of_projection(quadrature, setting.per_width, grid.horizon)
         nothing = np.zeros((grid.block, grid.block))
         self.cell_noise = CellNoise(nothing, nothing, nothing, nothing[0])
-        self.cell_scale, self.cell_loss = 1.0, nothing[0]
+        self.cell_scale = np.ones(1)
         self.on_grid = nothing.copy()
         self.count = 0
         self.residual = 0.0
@@ -149,11 +121,12 @@ class March:
         """
         low, high = self.count, self.count + self.grid.block
         if self.grid.explicit:
-            self._drive(low, high)
-            learned, loop = self._responses(low, high)
-            self._correlations(low, high, learned)
+            self.fill_drive(low, high)
+            learned, loop = self.fill_responses(low, high)
+            self.fill_correlations(low, high, learned)
         else:
-            learned, loop = self._implicit(low, high)
+            learned, loop = solve_cell(self, low, high)
+            self.weight_norm_correction[low:high] = self.cell_noise.weight_norm
         self.learned.append(loop, learned)
         memory = self._memory(low, high)
         self.pushed[:high] += self.grid.weight[low:high] @ memory
@@ -175,7 +148,7 @@ class March:
             getattr(self, name)[...] = state[name]
         self.learned.restore(state, self.count)
 
-    def _within(self, low: int) -> Array:
+    def within(self, low: int) -> Array:
         """Return the weights of a cell's rows in integrals up to each of its rows."""
         cell = self.grid.cell
         width = float(self.grid.weight[low : low + cell.shape[0]].sum())
@@ -190,13 +163,13 @@ class March:
         """Return the rows ``W o C3`` of a cell."""
         kernel = self.feature_correlation[low:high, :high].copy()
         kernel[:, :low] *= self.grid.weight[:low]
-        kernel[:, low:] = self._within(low) * (kernel[:, low:] - self.on_grid) + self.cell_noise.recoil
+        kernel[:, low:] = self.within(low) * (kernel[:, low:] - self.on_grid) + self.cell_noise.recoil
         return kernel
 
-    def _drive(self, low: int, high: int) -> None:
+    def fill_drive(self, low: int, high: int) -> None:
         """Fill the rows of S, C_w and X of a cell from its correlations."""
         past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
-        gamma, within = self.setting.gamma, self._within(low)
+        gamma, within = self.setting.gamma, self.within(low)
         right: Array = np.tile(self.pushed[:high], (high - low, 1))
         if not self.grid.explicit:
             kernel = gamma * self._feature_kernel(low, high)
@@ -213,7 +186,7 @@ class March:
         drive = right + gamma * drive
         self.drive[cell, upto] = drive
 
-    def _responses(self, low: int, high: int) -> tuple[Array, Array]:
+    def fill_responses(self, low: int, high: int) -> tuple[Array, Array]:
         """Fill the rows of the responses of a cell from those of X; return its rows of K_k and of Y."""
         past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
         drive = self.drive[cell, upto]
@@ -292,7 +265,7 @@ class March:
                 raise NotConverged(float(self.grid.time[max(self.count - 1, 0)]), abs(step))
         return complex(z)
 
-    def _correlations(self, low: int, high: int, learned: Array) -> None:
+    def fill_correlations(self, low: int, high: int, learned: Array) -> None:
         """Renew the rows of all correlations of a cell, given its responses and, if it is implicit, their previous values."""
         cell, upto = slice(low, high), slice(0, high)
         nodes, weights, targets = self.quadrature.nodes, self.quadrature.weights, self.quadrature.target_weights
@@ -340,14 +313,14 @@ class March:
         """
         past, cell = slice(0, low), slice(low, high)
         nodes = self.quadrature.nodes
-        noise = np.concatenate([self._noise(past, self.loss[past]), self._noise(cell, before)], axis=1)
+        noise = np.concatenate([self.noise(past, self.loss[past]), self.noise(cell, before)], axis=1)
         self.loss[cell] += np.einsum("ksl,kl->s", learned**2, noise)
         if not self.grid.explicit:
             self.loss[cell] += self._noise_of_cell(low, high, before)
             self.on_grid[:] = self._noise_on_grid(low, high, learned[:, :, low:], noise[:, low:])
         if self.setting.fourth_moment:
             self._spread(low, high, driven, learned)
-        noise[:, low:] = self._noise(cell, self.loss[cell])
+        noise[:, low:] = self.noise(cell, self.loss[cell])
         back = learned * noise[:, None, :]
         rows = -np.tensordot(nodes, back, axes=1)
         rows[:, low:] += np.diag(nodes @ noise[:, low:])
@@ -381,22 +354,18 @@ class March:
 
     def _mode_noise_of_cell(self, low: int, high: int) -> Array:
         """Return what the noise of a mode within a cell adds to ``lambda_k <v0_k^2>`` there beyond the grid, (K, s, s)."""
-        cell = slice(low, high)
-        weight = self.grid.weight[cell]
-        scale = float(
-            1 + self.setting.gamma * (self.weight_correlation[high - 1, high - 1] + self.cell_noise.weight_norm[-1])
-        )
-        rate = scale * self.quadrature.nodes[:, None]
+        weight = self.grid.weight[low:high]
+        rate = self.cell_scale * self.quadrature.nodes[:, None]
         return np.asarray(rate[:, :, None] * mode_noise(rate, float(weight.sum())) * weight)
 
-    def _noise(self, rows: slice, loss: Array) -> Array:
+    def noise(self, rows: slice, loss: Array) -> Array:
         """Return D of every mode times its weight, on rows with the given loss, shape (K, rows)."""
         scale = self.setting.per_batch * self.grid.eta / self.grid.weight[rows]
         noise = self.quadrature.weights[:, None] * (scale * loss)
         return noise + self._fourth_moment(rows) if self.setting.fourth_moment else noise
 
     def _fourth_moment(self, rows: slice) -> Array:
-        """Return the part of :meth:`_noise` that the fourth moment of Gaussian features adds, ``lambda_k <v0_k^2>/B``."""
+        """Return the part of :meth:`noise` that the fourth moment of Gaussian features adds, ``lambda_k <v0_k^2>/B``."""
         quadrature, scale = self.quadrature, self.setting.per_batch * self.grid.eta / self.grid.weight[rows]
         along, rest = self.spread[:, :, rows]
         variance = quadrature.target_weights[:, None] * along + quadrature.weights[:, None] * rest
@@ -418,166 +387,3 @@ class March:
             along[:, cell] += np.einsum("ksl,kl->ks", fast, of_along[:, cell]) / nodes
             rest[:, cell] += np.einsum("ksl,kl->ks", fast, of_rest[:, cell]) / nodes
         rest[:, cell] += np.einsum("ksl,ksl->ks", driven, learned) / (quadrature.weights[:, None] * nodes**2)
-
-    def _implicit(self, low: int, high: int) -> tuple[Array, Array]:
-        """Solve a cell whose rows depend on each other; return its rows of K_k and of Y."""
-        cell, upto = slice(low, high), slice(0, high)
-        self._expect(low, high)
-        self._guess(low, high)
-        solved: list[tuple[Array, Array]] = []
-
-        def parts() -> list[Array]:
-            matrices = self._iterated()
-            return [matrix[cell, upto] for matrix in matrices] + self._noise_state(cell)
-
-        def pack() -> Array:
-            return np.concatenate([part.ravel() for part in parts()])
-
-        def unpack(packed: Array) -> None:
-            begin = 0
-            for part in parts():
-                part[...] = packed[begin : begin + part.size].reshape(part.shape)
-                begin += part.size
-            for matrix in self._correlation_matrices():
-                matrix[:low, cell] = matrix[cell, :low].T
-
-        def update(packed: Array) -> Array:
-            unpack(packed)
-            if self.setting.gamma or not solved:
-                solved[:] = [self._responses(low, high)]
-            self._correlations(low, high, solved[0][0])
-            if self.setting.gamma:
-                self._drive(low, high)
-            return pack()
-
-        # What noise does within the cell depends on a scale and a loss that hardly move: they are found in an outer iteration.
-        # Within the inner one they would make it unstable.
-        start = float(self.grid.time[low - 1]) if low else 0.0
-        # The noise of the cell makes the iteration overshoot, the more the longer it feeds the features.
-        mixings = _CAUTIOUS if self.setting.per_batch and self.setting.gamma else (1.0,)
-        value = pack()
-        update(value)
-        scale = self._scale(low, high)
-        for _ in range(_OUTER):
-            guess = value
-            for mixing in mixings:
-                value, residual = fixed_point(update, guess, scale, _TOLERANCE, _ITERATIONS, mixing)
-                if residual <= _ACCEPTED:
-                    break
-            else:
-                raise NotConverged(start, residual)
-            update(value)
-            moved = self._renew_noise(low, high)
-            if moved <= _STEADY:
-                break
-        else:
-            raise NotConverged(start, moved)
-        self.residual = max(self.residual, residual, moved)
-        self.weight_norm_correction[cell] = self.cell_noise.weight_norm
-        if not self.setting.gamma:
-            self._drive(low, high)  # for C_w, which the rest does not need
-        return solved[0]
-
-    def _expect(self, low: int, high: int) -> None:
-        """Expect a scale of the kernel and a loss of the next cell from the two cells before it."""
-        cell, block, time = slice(low, high), high - low, self.grid.time
-        self.cell_scale, self.cell_loss = 1.0, np.full(block, self.quadrature.initial_loss)
-        if low >= 2 * block:
-            ends = [low - 1 - block, low - 1]
-            ahead = np.log(time[cell] / time[low - 1]) / np.log(time[low - 1] / time[low - 1 - block])
-            scales = 1 + self.setting.gamma * self.weight_norm[ends]
-            self.cell_scale = float(scales[1] * (scales[1] / scales[0]) ** ahead[-1])
-            self.cell_loss = self.loss[low - 1] * (self.loss[low - 1] / self.loss[low - 1 - block]) ** ahead
-        elif low:
-            self.cell_scale = float(1 + self.setting.gamma * self.weight_norm[low - 1])
-            self.cell_loss[:] = self.loss[low - 1]
-        if self.setting.per_batch:
-            self._set_noise(low, high)
-
-    def _renew_noise(self, low: int, high: int) -> float:
-        """Take scale and loss of the cell as found; return by how much they moved, relative."""
-        if not self.setting.per_batch:
-            return 0.0
-        scale = float(
-            1 + self.setting.gamma * (self.weight_correlation[high - 1, high - 1] + self.cell_noise.weight_norm[-1])
-        )
-        loss = self.loss[low:high].copy()
-        moved = max(abs(scale / self.cell_scale - 1), float(np.max(np.abs(loss / self.cell_loss - 1))))
-        self.cell_scale, self.cell_loss = scale, loss
-        self._set_noise(low, high)
-        return moved
-
-    def _set_noise(self, low: int, high: int) -> None:
-        strength = self.setting.per_batch * self.grid.eta * self.cell_loss
-        self.cell_noise = cell_noise(self.spectrum, float(self.grid.weight[low:high].sum()), self.cell_scale, strength)
-
-    def _correlation_matrices(self) -> list[Array]:
-        """Return the correlations whose rows an implicit cell iterates; C3 follows from them."""
-        matrices = [self.gradient_correlation]
-        return [*matrices, self.loss_correlation] if self.setting.per_sample else matrices
-
-    def _iterated(self) -> list[Array]:
-        """Return all matrices whose rows an implicit cell iterates.
-
-        At gamma > 0 the responses follow from X, whose rows are of the order of the weights of the grid. Iterating C3 instead
-        would be far worse conditioned: in it the white noise of a wide cell stands beside what cancels it.
-        """
-        return [self.drive, *self._correlation_matrices()] if self.setting.gamma else self._correlation_matrices()
-
-    def _noise_state(self, cell: slice) -> list[Array]:
-        """Return what else it iterates: the loss, and the variance of ``v0_k`` where the noise depends on it."""
-        if self.setting.per_sample:
-            return []
-        return [self.loss[cell], self.spread[:, :, cell]] if self.setting.fourth_moment else [self.loss[cell]]
-
-    def _guess(self, low: int, high: int) -> None:
-        """Set the correlations of a cell to those of the cell before it, or to those of the untrained model."""
-        quadrature, cell, block = self.quadrature, slice(low, high), high - low
-        before = slice(low - block, low)
-        if low:
-            # Noise stands in C3 as its strength over the width of the cell, and what it causes elsewhere cancels it: all must be
-            # carried on in proportion, or their sums over a wide cell are far off.
-            ratio = float(self.grid.weight[low - 1] / self.grid.weight[high - 1])
-            if low >= 2 * block:
-                ratio *= float(self.loss[low - 1] / self.loss[low - 1 - block])
-            for matrix in (self.feature_correlation, self.gradient_correlation):
-                rows = math.sqrt(ratio) * matrix[before, :low]
-                rows[:, low - block :] = ratio * matrix[before, max(0, low - 2 * block) : max(block, low - block)]
-                matrix[cell, :low], matrix[:low, cell] = rows, rows.T
-                matrix[cell, cell] = ratio * matrix[before, before]
-            if self.setting.per_sample:
-                self.loss_correlation[cell, :low] = self.loss_correlation[low - 1, :low]
-                self.loss_correlation[:low, cell] = self.loss_correlation[cell, :low].T
-                self.loss_correlation[cell, cell] = self.loss_correlation[before, before]
-            self.loss[cell] = self.loss[low - 1]
-            if self.setting.fourth_moment:
-                self.spread[:, :, cell] = self.spread[:, :, low - 1 : low]
-            # Rows of X know only a part of the weights of their own cell.
-            growth = self.cell_scale / (1 + self.setting.gamma * self.weight_norm[low - 1])
-            self.drive[cell, :low] = growth * self.drive[low - 1, :low]
-            self.drive[cell, cell] = self.cell_scale * self._within(low)
-            return
-        if self.setting.fourth_moment:
-            self.spread[0, :, cell] = 1.0
-        self.drive[cell, cell] = self._within(low)
-        self.loss[cell] = quadrature.initial_loss
-        noise = np.zeros((block, block))
-        if self.setting.per_batch:
-            noise = np.diag(quadrature.nodes @ self._noise(cell, self.loss[cell]))
-        self.feature_correlation[cell, cell] = quadrature.target_weights @ quadrature.nodes**2 + noise
-        self.gradient_correlation[cell, cell] = self.feature_correlation[cell, cell]
-        if self.setting.per_sample:
-            self.loss_correlation[cell, cell] = quadrature.initial_loss
-
-    def _scale(self, low: int, high: int) -> Array:
-        """Return what residuals of the packed values of a cell count relative to."""
-        cell, scales = slice(low, high), []
-        if self.setting.gamma:
-            scales.append(np.tile(self.cell_scale * self.grid.weight[:high], high - low))
-        for matrix in self._correlation_matrices():
-            largest = np.sqrt(np.abs(np.diag(matrix[cell, cell])).max() * np.abs(matrix[0, 0]))
-            scales.append(np.full((high - low) * high, largest))
-        for part in self._noise_state(cell):
-            largest = np.abs(part).max(axis=-1, keepdims=True)
-            scales.append(np.broadcast_to(np.where(largest > 0, largest, 1.0), part.shape).ravel())
-        return np.concatenate(scales)

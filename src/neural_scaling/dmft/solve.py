@@ -12,7 +12,8 @@ from scipy.ndimage import maximum_filter1d
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.grid import TimeGrid
-from neural_scaling.dmft.march import March, NotConverged, Setting
+from neural_scaling.dmft.implicit import NotConverged
+from neural_scaling.dmft.march import March, Setting
 from neural_scaling.dmft.stability import DynamicsDiverged, check_finite, check_setting
 from neural_scaling.monitor import Monitor
 from neural_scaling.spectra import Array, ModeQuadrature, Spectrum

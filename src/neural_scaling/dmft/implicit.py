@@ -1,0 +1,244 @@
+"""A cell of a log-spaced grid, whose rows depend on each other: the iteration that finds them.
+
+Iterated are the rows of X, from which the responses follow, and of the correlations. Iterating C3 instead of X would be far
+worse conditioned: in it the white noise of a wide cell stands beside what cancels it.
+
+At finite batch and gamma > 0 one direction a row is stiff. On a plateau noise wears the learned features off, the signal
+restores them, and the balance sets the scale of every row of X; a change of it comes back multiplied by minus the time of the
+cell over that of the wear, minus twenty and more. Three probes of these directions make the iteration a Newton step there
+(:func:`~neural_scaling.dmft.anderson.fixed_point`), and the first guess carries on what the two cells before did.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neural_scaling.dmft.anderson import fixed_point
+from neural_scaling.dmft.fast_noise import cell_noise
+from neural_scaling.spectra import Array
+
+if TYPE_CHECKING:
+    from neural_scaling.dmft.march import March
+
+#: Residual of the correlations of a cell, relative to the largest of their row, that is aimed at, and that is accepted: late on a
+#: plateau C3 vanishes and rounding of the sums that cancel in it is all that is left of it.
+_TOLERANCE = 1e-8
+_ACCEPTED = 1e-4
+_ITERATIONS = 300
+_MIXINGS = (1.0, 0.2)  # parts of the residual added in a step, tried in turn
+_PROBE = 1e-4  # relative change of a row of X: far above rounding, far below the changes at which the equations bend
+#: The kernel grows or decays less than this from a cell to the next, once there are a few: more is another solution.
+_LARGEST_CHANGE = 4.0
+
+
+class NotConverged(ArithmeticError):
+    """The correlations of a cell could not be found; the message says where and what to change.
+
+    Attributes
+    ----------
+    time
+        Start of the cell, in eta * steps.
+    """
+
+    def __init__(self, time: float, left: float) -> None:
+        super().__init__(
+            f"the correlations from eta * t = {time:.4g} on were not found (residual {left:.2g}), on a finer grid neither: "
+            "end the grid there, or take a smaller eta / batch or gamma."
+        )
+        self.time = time
+
+
+def solve_cell(march: March, low: int, high: int) -> tuple[Array, Array]:
+    """Fill the rows ``low`` to ``high`` of all order parameters.
+
+    Parameters
+    ----------
+    march
+        Solved up to row ``low``.
+    low, high
+        Rows of the cell.
+
+    Returns
+    -------
+    learned : Array
+        Rows of ``K_k``, shape (K, s, high).
+    loop : Array
+        Rows of Y, shape (s, high).
+
+    Raises
+    ------
+    NotConverged
+        If the iteration does not end.
+    """
+    return _ImplicitCell(march, low, high).solve()
+
+
+class _ImplicitCell:
+    def __init__(self, march: March, low: int, high: int) -> None:
+        self.march, self.low, self.high = march, low, high
+        self.cell = slice(low, high)
+        self.solved: tuple[Array, Array] | None = None
+        self._guess()
+        self.expected = float(march.cell_scale[0])
+
+    def solve(self) -> tuple[Array, Array]:
+        march, start = self.march, self._pack()
+        scale = self._scale()
+        # The scale counts for the noise within the cell, and with gamma > 0 it follows from the noise.
+        probes = self._probes if march.setting.per_batch and march.setting.gamma else None
+        for mixing in _MIXINGS:
+            value, residual = fixed_point(self._update, start, scale, _TOLERANCE, _ITERATIONS, mixing, probes=probes)
+            if residual <= _ACCEPTED:
+                break
+        begin = float(march.grid.time[self.low - 1]) if self.low else 0.0
+        change = float(march.cell_scale[0]) / self.expected
+        if not residual <= _ACCEPTED or not 1 / _LARGEST_CHANGE < change < _LARGEST_CHANGE:
+            raise NotConverged(begin, residual)
+        if residual > _TOLERANCE:
+            self._update(value)
+        march.residual = max(march.residual, residual)
+        if not march.setting.gamma:
+            march.fill_drive(self.low, self.high)  # for C_w, which the rest does not need
+        assert self.solved is not None
+        return self.solved
+
+    def _update(self, packed: Array) -> Array:
+        march, low, high = self.march, self.low, self.high
+        self._unpack(packed)
+        if march.setting.per_batch:
+            self._set_noise()
+        if march.setting.gamma or self.solved is None:
+            self.solved = march.fill_responses(low, high)
+        march.fill_correlations(low, high, self.solved[0])
+        if march.setting.gamma:
+            march.fill_drive(low, high)
+            norm = march.weight_correlation[high - 1, high - 1] + march.cell_noise.weight_norm[-1]
+            march.cell_scale[0] = 1 + march.setting.gamma * norm
+        return self._pack()
+
+    def _set_noise(self) -> None:
+        march = self.march
+        strength = march.setting.per_batch * march.grid.eta * march.loss[self.cell]
+        width = float(march.grid.weight[self.cell].sum())
+        march.cell_noise = cell_noise(march.spectrum, width, float(march.cell_scale[0]), strength)
+
+    def _parts(self) -> list[Array]:
+        """Return all that is iterated, as views."""
+        march, rows = self.march, (self.cell, slice(0, self.high))
+        parts = [march.drive[rows]] if march.setting.gamma else []
+        parts += [matrix[rows] for matrix in self._correlations()]
+        if march.setting.per_sample:
+            return parts
+        parts.append(march.loss[self.cell])
+        if march.setting.per_batch and march.setting.gamma:
+            parts.append(march.cell_scale)
+        if march.setting.fourth_moment:
+            parts.append(march.spread[:, :, self.cell])
+        return parts
+
+    def _correlations(self) -> list[Array]:
+        """Return the correlations that are iterated; C3 follows from them."""
+        march = self.march
+        return [march.gradient_correlation] + ([march.loss_correlation] if march.setting.per_sample else [])
+
+    def _pack(self) -> Array:
+        return np.concatenate([part.ravel() for part in self._parts()])
+
+    def _unpack(self, packed: Array) -> None:
+        begin = 0
+        for part in self._parts():
+            part[...] = packed[begin : begin + part.size].reshape(part.shape)
+            begin += part.size
+        for matrix in self._correlations():
+            matrix[: self.low, self.cell] = matrix[self.cell, : self.low].T
+
+    def _scale(self) -> Array:
+        """Return what residuals of the packed values count relative to."""
+        march, scales = self.march, []
+        if march.setting.gamma:
+            scales.append(np.tile(march.cell_scale * march.grid.weight[: self.high], self.high - self.low))
+        for matrix in self._correlations():
+            largest = np.sqrt(np.abs(np.diag(matrix[self.cell, self.cell])).max() * np.abs(matrix[0, 0]))
+            scales.append(np.full((self.high - self.low) * self.high, largest))
+        for part in self._parts()[len(scales) :]:
+            largest = np.abs(part).max(axis=-1, keepdims=True)
+            scales.append(np.broadcast_to(np.where(largest > 0, largest, 1.0), part.shape).ravel())
+        return np.concatenate(scales)
+
+    def _probes(self, packed: Array) -> list[Array]:
+        """Return a small change of every row of X."""
+        probes = []
+        for row in range(self.high - self.low):
+            of_row = slice(row * self.high, (row + 1) * self.high)
+            probe = np.zeros_like(packed)
+            probe[of_row] = _PROBE * packed[of_row]
+            probes.append(probe)
+        return probes
+
+    def _guess(self) -> None:
+        """Set the rows of the cell to what the cells before it make expect, or to those of the untrained model."""
+        march, low, high, cell = self.march, self.low, self.high, self.cell
+        block = high - low
+        if not low:
+            self._untrained()
+        elif low < 4 * block:
+            march.cell_scale[0] = 1 + march.setting.gamma * march.weight_norm[low - 1]
+            march.loss[cell] = march.loss[low - 1]
+            # Rows of X know only a part of the weights of their own cell.
+            march.drive[cell, :low] = march.drive[low - 1, :low]
+            march.drive[cell, cell] = march.cell_scale * march.within(low)
+            for matrix in self._correlations():
+                matrix[cell, :low] = matrix[low - block : low, :low]
+                matrix[cell, low - block : low] = matrix[
+                    low - block : low, max(0, low - 2 * block) : max(block, low - block)
+                ]
+                matrix[:low, cell] = matrix[cell, :low].T
+                matrix[cell, cell] = matrix[low - block : low, low - block : low]
+        else:
+            scales = 1 + march.setting.gamma * march.weight_norm[[low - 1, low - 1 - block]]
+            march.cell_scale[0] = scales[0] * float(_ratio(scales[0], scales[1]))
+            march.loss[cell] = march.loss[low - block : low] * _ratio(
+                march.loss[low - block : low], march.loss[low - 2 * block : low - block]
+            )
+            weight = march.grid.weight[:high]
+            march.drive[cell, :high] = _carried_on(march.drive[:low, :low] / weight[:low], block) * weight
+            for matrix in self._correlations():
+                matrix[cell, :high] = _carried_on(matrix[:low, :low], block)
+                matrix[:low, cell] = matrix[cell, :low].T
+        if low and march.setting.fourth_moment:
+            march.spread[:, :, cell] = march.spread[:, :, low - 1 : low]
+
+    def _untrained(self) -> None:
+        march, cell, quadrature = self.march, self.cell, self.march.quadrature
+        march.cell_scale[0] = 1.0
+        march.loss[cell] = quadrature.initial_loss
+        march.drive[cell, cell] = march.within(self.low)
+        if march.setting.fourth_moment:
+            march.spread[0, :, cell] = 1.0
+        march.gradient_correlation[cell, cell] = quadrature.target_weights @ quadrature.nodes**2
+        if march.setting.per_batch:
+            march.gradient_correlation[cell, cell] += np.diag(quadrature.nodes @ march.noise(cell, march.loss[cell]))
+        if march.setting.per_sample:
+            march.loss_correlation[cell, cell] = quadrature.initial_loss
+
+
+def _carried_on(known: Array, block: int) -> Array:
+    """Return the rows of the next cell if they change as they did from the last cell but one to the last."""
+    low = known.shape[0]
+    before, earlier = known[low - block :], known[low - 2 * block : low - block]
+    far = low - 2 * block
+    rows = np.empty((block, low + block))
+    rows[:, :far] = before[:, :far] * _ratio(before[:, :far], earlier[:, :far])
+    # Near the diagonal rows depend on the age: the same distance from it, not the same column.
+    near, elder = before[:, far - block :], earlier[:, far - 2 * block : low - block]
+    rows[:, far:] = near * _ratio(near, elder)
+    return rows
+
+
+def _ratio(new: Array, old: Array) -> Array:
+    """Return ``new / old`` where that is a moderate change."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = new / old
+    return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), 0.5, 2.0)
