@@ -147,7 +147,7 @@ def train_directly(
             weights = before + eta * features @ gradient
             change = gradient if form == "unprojected" else (initial @ gradient) @ initial / width
             features += np.outer(eta * gamma * before, change)
-    check_finite(loss, eta)
+    check_finite(loss, spectrum.quadrature(), eta, gamma, width, batch)
     if form == "factored":
         return DirectRun(loss, weights, mixing @ initial, mixing)
     return DirectRun(loss, weights, features, None)

@@ -148,7 +148,7 @@ def simulate_reuse(
             monitor.advance(count * length)
             monitor.safe_point(functools.partial(_kept, state, moving, start + length))
     for run in losses[0]:
-        check_finite(run, eta)
+        check_finite(run, spectrum.quadrature(), eta, gamma, width)
     floors = np.array([_floors(one, fit) for one, fit in zip(state["factor"], state["fit"], strict=True)])
     return ReuseSimulation(losses[0], losses[1], floors[:, 0], floors[:, 1])
 

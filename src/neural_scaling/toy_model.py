@@ -26,7 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from neural_scaling.checks import require
-from neural_scaling.dmft.stability import DIVERGED, check_dynamics, check_finite
+from neural_scaling.dmft.diverged import DIVERGED
+from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.monitor import Arrays, Monitor, scalar
 from neural_scaling.spectra import Array, Spectrum
 
@@ -147,7 +148,7 @@ def simulate(
         if keep_diverged:
             run[np.logical_or.accumulate(~(run <= DIVERGED * run[0]))] = math.inf
         else:
-            check_finite(run, eta)
+            check_finite(run, spectrum.quadrature(), eta, gamma, width, batch)
     return Simulation(state["loss"], state["floor"])
 
 

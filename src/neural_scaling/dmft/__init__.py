@@ -6,12 +6,13 @@ width and batch (eqs. 43-44) exactly in unit steps for many steps, and its gradi
 :mod:`~neural_scaling.dmft.flow` takes that limit to any time.
 """
 
+from neural_scaling.dmft.diverged import DynamicsDiverged
 from neural_scaling.dmft.flow import DecayTerms, KernelFlow, decay_terms, kernel_flow
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.infinite import InfiniteLimit, gradient_flow, infinite_limit
 from neural_scaling.dmft.solve import OrderParameters, Solution, solve
-from neural_scaling.dmft.stability import DynamicsDiverged, mean_square_stability
+from neural_scaling.dmft.stability import mean_square_stability
 
 __all__ = [
     "DecayTerms",

@@ -28,7 +28,7 @@ from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
 from neural_scaling.checks import require
-from neural_scaling.dmft.stability import DynamicsDiverged
+from neural_scaling.dmft.diverged import DynamicsDiverged
 from neural_scaling.spectra import Array, ModeQuadrature
 
 # Errors of learned modes are far below one and set the growth of the scale late: they need an absolute tolerance of their own.

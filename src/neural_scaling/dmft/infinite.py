@@ -23,7 +23,8 @@ from scipy.integrate import solve_ivp
 from threadpoolctl import threadpool_limits
 
 from neural_scaling.checks import require
-from neural_scaling.dmft.stability import DynamicsDiverged, check_dynamics, check_finite
+from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
+from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Monitor, scalar
 from neural_scaling.spectra import Array, ModeQuadrature
@@ -134,13 +135,13 @@ def infinite_limit(
             a = quadrature.nodes * (1 - state.u)
             if step in wanted:
                 loss = float(quadrature.target_weights @ (a * (1 - state.u)))
-                if not loss <= 1e6 * quadrature.initial_loss:
+                if not loss <= DIVERGED * quadrature.initial_loss:
                     break
                 rows.append(np.array([loss, state.weight_norm, _sharpness(quadrature, state, gamma)]))
             if step < steps:
                 _advance(quadrature, state, a, eta, gamma)
     if len(rows) < times.size:
-        check_finite(np.array([quadrature.initial_loss, *[r[0] for r in rows], math.nan]), eta)
+        check_finite(np.array([quadrature.initial_loss, *[r[0] for r in rows], math.nan]), quadrature, eta, gamma)
     loss, weight_norm, sharpness = np.array(rows).T
     return InfiniteLimit(times.astype(np.float64), loss, weight_norm, sharpness)
 

@@ -73,6 +73,16 @@ class Setting:
     per_sample: float
     fourth_moment: bool = False
 
+    @property
+    def width(self) -> float:
+        """N."""
+        return 1 / self.per_width if self.per_width else math.inf
+
+    @property
+    def batch(self) -> float:
+        """B."""
+        return 1 / self.per_batch if self.per_batch else math.inf
+
 
 class March:
     """The order parameters on the rows so far; :meth:`advance` adds a cell.

@@ -11,10 +11,11 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
 from neural_scaling.checks import require
+from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.march import March, Setting
-from neural_scaling.dmft.stability import DynamicsDiverged, check_finite, check_setting
+from neural_scaling.dmft.stability import check_finite, check_setting, suggested_eta
 from neural_scaling.monitor import Monitor
 from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
 
@@ -183,8 +184,9 @@ def _unit_steps(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, mo
     with np.errstate(over="ignore", invalid="ignore"):
         while march.count < grid.rows:
             march.advance()
-            if not march.loss[march.count - 1] <= 1e6 * march.loss[0]:
-                check_finite(march.loss[: march.count], grid.eta)
+            if not march.loss[march.count - 1] <= DIVERGED * march.loss[0]:
+                seen = march.loss[: march.count]
+                check_finite(seen, quadrature, grid.eta, setting.gamma, setting.width, setting.batch)
             monitor.advance(1)
             monitor.safe_point(march.state)
     return march
@@ -217,10 +219,12 @@ def _cells(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while march.count < grid.rows:
             march.advance()
-            if not march.loss[march.count - 1] <= 1e6 * quadrature.initial_loss:
+            if not march.loss[march.count - 1] <= DIVERGED * quadrature.initial_loss:
+                stable = suggested_eta(quadrature, setting.gamma, grid.horizon, setting.width, setting.batch)
+                time = float(grid.time[march.count - 1])
                 raise DynamicsDiverged(
-                    f"the loss blows up at eta * t = {grid.time[march.count - 1]:.3g} with eta = {grid.eta:g}: the noise of SGD "
-                    f"feeds on itself as the kernel grows; try eta <= {grid.eta / 2:g}, a larger batch or a smaller gamma."
+                    f"the loss blows up at eta * t = {time:.3g} with eta = {grid.eta:g}: the noise of SGD feeds on itself "
+                    f"as the kernel grows; try eta <= {min(stable, grid.eta / 2):.2g}, a larger batch or a smaller gamma."
                 )
             monitor.advance(grid.block)
     return march

@@ -7,15 +7,12 @@ import math
 import numpy as np
 
 from neural_scaling.checks import require, require_positive
+from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
+from neural_scaling.dmft.flow import kernel_flow
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.spectra import Array, ModeQuadrature
 
-#: A loss this many times the first one counts as diverged.
-DIVERGED = 1e6
-
-
-class DynamicsDiverged(ArithmeticError):
-    """The dynamics truly diverges at this step size; the message names the step and a smaller ``eta``."""
+_COARSE = 64  # modes that are enough to see how far the kernel grows
 
 
 def check_dynamics(
@@ -62,7 +59,7 @@ def check_dynamics(
         eta * largest < 2,
         "eta",
         f"got {eta!r}, but gradient descent on the largest eigenvalue {largest:g} is unstable from {2 / largest:.4g}",
-        f"take eta well below {2 / largest:.4g}",
+        f"take eta <= {suggested_eta(quadrature, gamma, eta * steps, width, batch):.2g}",
     )
     if batch < math.inf:
         stability = mean_square_stability(quadrature, eta, batch)
@@ -70,7 +67,7 @@ def check_dynamics(
             stability < 1,
             "eta",
             f"got {eta!r} at batch {batch:g}, where SGD noise feeds on itself (mean-square stability {stability:.3g} >= 1)",
-            f"take eta <= {_stable_eta(quadrature, batch):.3g} or a larger batch",
+            f"take eta <= {suggested_eta(quadrature, gamma, eta * steps, width, batch):.2g} or a larger batch",
         )
 
 
@@ -152,23 +149,64 @@ def mean_square_stability(quadrature: ModeQuadrature, eta: float, batch: float) 
     return float(quadrature.weights @ (eta * quadrature.nodes / batch / denominator))
 
 
-def _stable_eta(quadrature: ModeQuadrature, batch: float) -> float:
-    """Return a learning rate at which the mean-square-stability number is at most a half."""
-    eta = 1 / float(quadrature.nodes[0])
-    while mean_square_stability(quadrature, eta, batch) > 0.5:
+def suggested_eta(
+    quadrature: ModeQuadrature, gamma: float, time: float, width: float = math.inf, batch: float = math.inf
+) -> float:
+    """Return a learning rate at which the kernel, grown as it will be by ``time``, stays below half its bounds of stability.
+
+    Parameters
+    ----------
+    quadrature
+        Modes of the kernel.
+    gamma
+        Richness.
+    time
+        End of the run, eta * steps.
+    width, batch
+        N and B.
+
+    Returns
+    -------
+    float
+        From gradient flow at N, B -> infinity. The largest eigenvalue of a projected kernel is taken to be larger by the trace
+        over N.
+    """
+    few = _coarse(quadrature)
+    flow = kernel_flow(few, gamma, np.append(0.0, np.geomspace(min(0.1, time / 2), time, 16)))
+    largest = float(flow.sharpness.max())
+    growth = largest / float(few.nodes[0]) * (1 + quadrature.trace / float(quadrature.nodes[0]) / width)
+    grown = ModeQuadrature(growth * quadrature.nodes, quadrature.weights, quadrature.target_weights)
+    eta = 1 / float(grown.nodes[0])
+    while mean_square_stability(grown, eta, batch) > 0.5:
         eta /= 2
     return eta
 
 
-def check_finite(loss: Array, eta: float) -> None:
+def _coarse(quadrature: ModeQuadrature) -> ModeQuadrature:
+    """Return a few modes with the same trace and loss: nodes in geometric bins put together."""
+    nodes = quadrature.nodes
+    if nodes.size <= _COARSE:
+        return quadrature
+    edges = np.geomspace(nodes[0], nodes[-1], _COARSE)[::-1]
+    groups = np.searchsorted(edges, nodes)
+    weights = np.bincount(groups, quadrature.weights).astype(np.float64)
+    targets = np.bincount(groups, quadrature.target_weights).astype(np.float64)
+    sums = np.bincount(groups, quadrature.weights * nodes).astype(np.float64)
+    full = np.flatnonzero(weights > 0)[::-1]
+    return ModeQuadrature(sums[full] / weights[full], weights[full], targets[full])
+
+
+def check_finite(
+    loss: Array, quadrature: ModeQuadrature, eta: float, gamma: float, width: float = math.inf, batch: float = math.inf
+) -> None:
     """Raise :class:`DynamicsDiverged` at the first loss that is not finite or exceeds 1e6 times the first.
 
     Parameters
     ----------
     loss
         Loss at steps 0, 1, ..., shape (T + 1,).
-    eta
-        Learning rate, for the message.
+    quadrature, eta, gamma, width, batch
+        The setting, for the message.
 
     Raises
     ------
@@ -178,7 +216,8 @@ def check_finite(loss: Array, eta: float) -> None:
     # Written so that NaN counts as exceeding.
     bad = np.flatnonzero(~(loss <= DIVERGED * loss[0]))
     if bad.size:
+        stable = min(eta / 2, suggested_eta(quadrature, gamma, eta * loss.size, width, batch))
         raise DynamicsDiverged(
             f"the dynamics diverges at step {bad[0]} with eta = {eta:g}; the kernel grew past its edge of stability: "
-            f"try eta <= {eta / 2:g} or a smaller gamma."
+            f"try eta <= {stable:.2g}, or a smaller gamma."
         )
