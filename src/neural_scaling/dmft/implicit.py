@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: plateau C3 vanishes and rounding of the sums that cancel in it is all that is left of it.
 _TOLERANCE = 1e-8
 _ACCEPTED = 1e-4
+#: Rounding of a term of the loss relative to the loss of the untrained model; many of them add up.
+_ROUNDING = 1e-16
 _ITERATIONS = 300
 _MIXINGS = (1.0, 0.2)  # parts of the residual added in a step, tried in turn
 _PROBE = 1e-4  # relative change of a row of X: far above rounding, far below the changes at which the equations bend
@@ -88,15 +90,17 @@ class _ImplicitCell:
         scale = self._scale()
         # The scale counts for the noise within the cell, and with gamma > 0 it follows from the noise.
         probes = self._probes if march.setting.per_batch and march.setting.gamma else None
+        rounding = _ROUNDING * march.quadrature.initial_loss / march.loss[self.high - 1]
+        tolerance, accepted = max(_TOLERANCE, rounding), max(_ACCEPTED, 100 * rounding)
         for mixing in _MIXINGS:
-            value, residual = fixed_point(self._update, start, scale, _TOLERANCE, _ITERATIONS, mixing, probes=probes)
-            if residual <= _ACCEPTED:
+            value, residual = fixed_point(self._update, start, scale, tolerance, _ITERATIONS, mixing, probes=probes)
+            if residual <= accepted:
                 break
         begin = float(march.grid.time[self.low - 1]) if self.low else 0.0
         change = float(march.cell_scale[0]) / self.expected
-        if not residual <= _ACCEPTED or not 1 / _LARGEST_CHANGE < change < _LARGEST_CHANGE:
+        if not residual <= accepted or not 1 / _LARGEST_CHANGE < change < _LARGEST_CHANGE:
             raise NotConverged(begin, residual)
-        if residual > _TOLERANCE:
+        if residual > tolerance:
             self._update(value)
         march.residual = max(march.residual, residual)
         if not march.setting.gamma:

@@ -1,6 +1,6 @@
 """Random settings over the whole range that the theory is made for: each gives a result with an error, or says what to change.
 
-``python tests/dmft/random_settings.py`` tries all 200, prints those that stand out and a tally; ``--keep`` writes the table.
+``python tests/random_settings.py`` tries all 200, prints those that stand out and a tally; ``--keep`` writes the table.
 The tests take the first 30.
 """
 
@@ -24,7 +24,7 @@ from neural_scaling.spectra import PowerLaw
 
 COUNT = 200
 SEED = 20250424
-KEPT = Path(__file__).resolve().parents[2] / "data" / "benchmarks" / "random_settings.json"
+KEPT = Path(__file__).resolve().parents[1] / "data" / "benchmarks" / "random_settings.json"
 #: A result whose estimated error is larger says so, and counts as one that the reader must refine.
 COARSE = 0.05
 
