@@ -166,9 +166,17 @@ class _ImplicitCell:
         for matrix in self._correlations():
             largest = np.sqrt(np.abs(np.diag(matrix[self.cell, self.cell])).max() * np.abs(matrix[0, 0]))
             scales.append(np.full((self.high - self.low) * self.high, largest))
-        for part in self._parts()[len(scales) :]:
-            largest = np.abs(part).max(axis=-1, keepdims=True)
-            scales.append(np.broadcast_to(np.where(largest > 0, largest, 1.0), part.shape).ravel())
+        if march.setting.per_sample:
+            return np.concatenate(scales)
+        loss = np.max(march.loss[self.cell])
+        scales.append(np.full(self.high - self.low, loss))
+        if march.setting.per_batch and march.setting.gamma:
+            scales.append(march.cell_scale.copy())
+        if march.setting.fourth_moment:
+            # What the variance of a mode adds to the loss counts, not its own digits, which decay far below.
+            quadrature = march.quadrature
+            of_modes = loss / (quadrature.nodes * np.array([quadrature.target_weights, quadrature.weights]))
+            scales.append(np.repeat(of_modes.ravel(), self.high - self.low))
         return np.concatenate(scales)
 
     def _probes(self, packed: Array) -> list[Array]:
