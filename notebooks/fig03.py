@@ -47,6 +47,7 @@ from neural_scaling import claims as ledger
 from neural_scaling import notebook, runs
 from neural_scaling.figures import figure03 as draw
 from neural_scaling.items import figure03 as item
+from neural_scaling.items.agreement import LOSS_TOLERANCE
 
 plan = item.Plan(
     alpha=alpha,
@@ -105,8 +106,8 @@ for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
     rows = item.agreement(panel)
     print(f"{name} task: simulated mean over theory")
     for row in rows:
-        print(f"  B = {row.batch:3d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
-    assert abs(rows[-1].ratio - 1) < item.LOSS_TOLERANCE + 3 * rows[-1].standard_error, "theory and simulation part"
+        print(f"  B = {row.size:3d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
+    assert abs(rows[-1].ratio - 1) < LOSS_TOLERANCE + 3 * rows[-1].standard_error, "theory and simulation part"
 
 # %% [markdown]
 # And each batch beside the largest: the excess of its loss at the last step, and by how much its exponent differs over the last decade of

@@ -179,5 +179,7 @@ for claim in claims:
 # %% [markdown]
 # ## What was chosen
 #
-# Everything on this page is ours; the paper shows no figure of the transient. The tasks cover $\beta$ below, at and above $1/\alpha$ and above 1. The windows were fixed beforehand: they start when the sums over modes have become
-# integrals and end with the runs. {eq}`eq-transient-exact` keeps the mean-field order; pairings of a mode with itself, smaller by a power of time, are left out.
+# Everything on this page is ours; the paper shows no figure of the transient. The tasks cover $\beta$ below, at and above $1/\alpha$ and above 1. The windows of the fits were fixed beforehand: they start when the sums over modes have become
+# integrals and end with the runs. Set after trial runs were the width of the long rich runs, larger for $\beta > 1$, where the first width still felt the bottleneck, and the size of the simulations: narrower and shorter at
+# small scale, with fewer modes and steps at full scale, for more draws. Full scale has 1024 draws, half of what was planned, because the result that is shipped with the book stays below a limit of size.
+# {eq}`eq-transient-exact` keeps the mean-field order; pairings of a mode with itself, smaller by a power of time, are left out.
