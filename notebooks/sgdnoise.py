@@ -55,6 +55,11 @@ sim_eta: float = 0.1  # their learning rate
 sim_batch: float = 2.0  # their B
 sim_steps: int = 300  # their steps
 sim_seeds: int = 256  # simulations at each batch
+plateau_modes: int = 200  # M of the task on the plateau, alpha 1.5 and beta 0.8 (ours)
+plateau_width: int = 16  # its N
+plateau_batch: float = 4.0  # its B
+plateau_times: list[float] = [6.0, 20.0, 60.0, 190.0]  # when to look, eta*steps
+plateau_seeds: int = 8  # its simulations
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
@@ -63,6 +68,8 @@ from neural_scaling import claims as ledger
 from neural_scaling import notebook, runs
 from neural_scaling.figures import sgdnoise as draw
 from neural_scaling.items import sgdnoise as item
+from neural_scaling.items.wear import wear
+from neural_scaling.spectra import PowerLaw
 
 plan = item.Plan(
     tasks=tasks,
@@ -187,6 +194,19 @@ for time, excess, error, theory in zip(
     simulation.time, simulation.excess, simulation.error, simulation.theory, strict=True
 ):
     print(f"eta t = {time:5.1f}   {excess:.3f} +- {1.96 * error:.3f}   {theory:.3f}")
+
+# %% [markdown]
+# ## On a plateau noise wears features off
+#
+# When a finite width has learned what it can, the loss stays and so does the noise. The damping of $w$ found above then has nothing that works against it: the kernel, grown by feature learning, shrinks again. Without noise
+# $|w|^2$ stays for good. The loss hardly changes, because the kernel's scale no longer matters there.
+
+# %% tags=["hide-input", "nbval-check-output"]
+law = PowerLaw(1.5, 0.8, plateau_modes)
+print(f"|w|^2/N at N = {plateau_width}, B = {plateau_batch:g}; plateau from eta t = {plateau_width**1.5:g} on")
+print("eta t  without noise  theory  simulated")
+for row in wear(law, gamma, sim_eta, plateau_width, plateau_batch, plateau_times, plateau_seeds):
+    print(f"{row.time:<6g} {row.without_noise:<14.2f} {row.theory:<7.2f} {row.simulated:.1f} +- {row.error:.1f}")
 
 # %% [markdown]
 # ## Claims
