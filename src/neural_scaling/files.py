@@ -39,6 +39,8 @@ def write_atomically(
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            message = f"{path} could not be written ({error.strerror or error}): {remedy}; what was there before is intact"
+            message = (
+                f"{path} could not be written ({error.strerror or error}): {remedy}; what was there before is intact"
+            )
             raise OSError(error.errno, message) from error
         raise
