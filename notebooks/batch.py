@@ -120,7 +120,7 @@ print(runs.describe(list(results.values())))
 # %% tags=["hide-input", "nbval-check-output"]
 quadrature = plan.quadrature()
 grid = dmft.TimeGrid.unit_steps(eta, steps)
-print("     mean-square stable   left side      lazy loss over the exact mean, worst step")
+print("     mean-square stable   left side      lazy loss / exact, worst step")
 print(f"  B  below eta =          at eta = {eta:<4g}  paper  with fourth moment")
 for batch in batches:
     bound, number = item.largest_stable_step(quadrature, batch), dmft.mean_square_stability(quadrature, eta, batch)
@@ -184,11 +184,9 @@ for step in (3, 10, steps):
 display(draw.spread_figure([batched[0] for batched in found]))
 
 # %% tags=["hide-input"]
-print("gamma   B   lowest median/mean   largest share of the top 1 %   diverged seeds")
+print(f"gamma   B   lowest median/mean   largest share of top 1 %   diverged of {seeds}")
 for row in (row for batched in rows for row in batched):
-    print(
-        f"{row.gamma:5g}  {row.batch:2d}   {row.lowest_median:18.2f}   {row.top:28.1%}   {row.diverged:5d} of {seeds}"
-    )
+    print(f"{row.gamma:5g}  {row.batch:2d}   {row.lowest_median:18.2f}   {row.top:24.1%}   {row.diverged:8d}")
 
 # %% [markdown]
 # A seed counts as diverged when its loss exceeds a million times the first one; it is left out of the mean and stays in the
