@@ -152,11 +152,13 @@ simulations = [item.simulated(plan, value, results) for value in (0.0, gamma)]
 display(draw.simulation_figure(simulations))
 
 # %% tags=["hide-input"]
+print("       simulated over          exponent")
+print("gamma  theoretical excess      simulated              theory  printed")
 for row in simulations:
+    interval = f"{row.exponent:.2f} [{row.interval[0]:.2f}, {row.interval[1]:.2f}]"
     print(
-        f"gamma = {row.gamma:<4g} simulated over theoretical excess {row.ratio:.2f} +- {1.96 * row.ratio_error:.2f}; "
-        f"exponent {row.exponent:.2f} [{row.interval[0]:.2f}, {row.interval[1]:.2f}], "
-        f"theory {row.theory_exponent:.2f}, printed {row.paper:.2f}"
+        f"{row.gamma:<5g}  {row.ratio:.2f} +- {1.96 * row.ratio_error:<12.2f}  {interval:<21}"
+        f"  {row.theory_exponent:<6.2f}  {row.paper:.2f}"
     )
     assert abs(row.ratio - 1) < item.EXCESS_TOLERANCE + 3 * row.ratio_error, "theory and simulation part"
 

@@ -212,7 +212,7 @@ class TestLedger:
         def broken(*_):
             raise OSError("disk full")
 
-        monkeypatch.setattr("neural_scaling.claims.ledger.os.replace", broken)
+        monkeypatch.setattr("neural_scaling.files.os.replace", broken)
         with pytest.raises(OSError, match="disk full"):
             write_ledger(path, [changed(id="b")])
         assert path.read_bytes() == before

@@ -149,10 +149,12 @@ class March:
 
     def state(self) -> Arrays:
         """Return what a checkpoint of unit steps keeps, R x R matrices and the rows of K x R."""
+        assert isinstance(self.learned, ShiftedResponses)
         return {name: getattr(self, name) for name in _KEPT} | self.learned.state() | {"count": scalar(self.count)}
 
     def restore(self, state: Arrays) -> None:
         """Take over a kept state."""
+        assert isinstance(self.learned, ShiftedResponses)
         self.count = int(state["count"])
         for name in _KEPT:
             getattr(self, name)[...] = state[name]
