@@ -68,8 +68,6 @@ from neural_scaling import claims as ledger
 from neural_scaling import notebook, runs
 from neural_scaling.figures import sgdnoise as draw
 from neural_scaling.items import sgdnoise as item
-from neural_scaling.items.wear import wear
-from neural_scaling.spectra import PowerLaw
 
 plan = item.Plan(
     tasks=tasks,
@@ -93,6 +91,11 @@ plan = item.Plan(
     sim_batch=sim_batch,
     sim_steps=sim_steps,
     sim_seeds=sim_seeds,
+    plateau_modes=plateau_modes,
+    plateau_width=plateau_width,
+    plateau_batch=plateau_batch,
+    plateau_times=plateau_times,
+    plateau_seeds=plateau_seeds,
 )
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
@@ -202,10 +205,9 @@ for time, excess, error, theory in zip(
 # $|w|^2$ stays for good. The loss hardly changes, because the kernel's scale no longer matters there.
 
 # %% tags=["hide-input", "nbval-check-output"]
-law = PowerLaw(1.5, 0.8, plateau_modes)
 print(f"|w|^2/N at N = {plateau_width}, B = {plateau_batch:g}; plateau from eta t = {plateau_width**1.5:g} on")
 print("eta t  without noise  theory  simulated")
-for row in wear(law, gamma, sim_eta, plateau_width, plateau_batch, plateau_times, plateau_seeds):
+for row in plan.plateau():
     print(f"{row.time:<6g} {row.without_noise:<14.2f} {row.theory:<7.2f} {row.simulated:.1f} +- {row.error:.1f}")
 
 # %% [markdown]

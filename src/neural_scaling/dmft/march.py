@@ -321,9 +321,9 @@ class March:
         return np.concatenate([self.learned.projected(rows[:, :, :low]), own], axis=1)
 
     def _batch_noise(self, low: int, high: int, driven: Array, learned: Array, before: Array) -> tuple[Array, Array]:
-        """Add the noise of batches to the loss of a cell; return what it adds to the rows of ``gradient_correlation``,
-        directly and before projection.
+        """Add the noise of batches to the loss of a cell; return what it adds to the rows that end in ``gradient_correlation``.
 
+        First directly, then to what is projected.
         ``before`` is the loss of the cell, shape (s,), that the noise within an implicit cell is taken from.
         """
         past, cell = slice(0, low), slice(low, high)
