@@ -74,8 +74,8 @@ for label, (_, _, fit) in growth.items():
     )
 
 # %% [markdown]
-# In unit steps the work is two products of all responses so far with a new row, $O(K T^2)$ numbers touched $O(T)$ times in all. The number of modes hardly matters where a quadrature stands for them, since its nodes grow with the logarithm of the time only; the panel
-# shows a spectrum all of whose modes are kept. The width appears in coefficients only.
+# In unit steps a new row is multiplied with all responses so far: $O(K T^2)$ operations a row and $O(K T^3)$ in all, most of them in matrix products. The number of modes hardly matters where a quadrature stands for them,
+# since its nodes $K$ grow with the logarithm of the time only; the panel shows a spectrum all of whose modes are kept. The width appears in coefficients only.
 #
 # ## Long times
 
