@@ -147,7 +147,9 @@ class LinearNetworkHistory:
         ``|cos|`` of the angle between the leading left singular vector of A and w.
     spike_learned, spike_target
         ``|cos|`` of the angle between the leading right singular vector of A and the learned map theta, or w*.
-    change_readout, change_learned, change_target
+    spike_target_seen
+        The same as ``spike_target`` with directions weighted by the data, that is between the functions that they are of x.
+    change_readout, change_learned, change_target, change_target_seen
         The same for ``A - A(0)``.
     imbalance
         Frobenius norm of the change of ``A A^T - w w^T`` over that of the change of ``A A^T``: 0 for gradient flow.
@@ -169,9 +171,11 @@ class LinearNetworkHistory:
     spike_readout: Array
     spike_learned: Array
     spike_target: Array
+    spike_target_seen: Array
     change_readout: Array
     change_learned: Array
     change_target: Array
+    change_target_seen: Array
     imbalance: Array
     sharpness: Array
     diverged_at: Array
@@ -383,6 +387,7 @@ class _Networks:
             values[f"{name}_readout"] = _cosine(left, readout)
             values[f"{name}_learned"] = _cosine(right, self._learned[g])
             values[f"{name}_target"] = _cosine(right, self.target)
+            values[f"{name}_target_seen"] = _cosine(self.root * right, self.root * self.target)
         moved = gram - self.gram
         size = float(np.linalg.norm(moved))
         gained = np.outer(readout, readout) - np.outer(self.start, self.start)
