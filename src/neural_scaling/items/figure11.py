@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
+from scipy.special import zeta
+from scipy.stats import t as student
+
+from neural_scaling.claims import Claim, judge
 from neural_scaling.experiments import LinearNetworkRun
-from neural_scaling.runs import Experiment
+from neural_scaling.fits import PowerLawFit, Window, fit_power_law, theory_window
+from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import Array
+from neural_scaling.theory import chi
 
 #: Both figures come from the same runs, which are kept under this name.
 ITEM = "fig11"
+#: The page of the weights, for its claims.
+ITEM_WEIGHTS = "fig12"
+
+#: Agreement of exponents of the easy task.
+EASY_TOLERANCE = 0.1
+#: Modes learned at the start of a fit. Five, not ten: at N = 100 the power of the easy task ends early.
+MODES_AT_START = 5.0
+#: Share of the finite-N transient in the loss, with prefactors one, at which a fit ends.
+TRANSIENT_SHARE = 0.5
+#: Scale of the kernel at initialization, ``A(0)^T A(0) + |w(0)|^2`` on average over initializations.
+INITIAL_SCALE = 2.0
+
+Quantity = Literal["loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +73,11 @@ class Plan:
     width_control: int
     gammas_control: Sequence[float]
 
+    @property
+    def hard_tolerance(self) -> float:
+        """Agreement of exponents of the hard task: a third of the gap between lazy and rich."""
+        return (float(chi(self.beta_hard)) - self.beta_hard) / 3
+
     def runs(self, beta: float) -> list[LinearNetworkRun]:
         """Return the runs of a panel, one per seed, each with all richnesses."""
         size = (self.alpha, beta, self.modes, self.width, self.batch, self.eta0)
@@ -65,3 +94,455 @@ class Plan:
         for beta in (self.beta_easy, self.beta_hard):
             runs += [*self.runs(beta), self.control(beta)]
         return runs
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The networks of one width on one task.
+
+    Attributes
+    ----------
+    beta, width, eta0, batch
+        Source, N, learning rate and B.
+    gammas
+        Richness of each curve, shape (G,).
+    step
+        Recorded steps, shape (R,).
+    values
+        Each recorded quantity, shape (seeds, G, R).
+    diverged_at
+        Step at which a network diverged, or -1, shape (seeds, G).
+    tail
+        Variance of the target beyond the M modes that the network sees: what it would add to the loss if they were there,
+        as long as they are not learned.
+    """
+
+    alpha: float
+    beta: float
+    width: int
+    eta0: float
+    batch: float
+    gammas: tuple[float, ...]
+    step: Array
+    values: Mapping[str, Array]
+    diverged_at: Array
+    tail: float
+
+    def quantity(self, name: Quantity, gamma: float) -> Array:
+        """Return a curve that is fitted, one per seed, shape (seeds, R)."""
+        g = self.gammas.index(gamma)
+        match name:
+            case "loss":
+                return self.values["loss"][:, g]
+            case "loss, all modes":
+                return self.values["loss"][:, g] + self.tail
+            case "|w|^2":
+                return self.values["weight_norm"][:, g]
+            case "|w - w(0)|^2":
+                return self.values["readout_change"][:, g]  # over gamma0^2, which no exponent feels
+
+    def edge(self, gamma: float) -> float:
+        """Return the first recorded step at which eta0 times the sharpness reaches 2 for some seed, or infinity."""
+        sharpness = self.eta0 * self.values["sharpness"][:, self.gammas.index(gamma)].max(axis=0)
+        beyond = np.flatnonzero(sharpness >= 2)
+        return float(self.step[beyond[0]]) if beyond.size else math.inf
+
+
+@dataclass(frozen=True)
+class ExponentRow:
+    """A fitted exponent beside the lazy and the rich prediction.
+
+    Attributes
+    ----------
+    quantity, beta, width, gamma
+        What was fitted.
+    lazy, rich
+        Predictions. Of decay for losses, of growth for weights.
+    exponent
+        Mean over seeds.
+    interval
+        95 %: Student's for the spread over seeds and the mean curvature of the fits, in quadrature.
+    window
+        The window, from theory.
+    """
+
+    quantity: Quantity
+    beta: float
+    width: int
+    gamma: float
+    lazy: float
+    rich: float
+    exponent: float
+    interval: tuple[float, float]
+    window: Window
+
+
+def curves(plan: Plan, beta: float, results: Mapping[Experiment, Result], control: bool = False) -> Curves:
+    """Collect the networks of one task.
+
+    Parameters
+    ----------
+    plan, beta
+        The parameters and the source.
+    results
+        Result of every run of the plan.
+    control
+        The wider networks instead.
+
+    Returns
+    -------
+    Curves
+    """
+    runs = [plan.control(beta)] if control else plan.runs(beta)
+    arrays = [results[run].arrays for run in runs]
+    names = [name for name in arrays[0] if name not in ("step", "diverged_at")]
+    return Curves(
+        plan.alpha,
+        beta,
+        runs[0].width,
+        plan.eta0,
+        plan.batch,
+        runs[0].gammas,
+        arrays[0]["step"],
+        {name: np.stack([each[name] for each in arrays]) for name in names},
+        np.stack([each["diverged_at"] for each in arrays]),
+        float(zeta(1 + plan.alpha * beta, plan.modes + 1)),
+    )
+
+
+def fit_window(data: Curves, gamma: float) -> Window:
+    """Return the steps in which theory expects a power, whatever the curves look like.
+
+    From :func:`~neural_scaling.fits.theory_window` for the kernel that starts at the scale 2 and grows by gamma0^2, from five
+    learned modes to the last step, the edge of stability or the SGD noise. Of its finite-size terms the model bottleneck does not
+    exist here, since the network is not projected, and the transient of finite width, ``(1/N) a^-(min(1, beta) - 1/alpha)``,
+    comes from the initial features only: its clock is the lazy one, ``a = 2 eta0 t``.
+
+    Parameters
+    ----------
+    data
+        The networks.
+    gamma
+        Richness.
+
+    Returns
+    -------
+    Window
+        In steps; it may be empty.
+    """
+    eta, last, edge = INITIAL_SCALE * data.eta0, float(data.step[-1]), data.edge(gamma)
+    window = theory_window(
+        data.alpha,
+        data.beta,
+        eta,
+        gamma**2,
+        last,
+        B=data.batch,
+        modes=MODES_AT_START,
+        edge_step=edge if edge < math.inf else None,
+        allow_empty=True,
+    )
+    excess = data.beta - min(1.0, data.beta) + 1 / data.alpha  # share of the transient: a^excess / N
+    transient = (TRANSIENT_SHARE * data.width) ** (1 / excess) / eta
+    if transient < window.end:
+        return Window(window.start, transient, window.start_reason, "finite-N transient")
+    return window
+
+
+def exponent_row(data: Curves, gamma: float, quantity: Quantity) -> ExponentRow | None:
+    """Fit one quantity at one richness, or return None if the window is empty or a network diverged.
+
+    Parameters
+    ----------
+    data
+        The networks.
+    gamma
+        Richness.
+    quantity
+        What to fit.
+
+    Returns
+    -------
+    ExponentRow or None
+    """
+    window = fit_window(data, gamma)
+    if window.empty or np.any(data.diverged_at[:, data.gammas.index(gamma)] >= 0):
+        return None
+    lazy, rich = data.beta, float(chi(data.beta))
+    sign = 1.0
+    if quantity in ("|w|^2", "|w - w(0)|^2"):
+        sign, lazy, rich = -1.0, max(0.0, 1 - lazy), max(0.0, 1 - rich)
+    per_seed = data.quantity(quantity, gamma)[:, 1:]
+    fits = [fit_power_law(data.step[1:], curve, window.span) for curve in per_seed]
+    exponent, half = _mean([sign * fit.exponent for fit in fits], fits)
+    return ExponentRow(
+        quantity, data.beta, data.width, gamma, lazy, rich, exponent, (exponent - half, exponent + half), window
+    )
+
+
+def _mean(exponents: Sequence[float], fits: Sequence[PowerLawFit]) -> tuple[float, float]:
+    """Return the mean over seeds and half the width of its 95 % interval."""
+    count = len(exponents)
+    curvature = NORMAL_95 * float(np.mean([fit.curvature for fit in fits]))
+    if count == 1:
+        return exponents[0], curvature
+    spread = float(student.ppf(0.975, count - 1)) * float(np.std(exponents, ddof=1)) / math.sqrt(count)
+    return float(np.mean(exponents)), math.hypot(spread, curvature)
+
+
+@dataclass(frozen=True)
+class SpikeRow:
+    """The first layer at the last step, means over seeds.
+
+    Attributes
+    ----------
+    beta, gamma
+        Task and richness.
+    weight_norm
+        ``|w|^2``.
+    first, second, first_at_start
+        Leading singular values of A, and the first at initialization.
+    with_readout
+        Overlap of A's leading left singular vector with w, means of ``|cos|``.
+    with_learned, with_target
+        Overlap of its leading right singular vector with the learned map and with w*.
+    change_rank_one
+        Share of the first singular value in the squared norm of ``A - A(0)``.
+    change_with_readout, change_with_learned, change_with_target
+        As above for ``A - A(0)``; the target as a function of the data.
+    imbalance
+        Largest over steps and seeds: departure from balancing relative to the change of ``A A^T``.
+    """
+
+    beta: float
+    gamma: float
+    weight_norm: float
+    first: float
+    second: float
+    first_at_start: float
+    with_readout: float
+    with_learned: float
+    with_target: float
+    change_rank_one: float
+    change_with_readout: float
+    change_with_learned: float
+    change_with_target: float
+    imbalance: float
+
+
+def spike_rows(data: Curves) -> list[SpikeRow]:
+    """Summarize the first layer at the last step.
+
+    Parameters
+    ----------
+    data
+        The networks.
+
+    Returns
+    -------
+    list of SpikeRow
+        One per richness.
+    """
+    rows = []
+    for g, gamma in enumerate(data.gammas):
+        last = {name: float(value[:, g, -1].mean()) for name, value in data.values.items()}
+        rows.append(
+            SpikeRow(
+                beta=data.beta,
+                gamma=gamma,
+                weight_norm=last["weight_norm"],
+                first=last["singular_first"],
+                second=last["singular_second"],
+                first_at_start=float(data.values["singular_first"][:, g, 0].mean()),
+                with_readout=last["spike_readout"],
+                with_learned=last["spike_learned"],
+                with_target=last["spike_target"],
+                change_rank_one=last["rank_one"],
+                change_with_readout=last["change_readout"],
+                change_with_learned=last["change_learned"],
+                change_with_target=last["change_target_seen"],
+                imbalance=float(data.values["imbalance"][:, g].max()),
+            )
+        )
+    return rows
+
+
+def exponent_claim(
+    data: Curves, gamma: float, quantity: Quantity, name: str, statement: str, where: str, tolerance: float, scale: str
+) -> Claim:
+    """Return the claim that a quantity of one network has the predicted power.
+
+    Parameters
+    ----------
+    data
+        The networks.
+    gamma
+        Richness; the prediction is the lazy one for the smallest of them and the rich one for others.
+    quantity
+        What is fitted.
+    name
+        Identity of the claim: item, task and so on.
+    statement, where
+        What is claimed and where.
+    tolerance
+        Largest difference that counts as agreement.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    Claim
+    """
+    row = exponent_row(data, gamma, quantity)
+    growth = quantity in ("|w|^2", "|w - w(0)|^2")
+    power = data.beta if gamma == data.gammas[0] else float(chi(data.beta))
+    predicted = max(0.0, 1 - power) if growth else power
+    if row is None:
+        window = fit_window(data, gamma)
+        verdict, reason = judge(predicted, None, None, tolerance)
+        reason = f"no window: {window.empty}" if window.empty else f"diverged at step {_diverged(data, gamma):.0f}"
+    else:
+        verdict, reason = judge(predicted, row.exponent, row.interval, tolerance)
+    return Claim(
+        id=name,
+        item=name.split(".")[0],
+        location=where,
+        statement=statement,
+        quantity=f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {data.width}",
+        predicted=predicted,
+        measured=None if row is None else row.exponent,
+        interval=None if row is None else row.interval,
+        window=None if row is None else row.window.span,
+        scale=scale,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _diverged(data: Curves, gamma: float) -> float:
+    steps = data.diverged_at[:, data.gammas.index(gamma)]
+    return float(steps[steps >= 0].min())
+
+
+def loss_claims(plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], scale: str) -> list[Claim]:
+    """Return the claims of Figure 11.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    narrow, wide
+        Easy and hard task at the paper's width and at the wider one.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    for panel, letter in zip((narrow, wide), ("", ".wide"), strict=True):
+        easy, hard = panel
+        for data, task, tolerance in ((easy, "easy", EASY_TOLERANCE), (hard, "hard", plan.hard_tolerance)):
+            where = f"Fig. 11{'a' if task == 'easy' else 'b'}, App. G"
+            for gamma, kind in ((data.gammas[0], "lazy"), (data.gammas[-1], "rich")):
+                power = data.beta if kind == "lazy" else float(chi(data.beta))
+                statement = f"The loss of the {task} task (beta = {data.beta:g}), {kind}, falls as t^-{power:.3g}."
+                common = (statement, where, tolerance, scale)
+                claims.append(exponent_claim(data, gamma, "loss", f"fig11.{task}.{kind}{letter}", *common))
+                if task == "hard":
+                    name = f"fig11.{task}.{kind}.all-modes{letter}"
+                    claims.append(exponent_claim(data, gamma, "loss, all modes", name, *common))
+    return [*claims, _constant_claim(narrow[0], scale)]
+
+
+def _constant_claim(data: Curves, scale: str) -> Claim:
+    """Return the claim that richness lowers the constant of the easy task."""
+    inside = data.step <= fit_window(data, data.gammas[0]).end
+    ratios = data.values["loss"][:, -1, inside][:, -1] / data.values["loss"][:, 0, inside][:, -1]
+    good = bool(np.all(ratios < 1))
+    return Claim(
+        id="fig11.easy.constant",
+        item=ITEM,
+        location="Fig. 11a, App. G",
+        statement="For an easy task richness lowers the loss by a constant factor.",
+        quantity=f"loss at gamma0 = {data.gammas[-1]:g} over loss at gamma0 = {data.gammas[0]:g}, end of the lazy window",
+        predicted=None,
+        predicted_text="below 1",
+        measured=float(ratios.mean()),
+        interval=(float(ratios.min()), float(ratios.max())),
+        window=None,
+        scale=scale,
+        verdict="confirmed" if good else "not confirmed",
+        reason="for every seed (mean and extremes)" if good else "not for every seed (mean and extremes)",
+    )
+
+
+def weight_claims(plan: Plan, narrow: Sequence[Curves], scale: str) -> list[Claim]:
+    """Return the claims of Figure 12 and of the spike.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    narrow
+        Easy and hard task at the paper's width.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    easy, hard = narrow
+    lazy, rich = plan.gammas[0], plan.gammas[-1]
+    power, first = 1 - float(chi(hard.beta)), 1 - hard.beta
+    easily, hardly = "Fig. 12a, App. G", "Fig. 12b, App. G"
+    tolerance = plan.hard_tolerance
+    text = f"For a hard task |w|^2 grows as t^{power:.3g}."
+    slow = f"At small richness the change of w grows as in perturbation theory, its square as t^{first:.3g}."
+    stop = "For an easy task |w|^2 grows to a finite size and stays there."
+    claims = [
+        exponent_claim(easy, rich, "|w|^2", "fig12.easy.rich", stop, easily, tolerance, scale),
+        exponent_claim(hard, rich, "|w|^2", "fig12.hard.rich", text, hardly, tolerance, scale),
+        exponent_claim(hard, rich, "|w - w(0)|^2", "fig12.hard.rich.change", text, hardly, tolerance, scale),
+        exponent_claim(hard, lazy, "|w - w(0)|^2", "fig12.hard.lazy.change", slow, hardly, tolerance, scale),
+    ]
+    overlaps = hard.values["spike_readout"][:, -1, -1]
+    spread = (float(overlaps.min()), float(overlaps.max()))
+    verdict, reason = judge(1.0, float(overlaps.mean()), spread, 0.1)
+    claims.append(
+        Claim(
+            id="fig12.hard.spike",
+            item=ITEM_WEIGHTS,
+            location="App. G.3",
+            statement="The growth of w is matched by a rank-one spike in the first layer.",
+            quantity=f"overlap of A's leading left singular vector with w, last step, gamma0 = {rich:g}, mean and extremes",
+            predicted=1.0,
+            measured=float(overlaps.mean()),
+            interval=spread,
+            window=None,
+            scale=scale,
+            verdict=verdict,
+            reason=reason,
+        )
+    )
+    departures = [row.imbalance for data in narrow for row in spike_rows(data)]
+    verdict, reason = judge(0.0, max(departures), (min(departures), max(departures)), 0.1)
+    claims.append(
+        Claim(
+            id="fig12.balancing",
+            item=ITEM_WEIGHTS,
+            location="App. G.3",
+            statement="Training changes A A^T and w w^T by the same amount (balancing).",
+            quantity="norm of the difference over that of the change of A A^T, largest over steps, richnesses and seeds",
+            predicted=0.0,
+            measured=max(departures),
+            interval=(min(departures), max(departures)),
+            window=None,
+            scale=scale,
+            verdict=verdict,
+            reason=reason,
+        )
+    )
+    return claims
