@@ -319,8 +319,8 @@ class LinearNetworkRun(Experiment):
 
     @property
     def label(self) -> str:
-        """Kind, source, width and seed."""
-        return f"{self.kind} beta={self.beta:g} N={self.width} seed={self.seed}"
+        """Kind, source, width, learning rate and seed."""
+        return f"{self.kind} beta={self.beta:g} N={self.width} eta0={self.eta0:g} seed={self.seed}"
 
     def slice(self) -> Self:
         """Return the first steps, on which all is recorded."""

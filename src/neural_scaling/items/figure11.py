@@ -56,8 +56,10 @@ class Plan:
         Last step.
     seeds
         Number of initializations and data streams; they are 0, 1, ..., seeds - 1.
-    width_control, gammas_control
+    width_wide, gammas_wide
         N and richnesses of wider networks, one seed, that show what the width does.
+    eta0_strong, gamma_strong
+        Learning rate and richness of networks on the hard task far beyond the crossover from lazy to rich.
     """
 
     alpha: float
@@ -70,8 +72,10 @@ class Plan:
     gammas: Sequence[float]
     steps: int
     seeds: int
-    width_control: int
-    gammas_control: Sequence[float]
+    width_wide: int
+    gammas_wide: Sequence[float]
+    eta0_strong: float
+    gamma_strong: float
 
     @property
     def hard_tolerance(self) -> float:
@@ -83,17 +87,20 @@ class Plan:
         size = (self.alpha, beta, self.modes, self.width, self.batch, self.eta0)
         return [LinearNetworkRun(*size, tuple(self.gammas), self.steps, seed) for seed in range(self.seeds)]
 
-    def control(self, beta: float) -> LinearNetworkRun:
+    def wide(self, beta: float) -> list[LinearNetworkRun]:
         """Return the run of the wider networks on a task."""
-        size = (self.alpha, beta, self.modes, self.width_control, self.batch, self.eta0)
-        return LinearNetworkRun(*size, tuple(self.gammas_control), self.steps, 0)
+        size = (self.alpha, beta, self.modes, self.width_wide, self.batch, self.eta0)
+        return [LinearNetworkRun(*size, tuple(self.gammas_wide), self.steps, 0)]
+
+    def strong(self) -> list[LinearNetworkRun]:
+        """Return the runs at large richness on the hard task, one per seed."""
+        size = (self.alpha, self.beta_hard, self.modes, self.width, self.batch, self.eta0_strong)
+        return [LinearNetworkRun(*size, (self.gamma_strong,), self.steps, seed) for seed in range(self.seeds)]
 
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
-        runs: list[Experiment] = []
-        for beta in (self.beta_easy, self.beta_hard):
-            runs += [*self.runs(beta), self.control(beta)]
-        return runs
+        tasks = (self.beta_easy, self.beta_hard)
+        return [*(run for beta in tasks for run in (*self.runs(beta), *self.wide(beta))), *self.strong()]
 
 
 @dataclass(frozen=True)
@@ -177,36 +184,33 @@ class ExponentRow:
     window: Window
 
 
-def curves(plan: Plan, beta: float, results: Mapping[Experiment, Result], control: bool = False) -> Curves:
+def curves(runs: Sequence[LinearNetworkRun], results: Mapping[Experiment, Result]) -> Curves:
     """Collect the networks of one task.
 
     Parameters
     ----------
-    plan, beta
-        The parameters and the source.
+    runs
+        Runs that differ in the seed only.
     results
         Result of every run of the plan.
-    control
-        The wider networks instead.
 
     Returns
     -------
     Curves
     """
-    runs = [plan.control(beta)] if control else plan.runs(beta)
-    arrays = [results[run].arrays for run in runs]
+    one, arrays = runs[0], [results[run].arrays for run in runs]
     names = [name for name in arrays[0] if name not in ("step", "diverged_at")]
     return Curves(
-        plan.alpha,
-        beta,
-        runs[0].width,
-        plan.eta0,
-        plan.batch,
-        runs[0].gammas,
+        one.alpha,
+        one.beta,
+        one.width,
+        one.eta0,
+        one.batch,
+        one.gammas,
         arrays[0]["step"],
         {name: np.stack([each[name] for each in arrays]) for name in names},
         np.stack([each["diverged_at"] for each in arrays]),
-        float(zeta(1 + plan.alpha * beta, plan.modes + 1)),
+        float(zeta(1 + one.alpha * one.beta, one.modes + 1)),
     )
 
 
@@ -377,7 +381,7 @@ def exponent_claim(
     data
         The networks.
     gamma
-        Richness; the prediction is the lazy one for the smallest of them and the rich one for others.
+        Richness; the prediction is the lazy one for the smallest of them, if below 1, and the rich one for others.
     quantity
         What is fitted.
     name
@@ -395,7 +399,7 @@ def exponent_claim(
     """
     row = exponent_row(data, gamma, quantity)
     growth = quantity in ("|w|^2", "|w - w(0)|^2")
-    power = data.beta if gamma == data.gammas[0] else float(chi(data.beta))
+    power = data.beta if gamma == data.gammas[0] < 1 else float(chi(data.beta))
     predicted = max(0.0, 1 - power) if growth else power
     if row is None:
         window = fit_window(data, gamma)
@@ -424,7 +428,9 @@ def _diverged(data: Curves, gamma: float) -> float:
     return float(steps[steps >= 0].min())
 
 
-def loss_claims(plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], scale: str) -> list[Claim]:
+def loss_claims(
+    plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], strong: Curves, scale: str
+) -> list[Claim]:
     """Return the claims of Figure 11.
 
     Parameters
@@ -433,6 +439,8 @@ def loss_claims(plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], sc
         The parameters.
     narrow, wide
         Easy and hard task at the paper's width and at the wider one.
+    strong
+        Hard task at large richness.
     scale
         Scale of the run, for the ledger.
 
@@ -441,6 +449,7 @@ def loss_claims(plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], sc
     list of Claim
     """
     claims = []
+    quantity: Quantity
     for panel, letter in zip((narrow, wide), ("", ".wide"), strict=True):
         easy, hard = panel
         for data, task, tolerance in ((easy, "easy", EASY_TOLERANCE), (hard, "hard", plan.hard_tolerance)):
@@ -453,6 +462,11 @@ def loss_claims(plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], sc
                 if task == "hard":
                     name = f"fig11.{task}.{kind}.all-modes{letter}"
                     claims.append(exponent_claim(data, gamma, "loss, all modes", name, *common))
+    power = float(chi(strong.beta))
+    text = f"Far in the rich regime the loss of the hard task (beta = {strong.beta:g}) falls as t^-{power:.3g}."
+    for quantity, name in (("loss", "fig11.hard.strong"), ("loss, all modes", "fig11.hard.strong.all-modes")):
+        where = "Fig. 11b, App. G"
+        claims.append(exponent_claim(strong, strong.gammas[0], quantity, name, text, where, plan.hard_tolerance, scale))
     return [*claims, _constant_claim(narrow[0], scale)]
 
 
@@ -478,7 +492,7 @@ def _constant_claim(data: Curves, scale: str) -> Claim:
     )
 
 
-def weight_claims(plan: Plan, narrow: Sequence[Curves], scale: str) -> list[Claim]:
+def weight_claims(plan: Plan, narrow: Sequence[Curves], strong: Curves, scale: str) -> list[Claim]:
     """Return the claims of Figure 12 and of the spike.
 
     Parameters
@@ -487,6 +501,8 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], scale: str) -> list[Clai
         The parameters.
     narrow
         Easy and hard task at the paper's width.
+    strong
+        Hard task at large richness.
     scale
         Scale of the run, for the ledger.
 
@@ -505,6 +521,7 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], scale: str) -> list[Clai
     claims = [
         exponent_claim(easy, rich, "|w|^2", "fig12.easy.rich", stop, easily, tolerance, scale),
         exponent_claim(hard, rich, "|w|^2", "fig12.hard.rich", text, hardly, tolerance, scale),
+        exponent_claim(strong, strong.gammas[0], "|w|^2", "fig12.hard.strong", text, hardly, tolerance, scale),
         exponent_claim(hard, rich, "|w - w(0)|^2", "fig12.hard.rich.change", text, hardly, tolerance, scale),
         exponent_claim(hard, lazy, "|w - w(0)|^2", "fig12.hard.lazy.change", slow, hardly, tolerance, scale),
     ]
@@ -527,7 +544,7 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], scale: str) -> list[Clai
             reason=reason,
         )
     )
-    departures = [row.imbalance for data in narrow for row in spike_rows(data)]
+    departures = [row.imbalance for data in (*narrow, strong) for row in spike_rows(data)]
     verdict, reason = judge(0.0, max(departures), (min(departures), max(departures)), 0.1)
     claims.append(
         Claim(
