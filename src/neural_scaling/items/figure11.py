@@ -19,10 +19,8 @@ from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
 
-#: Both figures come from the same runs, which are kept under this name.
+#: Both figures come from the same runs and stand on one page.
 ITEM = "fig11"
-#: The page of the weights, for its claims.
-ITEM_WEIGHTS = "fig12"
 
 #: Agreement of exponents of the easy task.
 EASY_TOLERANCE = 0.1
@@ -38,7 +36,7 @@ Quantity = Literal["loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What Figures 11 and 12 compute: the parameters of their notebooks and the runs they make.
+    """What Figures 11 and 12 compute: the parameters of their notebook and the runs they make.
 
     Attributes
     ----------
@@ -385,7 +383,7 @@ def exponent_claim(
     quantity
         What is fitted.
     name
-        Identity of the claim: item, task and so on.
+        Identity of the claim.
     statement, where
         What is claimed and where.
     tolerance
@@ -409,7 +407,7 @@ def exponent_claim(
         verdict, reason = judge(predicted, row.exponent, row.interval, tolerance)
     return Claim(
         id=name,
-        item=name.split(".")[0],
+        item=ITEM,
         location=where,
         statement=statement,
         quantity=f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {data.width}",
@@ -519,19 +517,19 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], strong: Curves, scale: s
     slow = f"At small richness the change of w grows as in perturbation theory, its square as t^{first:.3g}."
     stop = "For an easy task |w|^2 grows to a finite size and stays there."
     claims = [
-        exponent_claim(easy, rich, "|w|^2", "fig12.easy.rich", stop, easily, tolerance, scale),
-        exponent_claim(hard, rich, "|w|^2", "fig12.hard.rich", text, hardly, tolerance, scale),
-        exponent_claim(strong, strong.gammas[0], "|w|^2", "fig12.hard.strong", text, hardly, tolerance, scale),
-        exponent_claim(hard, rich, "|w - w(0)|^2", "fig12.hard.rich.change", text, hardly, tolerance, scale),
-        exponent_claim(hard, lazy, "|w - w(0)|^2", "fig12.hard.lazy.change", slow, hardly, tolerance, scale),
+        exponent_claim(easy, rich, "|w|^2", "fig11.weights.easy.rich", stop, easily, tolerance, scale),
+        exponent_claim(hard, rich, "|w|^2", "fig11.weights.hard.rich", text, hardly, tolerance, scale),
+        exponent_claim(strong, strong.gammas[0], "|w|^2", "fig11.weights.hard.strong", text, hardly, tolerance, scale),
+        exponent_claim(hard, rich, "|w - w(0)|^2", "fig11.weights.hard.rich.change", text, hardly, tolerance, scale),
+        exponent_claim(hard, lazy, "|w - w(0)|^2", "fig11.weights.hard.lazy.change", slow, hardly, tolerance, scale),
     ]
     overlaps = hard.values["spike_readout"][:, -1, -1]
     spread = (float(overlaps.min()), float(overlaps.max()))
     verdict, reason = judge(1.0, float(overlaps.mean()), spread, 0.1)
     claims.append(
         Claim(
-            id="fig12.hard.spike",
-            item=ITEM_WEIGHTS,
+            id="fig11.weights.spike",
+            item=ITEM,
             location="App. G.3",
             statement="The growth of w is matched by a rank-one spike in the first layer.",
             quantity=f"overlap of A's leading left singular vector with w, last step, gamma0 = {rich:g}, mean and extremes",
@@ -548,8 +546,8 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], strong: Curves, scale: s
     verdict, reason = judge(0.0, max(departures), (min(departures), max(departures)), 0.1)
     claims.append(
         Claim(
-            id="fig12.balancing",
-            item=ITEM_WEIGHTS,
+            id="fig11.weights.balancing",
+            item=ITEM,
             location="App. G.3",
             statement="Training changes A A^T and w w^T by the same amount (balancing).",
             quantity="norm of the difference over that of the change of A A^T, largest over steps, richnesses and seeds",
