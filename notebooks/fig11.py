@@ -141,7 +141,7 @@ print(f"tail of the hard task beyond M = {modes}: {hard.tail:.3f}")
 # %% [markdown]
 # ## Figure 12: the growth of the weights
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-12", "caption": "Figure 12 of the paper. The squared norm of the readout for the same runs, (a) easy and (b) hard task. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$."}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-12", "caption": "Figure 12 of the paper. The squared norm of the readout for the same runs, (a) easy and (b) hard task. Lines: geometric mean over seeds; the band, one standard deviation, is drawn for the largest richness only. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$."}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}}
 display(draw.weights_figure(easy, hard))
 
 # %% [markdown]
@@ -217,7 +217,7 @@ for data in (easy, hard, strong):
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
     *item.loss_claims(plan, (easy, hard), (easy_wide, hard_wide), strong, scale),
-    *item.weight_claims(plan, (easy, hard), strong, scale),
+    *item.weight_claims(plan, (easy, hard), hard_wide, strong, scale),
 ]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))

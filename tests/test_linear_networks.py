@@ -7,13 +7,17 @@ import math
 import numpy as np
 import pytest
 
+from neural_scaling.checks import InputError
 from neural_scaling.linear_networks import (
+    CURVES,
     LinearNetworkHistory,
     _Networks,
+    _orthonormal,
     literal_setting,
     richness,
     train_linear_networks,
 )
+from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.spectra import Array, PowerLaw, Spectrum
 
 SPECTRUM = PowerLaw(2.0, 0.6, 40).spectrum()
@@ -78,3 +82,115 @@ def test_a_batch_has_the_law_of_eq_85() -> None:
     # Entries of a correlation matrix, with fourth moments of chi-square type: errors of about 3/sqrt(draws) each.
     scale = np.outer(size, size)
     assert np.max(np.abs(np.cov(fast.T) - np.cov(slow.T)) / scale) < 15 / math.sqrt(draws)
+
+
+def test_a_stream_is_shared_by_networks_that_agree() -> None:
+    """Equal richnesses see the same batches; residuals in one direction add none to the basis."""
+    twice = trained([0.7, 0.7, 0.7], batch=4)
+    np.testing.assert_allclose(twice.loss[1:], np.tile(twice.loss[0], (2, 1)), rtol=1e-9)
+    basis, coordinates = _orthonormal(np.array([[1.0, 2.0, 2.0], [2.0, 4.0, 4.0], [0.0, 1.0, 0.0]]))
+    assert basis.shape == (2, 3)
+    np.testing.assert_allclose(coordinates @ basis, [[1, 2, 2], [2, 4, 4], [0, 1, 0]], atol=1e-14)
+
+
+def test_richness_zero_is_the_linearised_network() -> None:
+    """At gamma0 = 0 gradient descent is linear regression with the initial kernel; small gamma0 comes as close as its size."""
+    history = trained([0.0, 1e-6, 1e-3])
+    networks = _Networks(SPECTRUM, WIDTH, ETA0, np.zeros(1), 3, math.inf)
+    root = networks.root
+    kernel = networks.features.T @ networks.features + (networks.start @ networks.start) * np.eye(SPECTRUM.modes)
+    residual, losses = root * SPECTRUM.target, []
+    for _ in range(41):
+        losses.append(float(residual @ residual))
+        residual = residual - ETA0 * root * (kernel @ (root * residual))
+    np.testing.assert_allclose(history.loss[0], np.array(losses)[history.step.astype(int)], rtol=1e-11)
+    np.testing.assert_allclose(history.weight_norm[0], networks.start @ networks.start, rtol=1e-14)
+    np.testing.assert_allclose(history.loss[1], history.loss[0], rtol=1e-5)
+    np.testing.assert_allclose(history.loss[2], history.loss[0], rtol=1e-2)
+
+
+def test_balancing_is_exact_in_the_limit_of_small_steps() -> None:
+    """A A^T - w w^T moves only because steps are finite: at first order in eta0."""
+    coarse, fine = (
+        train_linear_networks(SPECTRUM, WIDTH, eta, [1.0], round(8 / eta), 3).imbalance[0, -1] for eta in (0.02, 0.01)
+    )
+    assert 0 < fine < coarse < 0.05
+    assert coarse / fine == pytest.approx(2, rel=0.1)
+
+
+def test_the_spike_takes_over_when_the_weights_have_grown() -> None:
+    history = train_linear_networks(PowerLaw(2.0, 0.2, 200).spectrum(), 10, 0.01, [0.0, 10.0], 1500, 0)
+    assert history.weight_norm[1, -1] > 20 * math.sqrt(200 / 10)
+    assert history.spike_readout[1, -1] > 0.99
+    assert history.spike_learned[1, -1] > 0.99
+    assert history.rank_one[0, -1] == pytest.approx(1, abs=1e-12)  # at gamma0 = 0 only w(0) v^T is ever added
+
+
+class _Stopping(Monitor):
+    """Stop at the first state offered after some steps, or go on from one."""
+
+    def __init__(self, stop: float, kept: Arrays | None = None) -> None:
+        self.stop, self.kept, self.done = stop, kept, 0
+
+    def advance(self, units: int) -> None:
+        self.done += units
+
+    def safe_point(self, state) -> None:  # type: ignore[no-untyped-def]
+        if self.done >= self.stop:
+            self.kept = {name: np.array(value) for name, value in state().items()}
+            raise KeyboardInterrupt
+
+    def restored(self) -> Arrays | None:
+        return self.kept
+
+
+def test_a_run_that_was_interrupted_ends_with_the_same_numbers() -> None:
+    def run(monitor: Monitor) -> LinearNetworkHistory:
+        return train_linear_networks(SPECTRUM, WIDTH, ETA0, [0.0, 0.5, 1.0], 300, 1, 4, monitor)
+
+    stopped = _Stopping(100)
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped)
+    assert 100 <= stopped.done < 120
+    whole, resumed = run(Monitor()), run(_Stopping(math.inf, stopped.kept))
+    for name in (*CURVES, "diverged_at"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(resumed, name), err_msg=name)
+
+
+def test_a_network_that_diverges_is_reported_and_leaves_the_others_alone() -> None:
+    alone = trained([0.3], 300)
+    both = trained([0.3, 40.0], 300)
+    (stable, diverged) = both.diverged_at
+    assert stable == -1 and 0 < diverged < 300
+    np.testing.assert_allclose(both.loss[0], alone.loss[0], rtol=1e-11)
+    after = both.step >= diverged
+    assert np.all(np.isinf(both.loss[1, after])) and np.all(np.isfinite(both.loss[1, ~after]))
+    for name in set(CURVES) - {"loss"}:
+        assert np.all(np.isfinite(getattr(both, name))), name
+
+
+@pytest.mark.parametrize(
+    ("changed", "argument"),
+    [
+        ({"width": 0}, "width"),
+        ({"width": 41}, "width"),
+        ({"eta0": 0.0}, "eta0"),
+        ({"eta0": 5.0}, "eta0"),
+        ({"gammas": []}, "gammas"),
+        ({"gammas": [-1.0]}, "gammas"),
+        ({"gammas": [math.nan]}, "gammas"),
+        ({"steps": 0}, "steps"),
+        ({"batch": 0.5}, "batch"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_bad_input_is_named(changed: dict[str, object], argument: str) -> None:
+    settings: dict[str, object] = {"width": WIDTH, "eta0": ETA0, "gammas": [1.0], "steps": 5, "seed": 0}
+    with pytest.raises(InputError, match=f"^{argument}:"):
+        train_linear_networks(SPECTRUM, **(settings | changed))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [(0.0, 0.1, 5, None), (1.0, 0.0, 5, None), (1.0, 0.1, 0, None), (1.0, 0.1, 5, -1.0)])
+def test_the_map_of_richness_refuses_bad_input(bad: tuple[float, float, int, float | None]) -> None:
+    with pytest.raises(InputError):
+        literal_setting(*bad)

@@ -258,11 +258,11 @@ def train_linear_networks(
         if step == recorded[row]:
             curves[:, :, row] = networks.observe()
             row += 1
+        if networks.gathered == 0:  # D is complete
+            monitor.safe_point(lambda at=step: networks.state() | {"curves": curves, "next": scalar(at)})  # type: ignore[misc]
         if step < steps:
             networks.advance(step)
         monitor.advance(1)
-        if networks.gathered == 0:  # D is complete
-            monitor.safe_point(lambda at=step + 1: networks.state() | {"curves": curves, "next": scalar(at)})  # type: ignore[misc]
     values = dict(zip(CURVES, curves, strict=True))
     return LinearNetworkHistory(recorded.astype(np.float64), diverged_at=networks.diverged_at, **values)
 

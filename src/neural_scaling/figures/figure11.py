@@ -52,17 +52,18 @@ def weights_figure(easy: Curves, hard: Curves) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        As :func:`loss_figure`.
+        Geometric mean over seeds; a band for the largest richness only, since all start from the same spread of ``|w(0)|^2``.
     """
     with book_style():
         figure = new_figure(8.6)
         for axes, data, letter in zip(figure.subplots(2, 1), (easy, hard), "ab", strict=True):
-            _curves(axes, data, "weight_norm")
+            _curves(axes, data, "weight_norm", bands=False)
             last = float(np.exp(np.log(data.values["weight_norm"][:, -1, -1]).mean()))
             lazy, rich = 1 - data.beta, 1 - float(chi(data.beta))
             if rich > 0:
-                _guide(axes, data.step, 2.6 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
-                _guide(axes, data.step, last / 1.8, rich, rf"$t^{{{rich:.3f}}}$", above=False)
+                _guide(axes, data.step, 3.0 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
+                _guide(axes, data.step, last / 2.2, rich, rf"$t^{{{rich:.3f}}}$", above=False)
+            axes.set_ylim(0.5, 5 * last)
             axes.set_ylabel(r"$|w|^2$")
             axes.set_title(f"({letter}) {_task(data)}")
             axes.legend(loc="upper left", ncols=2)
@@ -98,7 +99,15 @@ def regime_figure(hard: Curves, strong: Curves) -> Figure:
         for axes, lazy, rich in ((upper, beta, power), (lower, 1 - beta, 1 - power)):
             for value, name in ((lazy, "lazy"), (rich, "rich")):
                 axes.axhline(value, color=MUTED, linestyle="--", linewidth=1.3)
-                axes.annotate(name, (hard.step[-1], value), (0, 4), textcoords="offset points", ha="right", color=MUTED)
+                axes.annotate(
+                    name,
+                    (1.0, value),
+                    (4, 4),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    ha="right",
+                    color=MUTED,
+                )
         upper.set_ylim(0, 2 * power)
         lower.set_ylim(0, 2 * (1 - beta))
         upper.set_ylabel("exponent of the loss")
@@ -149,7 +158,7 @@ def _task(data: Curves) -> str:
     return rf"{kind} task, $\beta = {data.beta:g}$, $N = {data.width}$"
 
 
-def _curves(axes: Axes, data: Curves, name: str) -> None:
+def _curves(axes: Axes, data: Curves, name: str, bands: bool = True) -> None:
     for g, gamma in enumerate(data.gammas):
         sound = np.all(data.diverged_at[:, g] < 0)
         logs = np.log(data.values[name][:, g, 1:]) if sound else np.empty((0, data.step.size - 1))
@@ -160,6 +169,8 @@ def _curves(axes: Axes, data: Curves, name: str) -> None:
         # Wide below narrow, so that curves that coincide are all seen.
         width = 4.4 - 2.8 * g / max(len(data.gammas) - 1, 1)
         axes.loglog(data.step[1:], np.exp(mean), color=color, linewidth=width, label=rf"$\gamma_0 = {gamma:g}$")
+        if not bands and g < len(data.gammas) - 1:
+            continue
         axes.fill_between(
             data.step[1:], np.exp(mean - spread), np.exp(mean + spread), color=color, alpha=0.15, linewidth=0
         )

@@ -490,7 +490,7 @@ def _constant_claim(data: Curves, scale: str) -> Claim:
     )
 
 
-def weight_claims(plan: Plan, narrow: Sequence[Curves], strong: Curves, scale: str) -> list[Claim]:
+def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Curves, scale: str) -> list[Claim]:
     """Return the claims of Figure 12 and of the spike.
 
     Parameters
@@ -499,6 +499,8 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], strong: Curves, scale: s
         The parameters.
     narrow
         Easy and hard task at the paper's width.
+    wide
+        Hard task at the larger width.
     strong
         Hard task at large richness.
     scale
@@ -522,6 +524,9 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], strong: Curves, scale: s
         exponent_claim(strong, strong.gammas[0], "|w|^2", "fig11.weights.hard.strong", text, hardly, tolerance, scale),
         exponent_claim(hard, rich, "|w - w(0)|^2", "fig11.weights.hard.rich.change", text, hardly, tolerance, scale),
         exponent_claim(hard, lazy, "|w - w(0)|^2", "fig11.weights.hard.lazy.change", slow, hardly, tolerance, scale),
+        exponent_claim(
+            wide, wide.gammas[0], "|w - w(0)|^2", "fig11.weights.hard.lazy.change.wide", slow, hardly, tolerance, scale
+        ),
     ]
     overlaps = hard.values["spike_readout"][:, -1, -1]
     spread = (float(overlaps.min()), float(overlaps.max()))
