@@ -254,8 +254,11 @@ def train_linear_networks(
         networks.restore(state)
     row = int(np.searchsorted(recorded, first))
     for step in range(first, steps + 1):
+        recording = step == recorded[row]
+        if recording:
+            networks.complete()
         networks.watch(step)
-        if step == recorded[row]:
+        if recording:
             curves[:, :, row] = networks.observe()
             row += 1
         if networks.gathered == 0:  # D is complete
@@ -336,9 +339,10 @@ class _Networks:
         self.omega = self.omega + self.eta0 * moved
         self.gathered += 1
         if self.gathered == _GATHERED:
-            self._add_gathered()
+            self.complete()
 
-    def _add_gathered(self) -> None:
+    def complete(self) -> None:
+        """Add the gathered updates to D."""
         if self.gathered:
             past = slice(self.gathered)
             for change, readouts, gradients in zip(self.change, self._readouts, self._gradients, strict=True):
@@ -363,8 +367,7 @@ class _Networks:
         return np.asarray((across + (inside.T - across @ basis.T) @ basis) / self.batch)
 
     def observe(self) -> Array:
-        """Return the recorded quantities, shape (len(CURVES), G)."""
-        self._add_gathered()
+        """Return the recorded quantities, shape (len(CURVES), G); D must be complete."""
         return np.stack([self._observe(g) for g in range(self.gammas.size)], axis=1)
 
     def _observe(self, g: int) -> Array:
