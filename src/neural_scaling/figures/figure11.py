@@ -88,6 +88,8 @@ def regime_figure(hard: Curves, strong: Curves) -> Figure:
         figure = new_figure(8.0)
         upper, lower = figure.subplots(2, 1, sharex=True)
         for data, gamma in ((hard, hard.gammas[0]), (hard, hard.gammas[-1]), (strong, strong.gammas[0])):
+            if data.diverged(gamma) is not None:
+                continue
             for axes, sign, curve in (
                 (upper, 1, data.quantity("loss, all modes", gamma)),
                 (lower, -1, data.quantity("|w - w(0)|^2", gamma)),
@@ -160,10 +162,9 @@ def _task(data: Curves) -> str:
 
 def _curves(axes: Axes, data: Curves, name: str, bands: bool = True) -> None:
     for g, gamma in enumerate(data.gammas):
-        sound = np.all(data.diverged_at[:, g] < 0)
-        logs = np.log(data.values[name][:, g, 1:]) if sound else np.empty((0, data.step.size - 1))
-        if not logs.size:
+        if data.diverged(gamma) is not None:
             continue
+        logs = np.log(data.values[name][:, g, 1:])
         mean, spread = logs.mean(axis=0), logs.std(axis=0, ddof=1) if len(logs) > 1 else np.zeros(logs.shape[1])
         color = richness_color(gamma)
         # Wide below narrow, so that curves that coincide are all seen.

@@ -146,6 +146,11 @@ class Curves:
             case "|w - w(0)|^2":
                 return self.values["readout_change"][:, g]  # over gamma0^2, which no exponent feels
 
+    def diverged(self, gamma: float) -> float | None:
+        """Return the first step at which the network of some seed diverged, or None."""
+        steps = self.diverged_at[:, self.gammas.index(gamma)]
+        return float(steps[steps >= 0].min()) if np.any(steps >= 0) else None
+
     def edge(self, gamma: float) -> float:
         """Return the first recorded step at which eta0 times the sharpness reaches 2 for some seed, or infinity."""
         sharpness = self.eta0 * self.values["sharpness"][:, self.gammas.index(gamma)].max(axis=0)
@@ -268,7 +273,7 @@ def exponent_row(data: Curves, gamma: float, quantity: Quantity) -> ExponentRow 
     ExponentRow or None
     """
     window = fit_window(data, gamma)
-    if window.empty or np.any(data.diverged_at[:, data.gammas.index(gamma)] >= 0):
+    if window.empty or data.diverged(gamma) is not None:
         return None
     lazy, rich = data.beta, float(chi(data.beta))
     sign = 1.0
@@ -402,7 +407,7 @@ def exponent_claim(
     if row is None:
         window = fit_window(data, gamma)
         verdict, reason = judge(predicted, None, None, tolerance)
-        reason = f"no window: {window.empty}" if window.empty else f"diverged at step {_diverged(data, gamma):.0f}"
+        reason = f"no window: {window.empty}" if window.empty else f"diverged at step {data.diverged(gamma):.0f}"
     else:
         verdict, reason = judge(predicted, row.exponent, row.interval, tolerance)
     return Claim(
@@ -419,11 +424,6 @@ def exponent_claim(
         verdict=verdict,
         reason=reason,
     )
-
-
-def _diverged(data: Curves, gamma: float) -> float:
-    steps = data.diverged_at[:, data.gammas.index(gamma)]
-    return float(steps[steps >= 0].min())
 
 
 def loss_claims(
