@@ -120,6 +120,23 @@ def test_spread_over_seeds_widens_the_interval() -> None:
     assert after.interval[1] - after.exponent == pytest.approx(4.303 * 0.2 / 3, rel=0.02)
 
 
+def test_overlap_of_a_rank_one_addition() -> None:
+    """Twice the size at which the spike leaves the bulk: sqrt(3)/2 in the limit, a few per cent off at N = 100."""
+    width, modes = 100, 10_000
+    random = np.random.default_rng(0)
+    size = 2 * math.sqrt(modes / width)
+    found = []
+    for _ in range(4):
+        features = random.standard_normal((width, modes)) / math.sqrt(width)
+        gram = features @ features.T
+        gram[0, 0] += size
+        found.append(abs(float(np.linalg.eigh(gram)[1][0, -1])))
+    expected = float(item.spike_overlap(np.array([size]), modes, width)[0])
+    assert expected == pytest.approx(math.sqrt(0.75))
+    assert np.mean(found) == pytest.approx(expected, abs=0.05)
+    assert item.spike_overlap(np.array([9.0]), modes, width)[0] == 0
+
+
 def test_figures_are_drawn() -> None:
     narrow, _, strong = collected()
     narrow[1].diverged_at[0, 0] = 5  # a diverged network is left out

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neural_scaling.figures.style import MUTED, book_style, new_figure, richness_color
+from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.fits import local_slope
-from neural_scaling.items.figure11 import Curves
+from neural_scaling.items.figure11 import Curves, spike_overlap
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
 
@@ -132,7 +132,7 @@ def spike_figure(easy: Curves, hard: Curves, strong: Curves, modes: int) -> Figu
     Returns
     -------
     matplotlib.figure.Figure
-        One dot per recorded step and seed. Dashed: where the spike should leave the bulk, ``|w|^2 = sqrt(M/N)``.
+        One dot per fourth recorded step and seed. Dashed: :func:`~neural_scaling.items.figure11.spike_overlap`.
     """
     with book_style():
         figure = new_figure(4.2)
@@ -147,7 +147,8 @@ def spike_figure(easy: Curves, hard: Curves, strong: Curves, modes: int) -> Figu
                 markersize=4,
                 label=rf"{name}, $\gamma_0 = {gamma:g}$",
             )
-        axes.axvline(float(np.sqrt(modes / hard.width)), color=MUTED, linestyle="--", linewidth=1.3)
+        size = np.geomspace(np.sqrt(modes / hard.width), 1.2 * strong.values["weight_norm"][:, -1].max(), 300)
+        axes.semilogx(size, spike_overlap(size, modes, hard.width), "--", color=INK, linewidth=1.3, label="theory")
         axes.set_xlabel(r"$|w|^2$")
         axes.set_ylabel("overlap with $w$")
         axes.set_ylim(0, 1.05)
