@@ -186,15 +186,15 @@ for data, name in ((easy_wide, "wide"), (hard_wide, "wide"), (strong, "far in th
 # ## The spike
 #
 # Gradient flow keeps $A A^\top - w w^\top$ as it was, so what $w$ gains shows in $A$ as a rank-one addition along $w$ on the left and the learned map on the
-# right. The first layer starts full of noise, with squared singular values around $M/N$ within $\pm 2\sqrt{M/N}$. A rank-one addition to such a
-# matrix owns the leading singular direction only when its size $|w|^2$ exceeds $\sqrt{M/N}$, and then its squared overlap is
-# $1 - (M/N)/|w|^4$. Smaller ones are there too, but hidden in the bulk: the change $A - A(0)$ is close to rank one at any richness.
+# right. The first layer starts full of noise, with squared singular values between $(\sqrt{M/N} - 1)^2$ and $(\sqrt{M/N} + 1)^2$. A rank-one addition to such a
+# matrix owns the leading singular direction only when its size $|w|^2$ exceeds $1 + \sqrt{M/N}$, and then its squared overlap is
+# $1 - (M/N)/(|w|^2 - 1)^2$ (for large $N$, from the R-transform of a Wishart matrix). Smaller ones are there too, but hidden in the bulk: the change $A - A(0)$ is close to rank one at any richness.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11-spike", "caption": "Overlap of the leading left singular vector of the first layer with the readout, against the squared norm of the readout: one dot per fourth recorded step and seed, at the largest richness of Figure 11 and far in the rich regime. Dashed: the prediction for infinite width."}, "image": {"alt": "Overlap against squared norm of w. For the hard task the overlap rises to nearly one along the dashed prediction as the norm grows. The easy task stays at the left, where the overlap is small."}}
 display(draw.spike_figure(easy, hard, strong, modes))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print(f"last step; the spike leaves the bulk at |w|^2 = {math.sqrt(modes / width):.1f}")
+print(f"last step; the spike leaves the bulk at |w|^2 = {1 + math.sqrt(modes / width):.1f}")
 print("beta  gamma0  |w|^2  overlap of A's leading      share of first in    A - A(0): overlap with   imbalance")
 print("                     vectors with w, theta       norm^2 of A - A(0)   w, target (as functions)")
 for data in (easy, hard, strong):

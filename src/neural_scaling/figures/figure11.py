@@ -147,7 +147,7 @@ def spike_figure(easy: Curves, hard: Curves, strong: Curves, modes: int) -> Figu
                 markersize=4,
                 label=rf"{name}, $\gamma_0 = {gamma:g}$",
             )
-        size = np.geomspace(np.sqrt(modes / hard.width), 1.2 * strong.values["weight_norm"][:, -1].max(), 300)
+        size = np.geomspace(1 + np.sqrt(modes / hard.width), 1.2 * strong.values["weight_norm"][:, -1].max(), 300)
         axes.semilogx(size, spike_overlap(size, modes, hard.width), "--", color=INK, linewidth=1.3, label="theory")
         axes.set_xlabel(r"$|w|^2$")
         axes.set_ylabel("overlap with $w$")

@@ -31,7 +31,7 @@ TRANSIENT_SHARE = 0.5
 #: Scale of the kernel at initialization, ``A(0)^T A(0) + |w(0)|^2`` on average over initializations.
 INITIAL_SCALE = 2.0
 
-#: Agreement of the spike's overlap with its prediction, which is the first order in N/M.
+#: Agreement of the spike's overlap with its prediction, which holds for N to infinity.
 OVERLAP_TOLERANCE = 0.05
 
 Quantity = Literal["loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"]
@@ -303,9 +303,10 @@ def _mean(exponents: Sequence[float], fits: Sequence[PowerLawFit]) -> tuple[floa
 def spike_overlap(weight_norm: Array, modes: int, width: int) -> Array:
     """Return the overlap with w that a balanced first layer's leading left singular vector has.
 
-    Balancing gives ``A A^T = A(0) A(0)^T + w w^T`` up to the small w(0). For M >> N the first term is M/N times the identity
-    plus a random symmetric matrix whose spectrum is a semicircle of radius ``2 sqrt(M/N)``. A rank-one addition of size
-    ``|w|^2`` then owns the leading direction from ``|w|^2 = sqrt(M/N)`` on, with squared overlap ``1 - (M/N) / |w|^4``.
+    Balancing gives ``A A^T = A(0) A(0)^T + w w^T`` up to the small w(0). The first term is a Wishart matrix, whose spectrum lies
+    between ``(sqrt(M/N) - 1)^2`` and ``(sqrt(M/N) + 1)^2`` and whose R-transform is ``(M/N) / (1 - g)``. A rank-one addition of
+    size ``s = |w|^2`` then owns the leading direction from ``s = 1 + sqrt(M/N)`` on, with squared overlap
+    ``1 - R'(1/s) / s^2 = 1 - (M/N) / (s - 1)^2``.
 
     Parameters
     ----------
@@ -319,7 +320,7 @@ def spike_overlap(weight_norm: Array, modes: int, width: int) -> Array:
     ndarray
         Between 0 and 1, for N to infinity; at finite N the turn is smooth.
     """
-    return np.asarray(np.sqrt(np.maximum(0.0, 1 - modes / width / weight_norm**2)))
+    return np.asarray(np.sqrt(np.maximum(0.0, 1 - modes / width / np.maximum(weight_norm - 1, 1e-9) ** 2)))
 
 
 @dataclass(frozen=True)
