@@ -34,6 +34,8 @@ PLAN = item.Plan(
     gammas_wide=(1e-3, 1.0),
     eta0_strong=3e-3,
     gamma_strong=5.0,
+    widths_lazy=(50, 800),
+    modes_lazy=200,
 )
 
 
@@ -118,6 +120,21 @@ def test_spread_over_seeds_widens_the_interval() -> None:
     assert before.interval[1] - before.interval[0] < 0.01
     # Student's 4.303 for three seeds, standard deviation 0.2/sqrt(3), over sqrt(3)
     assert after.interval[1] - after.exponent == pytest.approx(4.303 * 0.2 / 3, rel=0.02)
+
+
+def test_the_lazy_power_comes_with_the_width() -> None:
+    narrow, _, _ = collected()
+    rows = item.lazy_rows(PLAN, narrow[0])
+    assert [row.width for row in rows] == [50, 800, math.inf]
+    assert abs(rows[2].exponent - 1.2) < 0.01
+    assert abs(rows[1].exponent - 1.2) < 0.05
+    assert rows[0].exponent < 1.1
+    sharp = dataclasses.replace(rows[1], interval=(rows[1].exponent - 0.02, rows[1].exponent + 0.02))
+    assert item.lazy_claim([rows[0], sharp, rows[2]], 1.2, "small").verdict == "confirmed"
+    assert item.lazy_claim([dataclasses.replace(sharp, exponent=0.9, interval=(0.88, 0.92))], 1.2, "small").verdict == (
+        "not confirmed"
+    )
+    assert item.lazy_claim([], 1.2, "small").verdict == "inconclusive"
 
 
 def test_overlap_of_a_rank_one_addition() -> None:

@@ -13,6 +13,7 @@ from neural_scaling.linear_networks import (
     LinearNetworkHistory,
     _Networks,
     _orthonormal,
+    lazy_loss,
     literal_setting,
     richness,
     train_linear_networks,
@@ -104,9 +105,20 @@ def test_richness_zero_is_the_linearised_network() -> None:
         losses.append(float(residual @ residual))
         residual = residual - ETA0 * root * (kernel @ (root * residual))
     np.testing.assert_allclose(history.loss[0], np.array(losses)[history.step.astype(int)], rtol=1e-11)
+    exact = lazy_loss(SPECTRUM, WIDTH, ETA0, history.step, 3)
+    np.testing.assert_allclose(history.loss[0], exact, rtol=1e-11)
     np.testing.assert_allclose(history.weight_norm[0], networks.start @ networks.start, rtol=1e-14)
     np.testing.assert_allclose(history.loss[1], history.loss[0], rtol=1e-5)
     np.testing.assert_allclose(history.loss[2], history.loss[0], rtol=1e-2)
+
+
+def test_the_lazy_loss_of_wide_networks_tends_to_that_of_infinite_width() -> None:
+    steps = np.array([0.0, 3.0, 30.0])
+    infinite = lazy_loss(SPECTRUM, math.inf, ETA0, steps, 0)
+    gaps = [np.abs(lazy_loss(SPECTRUM, width, ETA0, steps, 0) / infinite - 1).max() for width in (100, 40_000)]
+    assert gaps[1] < 0.02 < gaps[0] < 1
+    with pytest.raises(InputError, match=r"^spectrum:"):
+        lazy_loss(PowerLaw(2.0, 0.6, 5000).spectrum(), 10, ETA0, steps, 0)
 
 
 def test_balancing_is_exact_in_the_limit_of_small_steps() -> None:

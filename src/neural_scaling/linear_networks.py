@@ -270,6 +270,57 @@ def train_linear_networks(
     return LinearNetworkHistory(recorded.astype(np.float64), diverged_at=networks.diverged_at, **values)
 
 
+def lazy_loss(spectrum: Spectrum, width: float, eta0: float, steps: Array, seed: int) -> Array:
+    """Return the exact loss of a linearised network at infinite batch, the limit gamma0 -> 0 and B -> infinity.
+
+    The residual decays along the eigenvectors of the kernel ``Lambda^(1/2) (A(0)^T A(0) + |w(0)|^2) Lambda^(1/2)``, which is
+    diagonalised; in the limit of infinite width it is ``2 Lambda``.
+
+    Parameters
+    ----------
+    spectrum
+        The M modes, at most 4096.
+    width
+        N, any whole number (the network is not projected), or ``math.inf``.
+    eta0
+        Learning rate.
+    steps
+        Steps at which the loss is wanted, shape (R,).
+    seed
+        Of the initialization.
+
+    Returns
+    -------
+    ndarray
+        Shape (R,).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    if width < math.inf:
+        _check_count(width, "width")
+    require_positive(eta0, "eta0")
+    require(spectrum.modes <= 4096, "spectrum", f"M = {spectrum.modes} is too many to diagonalise", "take M <= 4096")
+    root = np.sqrt(spectrum.eigenvalues)
+    if width == math.inf:
+        rates, weights = 2 * root**2, (root * spectrum.target) ** 2
+    else:
+        features, start = _initial(int(width), spectrum.modes, seed)
+        scaled = features * root
+        rates, vectors = np.linalg.eigh(scaled.T @ scaled + (start @ start) * np.diag(root**2))
+        weights = (vectors.T @ (root * spectrum.target)) ** 2
+    return np.asarray((1 - eta0 * rates) ** (2 * np.asarray(steps)[:, None]) @ weights)
+
+
+def _initial(width: int, modes: int, seed: int) -> tuple[Array, Array]:
+    """Return A(0) and w(0)."""
+    random = np.random.default_rng(np.random.SeedSequence([seed, 0]))
+    features = random.standard_normal((width, modes)) / math.sqrt(width)
+    return features, random.standard_normal(width) / math.sqrt(width)
+
+
 def _check_count(value: float, name: str) -> None:
     good = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
     require(good, name, f"got {value!r}", "give a whole number of at least 1")
@@ -282,9 +333,7 @@ class _Networks:
         self.eta0, self.gammas, self.seed, self.batch = eta0, gammas, seed, batch
         self.root, self.target = np.sqrt(spectrum.eigenvalues), spectrum.target
         count, modes = gammas.size, spectrum.modes
-        random = np.random.default_rng(np.random.SeedSequence([seed, 0]))
-        self.features = random.standard_normal((width, modes)) / math.sqrt(width)  # A(0), shared
-        self.start = random.standard_normal(width) / math.sqrt(width)  # w(0), shared
+        self.features, self.start = _initial(width, modes, seed)  # A(0) and w(0), shared
         self.change = np.zeros((count, width, modes))  # D, without the gathered updates
         self.omega = np.zeros((count, width))
         self.diverged_at = np.full(count, -1.0)

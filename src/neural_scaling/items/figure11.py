@@ -15,8 +15,9 @@ from neural_scaling.claims import Claim, judge
 from neural_scaling.experiments import LinearNetworkRun
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law, theory_window
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.linear_networks import lazy_loss
 from neural_scaling.runs import Experiment, Result
-from neural_scaling.spectra import Array
+from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import chi
 
 #: Both figures come from the same runs and stand on one page.
@@ -61,6 +62,8 @@ class Plan:
         N and richnesses of wider networks, one seed, that show what the width does.
     eta0_strong, gamma_strong
         Learning rate and richness of networks on the hard task far beyond the crossover from lazy to rich.
+    widths_lazy, modes_lazy
+        N and M of linearised networks on the easy task, which are exact for any N.
     """
 
     alpha: float
@@ -77,6 +80,8 @@ class Plan:
     gammas_wide: Sequence[float]
     eta0_strong: float
     gamma_strong: float
+    widths_lazy: Sequence[int]
+    modes_lazy: int
 
     @property
     def hard_tolerance(self) -> float:
@@ -300,6 +305,54 @@ def _mean(exponents: Sequence[float], fits: Sequence[PowerLawFit]) -> tuple[floa
     return float(np.mean(exponents)), math.hypot(spread, curvature)
 
 
+@dataclass(frozen=True)
+class LazyRow:
+    """Linearised networks of one width on the easy task.
+
+    Attributes
+    ----------
+    width
+        N, or infinity.
+    exponent, interval
+        Mean over seeds with a 95 % interval.
+    window
+        Steps of the fit.
+    """
+
+    width: float
+    exponent: float
+    interval: tuple[float, float]
+    window: tuple[float, float]
+
+
+def lazy_rows(plan: Plan, easy: Curves) -> list[LazyRow]:
+    """Fit linearised networks of several widths and of infinite width, all in the lazy window of the paper's width.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    easy
+        The networks of the easy task, for the window.
+
+    Returns
+    -------
+    list of LazyRow
+        The widths of the plan and infinity; empty where the window is.
+    """
+    window = fit_window(easy, easy.gammas[0])
+    if window.empty:
+        return []
+    spectrum, step = PowerLaw(plan.alpha, plan.beta_easy, plan.modes_lazy).spectrum(), easy.step[1:]
+    rows = []
+    for width in (*plan.widths_lazy, math.inf):
+        seeds = range(plan.seeds if width < math.inf else 1)
+        fits = [fit_power_law(step, lazy_loss(spectrum, width, plan.eta0, step, seed), window.span) for seed in seeds]
+        exponent, half = _mean([fit.exponent for fit in fits], fits)
+        rows.append(LazyRow(width, exponent, (exponent - half, exponent + half), window.span))
+    return rows
+
+
 def spike_overlap(weight_norm: Array, modes: int, width: int) -> Array:
     """Return the overlap with w that a balanced first layer's leading left singular vector has.
 
@@ -513,6 +566,42 @@ def _constant_claim(data: Curves, scale: str) -> Claim:
         scale=scale,
         verdict="confirmed" if good else "not confirmed",
         reason="for every seed (mean and extremes)" if good else "not for every seed (mean and extremes)",
+    )
+
+
+def lazy_claim(rows: Sequence[LazyRow], beta: float, scale: str) -> Claim:
+    """Return the claim about the widest of the linearised networks.
+
+    Parameters
+    ----------
+    rows
+        From :func:`lazy_rows`.
+    beta
+        Source of the easy task.
+    scale
+        Scale of the run, for the ledger.
+
+    Returns
+    -------
+    Claim
+    """
+    row = max((row for row in rows if row.width < math.inf), key=lambda row: row.width, default=None)
+    measured, interval = (None, None) if row is None else (row.exponent, row.interval)
+    verdict, reason = judge(beta, measured, interval, EASY_TOLERANCE)
+    return Claim(
+        id="fig11.easy.lazy.widest",
+        item=ITEM,
+        location="Fig. 11a, App. G",
+        statement=f"Linearised, the loss of the easy task (beta = {beta:g}) falls as t^-{beta:g} in the limit of large width.",
+        quantity="exponent of loss in steps"
+        + ("" if row is None else f", gamma0 -> 0, B -> infinity, N = {row.width:g}"),
+        predicted=beta,
+        measured=measured,
+        interval=interval,
+        window=None if row is None else row.window,
+        scale=scale,
+        verdict=verdict,
+        reason=reason,
     )
 
 
