@@ -61,9 +61,9 @@ def weights_figure(easy: Curves, hard: Curves) -> Figure:
             last = float(np.exp(np.log(data.values["weight_norm"][:, -1, -1]).mean()))
             lazy, rich = 1 - data.beta, 1 - float(chi(data.beta))
             if rich > 0:
-                _guide(axes, data.step, 3.0 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
-                _guide(axes, data.step, last / 2.2, rich, rf"$t^{{{rich:.3f}}}$", above=False)
-            axes.set_ylim(0.5, 5 * last)
+                _guide(axes, data.step, 5.0 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
+                _guide(axes, data.step, 1.6 * last, rich, rf"$t^{{{rich:.3f}}}$", above=True)
+            axes.set_ylim(0.5, 8 * last)
             axes.set_ylabel(r"$|w|^2$")
             axes.set_title(f"({letter}) {_task(data)}")
             axes.legend(loc="upper left", ncols=2)
@@ -111,7 +111,7 @@ def regime_figure(hard: Curves, strong: Curves) -> Figure:
                     color=MUTED,
                 )
         upper.set_ylim(0, 2 * power)
-        lower.set_ylim(0, 2 * (1 - beta))
+        lower.set_ylim(1 - 2 * power, 1.5 * (1 - beta))
         upper.set_ylabel("exponent of the loss")
         lower.set_ylabel(r"exponent of $|w - w(0)|^2$")
         lower.set_xlabel("steps $t$")
