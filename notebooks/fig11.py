@@ -23,7 +23,7 @@
 # **What came out.** Both regimes are there: easy losses run parallel and lower with richness, hard ones fall faster when rich, and $|w|^2$ stops or
 # keeps growing accordingly. The powers themselves come out less cleanly than the pictures suggest. On the hard task the rich loss seems to follow $t^{-1/3}$, but
 # part of that slope comes from the target's modes beyond $M$, which no network sees; with them counted, richness 1 is still between the lazy and the rich power at the last
-# step, and so is $|w|^2$. [Further in the rich regime](fig-11-strong-section) both powers do come out. On the easy task the exponent lies below $\beta$ at every
+# step, and $|w|^2$, which starts from about 1, grows a little more slowly than predicted. [Further in the rich regime](fig-11-strong-section) both powers do come out. On the easy task the exponent lies below $\beta$ at every
 # richness, because a transient of finite width sets in early: it is the width, not the richness, that keeps these networks from $t^{-\beta}$. The spike is
 # there and balanced against $w$, but it leads the first layer only once $|w|^2$ has outgrown the noise of the initial weights, which on the easy task
 # it never does.
