@@ -7,19 +7,33 @@ iterations that it needs at a smaller size, where it runs to the end and the two
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from neural_scaling.dmft import TimeGrid, solve
+from neural_scaling.dmft import Case, TimeGrid, solve, solve_many
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.spectra import PowerLaw
 
 ALPHA, BETA, ETA, GAMMA, WIDTH, BATCH = 1.5, 0.5, 0.2, 1.0, 64, 16
 FULL_MODES, FULL_STEPS = 4096, 512
 SMALL_MODES, SMALL_STEPS = 64, 48
+LONG = 1e6  # eta * t
 KEPT = Path(__file__).resolve().parents[1] / "data" / "benchmarks" / "mean_field.json"
+PEAK = """
+from pathlib import Path
+from mean_field import BATCH, ETA, GAMMA, WIDTH, law_of_steps
+from neural_scaling.dmft import TimeGrid, solve
+def peak():  # kB since this program began; what getrusage says includes the program that started it
+    return next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")).split()[1]
+before = peak()
+solve(law_of_steps({steps}), GAMMA, TimeGrid.unit_steps(ETA, {steps}), width=WIDTH, batch=BATCH)
+print(peak(), before)
+"""
 
 
 def sweep(modes, c0, c3, r3, rows):
@@ -59,22 +73,18 @@ def timed(run):
     return run(), time.perf_counter() - started
 
 
-def solution(modes, steps):
+def solution(modes, steps, width=WIDTH):
     """Return the loss in unit steps by the library."""
-    return solve(modes, GAMMA, TimeGrid.unit_steps(ETA, steps), width=WIDTH, batch=BATCH).loss
+    return solve(modes, GAMMA, TimeGrid.unit_steps(ETA, steps), width=width, batch=BATCH).loss
 
 
-def growth(sizes, seconds):
-    """Return the exponent of the last doubling."""
-    return float(np.log(seconds[-1] / seconds[-2]) / np.log(sizes[-1] / sizes[-2]))
+def law_of_steps(steps):
+    """Return the modes that resolve a number of unit steps."""
+    return PowerLaw(ALPHA, BETA, FULL_MODES).quadrature(20 * ETA * steps)
 
 
-def main() -> None:
-    """Measure, print, keep if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", action="store_true", help=f"write the numbers to {KEPT.name}")
-    keep = parser.parse_args().keep
-
+def against_textbook():
+    """Agreement at a small size; time at full size, and the textbook's, extrapolated."""
     small = PowerLaw(ALPHA, BETA, SMALL_MODES).spectrum()
     expected, iterations = textbook(small, SMALL_STEPS)
     agreement = float(np.max(np.abs(solution(small, SMALL_STEPS) / expected - 1)))
@@ -85,40 +95,79 @@ def main() -> None:
     start = (np.eye(rows), 0.01 * np.eye(rows), np.eye(rows))
     _, seconds = timed(lambda: sweep(few, *start, rows))
     per_mode = seconds / few.modes
-    law = PowerLaw(ALPHA, BETA, FULL_MODES)
-    _, ours = timed(lambda: solution(law.quadrature(20 * ETA * FULL_STEPS), FULL_STEPS))
+    _, ours = timed(lambda: solution(law_of_steps(FULL_STEPS), FULL_STEPS))
     theirs = per_mode * FULL_MODES * iterations
     print(f"M = {FULL_MODES}, T = {FULL_STEPS}: {ours:.2f} s; textbook, extrapolated from {1e3 * per_mode:.0f} ms")
     print(f"  a mode and iteration: {theirs:.0f} s; ratio {theirs / ours:.0f}")
+    return {
+        "textbook": {"iterations": iterations, "agreement": agreement, "seconds_per_mode_and_iteration": per_mode},
+        "full": {"modes": FULL_MODES, "steps": FULL_STEPS, "seconds": ours, "textbook_seconds": theirs},
+    }
 
-    steps = [128, 256, 512, 1024, 2048]
-    of_steps = [timed(lambda t=t: solution(law.quadrature(20 * ETA * t), t))[1] for t in steps]
-    print(
-        "T", *(f"{t}: {s:.2f} s" for t, s in zip(steps, of_steps, strict=True)), f"power {growth(steps, of_steps):.2f}"
-    )
-    modes = [64, 128, 256, 512]
-    of_modes = [timed(lambda m=m: solution(PowerLaw(ALPHA, BETA, m).spectrum(), 256))[1] for m in modes]
-    print(
-        "M", *(f"{m}: {s:.2f} s" for m, s in zip(modes, of_modes, strict=True)), f"power {growth(modes, of_modes):.2f}"
-    )
 
-    quadrature = PowerLaw(ALPHA, BETA).quadrature(1e7)
-    long = []
-    for gamma, batch in ((0.0, np.inf), (1.0, np.inf), (1.0, 16)):
-        grid = TimeGrid.log_spaced(0.1, 1e6)
-        got, seconds = timed(lambda g=gamma, b=batch, t=grid: solve(quadrature, g, t, width=WIDTH, batch=b))
-        long.append({"gamma": gamma, "batch": str(batch), "seconds": seconds, "error": float(got.error.max())})
-        print(f"eta t = 1e6, gamma = {gamma:g}, B = {batch:g}: {seconds:.2f} s, error {got.error.max():.1e}")
+def growth():
+    """Seconds against the number of steps, of modes, the width and the last time."""
+    series = {
+        "steps": [(t, lambda t=t: solution(law_of_steps(t), t)) for t in (128, 256, 512, 1024, 2048)],
+        "modes": [(m, lambda m=m: solution(PowerLaw(ALPHA, BETA, m).spectrum(), 256)) for m in (64, 128, 256, 512)],
+        "width": [(n, lambda n=n: solution(law_of_steps(256), 256, n)) for n in (4, 16, 64, 256, 1024, 4096)],
+        "time": [(end, lambda end=end: long(GAMMA, BATCH, end)) for end in (1e2, 1e3, 1e4, 1e5, 1e6)],
+    }
+    found = {}
+    for name, calls in series.items():
+        found[name] = [[size, timed(call)[1]] for size, call in calls]
+        print(name, *(f"{size:g}: {seconds:.2f} s" for size, seconds in found[name]))
+    return found
 
+
+def long(gamma, batch, end=LONG):
+    """Solve on a logarithmic grid of times, error estimate included."""
+    modes = PowerLaw(ALPHA, BETA).quadrature(10 * end, nodes_per_bin=8)
+    return solve(modes, gamma, TimeGrid.log_spaced(0.1, end), width=WIDTH, batch=batch)
+
+
+def long_times():
+    """Seconds and estimated error to eta t = 1e6."""
+    rows = []
+    for gamma, batch in ((0.0, np.inf), (0.0, 16), (1.0, np.inf), (1.0, 16), (1.0, 2)):
+        got, seconds = timed(lambda g=gamma, b=batch: long(g, b))
+        rows.append({"gamma": gamma, "batch": str(batch), "seconds": seconds, "error": float(got.error.max())})
+        print(f"eta t = {LONG:g}, gamma = {gamma:g}, B = {batch:g}: {seconds:.2f} s, error {got.error.max():.1e}")
+    return rows
+
+
+def memory(steps=2048):
+    """Largest resident memory of a process that solves unit steps, MiB; on Linux."""
+    command = [sys.executable, "-c", PEAK.format(steps=steps)]
+    folder = str(Path(__file__).resolve().parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])}
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    peak, before = (int(kib) / 1024 for kib in printed.split())
+    print(f"T = {steps}: {peak:.0f} MiB at most, {before:.0f} MiB of it the libraries")
+    return {"steps": steps, "mebibytes": peak, "of_it_libraries": before}
+
+
+def side_by_side():
+    """Twelve long solutions one after the other, and with a process on each core."""
+    cases = [
+        Case(gamma, width=width, batch=batch) for gamma in (0.5, 1.0) for width in (32, 64, 128) for batch in (4, 16)
+    ]
+    modes, grid = PowerLaw(ALPHA, BETA).quadrature(1e5, nodes_per_bin=8), TimeGrid.log_spaced(0.1, 1e4)
+    solve_many(modes, cases[:2], grid, workers=2)  # the processes start
+    alone, together = (timed(lambda w=w: solve_many(modes, cases, grid, workers=w))[1] for w in (1, 2))
+    print(f"{len(cases)} long solutions: {alone:.1f} s one by one, {together:.1f} s on two cores")
+    return {"cases": len(cases), "one_by_one": alone, "two_workers": together}
+
+
+def main() -> None:
+    """Measure, print, keep if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true", help=f"write the numbers to {KEPT.name}")
+    keep = parser.parse_args().keep
+    numbers = against_textbook()
+    numbers |= {"growth": growth(), "long": long_times(), "memory": memory(), "side_by_side": side_by_side()}
+    numbers["provenance"] = {"commit": commit(), "hardware": hardware()}
     if keep:
-        numbers = {
-            "textbook": {"iterations": iterations, "agreement": agreement, "seconds_per_mode_and_iteration": per_mode},
-            "full": {"modes": FULL_MODES, "steps": FULL_STEPS, "seconds": ours, "textbook_seconds": theirs},
-            "steps": dict(zip(map(str, steps), of_steps, strict=True)),
-            "modes": dict(zip(map(str, modes), of_modes, strict=True)),
-            "long": long,
-            "provenance": {"commit": commit(), "hardware": hardware()},
-        }
         KEPT.parent.mkdir(parents=True, exist_ok=True)
         KEPT.write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
 

@@ -52,6 +52,7 @@ from neural_scaling import claims as ledger
 from neural_scaling import notebook, runs
 from neural_scaling.figures import figure02 as draw
 from neural_scaling.items import figure02 as item
+from neural_scaling.items.agreement import LOSS_TOLERANCE
 
 plan = item.Plan(
     alpha=alpha,
@@ -132,8 +133,8 @@ for panel, name in ((easy_finite, "easy"), (hard_finite, "hard")):
     rows = item.agreement(panel)
     print(f"{name} task, beta = {panel.beta:g}: simulated mean over theory")
     for row in rows:
-        print(f"  N = {row.width:5d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
-    assert abs(rows[-1].ratio - 1) < item.LOSS_TOLERANCE + 3 * rows[-1].standard_error, "theory and simulation part"
+        print(f"  N = {row.size:5d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
+    assert abs(rows[-1].ratio - 1) < LOSS_TOLERANCE + 3 * rows[-1].standard_error, "theory and simulation part"
 
 # %% [markdown]
 # (fig-2-edge-section)=

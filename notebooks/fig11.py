@@ -255,5 +255,6 @@ for claim in claims:
 #
 # The paper states the capacity, both sources, $M$, $N$, $B$, the range of richness and $10^4$ steps. Ours are the learning rate, the scale of the initial weights
 # (variance $1/N$ in both layers, for which $|w|^2$ starts near 1 and the lazy kernel is of order one), the richness 0.3 between the paper's decades, the number of seeds,
-# the wider networks and those far in the rich regime. The learning rate is the largest round number at which the richest network stays clear of the edge of
-# stability on the hard task. Small scale has narrower networks, fewer modes and fewer steps: the order of the curves shows, the powers less so.
+# the wider networks and those far in the rich regime. The learning rate, the start of the fits at five learned modes and the networks far in the rich regime were
+# chosen after trial runs with fewer modes and steps: the rate so that the richest network stays clear of the edge of stability on the hard task, the start so that at
+# $N = 100$ the easy task has a decade before the transient. Small scale has narrower networks, fewer modes and fewer steps: the order of the curves shows, the powers less so.

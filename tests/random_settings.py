@@ -98,9 +98,8 @@ def outcome(setting):
     try:
         found = solution(setting)
     except (InputError, DynamicsDiverged, NotConverged) as error:
-        kind, size, message = type(error).__name__, None, str(error)
-        if not isinstance(error, NotConverged):
-            kind = _with_its_remedy(setting, kind, message)
+        size, message = None, str(error)
+        kind = f"{type(error).__name__}, {_remedy(setting, error)}"
     else:
         sound = np.all(np.isfinite(found.loss)) and np.all(found.loss > 0) and np.all(np.isfinite(found.error))
         size, message = float(found.error.max()), ""
@@ -108,16 +107,20 @@ def outcome(setting):
     return {"kind": kind, "error": size, "seconds": round(time.perf_counter() - begin, 2), "message": message}
 
 
-def _with_its_remedy(setting, kind, message):
-    """Say whether the learning rate that an error suggests gives a result."""
-    suggested = re.search(r"eta <= ([0-9.]+(?:e-?[0-9]+)?)", message)
-    if suggested is None:
-        return f"{kind} WITHOUT REMEDY"
+def _remedy(setting, error):
+    """Say whether what an error suggests gives a result: a learning rate, or an earlier end."""
+    suggested = re.search(r"eta <= ([0-9.]+(?:e-?[0-9]+)?)", str(error))
+    if isinstance(error, NotConverged):
+        changed = replace(setting, end=error.time)
+    elif suggested is not None:
+        changed = replace(setting, eta=float(suggested.group(1).rstrip(".")))
+    else:
+        return "NO REMEDY"
     try:
-        solution(replace(setting, eta=float(suggested.group(1).rstrip("."))))
+        solution(changed)
     except (InputError, DynamicsDiverged, NotConverged):
-        return f"{kind} WITH A REMEDY THAT FAILS"
-    return f"{kind}, remedy works"
+        return "REMEDY FAILS"
+    return "remedy works"
 
 
 def acceptable(kind):
@@ -125,7 +128,7 @@ def acceptable(kind):
     return kind in {
         "result",
         "coarse result",
-        "NotConverged",
+        "NotConverged, remedy works",
         "InputError, remedy works",
         "DynamicsDiverged, remedy works",
     }

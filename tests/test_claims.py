@@ -12,8 +12,10 @@ from neural_scaling.claims import (
     CLAIMS_VARIABLE,
     Claim,
     LedgerError,
+    Measurement,
     bound,
     judge,
+    judged,
     load_ledger,
     number,
     record,
@@ -42,6 +44,25 @@ CLAIM = Claim(
 
 def changed(**fields):
     return dataclasses.replace(CLAIM, **fields)
+
+
+class TestJudged:
+    def test_it_is_the_judgement_as_a_claim(self):
+        measured = Measurement.with_error(1.5, 0.1, (2.0, 3.0))
+        claim = judged("losslaw.noise.x", "eq. 8", "It is 1.", "ratio", 1.0, measured, 0.01, "small", corrected=1.5)
+        verdict, reason = judge(1.0, 1.5, measured.interval, 0.01, 1.5)
+        assert (claim.verdict, claim.reason) == (verdict, reason)
+        assert (claim.item, claim.window) == ("losslaw", (2.0, 3.0))
+        assert claim.interval == pytest.approx((1.5 - 1.96 * 0.1, 1.5 + 1.96 * 0.1), rel=1e-4)
+
+    @pytest.mark.parametrize(("value", "added"), [(1.0, "; r"), (2.0, "; r; d")])
+    def test_doubt_is_told_of_a_claim_that_is_not_confirmed(self, value, added):
+        claim = judged("a.b", "eq. 8", "s", "q", 1.0, Measurement.exact(value), 0.1, "small", remark="; r", doubt="; d")
+        assert claim.reason == judge(1.0, value, (value, value), 0.1).reason + added
+
+    def test_no_fit_is_no_measurement(self):
+        claim = judged("a.b", "eq. 8", "s", "q", 1.0, Measurement.exponent(None), 0.1, "small")
+        assert (claim.measured, claim.verdict) == (None, "inconclusive")
 
 
 class TestJudge:
@@ -191,7 +212,7 @@ class TestLedger:
         def broken(*_):
             raise OSError("disk full")
 
-        monkeypatch.setattr("neural_scaling.claims.ledger.os.replace", broken)
+        monkeypatch.setattr("neural_scaling.files.os.replace", broken)
         with pytest.raises(OSError, match="disk full"):
             write_ledger(path, [changed(id="b")])
         assert path.read_bytes() == before

@@ -104,10 +104,14 @@ def test_the_edge_of_stability_and_divergence_end_a_fit() -> None:
     hard.diverged_at[1, 0] = 700
     assert item.exponent_row(hard, 1e-3, "loss") is None
     claim = item.exponent_claim(hard, 1e-3, "loss", "fig11.x", "s", "w", 0.1, "small")
-    assert (claim.verdict, claim.reason, claim.measured) == ("inconclusive", "diverged at step 700", None)
+    assert (claim.verdict, claim.measured) == ("inconclusive", None)
+    assert "diverged at step 700" in claim.reason
     cut = {name: value[..., :40] for name, value in hard.values.items()}
     short = dataclasses.replace(hard, step=hard.step[:40], values=cut)
-    assert "no window" in item.exponent_claim(short, 1.0, "loss", "fig11.x", "s", "w", 0.1, "small").reason
+    assert (
+        "less than a third of a decade"
+        in item.exponent_claim(short, 1.0, "loss", "fig11.x", "s", "w", 0.1, "small").reason
+    )
 
 
 def test_spread_over_seeds_widens_the_interval() -> None:

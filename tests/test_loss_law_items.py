@@ -157,11 +157,17 @@ SGDNOISE = sgdnoise.Plan(
     sim_batch=2.0,
     sim_steps=60,
     sim_seeds=32,
+    plateau_modes=50,
+    plateau_width=8,
+    plateau_batch=4.0,
+    plateau_times=[2.0, 5.0],
+    plateau_seeds=2,
 )
 
 
 def test_sgdnoise_page():
     plan = SGDNOISE
+    assert [row.time for row in plan.plateau()] == [2.0, 5.0]
     results = obtain_all([*plan.simulated(math.inf), *plan.simulated(2.0)], sgdnoise.ITEM, "small")
     run = plan.long(2.0, 0.5)
     half_trace = PowerLaw(2.0, 0.5).quadrature(1e3).trace / 2

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import t as student
 
 from neural_scaling.dmft import TimeGrid, solve
+from neural_scaling.items.wear import wear
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.toy_model import simulate
 
@@ -51,3 +52,12 @@ def test_the_comparison_can_fail(setting, wrong):
     theory = solve(law.spectrum(), grid=TimeGrid.unit_steps(eta, STEPS[-1]), **values)
     deviations = [abs(simulated.mean[s] - theory.loss[s]) / simulated.standard_error[s] for s in STEPS]
     assert np.max(deviations) > THRESHOLD
+
+
+def test_noise_wears_features_off_on_a_plateau_in_simulation_too():
+    early, late = wear(PowerLaw(1.5, 0.8, 100), 1.0, 0.1, 16, 4, [20.0, 150.0], seeds=10)
+    assert late.theory < 0.9 * early.theory and late.theory < 0.75 * late.without_noise
+    # The theory leaves out terms of relative order 1/N and 1/B: 15 % beside the noise of ten simulations.
+    for row in (early, late):
+        assert abs(row.simulated - row.theory) < 4 * row.error + 0.15 * row.theory
+    assert late.simulated + 4 * late.error < late.without_noise

@@ -1,6 +1,7 @@
 """The solver on log-spaced grids against unit steps, closed forms and gradient flow, and the error that it reports."""
 
 import math
+import pickle
 import re
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from neural_scaling.checks import InputError
-from neural_scaling.dmft import TimeGrid, gradient_flow, solve
+from neural_scaling.dmft import Case, NotConverged, Solution, TimeGrid, gradient_flow, solve, solve_many
 from neural_scaling.spectra import PowerLaw
 
 
@@ -168,3 +169,24 @@ def test_bad_input_names_argument_and_remedy(make, message):
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         make()
     assert ";" in str(caught.value)
+
+
+def test_many_cases_at_once_are_the_cases_one_by_one():
+    modes, grid = PowerLaw(1.5, 0.8).quadrature(200), TimeGrid.log_spaced(0.2, 20.0)
+    cases = [Case(0.0, width=16), Case(1.0, width=16, batch=4), Case(1.0, batch=-3), Case(0.5, width=8, samples=32)]
+    found = solve_many(modes, cases, grid, workers=2)
+    for case, got in zip(cases, found, strict=True):
+        if case.batch == -3:
+            assert isinstance(got, InputError) and "batch: got -3" in str(got)  # the others are not lost
+            continue
+        alone = solve(modes, case.gamma, grid, width=case.width, batch=case.batch, samples=case.samples)
+        assert isinstance(got, Solution)
+        np.testing.assert_allclose(got.loss, alone.loss, rtol=1e-9)
+    with pytest.raises(InputError, match="cases: got none"):
+        solve_many(modes, [], grid)
+
+
+def test_an_unsolved_cell_survives_the_way_between_processes():
+    error = NotConverged(3.5, 0.1)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert error.time == 3.5

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from neural_scaling import paths
 from neural_scaling.checks import InputError
 from neural_scaling.errata import ERRATA, FACTOR, Erratum, Errors, Setting, infinite, meanfield
 from neural_scaling.figures import errata as figure
@@ -79,6 +80,14 @@ def test_every_entry_is_complete():
         for text in (erratum.location, erratum.printed, erratum.corrected, erratum.reason, erratum.quantity):
             assert text.count("$") % 2 == 0
         assert "%(" not in erratum.quantity % dataclasses.asdict(SETTING)
+
+
+def test_entries_link_to_labels_before_a_heading():
+    notebooks = "".join(path.read_text() for path in (paths.checkout() / "notebooks").glob("*.py"))
+    labels = set(re.findall(r"^# \(([a-z0-9-]+)\)=\n# #", notebooks, re.MULTILINE))
+    pages = {erratum.page for erratum in ERRATA if erratum.page}
+    assert len(pages) > 5
+    assert pages <= labels
 
 
 def test_all_kinds_are_shown(rows):

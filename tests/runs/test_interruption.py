@@ -185,7 +185,7 @@ def test_a_full_disk_keeps_the_older_checkpoint(cache, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("neural_scaling.runs.store.os.fsync", full_disk)
+        patch.setattr("neural_scaling.files.os.fsync", full_disk)
         with pytest.raises(OSError, match="No space left on device"):
             checkpoint.save(lambda: {"values": np.arange(9)}, units=9)
     arrays, units = checkpoint.load()

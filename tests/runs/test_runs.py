@@ -125,7 +125,7 @@ def test_a_failed_write_leaves_what_was_there(stores, monkeypatch):
     def full_disk(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("neural_scaling.runs.store.os.fsync", full_disk)
+    monkeypatch.setattr("neural_scaling.files.os.fsync", full_disk)
     with pytest.raises(OSError, match=r"could not be written \(No space left.*free space, or set NEURAL_SCALING_CACHE"):
         file_under(folder, Squares(), np.zeros(3))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

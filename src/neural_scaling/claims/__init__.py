@@ -14,6 +14,7 @@ from neural_scaling.claims.ledger import (
     to_json,
     write_ledger,
 )
+from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.claims.tables import bound, number, summary, table, to_markdown
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "Claim",
     "Judgement",
     "LedgerError",
+    "Measurement",
     "Verdict",
     "bound",
     "judge",
+    "judged",
     "load_ledger",
     "number",
     "record",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from functools import cache
@@ -17,6 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from neural_scaling.claims.claim import Claim
+from neural_scaling.files import write_atomically
 
 #: Names the file into which :func:`record` writes; empty or unset means that nothing is written.
 CLAIMS_VARIABLE = "NEURAL_SCALING_CLAIMS"
@@ -105,21 +105,15 @@ def write_ledger(path: str | Path, claims: Iterable[Claim]) -> None:
     ------
     LedgerError
         If a claim does not follow the schema or an id occurs twice at one scale.
+    OSError
+        If the file cannot be written; what was there before is intact.
     """
     file = Path(path)
     entries = [to_json(claim) for claim in claims]
     _validate(entries, str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(file, [text.encode()])
 
 
 def to_json(claim: Claim) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Dynamical mean field theory of the projected linear model.
 
 :func:`solve` is the entry: online SGD or reused samples, N, B and P finite or infinite, exact in unit steps or on
-log-spaced grids to very long times (eqs. 18-31 and 41). :mod:`~neural_scaling.dmft.infinite` solves the limit of infinite
-width and batch (eqs. 43-44) exactly in unit steps for many steps, and its gradient-flow limit explicitly;
-:mod:`~neural_scaling.dmft.flow` takes that limit to any time.
+log-spaced grids to very long times (eqs. 18-31 and 41). :func:`solve_many` takes many settings, one on each core.
+:mod:`~neural_scaling.dmft.infinite` solves the limit of infinite width and batch (eqs. 43-44) exactly in unit steps for
+many steps, and its gradient-flow limit explicitly; :mod:`~neural_scaling.dmft.flow` takes that limit to any time.
 """
 
 from neural_scaling.dmft.diverged import DynamicsDiverged
@@ -11,10 +11,12 @@ from neural_scaling.dmft.flow import DecayTerms, KernelFlow, decay_terms, kernel
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.infinite import InfiniteLimit, gradient_flow, infinite_limit
+from neural_scaling.dmft.many import Case, solve_many
 from neural_scaling.dmft.solve import OrderParameters, Solution, solve
 from neural_scaling.dmft.stability import mean_square_stability
 
 __all__ = [
+    "Case",
     "DecayTerms",
     "DynamicsDiverged",
     "InfiniteLimit",
@@ -29,4 +31,5 @@ __all__ = [
     "kernel_flow",
     "mean_square_stability",
     "solve",
+    "solve_many",
 ]

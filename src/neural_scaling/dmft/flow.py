@@ -29,6 +29,7 @@ from threadpoolctl import threadpool_limits
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.diverged import DynamicsDiverged
+from neural_scaling.dmft.grid import ascending_times
 from neural_scaling.spectra import Array, ModeQuadrature
 
 # Errors of learned modes are far below one and set the growth of the scale late: they need an absolute tolerance of their own.
@@ -195,17 +196,7 @@ def kernel_flow(quadrature: ModeQuadrature, gamma: float, time: Array, relative_
     DynamicsDiverged
         If the integrator gives up.
     """
-    time = np.asarray(time, dtype=np.float64)
-    require(
-        time.ndim == 1
-        and time.size > 0
-        and bool(np.all(np.isfinite(time)))
-        and bool(np.all(np.diff(time) > 0))
-        and bool(time[0] >= 0),
-        "time",
-        "not an ascending list of finite, non-negative values of eta * steps",
-        "sort it and drop repeated values",
-    )
+    time = ascending_times(time)
     require(math.isfinite(gamma) and gamma >= 0, "gamma", f"got {gamma!r}", "give zero or a positive richness")
     lam, weights = quadrature.nodes, quadrature.target_weights
     size = lam.size

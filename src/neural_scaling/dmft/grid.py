@@ -190,3 +190,31 @@ class TimeGrid:
         late = edges[:-1] >= after * (1 - 1e-9)
         middles = np.where(edges[:-1] > 0, np.sqrt(edges[:-1] * edges[1:]), edges[1:] / 2)[late]
         return self._of_cells(self.eta, np.sort(np.append(edges, middles)), self.horizon)
+
+
+def ascending_times(time: Array) -> Array:
+    """Return times as an array after checking them.
+
+    Parameters
+    ----------
+    time
+        Values of eta * steps at which a solution is wanted, shape (R,).
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    InputError
+        If there are none, or they are not finite, negative or not ascending.
+    """
+    time = np.asarray(time, dtype=np.float64)
+    usable = time.ndim == 1 and time.size > 0 and bool(np.all(np.isfinite(time)))
+    require(
+        usable and bool(np.all(np.diff(time) > 0)) and bool(time[0] >= 0),
+        "time",
+        "not an ascending list of finite, non-negative values of eta * steps",
+        "sort it and drop repeated values",
+    )
+    return time

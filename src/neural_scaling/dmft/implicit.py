@@ -50,6 +50,10 @@ class NotConverged(ArithmeticError):
             "end the grid there, or take a smaller eta / batch or gamma."
         )
         self.time = time
+        self._left = left
+
+    def __reduce__(self) -> tuple[type[NotConverged], tuple[float, float]]:
+        return NotConverged, (self.time, self._left)  # as errors are sent between processes
 
 
 def solve_cell(march: March, low: int, high: int) -> tuple[Array, Array]:

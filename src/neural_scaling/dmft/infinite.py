@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from neural_scaling.checks import require
 from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
+from neural_scaling.dmft.grid import ascending_times
 from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Monitor, scalar
@@ -175,17 +176,7 @@ def gradient_flow(
     DynamicsDiverged
         If the integrator gives up.
     """
-    time = np.asarray(time, dtype=np.float64)
-    require(
-        time.ndim == 1
-        and time.size > 0
-        and bool(np.all(np.isfinite(time)))
-        and bool(np.all(np.diff(time) > 0))
-        and bool(time[0] >= 0),
-        "time",
-        "not an ascending list of finite, non-negative values of eta * steps",
-        "sort it and drop repeated values",
-    )
+    time = ascending_times(time)
     require(math.isfinite(gamma) and gamma >= 0, "gamma", f"got {gamma!r}", "give zero or a positive richness")
     size = quadrature.nodes.size
 

@@ -24,9 +24,8 @@ _CHUNK = (
 class LearnedResponses(ABC):
     """Rows of ``K_k`` so far."""
 
-    def __init__(self, nodes: Array, rows: int) -> None:
+    def __init__(self, nodes: Array) -> None:
         self.nodes = nodes
-        self.loop = np.zeros((rows, rows))  # Y
         self.count = 0
 
     @abstractmethod
@@ -41,20 +40,12 @@ class LearnedResponses(ABC):
     def append(self, loop: Array, learned: Array) -> None:
         """Add a cell: rows of Y, shape (s, p + s), and of every ``K_k``, shape (K, s, p + s)."""
 
-    @abstractmethod
-    def state(self) -> Arrays:
-        """Return what a checkpoint keeps."""
-
-    @abstractmethod
-    def restore(self, state: Arrays, count: int) -> None:
-        """Take over a kept state of ``count`` rows."""
-
 
 class StoredResponses(LearnedResponses):
     """Every ``K_k`` in memory."""
 
     def __init__(self, nodes: Array, rows: int) -> None:
-        super().__init__(nodes, rows)
+        super().__init__(nodes)
         self.learned = np.zeros((nodes.size, rows, rows))
 
     def driven(self, rows: Array) -> Array:
@@ -70,19 +61,8 @@ class StoredResponses(LearnedResponses):
     def append(self, loop: Array, learned: Array) -> None:
         """See the base class."""
         end = self.count + loop.shape[0]
-        self.loop[self.count : end, :end] = loop
         self.learned[:, self.count : end, :end] = learned
         self.count = end
-
-    def state(self) -> Arrays:
-        """See the base class."""
-        return {"loop": self.loop, "learned": self.learned}
-
-    def restore(self, state: Arrays, count: int) -> None:
-        """See the base class."""
-        self.loop[...] = state["loop"]
-        self.learned[...] = state["learned"]
-        self.count = count
 
     def sums(self, coefficients: Array) -> Array:
         """Return ``sum_k coefficients_jk H_k`` on the rows so far; complex (J, K) gives (J, p, p)."""
@@ -98,7 +78,8 @@ class ShiftedResponses(LearnedResponses):
     """Y in memory, and of every ``K_k`` the chunks on its diagonal."""
 
     def __init__(self, nodes: Array, rows: int) -> None:
-        super().__init__(nodes, rows)
+        super().__init__(nodes)
+        self.loop = np.zeros((rows, rows))  # Y
         chunks = -(-rows // _CHUNK)
         self.diagonal = np.zeros((chunks, nodes.size, _CHUNK, _CHUNK))
 
@@ -148,11 +129,11 @@ class ShiftedResponses(LearnedResponses):
         self.count = row + 1
 
     def state(self) -> Arrays:
-        """See the base class."""
+        """Return what a checkpoint keeps."""
         return {"loop": self.loop, "diagonal": self.diagonal}
 
     def restore(self, state: Arrays, count: int) -> None:
-        """See the base class."""
+        """Take over a kept state of ``count`` rows."""
         self.loop[...] = state["loop"]
         self.diagonal[...] = state["diagonal"]
         self.count = count

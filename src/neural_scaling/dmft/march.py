@@ -149,10 +149,12 @@ class March:
 
     def state(self) -> Arrays:
         """Return what a checkpoint of unit steps keeps, R x R matrices and the rows of K x R."""
+        assert isinstance(self.learned, ShiftedResponses)
         return {name: getattr(self, name) for name in _KEPT} | self.learned.state() | {"count": scalar(self.count)}
 
     def restore(self, state: Arrays) -> None:
         """Take over a kept state."""
+        assert isinstance(self.learned, ShiftedResponses)
         self.count = int(state["count"])
         for name in _KEPT:
             getattr(self, name)[...] = state[name]
@@ -298,11 +300,13 @@ class March:
             back = driven + nodes[:, None, None] * (noisy - weights[:, None, None] * fresh)
             rows = (nodes @ weights) * fresh - np.tensordot(nodes, noisy, axes=1) + self._projected(back, learned)
         else:
-            rows = self._projected(driven, learned)
             before = self.loss[cell].copy()
             self.loss[cell] = (targets * nodes) @ mean**2 + np.einsum("k,ksl,ksl->s", 1 / nodes, driven, learned)
             if setting.per_batch:
-                rows += self._batch_noise(low, high, driven, learned, before)
+                rows, back = self._batch_noise(low, high, driven, learned, before)
+                rows += self._projected(driven + back, learned)
+            else:
+                rows = self._projected(driven, learned)
         rows += (targets * nodes**2 * mean.T) @ earlier
         self.gradient_correlation[cell, upto] = rows
         self.gradient_correlation[upto, cell] = rows.T
@@ -316,9 +320,10 @@ class March:
         own = np.einsum("ksl,krl->sr", rows, learned, optimize=True)
         return np.concatenate([self.learned.projected(rows[:, :, :low]), own], axis=1)
 
-    def _batch_noise(self, low: int, high: int, driven: Array, learned: Array, before: Array) -> Array:
-        """Add the noise of batches to the loss of a cell; return what it adds to the rows of ``gradient_correlation``.
+    def _batch_noise(self, low: int, high: int, driven: Array, learned: Array, before: Array) -> tuple[Array, Array]:
+        """Add the noise of batches to the loss of a cell; return what it adds to the rows that end in ``gradient_correlation``.
 
+        First directly, then to what is projected.
         ``before`` is the loss of the cell, shape (s,), that the noise within an implicit cell is taken from.
         """
         past, cell = slice(0, low), slice(low, high)
@@ -335,8 +340,7 @@ class March:
         rows = -np.tensordot(nodes, back, axes=1)
         rows[:, low:] += np.diag(nodes @ noise[:, low:])
         back -= np.eye(high)[cell] * noise[:, None, :]
-        rows += self._projected(nodes[:, None, None] * back, learned)
-        return np.asarray(rows)
+        return np.asarray(rows), nodes[:, None, None] * back
 
     def _noise_of_cell(self, low: int, high: int, before: Array) -> Array:
         """Return the loss that the noise within a cell causes beyond what the grid makes of it."""

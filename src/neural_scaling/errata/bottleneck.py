@@ -203,6 +203,7 @@ ERRATA = (
         "error of the product, eqs. 73 and 74 solved",
         1e-9,
         product_of_responses,
+        page="bottleneck-page",
     ),
     Erratum(
         "floor-value",
@@ -216,6 +217,7 @@ ERRATA = (
         r"largest relative error against exact projections, $\beta = %(easy)g$, $N = 16$ to $256$",
         0.1,
         floor_errors,
+        page="bottleneck-page",
     ),
     Erratum(
         "floor-exponent",
@@ -228,6 +230,7 @@ ERRATA = (
         r"error of the exponent of exact projections, $\beta = %(easy)g$",
         0.15,
         floor_exponent,
+        page="bottleneck-page",
     ),
     Erratum(
         "data-prefactor",
@@ -242,5 +245,6 @@ ERRATA = (
         r"mean relative error against exact interpolation, $\beta = %(easy)g$, $P = 16$ to $256$",
         0.08,
         data_floor,
+        page="reuse-limit",
     ),
 )

@@ -111,7 +111,7 @@ class Erratum:
     check
         Measures the errors; None if the check is reading alone.
     page
-        Label and title of a page with more, or nothing.
+        Label of a page or section with more, or nothing.
     """
 
     name: str

@@ -305,6 +305,7 @@ ERRATA = (
         r"relative error of $\partial_t C_w$ at $\eta t = 100$",
         0.02,
         weight_growth,
+        page="kernel-page",
     ),
     Erratum(
         "gradient-correlation",
@@ -316,6 +317,7 @@ ERRATA = (
         "error of the exponent",
         0.02,
         gradient_correlation,
+        page="kernel-page",
     ),
     Erratum(
         "loss-rate",
@@ -327,6 +329,7 @@ ERRATA = (
         r"error of the factor, rich flow",
         0.01,
         loss_rate,
+        page="kernel-page",
     ),
     Erratum(
         "spike-dropped",
@@ -340,6 +343,7 @@ ERRATA = (
         r"relative error of $dL/dt$ at the end of the flow",
         0.01,
         spike_dropped,
+        page="kernel-page",
     ),
     Erratum(
         "spike-limit",
@@ -352,6 +356,7 @@ ERRATA = (
         r"error of the late entry (1, 1) over $\gamma y_1^2$, $\beta = %(easy)g$, $\gamma \to 0$",
         0.02,
         spike_limit,
+        page="kernel-page",
     ),
     Erratum(
         "scale-growth",
@@ -364,6 +369,7 @@ ERRATA = (
         r"relative error of $\gamma C_w$ late, $\beta = %(easy)g$, $\gamma \to 0$",
         0.02,
         scale_growth,
+        page="kernel-page",
     ),
     Erratum(
         "scale-rate",
@@ -376,6 +382,7 @@ ERRATA = (
         r"largest error of the logarithm of the rate, $k = 1$ and $10$",
         0.02,
         scale_rate,
+        page="kernel-page",
     ),
     Erratum(
         "factor-two",
@@ -389,5 +396,6 @@ ERRATA = (
         "error of the logarithm of the rate",
         0.02,
         factor_two_alone,
+        page="kernel-page",
     ),
 )

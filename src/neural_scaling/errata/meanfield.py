@@ -217,6 +217,7 @@ ERRATA = (
         r"relative error of $C_w$ on $P$ samples",
         0.02,
         past_error,
+        page="reuse-page",
     ),
     Erratum(
         "mixed-times",
@@ -225,6 +226,7 @@ ERRATA = (
         r"$\partial_t v^w = \dots \int$ beside $w(t+1) = \dots \eta^2\gamma \sum_{s<t}$",
         r"Integrals throughout, as in eqs. 37-40",
         r"Appendix D works with gradient flow; three lines are copied from eqs. 26.",
+        page="reuse-page",
     ),
     Erratum(
         "definition-of-c3",
@@ -233,6 +235,7 @@ ERRATA = (
         r"$C_3$ not defined",
         r"...",
         r"That eqs. 41 lack the same two definitions as eqs. 26. They lack that of $C_w$ only; $C_3$ is in the last line.",
+        page="reuse-page",
     ),
     Erratum(
         "fourth-moment",
@@ -247,5 +250,6 @@ ERRATA = (
         r"relative error of the loss after 6 steps, $B = %(batch)d$, $\gamma = 0$, $N = \infty$",
         0.01,
         fourth_moment,
+        page="batch-page",
     ),
 )

@@ -107,6 +107,7 @@ ERRATA = (
         r"error of the exponent of the loss at $\beta = 1.2$",
         0.01,
         easy_exponent,
+        page="kernel-page",
     ),
     Erratum(
         "richness-in-b",
@@ -118,5 +119,6 @@ ERRATA = (
         r"relative difference to eq. 4 in the last loss",
         1e-9,
         matrix_step,
+        page="kernel-page",
     ),
 )

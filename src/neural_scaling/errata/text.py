@@ -75,7 +75,7 @@ ERRATA = (
         r"error of the compute exponent, $\alpha = 2$, $\beta = 1.25$",
         0.01,
         easy_label,
-        "fig-1-page",
+        page="fig-1-page",
     ),
     Erratum(
         "table-reference",
@@ -131,7 +131,7 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$",
         0.01,
         level_limit,
-        "fig-10-page",
+        page="fig-10-page",
     ),
     Erratum(
         "finite-norm",
@@ -140,6 +140,7 @@ ERRATA = (
         r"where $w^*$ is finite",
         r"where $|w^*|$ is finite",
         r"Each coefficient is finite for every $\beta$; the norm, eq. 7, is what $\beta > 1$ makes finite.",
+        page="kernel-page",
     ),
     Erratum(
         "spike-growth",
@@ -151,5 +152,6 @@ ERRATA = (
         r"error of the exponent, $\beta = 0.2$",
         0.01,
         spike_growth,
+        page="kernel-page",
     ),
 )

@@ -201,6 +201,7 @@ ERRATA = (
         r"largest error of the logarithm, rich, $s > t/2$",
         0.2,
         response_speed,
+        page="transient-page",
     ),
     Erratum(
         "response-sign",
@@ -212,6 +213,7 @@ ERRATA = (
         r"share of pairs $s<t$ at which the sign of $R_3$ is wrong",
         0.0,
         response_sign,
+        page="transient-page",
     ),
     Erratum(
         "effective-time",
@@ -223,6 +225,7 @@ ERRATA = (
         "error of the exponent of the first term",
         0.01,
         effective_time_power,
+        page="losslaw-page",
     ),
     Erratum(
         "noise-sign",
@@ -234,6 +237,7 @@ ERRATA = (
         r"largest error of the logarithm, rich, $s > t/2$",
         0.3,
         noise_sign,
+        page="sgdnoise-page",
     ),
     Erratum(
         "noise-square",
@@ -245,6 +249,7 @@ ERRATA = (
         r"largest error of the logarithm, rich, $s > t/2$",
         0.3,
         noise_square,
+        page="sgdnoise-page",
     ),
     Erratum(
         "noise-speed",
@@ -256,6 +261,7 @@ ERRATA = (
         r"largest error of the logarithm, rich, $s > t/2$",
         0.3,
         noise_speed,
+        page="sgdnoise-page",
     ),
     Erratum(
         "noise-power",
@@ -268,6 +274,7 @@ ERRATA = (
         r"error of the logarithm of $\mathcal K(t, t/2) / \mathcal K(t, 0)$, lazy",
         0.02,
         noise_power,
+        page="sgdnoise-page",
     ),
     Erratum(
         "noise-exponent",
@@ -279,6 +286,7 @@ ERRATA = (
         r"error of the exponent, $\beta = %(super_easy)g$, lazy",
         0.01,
         noise_exponent,
+        page="sgdnoise-page",
     ),
     Erratum(
         "transient-exponent",
@@ -292,6 +300,7 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         transient_exponent,
+        page="transient-page",
     ),
     Erratum(
         "local-noise",
@@ -304,5 +313,6 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         local_noise,
+        page="sgdnoise-page",
     ),
 )

@@ -53,8 +53,11 @@ def excess_figure(found: Sequence[Sequence[BatchCurves]]) -> Figure:
             axes.set_ylabel(r"$L_B / L_\infty - 1$")
         panels[-1].set_xlabel("steps $t$")
         handles, labels = panels[0].get_legend_handles_labels()
-        handles += [Line2D([], [], color=INK, linestyle=style, linewidth=1.4) for style in ("--", "-")]
-        figure.legend(handles, [*labels, "paper", "with fourth moment"], loc="outside lower center", ncols=3)
+        figure.legend(
+            handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.2, handletextpad=0.2
+        )
+        lines = [Line2D([], [], color=INK, linestyle=style, linewidth=1.4) for style in ("--", "-")]
+        figure.legend(lines, ["paper", "with fourth moment"], loc="outside lower center", ncols=2)
     return figure
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, richness_color
+from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.fits import local_slope
 from neural_scaling.items.figure11 import Curves, spike_overlap
 from neural_scaling.spectra import Array
@@ -35,6 +35,8 @@ def loss_figure(easy: Curves, hard: Curves) -> Figure:
             _guide(axes, data.step, 1.7 * float(last[0]), -lazy, rf"$t^{{-{lazy:g}}}$", above=True)
             if rich > lazy:
                 _guide(axes, data.step, float(last[-1]) / 1.4, -rich, rf"$t^{{-{rich:.3f}}}$", above=False)
+            if data.beta < 1:
+                plain_ticks(axes.yaxis)
             axes.set_ylabel("loss")
             axes.set_title(f"({letter}) {_task(data)}")
             axes.legend(loc="lower left", ncols=2)
@@ -64,6 +66,7 @@ def weights_figure(easy: Curves, hard: Curves) -> Figure:
                 _guide(axes, data.step, 5.0 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
                 _guide(axes, data.step, 1.6 * last, rich, rf"$t^{{{rich:.3f}}}$", above=True)
             axes.set_ylim(0.5, 8 * last)
+            plain_ticks(axes.yaxis)
             axes.set_ylabel(r"$|w|^2$")
             axes.set_title(f"({letter}) {_task(data)}")
             axes.legend(loc="upper left", ncols=2)

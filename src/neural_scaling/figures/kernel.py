@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from neural_scaling.dmft import decay_terms
-from neural_scaling.figures.style import INK, LAZY, MUTED, RICH, book_style, new_figure
+from neural_scaling.figures.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks
 from neural_scaling.items.kernel import Curve, LevelRow, NetworkRow, Plan, SingleRow, effective_kernel
 from neural_scaling.spectra import Array
 from neural_scaling.theory import limiting_scale, rkhs_norm_squared, self_similar_solution
@@ -86,7 +86,9 @@ def parts_figure(plan: Plan, hard: Curve, easy: Curve) -> Figure:
             axes.axhline(first_order, color=MUTED, linestyle=":", linewidth=1.4)
             axes.annotate(r"$\gamma |y|^2$", (0.012, first_order), (0, 4), textcoords="offset points", color=MUTED)
             top = float(flow.sharpness.max())
-            axes.set_ylim(float(flow.spike[-1]) / 3, 4 * top)
+            axes.set_ylim(float(flow.spike[-1]) / 3, (4 if measured.beta < 1 else 2) * top)
+            if measured.beta > 1:
+                plain_ticks(axes.yaxis)
             kind = "hard" if measured.beta < 1 else "easy"
             axes.set_title(rf"({letter}) {kind} task, $\beta = {measured.beta:g}$, $\gamma = {plan.gamma:g}$")
             axes.set_xlabel(r"$\eta t$")
@@ -152,7 +154,7 @@ def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fi
         upper.set_ylim(1e-3, 3)
         upper.set_title(rf"(a) $\beta = {quoted.beta:g}$")
         upper.set_ylabel("share in the local exponent")
-        upper.legend(loc="lower center")
+        upper.legend(loc="center right", bbox_to_anchor=(1.0, 0.38))
         for measured, color in zip((*hard, *easy), COLORS, strict=False):
             lower.loglog(time, measured.ratio, color=color, label=rf"$\beta = {measured.beta:g}$")
             lower.loglog(time, measured.printed_ratio, ":", color=color, linewidth=1.4)
@@ -189,6 +191,7 @@ def level_figure(rows: Sequence[LevelRow], exact: Curve) -> Figure:
             style = "--" if row.level % 2 == 1 else "-"
             axes.loglog(exact.flow.time, row.loss / exact.flow.loss, style, color=color, label=name)
         axes.axhline(1, color=MUTED, linewidth=1.2, linestyle=":")
+        plain_ticks(axes.yaxis)
         axes.axvspan(*exact.window, color=MUTED, alpha=0.08, linewidth=0)
         axes.set_xlabel(r"$\eta t$")
         axes.set_ylabel("loss over exact loss")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from neural_scaling.figures.style import INK, LAZY, MUTED, RICH, book_style, new_figure, width_color
+from neural_scaling.figures.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks, width_color
 from neural_scaling.items.losslaw import VERSIONS, HeadStart, LawRow, OrderRow
 
 
@@ -130,9 +129,7 @@ def order_figure(order: OrderRow, heads: Sequence[HeadStart]) -> Figure:
                 linewidth=1.4,
             )
         for axis in (upper.xaxis, upper.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            axis.set_minor_formatter(NullFormatter())
+            plain_ticks(axis)
         upper.set_xlabel("lazy loss")
         upper.set_ylabel("rich loss")
         upper.set_title(f"(a) random models, hard target, $\\eta t = {order.time[-1]:.3g}$")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, richness_color
+from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.items.reuse import Curves
 from neural_scaling.sample_reuse import reuse_limit
 from neural_scaling.spectra import Array, ModeQuadrature
@@ -34,7 +34,7 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
     """
     with book_style():
         figure = new_figure(3.9 * len(found) + 0.9)
-        panels = figure.subplots(len(found), 2, sharex=True, sharey=True, squeeze=False)
+        panels = figure.subplots(len(found), 2, sharex=True, sharey="col", squeeze=False)
         for row, one in zip(panels, found, strict=True):
             for axes, name, title in zip(row, ("loss", "train_loss"), ("test", "training"), strict=True):
                 for index, (color, samples, simulation) in enumerate(
@@ -45,12 +45,15 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
                     axes.loglog(*one.expected(index, name), "--", color=INK, linewidth=1.3)
                 axes.set_title(rf"{title} loss, $\gamma = {one.gamma:g}$")
         first = found[0].simulation[0].arrays["loss"][:, 0].mean()
-        # Training losses fall to zero for P < N: only the part that can be seen beside the test loss is shown.
-        panels[0][0].set_ylim(2e-3 * first, 3 * first)
+        lowest = min(simulation.arrays["loss"].mean(axis=0).min() for one in found for simulation in one.simulation)
+        panels[0][0].set_ylim(0.6 * lowest, 2 * first)
+        # Training losses fall to zero for P < N: only a few decades are shown.
+        panels[0][1].set_ylim(2e-3 * first, 2 * first)
         for axes in panels[-1]:
             axes.set_xlabel("steps $t$")
         for axes in panels[:, 0]:
             axes.set_ylabel("loss")
+            plain_ticks(axes.yaxis)
         handles, labels = panels[0][0].get_legend_handles_labels()
         handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
         figure.legend(handles, [*labels, "theory"], loc="outside lower center", ncols=3)
@@ -114,7 +117,7 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
     matplotlib.figure.Figure
         Dots: simulated mean with two standard errors. Dashed: theory at the same step. Line: theory of the limit.
     """
-    shades = ("#e0a100", "#c8406b", "#8c2981", "#2d1160")
+    shades = ("#8a8600", "#c8406b", "#2d1160")  # early to late
     with book_style():
         figure = new_figure(8.2)
         panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
@@ -143,6 +146,7 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
             )  # fmt: skip
             axes.set_title(rf"$\gamma = {one.gamma:g}$, $N = {one.width}$")
             axes.set_ylabel("test loss")
+            plain_ticks(axes.yaxis)
         first = found[0].simulation[0].arrays["loss"][:, 0].mean()
         lowest = min(one.simulation[-1].arrays["loss"].mean(axis=0).min() for one in found)
         panels[0].set_ylim(0.6 * lowest, 1.5 * first)
@@ -192,6 +196,7 @@ def plateau_figure(found: Sequence[Curves], quadrature: ModeQuadrature, power: f
         )
         upper.set_xlabel("steps $t$")
         upper.set_ylabel("test loss")
+        plain_ticks(upper.yaxis)
         upper.legend(loc="lower left", ncols=2)
         _limit_panel(lower, found[0], quadrature, power)
     return figure

@@ -16,8 +16,10 @@ from importlib.resources import as_file, files
 
 import matplotlib as mpl
 import matplotlib.style
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from neural_scaling.checks import require
 
@@ -76,6 +78,19 @@ def new_figure(height: float, width: float = WIDTH) -> BookFigure:
         The figure.
     """
     return BookFigure(figsize=(width, height))
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Put numbers on a logarithmic axis of few decades at 1, 2 and 5 of each, as plain numbers.
+
+    Parameters
+    ----------
+    axis
+        Of a panel with a logarithmic scale.
+    """
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def richness_color(gamma: float) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.experiments import GradientFlowRun, InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window, window_sensitivity
+from neural_scaling.items.agreement import AgreementRow, agreement_rows, claims_at_both_ends
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi, edge_of_stability_step
@@ -20,8 +21,6 @@ ITEM = "fig02"
 
 #: Agreement of exponents: a third of the gap between the lazy and the rich exponent at beta = 0.4 (0.171).
 EXPONENT_TOLERANCE = 0.057
-#: Agreement of the simulated mean with the theory, relative. The theory is exact as N -> infinity.
-LOSS_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -167,25 +166,6 @@ class ExponentRow:
 
 
 @dataclass(frozen=True)
-class AgreementRow:
-    """Simulation beside theory at one width.
-
-    Attributes
-    ----------
-    width
-        N.
-    ratio
-        Mean over seeds of the average over log-spaced steps of loss / theory.
-    standard_error
-        Of ``ratio``, from the spread over seeds, which are independent.
-    """
-
-    width: int
-    ratio: float
-    standard_error: float
-
-
-@dataclass(frozen=True)
 class EdgeRow:
     """One run towards or past the edge of stability.
 
@@ -294,17 +274,7 @@ def agreement(panel: FinitePanel) -> list[AgreementRow]:
     -------
     list of AgreementRow
     """
-    rows = []
-    for width, theory, simulation in zip(panel.widths, panel.theory, panel.simulation, strict=True):
-        step = theory.arrays["step"]
-        kept = step > 0  # at step 0 both are the variance of the target
-        # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
-        weights = np.gradient(np.log(step[kept]))
-        ratios = simulation.arrays["loss"][:, kept] / theory.arrays["loss"][kept]
-        per_seed = ratios @ weights / weights.sum()
-        error = per_seed.std(ddof=1) / math.sqrt(per_seed.size)
-        rows.append(AgreementRow(width, float(per_seed.mean()), float(error)))
-    return rows
+    return agreement_rows(panel.widths, panel.theory, panel.simulation)
 
 
 def edge_of_stability(plan: Plan, results: Mapping[Experiment, Result]) -> list[EdgeRow]:
@@ -360,28 +330,20 @@ def exponent_claims(panel: InfinitePanel, scale: str) -> list[Claim]:
     chosen = [row for row in rows if row.gamma == 0] + rich[:1] + rich[-1:]
     claims = []
     for row in dict.fromkeys(chosen):
-        verdict, reason = judge(row.predicted, row.fit.exponent, row.fit.interval, EXPONENT_TOLERANCE)
-        if verdict != "confirmed":
-            reason += (
-                "; at this richness the curve is still on its way from the lazy to the rich power when the window ends"
-                if panel.beta < 1
-                else "; just above beta = 1 the kernel settles only like (eta t)^(1 - beta), so the power is approached slowly"
-            )
         kind = "lazy" if row.gamma == 0 else f"rich, gamma = {row.gamma:g}"
         claims.append(
-            Claim(
-                id=f"fig02.{task}.gamma-{row.gamma:g}",
-                item=ITEM,
-                location=f"Fig. 2{letter}, eqs. 8-10",
-                statement=f"The loss of the {task} task (beta = {panel.beta:g}), {kind}, falls as t^-{row.predicted:.3f}.",
-                quantity="exponent of the loss in steps",
-                predicted=row.predicted,
-                measured=row.fit.exponent,
-                interval=row.fit.interval,
-                window=row.fit.window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"fig02.{task}.gamma-{row.gamma:g}",
+                f"Fig. 2{letter}, eqs. 8-10",
+                f"The loss of the {task} task (beta = {panel.beta:g}), {kind}, falls as t^-{row.predicted:.3f}.",
+                "exponent of the loss in steps",
+                row.predicted,
+                Measurement.exponent(row.fit),
+                EXPONENT_TOLERANCE,
+                scale,
+                doubt="; at this richness the curve is still on its way from the lazy to the rich power when the window ends"
+                if panel.beta < 1
+                else "; just above beta = 1 the kernel settles only like (eta t)^(1 - beta), so the power is approached slowly",
             )
         )
     return claims
@@ -436,28 +398,7 @@ def agreement_claims(panel: FinitePanel, scale: str) -> list[Claim]:
     list of Claim
     """
     letter, task = ("d", "hard") if panel.beta < 1 else ("c", "easy")
-    rows = agreement(panel)
-    claims = []
-    for row in dict.fromkeys((rows[0], rows[-1])):
-        interval = (row.ratio - 1.96 * row.standard_error, row.ratio + 1.96 * row.standard_error)
-        verdict, reason = judge(1.0, row.ratio, interval, LOSS_TOLERANCE)
-        claims.append(
-            Claim(
-                id=f"fig02.{task}.theory-n{row.width}",
-                item=ITEM,
-                location=f"Fig. 2{letter}, eqs. 26-31",
-                statement=f"The mean field theory gives the mean loss of the {task} task at N = {row.width}.",
-                quantity="simulated mean over theory, averaged over log steps",
-                predicted=1.0,
-                measured=row.ratio,
-                interval=interval,
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
-            )
-        )
-    return claims
+    return claims_at_both_ends(agreement(panel), f"2{letter}", task, "N", scale)
 
 
 def edge_claims(rows: Sequence[EdgeRow], beta: float, scale: str) -> list[Claim]:

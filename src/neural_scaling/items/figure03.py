@@ -9,12 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import zeta
 
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.dmft import mean_square_stability
 from neural_scaling.experiments import InfiniteLimitRun, LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.grids import resampled
+from neural_scaling.items.agreement import (
+    AgreementRow,
+    agreement_rows,
+    claims_at_both_ends,
+    dense_curve,
+    mean_curve,
+    resampled_mean,
+    seed_losses,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import (
@@ -30,8 +39,6 @@ ITEM = "fig03"
 
 #: Agreement of exponents: a third of the gap between the lazy and the rich exponent of the hard task (1/2 and 2/3).
 EXPONENT_TOLERANCE = 0.055
-#: Agreement of the simulated mean with the theory, relative.
-LOSS_TOLERANCE = 0.05
 #: One term counts as alone where it is this many times the next (prefactors one).
 DOMINANCE = 10.0
 #: SGD noise feeds on itself when the product of strength and kernel reaches one; runs end well before.
@@ -185,25 +192,6 @@ class StabilityRow:
 
 
 @dataclass(frozen=True)
-class AgreementRow:
-    """Simulation beside theory at one batch.
-
-    Attributes
-    ----------
-    batch
-        B.
-    ratio
-        Simulated mean over theory, averaged over the logarithm of the step.
-    standard_error
-        From resampled seeds.
-    """
-
-    batch: int
-    ratio: float
-    standard_error: float
-
-
-@dataclass(frozen=True)
 class ExcessRow:
     """Loss at a batch over the loss at the largest batch, less one.
 
@@ -326,19 +314,7 @@ def agreement(panel: Panel) -> list[AgreementRow]:
     -------
     list of AgreementRow
     """
-    rows = []
-    for batch, theory, simulation in zip(panel.batches, panel.theory, panel.simulation, strict=True):
-        step = theory.arrays["step"][1:]
-        # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
-        weights = np.gradient(np.log(step))
-        expected = theory.arrays["loss"][1:]
-
-        def averaged(mean: Array, expected: Array = expected, weights: Array = weights) -> float:
-            return float((mean / expected) @ weights / weights.sum())
-
-        spread = [averaged(mean) for mean in _resampled_means(simulation)]
-        rows.append(AgreementRow(batch, averaged(_losses(simulation).mean(axis=0)), float(np.std(spread, ddof=1))))
-    return rows
+    return agreement_rows(panel.batches, panel.theory, panel.simulation, _RESAMPLES)
 
 
 def excess(panel: Panel) -> list[ExcessRow]:
@@ -360,11 +336,11 @@ def excess(panel: Panel) -> list[ExcessRow]:
     def slope(ratio: Array) -> float:
         return float(np.polyfit(np.log(step[late]), np.log(ratio[late]), 1)[0])
 
-    largest = _losses(panel.simulation[-1]).mean(axis=0)
+    largest = mean_curve(panel.simulation[-1])[1]
     largest_drawn = _resampled_means(panel.simulation[-1], stream=1)
     rows = []
     for batch, theory, simulation in zip(panel.batches[:-1], panel.theory[:-1], panel.simulation[:-1], strict=True):
-        ratio = _losses(simulation).mean(axis=0) / largest
+        ratio = mean_curve(simulation)[1] / largest
         drawn = [a / b for a, b in zip(_resampled_means(simulation), largest_drawn, strict=True)]
         slopes = [slope(one) for one in drawn]
         rows.append(
@@ -488,10 +464,8 @@ def late(panel: Panel, sizes: tuple[float, float]) -> tuple[Array, Array]:
     """
     arrays = panel.long[sizes].arrays
     kept = (arrays["step"] > 0) & (arrays["loss"] > 1e-12 * arrays["loss"][0])
-    time, loss = panel.eta * arrays["step"][kept], arrays["loss"][kept]
-    dense = np.geomspace(time[0], time[-1], max(2, math.ceil(40 * math.log10(time[-1] / time[0]))))
-    dense[0], dense[-1] = time[0], time[-1]
-    return dense, resampled(time, loss, dense)
+    time = panel.eta * arrays["step"][kept]
+    return dense_curve(time, arrays["loss"][kept], float(time[0]))
 
 
 def local_noise(panel: Panel, batch: int, time: Array) -> Array:
@@ -533,29 +507,20 @@ def transient_claims(task: str, rows: Sequence[TransientRow], letter: str, scale
     -------
     list of Claim
     """
-    claims = []
-    for row in rows:
-        measured, interval, window = None, None, None
-        if row.fit is not None:
-            measured, interval, window = row.fit.exponent, row.fit.interval, row.fit.window
-        verdict, reason = judge(row.predicted, measured, interval, EXPONENT_TOLERANCE, row.corrected)
-        claims.append(
-            Claim(
-                id=f"fig03.{task}.{row.name}",
-                item=ITEM,
-                location=f"Fig. 3{letter}, {row.location}",
-                statement=f"The {row.words} of the {task} task goes as t^{-row.predicted:+.3g}.",
-                quantity=f"exponent of decay of the {row.words} in eta*steps, theory at late times",
-                predicted=row.predicted,
-                measured=measured,
-                interval=interval,
-                window=window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
-            )
+    return [
+        judged(
+            f"fig03.{task}.{row.name}",
+            f"Fig. 3{letter}, {row.location}",
+            f"The {row.words} of the {task} task goes as t^{-row.predicted:+.3g}.",
+            f"exponent of decay of the {row.words} in eta*steps, theory at late times",
+            row.predicted,
+            Measurement.exponent(row.fit),
+            EXPONENT_TOLERANCE,
+            scale,
+            row.corrected,
         )
-    return claims
+        for row in rows
+    ]
 
 
 def agreement_claims(panel: Panel, scale: str) -> list[Claim]:
@@ -573,30 +538,8 @@ def agreement_claims(panel: Panel, scale: str) -> list[Claim]:
     list of Claim
     """
     letter, task = ("a", "hard") if panel.beta < 1 else ("b", "super-easy")
-    rows = agreement(panel)
-    claims = []
-    for row in dict.fromkeys((rows[0], rows[-1])):
-        interval = (row.ratio - NORMAL_95 * row.standard_error, row.ratio + NORMAL_95 * row.standard_error)
-        verdict, reason = judge(1.0, row.ratio, interval, LOSS_TOLERANCE)
-        if verdict != "confirmed" and row.ratio > 1:
-            reason += "; the theory leaves out the fourth moment of the data, a relative correction of order 1/B"
-        claims.append(
-            Claim(
-                id=f"fig03.{task}.theory-b{row.batch}",
-                item=ITEM,
-                location=f"Fig. 3{letter}, eqs. 26-31",
-                statement=f"The mean-field theory gives the mean loss of the {task} task at B = {row.batch}.",
-                quantity="simulated mean over theory, averaged over log steps",
-                predicted=1.0,
-                measured=row.ratio,
-                interval=interval,
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
-            )
-        )
-    return claims
+    doubt = "; the theory leaves out the fourth moment of the data, a relative correction of order 1/B"
+    return claims_at_both_ends(agreement(panel), f"3{letter}", task, "B", scale, doubt)
 
 
 def shift_claim(panel: Panel, scale: str) -> Claim:
@@ -615,21 +558,16 @@ def shift_claim(panel: Panel, scale: str) -> Claim:
     """
     row = excess(panel)[0]
     step = panel.simulation[0].arrays["step"]
-    shift, interval = row.slope, row.slope_interval
-    verdict, reason = judge(0.0, shift, interval, EXPONENT_TOLERANCE)
-    return Claim(
-        id="fig03.hard.shift",
-        item=ITEM,
-        location="Fig. 3a",
-        statement="SGD noise does not significantly alter the scaling of a hard task.",
-        quantity=f"exponent at B = {panel.batches[-1]} less that at B = {row.batch}, last decade of the simulated steps",
-        predicted=0.0,
-        measured=shift,
-        interval=interval,
-        window=(float(step[-1] / 10), float(step[-1])),
-        scale=scale,
-        verdict=verdict,
-        reason=f"{reason}; the loss at B = {row.batch} is {100 * row.at_last:.0f} % above that at B = {panel.batches[-1]} "
+    return judged(
+        "fig03.hard.shift",
+        "Fig. 3a",
+        "SGD noise does not significantly alter the scaling of a hard task.",
+        f"exponent at B = {panel.batches[-1]} less that at B = {row.batch}, last decade of the simulated steps",
+        0.0,
+        Measurement(row.slope, row.slope_interval, (float(step[-1] / 10), float(step[-1]))),
+        EXPONENT_TOLERANCE,
+        scale,
+        remark=f"; the loss at B = {row.batch} is {100 * row.at_last:.0f} % above that at B = {panel.batches[-1]} "
         "at the last step",
     )
 
@@ -660,23 +598,18 @@ def batch_claim(panel: Panel, scale: str) -> Claim:
         return float(np.mean(first - reference) / np.mean(second - reference))
 
     runs = (panel.simulation[0], panel.simulation[middle], panel.simulation[-1])
-    measured = ratio([_losses(run).mean(axis=0) for run in runs])
+    measured = ratio([mean_curve(run)[1] for run in runs])
     drawn = zip(*(_resampled_means(run, stream=stream) for stream, run in enumerate(runs)), strict=True)
     interval = _around(measured, [ratio(curves) for curves in drawn])
-    verdict, reason = judge(predicted, measured, interval, 0.25 * predicted)
-    return Claim(
-        id="fig03.super-easy.one-over-b",
-        item=ITEM,
-        location="Fig. 3b, eq. 9",
-        statement="The SGD transient of a super-easy task is proportional to 1/B.",
-        quantity=f"excess over B = {large} at B = {small} over that at B = {panel.batches[middle]}, last decade of steps",
-        predicted=predicted,
-        measured=measured,
-        interval=interval,
-        window=(float(step[-1] / 10), float(step[-1])),
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+    return judged(
+        "fig03.super-easy.one-over-b",
+        "Fig. 3b, eq. 9",
+        "The SGD transient of a super-easy task is proportional to 1/B.",
+        f"excess over B = {large} at B = {small} over that at B = {panel.batches[middle]}, last decade of steps",
+        predicted,
+        Measurement(measured, interval, (float(step[-1] / 10), float(step[-1]))),
+        0.25 * predicted,
+        scale,
     )
 
 
@@ -687,14 +620,10 @@ def _fit(panel: Panel, sizes: tuple[float, float], window: tuple[float, float]) 
     return fit_power_law(time, loss, window) if window[1] > 2 * window[0] else None
 
 
-def _losses(result: Result) -> Array:
-    return np.asarray(result.arrays["loss"][:, 1:].astype(np.float64))
-
-
 def _resampled_means(result: Result, stream: int = 0) -> list[Array]:
     """Return mean curves of seeds drawn with replacement; another stream draws independently."""
-    losses, random = _losses(result), np.random.default_rng(stream)
-    return [losses[random.integers(0, losses.shape[0], losses.shape[0])].mean(axis=0) for _ in range(_RESAMPLES)]
+    losses, random = seed_losses(result), np.random.default_rng(stream)
+    return [resampled_mean(losses, random) for _ in range(_RESAMPLES)]
 
 
 def _around(value: float, drawn: Sequence[float]) -> tuple[float, float]:

@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.experiments import LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import ComputeFrontier, compute_frontier, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
-from neural_scaling.grids import resampled
+from neural_scaling.items.agreement import LOSS_TOLERANCE, dense_curve, mean_curve, resampled_mean, seed_losses
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import (
@@ -30,8 +30,6 @@ ITEM = "fig04"
 
 #: Agreement of exponents: a third of the gap between the lazy and the rich exponent of the hard task (0.4 and 1/3).
 EXPONENT_TOLERANCE = 0.022
-#: Agreement of the simulated frontier with that of the theory, relative.
-LOSS_TOLERANCE = 0.05
 #: Points of a frontier per decade of compute.
 PER_DECADE = 20
 #: Modes and parameters that the optimum must have before a fit begins.
@@ -315,7 +313,7 @@ def missing_tail(panel: Panel) -> float:
         ``sum_{k > M} k^(-alpha beta - 1)``, to leading order, over the smallest mean loss.
     """
     power = panel.alpha * panel.beta
-    smallest = min(float(_mean(result)[1].min()) for result in panel.simulation)
+    smallest = min(float(mean_curve(result)[1].min()) for result in panel.simulation)
     return float(panel.modes**-power / power / smallest)
 
 
@@ -349,7 +347,7 @@ def simulated_frontier(panel: Panel, compute: Array) -> ComputeFrontier:
     -------
     ComputeFrontier
     """
-    return compute_frontier(panel.widths, [_mean(result) for result in panel.simulation], compute)
+    return compute_frontier(panel.widths, [mean_curve(result) for result in panel.simulation], compute)
 
 
 def theory_frontier(curves: Sequence[Curve], compute: Array) -> ComputeFrontier:
@@ -428,7 +426,7 @@ def exponents(panel: Panel, source: Source) -> FrontierRow:
     FrontierRow
     """
     if source == "simulation":
-        curves = [_mean(result) for result in panel.simulation]
+        curves = [mean_curve(result) for result in panel.simulation]
         last = _reached(panel.widths, [step for step, _ in curves])
         grid = compute_grid(fit_start(panel), last)
         found = simulated_frontier(panel, grid)
@@ -473,7 +471,7 @@ def frontier_ratio(panel: Panel) -> tuple[float, float]:
     """
     widths = [curve.width for curve in panel.theory]
     last = min(
-        _reached(panel.widths, [_mean(result)[0] for result in panel.simulation]),
+        _reached(panel.widths, [mean_curve(result)[0] for result in panel.simulation]),
         _reached(widths, [curve.step for curve in panel.theory]),
     )
     grid = compute_grid(fit_start(panel), last)
@@ -484,7 +482,7 @@ def frontier_ratio(panel: Panel) -> tuple[float, float]:
         found = compute_frontier(widths, [curves[index] for index in chosen], grid)
         return float(np.mean(np.log(found.loss) - expected))
 
-    ratio = math.exp(averaged([_mean(result) for result in panel.simulation]))
+    ratio = math.exp(averaged([mean_curve(result) for result in panel.simulation]))
     return ratio, ratio * float(np.std([averaged(curves) for curves in _resamples(panel)], ddof=1))
 
 
@@ -504,7 +502,7 @@ def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> li
     -------
     list of Claim
     """
-    letter, row_name = {"hard": ("a", "hard"), "easy": ("b", "easy"), "super-easy": ("c", "super-easy")}[panel.regime]
+    letter = {"hard": "a", "easy": "b", "super-easy": "c"}[panel.regime]
     claims = []
     for row in rows:
         where = {
@@ -522,23 +520,17 @@ def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> li
                 row.a_interval,
             ),
         ):
-            verdict, reason = judge(predicted, measured, interval, EXPONENT_TOLERANCE)
-            if verdict != "confirmed" and row.source != "simulation":
-                reason += _why(panel, row.source)
             claims.append(
-                Claim(
-                    id=f"fig04.{panel.regime}.{name}.{row.source}",
-                    item=ITEM,
-                    location=f"Fig. 4{letter}, Table 1, {row_name}",
-                    statement=f"Along the frontier of the {row_name} task (beta = {panel.beta:g}) {words}, {where}.",
-                    quantity=f"exponent of the {'loss' if name == 'loss' else 'optimal width'} in compute N t",
-                    predicted=predicted,
-                    measured=measured,
-                    interval=interval,
-                    window=row.window,
-                    scale=scale,
-                    verdict=verdict,
-                    reason=reason,
+                judged(
+                    f"fig04.{panel.regime}.{name}.{row.source}",
+                    f"Fig. 4{letter}, Table 1, {panel.regime}",
+                    f"Along the frontier of the {panel.regime} task (beta = {panel.beta:g}) {words}, {where}.",
+                    f"exponent of the {'loss' if name == 'loss' else 'optimal width'} in compute N t",
+                    predicted,
+                    Measurement(measured, interval, row.window),
+                    EXPONENT_TOLERANCE,
+                    scale,
+                    doubt="" if row.source == "simulation" else _why(panel, row.source),
                 )
             )
     return claims
@@ -595,21 +587,15 @@ def agreement_claim(panel: Panel, ratio: float, standard_error: float, scale: st
     -------
     Claim
     """
-    interval = (ratio - NORMAL_95 * standard_error, ratio + NORMAL_95 * standard_error)
-    verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE)
-    return Claim(
-        id=f"fig04.{panel.regime}.theory",
-        item=ITEM,
-        location="Fig. 4, eqs. 26-31",
-        statement=f"The mean-field theory gives the frontier of the {panel.regime} task (beta = {panel.beta:g}).",
-        quantity="simulated frontier over that of the theory, averaged over log compute",
-        predicted=1.0,
-        measured=ratio,
-        interval=interval,
-        window=None,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+    return judged(
+        f"fig04.{panel.regime}.theory",
+        "Fig. 4, eqs. 26-31",
+        f"The mean field theory gives the frontier of the {panel.regime} task (beta = {panel.beta:g}).",
+        "simulated frontier over that of the theory, averaged over log compute",
+        1.0,
+        Measurement.with_error(ratio, standard_error),
+        LOSS_TOLERANCE,
+        scale,
     )
 
 
@@ -631,15 +617,7 @@ def _curve(width: int, result: Result) -> Curve:
 def _smooth(width: int, result: Result) -> Curve:
     """Return a curve of the logarithmic grid with as many points as the others."""
     step, loss = result.arrays["step"], result.arrays["loss"]
-    kept = step > 0
-    last = float(step[-1])
-    dense = np.geomspace(1.0, last, max(2, math.ceil(40 * math.log10(last))))
-    dense[-1] = last
-    return Curve(width, dense, resampled(step[kept], loss[kept], dense))
-
-
-def _mean(result: Result) -> tuple[Array, Array]:
-    return result.arrays["step"][1:], result.arrays["loss"][:, 1:].astype(np.float64).mean(axis=0)
+    return Curve(width, *dense_curve(step[step > 0], loss[step > 0], 1.0))
 
 
 def _reached(widths: Sequence[int], steps: Sequence[Array]) -> float:
@@ -650,15 +628,8 @@ def _reached(widths: Sequence[int], steps: Sequence[Array]) -> float:
 def _resamples(panel: Panel) -> list[list[tuple[Array, Array]]]:
     """Return mean curves of seeds drawn with replacement, width by width."""
     random = np.random.default_rng(0)
-    drawn = []
-    for _ in range(_RESAMPLES):
-        curves = []
-        for result in panel.simulation:
-            losses = result.arrays["loss"][:, 1:].astype(np.float64)
-            chosen = random.integers(0, losses.shape[0], losses.shape[0])
-            curves.append((result.arrays["step"][1:], losses[chosen].mean(axis=0)))
-        drawn.append(curves)
-    return drawn
+    simulated = [(result.arrays["step"][1:], seed_losses(result)) for result in panel.simulation]
+    return [[(step, resampled_mean(losses, random)) for step, losses in simulated] for _ in range(_RESAMPLES)]
 
 
 def _power(

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import zeta
 from scipy.stats import t as student
 
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.experiments import LinearNetworkRun
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law, theory_window
 from neural_scaling.fits.power_law import NORMAL_95
@@ -34,6 +34,8 @@ INITIAL_SCALE = 2.0
 
 #: Agreement of the spike's overlap with its prediction, which holds for N to infinity.
 OVERLAP_TOLERANCE = 0.05
+#: Departure from balancing that finite steps may leave.
+BALANCE_TOLERANCE = 0.1
 
 Quantity = Literal["loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"]
 
@@ -479,29 +481,20 @@ def exponent_claim(
     -------
     Claim
     """
-    row = exponent_row(data, gamma, quantity)
+    row, window = exponent_row(data, gamma, quantity), fit_window(data, gamma)
     growth = quantity in ("|w|^2", "|w - w(0)|^2")
     power = data.beta if gamma == data.gammas[0] < 1 else float(chi(data.beta))
-    predicted = max(0.0, 1 - power) if growth else power
-    if row is None:
-        window = fit_window(data, gamma)
-        verdict, reason = judge(predicted, None, None, tolerance)
-        reason = f"no window: {window.empty}" if window.empty else f"diverged at step {data.diverged(gamma):.0f}"
-    else:
-        verdict, reason = judge(predicted, row.exponent, row.interval, tolerance)
-    return Claim(
-        id=name,
-        item=ITEM,
-        location=where,
-        statement=statement,
-        quantity=f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {data.width}",
-        predicted=predicted,
-        measured=None if row is None else row.exponent,
-        interval=None if row is None else row.interval,
-        window=None if row is None else row.window.span,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+    why = f": {window.empty}" if window.empty else f": diverged at step {data.diverged(gamma) or 0:.0f}"
+    return judged(
+        name,
+        where,
+        statement,
+        f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {data.width}",
+        max(0.0, 1 - power) if growth else power,
+        Measurement(None, None) if row is None else Measurement(row.exponent, row.interval, row.window.span),
+        tolerance,
+        scale,
+        remark=why if row is None else "",
     )
 
 
@@ -586,22 +579,15 @@ def lazy_claim(rows: Sequence[LazyRow], beta: float, scale: str) -> Claim:
     Claim
     """
     row = max((row for row in rows if row.width < math.inf), key=lambda row: row.width, default=None)
-    measured, interval = (None, None) if row is None else (row.exponent, row.interval)
-    verdict, reason = judge(beta, measured, interval, EASY_TOLERANCE)
-    return Claim(
-        id="fig11.easy.lazy.widest",
-        item=ITEM,
-        location="Fig. 11a, App. G",
-        statement=f"Linearised, the loss of the easy task (beta = {beta:g}) falls as t^-{beta:g} in the limit of large width.",
-        quantity="exponent of loss in steps"
-        + ("" if row is None else f", gamma0 -> 0, B -> infinity, N = {row.width:g}"),
-        predicted=beta,
-        measured=measured,
-        interval=interval,
-        window=None if row is None else row.window,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+    return judged(
+        "fig11.easy.lazy.widest",
+        "Fig. 11a, App. G",
+        f"Linearised, the loss of the easy task (beta = {beta:g}) falls as t^-{beta:g} in the limit of large width.",
+        "exponent of loss in steps" + ("" if row is None else f", gamma0 -> 0, B -> infinity, N = {row.width:g}"),
+        beta,
+        Measurement(None, None) if row is None else Measurement(row.exponent, row.interval, row.window),
+        EASY_TOLERANCE,
+        scale,
     )
 
 
@@ -647,40 +633,29 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Cu
         overlaps = data.values["spike_readout"][:, -1, -1]
         spread = (float(overlaps.min()), float(overlaps.max()))
         predicted = float(spike_overlap(data.values["weight_norm"][:, -1, -1], plan.modes, data.width).mean())
-        verdict, reason = judge(predicted, float(overlaps.mean()), spread, OVERLAP_TOLERANCE)
         claims.append(
-            Claim(
-                id=f"fig11.weights.spike.{kind}",
-                item=ITEM,
-                location="App. G.3",
-                statement="The growth of w is matched by a rank-one spike in the first layer.",
-                quantity=f"overlap of A's leading left singular vector with w, last step, gamma0 = {data.gammas[-1]:g}, mean and "
-                "extremes",
-                predicted=predicted,
-                measured=float(overlaps.mean()),
-                interval=spread,
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"fig11.weights.spike.{kind}",
+                "App. G.3",
+                "The growth of w is matched by a rank-one spike in the first layer.",
+                f"overlap of A's leading left singular vector with w, last step, gamma0 = {data.gammas[-1]:g}, mean and extremes",
+                predicted,
+                Measurement(float(overlaps.mean()), spread),
+                OVERLAP_TOLERANCE,
+                scale,
             )
         )
     departures = [row.imbalance for data in (*narrow, strong) for row in spike_rows(data)]
-    verdict, reason = judge(0.0, max(departures), (min(departures), max(departures)), 0.1)
     claims.append(
-        Claim(
-            id="fig11.weights.balancing",
-            item=ITEM,
-            location="App. G.3",
-            statement="Training changes A A^T and w w^T by the same amount (balancing).",
-            quantity="norm of the difference over that of the change of A A^T, largest over steps, richnesses and seeds",
-            predicted=0.0,
-            measured=max(departures),
-            interval=(min(departures), max(departures)),
-            window=None,
-            scale=scale,
-            verdict=verdict,
-            reason=reason,
+        judged(
+            "fig11.weights.balancing",
+            "App. G.3",
+            "Training changes A A^T and w w^T by the same amount (balancing).",
+            "norm of the difference over that of the change of A A^T, largest over steps, richnesses and seeds",
+            0.0,
+            Measurement(max(departures), (min(departures), max(departures))),
+            BALANCE_TOLERANCE,
+            scale,
         )
     )
     return claims

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gamma as gamma_function
 
-from neural_scaling.claims import Claim, bound, judge
+from neural_scaling.claims import Claim, Measurement, bound, judged
 from neural_scaling.direct_model import best_in_span, initial_features, train_directly
 from neural_scaling.dmft import KernelFlow, decay_terms, kernel_flow
 from neural_scaling.fits import PowerLawFit, fit_power_law
@@ -562,21 +562,16 @@ def growth_claims(rows: Sequence[ExponentRow], scale: str) -> list[Claim]:
         if row.name not in known:
             continue
         name, location, statement = known[row.name]
-        verdict, reason = judge(row.predicted, row.measured, row.interval, EXPONENT_TOLERANCE)
         claims.append(
-            Claim(
-                id=f"kernel.{name}.beta-{row.beta:g}",
-                item=ITEM,
-                location=location,
-                statement=statement,
-                quantity=f"exponent in eta t at beta = {row.beta:g}",
-                predicted=row.predicted,
-                measured=row.measured,
-                interval=row.interval,
-                window=row.fit.window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"kernel.{name}.beta-{row.beta:g}",
+                location,
+                statement,
+                f"exponent in eta t at beta = {row.beta:g}",
+                row.predicted,
+                Measurement(row.measured, row.interval, row.fit.window),
+                EXPONENT_TOLERANCE,
+                scale,
             )
         )
     return claims
@@ -597,56 +592,45 @@ def decay_claims(plan: Plan, curves: Sequence[Curve], scale: str) -> list[Claim]
     list of Claim
         One per task on the ratio of terms, two on prefactors of the quoted hard task.
     """
+    decade = (plan.last / 10, plan.last)
     claims = []
     for measured in curves:
-        beta, window = measured.beta, (plan.last / 10, plan.last)
-        late = measured.ratio[measured.flow.time >= window[0]]
-        interval = (float(late.min()), float(late.max()))
+        beta = measured.beta
         corrected = self_similar_solution(plan.alpha, beta, plan.gamma).spike_share if beta < 1 else None
-        verdict, reason = judge(0.0, float(late[-1]), interval, VALUE_TOLERANCE, corrected)
-        if corrected is not None:
-            reason += ": both terms have the same power, so the exponent is untouched and the constant is not"
+        remark = ": both terms have the same power, so the exponent is untouched and the constant is not"
         claims.append(
-            Claim(
-                id=f"kernel.subleading.beta-{beta:g}",
-                item=ITEM,
-                location="eq. 53",
-                statement="The spike's term of the decay of the loss is subleading to the term of the scale.",
-                quantity=f"ratio of the two terms in the last decade at beta = {beta:g}",
-                predicted=0.0,
-                measured=float(late[-1]),
-                interval=interval,
-                window=window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"kernel.subleading.beta-{beta:g}",
+                "eq. 53",
+                "The spike's term of the decay of the loss is subleading to the term of the scale.",
+                f"ratio of the two terms in the last decade at beta = {beta:g}",
+                0.0,
+                Measurement.last_of(measured.ratio[measured.flow.time >= decade[0]], decade),
+                VALUE_TOLERANCE,
+                scale,
+                corrected,
+                remark if beta < 1 else "",
             )
         )
     quoted = next(measured for measured in curves if measured.beta == plan.quoted_hard)
     solution = self_similar_solution(plan.alpha, quoted.beta, plan.gamma)
-    final = quoted.flow.time >= plan.last / 10
+    final = quoted.flow.time >= decade[0]
     time = quoted.flow.time[final]
     for name, values, what in (
         ("loss", quoted.flow.loss[final] / solution.loss(time), "loss"),
         ("scale", quoted.flow.scale[final] / solution.kernel(time), "scale of the kernel"),
         ("modes", quoted.modes[final] / solution.modes_learned(time), "number of modes learned"),
     ):
-        interval = (float(values.min()), float(values.max()))
-        verdict, reason = judge(1.0, float(values[-1]), interval, VALUE_TOLERANCE)
         claims.append(
-            Claim(
-                id=f"kernel.prefactor.{name}",
-                item=ITEM,
-                location="eqs. 10, 63-69",
-                statement=f"The power-law ansatz solves the dynamics: it gives the {what} with its prefactor.",
-                quantity=f"{what} over the self-similar solution in the last decade, beta = {quoted.beta:g}",
-                predicted=1.0,
-                measured=float(values[-1]),
-                interval=interval,
-                window=(plan.last / 10, plan.last),
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"kernel.prefactor.{name}",
+                "eqs. 10, 63-69",
+                f"The power-law ansatz solves the dynamics: it gives the {what} with its prefactor.",
+                f"{what} over the self-similar solution in the last decade, beta = {quoted.beta:g}",
+                1.0,
+                Measurement.last_of(values, decade),
+                VALUE_TOLERANCE,
+                scale,
             )
         )
     return claims
@@ -697,21 +681,18 @@ def spike_claims(
             else "does not vanish with eta",
         )
     ]
-    verdict, reason = judge(0.0, spike.measured, spike.interval, EXPONENT_TOLERANCE, spike.predicted)
     claims.append(
-        Claim(
-            id="kernel.spike.hard",
-            item=ITEM,
-            location="eq. 55",
-            statement="The spike of a hard task grows until it is gamma y y^T up to a factor, and stays.",
-            quantity=f"exponent of the spike's eigenvalue in eta t at beta = {spike.beta:g}",
-            predicted=0.0,
-            measured=spike.measured,
-            interval=spike.interval,
-            window=spike.fit.window,
-            scale=scale,
-            verdict=verdict,
-            reason=f"{reason}: beyond first order in gamma the spike is divided by the growing scale",
+        judged(
+            "kernel.spike.hard",
+            "eq. 55",
+            "The spike of a hard task grows until it is gamma y y^T up to a factor, and stays.",
+            f"exponent of the spike's eigenvalue in eta t at beta = {spike.beta:g}",
+            0.0,
+            Measurement(spike.measured, spike.interval, spike.fit.window),
+            EXPONENT_TOLERANCE,
+            scale,
+            spike.predicted,
+            ": beyond first order in gamma the spike is divided by the growing scale",
         )
     )
     variance = weak.flow.quadrature.initial_loss
@@ -730,39 +711,31 @@ def spike_claims(
             "growth of the scale over gamma |w*|^2",
         ),
     ):
-        verdict, reason = judge(2.0, value, (value, value), VALUE_TOLERANCE, 1.0)
         claims.append(
-            Claim(
-                id=f"kernel.first-order.{name}",
-                item=ITEM,
-                location="eqs. 55, 56",
-                statement=statement,
-                quantity=f"{what} at gamma = {weak.flow.gamma:g}, beta = {weak.beta:g}, eta t = {plan.last:g}",
-                predicted=2.0,
-                measured=value,
-                interval=(value, value),
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=f"{reason}: the printed step drops Delta(s) where it is as large as y",
+            judged(
+                f"kernel.first-order.{name}",
+                "eqs. 55, 56",
+                statement,
+                f"{what} at gamma = {weak.flow.gamma:g}, beta = {weak.beta:g}, eta t = {plan.last:g}",
+                2.0,
+                Measurement.exact(value),
+                VALUE_TOLERANCE,
+                scale,
+                1.0,
+                ": the printed step drops Delta(s) where it is as large as y",
             )
         )
-    limit, reached = limiting_scale(plan.alpha, strong.beta, strong.flow.gamma), float(strong.flow.scale[-1])
-    verdict, reason = judge(limit, reached, (reached, reached), VALUE_TOLERANCE)
     claims.append(
-        Claim(
-            id="kernel.scale.limit",
-            item=ITEM,
-            location="eqs. 47, 48",
-            statement="The kernel of an easy task stops growing; the norm of the target says where.",
-            quantity=f"scale at eta t = {plan.last:g}, beta = {strong.beta:g}, gamma = {strong.flow.gamma:g}",
-            predicted=limit,
-            measured=reached,
-            interval=(reached, reached),
-            window=None,
-            scale=scale,
-            verdict=verdict,
-            reason=f"{reason}, from s (s - 1) = gamma |w*|^2",
+        judged(
+            "kernel.scale.limit",
+            "eqs. 47, 48",
+            "The kernel of an easy task stops growing; the norm of the target says where.",
+            f"scale at eta t = {plan.last:g}, beta = {strong.beta:g}, gamma = {strong.flow.gamma:g}",
+            limiting_scale(plan.alpha, strong.beta, strong.flow.gamma),
+            Measurement.exact(float(strong.flow.scale[-1])),
+            VALUE_TOLERANCE,
+            scale,
+            remark=", from s (s - 1) = gamma |w*|^2",
         )
     )
     return claims
@@ -790,43 +763,31 @@ def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve, scale: str)
             name, statement = "limit", "The self-consistent closure has the exponent 2 beta/(1 + beta)."
         else:
             name, statement = f"{row.level:g}", f"Level {row.level:g} has the exponent {row.predicted:.3f}."
-        verdict, reason = judge(row.predicted, row.fit.exponent, row.fit.interval, EXPONENT_TOLERANCE)
         claims.append(
-            Claim(
-                id=f"kernel.level.{name}",
-                item=ITEM,
-                location="eqs. 60-62, 68",
-                statement=statement,
-                quantity=f"exponent of the loss in eta t at beta = {exact.beta:g}",
-                predicted=row.predicted,
-                measured=row.fit.exponent,
-                interval=row.fit.interval,
-                window=row.fit.window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"kernel.level.{name}",
+                "eqs. 60-62, 68",
+                statement,
+                f"exponent of the loss in eta t at beta = {exact.beta:g}",
+                row.predicted,
+                Measurement.exponent(row.fit),
+                EXPONENT_TOLERANCE,
+                scale,
             )
         )
-    expected = closure_ratio(self_similar_solution(plan.alpha, exact.beta, plan.gamma))
-    late = exact.flow.time >= plan.last / 10
+    decade = (plan.last / 10, plan.last)
+    late = exact.flow.time >= decade[0]
     closure = next(row for row in rows if math.isinf(row.level))
-    ratio = closure.loss[late] / exact.flow.loss[late]
-    interval = (float(ratio.min()), float(ratio.max()))
-    verdict, reason = judge(expected, float(ratio[-1]), interval, VALUE_TOLERANCE)
     claims.append(
-        Claim(
-            id="kernel.level.prefactor",
-            item=ITEM,
-            location="eqs. 63-67",
-            statement="The closure that keeps the scale alone has the exact power, with another prefactor.",
-            quantity=f"its loss over the exact loss in the last decade at beta = {exact.beta:g}",
-            predicted=expected,
-            measured=float(ratio[-1]),
-            interval=interval,
-            window=(plan.last / 10, plan.last),
-            scale=scale,
-            verdict=verdict,
-            reason=reason,
+        judged(
+            "kernel.level.prefactor",
+            "eqs. 63-67",
+            "The closure that keeps the scale alone has the exact power, with another prefactor.",
+            f"its loss over the exact loss in the last decade at beta = {exact.beta:g}",
+            closure_ratio(self_similar_solution(plan.alpha, exact.beta, plan.gamma)),
+            Measurement.last_of(closure.loss[late] / exact.flow.loss[late], decade),
+            VALUE_TOLERANCE,
+            scale,
         )
     )
     return claims
@@ -848,21 +809,15 @@ def network_claim(plan: Plan, rows: Sequence[NetworkRow], exact: Curve, scale: s
     """
     last = rows[-1]
     theory = math.exp(float(np.interp(math.log(last.time), np.log(exact.flow.time), np.log(exact.flow.scale))))
-    ratio, error = last.scale / theory, 1.96 * last.scale_error / theory
-    verdict, reason = judge(1.0, ratio, (ratio - error, ratio + error), NETWORK_TOLERANCE)
-    return Claim(
-        id="kernel.network.scale",
-        item=ITEM,
-        location="eqs. 43-52",
-        statement=f"The kernel of networks with N = {plan.width} grows as in the limit of infinite width.",
-        quantity=f"simulated scale over that of gradient flow at eta t = {last.time:g}, beta = {exact.beta:g}",
-        predicted=1.0,
-        measured=ratio,
-        interval=(ratio - error, ratio + error),
-        window=None,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+    return judged(
+        "kernel.network.scale",
+        "eqs. 43-52",
+        f"The kernel of networks with N = {plan.width} grows as in the limit of infinite width.",
+        f"simulated scale over that of gradient flow at eta t = {last.time:g}, beta = {exact.beta:g}",
+        1.0,
+        Measurement.with_error(last.scale / theory, last.scale_error / theory),
+        NETWORK_TOLERANCE,
+        scale,
     )
 
 
@@ -915,22 +870,16 @@ def model_claims(plan: Plan, forms: Sequence[FormsRow], single: Sequence[SingleR
             reason="the loss falls far below the floor and goes on falling" if fits else "the loss stays",
         ),
     ]
-    extremes = (float(kept.min()), float(kept.max()))
-    verdict, reason = judge(1.0, float(np.median(kept)), extremes, VALUE_TOLERANCE)
     claims.append(
-        Claim(
-            id="kernel.single.projected",
-            item=ITEM,
-            location="section 2, below eq. 4",
-            statement="With the projection a network with N = 1 stops at the best loss in the span of its one feature.",
-            quantity="final loss over that floor, median and extremes over seeds and numbers of modes",
-            predicted=1.0,
-            measured=float(np.median(kept)),
-            interval=extremes,
-            window=None,
-            scale=scale,
-            verdict=verdict,
-            reason=reason,
+        judged(
+            "kernel.single.projected",
+            "section 2, below eq. 4",
+            "With the projection a network with N = 1 stops at the best loss in the span of its one feature.",
+            "final loss over that floor, median and extremes over seeds and numbers of modes",
+            1.0,
+            Measurement(float(np.median(kept)), (float(kept.min()), float(kept.max()))),
+            VALUE_TOLERANCE,
+            scale,
         )
     )
     return claims

@@ -15,6 +15,7 @@ from neural_scaling.experiments import OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.items.long_runs import LongRun
+from neural_scaling.items.wear import Wear, wear
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
 from neural_scaling.theory import Regime, chi, lazy_loss, noise_coefficient, regime, sgd_exponent
@@ -45,6 +46,8 @@ class Plan:
         Tasks, eta/B, last time and fit window of the long rich runs.
     sim_alpha, sim_beta, sim_modes, sim_width, sim_eta, sim_batch, sim_steps, sim_seeds
         Capacity, source, M, N, learning rate, B, steps and seeds of the simulations.
+    plateau_modes, plateau_width, plateau_batch, plateau_times, plateau_seeds
+        M, N, B, times (eta * steps) and seeds of the runs on a plateau, computed on the page.
     """
 
     tasks: Sequence[Sequence[float]]
@@ -68,6 +71,24 @@ class Plan:
     sim_batch: float
     sim_steps: int
     sim_seeds: int
+    plateau_modes: int
+    plateau_width: int
+    plateau_batch: float
+    plateau_times: Sequence[float]
+    plateau_seeds: int
+
+    def plateau(self) -> list[Wear]:
+        """Return the norm of the readout on a plateau, in theory and simulation."""
+        law = PowerLaw(1.5, 0.8, self.plateau_modes)
+        return wear(
+            law,
+            self.gamma,
+            self.sim_eta,
+            self.plateau_width,
+            self.plateau_batch,
+            self.plateau_times,
+            self.plateau_seeds,
+        )
 
     def long(self, alpha: float, beta: float) -> LongRun:
         """Return the long rich run of one task, without and with noise."""

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from neural_scaling.files import write_atomically
 from neural_scaling.monitor import Arrays
-from neural_scaling.runs.store import write_atomically
+from neural_scaling.runs.store import IF_NOT_WRITTEN
 
 #: Environment variable with the seconds between checkpoints.
 INTERVAL_VARIABLE = "NEURAL_SCALING_CHECKPOINT_SECONDS"
@@ -65,7 +66,7 @@ class Checkpoint:
         )
         content = buffer.getbuffer()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path, [hashlib.sha256(content).hexdigest().encode(), content])
+        write_atomically(self.path, [hashlib.sha256(content).hexdigest().encode(), content], IF_NOT_WRITTEN)
         spent = time.monotonic() - started
         # A state of gigabytes must not eat the run: at most a twentieth of the time goes into writing.
         self._due = time.monotonic() + max(self.interval, 20 * spent)

@@ -6,17 +6,19 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from neural_scaling.files import write_atomically
 from neural_scaling.monitor import Arrays
 from neural_scaling.paths import CACHE_VARIABLE
 from neural_scaling.runs.experiment import SCHEMA
+
+#: What to do if a result or a checkpoint cannot be written.
+IF_NOT_WRITTEN = f"free space, or set {CACHE_VARIABLE} to a folder on another disk"
 
 
 class DamagedResult(RuntimeError):
@@ -54,8 +56,9 @@ def write_result(folder: Path, key: str, identity: str, arrays: Arrays, record: 
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "provenance": record,
     }
-    write_atomically(folder / f"{key}.npz", [buffer.getvalue()])
-    write_atomically(folder / f"{key}.json", [(json.dumps(body, indent=1, sort_keys=True) + "\n").encode()])
+    write_atomically(folder / f"{key}.npz", [buffer.getvalue()], IF_NOT_WRITTEN)
+    record_text = json.dumps(body, indent=1, sort_keys=True) + "\n"
+    write_atomically(folder / f"{key}.json", [record_text.encode()], IF_NOT_WRITTEN)
 
 
 def read_result(folder: Path, key: str, identity: str) -> tuple[Arrays, dict[str, Any]] | None:
@@ -102,27 +105,3 @@ def set_aside(folder: Path, key: str) -> None:
         path = folder / f"{key}{suffix}"
         if path.exists():
             os.replace(path, path.with_name(path.name + ".damaged"))
-
-
-def write_atomically(path: Path, content: Sequence[bytes | memoryview]) -> None:
-    """Write pieces of ``content``, one after the other, to ``path`` through a temporary file in the same folder.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; the temporary file is removed and ``path`` left as it was.
-    """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for piece in content:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            remedy = f"free space, or set {CACHE_VARIABLE} to a folder on another disk; what was there before is intact"
-            raise OSError(error.errno, f"{path} could not be written ({error.strerror}): {remedy}") from error
-        raise

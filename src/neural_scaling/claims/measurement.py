@@ -1,0 +1,109 @@
+"""A measured number as a claim needs it, and the claim that judging it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_scaling.claims.claim import Claim
+from neural_scaling.claims.judgement import judge
+from neural_scaling.fits import PowerLawFit
+from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.spectra import Array
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number with what is known about it.
+
+    Attributes
+    ----------
+    value
+        The number, or None where there is none.
+    interval
+        95 % interval, or the extremes seen where nothing is random; None without a value.
+    window
+        First and last abscissa of what it was taken from, if there is one.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None
+    window: tuple[float, float] | None = None
+
+    @classmethod
+    def exact(cls, value: float) -> Measurement:
+        """Return a number without an error."""
+        return cls(value, (value, value))
+
+    @classmethod
+    def with_error(cls, value: float, standard_error: float, window: tuple[float, float] | None = None) -> Measurement:
+        """Return a number with the normal 95 % interval of its standard error."""
+        half = NORMAL_95 * standard_error
+        return cls(value, (value - half, value + half), window)
+
+    @classmethod
+    def last_of(cls, values: Array, window: tuple[float, float]) -> Measurement:
+        """Return the last of several values, shape (n,), with their extremes."""
+        return cls(float(values[-1]), (float(np.min(values)), float(np.max(values))), window)
+
+    @classmethod
+    def exponent(cls, fit: PowerLawFit | None) -> Measurement:
+        """Return the exponent of a fit, or no number where nothing could be fitted."""
+        return cls(None, None) if fit is None else cls(fit.exponent, fit.interval, fit.window)
+
+
+def judged(
+    id: str,
+    location: str,
+    statement: str,
+    quantity: str,
+    predicted: float,
+    measured: Measurement,
+    tolerance: float,
+    scale: str,
+    corrected: float | None = None,
+    remark: str = "",
+    doubt: str = "",
+) -> Claim:
+    """Judge a prediction by :func:`judge` and return the claim.
+
+    Parameters
+    ----------
+    id
+        Of the claim; what stands before its first dot is its item.
+    location, statement, quantity, scale
+        As in :class:`Claim`.
+    predicted, tolerance, corrected
+        As in :func:`judge`.
+    measured
+        What was found.
+    remark
+        Added to the reason.
+    doubt
+        Added to the reason, after the remark, unless the claim is confirmed.
+
+    Returns
+    -------
+    Claim
+
+    Raises
+    ------
+    InputError
+        From :func:`judge`.
+    """
+    verdict, reason = judge(predicted, measured.value, measured.interval, tolerance, corrected)
+    return Claim(
+        id=id,
+        item=id.partition(".")[0],
+        location=location,
+        statement=statement,
+        quantity=quantity,
+        predicted=predicted,
+        measured=measured.value,
+        interval=measured.interval,
+        window=measured.window,
+        scale=scale,
+        verdict=verdict,
+        reason=reason + remark + ("" if verdict == "confirmed" else doubt),
+    )

@@ -1,0 +1,98 @@
+"""Many settings of the mean field theory on one grid, side by side.
+
+The cells of a solution follow from each other, and its matrices are small: one solution hardly gains from a second core, and
+stacking settings in one array gains nothing either. Separate settings on separate cores gain nearly the number of cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import joblib
+
+from neural_scaling.checks import InputError, require
+from neural_scaling.dmft.diverged import DynamicsDiverged
+from neural_scaling.dmft.grid import TimeGrid
+from neural_scaling.dmft.implicit import NotConverged
+from neural_scaling.dmft.solve import Solution, solve
+from neural_scaling.spectra import ModeQuadrature, Spectrum
+
+
+@dataclass(frozen=True)
+class Case:
+    """A setting of :func:`~neural_scaling.dmft.solve`.
+
+    Attributes
+    ----------
+    gamma
+        Richness.
+    width, batch, samples
+        N, B and P.
+    fourth_moment
+        Whether the noise of a batch includes the fourth moment.
+    """
+
+    gamma: float
+    width: float = float("inf")
+    batch: float = float("inf")
+    samples: float = float("inf")
+    fourth_moment: bool = False
+
+
+def solve_many(
+    modes: ModeQuadrature | Spectrum,
+    cases: Sequence[Case],
+    grid: TimeGrid,
+    *,
+    workers: int = -1,
+    estimate_error: bool = True,
+) -> list[Solution | InputError | DynamicsDiverged | NotConverged]:
+    """Solve every case on its own core.
+
+    Parameters
+    ----------
+    modes, grid
+        As for :func:`~neural_scaling.dmft.solve`; the same for all.
+    cases
+        Settings, at least one.
+    workers
+        Processes; -1 for one on each core, 1 for none but this.
+    estimate_error
+        As for :func:`~neural_scaling.dmft.solve`.
+
+    Returns
+    -------
+    list
+        In the order of the cases: a solution, or the error that this case ended with. One case that diverges costs none of the
+        others.
+
+    Raises
+    ------
+    InputError
+        If there is no case.
+    """
+    require(len(cases) > 0, "cases", "got none", "give at least one Case")
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        found = joblib.Parallel(n_jobs=workers)(
+            joblib.delayed(_outcome)(modes, case, grid, estimate_error) for case in cases
+        )
+    return list(found)
+
+
+def _outcome(
+    modes: ModeQuadrature | Spectrum, case: Case, grid: TimeGrid, estimate_error: bool
+) -> Solution | InputError | DynamicsDiverged | NotConverged:
+    try:
+        return solve(
+            modes,
+            case.gamma,
+            grid,
+            width=case.width,
+            batch=case.batch,
+            samples=case.samples,
+            fourth_moment=case.fourth_moment,
+            estimate_error=estimate_error,
+        )
+    except (InputError, DynamicsDiverged, NotConverged) as error:
+        return error

@@ -1,0 +1,46 @@
+"""Files that are there entirely or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write_atomically(
+    path: Path, content: Iterable[bytes | memoryview], remedy: str = "free space on that disk"
+) -> None:
+    """Write pieces of ``content``, one after the other, to ``path`` through a temporary file in the same folder.
+
+    Parameters
+    ----------
+    path
+        In a folder that exists.
+    content
+        Pieces, in order.
+    remedy
+        What to do if it cannot be written, for the message.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the temporary file is removed and ``path`` left as it was.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for piece in content:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # mkstemp makes it private, which would stay with a file that is shared or committed
+        os.replace(name, path)
+    except BaseException as error:
+        Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            message = (
+                f"{path} could not be written ({error.strerror or error}): {remedy}; what was there before is intact"
+            )
+            raise OSError(error.errno, message) from error
+        raise

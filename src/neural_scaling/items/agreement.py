@@ -1,0 +1,144 @@
+"""Simulations as curves, and the theory beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_scaling.claims import Claim, Measurement, judged
+from neural_scaling.grids import resampled
+from neural_scaling.runs import Result
+from neural_scaling.spectra import Array
+
+#: Agreement of the simulated mean with the theory, relative. The theory is exact as N, B -> infinity only.
+LOSS_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """Simulation beside theory at one size.
+
+    Attributes
+    ----------
+    size
+        N or B.
+    ratio
+        Simulated mean over theory, averaged over the logarithm of the step.
+    standard_error
+        From the spread over seeds, which are independent.
+    """
+
+    size: int
+    ratio: float
+    standard_error: float
+
+
+def seed_losses(result: Result) -> Array:
+    """Return the loss of every seed from step 1 on, shape (S, R); at step 0 it is the variance of the target for all."""
+    return np.asarray(result.arrays["loss"][:, 1:], dtype=np.float64)
+
+
+def mean_curve(result: Result) -> tuple[Array, Array]:
+    """Return the steps from 1 on and the mean loss over seeds, each of shape (R,)."""
+    return result.arrays["step"][1:], seed_losses(result).mean(axis=0)
+
+
+def resampled_mean(values: Array, random: np.random.Generator) -> Array:
+    """Return the mean over seeds drawn with replacement; the first axis of the values is that of the seeds."""
+    return np.asarray(values[random.integers(0, values.shape[0], values.shape[0])].mean(axis=0))
+
+
+def dense_curve(time: Array, loss: Array, first: float) -> tuple[Array, Array]:
+    """Draw a curve of few times as a spline, forty points a decade.
+
+    Parameters
+    ----------
+    time, loss
+        Ascending times > 0 and losses > 0, each of shape (R,).
+    first
+        Where the spline begins.
+
+    Returns
+    -------
+    tuple of Array
+        Times up to the last one, and losses.
+    """
+    last = float(time[-1])
+    dense = np.geomspace(first, last, max(2, math.ceil(40 * math.log10(last / first))))
+    dense[0], dense[-1] = first, last
+    return dense, resampled(time, loss, dense)
+
+
+def agreement_rows(
+    sizes: Sequence[int], theory: Sequence[Result], simulation: Sequence[Result], draws: int = 0
+) -> list[AgreementRow]:
+    """Compare the mean of simulations with the theory on the same steps.
+
+    Parameters
+    ----------
+    sizes
+        N or B of each pair.
+    theory, simulation
+        One result each per size.
+    draws
+        Resamples of the seeds from which the standard error is taken; 0 takes it from their variance.
+
+    Returns
+    -------
+    list of AgreementRow
+        One per size.
+    """
+    rows = []
+    for size, expected, found in zip(sizes, theory, simulation, strict=True):
+        # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
+        weights = np.gradient(np.log(expected.arrays["step"][1:]))
+        per_seed = (seed_losses(found) / expected.arrays["loss"][1:]) @ weights / weights.sum()
+        error = per_seed.std(ddof=1) / math.sqrt(per_seed.size)
+        if draws:
+            random = np.random.default_rng(0)
+            error = np.std([resampled_mean(per_seed, random) for _ in range(draws)], ddof=1)
+        rows.append(AgreementRow(size, float(per_seed.mean()), float(error)))
+    return rows
+
+
+def claims_at_both_ends(
+    rows: Sequence[AgreementRow], panel: str, task: str, symbol: str, scale: str, doubt: str = ""
+) -> list[Claim]:
+    """Return the claims that theory describes simulation, at the smallest and the largest size.
+
+    Parameters
+    ----------
+    rows
+        From :func:`agreement_rows`.
+    panel
+        Number and letter in the paper, such as ``2c``.
+    task
+        ``easy``, ``hard`` or ``super-easy``.
+    symbol
+        What the size is, N or B.
+    scale
+        Scale of the run, for the ledger.
+    doubt
+        Added to the reason where the simulation lies above the theory and they do not agree.
+
+    Returns
+    -------
+    list of Claim
+    """
+    return [
+        judged(
+            f"fig{int(panel[:-1]):02d}.{task}.theory-{symbol.lower()}{row.size}",
+            f"Fig. {panel}, eqs. 26-31",
+            f"The mean field theory gives the mean loss of the {task} task at {symbol} = {row.size}.",
+            "simulated mean over theory, averaged over log steps",
+            1.0,
+            Measurement.with_error(row.ratio, row.standard_error),
+            LOSS_TOLERANCE,
+            scale,
+            doubt=doubt if row.ratio > 1 else "",
+        )
+        for row in dict.fromkeys((rows[0], rows[-1]))
+    ]
