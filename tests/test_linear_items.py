@@ -174,8 +174,8 @@ def test_runs_repeat_their_slice_and_full_scale_is_the_paper_s() -> None:
     whole = run.run(Monitor())
     part = run.slice().run(Monitor())
     assert whole["loss"].shape == (2, whole["step"].size)
-    assert run.deviation(whole, part) < 1e-12
-    assert run.deviation(whole, part | {"loss": part["loss"] * 1.01}) == pytest.approx(0.01)
+    assert run.deviation(whole, part) < 1e-6  # kept in float32
+    assert run.deviation(whole, part | {"loss": part["loss"] * 1.01}) == pytest.approx(0.01, rel=1e-4)
     full = [run for run in experiments("fig11", "full") if isinstance(run, LinearNetworkRun)]
     paper = {run for run in full if run.width == 100 and run.eta0 == 0.03}
     assert {(run.modes, run.batch, run.steps, run.alpha, run.beta) for run in paper} == {

@@ -332,7 +332,7 @@ class LinearNetworkRun(Experiment):
         return float(np.max(np.abs(recomputed["loss"][:, part] / arrays["loss"][:, whole] - 1)))
 
     def run(self, monitor: Monitor) -> Arrays:
-        """Return ``step`` (R,), ``diverged_at`` (G,) and each recorded quantity, ``loss`` and so on, (G, R)."""
+        """Return ``step`` (R,), ``diverged_at`` (G,) and each recorded quantity, ``loss`` and so on, (G, R) in float32."""
         history = train_linear_networks(
             PowerLaw(self.alpha, self.beta, self.modes).spectrum(),
             self.width,
@@ -343,5 +343,5 @@ class LinearNetworkRun(Experiment):
             self.batch,
             monitor=monitor,
         )
-        curves = {name: getattr(history, name) for name in CURVES}
+        curves = {name: getattr(history, name).astype(np.float32) for name in CURVES}
         return {"step": history.step, "diverged_at": history.diverged_at, **curves}

@@ -221,7 +221,7 @@ def curves(runs: Sequence[LinearNetworkRun], results: Mapping[Experiment, Result
         one.batch,
         one.gammas,
         arrays[0]["step"],
-        {name: np.stack([each[name] for each in arrays]) for name in names},
+        {name: np.stack([each[name] for each in arrays]).astype(np.float64) for name in names},
         np.stack([each["diverged_at"] for each in arrays]),
         float(zeta(1 + one.alpha * one.beta, one.modes + 1)),
     )
