@@ -1,4 +1,4 @@
-"""The runs of the model as values: infinite limit, gradient flow, DMFT at finite width and batch, simulation.
+"""The runs of the models as values: infinite limit, gradient flow, DMFT at finite width and batch, simulations.
 
 Curves are kept on a log-spaced grid of steps, which is what figures and fits use and small enough to ship.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from neural_scaling import dmft
 from neural_scaling.grids import log_spaced_steps
+from neural_scaling.linear_networks import CURVES, train_linear_networks
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.runs.experiment import Experiment
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
@@ -277,3 +278,70 @@ class ToyModelRun(_PowerLawRun):
             "loss": outcome.loss[:, steps.astype(int)].astype(np.float32),
             "floor": outcome.floor,
         }
+
+
+@dataclass(frozen=True)
+class LinearNetworkRun(Experiment):
+    """Two-layer linear networks of several richnesses: :func:`neural_scaling.linear_networks.train_linear_networks`.
+
+    Parameters
+    ----------
+    alpha, beta
+        Capacity and source.
+    modes, width, batch
+        M, N and B.
+    eta0
+        Learning rate of the mean-field convention.
+    gammas
+        Richness gamma0 of each network.
+    steps
+        Number of steps T.
+    seed
+        Of initialization and data.
+    """
+
+    kind: ClassVar[str] = "linear networks"
+    algorithm: ClassVar[int] = 1
+    alpha: float
+    beta: float
+    modes: int
+    width: int
+    batch: float
+    eta0: float
+    gammas: tuple[float, ...]
+    steps: int
+    seed: int
+
+    @property
+    def work(self) -> int:
+        """Steps."""
+        return self.steps + 1
+
+    @property
+    def label(self) -> str:
+        """Kind, source, width, learning rate and seed."""
+        return f"{self.kind} beta={self.beta:g} N={self.width} eta0={self.eta0:g} seed={self.seed}"
+
+    def slice(self) -> Self:
+        """Return the first steps, on which all is recorded."""
+        return replace(self, steps=min(20, self.steps))
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses on the steps that both grids hold."""
+        _, whole, part = np.intersect1d(arrays["step"], recomputed["step"], return_indices=True)
+        return float(np.max(np.abs(recomputed["loss"][:, part] / arrays["loss"][:, whole] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``step`` (R,), ``diverged_at`` (G,) and each recorded quantity, ``loss`` and so on, (G, R) in float32."""
+        history = train_linear_networks(
+            PowerLaw(self.alpha, self.beta, self.modes).spectrum(),
+            self.width,
+            self.eta0,
+            self.gammas,
+            self.steps,
+            self.seed,
+            self.batch,
+            monitor=monitor,
+        )
+        curves = {name: getattr(history, name).astype(np.float32) for name in CURVES}
+        return {"step": history.step, "diverged_at": history.diverged_at, **curves}
