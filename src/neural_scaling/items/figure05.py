@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from neural_scaling.circle import source
+from neural_scaling.claims import Claim, judge
+from neural_scaling.items.circle_curves import curve_claim, curve_rows, kernel_growth_fit
 from neural_scaling.networks.experiments import CircleRun
-from neural_scaling.runs import Experiment
+from neural_scaling.runs import Experiment, Result
 
 ITEM = "fig05"
+#: Agreement of the exponent of the kernel's growth, which runs from 0.14 to 0.82 over the hard tasks.
+GROWTH_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -112,3 +116,71 @@ class Plan:
             runs += self.by_eta(richness)
         runs += [*self.by_batch(), *self.by_width(), *self.by_width_easy()]
         return list(dict.fromkeys(runs))
+
+
+def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+    """Return the claims about the exponents of (a) and (b), lazy and rich.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    results
+        Result of every run of the plan.
+    scale
+        For the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    for richness in (0.0, plan.richness):
+        for row in curve_rows(plan.targets(richness), results):
+            kind = "rich" if richness else "lazy"
+            claims.append(curve_claim(row, ITEM, f"fig05.a.{kind}.beta-{row.run.beta:g}", "Fig. 5a, eq. 10", scale))
+    for richness in (0.0, *plan.richness_activations):
+        for row in curve_rows(plan.activations(richness), results):
+            kind = f"gamma0-{richness:g}" if richness else "lazy"
+            identifier = f"fig05.b.{kind}.q-{row.run.power:g}"
+            claims.append(curve_claim(row, ITEM, identifier, "Fig. 5b, eq. 10", scale))
+    return claims
+
+
+def growth_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+    """Return the claims that the kernel of a network grows as t^(1 - chi) on hard tasks.
+
+    Parameters
+    ----------
+    plan, results, scale
+        As for :func:`exponent_claims`.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    for row in curve_rows(plan.targets(plan.richness), results):
+        if row.run.beta >= 1:
+            continue
+        predicted, fit = 1 - row.predicted, kernel_growth_fit(row)
+        measured = None if fit is None else -fit.exponent
+        interval = None if fit is None else (-fit.interval[1], -fit.interval[0])
+        verdict, reason = judge(predicted, measured, interval, GROWTH_TOLERANCE)
+        claims.append(
+            Claim(
+                id=f"fig05.a.kernel.beta-{row.run.beta:g}",
+                item=ITEM,
+                location="section 4, eqs. 66-70",
+                statement=f"The tangent kernel of rich networks grows as t^{predicted:.3f} (beta = {row.run.beta:g}).",
+                quantity="exponent of K(t) - K(0) in steps, K the trace of the tangent kernel",
+                predicted=predicted,
+                measured=measured,
+                interval=interval,
+                window=None if fit is None else fit.window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason if fit is not None else row.window.empty,
+            )
+        )
+    return claims

@@ -1,20 +1,23 @@
 r"""Kernels of infinitely wide networks on the circle: NNGP and tangent kernel of depth-L networks with activation [h]_+^q.
 
-With normalised activations every layer has unit variance and only the correlation rho of two inputs changes from layer to layer. The
-average of a product of two powers of correlated normals is a Gauss hypergeometric function: relative to its value at rho = 1,
+With normalised activations every layer has unit variance and only the correlation rho of two inputs changes from layer to
+layer. The average of a product of two powers of correlated normals is a Gauss hypergeometric function: relative to its value
+at rho = 1,
 
 .. math::
     \kappa_a(\rho) = \frac{\langle [u]_+^a [v]_+^a \rangle}{\langle [u]_+^{2a} \rangle}
-      = s^{a+1/2}\, \frac{F(\tfrac12, \tfrac12; a+\tfrac32; s)}{F(\tfrac12, \tfrac12; a+\tfrac32; 1)}, \qquad s = \frac{1+\rho}{2},
+      = s^{a+1/2} \, \frac{F(\tfrac12, \tfrac12; a+\tfrac32; s)}{F(\tfrac12, \tfrac12; a+\tfrac32; 1)},
+      \qquad s = \frac{1+\rho}{2},
 
-for any a > -1/2, by the polar form of the average and the Mehler-Dirichlet integral; no quadrature is needed. For a = 1 and 0 it is the
-arc-cosine kernel. From :math:`\Sigma_1 = \Theta_1 = \cos\theta`, L - 1 times,
+for any a > -1/2, by the polar form of the average and the Mehler-Dirichlet integral; no quadrature is needed. For a = 1 and 0
+it is the arc-cosine kernel. From :math:`\Sigma = \Theta = \cos\theta`, L - 1 times,
 
 .. math::
-    \Theta \leftarrow \Theta\, \frac{q^2}{2q-1}\, \kappa_{q-1}(\Sigma) + \kappa_q(\Sigma), \qquad \Sigma \leftarrow \kappa_q(\Sigma).
+    \Theta \leftarrow \Theta\, \frac{q^2}{2q-1}\, \kappa_{q-1}(\Sigma) + \kappa_q(\Sigma),
+    \qquad \Sigma \leftarrow \kappa_q(\Sigma).
 
-Near theta = 0 the tangent kernel has a term :math:`|\theta|^{2q-1}` from the slopes, so its eigenvalues fall as k^(-2q). The first layer has
-the same power at theta = pi, weaker, and so even and odd k have different constants.
+Near theta = 0 the tangent kernel has a term :math:`|\theta|^{2q-1}` from the slopes, so its eigenvalues fall as k^(-2q). The
+first layer has the same power at theta = pi, weaker, and so even and odd k have different constants.
 """
 
 from __future__ import annotations
@@ -121,7 +124,8 @@ def power_correlation(correlation: Array, exponent: float) -> Array:
 def lazy_loss(eigenvalues: Array, beta: float, power: float, eta: float, steps: Array) -> Array:
     """Return the loss of the linearised network at infinite width and batch on the target of source beta.
 
-    Every mode is learned by itself: ``sum_k k^-2q (1 - eta_0 lambda_k)^(2 t)/2``; modes beyond the given ones count as not learned.
+    Every mode is learned by itself: ``sum_k k^-2q (1 - eta_0 lambda_k)^(2 t)/2``. Modes beyond the given ones count as not
+    learned.
 
     Parameters
     ----------
