@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure
 from neural_scaling.items.circle_curves import CurveRow
+from neural_scaling.items.figure07 import FluctuationRow, SpectrumRow
 from neural_scaling.theory import chi
 
 #: (title, rich rows, lazy rows)
@@ -46,6 +47,10 @@ def loss_figure(panels: Sequence[Panel]) -> Figure:
                 )
                 axes.loglog(other.step, other.mean, ":", color=color, linewidth=1.4)
                 _guide(axes, row)
+            # A run that diverges leaves the figure; the table says so.
+            shown = [row.mean[np.isfinite(row.mean)] for row in (*rich, *lazy)]
+            first = max(row.mean[0] for row in (*rich, *lazy) if math.isinf(row.diverged) or row.diverged > 10)
+            axes.set_ylim(0.4 * min(float(values.min()) for values in shown), 2.5 * first)
             axes.set_title(title)
             axes.set_xlabel("steps $t$")
             axes.set_ylabel("test loss")
@@ -143,11 +148,65 @@ def study_figure(
                     color=MUTED,
                 )
             axes.set_xscale("log")
+            ticks = sorted({value for _, values, _ in series for value in values})
+            axes.set_xticks(ticks, [f"{value:g}" for value in ticks], rotation=45 if len(ticks) > 4 else 0)
+            axes.minorticks_off()
             axes.set_title(title)
             axes.set_xlabel(label)
             axes.set_ylabel("exponent")
             if len(series) > 1:
                 axes.legend(fontsize=10)
+    return figure
+
+
+def spectrum_figure(spectra: Sequence[SpectrumRow], scatter: Sequence[FluctuationRow]) -> Figure:
+    """Draw kernel spectra, and how kernels of finite width scatter.
+
+    Parameters
+    ----------
+    spectra
+        One per activation.
+    scatter
+        One per activation.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Above eigenvalues at infinite width (lines) and means over random networks (dots) with ``k^(-2 q_phi)`` dashed; below
+        the interquartile range of ``K(x, x)`` with the predicted powers dashed.
+    """
+    with book_style():
+        figure = new_figure(10.0)
+        upper, lower = figure.subplots(2, 1)
+        for number, row in enumerate(spectra):
+            color = _color(number, len(spectra))
+            k = np.arange(1, row.kernel.tangent.size)
+            upper.loglog(k, row.kernel.tangent[1:], color=color, label=rf"$q_\phi = {row.kernel.power:g}$")
+            # Beyond a sixteenth of the angles the grid folds later modes in.
+            shown = np.unique(np.geomspace(1, row.finite.size // 8, 14).astype(int))
+            upper.loglog(shown, row.finite[shown], "o", color=color, markersize=5)
+            x = np.array(row.even.window)
+            upper.loglog(
+                x, 2.2 * row.kernel.tangent[int(x[0])] * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED
+            )
+        upper.set_title("(a) eigenvalues of the tangent kernel")
+        upper.set_xlabel("frequency $k$")
+        upper.set_ylabel(r"$\lambda_k$")
+        handles, names = upper.get_legend_handles_labels()
+        handles += [
+            Line2D([], [], color=INK, marker="o", linestyle="", markersize=5),
+            Line2D([], [], color=MUTED, linestyle="--"),
+        ]
+        upper.legend(handles, [*names, "finite width", r"$k^{-2 q_\phi}$"], loc="lower left")
+        for number, line in enumerate(scatter):
+            color = _color(number, len(scatter))
+            lower.loglog(line.widths, line.scatter, "o-", color=color, label=rf"$q_\phi = {line.power:g}$")
+            guide = 0.88 * line.scatter[0] * (line.widths / line.widths[0]) ** -line.predicted
+            lower.loglog(line.widths, guide, "--", color=MUTED)
+        lower.set_title("scatter of the kernel of two-layer networks")
+        lower.set_xlabel("width $N$")
+        lower.set_ylabel("interquartile range / median")
+        lower.legend(loc="lower left")
     return figure
 
 

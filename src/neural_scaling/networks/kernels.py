@@ -38,3 +38,22 @@ def kernel_sharpness(kernel: torch.Tensor) -> torch.Tensor:
     clean = torch.where(finite[:, None, None], kernel, torch.zeros_like(kernel))
     largest = torch.linalg.eigvalsh(clean)[:, -1] / kernel.shape[1]
     return torch.where(finite, largest, torch.full_like(largest, float("nan")))
+
+
+def circle_spectrum(kernel: torch.Tensor) -> torch.Tensor:
+    """Return the mean of the kernel over the waves of each frequency, its eigenvalues if it is invariant under rotations.
+
+    Parameters
+    ----------
+    kernel
+        On n equidistant angles, shape (E, n, n).
+
+    Returns
+    -------
+    torch.Tensor
+        ``<e_k, K e_k>`` for k = 0 .. n/2, shape (E, n/2 + 1).
+    """
+    count = kernel.shape[1]
+    waves = torch.fft.ifft(torch.fft.fft(kernel, dim=1), dim=2)
+    spectrum: torch.Tensor = waves.diagonal(dim1=1, dim2=2).real[:, : count // 2 + 1] / count
+    return spectrum
