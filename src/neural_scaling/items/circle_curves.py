@@ -176,7 +176,7 @@ def curve_claim(row: CurveRow, item: str, identifier: str, location: str, scale:
     Claim
     """
     run = row.run
-    kind = f"with feature learning (gamma0 = {run.richness:g})" if run.richness else "linearised"
+    kind = f"networks of richness gamma0 = {run.richness:g}" if run.richness else "linearised networks"
     allowed = tolerance(run.beta)
     if row.fitted:
         verdict, reason = judge(row.predicted, row.exponent, row.interval, allowed)
@@ -190,7 +190,7 @@ def curve_claim(row: CurveRow, item: str, identifier: str, location: str, scale:
         id=identifier,
         item=item,
         location=location,
-        statement=f"The loss of networks {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
+        statement=f"The loss of {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
         quantity="exponent of the test loss in steps, mean over seeds",
         predicted=row.predicted,
         measured=row.exponent if row.fitted else None,

@@ -137,6 +137,26 @@ class MLPEnsemble:
         last = self._forward(x)[1][-1]
         return torch.bmm(last, self.weights[-1]).squeeze(2) * self._readout
 
+    def arguments(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Return the arguments of the activations of every hidden layer.
+
+        Parameters
+        ----------
+        x
+            Inputs, shape (E, B, D).
+
+        Returns
+        -------
+        list of torch.Tensor
+            L - 1 of shape (E, B, N).
+        """
+        found, previous = [], x
+        for weight, factor in zip(self.weights[:-1], self._factors, strict=True):
+            h = factor * torch.bmm(previous, weight)
+            found.append(h)
+            previous = self.activation.rectified(h, torch.empty_like(h))
+        return found
+
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
         """Return f.
 
