@@ -25,11 +25,12 @@ def draw(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit: 
     with book_style():
         figure = new_figure(8.6)
         (a, b), (c, d) = figure.subplots(2, 2)
-        for layer, moved in enumerate(check.features):
+        output = check.mean[-1]
+        for layer, moved in enumerate(check.mean[:-1]):
             a.loglog(check.widths, moved, "o-", color=width_color(2 ** (5 + 3 * layer)), label=f"layer {layer + 1}")
-        a.loglog(check.widths, check.output, "s-", color=RICH, label="output")
+        a.loglog(check.widths, output, "s-", color=RICH, label="output")
         for power in (-0.5, 0.5):
-            level = check.output[0] * (1.6 if power > 0 else 1 / 1.6)
+            level = output[0] * (1.6 if power > 0 else 1 / 1.6)
             a.loglog(check.widths, level * (check.widths / check.widths[0]) ** power, "--", color=MUTED, linewidth=1.2)
         a.set_title("(a) coordinate check")
         a.set_xlabel("width $N$")
@@ -45,11 +46,13 @@ def draw(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit: 
             finite = np.isfinite(loss)
             c.loglog(search.etas[finite], loss[finite], "o-", color=width_color(width), label=f"$N = {width:g}$")
         c.set_title("(c) which learning rate is best")
+        c.set_xticks(search.etas, [f"{eta:g}" for eta in search.etas])
+        c.minorticks_off()
         c.set_xlabel(r"$\eta_0$")
         c.set_ylabel("test loss at the last step")
         d.loglog(limit.richness, limit.difference, "o-", color=INK)
         d.loglog(limit.richness, 0.5 * limit.difference[0] * limit.richness / limit.richness[0], "--", color=MUTED)
-        d.set_title("(d) towards the linearised network")
+        d.set_title("(d) lazy limit")
         d.set_xlabel(r"richness $\gamma_0$")
         d.set_ylabel("relative difference of the loss")
     return figure

@@ -147,7 +147,8 @@ def kernel_growth_fit(row: CurveRow) -> PowerLawFit | None:
     """
     if row.window.empty:
         return None
-    return fit_power_law(row.step, np.maximum(row.growth - 1, 1e-12), row.window.span)
+    inside = row.step <= row.window.end
+    return fit_power_law(row.step[inside], np.maximum(row.growth[inside] - 1, 1e-12), row.window.span)
 
 
 @functools.cache
@@ -242,7 +243,7 @@ def _window(run: CircleRun, step: Array, growth: Array, sharpness: Array, diverg
     if beyond.size:
         ends.append((float(step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
     if math.isfinite(diverged):
-        ends.append((max(diverged, 1.0), "diverged"))
+        ends.append((float(step[max(int(np.searchsorted(step, diverged)) - 1, 0)]), "diverged"))
     end, end_reason = min(ends)
     if math.isinf(start):
         return Window(10 * end, end, f"{why}: not before the last step", end_reason)
@@ -261,6 +262,9 @@ def _arrival(run: CircleRun) -> float:
 
 def _fit(step: Array, loss: Array, window: Window) -> tuple[float, tuple[float, float]]:
     """Return the mean exponent of the seeds and its interval: their spread (Student) and the bend of the mean, in quadrature."""
+    # A run that has diverged is finite inside its window only.
+    inside = (step >= window.start * (1 - 1e-9)) & (step <= window.end * (1 + 1e-9))
+    step, loss = step[inside], loss[:, inside]
     exponents = np.array([fit_power_law(step, one, window.span).exponent for one in loss])
     bend = fit_power_law(step, loss.mean(axis=0), window.span).standard_error
     count = exponents.size

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import t as student
 
 from neural_scaling.circle import decay
 from neural_scaling.claims import Claim, judge
-from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits import fit_power_law
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.devices import find_device
@@ -69,19 +70,28 @@ class CoordinateCheck:
     ----------
     widths
         N, shape (W,).
-    features
-        Root mean square change of the arguments of each hidden layer, shape (L - 1, W).
-    output
-        The same of the centred output, shape (W,).
+    moved
+        Root mean square change of the arguments of each hidden layer and, last, of the centred output; shape (L, W, seeds).
     """
 
     widths: Array
-    features: Array
-    output: Array
+    moved: Array
 
-    def slopes(self) -> list[PowerLawFit]:
-        """Return fits against N, layer by layer, the output last; an exponent is minus the slope."""
-        return [fit_power_law(self.widths, moved) for moved in (*self.features, self.output)]
+    @property
+    def mean(self) -> Array:
+        """Mean over seeds, shape (L, W)."""
+        return np.asarray(self.moved.mean(axis=2))
+
+    def slopes(self) -> list[tuple[float, tuple[float, float]]]:
+        """Return slopes in log N and their 95 % intervals from the spread over seeds, layer by layer, the output last."""
+        found = []
+        count = self.moved.shape[2]
+        for layer in self.moved:
+            slopes = np.polyfit(np.log(self.widths), np.log(layer), 1)[0]
+            half = float(student.ppf(0.975, count - 1) * slopes.std(ddof=1) / math.sqrt(count))
+            mean = float(slopes.mean())
+            found.append((mean, (mean - half, mean + half)))
+        return found
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ class EtaSearch:
     @property
     def best(self) -> Array:
         """Best learning rate at each width, shape (W,)."""
-        return self.etas[np.argmin(self.loss, axis=1)]
+        return np.asarray(self.etas[np.argmin(self.loss, axis=1)])
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,7 @@ class LazyLimit:
 
 def coordinate_check(plan: Plan) -> CoordinateCheck:
     """Train networks of every width for a few steps and measure how far features and output moved."""
-    features, outputs = [], []
+    found = []
     for width in plan.widths:
         device = find_device(device_name())
         model = ensemble(Shape(plan.depth, width), _members(plan), device)
@@ -155,9 +165,9 @@ def coordinate_check(plan: Plan) -> CoordinateCheck:
         before, raw = [h.clone() for h in model.arguments(inputs)], model.raw(inputs)
         train(model, data, [plan.steps_check], plan.batch)
         after = model.arguments(inputs)
-        features.append([_root_mean_square(new - old) for new, old in zip(after, before, strict=True)])
-        outputs.append(_root_mean_square(model.centred(inputs, raw)))
-    return CoordinateCheck(np.array(plan.widths, dtype=np.float64), np.array(features).T, np.array(outputs))
+        changes = [new - old for new, old in zip(after, before, strict=True)] + [model.centred(inputs, raw)]
+        found.append([change.flatten(1).square().mean(1).sqrt().double().cpu().numpy() for change in changes])
+    return CoordinateCheck(np.array(plan.widths, dtype=np.float64), np.array(found).transpose(1, 0, 2))
 
 
 def width_curves(plan: Plan) -> WidthCurves:
@@ -208,25 +218,22 @@ def claims(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit
     names = [f"arguments of hidden layer {layer + 1}" for layer in range(len(fits) - 1)] + ["centred output"]
     keys = [f"layer-{layer + 1}" for layer in range(len(fits) - 1)] + ["output"]
     window = (float(check.widths[0]), float(check.widths[-1]))
-    for name, key, fit in zip(names, keys, fits, strict=True):
-        interval = (-fit.interval[1], -fit.interval[0])
-        verdict, reason = judge(0.0, -fit.exponent, interval, FLAT)
-        statement = f"In a few steps the {name} change by an amount that does not depend on width."
-        quantity = "slope of the change in log N"
+    for name, key, (slope, interval) in zip(names, keys, fits, strict=True):
+        verdict, reason = judge(0.0, slope, interval, FLAT)
         found.append(
             Claim(
-                f"mup.{key}",
-                ITEM,
-                "section 5.1",
-                statement,
-                quantity,
-                0.0,
-                -fit.exponent,
-                interval,
-                window,
-                scale,
-                verdict,
-                reason,
+                id=f"mup.{key}",
+                item=ITEM,
+                location="section 5.1",
+                statement=f"In a few steps the {name} change by an amount that does not depend on width.",
+                quantity="slope of the change in log N",
+                predicted=0.0,
+                measured=slope,
+                interval=interval,
+                window=window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
             )
         )
     gap = np.abs(curves.loss[-2] / curves.loss[-1] - 1).max()
@@ -303,7 +310,3 @@ def _train(plan: Plan, width: int, members: Sequence[Member], dtype: torch.dtype
     model = ensemble(Shape(plan.depth, width), members, device, dtype)
     recorded = [int(step) for step in log_spaced_steps(plan.steps, 10)]
     return train(model, _data(plan, len(members), device, model.dtype), recorded, plan.batch)
-
-
-def _root_mean_square(values: torch.Tensor) -> float:
-    return float(values.square().mean().sqrt())

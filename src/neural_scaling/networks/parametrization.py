@@ -19,10 +19,8 @@ stand still and f follows its linearisation, the lazy limit. That limit is a mod
 network is replaced by its first-order expansion about the initial weights, :math:`f = D F \cdot V` with V = (W -
 W_init)/gamma_0, and V takes steps of size :math:`\eta_0 N`.
 
-For a reader who knows muP
---------------------------
-With the multipliers moved into the weights (``W~ = N^{-1/2} W`` and so on) this is the scheme of Table 3 of "Tensor Programs
-V" for SGD. Per layer, with fan-in and fan-out as there:
+**For a reader who knows muP.** With the multipliers moved into the weights (``W~ = N^{-1/2} W`` and so on) this is the
+scheme of Table 3 of "Tensor Programs V" for SGD. Per layer, with fan-in and fan-out as there:
 
 =======  ==================  =========================  ============================
 layer    variance of W~      learning rate of W~        Table 3, SGD
