@@ -18,7 +18,7 @@ from neural_scaling.circle import tail, target
 
 #: Angles that batches are drawn from.
 ANGLES = 2**17
-#: Angles at which the test loss is taken: it resolves modes below half of that.
+#: Angles at which the test loss is taken, which resolves modes below half of that.
 TEST_ANGLES = 2048
 #: Angles at which the tangent kernel is followed.
 KERNEL_ANGLES = 128

@@ -118,7 +118,7 @@ class MLPEnsemble:
 
     @property
     def state(self) -> list[torch.Tensor]:
-        """What training changes: weights of each layer, (E, fan-in, fan-out), the readout (E, N, 1) last."""
+        """What training changes, the weights of each layer, (E, fan-in, fan-out), the readout (E, N, 1) last."""
         return self.weights
 
     def raw(self, x: torch.Tensor) -> torch.Tensor:

@@ -43,7 +43,7 @@ from typing import Literal
 
 from neural_scaling.checks import require
 
-#: Below this richness a network trains in float64: F - F_init is then too small a part of F for float32.
+#: Below this richness a network trains in float64, since F - F_init is too small a part of F for float32.
 FLOAT64_BELOW = 1e-2
 
 Precision = Literal["float32", "float64"]
