@@ -156,7 +156,7 @@ shown_lazy = min(gamma0 for gamma0 in richness_study if gamma0 > 0) / 3  # where
 studies = [
     (
         rf"(c) richness, $\beta = {beta_study:g}$",
-        r"$\gamma_0$ (leftmost: linearised)",
+        r"$\gamma_0$ (lin.: linearised)",
         [("", [gamma0 or shown_lazy for gamma0 in richness_study], curves.curve_rows(plan.by_richness(), results))],
     ),
     (

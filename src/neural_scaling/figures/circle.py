@@ -148,8 +148,13 @@ def study_figure(
                     color=MUTED,
                 )
             axes.set_xscale("log")
-            ticks = sorted({value for _, values, _ in series for value in values})
-            axes.set_xticks(ticks, [f"{value:g}" for value in ticks], rotation=45 if len(ticks) > 4 else 0)
+            ticks = {value: f"{value:g}" for _, values, _ in series for value in values}
+            for _, values, rows in series:
+                mixed = any(row.run.richness for row in rows)
+                ticks |= {
+                    value: "lin." for value, row in zip(values, rows, strict=True) if mixed and not row.run.richness
+                }
+            axes.set_xticks(list(ticks), list(ticks.values()), rotation=45 if len(ticks) > 4 else 0)
             axes.minorticks_off()
             axes.set_title(title)
             axes.set_xlabel(label)

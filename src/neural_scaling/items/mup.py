@@ -215,7 +215,7 @@ def claims(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit
     """
     found = []
     fits = check.slopes()
-    names = [f"arguments of hidden layer {layer + 1}" for layer in range(len(fits) - 1)] + ["centred output"]
+    names = [f"arguments of hidden layer {layer + 1}" for layer in range(len(fits) - 1)] + ["centred outputs"]
     keys = [f"layer-{layer + 1}" for layer in range(len(fits) - 1)] + ["output"]
     window = (float(check.widths[0]), float(check.widths[-1]))
     for name, key, (slope, interval) in zip(names, keys, fits, strict=True):
@@ -225,7 +225,7 @@ def claims(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit
                 id=f"mup.{key}",
                 item=ITEM,
                 location="section 5.1",
-                statement=f"In a few steps the {name} change by an amount that does not depend on width.",
+                statement=f"How far the {name} move in a few steps does not depend on width.",
                 quantity="slope of the change in log N",
                 predicted=0.0,
                 measured=slope,
