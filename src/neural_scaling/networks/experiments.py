@@ -16,6 +16,7 @@ from neural_scaling.runs.experiment import Experiment
 #: Environment variable that names the device of network runs; without it the first there is of CUDA, MPS and the processor.
 DEVICE_VARIABLE = "NEURAL_SCALING_DEVICE"
 _PER_DECADE = 20
+_SLICE = 40  # steps of the slice that checks a kept run
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class CircleRun(Experiment):
 
     kind: ClassVar[str] = "circle network"
     algorithm: ClassVar[int] = 1
+    # Trained in float32, where the order of sums counts in the 7th digit and the slice's few steps amplify it.
+    tolerance: ClassVar[float] = 1e-4
 
     beta: float
     power: float
@@ -81,7 +84,7 @@ class CircleRun(Experiment):
 
     def slice(self) -> Self:
         """Return the first steps of the first seed."""
-        return replace(self, steps=min(max(self.steps // 10, 20), 200, self.steps), seeds=1)
+        return replace(self, steps=min(_SLICE, self.steps), seeds=1)
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
         """Compare the losses on the steps that both hold, for the seeds that both have."""
@@ -96,8 +99,8 @@ class CircleRun(Experiment):
     def run(self, monitor: Monitor) -> Arrays:
         """Return losses and the size of the tangent kernel on recorded steps.
 
-        ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; in float32, each of shape (seeds, R), ``loss``,
-        ``trace`` and ``sharpness``, the sum of the eigenvalues of the tangent kernel and the largest of them.
+        ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; in float32, each of shape (seeds, R),
+        ``loss``, ``trace`` and ``sharpness``, the sum of the eigenvalues of the tangent kernel and the largest of them.
         """
         from neural_scaling.networks.circle_data import CircleData
         from neural_scaling.networks.devices import find_device
