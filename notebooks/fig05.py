@@ -19,12 +19,12 @@
 # $y(\theta) = \sum_k k^{-q} \cos k\theta$, follow the power $t^{-\chi(\beta)}$, $\chi = \beta \max(1, 2/(1+\beta))$, with
 # $\beta = (2q-1)/(2q_\phi)$: (a) as the target changes and (b) as the activation $[h]_+^{q_\phi}$ does.
 #
-# **What came out.** A network that learns features leaves its linearised twin behind, and its tangent kernel grows, on hard tasks
-# ($\beta < 1$) by factors of ten, as the theory of the solvable model has it. Between the step at which its kernel has doubled and
-# the step at which it nears the edge of stability the loss of a hard task falls faster than $t^{-\beta}$; the table gives the exponents. At a
-# fixed step size the gain ends there: the kernel stops growing when $\eta_0$ times its largest eigenvalue comes near 2, and the loss levels
-# off. Linearised networks of finite width are slower than $t^{-\beta}$ on easy tasks: part of the target leaks into modes that the kernel
-# of a finite network learns late, and the better the task the sooner that part is all that is left.
+# **What came out.** A network that learns features leaves its linearised twin behind, and its tangent kernel grows, several-fold on hard
+# tasks ($\beta < 1$), as in the solvable model. Between the step at which its kernel has doubled and the step at which it nears the edge of
+# stability the loss of a hard task falls faster than $t^{-\beta}$; the table gives the exponents. At a fixed step size the gain ends there: the
+# kernel stops growing when $\eta_0$ times its largest eigenvalue comes near 2, and the loss falls more slowly again. Linearised networks of finite width
+# are slower than $t^{-\beta}$, most of all on easy tasks: part of the target leaks into modes that the kernel of a finite network learns
+# late, as with the finite-width transient of the solvable model.
 
 # %% tags=["hide-input", "parameters"]
 scale: str = "small"  # small, or full for the sizes of the paper

@@ -36,7 +36,9 @@ def kernel_sharpness(kernel: torch.Tensor) -> torch.Tensor:
     """
     finite = torch.isfinite(kernel).flatten(1).all(1)
     clean = torch.where(finite[:, None, None], kernel, torch.zeros_like(kernel))
-    largest = torch.linalg.eigvalsh(clean)[:, -1] / kernel.shape[1]
+    if clean.device.type == "mps":  # which has no eigenvalues
+        clean = clean.cpu()
+    largest = torch.linalg.eigvalsh(clean)[:, -1].to(kernel.device) / kernel.shape[1]
     return torch.where(finite, largest, torch.full_like(largest, float("nan")))
 
 

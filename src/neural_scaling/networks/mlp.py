@@ -342,6 +342,12 @@ def ensemble(
     scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
     if dtype is None:
         dtype = torch.float64 if any(scale.precision == "float64" for scale in scales) else torch.float32
+    require(
+        device.type != "mps" or dtype != torch.float64,
+        "richness",
+        "asks for float64, which an MPS device lacks",
+        "use the device cpu, or a richness of 0 or of at least 0.01",
+    )
     kind = LinearisedEnsemble if scales and scales[0].linearised else MLPEnsemble
     return kind(shape, members, device, dtype)
 
