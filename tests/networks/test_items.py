@@ -89,6 +89,23 @@ def results_of(runs, exponent=None):
     return found
 
 
+def test_excess_of_finite_width():
+    full = plan(figure05, "full")
+    results = {}
+    for run in full.by_width_easy():
+        found = made_up(run, run.beta)
+        theory = curves.curve_row(run, found).theory
+        loss = np.concatenate([[1.0], theory + 3 / run.width * STEP[1:] ** -0.5])
+        found[run].arrays["loss"] = np.tile(loss, (3, 1))
+        results |= found
+    claims = figure05.width_claims(full, results, "small")
+    assert [claim.verdict for claim in claims] == ["confirmed", "confirmed"]
+    for run, result in results.items():  # the same excess at any width, and constant in time
+        result.arrays["loss"][:, 1:] = curves.curve_row(run, results).theory + 0.01
+    wrong = figure05.width_claims(full, results, "small")
+    assert [claim.verdict for claim in wrong] == ["not confirmed", "not confirmed"]
+
+
 def png(figure):
     assert isinstance(figure, Figure)
     assert figure._repr_png_().startswith(b"\x89PNG")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import t as student
 
 from neural_scaling.circle import source
 from neural_scaling.claims import Claim, judge
 from neural_scaling.items.circle_curves import curve_claim, curve_rows, kernel_growth_fit
 from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import Array
 
 ITEM = "fig05"
 #: Agreement of the exponent of the kernel's growth, which runs from 0.14 to 0.82 over the hard tasks.
 GROWTH_TOLERANCE = 0.1
+#: Agreement of the powers of the finite-width excess, whose coefficients are of order one and differ between networks.
+EXCESS_TOLERANCE = 0.2
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,78 @@ def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str
             identifier = f"fig05.b.{kind}.q-{row.run.power:g}"
             claims.append(curve_claim(row, ITEM, identifier, "Fig. 5b, eq. 10", scale))
     return claims
+
+
+def width_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+    """Return the claims that linearised networks exceed the loss of infinite width by (1/N) t^(-(1 - 1/alpha)) on an easy task.
+
+    Parameters
+    ----------
+    plan, results, scale
+        As for :func:`exponent_claims`.
+
+    Returns
+    -------
+    list of Claim
+    """
+    rows = curve_rows(plan.by_width_easy(), results)
+    widths = np.array([row.run.width for row in rows], dtype=np.float64)
+    late = rows[0].step >= rows[0].step[-1] / 10
+    excess = [row.mean[late] - row.theory[late] for row in rows]
+    task = f"(beta = {plan.beta_easy_study:g}, linearised)"
+    found: list[tuple[str, str, str, float, list[float]]] = [
+        (
+            "fig05.width.in-n",
+            f"The loss at finite width exceeds that of infinite width by an amount falling as 1/N {task}.",
+            "exponent in N of the excess, over the last decade of steps",
+            1.0,
+            # One exponent for each of three thirds of the decade: they share networks, so their spread is not all of the error.
+            [
+                _slope(widths, np.array([one[part].mean() for one in excess]))
+                for part in np.array_split(np.arange(late.sum()), 3)
+            ],
+        ),
+        (
+            "fig05.width.in-t",
+            f"The excess falls in steps as t^-(1 - 1/alpha) {task}.",
+            "exponent in steps of the excess over the last decade, mean over widths",
+            0.5,
+            [_slope(rows[0].step[late], one) for one in excess],
+        ),
+    ]
+    claims = []
+    for identifier, statement, quantity, predicted, exponents in found:
+        values = np.array(exponents)
+        count = values.size
+        mean = float(values.mean())
+        half = float(student.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan
+        interval = (mean - half, mean + half)
+        measured = mean if math.isfinite(mean) and math.isfinite(half) else None
+        verdict, reason = judge(predicted, measured, interval if measured is not None else None, EXCESS_TOLERANCE)
+        claims.append(
+            Claim(
+                id=identifier,
+                item=ITEM,
+                location="eqs. 8-9, third term",
+                statement=statement,
+                quantity=quantity,
+                predicted=predicted,
+                measured=measured,
+                interval=interval if measured is not None else None,
+                window=(float(rows[0].step[late][0]), float(rows[0].step[-1])),
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return claims
+
+
+def _slope(x: Array, excess: Array) -> float:
+    """Return minus the slope in log-log; NaN where the excess is not positive."""
+    if x.size < 2 or not np.all(np.isfinite(excess) & (excess > 0)):
+        return math.nan
+    return float(-np.polyfit(np.log(x), np.log(excess), 1)[0])
 
 
 def growth_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
