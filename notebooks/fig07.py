@@ -1,0 +1,158 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (fig-7-page)=
+# # Figure 7: kernel spectra and easy tasks on the circle
+#
+# **What the paper claims.** (a) The kernel of a network with activation $[h]_+^{q_\phi}$ at initialization has eigenvalues
+# $\lambda_k \sim k^{-2q_\phi}$ on the circle, so that its capacity is $\alpha = 2 q_\phi$. (b) On easy tasks, $\beta \ge 1$, networks that learn
+# features follow $t^{-\beta}$: feature learning brings no better exponent.
+#
+# **What came out.** (a) holds, for even and for odd $k$ with constants of their own; the kernel at infinite width is known in closed form. At
+# finite width the kernel scatters about it, by $N^{-1/2}$ for $q_\phi \ge 3/4$ and more slowly below, because squared slopes of the
+# activation then have no variance. (b) Networks that learn features come near $t^{-\beta}$. The linearised networks of the same width do
+# not: there the power of infinite width is hidden by what the kernel of a finite network learns late, so here feature
+# learning does change the exponent that one sees, not of infinite width but of width $N$.
+
+# %% tags=["hide-input", "parameters"]
+scale: str = "small"  # small, or full for the sizes of the paper
+depth: int = 4  # layers of weights L
+width: int = 64  # neurons N of a hidden layer
+batch: int = 64  # fresh samples B of a step (ours)
+steps: int = 1000  # last step T
+seeds: int = 2  # networks per curve of (b)
+eta: float = 0.1  # learning rate eta_0 (ours)
+richness: float = 0.5  # gamma_0 of the rich curves of (b) (ours)
+angles: int = 8192  # equidistant angles that samples are drawn from (ours)
+betas: list[float] = [1.0, 1.2, 1.5, 1.8]  # sources of (b)
+powers_kernel: list[float] = [0.75, 1.0, 1.25, 1.5, 1.75]  # q_phi of (a)
+window: list[int] = [100, 1000]  # first and last k of the fits of (a) (ours)
+angles_infinite: int = 65536  # angles of the Fourier transform at infinite width (ours)
+angles_kernel: int = 512  # angles at which kernels of random networks are taken (ours)
+seeds_kernel: int = 4  # random networks of width N in (a) (ours)
+powers_scatter: list[float] = [0.6, 0.72, 1.0, 1.5]  # q_phi of the study of finite width (ours)
+widths_scatter: list[int] = [64, 256, 1024, 4096]  # N of that study
+seeds_scatter: int = 256  # networks per width of that study
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown, display
+
+from neural_scaling import claims as ledger
+from neural_scaling import notebook, runs
+from neural_scaling.figures import circle as draw
+from neural_scaling.items import circle_curves as curves
+from neural_scaling.items import figure07 as item
+
+plan = item.Plan(
+    depth=depth,
+    width=width,
+    batch=batch,
+    steps=steps,
+    seeds=seeds,
+    eta=eta,
+    richness=richness,
+    angles=angles,
+    betas=betas,
+    powers_kernel=powers_kernel,
+    window=window,
+    angles_infinite=angles_infinite,
+    angles_kernel=angles_kernel,
+    seeds_kernel=seeds_kernel,
+    powers_scatter=powers_scatter,
+    widths_scatter=widths_scatter,
+    seeds_scatter=seeds_scatter,
+)
+results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+
+# %% tags=["hide-input", "provenance"]
+print(notebook.provenance(scale, seeds=range(seeds)))
+print(runs.describe(list(results.values())))
+
+# %% [markdown]
+# ## Spectra
+#
+# With normalised activations, the average $\langle \phi(u)\phi(v) \rangle$ over correlated normals is a hypergeometric function of the
+# correlation for any power, so NNGP and tangent kernel of depth $L$ follow by $L-1$ substitutions and their eigenvalues by a Fourier transform.
+# The slopes of the activation give the tangent kernel a term $|\theta|^{2q_\phi - 1}$ at equal inputs, hence $k^{-2q_\phi}$. The first layer has
+# the same singularity, weaker, at opposite inputs: even and odd $k$ have different constants. Corrections are of relative order
+# $k^{1 - 2 q_\phi}$.
+
+# %% tags=["hide-input"]
+spectra = plan.spectra()
+scatter = plan.scatter()
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-7a", "caption": "Figure 7(a) of the paper, and finite width. Above: eigenvalues of the tangent kernel at infinite width (lines) and mean over random networks (dots), with the predicted power dashed. Below: scatter of K(x, x) over two-layer networks, relative interquartile range against width, with the predicted powers dashed."}, "image": {"alt": "Upper panel: eigenvalues against frequency on log-log axes fall along straight lines, steeper for larger power of the activation. Lower panel: scatter against width falls with slope minus one half for powers from three quarters on and more slowly for 0.6 and 0.72."}}
+display(draw.spectrum_figure(spectra, scatter))
+
+# %% tags=["hide-input", "nbval-check-output"]
+print(f"fits from k = {window[0]} to {window[1]}")
+print("q_phi  predicted  even k  odd k   constant of even over odd k at the last k")
+for row in spectra:
+    values, power = row.kernel.tangent, 2 * row.kernel.power
+    last = values.size - 1 - (values.size - 1) % 2
+    ratio = values[last] / values[last - 1] * (last / (last - 1)) ** power
+    print(f"{row.kernel.power:<6g} {power:<10g} {row.even.exponent:.3f}   {row.odd.exponent:.3f}   {ratio:.3f}")
+
+# %% [markdown]
+# At finite width $K(x, x)$ is a mean over neurons of squared slopes, $\propto h^{2 q_\phi - 2}$. For $q_\phi \le 3/4$ these have a tail of index
+# $1/(2 - 2 q_\phi) \le 2$ and no variance, so the mean over $N$ neurons scatters as $N^{1 - 2 q_\phi}$ and not as $N^{-1/2}$ (for two layers
+# of weights). Quartiles exist for any tail.
+
+# %% tags=["hide-input"]
+print("q_phi  predicted  fitted  95 % interval")
+for line in scatter:
+    low, high = line.fit.interval
+    print(f"{line.power:<6g} {line.predicted:<10.2f} {line.fit.exponent:<7.2f} {low:.2f} to {high:.2f}")
+
+# %% [markdown]
+# ## Easy tasks
+
+# %% tags=["hide-input"]
+rich, lazy = (curves.curve_rows(plan.tasks(gamma0), results) for gamma0 in (richness, 0.0))
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-7b", "caption": "Figure 7(b) of the paper. Test loss of ReLU networks on easy tasks. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise."}, "image": {"alt": "Log-log plot of test loss against steps for four sources. Rich curves fall along the dashed powers; the dotted linearised curves bend off above them."}}
+display(draw.loss_figure([("(b) easy tasks, ReLU", rich, lazy)]))
+
+# %% [markdown]
+# Windows and intervals are those of {ref}`Figure 5 <fig-5-page>`; "infinite lazy" is the exponent of the infinitely wide linearised network in
+# the same window.
+
+# %% tags=["hide-input"]
+print(curves.table([*lazy, *rich]))
+for one, other in zip(rich, lazy, strict=True):
+    assert one.mean[-1] < other.mean[-1], "a rich network lies above its linearised twin"
+
+# %% [markdown]
+# ## Claims
+#
+# A capacity counts as confirmed within 0.03, the exponent of a loss or of the scatter within 0.1.
+
+# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+claims = [
+    *item.spectrum_claims(spectra, scale),
+    *item.fluctuation_claims(scatter, scale),
+    *item.exponent_claims(plan, results, scale),
+]
+ledger.record(claims)
+display(Markdown(ledger.to_markdown(claims)))
+
+# %% tags=["hide-input", "nbval-check-output"]
+for claim in item.spectrum_claims(spectra, scale):
+    print(f"{claim.id}: {claim.verdict}")
+
+# %% [markdown]
+# ## What was chosen
+#
+# The paper states the activations, the sources, depth and width. Ours are batch, learning rate and richness, as for Figure 5, the range of $k$ that is
+# fitted, and the study of finite width. At small scale the networks of (b) are narrower, batches smaller and runs shorter.

@@ -1,0 +1,102 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (mup-page)=
+# # Width and richness: the parametrization put to the test
+#
+# The networks of this book are scaled so that width changes nothing but the size of fluctuations, and so that one number, the richness
+# $\gamma_0$, says how far features move:
+#
+# $$ h^1 = D^{-1/2} W^1 x, \quad h^{l+1} = N^{-1/2} W^{l+1} \phi(h^l), \quad f = \frac{1}{\gamma_0 N}\, w \cdot \phi(h^{L-1}) -
+# (\text{the same at the start}), \quad \eta = \eta_0 N \gamma_0^2, $$
+#
+# with weights from $N(0, 1)$. This is the mean-field parametrization, which for stochastic gradient descent is muP: Table 3 of "Tensor
+# Programs V" {cite:p}`yang2022tensor` with the multipliers moved into the weights. In the package `microsoft/mup` it is a `MuReadout` with `output_mult`
+# $= 1/(\gamma_0 \sqrt{N_0})$, $N_0$ the base width, trained by `MuSGD` at rate $\eta_0 \gamma_0^2$;
+# {class}`~neural_scaling.networks.parametrization.Parametrization` holds the whole map, and a test trains both ways to the same numbers.
+#
+# **What came out.** (a) In a few steps features and outputs move by the same amount at every width. (b) Loss curves of different widths coincide
+# within the scatter over seeds, and (c) so does the best learning rate. (d) As $\gamma_0 \to 0$ the network becomes its linearisation, to
+# first order in $\gamma_0$.
+
+# %% tags=["hide-input", "parameters"]
+scale: str = "small"  # small, or full
+depth: int = 4  # layers of weights L
+beta: float = 1.0  # source of the target on the circle
+batch: int = 64  # fresh samples of a step
+eta: float = 0.1  # eta_0 of (a), (b) and (d)
+richness: float = 0.5  # gamma_0 of (a) to (c)
+seeds: int = 6  # networks per point
+widths: list[int] = [64, 128, 256, 512, 1024]  # N of (a)
+steps_check: int = 10  # steps after which (a) looks
+widths_curves: list[int] = [64, 128, 256]  # N of (b) and (c); (d) has the first
+steps: int = 200  # last step of (b) to (d)
+etas: list[float] = [0.1, 0.2, 0.4, 0.8]  # eta_0 of (c), ascending
+richness_limit: list[float] = [0.01, 0.003, 0.001, 0.0003]  # gamma_0 of (d), descending
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown, display
+
+from neural_scaling import claims as ledger
+from neural_scaling import notebook
+from neural_scaling.figures import mup as draw
+from neural_scaling.items import mup as item
+
+plan = item.Plan(
+    depth=depth,
+    beta=beta,
+    batch=batch,
+    eta=eta,
+    richness=richness,
+    seeds=seeds,
+    widths=widths,
+    steps_check=steps_check,
+    widths_curves=widths_curves,
+    steps=steps,
+    etas=etas,
+    richness_limit=richness_limit,
+)
+check = item.coordinate_check(plan)
+curves = item.width_curves(plan)
+search = item.eta_search(plan)
+limit = item.lazy_limit(plan)
+
+# %% tags=["hide-input", "provenance"]
+print(notebook.provenance(scale, seeds=range(seeds)))
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mup", "caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order."}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}}
+display(draw.draw(check, curves, search, limit))
+
+# %% tags=["hide-input"]
+names = [f"hidden layer {layer + 1}" for layer in range(depth - 1)] + ["output"]
+print("slope of the change in log N")
+for name, (slope, interval) in zip(names, check.slopes(), strict=True):
+    print(f"  {name:<15} {slope:+.3f}   {interval[0]:+.3f} to {interval[1]:+.3f}")
+print("best learning rate")
+for width, best in zip(search.widths, search.best, strict=True):
+    print(f"  N = {width:<5g} {best:g}")
+
+# %% [markdown]
+# ## Claims
+#
+# A slope counts as flat within 0.1; a scaling that is wrong by a power of the width is off by at least one half.
+
+# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+claims = item.claims(check, curves, search, limit, scale)
+ledger.record(claims)
+display(Markdown(ledger.to_markdown(claims)))
+
+# %% tags=["hide-input", "nbval-check-output"]
+for claim in claims:
+    print(f"{claim.id}: {claim.verdict}")

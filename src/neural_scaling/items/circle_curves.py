@@ -1,0 +1,274 @@
+"""Exponents of networks on the circle: windows that theory and the network's own kernel fix, fits, verdicts.
+
+No window looks at the loss. For a linearised network it starts where the loss of the infinitely wide linearised network,
+which is known exactly, has come near its last power. A network that learns features has a faster clock, the integral of its
+growing kernel; its window starts when that clock has reached the same point and, for a hard task, the kernel has doubled
+(before, the rich power has not begun). A window ends where eta_0 times the largest eigenvalue of the kernel reaches 1,
+half-way to the edge of stability, up to which gradient descent may count as gradient flow.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+
+from neural_scaling.claims import Claim, judge
+from neural_scaling.fits import PowerLawFit, Window, fit_power_law, local_slope
+from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel, lazy_loss
+from neural_scaling.networks.experiments import CircleRun
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import Array
+from neural_scaling.theory import chi
+
+#: The infinitely wide lazy curve counts as arrived when its exponent is within this share of beta.
+ARRIVED = 0.1
+#: A kernel that has grown by this factor counts as rich.
+GROWN = 2.0
+#: Largest eta_0 times eigenvalue up to which steps may count as gradient flow; the edge of stability is at 2.
+FLOW = 1.0
+#: Agreement of the exponents of easy tasks.
+EASY_TOLERANCE = 0.1
+_MODES = 4000
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """One curve: mean over seeds, its kernel, the window and the exponent.
+
+    Attributes
+    ----------
+    run
+        What was trained.
+    step, loss
+        Recorded steps from 1 on, shape (R,), and losses, shape (seeds, R).
+    growth
+        Trace of the tangent kernel over its first value, mean over seeds, shape (R,).
+    sharpness
+        eta_0 times the largest eigenvalue of the kernel, mean over seeds, shape (R,).
+    theory
+        Loss at infinite width and batch without feature learning, shape (R,).
+    window
+        Where the exponent is fitted.
+    predicted
+        chi(beta), or beta for a linearised network.
+    exponent, interval
+        Mean over seeds, and its 95 % interval from the spread over seeds and the bend of the curve; NaN without a window.
+    lazy_theory
+        Exponent of ``theory`` in the same window; NaN without one.
+    diverged
+        First step at which a seed diverged, or infinity.
+    """
+
+    run: CircleRun
+    step: Array
+    loss: Array
+    growth: Array
+    sharpness: Array
+    theory: Array
+    window: Window
+    predicted: float
+    exponent: float
+    interval: tuple[float, float]
+    lazy_theory: float
+    diverged: float
+
+    @property
+    def mean(self) -> Array:
+        """Loss, mean over seeds, shape (R,)."""
+        return np.asarray(self.loss.mean(axis=0))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is an exponent."""
+        return math.isfinite(self.exponent)
+
+    def exponent_between(self, first: float, last: float) -> float:
+        """Return the exponent of the mean loss between two steps; NaN where a seed has diverged."""
+        inside = (self.step >= first) & (self.step <= last)
+        if not np.all(np.isfinite(self.mean[inside])) or np.count_nonzero(inside) < 3:
+            return math.nan
+        return fit_power_law(self.step[inside], self.mean[inside]).exponent
+
+
+def curve_row(run: CircleRun, results: Mapping[Experiment, Result]) -> CurveRow:
+    """Collect and fit one curve.
+
+    Parameters
+    ----------
+    run
+        The run.
+    results
+        Results that hold its own.
+
+    Returns
+    -------
+    CurveRow
+    """
+    arrays = results[run].arrays
+    step = arrays["step"][1:]
+    loss, trace, sharpness = (arrays[name].astype(np.float64) for name in ("loss", "trace", "sharpness"))
+    growth = (trace / trace[:, :1]).mean(axis=0)[1:]
+    sharp = run.eta * sharpness.mean(axis=0)[1:]
+    theory = lazy_loss(kernel_of(run.depth, run.power).tangent, run.beta, run.power, run.eta, step)
+    diverged = float(arrays["diverged"].min())
+    window = _window(run, step, growth, sharp, diverged)
+    predicted = float(chi(run.beta, rich=run.richness > 0))
+    exponent, interval, lazy = math.nan, (math.nan, math.nan), math.nan
+    if not window.empty:
+        exponent, interval = _fit(step, loss[:, 1:], window)
+        lazy = fit_power_law(step, theory, window.span).exponent
+    return CurveRow(
+        run, step, loss[:, 1:], growth, sharp, theory, window, predicted, exponent, interval, lazy, diverged
+    )
+
+
+def curve_rows(runs: Sequence[CircleRun], results: Mapping[Experiment, Result]) -> list[CurveRow]:
+    """Return :func:`curve_row` of several runs."""
+    return [curve_row(run, results) for run in runs]
+
+
+def kernel_growth_fit(row: CurveRow) -> PowerLawFit | None:
+    """Return the fit of the growth of the kernel, ``K(t) - K(0)``, in the window of the loss; its exponent is negative.
+
+    Parameters
+    ----------
+    row
+        A network that learns features.
+
+    Returns
+    -------
+    PowerLawFit or None
+        None without a window.
+    """
+    if row.window.empty:
+        return None
+    inside = row.step <= row.window.end
+    return fit_power_law(row.step[inside], np.maximum(row.growth[inside] - 1, 1e-12), row.window.span)
+
+
+@functools.cache
+def kernel_of(depth: int, power: float) -> CircleKernel:
+    """Return the kernel of the infinitely wide network; computed once."""
+    return circle_kernel(depth, power, modes=_MODES, angles=2**16)
+
+
+def tolerance(beta: float) -> float:
+    """Return how far an exponent may lie from its prediction: a third of the gap between lazy and rich, or for easy tasks 0.1."""
+    return (float(chi(beta)) - beta) / 3 if beta < 1 else EASY_TOLERANCE
+
+
+def curve_claim(row: CurveRow, item: str, identifier: str, location: str, scale: str) -> Claim:
+    """Return the claim about the exponent of one curve.
+
+    Parameters
+    ----------
+    row
+        The curve.
+    item, identifier, location, scale
+        For the ledger.
+
+    Returns
+    -------
+    Claim
+    """
+    run = row.run
+    kind = f"networks of richness gamma0 = {run.richness:g}" if run.richness else "linearised networks"
+    allowed = tolerance(run.beta)
+    if row.fitted:
+        verdict, reason = judge(row.predicted, row.exponent, row.interval, allowed)
+        if not run.richness:
+            reason += f"; infinitely wide, the exponent in this window is {row.lazy_theory:.3f}"
+    else:
+        verdict, reason = "inconclusive", row.window.empty
+    if math.isfinite(row.diverged):
+        reason += f"; diverged at step {row.diverged:.0f}"
+    return Claim(
+        id=identifier,
+        item=item,
+        location=location,
+        statement=f"The loss of {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
+        quantity="exponent of the test loss in steps, mean over seeds",
+        predicted=row.predicted,
+        measured=row.exponent if row.fitted else None,
+        interval=row.interval if row.fitted else None,
+        window=row.window.span if row.fitted else None,
+        scale=scale,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def table(rows: Sequence[CurveRow]) -> str:
+    """Return the exponents as lines of text.
+
+    Parameters
+    ----------
+    rows
+        The curves.
+
+    Returns
+    -------
+    str
+    """
+    lines = ["beta  q_phi  gamma0  predicted  fitted  95 % interval    infinite lazy  window (steps)"]
+    for row in rows:
+        run = row.run
+        head = f"{run.beta:<5.3g} {run.power:<6g} {run.richness:<7g} {row.predicted:<10.3f}"
+        if row.fitted:
+            low, high = row.interval
+            span = f"{row.window.start:.0f} to {row.window.end:.0f} ({row.window.end_reason})"
+            lines.append(f"{head} {row.exponent:<7.3f} {low:.3f} to {high:.3f}   {row.lazy_theory:<14.3f} {span}")
+        else:
+            lines.append(f"{head} none: {row.window.empty}")
+    return "\n".join(lines)
+
+
+def _window(run: CircleRun, step: Array, growth: Array, sharpness: Array, diverged: float) -> Window:
+    """Return the window that theory and the kernel fix."""
+    clock = np.concatenate([[0.0], np.cumsum(np.diff(step) * (growth[1:] + growth[:-1]) / 2)]) + step[0]
+    reached = clock >= _arrival(run)
+    why = "lazy theory within a tenth of beta"
+    if run.richness > 0 and run.beta < 1:
+        reached &= growth >= GROWN
+        why = "the same, and kernel doubled"
+    first = np.flatnonzero(reached)
+    start = float(step[first[0]]) if first.size else math.inf
+    ends = [(float(step[-1]), "last step")]
+    beyond = np.flatnonzero(sharpness >= FLOW)
+    if beyond.size:
+        ends.append((float(step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
+    if math.isfinite(diverged):
+        ends.append((float(step[max(int(np.searchsorted(step, diverged)) - 1, 0)]), "diverged"))
+    end, end_reason = min(ends)
+    if math.isinf(start):
+        return Window(10 * end, end, f"{why}: not before the last step", end_reason)
+    return Window(start, end, why, end_reason)
+
+
+def _arrival(run: CircleRun) -> float:
+    """Return the step from which the infinitely wide lazy loss has nearly its last exponent."""
+    times = np.geomspace(1, 1e7, 400)
+    curve = lazy_loss(kernel_of(run.depth, run.power).tangent, run.beta, run.power, run.eta, times)
+    slopes = local_slope(times, curve, width=0.3, points=200)
+    # The slope overshoots before the even and odd modes of low order are learned; the last departure counts.
+    away = np.flatnonzero((np.abs(slopes.exponent / run.beta - 1) > ARRIVED) & (slopes.t < 1e5))
+    return float(slopes.t[away[-1]]) if away.size else 1.0
+
+
+def _fit(step: Array, loss: Array, window: Window) -> tuple[float, tuple[float, float]]:
+    """Return the mean exponent of the seeds and its interval: their spread (Student) and the bend of the mean, in quadrature."""
+    # A run that has diverged is finite inside its window only.
+    inside = (step >= window.start * (1 - 1e-9)) & (step <= window.end * (1 + 1e-9))
+    step, loss = step[inside], loss[:, inside]
+    exponents = np.array([fit_power_law(step, one, window.span).exponent for one in loss])
+    bend = fit_power_law(step, loss.mean(axis=0), window.span).standard_error
+    count = exponents.size
+    scatter = float(student.ppf(0.975, count - 1) * exponents.std(ddof=1) / math.sqrt(count)) if count > 1 else 0.0
+    half = math.hypot(1.96 * bend, scatter)
+    mean = float(exponents.mean())
+    return mean, (mean - half, mean + half)

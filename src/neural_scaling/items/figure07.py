@@ -1,0 +1,326 @@
+"""Figure 7: kernel spectra on the circle, and networks on easy tasks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neural_scaling.claims import Claim, judge
+from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.items.circle_curves import curve_claim, curve_rows
+from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel
+from neural_scaling.networks.experiments import CircleRun
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import Array
+
+if TYPE_CHECKING:
+    import torch
+
+ITEM = "fig07"
+#: Agreement of the capacity with 2 q_phi. Corrections are of relative order k^(1 - 2 q_phi), slow for small powers.
+CAPACITY_TOLERANCE = 0.03
+#: Agreement of how fluctuations of finite kernels fall with width, from a handful of widths.
+FLUCTUATION_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Figure 7 computes: the parameters of its notebook and the runs they make.
+
+    Attributes
+    ----------
+    depth, width, batch, steps, seeds, eta
+        L, N, B, T, seeds and eta_0 of every curve of (b).
+    richness
+        gamma_0 of the rich curves; each has a linearised one beside it.
+    angles
+        Angles that samples are drawn from.
+    betas
+        Sources of (b), ReLU networks.
+    powers_kernel, window, angles_infinite
+        q_phi of each spectrum of (a), first and last k of its fit, and angles of its Fourier transform.
+    angles_kernel, seeds_kernel
+        Angles at which kernels of random networks are taken, and how many networks.
+    powers_scatter, widths_scatter, seeds_scatter
+        q_phi, N and networks of the study of how kernels of finite width scatter.
+    """
+
+    depth: int
+    width: int
+    batch: int
+    steps: int
+    seeds: int
+    eta: float
+    richness: float
+    angles: int
+    betas: Sequence[float]
+    powers_kernel: Sequence[float]
+    window: Sequence[int]
+    angles_infinite: int
+    angles_kernel: int
+    seeds_kernel: int
+    powers_scatter: Sequence[float]
+    widths_scatter: Sequence[int]
+    seeds_scatter: int
+
+    def tasks(self, richness: float) -> list[CircleRun]:
+        """Return the runs of (b) at one richness, one per source."""
+        size = (self.depth, self.width, richness, self.eta, self.batch, self.steps, self.seeds, self.angles)
+        return [CircleRun(beta, 1.0, *size) for beta in self.betas]
+
+    def spectra(self) -> list[SpectrumRow]:
+        """Compute the spectra of (a)."""
+        window = (float(self.window[0]), float(self.window[1]))
+        finite = (self.width, self.seeds_kernel, self.angles_kernel)
+        return [spectrum_row(self.depth, power, window, self.angles_infinite, *finite) for power in self.powers_kernel]
+
+    def scatter(self) -> list[FluctuationRow]:
+        """Compute how kernels of two-layer networks scatter."""
+        return [fluctuation_row(2, power, self.widths_scatter, self.seeds_scatter) for power in self.powers_scatter]
+
+    def experiments(self) -> list[Experiment]:
+        """Return all runs, each once."""
+        return [*self.tasks(self.richness), *self.tasks(0.0)]
+
+
+@dataclass(frozen=True)
+class SpectrumRow:
+    """The tangent kernel of one activation.
+
+    Attributes
+    ----------
+    kernel
+        At infinite width.
+    even, odd
+        Fits of the eigenvalues of even and of odd k.
+    finite
+        Mean over random networks of the kernel over the waves of each k, shape (K,).
+    """
+
+    kernel: CircleKernel
+    even: PowerLawFit
+    odd: PowerLawFit
+    finite: Array
+
+    @property
+    def capacity(self) -> float:
+        """Fitted capacity, the mean of both."""
+        return (self.even.exponent + self.odd.exponent) / 2
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the capacity: what both intervals span."""
+        ends = (*self.even.interval, *self.odd.interval)
+        return min(ends), max(ends)
+
+
+@dataclass(frozen=True)
+class FluctuationRow:
+    """How a kernel of finite width scatters.
+
+    Attributes
+    ----------
+    power
+        q_phi.
+    widths
+        N, shape (W,).
+    scatter
+        Interquartile range of ``K(x, x)`` over networks, relative to its median, shape (W,).
+    fit
+        Of the scatter against N.
+    predicted
+        ``min(1/2, 2 q_phi - 1)``: squared slopes have a tail of index 1/(2 - 2 q_phi), below 2 for q_phi < 3/4.
+    """
+
+    power: float
+    widths: Array
+    scatter: Array
+    fit: PowerLawFit
+    predicted: float
+
+
+def spectrum_row(
+    depth: int,
+    power: float,
+    window: tuple[float, float],
+    angles_infinite: int,
+    width: int,
+    seeds: int,
+    angles: int,
+) -> SpectrumRow:
+    """Compute the spectrum at infinite width, fit it, and measure that of random networks.
+
+    Parameters
+    ----------
+    depth, power
+        L and q_phi.
+    window
+        First and last k of the fit.
+    angles_infinite
+        Angles of the Fourier transform at infinite width.
+    width, seeds, angles
+        Of the random networks, and at how many angles their kernels are taken.
+
+    Returns
+    -------
+    SpectrumRow
+    """
+    kernel = circle_kernel(depth, power, int(window[1]), angles_infinite)
+    k = np.arange(1, kernel.tangent.size, dtype=np.float64)
+    fits = [fit_power_law(k[start::2], kernel.tangent[1:][start::2], window) for start in (1, 0)]
+    return SpectrumRow(kernel, fits[0], fits[1], _finite_spectrum(depth, power, width, seeds, angles))
+
+
+def fluctuation_row(depth: int, power: float, widths: Sequence[int], seeds: int) -> FluctuationRow:
+    """Measure how ``K(x, x)`` of random networks scatters at several widths.
+
+    Parameters
+    ----------
+    depth, power
+        L and q_phi.
+    widths
+        N, at least three.
+    seeds
+        Networks per width.
+
+    Returns
+    -------
+    FluctuationRow
+    """
+    scatter = []
+    for width in widths:
+        low, middle, high = np.quantile(_diagonal(depth, power, width, seeds), (0.25, 0.5, 0.75))
+        scatter.append((high - low) / middle)
+    size, spread = np.array(widths, dtype=np.float64), np.array(scatter)
+    # The quartiles of n values are known to about 1.2/sqrt(n) of their distance.
+    fit = fit_power_law(size, spread, sigma=1.2 / math.sqrt(seeds) * spread)
+    return FluctuationRow(power, size, spread, fit, min(0.5, 2 * power - 1))
+
+
+def spectrum_claims(rows: Sequence[SpectrumRow], scale: str) -> list[Claim]:
+    """Return the claims that the spectra of infinitely wide networks fall as k^(-2 q_phi).
+
+    Parameters
+    ----------
+    rows
+        One per activation.
+    scale
+        For the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    for row in rows:
+        power = row.kernel.power
+        verdict, reason = judge(2 * power, row.capacity, row.interval, CAPACITY_TOLERANCE)
+        claims.append(
+            Claim(
+                id=f"fig07.a.q-{power:g}",
+                item=ITEM,
+                location="Fig. 7a, eq. 14",
+                statement=f"The tangent kernel of networks with q_phi = {power:g} has eigenvalues falling as k^-{2 * power:g}.",
+                quantity="exponent of the eigenvalues in k, mean of even and odd k",
+                predicted=2 * power,
+                measured=row.capacity,
+                interval=row.interval,
+                window=row.even.window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return claims
+
+
+def fluctuation_claims(rows: Sequence[FluctuationRow], scale: str) -> list[Claim]:
+    """Return the claims about how the kernel of a finite network approaches its limit.
+
+    Parameters
+    ----------
+    rows
+        One per activation.
+    scale
+        For the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    for row in rows:
+        verdict, reason = judge(0.5, row.fit.exponent, row.fit.interval, FLUCTUATION_TOLERANCE, corrected=row.predicted)
+        claims.append(
+            Claim(
+                id=f"fig07.fluctuations.q-{row.power:g}",
+                item=ITEM,
+                location="section 5.1, not stated there",
+                statement=f"The tangent kernel of a network with q_phi = {row.power:g} scatters about its limit as N^(-1/2).",
+                quantity="exponent of the interquartile range of K(x, x) in N",
+                predicted=0.5,
+                measured=row.fit.exponent,
+                interval=row.fit.interval,
+                window=row.fit.window,
+                scale=scale,
+                verdict=verdict,
+                reason=reason,
+            )
+        )
+    return claims
+
+
+def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+    """Return the claims about the exponents of (b), lazy and rich.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    results
+        Result of every run of the plan.
+    scale
+        For the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    for kind, richness in (("lazy", 0.0), ("rich", plan.richness)):
+        for row in curve_rows(plan.tasks(richness), results):
+            claims.append(curve_claim(row, ITEM, f"fig07.b.{kind}.beta-{row.run.beta:g}", "Fig. 7b, eq. 10", scale))
+    return claims
+
+
+def _finite_spectrum(depth: int, power: float, width: int, seeds: int, angles: int) -> Array:
+    from neural_scaling.networks.kernels import circle_spectrum
+
+    kernels = _kernels(depth, power, width, range(seeds), angles)
+    return np.asarray(circle_spectrum(kernels).mean(0).double().numpy())
+
+
+def _diagonal(depth: int, power: float, width: int, seeds: int) -> Array:
+    """Return K(x, x) at one input for many networks, a few at a time."""
+    found = []
+    for first in range(0, seeds, 8):
+        kernels = _kernels(depth, power, width, range(first, min(first + 8, seeds)), 1)
+        found.append(kernels[:, 0, 0].double().numpy())
+    return np.concatenate(found)
+
+
+def _kernels(depth: int, power: float, width: int, seeds: range, angles: int) -> torch.Tensor:
+    """Return tangent kernels of random networks on equidistant angles, shape (E, n, n)."""
+    # Here and not above: the command line imports this module and need not wait for torch.
+    import torch
+
+    from neural_scaling.networks.mlp import Member, Shape, ensemble
+
+    theta = 2 * math.pi * torch.arange(angles) / angles
+    inputs = math.sqrt(2) * torch.stack([torch.cos(theta), torch.sin(theta)], dim=1)
+    members = [Member(seed, 1.0, 1.0) for seed in seeds]
+    return ensemble(Shape(depth, width, 2, power), members, torch.device("cpu")).tangent_kernel(inputs)

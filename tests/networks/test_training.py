@@ -1,0 +1,149 @@
+"""The engine: streams, resume, divergence, runs as values."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from neural_scaling.checks import InputError
+from neural_scaling.circle import variance
+from neural_scaling.monitor import Monitor
+from neural_scaling.networks.circle_data import CircleData
+from neural_scaling.networks.experiments import CircleRun
+from neural_scaling.networks.mlp import Member, Shape, ensemble
+from neural_scaling.networks.training import train
+
+CPU = torch.device("cpu")
+RUN = CircleRun(beta=0.5, power=1.0, depth=3, width=16, richness=0.5, eta=0.1, batch=8, steps=250, seeds=2, angles=512)
+
+
+class Stopped(Exception):
+    pass
+
+
+class Interrupting(Monitor):
+    """Keeps the state at one safe point and stops there."""
+
+    def __init__(self, at):
+        self.left, self.state = at, None
+
+    def safe_point(self, state):
+        self.left -= 1
+        if self.left == 0:
+            self.state = {name: np.array(value) for name, value in state().items()}
+            raise Stopped
+
+
+class Resuming(Monitor):
+    def __init__(self, state):
+        self.state = state
+
+    def restored(self):
+        return self.state
+
+
+@pytest.mark.parametrize("richness", [0.0, 0.5])
+def test_a_run_that_goes_on_ends_with_the_same_numbers(richness):
+    run = dataclasses.replace(RUN, richness=richness)
+    whole = run.run(Monitor())
+    interrupting = Interrupting(2)
+    with pytest.raises(Stopped):
+        run.run(interrupting)
+    again = run.run(Resuming(interrupting.state))
+    assert set(whole) == set(again) == {"step", "loss", "trace", "sharpness", "diverged"}
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, again[name])
+
+
+def test_result_and_slice():
+    counted = []
+    monitor = Monitor()
+    monitor.advance = counted.append
+    arrays = RUN.run(monitor)
+    assert sum(counted) == RUN.work == 500
+    assert arrays["loss"].shape == (2, arrays["step"].size)
+    assert arrays["loss"][:, 0] == pytest.approx(variance(1.0), rel=1e-5)
+    assert np.all(arrays["loss"][:, -1] < arrays["loss"][:, 0])
+    part = RUN.slice()
+    assert (part.steps, part.seeds) == (40, 1)
+    assert RUN.deviation(arrays, part.run(Monitor())) < RUN.tolerance  # another number of members rounds otherwise
+    other = dataclasses.replace(part, eta=0.2).run(Monitor())
+    assert RUN.deviation(arrays, other) > 1e-2
+
+
+def test_a_stream_belongs_to_its_seed():
+    data = CircleData([0.8, 0.8], CPU, torch.float32, angles=512)
+    alone = train(
+        ensemble(Shape(3, 16), [Member(7, 0.5, 0.1)], CPU), CircleData([0.8], CPU, torch.float32, 512), [60], 8
+    )
+    both = train(ensemble(Shape(3, 16), [Member(3, 2.0, 0.05), Member(7, 0.5, 0.1)], CPU), data, [60], 8)
+    np.testing.assert_allclose(alone.loss[0], both.loss[1], rtol=1e-4)
+    assert both.loss[0] != pytest.approx(both.loss[1], rel=1e-3)
+
+
+def test_divergence_is_a_result():
+    members = [Member(0, 0.5, 100.0), Member(0, 0.5, 0.1)]
+    data = CircleData([0.8, 0.8], CPU, torch.float32, angles=512)
+    outcome = train(ensemble(Shape(3, 16), members, CPU), data, [0, 1, 10, 50], 8)
+    assert 0 < outcome.diverged[0] < 10
+    assert np.isinf(outcome.loss[0, -1])
+    assert np.isinf(outcome.diverged[1])
+    assert np.all(np.isfinite(outcome.loss[1]))
+    assert not np.any(np.isnan(outcome.loss))
+    arrays = dataclasses.replace(RUN, eta=1000.0).run(Monitor())
+    assert np.all(np.isfinite(arrays["diverged"]))
+    assert np.all(np.isinf(arrays["loss"][:, -1]))
+    assert RUN.deviation(arrays, RUN.run(Monitor())) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"beta": 0.0}, "beta: got 0"),
+        ({"power": 0.5}, "power: got q_phi = 0.5"),
+        ({"width": 0}, "width: got 0"),
+        ({"richness": -1.0}, "richness: got gamma_0 = -1"),
+        ({"eta": 0.0}, "eta: got 0"),
+        ({"batch": 0}, "batch: got 0"),
+        ({"seeds": 0}, "members"),
+        ({"angles": 2}, "angles: got 2"),
+        ({"steps": 0}, "steps: got 0"),
+    ],
+)
+def test_bad_input(change, message):
+    with pytest.raises(InputError, match=message):
+        dataclasses.replace(RUN, **change).run(Monitor())
+
+
+def test_an_unknown_device(monkeypatch):
+    monkeypatch.setenv("NEURAL_SCALING_DEVICE", "abacus")
+    with pytest.raises(InputError, match="device: got 'abacus'"):
+        RUN.run(Monitor())
+
+
+def test_steps_that_are_not_ascending():
+    data = CircleData([0.8], CPU, torch.float32, angles=64)
+    with pytest.raises(InputError, match="recorded"):
+        train(ensemble(Shape(3, 8), [Member(0, 1.0, 0.1)], CPU), data, [0, 5, 5], 8)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: torch.cuda.is_available() is False")
+def test_training_on_cuda_without_host_sync():
+    device = torch.device("cuda")
+    data = CircleData([1.0], device, torch.float32, angles=4096)
+    model = ensemble(Shape(4, 64), [Member(0, 0.5, 0.1)], device)
+    index = torch.randint(4096, (1, 64), device=device)
+    frozen = model.raw(data.inputs[index])
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(10):
+            model.step(data.inputs[index], data.targets(index), frozen)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    losses = train(ensemble(Shape(4, 64), [Member(0, 0.5, 0.1)], device), data, [0, 200], 64).loss
+    # Samples differ between devices, the law does not; the first loss is that of no network at all.
+    assert losses[0, 0] == pytest.approx(variance(1.5), rel=1e-5)
+    assert losses[0, 1] < 0.2 * losses[0, 0]
