@@ -324,7 +324,7 @@ class LinearNetworkRun(Experiment):
 
     def slice(self) -> Self:
         """Return the first steps, on which all is recorded."""
-        return replace(self, steps=min(20, self.steps))
+        return replace(self, steps=min(10, self.steps))
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
         """Compare the losses on the steps that both grids hold."""

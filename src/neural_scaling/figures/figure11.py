@@ -63,9 +63,9 @@ def weights_figure(easy: Curves, hard: Curves) -> Figure:
             last = float(np.exp(np.log(data.values["weight_norm"][:, -1, -1]).mean()))
             lazy, rich = 1 - data.beta, 1 - float(chi(data.beta))
             if rich > 0:
-                _guide(axes, data.step, 5.0 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
+                _guide(axes, data.step, 8.0 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
                 _guide(axes, data.step, 1.6 * last, rich, rf"$t^{{{rich:.3f}}}$", above=True)
-            axes.set_ylim(0.5, 8 * last)
+            axes.set_ylim(0.5, 12 * last)
             plain_ticks(axes.yaxis)
             axes.set_ylabel(r"$|w|^2$")
             axes.set_title(f"({letter}) {_task(data)}")
