@@ -87,6 +87,13 @@ class CurveRow:
         """Whether there is an exponent."""
         return math.isfinite(self.exponent)
 
+    @property
+    def late(self) -> float:
+        """Exponent of the mean loss in the second half (in log steps) of the window: where the curve is heading."""
+        if self.window.empty:
+            return math.nan
+        return self.exponent_between(math.sqrt(self.window.start * self.window.end), self.window.end)
+
     def exponent_between(self, first: float, last: float) -> float:
         """Return the exponent of the mean loss between two steps; NaN where a seed has diverged."""
         inside = (self.step >= first) & (self.step <= last)
@@ -183,6 +190,8 @@ def curve_claim(row: CurveRow, item: str, identifier: str, location: str, scale:
         verdict, reason = judge(row.predicted, row.exponent, row.interval, allowed)
         if not run.richness:
             reason += f"; infinitely wide, the exponent in this window is {row.lazy_theory:.3f}"
+        elif verdict != "confirmed" and math.isfinite(row.late):
+            reason += f"; in the second half of the window the exponent is {row.late:.3f}"
     else:
         verdict, reason = "inconclusive", row.window.empty
     if math.isfinite(row.diverged):
@@ -215,14 +224,15 @@ def table(rows: Sequence[CurveRow]) -> str:
     -------
     str
     """
-    lines = ["beta  q_phi  gamma0  predicted  fitted  95 % interval    infinite lazy  window (steps)"]
+    lines = ["beta  q_phi  gamma0  predicted  fitted  95 % interval    second half  infinite lazy  window (steps)"]
     for row in rows:
         run = row.run
         head = f"{run.beta:<5.3g} {run.power:<6g} {run.richness:<7g} {row.predicted:<10.3f}"
         if row.fitted:
             low, high = row.interval
             span = f"{row.window.start:.0f} to {row.window.end:.0f} ({row.window.end_reason})"
-            lines.append(f"{head} {row.exponent:<7.3f} {low:.3f} to {high:.3f}   {row.lazy_theory:<14.3f} {span}")
+            numbers = f"{row.exponent:<7.3f} {low:.3f} to {high:.3f}   {row.late:<12.3f} {row.lazy_theory:<14.3f}"
+            lines.append(f"{head} {numbers} {span}")
         else:
             lines.append(f"{head} none: {row.window.empty}")
     return "\n".join(lines)
