@@ -5,8 +5,8 @@ worse conditioned: in it the white noise of a wide cell stands beside what cance
 
 At finite batch and gamma > 0 one direction a row is stiff. On a plateau noise wears the learned features off, the signal
 restores them, and the balance sets the scale of every row of X; a change of it comes back multiplied by minus the time of the
-cell over that of the wear, minus twenty and more. Three probes of these directions make the iteration a Newton step there
-(:func:`~neural_scaling.dmft.anderson.fixed_point`), and the first guess carries on what the two cells before did.
+cell over that of the wear, minus twenty and more. Three probes of these directions turn the iteration
+of ``dmft.anderson`` into Newton's method there, and the first guess carries on what the two cells before did.
 """
 
 from __future__ import annotations
