@@ -19,7 +19,7 @@ def drawn(number):
     """Return alpha, beta, gamma, eta, N and either a batch or a number of samples."""
     random = np.random.default_rng([2409, 17858, number])
     alpha, beta, gamma, eta = random.uniform([1.1, 0.2, 0.0, 0.05], [3.0, 2.0, 2.0, 0.25])
-    width, data = random.integers(24, 96, 2)
+    width, data = random.integers(64, 192, 2)
     return float(alpha), float(beta), float(gamma), float(eta), int(width), int(data), number % 2 == 0
 
 
@@ -46,12 +46,24 @@ def deviations(number, **wrong):
 @pytest.mark.parametrize("number", range(COUNT))
 def test_the_mean_of_simulations_is_that_of_the_theory(number):
     mean, theory, error = deviations(number)
-    # Mean field theory leaves out what is of relative order 1/N and 1/B or 1/P times a number of order one: 2 % at these sizes.
-    assert np.all(np.abs(mean - theory) < THRESHOLD * error + 0.02 * theory), (mean / theory, error / theory)
+    assert np.all(np.abs(mean - theory) < THRESHOLD * error + left_out(number) * theory), (
+        mean / theory,
+        error / theory,
+    )
     assert np.all(error < 0.08 * theory), "too noisy to mean anything"
+
+
+def left_out(number):
+    """Return the relative size of what mean field theory leaves out.
+
+    The rate at which a mode is learned fluctuates with a variance of 2/N and 2/B or 2/P, and the mean of a decaying exponential is
+    larger by half of that times the square of the exponent, which is 2 where it matters.
+    """
+    *_, width, data, _ = drawn(number)
+    return 4 / width + 4 / data
 
 
 def test_another_width_or_number_of_samples_would_be_seen():
     for number, wrong in ((2, {"width": 4}), (1, {"samples": 4})):
         mean, theory, error = deviations(number, **wrong)
-        assert np.any(np.abs(mean - theory) > THRESHOLD * error + 0.02 * theory)
+        assert np.any(np.abs(mean - theory) > THRESHOLD * error + left_out(number) * theory)
