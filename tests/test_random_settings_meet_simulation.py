@@ -56,8 +56,8 @@ def test_the_mean_of_simulations_is_that_of_the_theory(number):
 def left_out(number):
     """Return the relative size of what mean field theory leaves out.
 
-    The rate at which a mode is learned fluctuates with a variance of 2/N and 2/B or 2/P, and the mean of a decaying exponential is
-    larger by half of that times the square of the exponent, which is 2 where it matters.
+    The rate at which a mode is learned fluctuates with a variance of 2/N and 2/B or 2/P, and the mean of a decaying exponential
+    is larger by half of that times the square of the exponent, which is 2 where it matters.
     """
     *_, width, data, _ = drawn(number)
     return 4 / width + 4 / data
