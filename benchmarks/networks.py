@@ -10,6 +10,7 @@ import time
 import torch
 
 from neural_scaling.networks.circle_data import CircleData
+from neural_scaling.networks.compiling import CompiledStep
 from neural_scaling.networks.devices import describe_device, find_device
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 
@@ -53,21 +54,27 @@ def main() -> None:
                 for _ in range(extra):
                     torch.bmm(rows, square, out=out)
 
-            seconds = {step: [], products: []}
+            fused = CompiledStep(model.step)
+
+            def compiled(fused=fused, inputs=inputs, targets=targets, frozen=frozen):
+                fused(inputs, targets, frozen)
+
+            seconds = {step: [], compiled: [], products: []}
             for round_number in range(ROUNDS):
-                for run in (step, products):
+                for run in (step, compiled, products):
                     synchronise()
                     started = time.perf_counter()
                     for _ in range(REPEATS):
                         run()
                     synchronise()
-                    if round_number > 1:
+                    if round_number > 1:  # the first compiles
                         seconds[run].append((time.perf_counter() - started) / REPEATS)
             ours, roof = best(seconds[step]), best(seconds[products])
             flops = 2 * BATCH * WIDTH**2 * (6 + extra) * seeds
             print(
                 f"{name}, {seeds} seeds: step {1e3 * ours:.2f} ms, its products {1e3 * roof:.2f} ms "
-                f"({flops / roof / 1e9:.0f} GFLOP/s): {roof / ours:.0%} of the roofline"
+                f"({flops / roof / 1e9:.0f} GFLOP/s): {roof / ours:.0%} of the roofline; "
+                f"{'compiled' if fused.compiled else 'not compiled'} {1e3 * best(seconds[compiled]):.2f} ms"
             )
 
 

@@ -16,6 +16,7 @@ import torch
 
 from neural_scaling.checks import require
 from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.networks.compiling import CompiledStep, Step
 from neural_scaling.networks.mlp import Member
 from neural_scaling.spectra import Array
 
@@ -87,6 +88,7 @@ def train(
     batch: int,
     monitor: Monitor | None = None,
     observe: Mapping[str, Callable[[], torch.Tensor]] | None = None,
+    compiled: bool = False,
 ) -> Training:
     """Train an ensemble up to the last recorded step, each member on its own stream of fresh batches.
 
@@ -106,6 +108,8 @@ def train(
         Told of progress in member-steps; may keep the state and give it back. A run that goes on ends with the same numbers.
     observe
         What to record beside the loss: functions that return one number per member, shape (E,).
+    compiled
+        Compile the step (``torch.compile``). Where no compiler is found the reason is printed and the plain step taken.
 
     Returns
     -------
@@ -126,6 +130,8 @@ def train(
     )
     monitor = monitor or Monitor()
     run = _Run(model, data, steps, batch, observe or {})
+    if compiled:
+        run.step = CompiledStep(model.step)
     kept = monitor.restored()
     if kept is not None:
         run.restore(kept)
@@ -158,6 +164,7 @@ class _Run:
         self.diverged = torch.full((count,), float("inf"), device=device)
         self.first = torch.zeros(count, device=device, dtype=data.inputs.dtype)
         self.done = self.filled = 0
+        self.step: Step = model.step
         self.record()
 
     @property
@@ -182,7 +189,7 @@ class _Run:
             if self.done >= self.recorded[-1]:
                 break
             drawn = index[offset]
-            error = self.model.step(self.data.inputs[drawn], self.data.targets(drawn), self.frozen[self.member, drawn])
+            error = self.step(self.data.inputs[drawn], self.data.targets(drawn), self.frozen[self.member, drawn])
             if self.done == 0:
                 self.first = error
             blown = ~(error <= DIVERGED * self.first) & torch.isinf(self.diverged)
