@@ -220,7 +220,7 @@ def train_linear_networks(
     Returns
     -------
     LinearNetworkHistory
-        On :func:`~neural_scaling.grids.log_spaced_steps`.
+        On ``grids.log_spaced_steps``.
 
     Raises
     ------
