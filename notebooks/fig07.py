@@ -125,7 +125,7 @@ rich, lazy = (curves.curve_rows(plan.tasks(gamma0), results) for gamma0 in (rich
 display(draw.loss_figure([("(b) easy tasks, ReLU", rich, lazy)]))
 
 # %% [markdown]
-# Windows and intervals are those of {ref}`Figure 5 <fig-5-page>`; "infinite lazy" is the exponent of the infinitely wide linearised network in
+# Windows and intervals are those of {ref}`Figure 5 <fig-5-page>`; "lazy" is the exponent of the infinitely wide linearised network in
 # the same window.
 
 # %% tags=["hide-input"]

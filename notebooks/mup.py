@@ -18,8 +18,12 @@
 # The networks of this book are scaled so that width changes nothing but the size of fluctuations, and so that one number, the richness
 # $\gamma_0$, says how far features move:
 #
-# $$ h^1 = D^{-1/2} W^1 x, \quad h^{l+1} = N^{-1/2} W^{l+1} \phi(h^l), \quad f = \frac{1}{\gamma_0 N}\, w \cdot \phi(h^{L-1}) -
-# (\text{the same at the start}), \quad \eta = \eta_0 N \gamma_0^2, $$
+# $$
+# \begin{aligned}
+# h^1 &= D^{-1/2} W^1 x, \qquad h^{l+1} = N^{-1/2} W^{l+1} \phi(h^l), \\
+# f &= \frac{1}{\gamma_0 N}\, w \cdot \phi(h^{L-1}) - (\text{the same at the start}), \qquad \eta = \eta_0 N \gamma_0^2,
+# \end{aligned}
+# $$
 #
 # with weights from $N(0, 1)$. This is the mean-field parametrization, which for stochastic gradient descent is muP: Table 3 of "Tensor
 # Programs V" {cite:p}`yang2022tensor` with the multipliers moved into the weights. In the package `microsoft/mup` it is a `MuReadout` with `output_mult`

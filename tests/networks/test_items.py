@@ -135,7 +135,7 @@ def test_figure_5():
     assert png(draw.kernel_figure(rows(full.targets(0.5)))).axes[1].get_ylim()[1] == 4.0
     study = [("(c)", r"$\gamma_0$", [("", [0.01, *full.richness_study[1:]], rows(full.by_richness()))])] * 4
     assert len(png(draw.study_figure(study)).axes) == 4
-    assert "0.25  1      0.5" in curves.table(rows(full.targets(0.5)))
+    assert "0.25 1     0.5" in curves.table(rows(full.targets(0.5)))
 
 
 @pytest.mark.parametrize("power", [0.6, 1.0])

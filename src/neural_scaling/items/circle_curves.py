@@ -224,17 +224,17 @@ def table(rows: Sequence[CurveRow]) -> str:
     -------
     str
     """
-    lines = ["beta  q_phi  gamma0  predicted  fitted  95 % interval    second half  infinite lazy  window (steps)"]
+    lines = ["beta q_phi gamma0 paper fit   95 % interval  late  lazy  window (steps)"]
     for row in rows:
         run = row.run
-        head = f"{run.beta:<5.3g} {run.power:<6g} {run.richness:<7g} {row.predicted:<10.3f}"
+        head = f"{run.beta:<4.3g} {run.power:<5g} {run.richness:<6g} {row.predicted:<5.2f}"
         if row.fitted:
             low, high = row.interval
             span = f"{row.window.start:.0f} to {row.window.end:.0f} ({row.window.end_reason})"
-            numbers = f"{row.exponent:<7.3f} {low:.3f} to {high:.3f}   {row.late:<12.3f} {row.lazy_theory:<14.3f}"
+            numbers = f"{row.exponent:<5.2f} [{low:5.2f}, {high:5.2f}] {row.late:<5.2f} {row.lazy_theory:<5.2f}"
             lines.append(f"{head} {numbers} {span}")
         else:
-            lines.append(f"{head} none: {row.window.empty}")
+            lines.append(f"{head} no window up to step {row.window.end:.0f} ({row.window.end_reason})")
     return "\n".join(lines)
 
 
