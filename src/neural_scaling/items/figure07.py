@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.items.circle_curves import curve_claim, curve_rows
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel
@@ -218,21 +218,16 @@ def spectrum_claims(rows: Sequence[SpectrumRow], scale: str) -> list[Claim]:
     claims = []
     for row in rows:
         power = row.kernel.power
-        verdict, reason = judge(2 * power, row.capacity, row.interval, CAPACITY_TOLERANCE)
         claims.append(
-            Claim(
-                id=f"fig07.a.q-{power:g}",
-                item=ITEM,
-                location="Fig. 7a, eq. 14",
-                statement=f"The tangent kernel of networks with q_phi = {power:g} has eigenvalues falling as k^-{2 * power:g}.",
-                quantity="exponent of the eigenvalues in k, mean of even and odd k",
-                predicted=2 * power,
-                measured=row.capacity,
-                interval=row.interval,
-                window=row.even.window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"{ITEM}.a.q-{power:g}",
+                "Fig. 7a, eq. 14",
+                f"The tangent kernel of networks with q_phi = {power:g} has eigenvalues falling as k^-{2 * power:g}.",
+                "exponent of the eigenvalues in k, mean of even and odd k",
+                2 * power,
+                Measurement(row.capacity, row.interval, row.even.window),
+                CAPACITY_TOLERANCE,
+                scale,
             )
         )
     return claims
@@ -252,26 +247,20 @@ def fluctuation_claims(rows: Sequence[FluctuationRow], scale: str) -> list[Claim
     -------
     list of Claim
     """
-    claims = []
-    for row in rows:
-        verdict, reason = judge(0.5, row.fit.exponent, row.fit.interval, FLUCTUATION_TOLERANCE, corrected=row.predicted)
-        claims.append(
-            Claim(
-                id=f"fig07.fluctuations.q-{row.power:g}",
-                item=ITEM,
-                location="section 5.1, not stated there",
-                statement=f"The tangent kernel of a network with q_phi = {row.power:g} scatters about its limit as N^(-1/2).",
-                quantity="exponent of the interquartile range of K(x, x) in N",
-                predicted=0.5,
-                measured=row.fit.exponent,
-                interval=row.fit.interval,
-                window=row.fit.window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
-            )
+    return [
+        judged(
+            f"{ITEM}.fluctuations.q-{row.power:g}",
+            "section 5.1, not stated there",
+            f"The tangent kernel of a network with q_phi = {row.power:g} scatters about its limit as N^(-1/2).",
+            "exponent of the interquartile range of K(x, x) in N",
+            0.5,
+            Measurement.exponent(row.fit),
+            FLUCTUATION_TOLERANCE,
+            scale,
+            corrected=row.predicted,
         )
-    return claims
+        for row in rows
+    ]
 
 
 def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
