@@ -37,7 +37,7 @@ def test_gradient_of_the_centred_model_is_that_of_autograd_on_the_plain_one(powe
     members = [Member(0, 0.7, 0.01), Member(3, 2.0, 0.02)]
     model = ensemble(shape, members, CPU, DOUBLE)
     x, y = batch(shape)
-    frozen = model.raw(x)
+    frozen = model.initial(x)
     for _ in range(3):
         before = [weight.clone() for weight in model.weights]
         error = model.step(x, y, frozen)

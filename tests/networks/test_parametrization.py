@@ -56,7 +56,7 @@ def test_the_same_training_in_the_terms_of_mup():
     x = torch.randn(16, inputs, generator=generator, dtype=torch.float64)
     y = torch.randn(16, generator=generator, dtype=torch.float64)
     ours = MLPEnsemble(shape, [Member(4, gamma0, eta)], CPU, torch.float64)
-    frozen = ours.raw(x[None])
+    frozen = ours.initial(x[None])
     start = output(x).detach()
     for _ in range(20):
         loss = ((y - output(x) + start) ** 2).mean() / 2

@@ -9,6 +9,7 @@ import torch
 from neural_scaling.checks import InputError
 from neural_scaling.circle import variance
 from neural_scaling.monitor import Monitor
+from neural_scaling.networks import training
 from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.networks.mlp import Member, Shape, ensemble
@@ -54,6 +55,15 @@ def test_a_run_that_goes_on_ends_with_the_same_numbers(richness):
     assert set(whole) == set(again) == {"step", "loss", "trace", "sharpness", "diverged"}
     for name, values in whole.items():
         np.testing.assert_array_equal(values, again[name])
+
+
+@pytest.mark.parametrize("richness", [0.0, 0.5])
+def test_what_is_too_much_for_a_table_is_evaluated_batch_by_batch(richness, monkeypatch):
+    run = dataclasses.replace(RUN, richness=richness, steps=60)
+    tabulated = run.run(Monitor())
+    monkeypatch.setattr(training, "TABLE_BYTES", 1)
+    anew = run.run(Monitor())
+    np.testing.assert_allclose(anew["loss"], tabulated["loss"], rtol=1e-5)  # sums of another order in float32
 
 
 def test_result_and_slice():
@@ -135,7 +145,7 @@ def test_training_on_cuda_without_host_sync():
     data = CircleData([1.0], device, torch.float32, angles=4096)
     model = ensemble(Shape(4, 64), [Member(0, 0.5, 0.1)], device)
     index = torch.randint(4096, (1, 64), device=device)
-    frozen = model.raw(data.inputs[index])
+    frozen = model.initial(data.inputs[index])
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:

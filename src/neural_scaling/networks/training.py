@@ -22,6 +22,8 @@ from neural_scaling.spectra import Array
 
 _CHUNK = 100  # steps between which the host looks in
 _TABLE_ROWS = 4096  # inputs evaluated at once
+#: What the initial weights fix is kept for all inputs up to this size, and evaluated batch by batch beyond it.
+TABLE_BYTES = 2**33
 #: A batch loss this many times the first one counts as diverged. Batches of a target with heavy tails differ by a hundred.
 DIVERGED = 1e4
 
@@ -38,8 +40,11 @@ class Trainable(Protocol):
     def raw(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output before centring."""
 
+    def initial(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the initial weights fix at inputs and a step needs, members and inputs in front; at any time the same."""
+
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
-        """Return the centred output, given the raw output of the initial weights."""
+        """Return the centred output, given what the initial weights fix."""
 
     def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
         """Take a step on a batch and return its mean squared error."""
@@ -155,8 +160,8 @@ class _Run:
     ) -> None:
         self.model, self.data, self.recorded, self.batch, self.observe = model, data, recorded, batch, observe
         count, device = len(model.members), data.inputs.device
-        self.frozen = _table(model, data.inputs, count)
-        self.frozen_test = _table(model, data.test_inputs, count)
+        self.frozen = _table(model, data.inputs)
+        self.frozen_test = model.initial(data.test_inputs.expand(count, -1, -1))
         self.member = torch.arange(count, device=device)[:, None]
         self.generators = [torch.Generator(device) for _ in model.members]
         self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.inputs.dtype)
@@ -189,7 +194,9 @@ class _Run:
             if self.done >= self.recorded[-1]:
                 break
             drawn = index[offset]
-            error = self.step(self.data.inputs[drawn], self.data.targets(drawn), self.frozen[self.member, drawn])
+            inputs = self.data.inputs[drawn]
+            frozen = self.model.initial(inputs) if self.frozen is None else self.frozen[self.member, drawn]
+            error = self.step(inputs, self.data.targets(drawn), frozen)
             if self.done == 0:
                 self.first = error
             blown = ~(error <= DIVERGED * self.first) & torch.isinf(self.diverged)
@@ -237,7 +244,15 @@ class _Run:
         return Training(self.recorded.astype(float), loss, diverged, observed)
 
 
-def _table(model: Trainable, inputs: torch.Tensor, members: int) -> torch.Tensor:
-    """Return the raw output of the initial weights at all inputs, shape (E, G)."""
-    parts = [model.raw(part.expand(members, -1, -1)) for part in torch.split(inputs, _TABLE_ROWS)]
-    return torch.cat(parts, dim=1)
+def _table(model: Trainable, inputs: torch.Tensor) -> torch.Tensor | None:
+    """Return what the initial weights fix at all inputs, (E, G, ...), or None where that is too much to keep."""
+    members, count = len(model.members), inputs.shape[0]
+    table: torch.Tensor | None = None
+    for start in range(0, count, _TABLE_ROWS):
+        rows = model.initial(inputs[start : start + _TABLE_ROWS].expand(members, -1, -1))
+        if table is None:
+            table = rows.new_empty((members, count, *rows.shape[2:]))
+            if table.nbytes > TABLE_BYTES:
+                return None
+        table[:, start : start + _TABLE_ROWS] = rows
+    return table
