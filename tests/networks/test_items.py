@@ -37,7 +37,7 @@ def made_up(run, exponent, spread=0.001, sharpest=30.0):
 
 def verdict(run, exponent, **options):
     row = curves.curve_row(run, made_up(run, exponent, **options))
-    return curves.curve_claim(row, "fig05", "x", "Fig. 5a", "small")
+    return curves.curve_claim(row, "fig05.x", "Fig. 5a", "small")
 
 
 def test_rich_exponents():
@@ -60,7 +60,7 @@ def test_windows_come_from_kernel_and_theory():
     assert other.window == row.window  # whatever the loss does
     flat = made_up(RUN, 0.4)
     flat[RUN].arrays["trace"][:] = 4.0
-    claim = curves.curve_claim(curves.curve_row(RUN, flat), "fig05", "x", "Fig. 5a", "small")
+    claim = curves.curve_claim(curves.curve_row(RUN, flat), "fig05.x", "Fig. 5a", "small")
     assert claim.verdict == "inconclusive"
     assert "kernel doubled" in claim.reason
 
@@ -70,7 +70,7 @@ def test_divergence_is_said():
     found[RUN].arrays["loss"][0, 50:] = math.inf
     found[RUN].arrays["diverged"][0] = STEP[50]
     row = curves.curve_row(RUN, found)
-    claim = curves.curve_claim(row, "fig05", "x", "Fig. 5a", "small")
+    claim = curves.curve_claim(row, "fig05.x", "Fig. 5a", "small")
     assert f"diverged at step {STEP[50]:.0f}" in claim.reason
     assert math.isnan(row.exponent_between(1000, 10_000))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student
 
 from neural_scaling.claims.claim import Claim
 from neural_scaling.claims.judgement import judge
@@ -25,11 +27,19 @@ class Measurement:
         95 % interval, or the extremes seen where nothing is random; None without a value.
     window
         First and last abscissa of what it was taken from, if there is one.
+    missing
+        Why there is no value, for the reason of the claim.
     """
 
     value: float | None
     interval: tuple[float, float] | None
     window: tuple[float, float] | None = None
+    missing: str = ""
+
+    @classmethod
+    def none(cls, missing: str) -> Measurement:
+        """Return that there is no number, and why."""
+        return cls(None, None, None, missing)
 
     @classmethod
     def exact(cls, value: float) -> Measurement:
@@ -46,6 +56,16 @@ class Measurement:
     def last_of(cls, values: Array, window: tuple[float, float]) -> Measurement:
         """Return the last of several values, shape (n,), with their extremes."""
         return cls(float(values[-1]), (float(np.min(values)), float(np.max(values))), window)
+
+    @classmethod
+    def mean_of(cls, values: Array, window: tuple[float, float] | None = None) -> Measurement:
+        """Return the mean of independent values, shape (n,), with Student's 95 % interval; none unless two or more are finite."""
+        count = values.size
+        if count < 2 or not np.all(np.isfinite(values)):
+            return cls.none("not enough finite values")
+        mean = float(values.mean())
+        half = float(student.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count))
+        return cls(mean, (mean - half, mean + half), window)
 
     @classmethod
     def exponent(cls, fit: PowerLawFit | None) -> Measurement:
@@ -105,5 +125,5 @@ def judged(
         window=measured.window,
         scale=scale,
         verdict=verdict,
-        reason=reason + remark + ("" if verdict == "confirmed" else doubt),
+        reason=(measured.missing or reason) + remark + ("" if verdict == "confirmed" else doubt),
     )

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim
+from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law, local_slope
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel, lazy_loss
 from neural_scaling.networks.experiments import CircleRun
@@ -169,14 +170,14 @@ def tolerance(beta: float) -> float:
     return (float(chi(beta)) - beta) / 3 if beta < 1 else EASY_TOLERANCE
 
 
-def curve_claim(row: CurveRow, item: str, identifier: str, location: str, scale: str) -> Claim:
+def curve_claim(row: CurveRow, identifier: str, location: str, scale: str) -> Claim:
     """Return the claim about the exponent of one curve.
 
     Parameters
     ----------
     row
         The curve.
-    item, identifier, location, scale
+    identifier, location, scale
         For the ledger.
 
     Returns
@@ -185,30 +186,27 @@ def curve_claim(row: CurveRow, item: str, identifier: str, location: str, scale:
     """
     run = row.run
     kind = f"networks of richness gamma0 = {run.richness:g}" if run.richness else "linearised networks"
-    allowed = tolerance(run.beta)
+    remark = doubt = ""
+    measured = Measurement.none(row.window.empty)
     if row.fitted:
-        verdict, reason = judge(row.predicted, row.exponent, row.interval, allowed)
+        measured = Measurement(row.exponent, row.interval, row.window.span)
         if not run.richness:
-            reason += f"; infinitely wide, the exponent in this window is {row.lazy_theory:.3f}"
-        elif verdict != "confirmed" and math.isfinite(row.late):
-            reason += f"; in the second half of the window the exponent is {row.late:.3f}"
-    else:
-        verdict, reason = "inconclusive", row.window.empty
+            remark = f"; infinitely wide, the exponent in this window is {row.lazy_theory:.3f}"
+        elif math.isfinite(row.late):
+            doubt = f"; in the second half of the window the exponent is {row.late:.3f}"
     if math.isfinite(row.diverged):
-        reason += f"; diverged at step {row.diverged:.0f}"
-    return Claim(
-        id=identifier,
-        item=item,
-        location=location,
-        statement=f"The loss of {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
-        quantity="exponent of the test loss in steps, mean over seeds",
-        predicted=row.predicted,
-        measured=row.exponent if row.fitted else None,
-        interval=row.interval if row.fitted else None,
-        window=row.window.span if row.fitted else None,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+        remark += f"; diverged at step {row.diverged:.0f}"
+    return judged(
+        identifier,
+        location,
+        f"The loss of {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
+        "exponent of the test loss in steps, mean over seeds",
+        row.predicted,
+        measured,
+        tolerance(run.beta),
+        scale,
+        remark=remark,
+        doubt=doubt,
     )
 
 

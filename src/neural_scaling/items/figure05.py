@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student
 
 from neural_scaling.circle import source
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim
+from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.items.circle_curves import curve_claim, curve_rows, kernel_growth_fit
 from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.runs import Experiment, Result
@@ -145,12 +145,12 @@ def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str
     for richness in (0.0, plan.richness):
         for row in curve_rows(plan.targets(richness), results):
             kind = "rich" if richness else "lazy"
-            claims.append(curve_claim(row, ITEM, f"fig05.a.{kind}.beta-{row.run.beta:g}", "Fig. 5a, eq. 10", scale))
+            claims.append(curve_claim(row, f"fig05.a.{kind}.beta-{row.run.beta:g}", "Fig. 5a, eq. 10", scale))
     for richness in (0.0, *plan.richness_activations):
         for row in curve_rows(plan.activations(richness), results):
             kind = f"gamma0-{richness:g}" if richness else "lazy"
             identifier = f"fig05.b.{kind}.q-{row.run.power:g}"
-            claims.append(curve_claim(row, ITEM, identifier, "Fig. 5b, eq. 10", scale))
+            claims.append(curve_claim(row, identifier, "Fig. 5b, eq. 10", scale))
     return claims
 
 
@@ -191,32 +191,20 @@ def width_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -
             [_slope(rows[0].step[late], one) for one in excess],
         ),
     ]
-    claims = []
-    for identifier, statement, quantity, predicted, exponents in found:
-        values = np.array(exponents)
-        count = values.size
-        mean = float(values.mean())
-        half = float(student.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan
-        interval = (mean - half, mean + half)
-        measured = mean if math.isfinite(mean) and math.isfinite(half) else None
-        verdict, reason = judge(predicted, measured, interval if measured is not None else None, EXCESS_TOLERANCE)
-        claims.append(
-            Claim(
-                id=identifier,
-                item=ITEM,
-                location="eqs. 8-9, third term",
-                statement=statement,
-                quantity=quantity,
-                predicted=predicted,
-                measured=measured,
-                interval=interval if measured is not None else None,
-                window=(float(rows[0].step[late][0]), float(rows[0].step[-1])),
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
-            )
+    window = (float(rows[0].step[late][0]), float(rows[0].step[-1]))
+    return [
+        judged(
+            identifier,
+            "eqs. 8-9, third term",
+            statement,
+            quantity,
+            predicted,
+            Measurement.mean_of(np.array(exponents), window),
+            EXCESS_TOLERANCE,
+            scale,
         )
-    return claims
+        for identifier, statement, quantity, predicted, exponents in found
+    ]
 
 
 def _slope(x: Array, excess: Array) -> float:
@@ -243,23 +231,18 @@ def growth_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) 
         if row.run.beta >= 1:
             continue
         predicted, fit = 1 - row.predicted, kernel_growth_fit(row)
-        measured = None if fit is None else -fit.exponent
-        interval = None if fit is None else (-fit.interval[1], -fit.interval[0])
-        verdict, reason = judge(predicted, measured, interval, GROWTH_TOLERANCE)
         claims.append(
-            Claim(
-                id=f"fig05.a.kernel.beta-{row.run.beta:g}",
-                item=ITEM,
-                location="section 4, eqs. 66-70",
-                statement=f"The tangent kernel of rich networks grows as t^{predicted:.3f} (beta = {row.run.beta:g}).",
-                quantity="exponent of K(t) - K(0) in steps, K the trace of the tangent kernel",
-                predicted=predicted,
-                measured=measured,
-                interval=interval,
-                window=None if fit is None else fit.window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason if fit is not None else row.window.empty,
+            judged(
+                f"fig05.a.kernel.beta-{row.run.beta:g}",
+                "section 4, eqs. 66-70",
+                f"The tangent kernel of rich networks grows as t^{predicted:.3f} (beta = {row.run.beta:g}).",
+                "exponent of K(t) - K(0) in steps, K the trace of the tangent kernel",
+                predicted,
+                Measurement.none(row.window.empty)
+                if fit is None
+                else Measurement(-fit.exponent, (-fit.interval[1], -fit.interval[0]), fit.window),
+                GROWTH_TOLERANCE,
+                scale,
             )
         )
     return claims

@@ -282,7 +282,7 @@ def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str
     claims = []
     for kind, richness in (("lazy", 0.0), ("rich", plan.richness)):
         for row in curve_rows(plan.tasks(richness), results):
-            claims.append(curve_claim(row, ITEM, f"fig07.b.{kind}.beta-{row.run.beta:g}", "Fig. 7b, eq. 10", scale))
+            claims.append(curve_claim(row, f"fig07.b.{kind}.beta-{row.run.beta:g}", "Fig. 7b, eq. 10", scale))
     return claims
 
 
