@@ -187,6 +187,6 @@ def test_many_cases_at_once_are_the_cases_one_by_one():
 
 
 def test_an_unsolved_cell_survives_the_way_between_processes():
-    error = NotConverged(3.5, 0.1)
+    error = NotConverged(3.5, "residual 0.1")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert error.time == 3.5

@@ -44,16 +44,16 @@ class NotConverged(ArithmeticError):
         Start of the cell, in eta * steps.
     """
 
-    def __init__(self, time: float, left: float) -> None:
+    def __init__(self, time: float, found: str) -> None:
         super().__init__(
-            f"the correlations from eta * t = {time:.4g} on were not found (residual {left:.2g}), on a finer grid neither: "
+            f"the correlations from eta * t = {time:.4g} on were not found ({found}), on a finer grid neither: "
             "end the grid there, or take a smaller eta / batch or gamma."
         )
         self.time = time
-        self._left = left
+        self._found = found
 
-    def __reduce__(self) -> tuple[type[NotConverged], tuple[float, float]]:
-        return NotConverged, (self.time, self._left)  # as errors are sent between processes
+    def __reduce__(self) -> tuple[type[NotConverged], tuple[float, str]]:
+        return NotConverged, (self.time, self._found)  # as errors are sent between processes
 
 
 def solve_cell(march: March, low: int, high: int) -> tuple[Array, Array]:
@@ -85,6 +85,7 @@ class _ImplicitCell:
     def __init__(self, march: March, low: int, high: int) -> None:
         self.march, self.low, self.high = march, low, high
         self.cell = slice(low, high)
+        self.views = self._views()
         self.solved: tuple[Array, Array] | None = None
         self._guess()
         self.expected = float(march.cell_scale[0])
@@ -101,9 +102,11 @@ class _ImplicitCell:
             if residual <= accepted:
                 break
         begin = float(march.grid.time[self.low - 1]) if self.low else 0.0
+        if not residual <= accepted:
+            raise NotConverged(begin, f"residual {residual:.2g}")
         change = float(march.cell_scale[0]) / self.expected
-        if not residual <= accepted or not 1 / _LARGEST_CHANGE < change < _LARGEST_CHANGE:
-            raise NotConverged(begin, residual)
+        if not 1 / _LARGEST_CHANGE < change < _LARGEST_CHANGE:
+            raise NotConverged(begin, f"another solution, its kernel {change:.2g} times the expected one")
         if residual > tolerance:
             self._update(value)
         march.residual = max(march.residual, residual)
@@ -132,19 +135,19 @@ class _ImplicitCell:
         width = float(march.grid.weight[self.cell].sum())
         march.cell_noise = cell_noise(march.spectrum, width, float(march.cell_scale[0]), strength)
 
-    def _parts(self) -> list[Array]:
-        """Return all that is iterated, as views."""
+    def _views(self) -> dict[str, Array]:
+        """Return all that is iterated."""
         march, rows = self.march, (self.cell, slice(0, self.high))
-        parts = [march.drive[rows]] if march.setting.gamma else []
-        parts += [matrix[rows] for matrix in self._correlations()]
+        views = {"drive": march.drive[rows]} if march.setting.gamma else {}
+        views |= {f"correlation {number}": matrix[rows] for number, matrix in enumerate(self._correlations())}
         if march.setting.per_sample:
-            return parts
-        parts.append(march.loss[self.cell])
+            return views
+        views["loss"] = march.loss[self.cell]
         if march.setting.per_batch and march.setting.gamma:
-            parts.append(march.cell_scale)
+            views["kernel"] = march.cell_scale
         if march.setting.fourth_moment:
-            parts.append(march.spread[:, :, self.cell])
-        return parts
+            views["spread"] = march.spread[:, :, self.cell]
+        return views
 
     def _correlations(self) -> list[Array]:
         """Return the correlations that are iterated; C3 follows from them."""
@@ -152,36 +155,37 @@ class _ImplicitCell:
         return [march.gradient_correlation] + ([march.loss_correlation] if march.setting.per_sample else [])
 
     def _pack(self) -> Array:
-        return np.concatenate([part.ravel() for part in self._parts()])
+        return np.concatenate([view.ravel() for view in self.views.values()])
 
     def _unpack(self, packed: Array) -> None:
         begin = 0
-        for part in self._parts():
-            part[...] = packed[begin : begin + part.size].reshape(part.shape)
-            begin += part.size
+        for view in self.views.values():
+            view[...] = packed[begin : begin + view.size].reshape(view.shape)
+            begin += view.size
         for matrix in self._correlations():
             matrix[: self.low, self.cell] = matrix[self.cell, : self.low].T
 
     def _scale(self) -> Array:
         """Return what residuals of the packed values count relative to."""
-        march, scales = self.march, []
-        if march.setting.gamma:
-            scales.append(np.tile(march.cell_scale * march.grid.weight[: self.high], self.high - self.low))
-        for matrix in self._correlations():
-            largest = np.sqrt(np.abs(np.diag(matrix[self.cell, self.cell])).max() * np.abs(matrix[0, 0]))
-            scales.append(np.full((self.high - self.low) * self.high, largest))
-        if march.setting.per_sample:
-            return np.concatenate(scales)
+        scales = [np.broadcast_to(self._scale_of(name, view), view.shape) for name, view in self.views.items()]
+        return np.concatenate([scale.ravel() for scale in scales])
+
+    def _scale_of(self, name: str, view: Array) -> Array:
+        march = self.march
+        if name == "drive":
+            return march.cell_scale * march.grid.weight[: self.high]
+        if name.startswith("correlation"):
+            first = self._correlations()[int(name.split()[1])][0, 0]
+            return np.asarray(np.sqrt(np.abs(np.diag(view[:, self.cell])).max() * np.abs(first)))
+        if name == "kernel":
+            return view.copy()
         loss = np.max(march.loss[self.cell])
-        scales.append(np.full(self.high - self.low, loss))
-        if march.setting.per_batch and march.setting.gamma:
-            scales.append(march.cell_scale.copy())
-        if march.setting.fourth_moment:
-            # What the variance of a mode adds to the loss counts, not its own digits, which decay far below.
-            quadrature = march.quadrature
-            of_modes = loss / (quadrature.nodes * np.array([quadrature.target_weights, quadrature.weights]))
-            scales.append(np.repeat(of_modes.ravel(), self.high - self.low))
-        return np.concatenate(scales)
+        if name == "loss":
+            return np.asarray(loss)
+        # What the variance of a mode adds to the loss counts, not its own digits, which decay far below.
+        quadrature = march.quadrature
+        of_modes = loss / (quadrature.nodes * np.array([quadrature.target_weights, quadrature.weights]))
+        return np.asarray(of_modes)[:, :, None]
 
     def _probes(self, packed: Array) -> list[Array]:
         """Return a small change of every row of X."""

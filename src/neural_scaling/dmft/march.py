@@ -274,7 +274,7 @@ class March:
                 if abs(step) <= 1e-14 * abs(z):
                     break
             else:
-                raise NotConverged(float(self.grid.time[max(self.count - 1, 0)]), abs(step))
+                raise NotConverged(float(self.grid.time[max(self.count - 1, 0)]), f"residual {abs(step):.2g}")
         return complex(z)
 
     def fill_correlations(self, low: int, high: int, learned: Array) -> None:
