@@ -292,7 +292,7 @@ class LinearisedEnsemble(MLPEnsemble):
 
     The gradient of F with respect to a layer's weights at one input is a product of two vectors that the initial weights fix
     for good, the layer's input and the derivative with respect to its argument. They are what :meth:`initial` returns; a step
-    that finds them in a table needs two matrix products a layer, against five without it.
+    that finds them in a table needs two matrix products a layer instead of four.
 
     Parameters
     ----------
