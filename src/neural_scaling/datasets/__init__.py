@@ -1,0 +1,28 @@
+"""Real images: fetched from their public places, checked, kept on disk, given out as arrays and batches.
+
+>>> from neural_scaling.datasets import load
+>>> digits = load("mnist")  # doctest: +SKIP
+>>> digits.train.images.shape  # doctest: +SKIP
+(60000, 28, 28, 1)
+
+Nothing of the datasets is part of the repository: they are fetched on first use. Each has its sources in an order; what
+comes is accepted only if the decoded images have the right checksum, so the source makes no difference.
+"""
+
+from neural_scaling.datasets.catalogue import Record
+from neural_scaling.datasets.image_data import ImageDataset, ImageSplit
+from neural_scaling.datasets.loading import folder_of, load, obtain, records, verify
+from neural_scaling.datasets.problems import DatasetDamaged, DatasetUnavailable
+
+__all__ = [
+    "DatasetDamaged",
+    "DatasetUnavailable",
+    "ImageDataset",
+    "ImageSplit",
+    "Record",
+    "folder_of",
+    "load",
+    "obtain",
+    "records",
+    "verify",
+]
