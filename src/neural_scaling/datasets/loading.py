@@ -8,6 +8,7 @@ from pathlib import Path
 from neural_scaling.checks import InputError, require
 from neural_scaling.datasets import catalogue, sources, store
 from neural_scaling.datasets.catalogue import Record
+from neural_scaling.datasets.cifar5m import Parts
 from neural_scaling.datasets.download import Say
 from neural_scaling.datasets.image_data import ImageDataset
 from neural_scaling.paths import datasets_root
@@ -37,6 +38,8 @@ class Entry:
 ENTRIES: dict[str, dict[str | None, Entry]] = {
     "mnist": {None: Entry(catalogue.MNIST, sources.MNIST)},
     "cifar10": {None: Entry(catalogue.CIFAR10, sources.CIFAR10)},
+    "cifar5m": {None: Entry(catalogue.CIFAR5M, Parts(catalogue.CIFAR5M).build, resumable=True)},
+    "mnist5k": {None: Entry(catalogue.MNIST5K, sources.MNIST5K)},
 }
 
 

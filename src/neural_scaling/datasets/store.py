@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import hashlib
 import io
 import itertools
@@ -30,6 +31,10 @@ from neural_scaling.spectra import Array
 
 SCHEMA = 1
 RECORD = "record.json"
+#: In a folder that is being built: the version of the dataset, so that one of another version is not continued.
+VERSION = "version"
+#: What to do if something cannot be written.
+REMEDY = "free space on that disk or name another folder in NEURAL_SCALING_DATASETS"
 _PIECE = 4096  # images handled at once
 
 #: Writes the arrays into the first folder, keeps what it fetches in the second, and returns where they came from.
@@ -53,10 +58,15 @@ def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[Bytes]) -> 
     OSError
         If the disk is full or cannot be written; nothing is left.
     """
+    contents = (np.ascontiguousarray(piece).data.cast("B") for piece in pieces)
+    write_atomically(path, itertools.chain([npy_header(shape)], contents), REMEDY)
+
+
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """Return the header of a file in the npy format that holds unsigned bytes in C order."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    contents = (np.ascontiguousarray(piece).data.cast("B") for piece in pieces)
-    write_atomically(path, itertools.chain([header.getvalue()], contents))
+    return header.getvalue()
 
 
 def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = False, resumable: bool = False) -> Path:
@@ -89,21 +99,24 @@ def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = 
         If the disk is full or cannot be written.
     """
     final = root / record.name
-    if final.is_dir() and not force:
+    if not force and _is_current(final, record, say):
         return final
-    with _writing(root, final):
+    with _writing(final):
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f".{record.name}.lock", record.name, say):
-            if final.is_dir() and not force:  # made by another process meanwhile
+            if not force and _is_current(final, record):  # made by another process meanwhile
                 return final
             building, downloads = root / f".{record.name}.building", root / "downloads"
-            if not resumable:
+            if not resumable or _version(building / VERSION) != record.version:
                 shutil.rmtree(building, ignore_errors=True)
             building.mkdir(exist_ok=True)
             downloads.mkdir(exist_ok=True)
+            _require_space(building, record)
+            write_atomically(building / VERSION, [record.version.encode()], REMEDY)
             given = set(downloads.iterdir())
             try:
                 origin = build(building, downloads, say)
+                (building / VERSION).unlink()
                 _finish(building, record, origin)
                 _move(building, final)
             except BaseException:
@@ -235,13 +248,14 @@ def _finish(folder: Path, record: Record, origin: str) -> None:
     body = {
         "schema": SCHEMA,
         "name": record.name,
+        "version": record.version,
         "origin": origin,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "arrays": described,
         "mean": mean.tolist(),
         "std": std.tolist(),
     }
-    write_atomically(folder / RECORD, [(json.dumps(body, indent=1) + "\n").encode()])
+    write_atomically(folder / RECORD, [(json.dumps(body, indent=1) + "\n").encode()], REMEDY)
 
 
 def check_arrays(
@@ -313,7 +327,7 @@ def _locked(path: Path, name: str, say: Say) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _writing(root: Path, path: Path) -> Iterator[None]:
+def _writing(path: Path) -> Iterator[None]:
     """Say what to do where the disk is to blame and the error does not say it yet."""
     try:
         yield
@@ -321,3 +335,30 @@ def _writing(root: Path, path: Path) -> Iterator[None]:
         if is_disk_problem(error) and "NEURAL_SCALING_DATASETS" not in str(error):
             raise disk_error(path, error) from error
         raise
+
+
+def _is_current(folder: Path, record: Record, say: Say | None = None) -> bool:
+    """Return whether a dataset is there; one of another version counts as missing, a damaged one as there."""
+    if not folder.is_dir():
+        return False
+    try:
+        version = read_record(folder).get("version")
+    except DatasetDamaged:
+        return True
+    if version != record.version and say:
+        say(f"{record.name}: what is on disk is of another version; made anew")
+    return bool(version == record.version)
+
+
+def _version(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        return None
+
+
+def _require_space(building: Path, record: Record) -> None:
+    """Fail before anything is fetched where the disk cannot take the dataset."""
+    there = sum(path.stat().st_size for path in building.rglob("*") if path.is_file())
+    if shutil.disk_usage(building).free < record.size - there:
+        raise OSError(errno.ENOSPC, f"{record.size / 1e6:.0f} MB are needed")
