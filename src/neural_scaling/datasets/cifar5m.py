@@ -60,8 +60,8 @@ class Parts:
             return self._build(folder, downloads, say)
         except SourceFailed as reason:
             remedy = (
-                f" ({self.record.size / 1e9:.0f} GB and one part more are needed on the disk; finished parts are kept) "
-                "or use the stand-in, cifar10 with random crops and flips"
+                f"Connect to the network ({self.record.size / 1e9:.0f} GB and one part more must fit on the disk; finished "
+                "parts are kept), or use the stand-in, cifar10 with random crops and flips."
             )
             raise unavailable(self.record, [str(reason)], downloads, remedy) from reason
 
@@ -73,10 +73,11 @@ class Parts:
         part_bytes = self.rows * int(np.prod(self.record.shape))
         if not images.exists() or images.stat().st_size < len(header) + len(done) * part_bytes:
             done = []  # what was appended is not there: from the start
-            write_atomically(images, [header])
         for number in range(len(done), self.train_parts):
             path = self._part(number, downloads, say)
             labels = self._labels(path)
+            if number == 0:
+                write_atomically(images, [header])
             with images.open("r+b") as file:
                 file.seek(len(header) + number * part_bytes)
                 file.truncate()  # an interrupted call may have appended a piece of this part

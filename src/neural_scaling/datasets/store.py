@@ -120,7 +120,7 @@ def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = 
                 _finish(building, record, origin)
                 _move(building, final)
             except BaseException:
-                if not resumable:
+                if not resumable or _nothing_done(building):
                     shutil.rmtree(building, ignore_errors=True)
                 raise
             for path in set(downloads.iterdir()) - given:  # what was put there by hand stays
@@ -355,6 +355,10 @@ def _version(path: Path) -> str | None:
         return path.read_text("utf-8")
     except OSError:
         return None
+
+
+def _nothing_done(building: Path) -> bool:
+    return not any(path.is_file() and path.name != VERSION for path in building.rglob("*"))
 
 
 def _require_space(building: Path, record: Record) -> None:
