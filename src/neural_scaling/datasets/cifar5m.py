@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from neural_scaling.datasets.download import Say, fetch, sha256_of
 from neural_scaling.datasets.image_data import Bytes
 from neural_scaling.datasets.problems import SourceFailed
 from neural_scaling.datasets.sources import unavailable
-from neural_scaling.datasets.store import npy_header, write_array
+from neural_scaling.datasets.store import REMEDY, npy_header, write_array
 from neural_scaling.files import write_atomically
 
 ADDRESS = "https://storage.googleapis.com/gresearch/cifar5m"
@@ -74,25 +75,24 @@ class Parts:
         if not images.exists() or images.stat().st_size < len(header) + len(done) * part_bytes:
             done = []  # what was appended is not there: from the start
         for number in range(len(done), self.train_parts):
-            path = self._part(number, downloads, say)
-            labels = self._labels(path)
-            if number == 0:
-                write_atomically(images, [header])
-            with images.open("r+b") as file:
-                file.seek(len(header) + number * part_bytes)
-                file.truncate()  # an interrupted call may have appended a piece of this part
-                for piece in self._images(path):
-                    file.write(piece.data.cast("B"))
-                file.flush()
-                os.fsync(file.fileno())
-            write_array(folder / f"labels{number}.npy", labels.shape, [labels])
-            done.append(path.name)
-            write_atomically(folder / _PROGRESS, [json.dumps(done).encode()])
-            path.unlink()
+            with self._part(number, downloads, say) as path:
+                labels = self._labels(path)
+                if number == 0:
+                    write_atomically(images, [header], REMEDY)
+                with images.open("r+b") as file:
+                    file.seek(len(header) + number * part_bytes)
+                    file.truncate()  # an interrupted call may have appended a piece of this part
+                    for piece in self._images(path):
+                        file.write(piece.data.cast("B"))
+                    file.flush()
+                    os.fsync(file.fileno())
+                write_array(folder / f"labels{number}.npy", labels.shape, [labels])
+                done.append(path.name)
+                write_atomically(folder / _PROGRESS, [json.dumps(done).encode()], REMEDY)
             say(f"{self.record.name}: part {number + 1} of {self.train_parts + 1} is in place")
-        path = self._part(self.train_parts, downloads, say)
-        test = np.concatenate(list(self._images(path, self.record.test)))
-        test_labels = self._labels(path)[: self.record.test]
+        with self._part(self.train_parts, downloads, say) as path:
+            test = np.concatenate(list(self._images(path, self.record.test)))
+            test_labels = self._labels(path)[: self.record.test]
         write_array(folder / "test_images.npy", test.shape, [test])
         write_array(folder / "test_labels.npy", test_labels.shape, [test_labels])
         parts = [np.load(folder / f"labels{number}.npy") for number in range(self.train_parts)]
@@ -101,21 +101,26 @@ class Parts:
             left.unlink()
         return f"the authors' bucket, {self.address}"
 
-    def _part(self, number: int, downloads: Path, say: Say) -> Path:
-        """Return a part whose hash is the one seen when it first came."""
+    @contextmanager
+    def _part(self, number: int, downloads: Path, say: Say) -> Iterator[Path]:
+        """Fetch a part whose hash is the one seen when it first came; it is removed when it has been used, or was of no use."""
         name = f"part{number}.npz"
         path = fetch(f"{self.address}/{name}", None, downloads, say)
         known_file = downloads.parent / f"{self.record.name}-parts.json"
         known: dict[str, str] = json.loads(known_file.read_text()) if known_file.exists() else {}
         found = sha256_of(path)
-        if known.setdefault(name, found) != found:
+        try:
+            if known.setdefault(name, found) != found:
+                raise SourceFailed(
+                    f"{name} is not the file that came first (sha256 {known[name][:16]}..., now {found[:16]}...): "
+                    f"if the new one is to be trusted, remove {known_file}"
+                )
+            yield path
+        except SourceFailed:
             path.unlink()
-            raise SourceFailed(
-                f"{name} is not the file that came first (sha256 {known[name][:16]}..., now {found[:16]}...): "
-                f"if the new one is to be trusted, remove {known_file}"
-            )
-        write_atomically(known_file, [(json.dumps(known, indent=1, sort_keys=True) + "\n").encode()])
-        return path
+            raise
+        write_atomically(known_file, [(json.dumps(known, indent=1, sort_keys=True) + "\n").encode()], REMEDY)
+        path.unlink()
 
     def _images(self, path: Path, count: int | None = None) -> Iterator[Bytes]:
         expected = (self.rows, *self.record.shape)

@@ -19,6 +19,7 @@ from neural_scaling.datasets.image_data import Bytes
 from neural_scaling.datasets.problems import SourceFailed
 
 _CIFAR_PIXELS = 3 * 32 * 32
+_GZIP = b"\x1f\x8b"  # the first bytes of a compressed file
 
 
 def idx(content: bytes) -> Bytes:
@@ -30,7 +31,7 @@ def idx(content: bytes) -> Bytes:
         If it is not such a file.
     """
     try:
-        if content[:2] == b"\x1f\x8b":
+        if content[:2] == _GZIP:
             content = gzip.decompress(content)
         header = np.frombuffer(content[:4], ">u4")[0]
         dimensions = int(header & 0xFF)
@@ -72,10 +73,13 @@ def json_labels(content: bytes) -> Bytes:
 
 def digits_csv(content: bytes) -> tuple[Bytes, Bytes]:
     """Return images (n, 28, 28, 1) and labels of a CSV with 784 pixels and the label in each line; gzip is undone."""
-    text = gzip.decompress(content).decode() if content[:2] == b"\x1f\x8b" else content.decode()
-    table = np.loadtxt(io.StringIO(text), delimiter=",", dtype=float)
-    if table.ndim != 2 or table.shape[1] != 785:
-        raise SourceFailed(f"not a table of digits (shape {table.shape})")
+    try:
+        text = (gzip.decompress(content) if content[:2] == _GZIP else content).decode()
+        table = np.loadtxt(io.StringIO(text), delimiter=",", dtype=float)
+        if table.ndim != 2 or table.shape[1] != 785:
+            raise ValueError(f"shape {table.shape}")
+    except (OSError, EOFError, ValueError) as error:
+        raise SourceFailed(f"not a table of digits ({error})") from error
     numbers = table.astype(np.uint8)
     return numbers[:, :784].reshape(-1, 28, 28, 1), numbers[:, 784]
 
