@@ -1,89 +1,66 @@
-"""Generated datasets: shards become one array, an interruption costs a shard at most, a new version is made anew."""
+"""Generated datasets: shards become one array, the last images are for testing, a new version is made anew."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from images.tiny import record_of, tiny_arrays
-from neural_scaling.datasets import store
-from neural_scaling.datasets.generated import Recipe, build_from
-from neural_scaling.datasets.generated import record_of as sized
-from neural_scaling.datasets.image_data import ImageDataset, ImageSplit
+from neural_scaling.datasets import loading, store
+from neural_scaling.datasets.generated import build_from
+from neural_scaling.datasets.loading import Entry, load
 from neural_scaling.datasets.problems import SourceFailed
 
-TINY = tiny_arrays()
-REAL = ImageDataset("tiny", ImageSplit(*TINY[:2]), ImageSplit(*TINY[2:]), tuple("0123456789"), np.zeros(1), np.ones(1))
-RECORD = record_of(TINY, "madeup", known=False)
-SHARD = 25
+SHARDS = [tiny_arrays(number, train=25)[:2] for number in range(4)]
+IMAGES, LABELS = (np.concatenate(arrays) for arrays in zip(*SHARDS, strict=True))
 
 
-class Model:
-    """Makes shards of dots; may break off before one."""
+def make(root, said, train=60, test=40, breaks=False):
+    record = replace(record_of(tiny_arrays(), "madeup-small", known=False), train=train, test=test)
 
-    def __init__(self):
-        self.made: list[int] = []
-        self.breaks_before: int | None = None
+    def shards(say):
+        say("drawing")
+        yield from SHARDS
+        if breaks:
+            raise KeyboardInterrupt
 
-    def shards(self, folder, say):
-        for number in range(4):
-            path = folder / f"{number}.npz"
-            if not path.exists():
-                if number == self.breaks_before:
-                    raise KeyboardInterrupt
-                arrays = tiny_arrays(number, train=SHARD)
-                np.savez(path, images=arrays[0], labels=arrays[1])
-                self.made.append(number)
-            with np.load(path) as kept:
-                yield ImageSplit(kept["images"], kept["labels"])
+    return store.create(root, record, build_from(record, shards, lambda: "dots"), said.append), record
 
 
-@pytest.fixture
-def model():
-    return Model()
-
-
-def make(root, model, said, images=4 * SHARD, version="1"):
-    recipe = Recipe(images, version, model.shards, "a model of dots")
-    record = sized(RECORD, "small", recipe)
-    folder = store.create(root, record, build_from(recipe, lambda say: REAL), said.append, resumable=True)
-    return folder, record
-
-
-def test_shards_become_one_dataset_tested_on_real_images(root, model, said):
-    folder, record = make(root, model, said)
+def test_the_first_images_are_for_training_and_the_last_for_testing(root, said):
+    folder, record = make(root, said)
     dataset = store.read(folder, record)
-    assert dataset.name == "madeup-small" and len(dataset.train) == 4 * SHARD
-    for number in range(4):
-        part = slice(number * SHARD, (number + 1) * SHARD)
-        np.testing.assert_array_equal(dataset.train.images[part], tiny_arrays(number, train=SHARD)[0])
-        np.testing.assert_array_equal(dataset.train.labels[part], tiny_arrays(number, train=SHARD)[1])
-    np.testing.assert_array_equal(dataset.test.images, REAL.test.images)
-    assert not (folder / "shards").exists()
-    assert store.read_record(folder)["origin"] == "a model of dots"
+    np.testing.assert_array_equal(dataset.train.images, IMAGES[:60])
+    np.testing.assert_array_equal(dataset.train.labels, LABELS[:60])
+    np.testing.assert_array_equal(dataset.test.images, IMAGES[60:])
+    np.testing.assert_array_equal(dataset.test.labels, LABELS[60:])
+    assert store.read_record(folder)["origin"] == "dots" and said[0] == "drawing"
     store.verify(folder, record)
 
 
-def test_finished_shards_outlive_an_interruption(root, model, said):
-    model.breaks_before = 2
+def test_an_interruption_leaves_no_dataset(root, said):
     with pytest.raises(KeyboardInterrupt):
-        make(root, model, said)
+        make(root, said, breaks=True)
+    assert not (root / "madeup-small").exists() and not (root / ".madeup-small.building").exists()
+
+
+@pytest.mark.parametrize("train", [59, 61])
+def test_another_number_of_images_is_refused(root, said, train):
+    with pytest.raises(SourceFailed, match="the model made 100 images instead of"):
+        make(root, said, train=train)
     assert not (root / "madeup-small").exists()
-    model.breaks_before = None
-    make(root, model, said)
-    assert model.made == [0, 1, 2, 3]
 
 
-def test_shards_of_another_version_do_not(root, model, said):
-    model.breaks_before = 2
-    with pytest.raises(KeyboardInterrupt):
-        make(root, model, said)
-    model.breaks_before = None
-    make(root, model, said, version="2")
-    assert model.made == [0, 1, 0, 1, 2, 3]
-    make(root, model, said, version="3")
-    assert len(model.made) == 10 and "another version" in " ".join(said)
+def test_images_of_a_model_that_has_changed_are_made_anew(root, said, monkeypatch):
+    record, versions, made = replace(record_of(tiny_arrays(), "madeup", known=False), train=60, test=40), ["1"], []
 
+    def shards(say):
+        made.append(versions[-1])
+        return SHARDS
 
-def test_a_model_that_makes_too_few_is_refused(root, model, said):
-    with pytest.raises(SourceFailed, match="the model made 100 images instead of 101"):
-        make(root, model, said, images=101)
-    assert not (root / "madeup-small").exists()
+    entry = Entry(record, build_from(record, shards, lambda: "dots"), version=lambda: versions[-1])
+    monkeypatch.setattr(loading, "ENTRIES", {"madeup": {None: entry}})
+    for version in ("1", "1", "2", "2"):
+        versions.append(version)
+        assert len(load("madeup", say=said.append).train) == 60
+    assert made == ["1", "2"] and "another version" in " ".join(said)

@@ -85,7 +85,8 @@ def test_an_augmented_stream_changes_an_image_each_time():
 
 def test_crops_and_flips_are_what_they_say():
     images = np.arange(1, 1 + 12 * 10 * 2, dtype=np.uint8).reshape(1, 12, 10, 2)
-    padded = np.pad(images[0], ((4, 4), (4, 4), (0, 0)))
+    padded = np.full((20, 18, 2), [250, 255], np.uint8)
+    padded[4:-4, 4:-4] = images[0]
     expected = {
         padded[down : down + 12, right : right + 10][:, ::turn].tobytes()
         for down in range(9)
@@ -93,7 +94,7 @@ def test_crops_and_flips_are_what_they_say():
         for turn in (1, -1)
     }
     assert len(expected) == 162
-    found = crops_and_flips(np.repeat(images, 4000, axis=0), np.random.default_rng(0))
+    found = crops_and_flips(np.repeat(images, 4000, axis=0), np.random.default_rng(0), np.array([250, 255], np.uint8))
     # the chance that one of 162 is missed in 4000 draws is below 1e-8
     assert {image.tobytes() for image in found} == expected
 

@@ -132,16 +132,3 @@ CIFAR5M = Record(
     "generalizers. ICLR 2021.",
     obtained=("the authors' bucket: six parts of 3 GB, one at a time",),
 )
-
-MNIST1M = Record(
-    name="mnist1m",
-    title="digits sampled from a diffusion model trained on mnist",
-    train=1_000_000,
-    test=10_000,
-    shape=(28, 28, 1),
-    classes=DIGITS,
-    licence="made from mnist, which has no clear licence: sampled when needed, never part of this repository",
-    citation="Made here; after N. Vyas, A. Atanasov, B. Bordelon, D. Morwani, S. Sainathan, C. Pehlevan. Feature-learning "
-    "networks are consistent across widths at realistic scales. NeurIPS 2023.",
-    obtained=("sampled from weights that are part of the repository; test images are those of mnist",),
-)

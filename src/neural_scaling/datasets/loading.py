@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neural_scaling.checks import InputError, require
@@ -27,11 +28,14 @@ class Entry:
         Makes it.
     resumable
         Whether an interrupted ``build`` is continued.
+    version
+        For a generated dataset: digest of everything that makes the images. With another one they are made anew.
     """
 
     record: Record
     build: store.Build
     resumable: bool = False
+    version: Callable[[], str] | None = None
 
 
 #: Name to size to dataset; the size is None where there is but one.
@@ -102,7 +106,8 @@ def obtain(name: str, size: str | None = None, say: Say = say_on_terminal, *, fo
         Fetch or make it anew even if it is there.
     """
     entry = find(name, size)
-    return store.create(datasets_root(), entry.record, entry.build, say, force=force, resumable=entry.resumable)
+    record = entry.record if entry.version is None else replace(entry.record, version=entry.version())
+    return store.create(datasets_root(), record, entry.build, say, force=force, resumable=entry.resumable)
 
 
 def folder_of(name: str, size: str | None = None) -> Path:

@@ -20,7 +20,7 @@ class DatasetDamaged(DatasetError):
     """A file of a dataset on disk is not as it was written; the message names it and says what to do."""
 
 
-class SourceFailed(RuntimeError):
+class SourceFailed(DatasetError):
     """One source could not be used; the message says why in a few words. The next one is tried."""
 
 

@@ -58,7 +58,7 @@ def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[Bytes]) -> 
     OSError
         If the disk is full or cannot be written; nothing is left.
     """
-    contents = (np.ascontiguousarray(piece).data.cast("B") for piece in pieces)
+    contents = (np.ascontiguousarray(piece).data.cast("B") for piece in pieces if piece.size)
     write_atomically(path, itertools.chain([npy_header(shape)], contents), REMEDY)
 
 

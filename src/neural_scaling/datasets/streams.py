@@ -91,7 +91,7 @@ class Stream:
     order
         Over as many images as the training set has.
     augmented
-        Crop and flip each image at random, anew each time it comes; see :func:`crops_and_flips`.
+        Crop and flip each image at random, anew each time it comes; see :func:`crops_and_flips`. The rim has the mean colour.
 
     Raises
     ------
@@ -125,7 +125,8 @@ class Stream:
         drawn = self.order.indices(step)
         images = self.dataset.train.images[drawn]
         if self.augmented:
-            images = crops_and_flips(images, np.random.default_rng((self.order.seed, 1, step)))
+            generator = np.random.default_rng((self.order.seed, 1, step))
+            images = crops_and_flips(images, generator, np.rint(255 * self.dataset.mean).astype(np.uint8))
         return self.dataset.normalised(images), self.dataset.train.labels[drawn]
 
     def __iter__(self) -> Iterator[tuple[npt.NDArray[np.float32], Bytes]]:
@@ -136,8 +137,8 @@ class Stream:
             step += 1
 
 
-def crops_and_flips(images: Bytes, generator: np.random.Generator) -> Bytes:
-    """Return images moved by up to four pixels each way, the rim filled with black, and mirrored with probability 1/2.
+def crops_and_flips(images: Bytes, generator: np.random.Generator, border: Bytes) -> Bytes:
+    """Return images moved by up to four pixels each way and mirrored with probability 1/2.
 
     An image of CIFAR-10 has 162 such versions, far from independent: the stand-in for a stream of fresh images.
 
@@ -147,14 +148,18 @@ def crops_and_flips(images: Bytes, generator: np.random.Generator) -> Bytes:
         Shape (n, height, width, channels).
     generator
         Source of the random numbers.
+    border
+        Colour of what comes in at the rim, shape (channels,).
 
     Returns
     -------
     numpy.ndarray
         Same shape.
     """
-    count, height, width, _ = images.shape
-    padded = np.pad(images, ((0, 0), (_PADDING, _PADDING), (_PADDING, _PADDING), (0, 0)))
+    count, height, width, channels = images.shape
+    padded = np.empty((count, height + 2 * _PADDING, width + 2 * _PADDING, channels), np.uint8)
+    padded[:] = border
+    padded[:, _PADDING:-_PADDING, _PADDING:-_PADDING] = images
     down, right = generator.integers(2 * _PADDING + 1, size=(2, count, 1))
     mirrored = generator.random((count, 1)) < 0.5
     rows = down + np.arange(height)
