@@ -9,6 +9,7 @@ from neural_scaling.datasets import catalogue, commands, load, loading
 from neural_scaling.datasets.loading import Entry
 from neural_scaling.datasets.problems import SourceFailed
 from neural_scaling.datasets.sources import Source, build_from
+from neural_scaling.paths import checkout
 
 TINY = tiny_arrays()
 RECORD = record_of(TINY)
@@ -112,3 +113,6 @@ def test_the_catalogue_is_complete(monkeypatch):
         assert record.title and record.licence and record.citation and record.obtained
         assert len(record.sha256) in (0, 4) and all(len(checksum) == 64 for checksum in record.sha256)
     assert catalogue.MNIST.size == 70_000 * 785
+    page = (checkout() / "book" / "datasets.md").read_text("utf-8")
+    for name in loading.ENTRIES:
+        assert f"| `{name}` |" in page

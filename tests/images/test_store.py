@@ -51,14 +51,6 @@ def test_a_dataset_is_what_was_put_in(root, said):
     assert json.loads((root / "tiny" / "record.json").read_text())["origin"] == "a test"
 
 
-def test_moments_are_per_channel():
-    images = np.random.default_rng(0).integers(256, size=(5000, 4, 4, 3), dtype=np.uint8)
-    images[..., 1] //= 2
-    mean, std = store.moments(images)
-    np.testing.assert_allclose(mean, (images / 255).mean(axis=(0, 1, 2)), rtol=1e-12)
-    np.testing.assert_allclose(std, (images / 255).std(axis=(0, 1, 2)), rtol=1e-9)
-
-
 def test_it_is_built_once_and_again_when_forced_or_of_another_version(root, said):
     record, calls = record_of(TINY), []
 

@@ -24,10 +24,9 @@ from filelock import FileLock, Timeout
 
 from neural_scaling.datasets.catalogue import ARRAYS, Record
 from neural_scaling.datasets.download import Say, disk_error
-from neural_scaling.datasets.image_data import Bytes, ImageDataset, ImageSplit
+from neural_scaling.datasets.image_data import Bytes, ImageDataset, ImageSplit, moments
 from neural_scaling.datasets.problems import DatasetDamaged, SourceFailed, is_disk_problem
 from neural_scaling.files import write_atomically
-from neural_scaling.spectra import Array
 
 SCHEMA = 1
 RECORD = "record.json"
@@ -218,18 +217,6 @@ def array_sha256(array: Bytes) -> str:
     for start in range(0, len(array), _PIECE):
         digest.update(np.ascontiguousarray(array[start : start + _PIECE]).data)
     return digest.hexdigest()
-
-
-def moments(images: Bytes) -> tuple[Array, Array]:
-    """Return mean and standard deviation of images per channel with white as 1, exact but for the last rounding."""
-    counts = np.zeros((images.shape[-1], 256), np.int64)
-    for start in range(0, len(images), _PIECE):
-        piece = images[start : start + _PIECE]
-        for channel, count in enumerate(counts):
-            count += np.bincount(piece[..., channel].ravel(), minlength=256)
-    values, weights = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
-    mean = weights @ values
-    return mean, np.sqrt(weights @ values**2 - mean**2)
 
 
 def _finish(folder: Path, record: Record, origin: str) -> None:
