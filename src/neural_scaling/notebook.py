@@ -15,8 +15,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import html
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
@@ -25,8 +25,6 @@ from neural_scaling.checks import require
 from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
 from neural_scaling.paths import checkout
 from neural_scaling.runs.provenance import commit, hardware
-
-Plan = TypeVar("Plan")
 
 
 def provenance(scale: str, seeds: int | Sequence[int] | None = None) -> str:
@@ -83,7 +81,7 @@ def dataset(name: str, size: str | None = None) -> ImageDataset | None:
         return None
 
 
-def shipped_plan(plan: Callable[..., Plan], item: str) -> Plan:
+def shipped_plan(plan: type[Any], item: str) -> Any:
     """Return the plan of the full-scale runs of an item, whose results are shipped.
 
     Parameters
@@ -95,8 +93,8 @@ def shipped_plan(plan: Callable[..., Plan], item: str) -> Plan:
 
     Returns
     -------
-    Plan
-        With the values of ``notebooks/parameters/<item>.full.yaml``.
+    object
+        Of that class, with the values of ``notebooks/parameters/<item>.full.yaml``.
 
     Raises
     ------
@@ -110,7 +108,7 @@ def shipped_plan(plan: Callable[..., Plan], item: str) -> Plan:
     )
     assert path is not None
     values = yaml.safe_load(path.read_text("utf-8"))
-    names = {field.name for field in dataclasses.fields(plan)}  # type: ignore[arg-type]  # a class, not an instance
+    names = {field.name for field in dataclasses.fields(plan)}
     return plan(**{name: value for name, value in values.items() if name in names})
 
 

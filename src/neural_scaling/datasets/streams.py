@@ -66,7 +66,7 @@ class Order:
 
     @property
     def fresh_steps(self) -> int:
-        """Steps for which no image comes twice: what an online theory assumes of all steps. With replacement none is sure."""
+        """Number of steps in which no image comes twice, as an online theory assumes of all; 0 with replacement."""
         return 0 if self.replacement else self.images // self.batch
 
     def repeated(self, steps: int) -> float:
