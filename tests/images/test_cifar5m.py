@@ -56,13 +56,18 @@ def assert_right(folder):
     store.verify(folder, RECORD)
 
 
+def downloads(root):
+    folder = root / "downloads"
+    return sorted(path.name for path in folder.rglob("*")) if folder.exists() else []
+
+
 def test_parts_become_one_array(make, root, server):
     folder = make()
     assert_right(folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["record.json", *(f"{name}.npy" for name in ("train_images", "train_labels", "test_images", "test_labels"))]
     )
-    assert list((root / "downloads").iterdir()) == []
+    assert downloads(root) == ["parts-parts.json"]
     assert len(server.asked) == TRAIN_PARTS + 1  # each part once
 
 
@@ -75,6 +80,19 @@ def test_an_interruption_between_parts_is_taken_up(make, root, server, said):
     server.asked.clear()
     assert_right(make())
     assert [name for name, _ in server.asked] == ["part2.npz", "part3.npz"]
+
+
+def test_a_process_killed_while_checking_the_whole_fetches_nothing_again(make, root, server, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    server.asked.clear()
+    assert_right(make())
+    assert server.asked == []
 
 
 def test_what_was_appended_of_an_unfinished_part_is_dropped(make, root, server):
@@ -99,7 +117,7 @@ def test_lost_images_are_made_again(make, root, server):
 
 def test_the_first_copy_of_a_part_is_the_one_that_counts(make, root, server):
     make()
-    known = json.loads((root / "parts-parts.json").read_text())
+    known = json.loads((root / "downloads" / "parts-parts.json").read_text())
     assert sorted(known) == [f"part{number}.npz" for number in range(TRAIN_PARTS + 1)]
     server.files["part1.npz"] = part(99)[0]
     with pytest.raises(
@@ -107,7 +125,7 @@ def test_the_first_copy_of_a_part_is_the_one_that_counts(make, root, server):
     ):
         make(force=True)
     assert_right(root / "parts")  # what was there is intact
-    (root / "parts-parts.json").unlink()
+    (root / "downloads" / "parts-parts.json").unlink()
     make(force=True)
     assert store.read(root / "parts", RECORD).train.labels[ROWS] == part(99)[1]["Y"][0]
 
@@ -146,7 +164,7 @@ def test_damaged_parts_are_refused(make, root, server, damage):
     server.files["part1.npz"] = damage(CONTENTS[0])
     with pytest.raises(DatasetUnavailable, match=r"part1.npz: . cannot be read"):
         make()
-    assert list((root / "downloads").iterdir()) == []  # or it would be taken for the whole one next time
+    assert downloads(root) == ["parts-parts.json"]  # no part, or it would be taken for the whole one next time
     server.files["part1.npz"] = CONTENTS[1]
     assert_right(make())
 
@@ -164,7 +182,7 @@ def test_a_full_disk_keeps_finished_parts_only(make, root, full_disk):
     with pytest.raises(OSError, match="free space on that disk"):
         make()
     assert not (root / "parts").exists()
-    assert list((root / "downloads").iterdir()) == []
+    assert downloads(root) == []
 
 
 def test_without_a_network_the_stand_in_is_named(root, said, nowhere):

@@ -33,6 +33,8 @@ def names(root):
 
 
 WHOLE = sorted(["downloads", "tiny", "tiny/record.json", *(f"tiny/{name}.npy" for name in ARRAYS)])
+#: What was fetched whole is of use to the next call.
+DOWNLOADED = ["downloads/tiny", "downloads/tiny/fetched.bin"]
 
 
 def test_a_dataset_is_what_was_put_in(root, said):
@@ -68,11 +70,12 @@ def test_it_is_built_once_and_again_when_forced_or_of_another_version(root, said
     assert names(root) == WHOLE
 
 
-def test_what_was_put_into_downloads_by_hand_stays(root, said):
-    (root / "downloads").mkdir(parents=True)
-    (root / "downloads" / "fetched.bin").write_bytes(b"")
-    store.create(root, record_of(TINY), build, said.append)
-    assert (root / "downloads" / "fetched.bin").exists()
+def test_what_a_killed_process_left_is_cleared_away(root, said):
+    for left in ("downloads/tiny/.fetch-abc/half.tgz", "downloads/tiny/tmpabc", ".tiny.building/.train_images.npy.abc"):
+        (root / left).parent.mkdir(parents=True, exist_ok=True)
+        (root / left).write_bytes(b"half")
+    store.create(root, record_of(TINY), build, said.append, resumable=True)
+    assert names(root) == WHOLE
 
 
 @pytest.mark.parametrize("problem", [SourceFailed("nothing"), KeyboardInterrupt(), RuntimeError("no")])
@@ -84,7 +87,7 @@ def test_a_failure_leaves_nothing_and_what_was_there_intact(root, said, problem)
     for force in (False, True):
         with pytest.raises(type(problem)):
             store.create(root, record_of(TINY), failing, said.append, force=force)
-        assert [name for name in names(root) if "tiny" in name] == ([] if not force else WHOLE[1:])
+        assert [name for name in names(root) if "tiny" in name] == [*DOWNLOADED, *(WHOLE[1:] if force else [])]
         store.create(root, record_of(TINY), build, said.append)
 
 
@@ -104,7 +107,7 @@ def test_arrays_that_are_not_those_of_the_catalogue_are_refused(root, said, wron
 def test_a_full_disk_leaves_nothing(root, said, full_disk):
     with pytest.raises(OSError, match=r"could not be written .*free space on that disk or name another folder"):
         store.create(root, record_of(TINY), build, said.append)
-    assert [name for name in names(root) if "tiny" in name] == []
+    assert [name for name in names(root) if "tiny" in name] == DOWNLOADED
 
 
 def test_too_small_a_disk_is_noticed_before_anything_is_fetched(root, said, monkeypatch):

@@ -90,15 +90,14 @@ class Parts:
                 done.append(path.name)
                 write_atomically(folder / _PROGRESS, [json.dumps(done).encode()], REMEDY)
             say(f"{self.record.name}: part {number + 1} of {self.train_parts + 1} is in place")
-        with self._part(self.train_parts, downloads, say) as path:
-            test = np.concatenate(list(self._images(path, self.record.test)))
-            test_labels = self._labels(path)[: self.record.test]
-        write_array(folder / "test_images.npy", test.shape, [test])
-        write_array(folder / "test_labels.npy", test_labels.shape, [test_labels])
+        if not (folder / "test_labels.npy").exists():
+            with self._part(self.train_parts, downloads, say) as path:
+                test = np.concatenate(list(self._images(path, self.record.test)))
+                labels = self._labels(path)[: self.record.test]
+                write_array(folder / "test_images.npy", test.shape, [test])
+                write_array(folder / "test_labels.npy", labels.shape, [labels])
         parts = [np.load(folder / f"labels{number}.npy") for number in range(self.train_parts)]
         write_array(folder / "train_labels.npy", (self.record.train,), parts)
-        for left in [*folder.glob("labels?.npy"), folder / _PROGRESS]:
-            left.unlink()
         return f"the authors' bucket, {self.address}"
 
     @contextmanager

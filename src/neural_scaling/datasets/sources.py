@@ -93,7 +93,7 @@ def build_from(record: Record, sources: Sequence[Source], remedy: str) -> store.
 def unavailable(record: Record, tried: Sequence[str], downloads: Path, remedy: str) -> DatasetUnavailable:
     """Return the error that lists what was tried and says what to do."""
     listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(tried, start=1))
-    again, folder = f"python -m neural_scaling data {record.name}", downloads.parent / record.name
+    again, folder = f"python -m neural_scaling data {record.name}", downloads.parent.parent / record.name
     return DatasetUnavailable(
         f"{record.name} could not be had from any source:\n{listed}\n{remedy} "
         f"Then run `{again}`. Or copy the folder {folder} from a machine that has it."

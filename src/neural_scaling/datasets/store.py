@@ -105,26 +105,27 @@ def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = 
         with _locked(root / f".{record.name}.lock", record.name, say):
             if not force and _is_current(final, record):  # made by another process meanwhile
                 return final
-            building, downloads = root / f".{record.name}.building", root / "downloads"
+            building, downloads = root / f".{record.name}.building", root / "downloads" / record.name
             if not resumable or _version(building / VERSION) != record.version:
                 shutil.rmtree(building, ignore_errors=True)
             building.mkdir(exist_ok=True)
-            downloads.mkdir(exist_ok=True)
+            downloads.mkdir(parents=True, exist_ok=True)
+            _clear_leftovers(building, downloads)
             _require_space(building, record)
             write_atomically(building / VERSION, [record.version.encode()], REMEDY)
-            given = set(downloads.iterdir())
             try:
                 origin = build(building, downloads, say)
-                (building / VERSION).unlink()
                 _finish(building, record, origin)
                 _move(building, final)
             except BaseException:
                 if not resumable or _nothing_done(building):
                     shutil.rmtree(building, ignore_errors=True)
+                with contextlib.suppress(
+                    OSError
+                ):  # what has come whole, or can be continued, is of use to the next call
+                    downloads.rmdir()
                 raise
-            for path in set(downloads.iterdir()) - given:  # what was put there by hand stays
-                if path.is_file() and path.suffix != ".part":
-                    path.unlink()
+            shutil.rmtree(downloads, ignore_errors=True)
     say(f"{record.name}: {final} ({record.size / 1e6:.0f} MB, from {origin})")
     return final
 
@@ -288,7 +289,21 @@ def _damaged(path: Path, problem: str) -> DatasetDamaged:
     )
 
 
+def _clear_leftovers(building: Path, downloads: Path) -> None:
+    """Remove what a killed process left of files that were being written; parts of downloads are continued instead."""
+    for left in [*building.glob(".*"), *downloads.glob(".fetch-*"), *downloads.glob("tmp*")]:
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 def _move(building: Path, final: Path) -> None:
+    """Put a dataset that is complete into its place, without what was only needed to make it."""
+    kept = {RECORD, *(f"{name}.npy" for name in ARRAYS)}
+    for path in building.iterdir():
+        if path.name not in kept:
+            path.unlink()
     if final.is_dir():
         old = final.with_name(f".{final.name}.old")
         shutil.rmtree(old, ignore_errors=True)
