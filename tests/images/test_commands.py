@@ -42,6 +42,7 @@ def run(capsys, *words):
 def test_a_dataset_is_fetched_listed_verified_and_located(capsys, root):
     assert run(capsys, "tiny")[:2] == (0, f"tiny: 120 + 30 images in {root / 'tiny'}\n")
     assert run(capsys, "made", "--size", "small")[1] == f"made-small: 120 + 30 images in {root / 'made-small'}\n"
+    assert run(capsys, "path", "made-small")[1] == f"{root / 'made-small'}\n"
     status, table, _ = run(capsys, "list")
     assert status == 0 and [line.split()[0] for line in table.splitlines()[1:]] == [
         "tiny",
@@ -81,6 +82,7 @@ def test_damage_is_one_clear_error_and_force_mends_it(capsys, root):
         ),
         (["nothing"], "error: name: there is no dataset 'nothing'; use one of tiny, made, missing."),
         (["made"], "error: size: made has no size None; give one of small."),
+        (["made-large"], "error: name: there is no dataset 'made-large'"),
         (["tiny", "--size", "small"], "error: size: tiny has no size 'small'; leave it out."),
         (["path"], "error: data: got 'path'; use 'data NAME'"),
         (["tiny", "made"], "error: data: got 'tiny made'; use"),

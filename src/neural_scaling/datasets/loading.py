@@ -48,13 +48,17 @@ ENTRIES: dict[str, dict[str | None, Entry]] = {
 
 
 def find(name: str, size: str | None = None) -> Entry:
-    """Return the entry of a dataset.
+    """Return the entry of a dataset; name and size may come as one, ``mnist1m-small``, as an :class:`ImageDataset` has them.
 
     Raises
     ------
     InputError
         If there is no such dataset or size.
     """
+    if name not in ENTRIES and size is None:
+        first, _, last = name.rpartition("-")
+        if last in ENTRIES.get(first, {}):
+            name, size = first, last
     require(name in ENTRIES, "name", f"there is no dataset {name!r}", f"use one of {', '.join(ENTRIES)}")
     sizes = ENTRIES[name]
     if size not in sizes:
