@@ -98,7 +98,7 @@ def kernel_environment(scale: str, claims: Path | None, *, own_cache: bool = Fal
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
             "PYTHONHASHSEED": "0",
             # Those of the user in any case: they are fetched, not computed, and checked whenever they are opened.
-            "NEURAL_SCALING_DATASETS": str(datasets_root()),
+            "NEURAL_SCALING_DATASETS": str(datasets_root().absolute()),
         }
         if scale == "small":
             # Threads of small products wait for each other on a busy machine, several times longer than they save.
