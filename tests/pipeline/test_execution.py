@@ -60,7 +60,7 @@ def test_small_scale_gets_an_empty_cache_whatever_the_user_has(tmp_path, monkeyp
     for arguments in ({"scale": "small"}, {"scale": "small", "own_cache": True}, {"scale": "full"}):
         with execution.kernel_environment(claims=None, **arguments):
             assert os.listdir(os.environ["NEURAL_SCALING_CACHE"]) == []
-            assert os.environ["NEURAL_SCALING_DATASETS"] == str(tmp_path / "datasets")  # those of the user, not computed
+            assert os.environ["NEURAL_SCALING_DATASETS"] == str(tmp_path / "datasets")  # the user's
             assert os.environ["NEURAL_SCALING_CLAIMS"] == ""
             assert "NEURAL_SCALING_DATA" not in os.environ
             assert "MPLBACKEND" not in os.environ
