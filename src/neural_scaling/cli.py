@@ -1,7 +1,7 @@
 """The command line: what runs a figure has, computing and shipping them, and the cache.
 
 ``python -m neural_scaling runs fig02 --scale full`` lists, ``... --compute`` computes what is missing, ``runs promote fig02``
-ships, ``cache`` lists and clears.
+ships, ``cache`` lists and clears, ``data mnist`` fetches a dataset.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import sys
 from collections.abc import Sequence
 
 from neural_scaling.checks import InputError
+from neural_scaling.datasets import DatasetError
+from neural_scaling.datasets import commands as dataset_commands
 from neural_scaling.items.registry import EXPERIMENTS, experiments
 from neural_scaling.paths import DataRootMissing, cache_root
 from neural_scaling.runs import Engine, Index, Interrupted, Lookup, obtain_all, promote
+from neural_scaling.terminal import aligned
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as stop:
         print(f"{stop}; the same command goes on from there.", file=sys.stderr)
         return 130
-    except (InputError, DataRootMissing, OSError) as error:
+    except (InputError, DataRootMissing, DatasetError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -58,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     cache.add_argument("action", nargs="?", choices=["list", "clear"], default="list")
     cache.add_argument("item", nargs="?", help="only this item")
     cache.set_defaults(command=_cache)
+    dataset_commands.add_to(commands)
     return parser
 
 
@@ -92,9 +96,7 @@ def _table(looked: Sequence[Lookup]) -> None:
         numbers = (f"{record['seconds']:.1f}", f"{seen.found.size / 1000:.0f}")
         origin = (str(record["date"])[:10], str(record["hardware"]), str(record["commit"]))
         rows.append((seen.key, seen.experiment.label, seen.reason, *numbers, *origin))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(aligned(rows))
 
 
 def _cache(options: argparse.Namespace) -> None:

@@ -1,11 +1,29 @@
-"""What notebooks show around their results: a line of provenance."""
+"""What notebooks show around their results: a line of provenance, and a notice where data could not be had.
+
+A page that needs images asks for them by :func:`dataset`. Where they cannot be had the page says so and shows shipped
+results instead of computing; the terminal lists such pages, and the tests count them as failures::
+
+    plan = item.Plan(widths=widths, steps=steps)
+    digits = dataset("mnist")
+    if digits is None:
+        scale, plan = "full", shipped_plan(item.Plan, "fig06")
+    results = obtain_all(plan.experiments(), "fig06", scale)
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import html
 from collections.abc import Sequence
+from typing import Any
+
+import yaml
 
 from neural_scaling import __version__
+from neural_scaling.checks import require
+from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
+from neural_scaling.paths import checkout
 from neural_scaling.runs.provenance import commit, hardware
 
 
@@ -33,6 +51,79 @@ def provenance(scale: str, seeds: int | Sequence[int] | None = None) -> str:
     parts += [f"neural-scaling {__version__}", f"commit {commit()}", hardware()]
     parts.append(datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"))
     return " · ".join(parts)
+
+
+def dataset(name: str, size: str | None = None) -> ImageDataset | None:
+    """Return a dataset for a page, or show a notice and return None where no source of it can be reached.
+
+    Parameters
+    ----------
+    name, size
+        As for :func:`neural_scaling.datasets.load`.
+
+    Returns
+    -------
+    ImageDataset or None
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset or size.
+    DatasetDamaged
+        If a file on disk is not as it was written.
+    OSError
+        If the disk is full or cannot be written.
+    """
+    try:
+        return load(name, size)
+    except DatasetUnavailable as error:
+        _show_notice(name, str(error))
+        return None
+
+
+def shipped_plan(plan: type[Any], item: str) -> Any:
+    """Return the plan of the full-scale runs of an item, whose results are shipped.
+
+    Parameters
+    ----------
+    plan
+        A dataclass whose fields are parameters of the notebook.
+    item
+        For example ``fig06``.
+
+    Returns
+    -------
+    object
+        Of that class, with the values of ``notebooks/parameters/<item>.full.yaml``.
+
+    Raises
+    ------
+    InputError
+        Outside a checkout, or if there is no such file.
+    """
+    root = checkout()
+    path = None if root is None else root / "notebooks" / "parameters" / f"{item}.full.yaml"
+    require(
+        path is not None and path.is_file(), "item", f"{item!r} has no full-scale parameters", "use it in a checkout"
+    )
+    assert path is not None
+    values = yaml.safe_load(path.read_text("utf-8"))
+    names = {field.name for field in dataclasses.fields(plan)}
+    return plan(**{name: value for name, value in values.items() if name in names})
+
+
+def _show_notice(name: str, reason: str) -> None:
+    """Display a warning whose metadata tell the program that builds the book what is missing."""
+    from IPython.display import display
+
+    title = f"The images of {name} could not be had"
+    said = "What follows are results computed elsewhere and shipped with this book, not computed for this page."
+    body = f'<p class="admonition-title">{title}</p><p>{said}</p><pre>{html.escape(reason)}</pre>'
+    display(  # type: ignore[no-untyped-call]
+        {"text/html": f'<div class="admonition warning">{body}</div>', "text/plain": f"{title}. {said}\n{reason}"},
+        raw=True,
+        metadata={"neural_scaling": {"notice": f"{name} could not be had"}},
+    )
 
 
 def _abbreviated(seeds: list[int]) -> str:

@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 
 DATA_VARIABLE = "NEURAL_SCALING_DATA"
 CACHE_VARIABLE = "NEURAL_SCALING_CACHE"
+DATASETS_VARIABLE = "NEURAL_SCALING_DATASETS"
 
 
 class DataRootMissing(FileNotFoundError):
@@ -69,3 +70,12 @@ def cache_root() -> Path:
     """Return the folder for computed results, ``NEURAL_SCALING_CACHE`` or the user's cache; it may not exist yet."""
     named = os.environ.get(CACHE_VARIABLE)
     return Path(named).expanduser() if named else user_cache_path("neural-scaling", appauthor=False)
+
+
+def datasets_root() -> Path:
+    """Return the folder for image data, ``NEURAL_SCALING_DATASETS`` or a folder of the cache; it may not exist yet.
+
+    It has a variable of its own because the data are large, are the same for all versions of the code, and may be shared.
+    """
+    named = os.environ.get(DATASETS_VARIABLE)
+    return Path(named).expanduser() if named else cache_root() / "datasets"

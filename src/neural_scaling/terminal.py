@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -150,6 +150,23 @@ def share(label: str, units: int, work: int, seconds: float) -> str:
     percent = 100 * units / work if work else 100.0
     left = f", {seconds * (work - units) / units / 60:.1f} min left" if units else ""
     return f"{label} {percent:.0f} %{left}".lstrip()
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines with aligned columns.
+
+    Parameters
+    ----------
+    rows
+        All of the same length, at least one.
+
+    Returns
+    -------
+    str
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _in_kernel() -> bool:

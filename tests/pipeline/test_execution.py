@@ -53,12 +53,14 @@ def test_a_failing_cell_is_named(project, capsys):
 
 def test_small_scale_gets_an_empty_cache_whatever_the_user_has(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
+    monkeypatch.delenv("NEURAL_SCALING_DATASETS", raising=False)
     monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path))
     monkeypatch.setenv("MPLBACKEND", "agg")
     (tmp_path / "value").write_text("13")
     for arguments in ({"scale": "small"}, {"scale": "small", "own_cache": True}, {"scale": "full"}):
         with execution.kernel_environment(claims=None, **arguments):
             assert os.listdir(os.environ["NEURAL_SCALING_CACHE"]) == []
+            assert os.environ["NEURAL_SCALING_DATASETS"] == str(tmp_path / "datasets")  # the user's
             assert os.environ["NEURAL_SCALING_CLAIMS"] == ""
             assert "NEURAL_SCALING_DATA" not in os.environ
             assert "MPLBACKEND" not in os.environ

@@ -63,6 +63,39 @@ def execute_all(project: Project, *, strict: bool = False) -> list[Outcome]:
     return outcomes
 
 
+def missing_data(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return which pages show shipped results because their data could not be had, one line each.
+
+    Parameters
+    ----------
+    outcomes
+        Of any notebooks.
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        f"{outcome.job.page}: {', '.join(outcome.notices)}; the page shows shipped results under a notice."
+        for outcome in outcomes
+        if outcome.notices
+    ]
+
+
+def require_data(outcomes: Sequence[Outcome]) -> None:
+    """Refuse pages that were built without their data.
+
+    Raises
+    ------
+    Problem
+        With those pages and what to do.
+    """
+    wrong = missing_data(outcomes)
+    if wrong:
+        remedy = "Connect to the network or install Node.js; `python -m neural_scaling data NAME` says what is tried."
+        raise Problem("\n".join([*wrong, remedy]))
+
+
 def over_budget(outcomes: Sequence[Outcome], slack: float) -> list[str]:
     """Return which budgets are exceeded, one line each.
 
@@ -135,6 +168,8 @@ def book(project: Project) -> None:
         say(f"{outcome.job.item:10s} {outcome.job.scale:5s} {outcome.seconds:6.1f}{note}")
     say(f"pages            {end - building:6.1f}")
     say(f"all              {end - start:6.1f}")
+    for line in missing_data(outcomes):
+        say(f"NOTICE: {line}")
     say(f"\nThe book: {first.as_uri()}")
 
 
@@ -144,7 +179,7 @@ def tests(project: Project) -> None:
     stages: list[Stage] = [
         *_static_stages(project),
         ("unit tests", lambda: _python(project, "pytest", "-q", "-n2", environment=single_threaded())),
-        ("notebooks", lambda: _ignore(execute_all(project, strict=in_ci))),
+        ("notebooks", lambda: require_data(execute_all(project, strict=in_ci))),
         ("references", lambda: references.compare(project)),
         ("claims ledger", lambda: check_ledger(project)),
         ("strict book", lambda: _ignore(sphinx_book.build(project))),
@@ -192,7 +227,7 @@ def rewrite_references(project: Project, chosen: Sequence[str]) -> None:
 
 def _rewrite(project: Project, jobs: Sequence[Job]) -> None:
     for job in jobs:
-        execution.run_for_book(project, job, force=True)
+        require_data([execution.run_for_book(project, job, force=True)])
         if job.scale == "small":
             changed = references.write(project, job.item)
             say(f"{job.item:10s} reference {'rewritten' if changed else 'unchanged'}")

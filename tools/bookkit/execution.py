@@ -25,6 +25,7 @@ from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
 from bookkit.stages import THREAD_VARIABLES
 from bookkit.terminal import CellLine, say, terminal_name
+from neural_scaling.paths import datasets_root
 
 ENGINE = "bookkit"
 #: A single cell of the book that takes longer hangs, or computes what should have been shipped.
@@ -43,11 +44,14 @@ class Outcome:
         Duration of the execution, now or when it last ran.
     reason
         Why it ran, None if the earlier result was used.
+    notices
+        What could not be had, so that the page shows shipped results instead of computing.
     """
 
     job: Job
     seconds: float
     reason: str | None
+    notices: tuple[str, ...] = ()
 
 
 class _Engine(NBClientEngine):
@@ -93,6 +97,8 @@ def kernel_environment(scale: str, claims: Path | None, *, own_cache: bool = Fal
             "NEURAL_SCALING_CLAIMS": "" if claims is None else str(claims),
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
             "PYTHONHASHSEED": "0",
+            # Those of the user in any case: they are fetched, not computed, and checked whenever they are opened.
+            "NEURAL_SCALING_DATASETS": str(datasets_root().absolute()),
         }
         if scale == "small":
             # Threads of small products wait for each other on a busy machine, several times longer than they save.
@@ -215,9 +221,10 @@ def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
     seconds = time.perf_counter() - start
     write_atomically(project.executed / f"{job.page}.ipynb", nbformat.writes(executed) + "\n")
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    stamps.write_stamp(project, job, parts, seconds, date)
-    say(f"{name} done in {seconds:.1f} s")
-    return Outcome(job, seconds, reason)
+    notices = notebooks.notices(executed)
+    stamps.write_stamp(project, job, parts, seconds, date, notices)
+    say(f"{name} done in {seconds:.1f} s" + "".join(f"; NOTICE: {notice}" for notice in notices))
+    return Outcome(job, seconds, reason, tuple(notices))
 
 
 def remove_strays(project: Project, jobs: list[Job]) -> None:

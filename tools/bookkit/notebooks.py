@@ -41,6 +41,16 @@ def prepared(project: Project, job: Job) -> NotebookNode:
     return without_run_metadata(notebook)
 
 
+def notices(executed: NotebookNode) -> list[str]:
+    """Return what an executed notebook could not have, as :func:`neural_scaling.notebook.dataset` left it in its outputs."""
+    marks = [
+        output.get("metadata", {}).get("neural_scaling", {}).get("notice")
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+    ]
+    return [mark for mark in marks if mark]
+
+
 def _fold_values(notebook: NotebookNode) -> None:
     """Fold the cell of injected values where the notebook asks for it with the tag ``fold-values``."""
     tagged = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}

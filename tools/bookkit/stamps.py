@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,8 @@ def why_run(project: Project, job: Job) -> str | None:
     changed = [reason for part, reason in REASONS.items() if now.get(part) != stamp["key"].get(part)]
     if changed:
         return ", ".join(changed)
+    if stamp.get("notices"):
+        return f"when it last ran, {', '.join(stamp['notices'])}"
     notebook = project.executed / f"{job.page}.ipynb"
     if not notebook.is_file() or stamp.get("executed") != hash_files([notebook], project.root):
         return "the executed notebook is missing or altered"
@@ -139,13 +141,16 @@ def remove_stamp(project: Project, job: Job) -> None:
     stamp_file(project, job).unlink(missing_ok=True)
 
 
-def write_stamp(project: Project, job: Job, parts: dict[str, str], seconds: float, date: str) -> None:
-    """Write the stamp of a job that has just run, from the key taken before it started."""
+def write_stamp(
+    project: Project, job: Job, parts: dict[str, str], seconds: float, date: str, notices: Sequence[str] = ()
+) -> None:
+    """Write the stamp of a job that has just run, from the key taken before it started; with notices it runs again."""
     notebook = project.executed / f"{job.page}.ipynb"
     stamp = {
         "key": parts,
         "executed": hash_files([notebook], project.root),
         "seconds": round(seconds, 2),
         "date": date,
+        "notices": list(notices),
     }
     write_atomically(stamp_file(project, job), json.dumps(stamp, indent=1) + "\n")

@@ -1,0 +1,33 @@
+"""Real images: fetched from their public places, checked, kept on disk, given out as arrays and batches.
+
+>>> from neural_scaling.datasets import load
+>>> digits = load("mnist")  # doctest: +SKIP
+>>> digits.train.images.shape  # doctest: +SKIP
+(60000, 28, 28, 1)
+
+Nothing of the datasets is part of the repository: they are fetched on first use. Each has its sources in an order; what
+comes is accepted only if the decoded images have the right checksum, so the source makes no difference.
+"""
+
+from neural_scaling.datasets.catalogue import Record
+from neural_scaling.datasets.image_data import ImageDataset, ImageSplit
+from neural_scaling.datasets.loading import folder_of, load, obtain, records, verify
+from neural_scaling.datasets.problems import DatasetDamaged, DatasetError, DatasetUnavailable
+from neural_scaling.datasets.streams import Order, Stream, crops_and_flips
+
+__all__ = [
+    "DatasetDamaged",
+    "DatasetError",
+    "DatasetUnavailable",
+    "ImageDataset",
+    "ImageSplit",
+    "Order",
+    "Record",
+    "Stream",
+    "crops_and_flips",
+    "folder_of",
+    "load",
+    "obtain",
+    "records",
+    "verify",
+]

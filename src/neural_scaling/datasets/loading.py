@@ -1,0 +1,139 @@
+"""Datasets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from neural_scaling.checks import InputError, require
+from neural_scaling.datasets import catalogue, sources, store
+from neural_scaling.datasets.catalogue import Record
+from neural_scaling.datasets.cifar5m import Parts
+from neural_scaling.datasets.download import Say
+from neural_scaling.datasets.image_data import ImageDataset
+from neural_scaling.paths import datasets_root
+from neural_scaling.terminal import say as say_on_terminal
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A dataset of a given size and what builds it.
+
+    Attributes
+    ----------
+    record
+        What is known of it.
+    build
+        Makes it.
+    resumable
+        Whether an interrupted ``build`` is continued.
+    version
+        For a generated dataset: digest of everything that makes the images. With another one they are made anew.
+    """
+
+    record: Record
+    build: store.Build
+    resumable: bool = False
+    version: Callable[[], str] | None = None
+
+
+#: Name to size to dataset; the size is None where there is but one.
+ENTRIES: dict[str, dict[str | None, Entry]] = {
+    "mnist": {None: Entry(catalogue.MNIST, sources.MNIST)},
+    "cifar10": {None: Entry(catalogue.CIFAR10, sources.CIFAR10)},
+    "cifar5m": {None: Entry(catalogue.CIFAR5M, Parts(catalogue.CIFAR5M).build, resumable=True)},
+    "mnist5k": {None: Entry(catalogue.MNIST5K, sources.MNIST5K)},
+}
+
+
+def find(name: str, size: str | None = None) -> Entry:
+    """Return the entry of a dataset; name and size may come as one, ``mnist1m-small``, as an :class:`ImageDataset` has them.
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset or size.
+    """
+    if name not in ENTRIES and size is None:
+        first, _, last = name.rpartition("-")
+        if last in ENTRIES.get(first, {}):
+            name, size = first, last
+    require(name in ENTRIES, "name", f"there is no dataset {name!r}", f"use one of {', '.join(ENTRIES)}")
+    sizes = ENTRIES[name]
+    if size not in sizes:
+        named = [known for known in sizes if known is not None]
+        advice = f"give one of {', '.join(named)}" if named else "leave it out"
+        raise InputError(f"size: {name} has no size {size!r}; {advice}.")
+    return sizes[size]
+
+
+def load(name: str, size: str | None = None, say: Say = say_on_terminal) -> ImageDataset:
+    """Return a dataset, fetched or made on first use and kept on disk.
+
+    Parameters
+    ----------
+    name
+        For example ``mnist`` or ``cifar10``; see :func:`records`.
+    size
+        For those that come in several.
+    say
+        Prints a line about what is fetched.
+
+    Returns
+    -------
+    ImageDataset
+        Images are memory-mapped and cannot be written.
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset or size.
+    DatasetUnavailable
+        If no source of it can be used; the message lists them and says what to do.
+    DatasetDamaged
+        If a file on disk is not as it was written.
+    OSError
+        If the disk is full or cannot be written.
+    """
+    return store.read(obtain(name, size, say), find(name, size).record)
+
+
+def obtain(name: str, size: str | None = None, say: Say = say_on_terminal, *, force: bool = False) -> Path:
+    """Return the folder of a dataset, fetched or made now unless it is there; see :func:`load`.
+
+    Parameters
+    ----------
+    name, size, say
+        As for :func:`load`.
+    force
+        Fetch or make it anew even if it is there.
+    """
+    entry = find(name, size)
+    record = entry.record if entry.version is None else replace(entry.record, version=entry.version())
+    return store.create(datasets_root(), record, entry.build, say, force=force, resumable=entry.resumable)
+
+
+def folder_of(name: str, size: str | None = None) -> Path:
+    """Return where a dataset is or will be."""
+    return datasets_root() / find(name, size).record.name
+
+
+def verify(name: str, size: str | None = None) -> dict[str, str]:
+    """Read every byte of a dataset on disk, compare it with its checksums and return them.
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset or size, or it is not on disk.
+    DatasetDamaged
+        If an array is not what was written, or not the original.
+    """
+    folder = folder_of(name, size)
+    require(folder.is_dir(), "name", f"{name} is not in {folder}", "load it first")
+    return store.verify(folder, find(name, size).record)
+
+
+def records() -> list[Record]:
+    """Return what is known of each dataset, in every size."""
+    return [entry.record for sizes in ENTRIES.values() for entry in sizes.values()]

@@ -1,0 +1,370 @@
+"""Datasets on disk: four arrays in the npy format and a record of them, there entirely or not at all.
+
+A dataset is built in a hidden folder beside its place and renamed when everything in it is written and checked, so nobody ever
+reads a part of one, whenever a process is killed. A lock keeps other processes waiting meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import hashlib
+import io
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from neural_scaling.datasets.catalogue import ARRAYS, Record
+from neural_scaling.datasets.download import Say, disk_error
+from neural_scaling.datasets.image_data import Bytes, ImageDataset, ImageSplit, moments
+from neural_scaling.datasets.problems import DatasetDamaged, SourceFailed, is_disk_problem
+from neural_scaling.files import write_atomically
+
+SCHEMA = 1
+RECORD = "record.json"
+#: In a folder that is being built: the version of the dataset, so that one of another version is not continued.
+VERSION = "version"
+#: What to do if something cannot be written.
+REMEDY = "free space on that disk or name another folder in NEURAL_SCALING_DATASETS"
+_PIECE = 4096  # images handled at once
+
+#: Writes the arrays into the first folder, keeps what it fetches in the second, and returns where they came from.
+Build = Callable[[Path, Path, Say], str]
+
+
+def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[Bytes]) -> None:
+    """Write an array of unsigned bytes in the npy format, piece by piece along its first axis.
+
+    Parameters
+    ----------
+    path
+        In a folder that exists.
+    shape
+        Of the whole.
+    pieces
+        Parts in order.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or cannot be written; nothing is left.
+    """
+    contents = (np.ascontiguousarray(piece).data.cast("B") for piece in pieces if piece.size)
+    write_atomically(path, itertools.chain([npy_header(shape)], contents), REMEDY)
+
+
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """Return the header of a file in the npy format that holds unsigned bytes in C order."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = False, resumable: bool = False) -> Path:
+    """Return the folder of a dataset, built now unless it is there.
+
+    Parameters
+    ----------
+    root
+        Folder of all datasets; made if missing.
+    record
+        What is known of the dataset.
+    build
+        Makes it.
+    say
+        Prints a line.
+    force
+        Build it even if it is there; what is there is replaced when the new one is whole.
+    resumable
+        Whether ``build`` goes on from what an interrupted call left in its folder.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    DatasetUnavailable
+        If it cannot be had.
+    OSError
+        If the disk is full or cannot be written.
+    """
+    final = root / record.name
+    if not force and _is_current(final, record, say):
+        return final
+    with _writing(final):
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root / f".{record.name}.lock", record.name, say):
+            if not force and _is_current(final, record):  # made by another process meanwhile
+                return final
+            building, downloads = root / f".{record.name}.building", root / "downloads" / record.name
+            if not resumable or _version(building / VERSION) != record.version:
+                shutil.rmtree(building, ignore_errors=True)
+            building.mkdir(exist_ok=True)
+            downloads.mkdir(parents=True, exist_ok=True)
+            _clear_leftovers(building, downloads)
+            _require_space(building, record)
+            write_atomically(building / VERSION, [record.version.encode()], REMEDY)
+            try:
+                origin = build(building, downloads, say)
+                _finish(building, record, origin)
+                _move(building, final)
+            except BaseException:
+                if not resumable or _nothing_done(building):
+                    shutil.rmtree(building, ignore_errors=True)
+                with contextlib.suppress(
+                    OSError
+                ):  # what has come whole, or can be continued, is of use to the next call
+                    downloads.rmdir()
+                raise
+            shutil.rmtree(downloads, ignore_errors=True)
+    say(f"{record.name}: {final} ({record.size / 1e6:.0f} MB, from {origin})")
+    return final
+
+
+def read(folder: Path, record: Record) -> ImageDataset:
+    """Open a dataset; sizes and headers of all files are checked, contents are not.
+
+    Parameters
+    ----------
+    folder
+        From :func:`create`.
+    record
+        What is known of it.
+
+    Returns
+    -------
+    ImageDataset
+        Images are memory-mapped.
+
+    Raises
+    ------
+    DatasetDamaged
+        If a file is missing, truncated or of another shape.
+    """
+    body = read_record(folder)
+    arrays = {name: _opened(folder / f"{name}.npy", body["arrays"][name]) for name in ARRAYS}
+    return ImageDataset(
+        record.name,
+        ImageSplit(arrays["train_images"], np.array(arrays["train_labels"])),
+        ImageSplit(arrays["test_images"], np.array(arrays["test_labels"])),
+        record.classes,
+        np.array(body["mean"]),
+        np.array(body["std"]),
+    )
+
+
+def verify(folder: Path, record: Record) -> dict[str, str]:
+    """Read every byte of a dataset and compare it with its checksums.
+
+    Parameters
+    ----------
+    folder, record
+        As for :func:`read`.
+
+    Returns
+    -------
+    dict
+        SHA-256 of each array.
+
+    Raises
+    ------
+    DatasetDamaged
+        If an array is not what was written, or not what the catalogue says.
+    """
+    body = read_record(folder)
+    found = {}
+    for number, name in enumerate(ARRAYS):
+        path = folder / f"{name}.npy"
+        array = _opened(path, body["arrays"][name])
+        found[name] = array_sha256(array)
+        if found[name] != body["arrays"][name]["sha256"]:
+            raise _damaged(path, "its sha256 is not what was written")
+        if record.sha256 and found[name] != record.sha256[number]:
+            raise _damaged(path, "its sha256 is not that of the original")
+    return found
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what was recorded when a dataset was built: origin, date, shapes and checksums.
+
+    Raises
+    ------
+    DatasetDamaged
+        If there is no readable record.
+    """
+    path = folder / RECORD
+    try:
+        body = json.loads(path.read_text("utf-8"))
+        whole = body["schema"] == SCHEMA and all(name in body["arrays"] for name in ARRAYS) and body["mean"]
+    except (OSError, ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise _damaged(path, "there is no readable record")
+    return dict(body)
+
+
+def array_sha256(array: Bytes) -> str:
+    """Return the SHA-256 of the bytes of an array, in C order, read in pieces."""
+    digest = hashlib.sha256()
+    for start in range(0, len(array), _PIECE):
+        digest.update(np.ascontiguousarray(array[start : start + _PIECE]).data)
+    return digest.hexdigest()
+
+
+def _finish(folder: Path, record: Record, origin: str) -> None:
+    """Check the arrays of a dataset and write its record, last."""
+    arrays, described = {}, {}
+    for name in ARRAYS:
+        path = folder / f"{name}.npy"
+        arrays[name] = np.load(path, mmap_mode="r")
+        described[name] = {
+            "shape": list(arrays[name].shape),
+            "bytes": path.stat().st_size,
+            "sha256": array_sha256(arrays[name]),
+        }
+    check_arrays(record, *arrays.values())
+    mean, std = moments(arrays["train_images"])
+    body = {
+        "schema": SCHEMA,
+        "name": record.name,
+        "version": record.version,
+        "origin": origin,
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "arrays": described,
+        "mean": mean.tolist(),
+        "std": std.tolist(),
+    }
+    write_atomically(folder / RECORD, [(json.dumps(body, indent=1) + "\n").encode()], REMEDY)
+
+
+def check_arrays(
+    record: Record, train_images: Bytes, train_labels: Bytes, test_images: Bytes, test_labels: Bytes
+) -> None:
+    """Hold decoded arrays to what is known of a dataset: shapes, range of the labels, checksums if there are any.
+
+    Raises
+    ------
+    SourceFailed
+        If they are something else.
+    """
+    for images, labels, count in ((train_images, train_labels, record.train), (test_images, test_labels, record.test)):
+        if images.shape != (count, *record.shape) or labels.shape != (count,):
+            raise SourceFailed(
+                f"images of shape {images.shape} and {labels.size} labels instead of {(count, *record.shape)}"
+            )
+        if images.dtype != np.uint8 or labels.dtype != np.uint8 or int(labels.max()) >= len(record.classes):
+            raise SourceFailed("images or labels out of range")
+    for array, expected in zip((train_images, train_labels, test_images, test_labels), record.sha256, strict=False):
+        if array_sha256(array) != expected:
+            raise SourceFailed("the decoded images or labels are not the original ones (wrong sha256)")
+
+
+def _opened(path: Path, expected: dict[str, Any]) -> Bytes:
+    try:
+        size = path.stat().st_size
+        if size != expected["bytes"]:
+            raise _damaged(path, f"it has {size} bytes instead of {expected['bytes']}")
+        array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise _damaged(path, f"it cannot be read ({error})") from error
+    if list(array.shape) != expected["shape"] or array.dtype != np.uint8:
+        raise _damaged(path, f"it holds an array of shape {array.shape} instead of {tuple(expected['shape'])}")
+    return np.asarray(array)
+
+
+def _damaged(path: Path, problem: str) -> DatasetDamaged:
+    name = path.parent.name.rsplit("-", 1)
+    sized = f"{name[0]} --size {name[1]}" if len(name) == 2 else name[0]
+    return DatasetDamaged(
+        f"{path}: {problem}; build the dataset anew with `python -m neural_scaling data {sized} --force`."
+    )
+
+
+def _clear_leftovers(building: Path, downloads: Path) -> None:
+    """Remove what a killed process left of files that were being written; parts of downloads are continued instead."""
+    for left in [*building.glob(".*"), *downloads.glob(".fetch-*"), *downloads.glob("tmp*")]:
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _move(building: Path, final: Path) -> None:
+    """Put a dataset that is complete into its place, without what was only needed to make it."""
+    kept = {RECORD, *(f"{name}.npy" for name in ARRAYS)}
+    for path in building.iterdir():
+        if path.name not in kept:
+            path.unlink()
+    if final.is_dir():
+        old = final.with_name(f".{final.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(final, old)
+        os.rename(building, final)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.rename(building, final)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, name: str, say: Say) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"{name}: another process is making it; waiting")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say what to do where the disk is to blame and the error does not say it yet."""
+    try:
+        yield
+    except OSError as error:
+        if is_disk_problem(error) and "NEURAL_SCALING_DATASETS" not in str(error):
+            raise disk_error(path, error) from error
+        raise
+
+
+def _is_current(folder: Path, record: Record, say: Say | None = None) -> bool:
+    """Return whether a dataset is there; one of another version counts as missing, a damaged one as there."""
+    if not folder.is_dir():
+        return False
+    try:
+        version = read_record(folder).get("version")
+    except DatasetDamaged:
+        return True
+    if version != record.version and say:
+        say(f"{record.name}: what is on disk is of another version; made anew")
+    return bool(version == record.version)
+
+
+def _version(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        return None
+
+
+def _nothing_done(building: Path) -> bool:
+    return not any(path.is_file() and path.name != VERSION for path in building.rglob("*"))
+
+
+def _require_space(building: Path, record: Record) -> None:
+    """Fail before anything is fetched where the disk cannot take the dataset."""
+    there = sum(path.stat().st_size for path in building.rglob("*") if path.is_file())
+    if shutil.disk_usage(building).free < record.size - there:
+        raise OSError(errno.ENOSPC, f"{record.size / 1e6:.0f} MB are needed")

@@ -1,0 +1,173 @@
+"""Batches in an order fixed by a seed, any of them without those before it, so that a run can go on from any step."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neural_scaling.checks import require
+from neural_scaling.datasets.image_data import Bytes, ImageDataset
+
+Indices = npt.NDArray[np.int64]
+
+_PADDING = 4  # pixels by which a crop may be off centre
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order in which images are drawn.
+
+    Attributes
+    ----------
+    images
+        How many there are.
+    batch
+        Drawn at each step.
+    seed
+        Fixes the order.
+    replacement
+        Draw each image independently, so that one may come again at any time. Otherwise every image comes once in each
+        epoch, in an order of its own; a batch may hold the end of one epoch and the start of the next.
+
+    Raises
+    ------
+    InputError
+        If there is no image or no batch.
+    """
+
+    images: int
+    batch: int
+    seed: int
+    replacement: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.images >= 1, "images", f"got {self.images}", "give at least one")
+        require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one image")
+
+    def indices(self, step: int) -> Indices:
+        """Return the images of a step, counted from 0; shape (batch,)."""
+        require(step >= 0, "step", f"got {step}", "count steps from 0")
+        if self.replacement:
+            generator = np.random.default_rng((self.seed, 0, step))
+            return generator.integers(self.images, size=self.batch)
+        first = step * self.batch
+        epochs = range(first // self.images, (first + self.batch - 1) // self.images + 1)
+        visited = np.concatenate([_permutation(self.images, self.seed, epoch) for epoch in epochs])
+        start = first - epochs[0] * self.images
+        return visited[start : start + self.batch]
+
+    def epochs(self, steps: int) -> float:
+        """Return how often each image has been drawn after ``steps``, on average; above 1 images repeat."""
+        return steps * self.batch / self.images
+
+    @property
+    def fresh_steps(self) -> int:
+        """Number of steps in which no image comes twice, as an online theory assumes of all; 0 with replacement."""
+        return 0 if self.replacement else self.images // self.batch
+
+    def repeated(self, steps: int) -> float:
+        """Return the share of all images drawn in ``steps`` that had been drawn before, expected if drawn with replacement."""
+        drawn = steps * self.batch
+        if drawn == 0:
+            return 0.0
+        distinct = min(drawn, self.images)
+        if self.replacement:
+            distinct = -self.images * np.expm1(drawn * np.log1p(-1 / self.images)) if self.images > 1 else 1
+        return float(1 - distinct / drawn)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Batches of normalised training images.
+
+    Attributes
+    ----------
+    dataset
+        Whose training images.
+    order
+        Over as many images as the training set has.
+    augmented
+        Crop and flip each image at random, anew each time it comes; see :func:`crops_and_flips`. The rim has the mean colour.
+
+    Raises
+    ------
+    InputError
+        If the order is for another number of images.
+    """
+
+    dataset: ImageDataset
+    order: Order
+    augmented: bool = False
+
+    def __post_init__(self) -> None:
+        count = len(self.dataset.train)
+        require(self.order.images == count, "order", f"is of {self.order.images} images", f"give one of {count} images")
+
+    def batch(self, step: int) -> tuple[npt.NDArray[np.float32], Bytes]:
+        """Return the batch of a step, counted from 0.
+
+        Parameters
+        ----------
+        step
+            Any; batches need not be asked for in turn.
+
+        Returns
+        -------
+        images : numpy.ndarray
+            float32, shape (batch, height, width, channels), normalised.
+        labels : numpy.ndarray
+            uint8, shape (batch,).
+        """
+        drawn = self.order.indices(step)
+        images = self.dataset.train.images[drawn]
+        if self.augmented:
+            generator = np.random.default_rng((self.order.seed, 1, step))
+            images = crops_and_flips(images, generator, np.rint(255 * self.dataset.mean).astype(np.uint8))
+        return self.dataset.normalised(images), self.dataset.train.labels[drawn]
+
+    def __iter__(self) -> Iterator[tuple[npt.NDArray[np.float32], Bytes]]:
+        """Yield the batches from the first on, without end."""
+        step = 0
+        while True:
+            yield self.batch(step)
+            step += 1
+
+
+def crops_and_flips(images: Bytes, generator: np.random.Generator, border: Bytes) -> Bytes:
+    """Return images moved by up to four pixels each way and mirrored with probability 1/2.
+
+    An image of CIFAR-10 has 162 such versions, far from independent: the stand-in for a stream of fresh images.
+
+    Parameters
+    ----------
+    images
+        Shape (n, height, width, channels).
+    generator
+        Source of the random numbers.
+    border
+        Colour of what comes in at the rim, shape (channels,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Same shape.
+    """
+    count, height, width, channels = images.shape
+    padded = np.empty((count, height + 2 * _PADDING, width + 2 * _PADDING, channels), np.uint8)
+    padded[:] = border
+    padded[:, _PADDING:-_PADDING, _PADDING:-_PADDING] = images
+    down, right = generator.integers(2 * _PADDING + 1, size=(2, count, 1))
+    mirrored = generator.random((count, 1)) < 0.5
+    rows = down + np.arange(height)
+    columns = right + np.where(mirrored, np.arange(width)[::-1], np.arange(width))
+    cropped: Bytes = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return cropped
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(images: int, seed: int, epoch: int) -> Indices:
+    return np.random.default_rng((seed, 0, epoch)).permutation(images)

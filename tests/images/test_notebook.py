@@ -1,0 +1,50 @@
+"""What a page does with data: use them, or say that they could not be had and take the plan of what is shipped."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from neural_scaling import notebook
+from neural_scaling.checks import InputError
+from neural_scaling.datasets import DatasetDamaged, DatasetUnavailable
+
+
+def test_a_dataset_that_is_there_is_returned(monkeypatch):
+    monkeypatch.setattr(notebook, "load", lambda name, size: (name, size))
+    assert notebook.dataset("mnist1m", "small") == ("mnist1m", "small")
+
+
+def test_one_that_cannot_be_had_is_a_notice(monkeypatch, capsys):
+    def missing(name, size):
+        raise DatasetUnavailable("tried <everything>")
+
+    shown = []
+    monkeypatch.setattr(notebook, "load", missing)
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.append((data, more["metadata"])))
+    assert notebook.dataset("mnist") is None
+    [(data, metadata)] = shown
+    assert (
+        "The images of mnist could not be had" in data["text/html"] and "tried &lt;everything&gt;" in data["text/html"]
+    )
+    assert metadata == {"neural_scaling": {"notice": "mnist could not be had"}}
+
+
+def test_one_that_is_damaged_is_an_error(monkeypatch):
+    def damaged(name, size):
+        raise DatasetDamaged("a file")
+
+    monkeypatch.setattr(notebook, "load", damaged)
+    with pytest.raises(DatasetDamaged):
+        notebook.dataset("mnist")
+
+
+def test_the_plan_of_what_is_shipped():
+    @dataclass(frozen=True)
+    class Plan:
+        alpha: float
+        steps_finite: int
+
+    plan = notebook.shipped_plan(Plan, "fig02")
+    assert plan.alpha == 1.5 and plan.steps_finite > 100
+    with pytest.raises(InputError, match="item: 'fig99' has no full-scale parameters"):
+        notebook.shipped_plan(Plan, "fig99")
