@@ -21,9 +21,11 @@
 #
 # **What came out.** A network that learns features leaves its linearised twin behind, and its tangent kernel grows, several-fold on hard
 # tasks ($\beta < 1$), as in the solvable model. Between the step at which its kernel has doubled and the step at which it nears the edge of
-# stability the loss of a hard task falls faster than $t^{-\beta}$; the table gives the exponents. At a fixed step size the gain ends there: the
-# kernel stops growing when $\eta_0$ times its largest eigenvalue comes near 2, and the loss falls more slowly again. Linearised networks of finite width
-# are slower than $t^{-\beta}$, most of all on easy tasks: part of the target leaks into modes that the kernel of a finite network learns
+# stability the loss of a hard task falls faster than $t^{-\beta}$, with an exponent that climbs towards $\chi$ from below: at full scale it
+# has covered most of the way in the later half of the window (column "late"). At a fixed step size the gain ends there: the kernel stops growing when $\eta_0$ times its largest
+# eigenvalue comes near 2, and the loss falls more slowly again. Smaller steps move that end out and the exponent of the last decade up to $\chi$; larger steps or more
+# richness let a network reach the edge before its rich power has begun. Steep activations ($q_\phi = 1.8$) leave no window between the two at any richness tried.
+# Linearised networks of finite width are slower than $t^{-\beta}$, little on hard tasks and a lot on easy ones: part of the target leaks into modes that the kernel of a finite network learns
 # late, the finite-width transient of the solvable model.
 
 # %% tags=["hide-input", "parameters"]
