@@ -163,12 +163,18 @@ def repeated_share(images: int, drawn: int, replacement: bool) -> float:
 
 
 def _held(
-    split: ImageSplit, count: int | None, border: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None, name: str, device: torch.device
+    split: ImageSplit,
+    count: int | None,
+    border: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None,
+    name: str,
+    device: torch.device,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the first images of a split, in a border if one is given, and their labels."""
     there = len(split.labels)
     wanted = there if count is None else count
-    require(1 <= wanted <= there, name, f"got {count!r}, but the split holds {there}", f"give a number from 1 to {there}")
+    require(
+        1 <= wanted <= there, name, f"got {count!r}, but the split holds {there}", f"give a number from 1 to {there}"
+    )
     pixels = np.array(split.images[:wanted])
     if border is not None:
         size = pixels.shape[1] + 2 * SHIFT
