@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from stopping import Interrupting, Resuming, Stopped
 
 from neural_scaling.checks import InputError
 from neural_scaling.datasets import ImageDataset, ImageSplit
@@ -15,6 +14,7 @@ from neural_scaling.networks.image_data import SHIFT, ImageData, repeated_share
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.training import train
+from stopping import Interrupting, Resuming, Stopped
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from stopping import Interrupting, Resuming, Stopped
 
 from neural_scaling.checks import InputError
 from neural_scaling.circle import variance
@@ -15,6 +14,7 @@ from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.networks.training import train
+from stopping import Interrupting, Resuming, Stopped
 
 CPU = torch.device("cpu")
 RUN = CircleRun(beta=0.5, power=1.0, depth=3, width=16, richness=0.5, eta=0.1, batch=8, steps=250, seeds=2, angles=512)
