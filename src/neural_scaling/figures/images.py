@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from neural_scaling.figures.style import INK, MUTED, RICH, book_style, new_figure, richness_color, width_color
 from neural_scaling.items.figure06 import Curves
 from neural_scaling.items.image_tasks import EDGE, PAPER
-from neural_scaling.networks.image_kernel import TIMES
 from neural_scaling.items.source import Task
+from neural_scaling.networks.image_kernel import TIMES
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
 
@@ -63,7 +63,7 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
                 middle = math.exp(np.log(x).mean())
                 level = math.exp(np.interp(math.log(middle), np.log(row.step), np.log(row.mean)))
                 axes.loglog(x, factor * level * (x / middle) ** -exponent, line, color=INK, linewidth=1.2)
-                handles.append(Line2D([], [], color=INK, linestyle=line, linewidth=1.2))
+                handles += axes.plot([], [], line, color=INK, linewidth=1.2)
                 names.append(text)
             axes.set_ylim(0.7 * lowest, 0.13)
             axes.set_title(f"({letter}) {one.panel.dataset}{' with crops' if one.panel.crops else ''}")

@@ -155,8 +155,8 @@ class KernelRun(Experiment):
 
     @property
     def work(self) -> int:
-        """One kernel."""
-        return 1
+        """Images."""
+        return self.images
 
     @property
     def label(self) -> str:
@@ -197,7 +197,7 @@ class KernelRun(Experiment):
         targets, test_targets = (part.double().cpu().numpy() for part in (data.targets(index), data.test_targets))
         n = self.images
         found = sampled_kernel(kernel[:n, :n], targets, kernel[n:, :n], test_targets, TIMES)
-        monitor.advance(1)
+        monitor.advance(n)
         kept = {name: getattr(found, name) for name in ("eigenvalues", "power", "rest", "train", "test")}
         kept["diagonal"] = kernel.diagonal()[: min(128, n)].copy()
         return {name: values.astype(np.float32) for name, values in kept.items()}
