@@ -7,28 +7,17 @@ import pytest
 import torch
 
 from neural_scaling.checks import InputError
-from neural_scaling.datasets import ImageDataset, ImageSplit
+from neural_scaling.datasets import ImageSplit
 from neural_scaling.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.image_data import SHIFT, ImageData, repeated_share
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.training import train
+from pictures import made_up
 from stopping import Interrupting, Resuming, Stopped
 
 CPU = torch.device("cpu")
-
-
-def made_up(images=60, test=20, size=12, channels=3, name="made-up"):
-    """Return a dataset whose classes differ in brightness."""
-    random = np.random.default_rng(0)
-    splits = []
-    for count in (images, test):
-        labels = random.integers(0, 4, count).astype(np.uint8)
-        noise = random.integers(0, 120, (count, size, size, channels))
-        splits.append(ImageSplit((noise + 40 * labels[:, None, None, None]).astype(np.uint8), labels))
-    white = splits[0].images / 255
-    return ImageDataset(name, *splits, tuple("abcd"), white.mean((0, 1, 2)), white.std((0, 1, 2)))
 
 
 def test_inputs_and_targets():

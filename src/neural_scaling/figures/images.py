@@ -49,22 +49,22 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
                 axes.fill_between(
                     row.step, row.loss.min(axis=0), row.loss.max(axis=0), color=color, alpha=0.2, linewidth=0
                 )
-            finite = [row for row in one.rows if np.isfinite(row.mean[-1])]
-            lowest = min((float(row.mean[-1]) for row in finite), default=0.01)
-            start = min(row.window.start for row in one.rows)
-            x = np.array([min(start, last / 10), last])
             handles = [Line2D([], [], color=MUTED, linewidth=6, alpha=0.4)]
             names = ["predicted, lazy"]
-            for line, exponent, text, row in (
-                ("--", one.paper, r"$t^{-\beta}$", max(finite, key=lambda row: row.mean[-1])),
-                ("-.", float(chi(one.paper)), r"$t^{-2\beta/(1+\beta)}$", min(finite, key=lambda row: row.mean[-1])),
+            start = min(row.window.start for row in one.rows)
+            x = np.array([min(start, last / 10), last])
+            finite = sorted((row for row in one.rows if np.isfinite(row.mean[-1])), key=lambda row: row.mean[-1])
+            for line, exponent, text, row, factor in (
+                ("--", one.paper, r"$t^{-\beta}$", finite[-1:], 1.12),
+                ("-.", float(chi(one.paper)), r"$t^{-2\beta/(1+\beta)}$", finite[:1], 0.88),
             ):
-                factor = 1.12 if line == "--" else 0.88
-                middle = math.exp(np.log(x).mean())
-                level = math.exp(np.interp(math.log(middle), np.log(row.step), np.log(row.mean)))
-                axes.loglog(x, factor * level * (x / middle) ** -exponent, line, color=INK, linewidth=1.2)
+                for other in row:
+                    middle = math.exp(np.log(x).mean())
+                    level = math.exp(np.interp(math.log(middle), np.log(other.step), np.log(other.mean)))
+                    axes.loglog(x, factor * level * (x / middle) ** -exponent, line, color=INK, linewidth=1.2)
                 handles += axes.plot([], [], line, color=INK, linewidth=1.2)
                 names.append(text)
+            lowest = min((float(row.mean[-1]) for row in finite), default=0.01)
             axes.set_ylim(0.7 * lowest, 0.13)
             axes.set_title(f"({letter}) {one.panel.dataset}{' with crops' if one.panel.crops else ''}")
             axes.set_xlabel("steps $t$")
@@ -227,6 +227,7 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
                 axes.loglog(
                     curve.step, curve.mean, color=width_color(curve.run.width), label=f"$N = {curve.run.width}$"
                 )
+            axes.set_ylim(0.7 * float(np.min(bounds)), 0.13)  # a network that diverges leaves the figure
             axes.set_title(one.name)
             axes.set_xlabel("steps $t$")
             axes.set_ylabel("test loss, linearised")
