@@ -30,19 +30,20 @@ scale: str = "small"  # small, or full for the paper's ranges as far as two core
 digits: list[str] = ["mnist"]  # datasets of (a), with the size after a blank if there are several
 objects: list[str] = ["cifar10"]  # datasets of (b)
 richness_digits: list[float] = [0.0, 0.1, 1.0]  # gamma_0 of (a); 0 is the linearised network
-richness_objects: list[float] = [0.0, 0.5]  # gamma_0 of (b)
+richness_objects: list[float] = [0.0, 1.0]  # gamma_0 of (b)
 width_digits: int = 16  # N of (a), filters of the first convolution (ours)
-eta_digits: float = 0.2  # learning rate eta_0 of (a) (ours)
+eta_digits: float = 0.15  # learning rate eta_0 of (a) (ours)
 batch_digits: int = 32  # samples B of a step of (a) (ours)
 steps_digits: int = 400  # last step T of (a)
 width_objects: int = 16  # N of (b) (ours)
-eta_objects: float = 0.3  # eta_0 of (b) (ours)
+eta_objects: float = 0.2  # eta_0 of (b) (ours)
 batch_objects: int = 32  # B of (b) (ours)
 steps_objects: int = 400  # T of (b)
 seeds: int = 2  # networks per curve
 test: int = 300  # test images
-kernel_images: int = 400  # n, images of the kernel that fixes the windows (ours)
-kernel_test: int = 300  # test images of the kernel
+kernel_width: int = 16  # N of the kernel that fixes the windows (ours)
+kernel_images: int = 400  # n, its images (ours)
+kernel_test: int = 300  # its test images
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
@@ -67,6 +68,7 @@ plan = item.Plan(
     steps_objects=steps_objects,
     seeds=seeds,
     test=test,
+    kernel_width=kernel_width,
     kernel_images=kernel_images,
     kernel_test=kernel_test,
 )
@@ -116,12 +118,7 @@ for one in found:
 for one in found:
     print(one.panel.dataset)
     for row in one.rows:
-        late = item.departure(row)
-        low, high = late.interval
-        print(
-            f"  gamma0 {row.run.richness:<5g} before {late.before:.3f}  late {late.late:.3f}  "
-            f"difference {late.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
-        )
+        print(f"  gamma0 {row.run.richness:<5g} {item.departure(row).text}")
 
 # %% tags=["hide-input"]
 # What must hold at any scale: the richest network wins over the linearised one, and its kernel has grown.

@@ -9,7 +9,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from neural_scaling.figures.style import INK, MUTED, RICH, book_style, new_figure, richness_color, width_color
+from neural_scaling.figures.style import (
+    INK,
+    MUTED,
+    RICH,
+    book_style,
+    new_figure,
+    plain_ticks,
+    richness_color,
+    width_color,
+)
 from neural_scaling.items.figure06 import Curves
 from neural_scaling.items.image_tasks import EDGE, PAPER
 from neural_scaling.items.source import Task
@@ -54,21 +63,22 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
             start = min(row.window.start for row in one.rows)
             x = np.array([min(start, last / 10), last])
             finite = sorted((row for row in one.rows if np.isfinite(row.mean[-1])), key=lambda row: row.mean[-1])
-            for line, exponent, text, row, factor in (
+            for line, exponent, text, beside, factor in (
                 ("--", one.paper, r"$t^{-\beta}$", finite[-1:], 1.12),
                 ("-.", float(chi(one.paper)), r"$t^{-2\beta/(1+\beta)}$", finite[:1], 0.88),
             ):
-                for other in row:
+                for other in beside:
                     middle = math.exp(np.log(x).mean())
                     level = math.exp(np.interp(math.log(middle), np.log(other.step), np.log(other.mean)))
                     axes.loglog(x, factor * level * (x / middle) ** -exponent, line, color=INK, linewidth=1.2)
                 handles += axes.plot([], [], line, color=INK, linewidth=1.2)
                 names.append(text)
             lowest = min((float(row.mean[-1]) for row in finite), default=0.01)
-            axes.set_ylim(0.7 * lowest, 0.13)
+            axes.set_ylim(0.6 * lowest, 0.115)
+            plain_ticks(axes.yaxis)
             axes.set_title(f"({letter}) {one.panel.dataset}{' with crops' if one.panel.crops else ''}")
             axes.set_xlabel("steps $t$")
-            axes.set_ylabel("test loss")
+            axes.set_ylabel("test loss, mean over outputs")
             own, titles = axes.get_legend_handles_labels()
             axes.legend([*own, *handles], [*titles, *names], loc="lower left", ncols=2)
     return figure
@@ -227,7 +237,8 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
                 axes.loglog(
                     curve.step, curve.mean, color=width_color(curve.run.width), label=f"$N = {curve.run.width}$"
                 )
-            axes.set_ylim(0.7 * float(np.min(bounds)), 0.13)  # a network that diverges leaves the figure
+            axes.set_ylim(0.7 * float(np.min(bounds)), 0.115)  # a network that diverges leaves the figure
+            plain_ticks(axes.yaxis)
             axes.set_title(one.name)
             axes.set_xlabel("steps $t$")
             axes.set_ylabel("test loss, linearised")

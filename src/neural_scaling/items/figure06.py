@@ -6,16 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim
 from neural_scaling.claims.claim import Verdict
+from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.items.image_tasks import (
     PAPER,
     ImageRow,
     SourceRow,
     image_row,
-    seed_error,
     source_row,
 )
 from neural_scaling.networks.image_kernel import KernelRun
@@ -38,8 +36,8 @@ class Panel:
         Values of gamma_0; 0 is the linearised network.
     width, eta, batch, steps, seeds, test
         N, eta_0, B, T, number of networks, test images.
-    kernel_images, kernel_test
-        Images and test images of the kernel.
+    kernel_width, kernel_images, kernel_test
+        N, n and test images of the kernel.
     """
 
     dataset: str
@@ -50,6 +48,7 @@ class Panel:
     steps: int
     seeds: int
     test: int
+    kernel_width: int
     kernel_images: int
     kernel_test: int
 
@@ -70,7 +69,7 @@ class Panel:
 
     def kernel(self) -> KernelRun:
         """Return the kernel that fixes windows and gives the measured source."""
-        return KernelRun(self.name, self.size, self.kernel_images, self.kernel_test, self.crops, self.width, 0)
+        return KernelRun(self.name, self.size, self.kernel_images, self.kernel_test, self.crops, self.kernel_width, 0)
 
     def runs(self) -> list[ImageRun]:
         """Return the learning curves, one per richness."""
@@ -97,8 +96,8 @@ class Plan:
         The same of (b).
     seeds, test
         Networks per curve, test images.
-    kernel_images, kernel_test
-        Images and test images of the kernels.
+    kernel_width, kernel_images, kernel_test
+        N, n and test images of the kernels.
     """
 
     digits: Sequence[str]
@@ -115,12 +114,13 @@ class Plan:
     steps_objects: int
     seeds: int
     test: int
+    kernel_width: int
     kernel_images: int
     kernel_test: int
 
     def panels(self) -> list[Panel]:
         """Return the panels, digits first."""
-        sizes = (self.seeds, self.test, self.kernel_images, self.kernel_test)
+        sizes = (self.seeds, self.test, self.kernel_width, self.kernel_images, self.kernel_test)
         digits = (self.richness_digits, self.width_digits, self.eta_digits, self.batch_digits, self.steps_digits)
         objects = (self.richness_objects, self.width_objects, self.eta_objects, self.batch_objects, self.steps_objects)
         return [Panel(name, *digits, *sizes) for name in self.digits] + [
@@ -196,32 +196,26 @@ def exponent_claims(found: Curves, scale: str) -> list[Claim]:
     claims = []
     beta, own = found.paper, found.source.source
     for row in found.rows:
-        predicted = row.predicted(beta)
         power = "t^(-2 beta/(1+beta))" if row.kind != "lazy" else "t^-beta"
-        verdict, reason = judge(predicted, row.exponent, row.interval, found.tolerance)
-        if not row.fitted:
-            verdict, reason = "inconclusive", row.window.empty
-        elif row.kind == "between":
-            verdict, reason = "inconclusive", f"neither lazy nor rich: the kernel grows {row.growth.max():.2f}-fold"
-        if own > 0:
-            reason += f"; with the measured source {own:.3f} the prediction is {row.predicted(own):.3f}"
+        measured = row.measured
+        if row.fitted and row.kind == "between":
+            grown = f"the kernel grows {row.growth.max():.2f}-fold"
+            measured = Measurement.none(f"neither lazy nor rich, {grown}; the exponent is {row.exponent:.3f}")
+        remark = f"; with the measured source {own:.3f} the prediction is {row.predicted(own):.3f}" if own > 0 else ""
         if math.isfinite(row.edge):
-            reason += f"; at the edge of stability from step {row.edge:.0f}"
+            remark += f"; at the edge of stability from step {row.edge:.0f}"
         kind = f"networks of richness gamma0 = {row.run.richness:g}" if row.run.richness else "linearised networks"
         claims.append(
-            Claim(
-                id=f"fig06.{_slug(found)}.gamma0-{row.run.richness:g}",
-                item=ITEM,
-                location="Fig. 6b" if found.panel.name.startswith("cifar") else "Fig. 6a",
-                statement=f"On {_title(found)} the loss of {kind} falls as {power} (beta = {beta:g}).",
-                quantity="exponent of the test loss in steps, mean over seeds",
-                predicted=predicted,
-                measured=row.exponent if row.fitted else None,
-                interval=row.interval if row.fitted else None,
-                window=row.window.span if row.fitted else None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            judged(
+                f"{ITEM}.{_slug(found)}.gamma0-{row.run.richness:g}",
+                "Fig. 6b" if found.panel.name.startswith("cifar") else "Fig. 6a",
+                f"On {_title(found)} the loss of {kind} falls as {power} (beta = {beta:g}).",
+                "exponent of the test loss in steps, mean over seeds",
+                row.predicted(beta),
+                measured,
+                found.tolerance,
+                scale,
+                remark=remark,
             )
         )
     return claims
@@ -237,15 +231,23 @@ class Departure:
         The curve.
     before, late
         Exponents of the two decades, mean over seeds.
-    difference, interval
-        ``late - before`` and its 95 % interval over seeds.
+    difference
+        ``late - before``, mean over seeds with its 95 % interval; none with one seed.
     """
 
     row: ImageRow
     before: float
     late: float
-    difference: float
-    interval: tuple[float, float]
+    difference: Measurement
+
+    @property
+    def text(self) -> str:
+        """The numbers in a line."""
+        numbers = f"before {self.before:.3f}, late {self.late:.3f}"
+        if self.difference.interval is None:
+            return numbers
+        low, high = self.difference.interval
+        return f"{numbers}, difference {self.difference.value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def departure(row: ImageRow) -> Departure:
@@ -263,9 +265,8 @@ def departure(row: ImageRow) -> Departure:
     """
     last = float(row.step[-1])
     before, late = row.slopes(last / 100, last / 10), row.slopes(last / 10, last)
-    difference = late - before
-    mean, half = float(difference.mean()), seed_error(difference)
-    return Departure(row, float(before.mean()), float(late.mean()), mean, (mean - half, mean + half))
+    difference = Measurement.mean_of(late - before, (last / 100, last))
+    return Departure(row, float(before.mean()), float(late.mean()), difference)
 
 
 def departure_claim(found: Curves, scale: str) -> Claim:
@@ -288,22 +289,16 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     seen = departure(max(found.rows, key=lambda row: row.run.richness))
     theory = float(chi(found.paper))
     limit = theory + found.tolerance
-    finite = bool(np.all(np.isfinite([seen.difference, *seen.interval])))
-    one_seed = seen.row.loss.shape[0] < 2
-    verdict: Verdict
-    if not finite or one_seed or seen.row.step[-1] < 1000:
-        verdict = "inconclusive"
-    elif seen.interval[0] > 0 and seen.late > limit:
+    interval = seen.difference.interval
+    verdict: Verdict = "inconclusive"
+    if interval is not None and interval[0] > 0 and seen.late > limit:
         verdict = "confirmed"
-    elif seen.interval[1] < 0 or seen.late < theory:
+    elif interval is not None and (interval[1] < 0 or seen.late < theory):
         verdict = "not confirmed"
-    else:
-        verdict = "inconclusive"
     reason = f"exponent {seen.before:.3f} in the decade before, {seen.late:.3f} in the last one; theory {theory:.3f}"
     control = [departure(row) for row in found.rows if not row.run.richness]
     if control:
         reason += f"; linearised {control[0].before:.3f} and {control[0].late:.3f}"
-    last = float(seen.row.step[-1])
     return Claim(
         id=f"fig06.{_slug(found)}.departure",
         item=ITEM,
@@ -312,9 +307,9 @@ def departure_claim(found: Curves, scale: str) -> Claim:
         quantity="exponent of the last decade of steps less that of the decade before, gamma0 "
         f"{seen.row.run.richness:g}",
         predicted=None,
-        measured=seen.difference if finite else None,
-        interval=seen.interval if finite else None,
-        window=(last / 100, last),
+        measured=seen.difference.value,
+        interval=interval,
+        window=seen.difference.window,
         scale=scale,
         verdict=verdict,
         reason=reason,

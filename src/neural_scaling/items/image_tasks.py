@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from neural_scaling.checks import require
+from neural_scaling.claims.measurement import Measurement
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.networks.image_kernel import TIMES, KernelRun
@@ -179,6 +179,13 @@ class ImageRow:
         return math.isfinite(self.exponent)
 
     @property
+    def measured(self) -> Measurement:
+        """The exponent as a claim takes it."""
+        if not self.fitted:
+            return Measurement.none(self.window.empty)
+        return Measurement(self.exponent, self.interval, self.window.span)
+
+    @property
     def kind(self) -> str:
         """``lazy``, ``rich`` or ``between``, by how much the kernel has grown by the last step."""
         if not self.run.richness or self.growth[-1] < STILL:
@@ -255,14 +262,9 @@ def mean_exponent(step: Array, loss: Array, window: tuple[float, float]) -> tupl
     step, loss = step[inside], loss[:, inside]
     exponents = np.array([fit_power_law(step, one).exponent for one in loss])
     bend = fit_power_law(step, loss.mean(axis=0)).standard_error
-    half = math.hypot(NORMAL_95 * bend, seed_error(exponents))
+    scatter = Measurement.mean_of(exponents).interval
+    half = math.hypot(NORMAL_95 * bend, (scatter[1] - scatter[0]) / 2 if scatter else 0.0)
     return float(exponents.mean()), (float(exponents.mean()) - half, float(exponents.mean()) + half)
-
-
-def seed_error(values: Array) -> float:
-    """Return half the 95 % interval of the mean of a few values (Student); zero for one value."""
-    count = values.size
-    return float(student.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count)) if count > 1 else 0.0
 
 
 def source_table(rows: Sequence[SourceRow]) -> str:

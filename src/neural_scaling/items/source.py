@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from neural_scaling.claims import Claim, judge
+from neural_scaling.claims import Claim
+from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.fits import fit_power_law
 from neural_scaling.items.image_tasks import PAPER, ImageRow, SourceRow, image_row, source_row
 from neural_scaling.networks.image_kernel import KernelRun
@@ -144,47 +145,33 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
     found = []
     for one in tasks:
         row, widest = one.rows[0], one.lazy[-1]
-        verdict, reason = judge(PAPER[one.name], row.source, row.source_interval, tolerance(one.name))
         others = ", ".join(f"{other.source:.3f}" for other in one.rows[1:])
         found.append(
-            Claim(
-                id=f"source.{one.name}.beta",
-                item=ITEM,
-                location="Fig. 6, section 5.2",
-                statement=f"The source exponent of {one.name} for a convolutional network is {PAPER[one.name]:g}.",
-                quantity="beta from eigenvalues and targets of the tangent kernel, window in modes",
-                predicted=PAPER[one.name],
-                measured=row.source,
-                interval=row.source_interval,
-                window=row.window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason + (f"; other networks give {others}" if others else ""),
+            judged(
+                f"{ITEM}.{one.name}.beta",
+                "Fig. 6, section 5.2",
+                f"The source exponent of {one.name} for a convolutional network is {PAPER[one.name]:g}.",
+                "beta from eigenvalues and targets of the tangent kernel, window in modes",
+                PAPER[one.name],
+                Measurement(row.source, row.source_interval, row.window),
+                tolerance(one.name),
+                scale,
+                remark=f"; other networks give {others}" if others else "",
             )
         )
-        predicted, measured, interval = None, None, None
-        verdict, reason = "inconclusive", widest.window.empty
-        if widest.fitted:
-            inside = (widest.step >= widest.window.start) & (widest.step <= widest.window.end)
-            steps = widest.step[inside]
-            predicted = fit_power_law(steps, row.lazy(widest.run.eta * steps)).exponent
-            measured, interval = widest.exponent, widest.interval
-            verdict, reason = judge(predicted, measured, interval, tolerance(one.name))
+        # Where there is no window the prediction is taken over the last decade of steps, for the record.
+        start, end = widest.window.span if widest.fitted else (widest.step[-1] / 10, widest.step[-1])
+        steps = widest.step[(widest.step >= start) & (widest.step <= end)]
         found.append(
-            Claim(
-                id=f"source.{one.name}.lazy",
-                item=ITEM,
-                location="eq. 10 (lazy), section 5.2",
-                statement=f"The spectrum of the kernel at the start gives the lazy learning curve of {one.name}.",
-                quantity="exponent of the test loss of linearised networks in steps, against that of the predicted curve",
-                predicted=predicted,
-                measured=measured,
-                interval=interval,
-                window=widest.window.span if widest.fitted else None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
-                predicted_text="" if predicted is not None else "the curve of the spectrum",
+            judged(
+                f"{ITEM}.{one.name}.lazy",
+                "eq. 10 (lazy), section 5.2",
+                f"The spectrum of the kernel at the start gives the lazy learning curve of {one.name}.",
+                "exponent of the test loss of linearised networks in steps, against that of the predicted curve",
+                fit_power_law(steps, row.lazy(widest.run.eta * steps)).exponent,
+                widest.measured,
+                tolerance(one.name),
+                scale,
             )
         )
     return found
