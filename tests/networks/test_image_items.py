@@ -40,6 +40,7 @@ def spectrum(run, beta, gap=1.0):
         "rest": rest,
         "train": 0.97 * curve,
         "test": 1.03 * curve,
+        "mixing": np.outer([1.0, 1.1, 1.2], curve),
     }
     return Result(arrays, {}, "computed")
 
@@ -96,6 +97,7 @@ def test_exponents_of_a_spectrum():
     assert row.arrival == pytest.approx(10**CAPACITY)
     middle = np.sqrt(0.97 * 1.03) * 0.1 / (1 + TIMES[20:40]) ** 0.3
     np.testing.assert_allclose(row.lazy(TIMES[20:40]), middle)
+    assert row.slower(10.0) == pytest.approx((1.1, 1.2))
     assert "mnist     8    1000  0     1.30" in image_tasks.source_table([row])
 
 

@@ -49,6 +49,8 @@ class SourceRow:
         What the first k eigenfunctions leave at the n images, shape (n,).
     train, test
         Bounds of the lazy learning curve at ``TIMES``, shape (T,).
+    mixing
+        As :func:`~neural_scaling.networks.image_kernel.mixing_curves` returns it, shape (3, T).
     window
         Modes fitted.
     eigenvalue_fit
@@ -68,6 +70,7 @@ class SourceRow:
     left: Array
     train: Array
     test: Array
+    mixing: Array
     window: tuple[float, float]
     eigenvalue_fit: PowerLawFit
     tail_fits: tuple[PowerLawFit, PowerLawFit]
@@ -80,6 +83,14 @@ class SourceRow:
         """Return the lazy learning curve between its bounds, at times ``eta_0 t`` inside ``TIMES``."""
         middle = 0.5 * (np.log(self.train) + np.log(self.test))
         return np.asarray(np.exp(np.interp(np.log(time), np.log(TIMES), middle)))
+
+    def slower(self, time: float) -> tuple[float, float]:
+        """Return how much more is left at a time, on a few images, by the outputs' own kernels and by all of the kernel.
+
+        Both are relative to the mean kernel, and one at infinite width.
+        """
+        mean, own, full = (float(np.exp(np.interp(math.log(time), np.log(TIMES), np.log(row)))) for row in self.mixing)
+        return own / mean, full / mean
 
     @property
     def arrival(self) -> float:
@@ -102,10 +113,13 @@ def source_row(run: KernelRun, results: Mapping[Experiment, Result]) -> SourceRo
     SourceRow
     """
     arrays = {name: values.astype(np.float64) for name, values in results[run].arrays.items()}
-    return fitted_row(run, **{name: arrays[name] for name in ("eigenvalues", "power", "rest", "train", "test")})
+    curves = ("eigenvalues", "power", "rest", "train", "test", "mixing")
+    return fitted_row(run, *(arrays[name] for name in curves))
 
 
-def fitted_row(run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array) -> SourceRow:
+def fitted_row(
+    run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array, mixing: Array
+) -> SourceRow:
     """Fit capacity and source of a spectrum; see :class:`SourceRow` for the arguments.
 
     Raises
@@ -128,7 +142,7 @@ def fitted_row(run: KernelRun, eigenvalues: Array, power: Array, rest: Array, tr
     source = product / capacity
     error = math.hypot(NORMAL_95 * bend, bound, NORMAL_95 * source * values.standard_error) / capacity
     return SourceRow(
-        run, eigenvalues, power, rest, left, train, test, window, values, (tails[0], tails[1]), capacity, source,
+        run, eigenvalues, power, rest, left, train, test, mixing, window, values, (tails[0], tails[1]), capacity, source,
         values.interval, (source - error, source + error),
     )  # fmt: skip
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Times eta_0 t of the lazy learning curves.
 TIMES = np.geomspace(0.1, 1e5, 73)
 
+#: Images on which the kernel over images and outputs is diagonalized.
+MIXED_IMAGES = 100
+
 
 @dataclass(frozen=True)
 class SampledKernel:
@@ -113,6 +116,40 @@ def _rests(seen: Array, values: Array, along: Array, test_targets: Array) -> Arr
     return np.array(rests)
 
 
+def mixing_curves(kernel: Array, targets: Array, time: Array) -> Array:
+    """Return the training loss of gradient flow by three kernels, shape (3, T).
+
+    They are the mean over outputs of the kernel of one output; the kernel that each output has; and all of the kernel, by which
+    outputs move each other. At infinite width they are the same.
+
+    Parameters
+    ----------
+    kernel
+        Over images and outputs, shape (n k, n k), rows ordered by image, then output.
+    targets
+        Shape (n, k).
+    time
+        eta_0 t, shape (T,).
+
+    Returns
+    -------
+    Array
+        Mean squared error over images and outputs.
+    """
+    count, outputs = targets.shape
+    whole = kernel.reshape(count, outputs, count, outputs)
+    mean = _flow(np.einsum("acbc->ab", whole) / outputs, targets, time, count)
+    own = [_flow(whole[:, one, :, one], targets[:, [one]], time, count) for one in range(outputs)]
+    return np.stack([mean, np.mean(own, axis=0), _flow(kernel, targets.reshape(-1, 1), time, count)])
+
+
+def _flow(kernel: Array, targets: Array, time: Array, count: int) -> Array:
+    """Return the mean squared error of gradient flow on all rows of a kernel, averaged over ``count`` images, shape (T,)."""
+    values, vectors = np.linalg.eigh(kernel / count)
+    power = ((vectors.T @ targets) ** 2).sum(axis=1)
+    return np.asarray(np.exp(-2 * np.outer(time, np.maximum(values, 0))) @ power / targets.size)
+
+
 @dataclass(frozen=True)
 class KernelRun(Experiment):
     """Spectrum of the tangent kernel of a convolutional network at its start, on images of a dataset.
@@ -175,9 +212,10 @@ class KernelRun(Experiment):
         return float(np.max(np.abs(values[:count] / expected[:count] - 1)))
 
     def run(self, monitor: Monitor) -> Arrays:
-        """Return, in float32, ``eigenvalues``, ``power``, ``rest`` (n,), ``train``, ``test`` at :data:`TIMES`, and ``diagonal``.
+        """Return, in float32, what :class:`SampledKernel` holds but for the times, and two more arrays.
 
-        See :class:`SampledKernel`; the last is K(x, x) at the first 128 images.
+        ``diagonal`` is K(x, x) at the first 128 images, ``mixing`` what :func:`mixing_curves` returns for the first
+        :data:`MIXED_IMAGES`, shape (3, T).
         """
         import torch
 
@@ -200,6 +238,9 @@ class KernelRun(Experiment):
         monitor.advance(n)
         kept = {name: getattr(found, name) for name in ("eigenvalues", "power", "rest", "train", "test")}
         kept["diagonal"] = kernel.diagonal()[: min(128, n)].copy()
+        few = index[: min(MIXED_IMAGES, n)]
+        whole = model.tangent_kernel(data.take(few))[0].double().cpu().numpy()
+        kept["mixing"] = mixing_curves(whole, targets[: few.numel()], TIMES)
         return {name: values.astype(np.float32) for name, values in kept.items()}
 
     def _chosen(self, variants: int, device: torch.device) -> torch.Tensor:
