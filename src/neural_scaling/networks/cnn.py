@@ -227,7 +227,7 @@ class CNNEnsemble:
 
     @torch.no_grad()
     def tangent_kernel(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the tangent kernel at present, over images and outputs, by which f moves as in :class:`MLPEnsemble`.
+        """Return the tangent kernel at present, over images and outputs, by which f moves: ``df = eta_0 <K (y - f)>``.
 
         Gradients of every image and output are formed: for few images.
 
