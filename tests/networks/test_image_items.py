@@ -147,6 +147,11 @@ def test_page_on_figure_6():
     assert figure06.departure_claim(flat, "small").verdict == "not confirmed"
     noisy = figure06.curves(objects.panel, results_of(runs, spread=0.5, late=0.2))
     assert figure06.departure_claim(noisy, "small").verdict == "inconclusive"
+    still = results_of(runs)
+    still |= {run: trained(run, 0.1, 1.5, late=0.3) for run in objects.panel.runs()}
+    claim = figure06.departure_claim(figure06.curves(objects.panel, still), "small")
+    assert claim.verdict == "inconclusive"
+    assert "1.50-fold only" in claim.reason
     assert "rich" in figure06.table(objects)
     png(draw.loss_figure(found))
     png(draw.kernel_figure(found))

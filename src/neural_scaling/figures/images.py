@@ -111,6 +111,8 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
             upper.set_title(one.panel.dataset)
             lower.set_xlabel("steps $t$")
             upper.legend(loc="upper left", fontsize=10)
+            plain_ticks(upper.yaxis)
+            plain_ticks(lower.yaxis)
         panels[0, 0].set_ylabel(r"kernel $K(t)/K(0)$")
         panels[1, 0].set_ylabel(r"$\eta_0 \times$ largest eigenvalue")
     return figure

@@ -273,7 +273,8 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     """Return the claim that a rich network leaves the theory late, to a larger exponent.
 
     Confirmed if the last decade of steps is steeper than the one before, with the 95 % interval over seeds above zero, and its
-    exponent exceeds chi of the paper's source by more than the tolerance; not confirmed if either is excluded.
+    exponent exceeds chi of the paper's source by more than the tolerance; not confirmed if it flattens or stays below chi. Nothing
+    is concluded from a network whose kernel has not doubled.
 
     Parameters
     ----------
@@ -291,11 +292,16 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     limit = theory + found.tolerance
     interval = seen.difference.interval
     verdict: Verdict = "inconclusive"
-    if interval is not None and interval[0] > 0 and seen.late > limit:
+    doubt = ""
+    if seen.row.kind != "rich":
+        doubt = f"; the kernel grows {seen.row.growth.max():.2f}-fold only"
+    elif interval is not None and interval[0] > 0 and seen.late > limit:
         verdict = "confirmed"
     elif interval is not None and (interval[1] < 0 or seen.late < theory):
         verdict = "not confirmed"
-    reason = f"exponent {seen.before:.3f} in the decade before, {seen.late:.3f} in the last one; theory {theory:.3f}"
+    reason = (
+        f"exponent {seen.before:.3f} in the decade before, {seen.late:.3f} in the last one; theory {theory:.3f}{doubt}"
+    )
     control = [departure(row) for row in found.rows if not row.run.richness]
     if control:
         reason += f"; linearised {control[0].before:.3f} and {control[0].late:.3f}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neural_scaling.datasets import ImageDataset, ImageSplit
 
 #: Test images at which the tangent kernel is followed.
-KERNEL_IMAGES = 20
+KERNEL_IMAGES = 16
 #: Pixels by which crops are shifted at most, either way; what comes in at the border has the mean colour.
 SHIFT = 4
 

@@ -12,7 +12,7 @@ from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.networks.experiments import device_name, loss_deviation
 from neural_scaling.runs.experiment import Experiment
 
-_PER_DECADE = 12
+_PER_DECADE = 10
 _SLICE = 20  # steps of the slice that checks a kept run
 
 
