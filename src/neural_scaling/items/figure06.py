@@ -273,8 +273,8 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     """Return the claim that a rich network leaves the theory late, to a larger exponent.
 
     Confirmed if the last decade of steps is steeper than the one before, with the 95 % interval over seeds above zero, and its
-    exponent exceeds chi of the paper's source by more than the tolerance; not confirmed if it flattens or stays below chi. Nothing
-    is concluded from a network whose kernel has not doubled.
+    exponent exceeds chi of the paper's source by more than the tolerance; not confirmed if it flattens or stays below chi.
+    Nothing is concluded from a network whose kernel has not doubled.
 
     Parameters
     ----------

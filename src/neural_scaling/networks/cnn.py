@@ -92,13 +92,6 @@ class ImageShape:
         fans = (9 * self.channels, 9 * self.width, self.flat)
         return math.prod(hidden_scale(fan) for fan in fans) * _GAIN**3 / self.readout
 
-    @property
-    def products(self) -> int:
-        """Multiplications of one evaluation of one image."""
-        first, second = self.size - 2, (self.size - 2) // 2 - 2
-        convolutions = 9 * self.width * (self.channels * first**2 + 2 * self.width * second**2)
-        return convolutions + self.readout * (self.flat + self.outputs)
-
 
 @dataclass(frozen=True)
 class _Values:
@@ -282,12 +275,11 @@ class CNNEnsemble:
             for number in range(len(self.members)):
                 weights = self._of(number, self.weights)
                 parts = [self._forward(part, weights)[0] for part in torch.split(x, _BLOCK)]
-                values = _joined(parts)
-                flat = (values.flat @ values.flat.T).double()
-                kernel = (values.dense @ values.dense.T).double()
-                active = (values.dense > 0).to(self.dtype)
+                flat, dense = (torch.cat([vars(part)[name] for part in parts]) for name in ("flat", "dense"))
+                active = (dense > 0).to(self.dtype)
                 strength = weights[3].square().mean(1)
-                kernel += flat * ((active * strength) @ active.T).double()
+                kernel = (dense @ dense.T).double()
+                kernel += (flat @ flat.T).double() * ((active * strength) @ active.T).double()
                 for output in range(self.shape.outputs):
                     unit = torch.zeros(_BLOCK, self.shape.outputs, device=x.device, dtype=self.dtype)
                     unit[:, output] = 1
@@ -518,14 +510,6 @@ def _pixels(images: torch.Tensor) -> torch.Tensor:
 def _repeated(values: _Values, times: int) -> _Values:
     """Return the values with each image repeated."""
     return _Values(*(part.repeat_interleave(times, dim=0) for part in vars(values).values()))
-
-
-def _joined(parts: Sequence[_Values]) -> _Values:
-    """Return the values of the blocks together, of the dense layers only."""
-    empty = parts[0].flat[:0]
-    return _Values(
-        empty, empty, empty, empty, torch.cat([part.flat for part in parts]), torch.cat([p.dense for p in parts])
-    )
 
 
 def _add_gram(kernel: torch.Tensor, below: list[torch.Tensor], deltas: list[torch.Tensor], weight: float) -> None:

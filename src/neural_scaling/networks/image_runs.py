@@ -118,11 +118,18 @@ class ImageRun(Experiment):
         members = [Member(seed, self.richness, self.eta) for seed in range(self.seeds)]
         model = image_ensemble(shape, members, device)
         recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
-        observe = {
-            "trace": lambda: kernel_trace(model.tangent_kernel(data.kernel_inputs)),
+        kernel = torch.empty(0)
+
+        def trace() -> torch.Tensor:
+            nonlocal kernel  # made once for both quantities, of which the engine asks in this order
+            kernel = model.tangent_kernel(data.kernel_inputs)
+            return kernel_trace(kernel)
+
+        def sharpness() -> torch.Tensor:
             # The kernel acts on functions of image and output; the mean is over images only.
-            "sharpness": lambda: data.classes * kernel_sharpness(model.tangent_kernel(data.kernel_inputs)),
-        }
+            return data.classes * kernel_sharpness(kernel)
+
+        observe = {"trace": trace, "sharpness": sharpness}
         outcome = train(model, data, recorded, self.batch, monitor, observe)
         curves = {"loss": outcome.loss} | outcome.observed
         repeated = repeated_share(data.count, self.batch * self.steps, data.replacement)
