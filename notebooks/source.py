@@ -116,7 +116,7 @@ print("eigenvalues are summable:", first["mnist"].capacity > 1)
 # of its own, and outputs move each other. On 100 images the kernel over images and outputs together can be diagonalized; the second table
 # says how much more of the targets is left at $\eta_0 t = 10$ with the outputs' own kernels, and with the whole kernel, than with the average.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-lazy", "caption": "Learning curves of linearised convolutional networks trained online, mean over seeds, over the curve that the spectrum of the kernel predicts, between its bounds."}, "image": {"alt": "Two log-log plots of test loss against steps. Curves of linearised networks run along the predicted band, the wider ones closer to it."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-lazy", "caption": "Learning curves of linearised convolutional networks trained online, mean over seeds, over the curve that the spectrum of the kernel predicts, between its bounds. Dotted: the middle of the prediction, slowed down by the mixing of outputs as computed on 100 images, until ten modes are learned."}, "image": {"alt": "Two log-log plots of test loss against steps. Curves of linearised networks run along the predicted band, the wider ones closer to it."}}
 display(draw.lazy_figure(tasks))
 
 # %% tags=["hide-input"]

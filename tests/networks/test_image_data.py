@@ -97,7 +97,7 @@ def test_repeated_share():
     assert repeated_share(1, 4, replacement=True) == 0.75
 
 
-RUN = ImageRun("made-up", "", 0, 16, False, 4, 0.5, 0.1, 4, 130, 2)
+RUN = ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 130, 2)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def trained(run, exponent, growth, late=None, spread=0.002, sharpness=1.0):
 def results_of(runs, lazy=None, rich=None, **options):
     found = {}
     for run in runs:
-        beta = image_tasks.PAPER[run.dataset]
+        beta = image_tasks.paper_source(run.dataset)
         if isinstance(run, KernelRun):
             found[run] = spectrum(run, beta)
             continue
@@ -86,7 +86,7 @@ def png(figure):
 
 
 def test_exponents_of_a_spectrum():
-    run = KernelRun("mnist", "", 1000, 100, False, 8, 0)
+    run = KernelRun("mnist", 1000, 100, False, 8, 0)
     row = image_tasks.source_row(run, {run: spectrum(run, 0.3)})
     assert row.capacity == pytest.approx(CAPACITY)
     assert row.source == pytest.approx(0.3, abs=0.02)

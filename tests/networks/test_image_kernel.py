@@ -101,7 +101,7 @@ def test_linearised_networks_follow_their_kernel():
     torch.testing.assert_close(found.flatten(), f[48:], rtol=1e-9, atol=1e-11)
 
 
-RUN = KernelRun("made-up", "", 60, 20, False, 3, 0)
+RUN = KernelRun("made-up", 60, 20, False, 3, 0)
 
 
 @pytest.mark.parametrize("crops", [False, True])

@@ -20,7 +20,7 @@ from neural_scaling.figures.style import (
     width_color,
 )
 from neural_scaling.items.figure06 import Curves
-from neural_scaling.items.image_tasks import EDGE, PAPER
+from neural_scaling.items.image_tasks import EDGE, paper_source
 from neural_scaling.items.source import Task
 from neural_scaling.networks.image_kernel import TIMES
 from neural_scaling.spectra import Array
@@ -150,7 +150,7 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
             place = math.exp(np.log(x).mean())
             level = math.exp(np.interp(math.log(place), np.log(mode[:-1]), np.log(middle)))
             lower.loglog(x, 1.12 * level * (x / place) ** -power, "--", color=MUTED)
-            from_paper = row.capacity * PAPER[one.name]
+            from_paper = row.capacity * paper_source(one.name)
             lower.loglog(x, 0.88 * level * (x / place) ** -from_paper, ":", color=INK)
         upper.set_title("(a) eigenvalues of the tangent kernel")
         upper.set_xlabel("mode $k$")
@@ -204,7 +204,7 @@ def study_figure(tasks: Sequence[Task]) -> Figure:
                     axes.set_xscale("log")
                     axes.set_xticks(x, [f"{value:g}" for value in x], rotation=45)
                     axes.minorticks_off()
-                panels[1, column].axhline(PAPER[one.name], color=color, linestyle=":", linewidth=1.4)
+                panels[1, column].axhline(paper_source(one.name), color=color, linestyle=":", linewidth=1.4)
         for column, label in enumerate(("images $n$", "width $N$")):
             panels[1, column].set_xlabel(label)
         panels[0, 0].set_ylabel(r"capacity $\alpha$")
@@ -224,7 +224,8 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per dataset. Grey: between the bounds of the prediction. Lines: networks of several widths, mean over seeds.
+        One panel per dataset. Grey: between the bounds of the prediction. Dotted: its middle with what the mixing of outputs adds,
+        until ten modes are learned. Lines: networks of several widths, mean over seeds.
     """
     with book_style():
         figure = new_figure(4.6 * len(tasks))
@@ -235,6 +236,10 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
             shown = (time >= TIMES[0]) & (time <= TIMES[-1])
             bounds = [_between(bound, time[shown]) for bound in (row.train, row.test)]
             axes.fill_between(steps[shown], *bounds, color=MUTED, alpha=0.3, linewidth=0, label="from the spectrum")
+            # Ten modes are a tenth of the images that the mixing of outputs is known on.
+            early = shown & (time <= row.arrival)
+            mixed = [row.lazy(now)[0] * row.slower(float(now[0]))[1] for now in time[early][:, None]]
+            axes.loglog(steps[early], mixed, ":", color=INK, label="and outputs mixing")
             for curve in one.lazy:
                 axes.loglog(
                     curve.step, curve.mean, color=width_color(curve.run.width), label=f"$N = {curve.run.width}$"

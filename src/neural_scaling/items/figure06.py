@@ -10,10 +10,10 @@ from neural_scaling.claims import Claim
 from neural_scaling.claims.claim import Verdict
 from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.items.image_tasks import (
-    PAPER,
     ImageRow,
     SourceRow,
     image_row,
+    paper_source,
     source_row,
 )
 from neural_scaling.networks.image_kernel import KernelRun
@@ -31,7 +31,7 @@ class Panel:
     Attributes
     ----------
     dataset
-        Name, and size after a blank if there are several.
+        As :func:`neural_scaling.datasets.load` takes it.
     richness
         Values of gamma_0; 0 is the linearised network.
     width, eta, batch, steps, seeds, test
@@ -53,27 +53,17 @@ class Panel:
     kernel_test: int
 
     @property
-    def name(self) -> str:
-        """The dataset without its size."""
-        return self.dataset.split()[0]
-
-    @property
-    def size(self) -> str:
-        """The size of the dataset, empty if there is one only."""
-        return self.dataset.partition(" ")[2]
-
-    @property
     def crops(self) -> bool:
         """Whether images are shifted and mirrored: the stand-in for five million images."""
-        return self.name == "cifar10"
+        return self.dataset == "cifar10"
 
     def kernel(self) -> KernelRun:
         """Return the kernel that fixes windows and gives the measured source."""
-        return KernelRun(self.name, self.size, self.kernel_images, self.kernel_test, self.crops, self.kernel_width, 0)
+        return KernelRun(self.dataset, self.kernel_images, self.kernel_test, self.crops, self.kernel_width, 0)
 
     def runs(self) -> list[ImageRun]:
         """Return the learning curves, one per richness."""
-        data = (self.name, self.size, 0, self.test, self.crops)
+        data = (self.dataset, 0, self.test, self.crops)
         return [
             ImageRun(*data, self.width, richness, self.eta, self.batch, self.steps, self.seeds)
             for richness in self.richness
@@ -87,7 +77,7 @@ class Plan:
     Attributes
     ----------
     digits, objects
-        Datasets of (a) and of (b), with the size after a blank if there are several.
+        Datasets of (a) and of (b).
     richness_digits, richness_objects
         Values of gamma_0.
     width_digits, eta_digits, batch_digits, steps_digits
@@ -153,7 +143,7 @@ class Curves:
     @property
     def paper(self) -> float:
         """The source that the paper gives."""
-        return PAPER[self.panel.name]
+        return paper_source(self.panel.dataset)
 
     @property
     def tolerance(self) -> float:
@@ -207,8 +197,8 @@ def exponent_claims(found: Curves, scale: str) -> list[Claim]:
         kind = f"networks of richness gamma0 = {row.run.richness:g}" if row.run.richness else "linearised networks"
         claims.append(
             judged(
-                f"{ITEM}.{_slug(found)}.gamma0-{row.run.richness:g}",
-                "Fig. 6b" if found.panel.name.startswith("cifar") else "Fig. 6a",
+                f"{ITEM}.{found.panel.dataset}.gamma0-{row.run.richness:g}",
+                "Fig. 6b" if found.panel.dataset.startswith("cifar") else "Fig. 6a",
                 f"On {_title(found)} the loss of {kind} falls as {power} (beta = {beta:g}).",
                 "exponent of the test loss in steps, mean over seeds",
                 row.predicted(beta),
@@ -306,7 +296,7 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     if control:
         reason += f"; linearised {control[0].before:.3f} and {control[0].late:.3f}"
     return Claim(
-        id=f"fig06.{_slug(found)}.departure",
+        id=f"fig06.{found.panel.dataset}.departure",
         item=ITEM,
         location="Fig. 6b, section 5.2",
         statement=f"On {_title(found)} rich networks first follow t^(-2 beta/(1+beta)) and later a larger exponent.",
@@ -356,7 +346,3 @@ def table(found: Curves) -> str:
 
 def _title(found: Curves) -> str:
     return found.panel.dataset + (" with crops" if found.panel.crops else "")
-
-
-def _slug(found: Curves) -> str:
-    return found.panel.dataset.replace(" ", "-")

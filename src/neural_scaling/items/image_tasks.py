@@ -25,7 +25,7 @@ from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
 
 #: Source that the paper gives.
-PAPER = {"mnist": 0.30, "mnist1m": 0.30, "cifar10": 0.075, "cifar5m": 0.075}
+_PAPER = {"mnist": 0.30, "mnist1m": 0.30, "cifar10": 0.075, "cifar5m": 0.075}
 #: Modes learned at the start of a window, and share of n that a window of modes ends at.
 FIRST_MODE = 10
 LAST_SHARE = 0.1
@@ -89,13 +89,20 @@ class SourceRow:
 
         Both are relative to the mean kernel, and one at infinite width.
         """
-        mean, own, full = (float(np.exp(np.interp(math.log(time), np.log(TIMES), np.log(row)))) for row in self.mixing)
+        mean, own, full = (float(np.interp(math.log(time), np.log(TIMES), row)) for row in self.mixing)
         return own / mean, full / mean
 
     @property
     def arrival(self) -> float:
         """Time ``eta_0 t`` at which :data:`FIRST_MODE` modes are learned, ``1/lambda``."""
         return float(1 / self.eigenvalues[FIRST_MODE - 1])
+
+
+def paper_source(dataset: str) -> float:
+    """Return the source that the paper gives for a dataset, named as :func:`neural_scaling.datasets.load` takes it."""
+    name = dataset.partition("-")[0]
+    require(name in _PAPER, "dataset", f"the paper gives no source of {dataset!r}", f"use one of {', '.join(_PAPER)}")
+    return _PAPER[name]
 
 
 def source_row(run: KernelRun, results: Mapping[Experiment, Result]) -> SourceRow:
@@ -301,7 +308,7 @@ def source_table(rows: Sequence[SourceRow]) -> str:
         first, last = row.source_interval
         lines.append(
             f"{run.dataset:<9} {run.width:<4d} {run.images:<5d} {run.seed:<5d} {row.capacity:<6.2f} [{low:.2f}, {high:.2f}]"
-            f"   {row.source:<6.3f} [{first:6.3f}, {last:.3f}] {bounds:<15} {PAPER[run.dataset]:g}"
+            f"   {row.source:<6.3f} [{first:6.3f}, {last:.3f}] {bounds:<15} {paper_source(run.dataset):g}"
         )
     return "\n".join(lines)
 

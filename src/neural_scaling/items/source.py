@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from neural_scaling.claims import Claim
 from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.fits import fit_power_law
-from neural_scaling.items.image_tasks import PAPER, ImageRow, SourceRow, image_row, source_row
+from neural_scaling.items.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row
 from neural_scaling.networks.image_kernel import KernelRun
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.runs import Experiment, Result
@@ -49,7 +49,7 @@ class Plan:
 
     def kernels(self, dataset: str) -> list[KernelRun]:
         """Return the kernels whose exponents are quoted, one per network."""
-        return [KernelRun(dataset, "", self.images, self.test, False, self.width, seed) for seed in range(self.seeds)]
+        return [KernelRun(dataset, self.images, self.test, False, self.width, seed) for seed in range(self.seeds)]
 
     def by_width(self, dataset: str) -> list[KernelRun]:
         """Return the kernels of the study of N."""
@@ -61,7 +61,7 @@ class Plan:
 
     def lazy(self, dataset: str) -> list[ImageRun]:
         """Return the linearised learning curves, one per width."""
-        shape = (dataset, "", 0, self.test, False)
+        shape = (dataset, 0, self.test, False)
         return [
             ImageRun(*shape, width, 0.0, self.eta, self.batch, self.steps, self.networks) for width in self.lazy_widths
         ]
@@ -125,7 +125,7 @@ def task(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Task
 
 def tolerance(dataset: str) -> float:
     """Return how far a source may lie from the paper's: a third of it."""
-    return PAPER[dataset] / 3
+    return paper_source(dataset) / 3
 
 
 def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
@@ -150,9 +150,9 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
             judged(
                 f"{ITEM}.{one.name}.beta",
                 "Fig. 6, section 5.2",
-                f"The source exponent of {one.name} for a convolutional network is {PAPER[one.name]:g}.",
+                f"The source exponent of {one.name} for a convolutional network is {paper_source(one.name):g}.",
                 "beta from eigenvalues and targets of the tangent kernel, window in modes",
-                PAPER[one.name],
+                paper_source(one.name),
                 Measurement(row.source, row.source_interval, row.window),
                 tolerance(one.name),
                 scale,

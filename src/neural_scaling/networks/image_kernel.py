@@ -156,8 +156,8 @@ class KernelRun(Experiment):
 
     Parameters
     ----------
-    dataset, size
-        As :func:`neural_scaling.datasets.load` takes them; the size is empty where there is one only.
+    dataset
+        As :func:`neural_scaling.datasets.load` takes it.
     images
         n, training images, the first ones.
     test
@@ -176,7 +176,6 @@ class KernelRun(Experiment):
     tolerance: ClassVar[float] = 1e-3
 
     dataset: str
-    size: str
     images: int
     test: int
     crops: bool
@@ -198,7 +197,7 @@ class KernelRun(Experiment):
     @property
     def label(self) -> str:
         """Dataset, width and number of images."""
-        name = " ".join(part for part in (self.dataset, self.size, "with crops" if self.crops else "") if part)
+        name = self.dataset + (" with crops" if self.crops else "")
         return f"{name} kernel N={self.width} n={self.images} seed={self.seed}"
 
     def slice(self) -> Self:
@@ -226,7 +225,7 @@ class KernelRun(Experiment):
         from neural_scaling.networks.mlp import Member
 
         device = find_device(device_name())
-        images = load(self.dataset, self.size or None)
+        images = load(self.dataset)
         data = ImageData(images, device, torch.float32, self.images, self.test, self.crops)
         shape = ImageShape(self.width, data.size, data.channels, data.classes)
         model = image_ensemble(shape, [Member(self.seed, 0.0, 1.0)], device)

@@ -25,8 +25,8 @@ class ImageRun(Experiment):
 
     Parameters
     ----------
-    dataset, size
-        As :func:`neural_scaling.datasets.load` takes them; the size is empty where there is one only.
+    dataset
+        As :func:`neural_scaling.datasets.load` takes it.
     images
         Number of training images, the first ones; 0 for all.
     test
@@ -54,7 +54,6 @@ class ImageRun(Experiment):
     tolerance: ClassVar[float] = 3e-4
 
     dataset: str
-    size: str
     images: int
     test: int
     crops: bool
@@ -81,7 +80,7 @@ class ImageRun(Experiment):
     def label(self) -> str:
         """Dataset, richness, learning rate, width and batch."""
         rich = f"gamma0={self.richness:g}" if self.richness else "linearised"
-        name = " ".join(part for part in (self.dataset, self.size, "with crops" if self.crops else "") if part)
+        name = self.dataset + (" with crops" if self.crops else "")
         return f"{name} {rich} eta0={self.eta:g} N={self.width} B={self.batch}"
 
     def slice(self) -> Self:
@@ -111,7 +110,7 @@ class ImageRun(Experiment):
         from neural_scaling.networks.training import train
 
         device = find_device(device_name())
-        images = load(self.dataset, self.size or None)
+        images = load(self.dataset)
         dtype = torch.float64 if precision(self.richness) == "float64" else torch.float32
         data = ImageData(images, device, dtype, self.images or None, self.test, self.crops, replacement=self.crops)
         shape = ImageShape(self.width, data.size, data.channels, data.classes)
