@@ -224,8 +224,8 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per dataset. Grey: between the bounds of the prediction. Dotted: its middle with what the mixing of outputs adds,
-        until ten modes are learned. Lines: networks of several widths, mean over seeds.
+        One panel per dataset. Grey: between the bounds of the prediction. Dotted: its middle with what the mixing of outputs
+        adds, until ten modes are learned. Lines: networks of several widths, mean over seeds.
     """
     with book_style():
         figure = new_figure(4.6 * len(tasks))
