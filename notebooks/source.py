@@ -22,7 +22,9 @@
 # **What came out.** Here both exponents are measured, from the tangent kernel of a convolutional network on some of the images, and the
 # learning curve that the spectrum predicts for linearised networks is held against such networks. The table has the numbers and their intervals. Both
 # tasks are hard, $\beta < 1$, and CIFAR-10 is much harder than MNIST. $n$ images bound the source from two sides, and the bounds close slowly as
-# $n$ grows, most slowly for the hardest task, whose targets lie mostly beyond the last mode that $n$ images resolve.
+# $n$ grows, most slowly for the hardest task, whose targets lie mostly beyond the last mode that $n$ images resolve. Linearised networks of finite width are slower than the average
+# kernel of an output predicts. The reason is found in the kernel itself: outputs move each other, and what that costs on a hundred images accounts
+# for the gap at the start of the curve.
 
 # %% tags=["hide-input", "parameters"]
 scale: str = "small"  # small, or full for the sizes that are quoted
