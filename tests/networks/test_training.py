@@ -14,34 +14,10 @@ from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.networks.training import train
+from stopping import Interrupting, Resuming, Stopped
 
 CPU = torch.device("cpu")
 RUN = CircleRun(beta=0.5, power=1.0, depth=3, width=16, richness=0.5, eta=0.1, batch=8, steps=250, seeds=2, angles=512)
-
-
-class Stopped(Exception):
-    pass
-
-
-class Interrupting(Monitor):
-    """Keeps the state at one safe point and stops there."""
-
-    def __init__(self, at):
-        self.left, self.state = at, None
-
-    def safe_point(self, state):
-        self.left -= 1
-        if self.left == 0:
-            self.state = {name: np.array(value) for name, value in state().items()}
-            raise Stopped
-
-
-class Resuming(Monitor):
-    def __init__(self, state):
-        self.state = state
-
-    def restored(self):
-        return self.state
 
 
 @pytest.mark.parametrize("richness", [0.0, 0.5])

@@ -16,11 +16,13 @@ from neural_scaling.items import (
     figure03,
     figure04,
     figure05,
+    figure06,
     figure07,
     figure11,
     losslaw,
     reuse,
     sgdnoise,
+    source,
     transient,
 )
 from neural_scaling.paths import checkout
@@ -44,6 +46,7 @@ EXPERIMENTS: dict[str, Callable[[Mapping[str, Any]], list[Experiment]]] = {
     figure03.ITEM: _planned(figure03.Plan),
     figure04.ITEM: _planned(figure04.Plan),
     figure05.ITEM: _planned(figure05.Plan),
+    figure06.ITEM: _planned(figure06.Plan),
     figure07.ITEM: _planned(figure07.Plan),
     figure11.ITEM: _planned(figure11.Plan),
     batch.ITEM: _planned(batch.Plan),
@@ -51,6 +54,7 @@ EXPERIMENTS: dict[str, Callable[[Mapping[str, Any]], list[Experiment]]] = {
     losslaw.ITEM: _planned(losslaw.Plan),
     reuse.ITEM: _planned(reuse.Plan),
     sgdnoise.ITEM: _planned(sgdnoise.Plan),
+    source.ITEM: _planned(source.Plan),
     transient.ITEM: _planned(transient.Plan),
 }
 

@@ -27,6 +27,8 @@ KERNEL_ANGLES = 128
 class CircleData:
     """Targets ``sum_k k^-q cos(k theta)`` at inputs ``sqrt(2) (cos theta, sin theta)``, one target per member.
 
+    Samples are drawn with replacement.
+
     Parameters
     ----------
     decays
@@ -36,6 +38,8 @@ class CircleData:
     angles, test_angles
         Numbers of equidistant angles for training and for the test loss.
     """
+
+    replacement = True
 
     def __init__(
         self,
@@ -63,6 +67,15 @@ class CircleData:
         self._cosines = torch.tensor(cosines, device=device, dtype=dtype)
         beyond = [tail(q, test_angles // 2) for q in decays]
         self._tails = torch.tensor(beyond, device=device, dtype=dtype)
+
+    @property
+    def count(self) -> int:
+        """Number of angles."""
+        return int(self.inputs.shape[0])
+
+    def take(self, index: torch.Tensor) -> torch.Tensor:
+        """Return training inputs by number, with one more dimension than the numbers."""
+        return self.inputs[index]
 
     def targets(self, index: torch.Tensor) -> torch.Tensor:
         """Return the targets at training inputs.

@@ -88,13 +88,7 @@ class CircleRun(Experiment):
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
         """Compare the losses on the steps that both hold, for the seeds that both have."""
-        _, whole, part = np.intersect1d(arrays["step"], recomputed["step"], return_indices=True)
-        expected = arrays["loss"][: recomputed["loss"].shape[0], whole].astype(np.float64)
-        values = recomputed["loss"][:, part].astype(np.float64)
-        together = np.isfinite(expected) & np.isfinite(values)
-        if not np.array_equal(np.isfinite(expected), np.isfinite(values)):
-            return float("inf")
-        return float(np.max(np.abs(values[together] / expected[together] - 1)))
+        return loss_deviation(arrays, recomputed)
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return losses and the size of the tangent kernel on recorded steps.
@@ -122,6 +116,28 @@ class CircleRun(Experiment):
         return {"step": outcome.step, "diverged": outcome.diverged} | {
             name: values.astype(np.float32) for name, values in curves.items()
         }
+
+
+def loss_deviation(arrays: Arrays, recomputed: Arrays) -> float:
+    """Return the largest relative deviation of recomputed losses, on the steps and for the seeds that both results hold.
+
+    Parameters
+    ----------
+    arrays, recomputed
+        ``step`` (R,) and ``loss`` (seeds, R).
+
+    Returns
+    -------
+    float
+        Infinity where one diverged and the other did not.
+    """
+    _, whole, part = np.intersect1d(arrays["step"], recomputed["step"], return_indices=True)
+    expected = arrays["loss"][: recomputed["loss"].shape[0], whole].astype(np.float64)
+    values = recomputed["loss"][:, part].astype(np.float64)
+    together = np.isfinite(expected) & np.isfinite(values)
+    if not np.array_equal(np.isfinite(expected), np.isfinite(values)):
+        return float("inf")
+    return float(np.max(np.abs(values[together] / expected[together] - 1)))
 
 
 def device_name() -> str:

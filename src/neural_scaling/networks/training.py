@@ -51,10 +51,20 @@ class Trainable(Protocol):
 
 
 class FiniteData(Protocol):
-    """Data whose inputs can be listed, so that the initial network is evaluated at each once."""
+    """Data whose inputs are numbered, so that the initial network may be evaluated at each once."""
 
-    inputs: torch.Tensor
     test_inputs: torch.Tensor
+
+    @property
+    def count(self) -> int:
+        """Number of inputs."""
+
+    @property
+    def replacement(self) -> bool:
+        """Whether samples are drawn with replacement; else every input comes once before any comes again."""
+
+    def take(self, index: torch.Tensor) -> torch.Tensor:
+        """Return inputs by number, with one more dimension than the numbers."""
 
     def targets(self, index: torch.Tensor) -> torch.Tensor:
         """Return each member's targets at inputs."""
@@ -159,15 +169,16 @@ class _Run:
         observe: Mapping[str, Callable[[], torch.Tensor]],
     ) -> None:
         self.model, self.data, self.recorded, self.batch, self.observe = model, data, recorded, batch, observe
-        count, device = len(model.members), data.inputs.device
-        self.frozen = _table(model, data.inputs)
+        count, device = len(model.members), data.test_inputs.device
+        self.frozen = _table(model, data) if data.count <= batch * recorded[-1] else None
         self.frozen_test = model.initial(data.test_inputs.expand(count, -1, -1))
         self.member = torch.arange(count, device=device)[:, None]
         self.generators = [torch.Generator(device) for _ in model.members]
-        self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.inputs.dtype)
+        self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.test_inputs.dtype)
         self.observed = {name: torch.zeros_like(self.losses) for name in observe}
         self.diverged = torch.full((count,), float("inf"), device=device)
-        self.first = torch.zeros(count, device=device, dtype=data.inputs.dtype)
+        self.first = torch.zeros(count, device=device, dtype=data.test_inputs.dtype)
+        self.orders: dict[tuple[int, int], torch.Tensor] = {}
         self.done = self.filled = 0
         self.step: Step = model.step
         self.record()
@@ -194,7 +205,7 @@ class _Run:
             if self.done >= self.recorded[-1]:
                 break
             drawn = index[offset]
-            inputs = self.data.inputs[drawn]
+            inputs = self.data.take(drawn)
             frozen = self.model.initial(inputs) if self.frozen is None else self.frozen[self.member, drawn]
             error = self.step(inputs, self.data.targets(drawn), frozen)
             if self.done == 0:
@@ -207,7 +218,9 @@ class _Run:
 
     def samples(self, chunk: int) -> torch.Tensor:
         """Draw the inputs of a chunk of steps, shape (steps, E, B)."""
-        count = self.data.inputs.shape[0]
+        if not self.data.replacement:
+            return torch.stack([self.rounds(member.seed, chunk) for member in self.model.members], dim=1)
+        count = self.data.count
         streams = []
         for member, generator in zip(self.model.members, self.generators, strict=True):
             words = np.random.SeedSequence((member.seed, 1, chunk)).generate_state(1, np.uint64)
@@ -215,6 +228,22 @@ class _Run:
             shape = (_CHUNK, self.batch)
             streams.append(torch.randint(count, shape, generator=generator, device=generator.device))
         return torch.stack(streams, dim=1)
+
+    def rounds(self, seed: int, chunk: int) -> torch.Tensor:
+        """Draw the inputs of a chunk of steps, each once before any comes again, shape (steps, B)."""
+        count, drawn = self.data.count, _CHUNK * self.batch
+        first, last = chunk * drawn // count, ((chunk + 1) * drawn - 1) // count
+        orders = {}
+        for number in range(first, last + 1):
+            order = self.orders.get((seed, number))
+            if order is None:
+                words = np.random.SeedSequence((seed, 3, number)).generate_state(1, np.uint64)
+                generator = self.generators[0].manual_seed(int(words[0] >> 1))
+                order = torch.randperm(count, generator=generator, device=generator.device)
+            orders[seed, number] = order
+        self.orders = {key: order for key, order in self.orders.items() if key[0] != seed} | orders
+        start = chunk * drawn - first * count
+        return torch.cat(list(orders.values()))[start : start + drawn].view(_CHUNK, self.batch)
 
     def kept(self) -> Arrays:
         """Return the state at the end of a chunk."""
@@ -244,14 +273,15 @@ class _Run:
         return Training(self.recorded.astype(float), loss, diverged, observed)
 
 
-def _table(model: Trainable, inputs: torch.Tensor) -> torch.Tensor | None:
+def _table(model: Trainable, data: FiniteData) -> torch.Tensor | None:
     """Return what the initial weights fix at all inputs, (E, G, ...), or None where that is too much to keep."""
-    members, count = len(model.members), inputs.shape[0]
+    members, device = len(model.members), data.test_inputs.device
     table: torch.Tensor | None = None
-    for start in range(0, count, _TABLE_ROWS):
-        rows = model.initial(inputs[start : start + _TABLE_ROWS].expand(members, -1, -1))
+    for start in range(0, data.count, _TABLE_ROWS):
+        index = torch.arange(start, min(start + _TABLE_ROWS, data.count), device=device)
+        rows = model.initial(data.take(index).expand(members, -1, -1))
         if table is None:
-            table = rows.new_empty((members, count, *rows.shape[2:]))
+            table = rows.new_empty((members, data.count, *rows.shape[2:]))
             if table.nbytes > TABLE_BYTES:
                 return None
         table[:, start : start + _TABLE_ROWS] = rows

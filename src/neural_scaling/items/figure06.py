@@ -1,0 +1,348 @@
+"""Figure 6: convolutional networks on real images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from neural_scaling.claims import Claim
+from neural_scaling.claims.claim import Verdict
+from neural_scaling.claims.measurement import Measurement, judged
+from neural_scaling.items.image_tasks import (
+    ImageRow,
+    SourceRow,
+    image_row,
+    paper_source,
+    source_row,
+)
+from neural_scaling.networks.image_kernel import KernelRun
+from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.theory import chi
+
+ITEM = "fig06"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One dataset and how networks are trained on it.
+
+    Attributes
+    ----------
+    dataset
+        As :func:`neural_scaling.datasets.load` takes it.
+    richness
+        Values of gamma_0; 0 is the linearised network.
+    width, eta, batch, steps, seeds, test
+        N, eta_0, B, T, number of networks, test images.
+    kernel_width, kernel_images, kernel_test
+        N, n and test images of the kernel.
+    """
+
+    dataset: str
+    richness: Sequence[float]
+    width: int
+    eta: float
+    batch: int
+    steps: int
+    seeds: int
+    test: int
+    kernel_width: int
+    kernel_images: int
+    kernel_test: int
+
+    @property
+    def crops(self) -> bool:
+        """Whether images are shifted and mirrored: the stand-in for five million images."""
+        return self.dataset == "cifar10"
+
+    def kernel(self) -> KernelRun:
+        """Return the kernel that fixes windows and gives the measured source."""
+        return KernelRun(self.dataset, self.kernel_images, self.kernel_test, self.crops, self.kernel_width, 0)
+
+    def runs(self) -> list[ImageRun]:
+        """Return the learning curves, one per richness."""
+        data = (self.dataset, 0, self.test, self.crops)
+        return [
+            ImageRun(*data, self.width, richness, self.eta, self.batch, self.steps, self.seeds)
+            for richness in self.richness
+        ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Figure 6 computes: the parameters of its notebook and the runs they make.
+
+    Attributes
+    ----------
+    digits, objects
+        Datasets of (a) and of (b).
+    richness_digits, richness_objects
+        Values of gamma_0.
+    width_digits, eta_digits, batch_digits, steps_digits
+        N, eta_0, B and T of (a).
+    width_objects, eta_objects, batch_objects, steps_objects
+        The same of (b).
+    seeds, test
+        Networks per curve, test images.
+    kernel_width, kernel_images, kernel_test
+        N, n and test images of the kernels.
+    """
+
+    digits: Sequence[str]
+    objects: Sequence[str]
+    richness_digits: Sequence[float]
+    richness_objects: Sequence[float]
+    width_digits: int
+    eta_digits: float
+    batch_digits: int
+    steps_digits: int
+    width_objects: int
+    eta_objects: float
+    batch_objects: int
+    steps_objects: int
+    seeds: int
+    test: int
+    kernel_width: int
+    kernel_images: int
+    kernel_test: int
+
+    def panels(self) -> list[Panel]:
+        """Return the panels, digits first."""
+        sizes = (self.seeds, self.test, self.kernel_width, self.kernel_images, self.kernel_test)
+        digits = (self.richness_digits, self.width_digits, self.eta_digits, self.batch_digits, self.steps_digits)
+        objects = (self.richness_objects, self.width_objects, self.eta_objects, self.batch_objects, self.steps_objects)
+        return [Panel(name, *digits, *sizes) for name in self.digits] + [
+            Panel(name, *objects, *sizes) for name in self.objects
+        ]
+
+    def experiments(self) -> list[Experiment]:
+        """Return all runs."""
+        return [run for panel in self.panels() for run in (panel.kernel(), *panel.runs())]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Learning curves of one dataset.
+
+    Attributes
+    ----------
+    panel
+        What was run.
+    source
+        Spectrum of the kernel.
+    rows
+        One per richness.
+    """
+
+    panel: Panel
+    source: SourceRow
+    rows: Sequence[ImageRow]
+
+    @property
+    def paper(self) -> float:
+        """The source that the paper gives."""
+        return paper_source(self.panel.dataset)
+
+    @property
+    def tolerance(self) -> float:
+        """How far an exponent may lie from its prediction: a third of the gap between lazy and rich."""
+        return (float(chi(self.paper)) - self.paper) / 3
+
+
+def curves(panel: Panel, results: Mapping[Experiment, Result]) -> Curves:
+    """Collect and fit the curves of one dataset.
+
+    Parameters
+    ----------
+    panel
+        What was run.
+    results
+        Results of its runs.
+
+    Returns
+    -------
+    Curves
+    """
+    source = source_row(panel.kernel(), results)
+    return Curves(panel, source, [image_row(run, source, results) for run in panel.runs()])
+
+
+def exponent_claims(found: Curves, scale: str) -> list[Claim]:
+    """Return the claims about the exponents, one per curve.
+
+    Parameters
+    ----------
+    found
+        The curves.
+    scale
+        For the ledger.
+
+    Returns
+    -------
+    list of Claim
+    """
+    claims = []
+    beta, own = found.paper, found.source.source
+    for row in found.rows:
+        power = "t^(-2 beta/(1+beta))" if row.kind != "lazy" else "t^-beta"
+        measured = row.measured
+        if row.fitted and row.kind == "between":
+            grown = f"the kernel grows {row.growth.max():.2f}-fold"
+            measured = Measurement.none(f"neither lazy nor rich, {grown}; the exponent is {row.exponent:.3f}")
+        remark = f"; with the measured source {own:.3f} the prediction is {row.predicted(own):.3f}" if own > 0 else ""
+        if math.isfinite(row.edge):
+            remark += f"; at the edge of stability from step {row.edge:.0f}"
+        kind = f"networks of richness gamma0 = {row.run.richness:g}" if row.run.richness else "linearised networks"
+        claims.append(
+            judged(
+                f"{ITEM}.{found.panel.dataset}.gamma0-{row.run.richness:g}",
+                "Fig. 6b" if found.panel.dataset.startswith("cifar") else "Fig. 6a",
+                f"On {_title(found)} the loss of {kind} falls as {power} (beta = {beta:g}).",
+                "exponent of the test loss in steps, mean over seeds",
+                row.predicted(beta),
+                measured,
+                found.tolerance,
+                scale,
+                remark=remark,
+            )
+        )
+    return claims
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Whether a curve steepens: its last decade against the decade before.
+
+    Attributes
+    ----------
+    row
+        The curve.
+    before, late
+        Exponents of the two decades, mean over seeds.
+    difference
+        ``late - before``, mean over seeds with its 95 % interval; none with one seed.
+    """
+
+    row: ImageRow
+    before: float
+    late: float
+    difference: Measurement
+
+    @property
+    def text(self) -> str:
+        """The numbers in a line."""
+        numbers = f"before {self.before:.3f}, late {self.late:.3f}"
+        if self.difference.interval is None:
+            return numbers
+        low, high = self.difference.interval
+        return f"{numbers}, difference {self.difference.value:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def departure(row: ImageRow) -> Departure:
+    """Compare the exponents of the last two decades of steps of a curve, seed by seed.
+
+    Parameters
+    ----------
+    row
+        The curve.
+
+    Returns
+    -------
+    Departure
+        NaN where a decade is not there.
+    """
+    last = float(row.step[-1])
+    before, late = row.slopes(last / 100, last / 10), row.slopes(last / 10, last)
+    difference = Measurement.mean_of(late - before, (last / 100, last))
+    return Departure(row, float(before.mean()), float(late.mean()), difference)
+
+
+def departure_claim(found: Curves, scale: str) -> Claim:
+    """Return the claim that a rich network leaves the theory late, to a larger exponent.
+
+    Confirmed if the last decade of steps is steeper than the one before, with the 95 % interval over seeds above zero, and its
+    exponent exceeds chi of the paper's source by more than the tolerance; not confirmed if it flattens or stays below chi.
+    Nothing is concluded from a network whose kernel has not doubled.
+
+    Parameters
+    ----------
+    found
+        The curves; the richest one is judged, the linearised one is the control.
+    scale
+        For the ledger.
+
+    Returns
+    -------
+    Claim
+    """
+    seen = departure(max(found.rows, key=lambda row: row.run.richness))
+    theory = float(chi(found.paper))
+    limit = theory + found.tolerance
+    interval = seen.difference.interval
+    verdict: Verdict = "inconclusive"
+    doubt = ""
+    if seen.row.kind != "rich":
+        doubt = f"; the kernel grows {seen.row.growth.max():.2f}-fold only"
+    elif interval is not None and interval[0] > 0 and seen.late > limit:
+        verdict = "confirmed"
+    elif interval is not None and (interval[1] < 0 or seen.late < theory):
+        verdict = "not confirmed"
+    reason = (
+        f"exponent {seen.before:.3f} in the decade before, {seen.late:.3f} in the last one; theory {theory:.3f}{doubt}"
+    )
+    control = [departure(row) for row in found.rows if not row.run.richness]
+    if control:
+        reason += f"; linearised {control[0].before:.3f} and {control[0].late:.3f}"
+    return Claim(
+        id=f"fig06.{found.panel.dataset}.departure",
+        item=ITEM,
+        location="Fig. 6b, section 5.2",
+        statement=f"On {_title(found)} rich networks first follow t^(-2 beta/(1+beta)) and later a larger exponent.",
+        quantity="exponent of the last decade of steps less that of the decade before, gamma0 "
+        f"{seen.row.run.richness:g}",
+        predicted=None,
+        measured=seen.difference.value,
+        interval=interval,
+        window=seen.difference.window,
+        scale=scale,
+        verdict=verdict,
+        reason=reason,
+        predicted_text="above 0",
+    )
+
+
+def table(found: Curves) -> str:
+    """Return the exponents of one dataset as lines of text.
+
+    Parameters
+    ----------
+    found
+        The curves.
+
+    Returns
+    -------
+    str
+    """
+    own = found.source.source
+    lines = [
+        f"{_title(found)}: beta {found.paper:g} in the paper, {own:.3f} measured",
+        "gamma0  kernel  kind     fit    95 % interval   paper  own    window (steps)   edge from  repeated",
+    ]
+    for row in found.rows:
+        head = f"{row.run.richness:<7g} {row.growth.max():<7.2f} {row.kind:<8}"
+        edge = f"{row.edge:.0f}" if math.isfinite(row.edge) else "-"
+        measured = f"{row.predicted(own):.3f}" if own > 0 else "-"
+        if row.fitted:
+            low, high = row.interval
+            span = f"{row.window.start:.0f} to {row.window.end:.0f}"
+            numbers = f"{row.exponent:<6.3f} [{low:6.3f}, {high:.3f}] {row.predicted(found.paper):<6.3f} {measured:<6}"
+            lines.append(f"{head} {numbers} {span:<16} {edge:<10} {row.repeated:.2f}")
+        else:
+            lines.append(f"{head} no window up to step {row.window.end:.0f} ({row.window.start_reason})")
+    return "\n".join(lines)
+
+
+def _title(found: Curves) -> str:
+    return found.panel.dataset + (" with crops" if found.panel.crops else "")

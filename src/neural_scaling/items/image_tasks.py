@@ -1,0 +1,328 @@
+r"""Capacity and source of real tasks, and learning curves of convolutional networks on them: rows, windows, fits.
+
+A kernel on n images bounds what it estimates from both sides. What the first k eigenfunctions leave of the targets is too small
+at the n images, which their coefficients were fitted to, and too large at other images; the two biases are alike and of
+relative size k/n. Their geometric mean is taken and half their distance (in the fitted exponent) counted as an error. Windows
+of modes run from 10 to n/10. Learning curves of gradient flow are bounded and averaged likewise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_scaling.checks import require
+from neural_scaling.claims.measurement import Measurement
+from neural_scaling.fits import PowerLawFit, Window, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.networks.image_kernel import TIMES, KernelRun
+from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import Array
+from neural_scaling.theory import chi
+
+#: Source that the paper gives.
+_PAPER = {"mnist": 0.30, "mnist1m": 0.30, "cifar10": 0.075, "cifar5m": 0.075}
+#: Modes learned at the start of a window, and share of n that a window of modes ends at.
+FIRST_MODE = 10
+LAST_SHARE = 0.1
+#: A kernel that has grown by this factor counts as rich, one that has grown by less than the other as lazy.
+GROWN, STILL = 2.0, 1.25
+#: eta_0 times the largest eigenvalue at the edge of stability.
+EDGE = 2.0
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """Spectrum of one kernel with its exponents.
+
+    Attributes
+    ----------
+    run
+        What was measured.
+    eigenvalues, power, rest
+        As in :class:`~neural_scaling.networks.image_kernel.SampledKernel`, shape (n,).
+    left
+        What the first k eigenfunctions leave at the n images, shape (n,).
+    train, test
+        Bounds of the lazy learning curve at ``TIMES``, shape (T,).
+    mixing
+        As :func:`~neural_scaling.networks.image_kernel.mixing_curves` returns it, shape (3, T).
+    window
+        Modes fitted.
+    eigenvalue_fit
+        Its exponent is the capacity.
+    tail_fits
+        Fits of ``left`` and ``rest``; their exponents bound capacity times source.
+    capacity, source
+        alpha and beta.
+    capacity_interval, source_interval
+        95 % intervals from the bend of the curves and, for the source, the distance of its bounds.
+    """
+
+    run: KernelRun
+    eigenvalues: Array
+    power: Array
+    rest: Array
+    left: Array
+    train: Array
+    test: Array
+    mixing: Array
+    window: tuple[float, float]
+    eigenvalue_fit: PowerLawFit
+    tail_fits: tuple[PowerLawFit, PowerLawFit]
+    capacity: float
+    source: float
+    capacity_interval: tuple[float, float]
+    source_interval: tuple[float, float]
+
+    def lazy(self, time: Array) -> Array:
+        """Return the lazy learning curve between its bounds, at times ``eta_0 t`` inside ``TIMES``."""
+        middle = 0.5 * (np.log(self.train) + np.log(self.test))
+        return np.asarray(np.exp(np.interp(np.log(time), np.log(TIMES), middle)))
+
+    def slower(self, time: float) -> tuple[float, float]:
+        """Return how much more is left at a time, on a few images, by the outputs' own kernels and by all of the kernel.
+
+        Both are relative to the mean kernel, and one at infinite width.
+        """
+        mean, own, full = (float(np.interp(math.log(time), np.log(TIMES), row)) for row in self.mixing)
+        return own / mean, full / mean
+
+    @property
+    def arrival(self) -> float:
+        """Time ``eta_0 t`` at which :data:`FIRST_MODE` modes are learned, ``1/lambda``."""
+        return float(1 / self.eigenvalues[FIRST_MODE - 1])
+
+
+def paper_source(dataset: str) -> float:
+    """Return the source that the paper gives for a dataset, named as :func:`neural_scaling.datasets.load` takes it."""
+    name = dataset.partition("-")[0]
+    require(name in _PAPER, "dataset", f"the paper gives no source of {dataset!r}", f"use one of {', '.join(_PAPER)}")
+    return _PAPER[name]
+
+
+def source_row(run: KernelRun, results: Mapping[Experiment, Result]) -> SourceRow:
+    """Collect and fit the spectrum of one kernel.
+
+    Parameters
+    ----------
+    run
+        The kernel.
+    results
+        Results that hold its own.
+
+    Returns
+    -------
+    SourceRow
+    """
+    arrays = {name: values.astype(np.float64) for name, values in results[run].arrays.items()}
+    curves = ("eigenvalues", "power", "rest", "train", "test", "mixing")
+    return fitted_row(run, *(arrays[name] for name in curves))
+
+
+def fitted_row(
+    run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array, mixing: Array
+) -> SourceRow:
+    """Fit capacity and source of a spectrum; see :class:`SourceRow` for the arguments.
+
+    Raises
+    ------
+    InputError
+        If there are too few images for a window.
+    """
+    count = eigenvalues.size
+    window = (float(FIRST_MODE), LAST_SHARE * count)
+    require(window[1] >= 2 * window[0], "images", f"got {count}", f"give at least {20 * FIRST_MODE}")
+    mode = np.arange(1, count + 1, dtype=np.float64)
+    left = power[::-1].cumsum()[::-1] - power
+    inside = (mode >= window[0]) & (mode <= window[1])
+    values = fit_power_law(mode[inside], eigenvalues[inside])
+    tails = tuple(fit_power_law(mode[inside], tail[inside]) for tail in (left, rest))
+    capacity = values.exponent
+    product = 0.5 * (tails[0].exponent + tails[1].exponent)
+    bound = 0.5 * abs(tails[0].exponent - tails[1].exponent)
+    bend = 0.5 * (tails[0].standard_error + tails[1].standard_error)
+    source = product / capacity
+    error = math.hypot(NORMAL_95 * bend, bound, NORMAL_95 * source * values.standard_error) / capacity
+    return SourceRow(
+        run, eigenvalues, power, rest, left, train, test, mixing, window, values, (tails[0], tails[1]), capacity, source,
+        values.interval, (source - error, source + error),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One learning curve: seeds, kernel, window and exponents.
+
+    Attributes
+    ----------
+    run
+        What was trained.
+    step, loss
+        Recorded steps from 1 on, shape (R,), and losses, shape (seeds, R).
+    growth
+        Trace of the tangent kernel over its first value, mean over seeds, shape (R,).
+    sharpness
+        eta_0 times the largest eigenvalue of the kernel, mean over seeds, shape (R,).
+    window
+        Where the exponent is fitted; no end of it looks at the loss.
+    exponent, interval
+        Mean over seeds, 95 % interval from their spread and the bend of the curve; NaN without a window.
+    diverged
+        First step at which a seed diverged, or infinity.
+    repeated
+        Share of the samples that had been seen before.
+    """
+
+    run: ImageRun
+    step: Array
+    loss: Array
+    growth: Array
+    sharpness: Array
+    window: Window
+    exponent: float
+    interval: tuple[float, float]
+    diverged: float
+    repeated: float
+
+    @property
+    def mean(self) -> Array:
+        """Loss, mean over seeds, shape (R,)."""
+        return np.asarray(self.loss.mean(axis=0))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is an exponent."""
+        return math.isfinite(self.exponent)
+
+    @property
+    def measured(self) -> Measurement:
+        """The exponent as a claim takes it."""
+        if not self.fitted:
+            return Measurement.none(self.window.empty)
+        return Measurement(self.exponent, self.interval, self.window.span)
+
+    @property
+    def kind(self) -> str:
+        """``lazy``, ``rich`` or ``between``, by how much the kernel has grown by the last step."""
+        if not self.run.richness or self.growth[-1] < STILL:
+            return "lazy"
+        return "rich" if self.growth.max() >= GROWN else "between"
+
+    @property
+    def edge(self) -> float:
+        """First step at which eta_0 times the largest eigenvalue is nine tenths of that at the edge, or infinity."""
+        beyond = np.flatnonzero(self.sharpness >= 0.9 * EDGE)
+        return float(self.step[beyond[0]]) if beyond.size else math.inf
+
+    def predicted(self, beta: float) -> float:
+        """Return the exponent that a source lets expect: beta for a lazy network, else chi(beta)."""
+        return float(chi(beta, rich=self.kind != "lazy"))
+
+    def slopes(self, first: float, last: float) -> Array:
+        """Return the exponent of each seed between two steps, shape (seeds,); NaN where too few losses are finite."""
+        inside = (self.step >= first * (1 - 1e-9)) & (self.step <= last * (1 + 1e-9))
+        if np.count_nonzero(inside) < 3 or not np.all(np.isfinite(self.loss[:, inside])):
+            return np.full(self.loss.shape[0], math.nan)
+        return np.array([fit_power_law(self.step[inside], one[inside]).exponent for one in self.loss])
+
+
+def image_row(run: ImageRun, source: SourceRow, results: Mapping[Experiment, Result]) -> ImageRow:
+    """Collect and fit one curve.
+
+    The window starts when 10 modes of the kernel at the start are learned, on the clock of the growing kernel
+    (``int K/K(0) dt``), and, for a network that turns rich, when its kernel has doubled. It ends at the last step.
+
+    Parameters
+    ----------
+    run
+        The run.
+    source
+        Spectrum of the kernel on its task.
+    results
+        Results that hold its own.
+
+    Returns
+    -------
+    ImageRow
+    """
+    arrays = results[run].arrays
+    step = arrays["step"][1:]
+    loss, trace, sharpness = (arrays[name].astype(np.float64) for name in ("loss", "trace", "sharpness"))
+    growth = (trace / trace[:, :1]).mean(axis=0)[1:]
+    diverged = float(arrays["diverged"].min())
+    window = _window(run, step, growth, source.arrival / run.eta, diverged)
+    exponent, interval = math.nan, (math.nan, math.nan)
+    if not window.empty:
+        exponent, interval = mean_exponent(step, loss[:, 1:], window.span)
+    return ImageRow(
+        run, step, loss[:, 1:], growth, run.eta * sharpness.mean(axis=0)[1:], window, exponent, interval, diverged,
+        float(arrays["repeated"]),
+    )  # fmt: skip
+
+
+def mean_exponent(step: Array, loss: Array, window: tuple[float, float]) -> tuple[float, tuple[float, float]]:
+    """Return the mean exponent of the seeds with its 95 % interval: their spread (Student) and the bend, in quadrature.
+
+    Parameters
+    ----------
+    step, loss
+        Shapes (R,) and (seeds, R).
+    window
+        First and last step.
+
+    Returns
+    -------
+    float, (float, float)
+    """
+    inside = (step >= window[0] * (1 - 1e-9)) & (step <= window[1] * (1 + 1e-9))
+    step, loss = step[inside], loss[:, inside]
+    exponents = np.array([fit_power_law(step, one).exponent for one in loss])
+    bend = fit_power_law(step, loss.mean(axis=0)).standard_error
+    scatter = Measurement.mean_of(exponents).interval
+    half = math.hypot(NORMAL_95 * bend, (scatter[1] - scatter[0]) / 2 if scatter else 0.0)
+    return float(exponents.mean()), (float(exponents.mean()) - half, float(exponents.mean()) + half)
+
+
+def source_table(rows: Sequence[SourceRow]) -> str:
+    """Return capacities and sources as lines of text.
+
+    Parameters
+    ----------
+    rows
+        The kernels.
+
+    Returns
+    -------
+    str
+    """
+    lines = ["dataset   N    n     seed  alpha  95 % interval  beta   95 % interval   bounds          paper"]
+    for row in rows:
+        run = row.run
+        bounds = " to ".join(f"{fit.exponent / row.capacity:.3f}" for fit in row.tail_fits[::-1])
+        low, high = row.capacity_interval
+        first, last = row.source_interval
+        lines.append(
+            f"{run.dataset:<9} {run.width:<4d} {run.images:<5d} {run.seed:<5d} {row.capacity:<6.2f} [{low:.2f}, {high:.2f}]"
+            f"   {row.source:<6.3f} [{first:6.3f}, {last:.3f}] {bounds:<15} {paper_source(run.dataset):g}"
+        )
+    return "\n".join(lines)
+
+
+def _window(run: ImageRun, step: Array, growth: Array, arrival: float, diverged: float) -> Window:
+    """Return the window that the kernel fixes."""
+    clock = np.concatenate([[0.0], np.cumsum(np.diff(step) * (growth[1:] + growth[:-1]) / 2)]) + step[0]
+    reached, why = clock >= arrival, f"{FIRST_MODE} modes learned"
+    if run.richness > 0 and growth.max() >= GROWN:
+        reached, why = reached & (np.maximum.accumulate(growth) >= GROWN), "the same, and kernel doubled"
+    first = np.flatnonzero(reached)
+    end, reason = float(step[-1]), "last step"
+    if math.isfinite(diverged):
+        end, reason = float(step[max(int(np.searchsorted(step, diverged)) - 1, 0)]), "diverged"
+    if not first.size:
+        return Window(10 * end, end, f"{why}: not before the last step", reason)
+    return Window(float(step[first[0]]), end, why, reason)

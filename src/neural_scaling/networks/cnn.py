@@ -1,0 +1,526 @@
+r"""Convolutional networks of images with k outputs, trained as the perceptrons are, with hand-written gradients.
+
+.. math::
+    h^1 = (9C)^{-1/2}\, W^1 * x, \quad h^2 = (9N)^{-1/2}\, W^2 * P\phi(h^1), \quad h^3 = n^{-1/2}\, W^3 P\phi(h^2), \quad
+    F = \tfrac{1}{8N}\, W^4 \phi(h^3), \quad f = \frac{F - F_{\rm init}}{\gamma_0}
+
+W^1 and W^2 are 3x3 convolutions without padding with N and 2N filters, P averages 2x2 pixels, W^3 is dense from the n pixels and
+channels that are left to 8N neurons. Weights are N(0, 1), there are no biases, and the step is
+:math:`\eta_0\, 8N\, \gamma_0^2` for all weights: :mod:`~neural_scaling.networks.parametrization` with 8N, the fan-in of the
+readout, as its width. Then the tangent kernel is of order one at any N. The layout (filters, pools, 8N neurons) is that of the
+nearest public code of the paper's group, ``vision_tasks`` of ``Pehlevan-Group/Richness_Sweep``; the factors in front of the
+weights are ours.
+
+The rectifier commutes with positive factors, so all of them are one factor of the output and convolutions run on bare weights.
+Images lie in memory with channels last, in which the convolutions of processors are fastest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d, conv2d, unfold
+
+from neural_scaling.checks import require
+from neural_scaling.networks.activations import PowerReLU
+from neural_scaling.networks.mlp import Member
+from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
+
+_GAIN = PowerReLU(1.0).gain
+_BLOCK = 500  # images evaluated at once where no gradient is needed
+_JACOBIAN_BYTES = 2**29  # memory for gradients that a kernel is summed from
+_NO_PADDING = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1)
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """Shape of a convolutional network.
+
+    Attributes
+    ----------
+    width
+        N, filters of the first convolution; 2N of the second, 8N neurons.
+    size
+        Pixels of a side of the square images, at least 10.
+    channels
+        C.
+    outputs
+        k.
+    """
+
+    width: int
+    size: int = 28
+    channels: int = 1
+    outputs: int = 10
+
+    def __post_init__(self) -> None:
+        check_width(self.width)
+        require(self.size >= 10, "size", f"got {self.size!r}", "give images of at least 10 by 10 pixels")
+        require(self.channels >= 1, "channels", f"got {self.channels!r}", "give at least one channel")
+        require(self.outputs >= 1, "outputs", f"got {self.outputs!r}", "give at least one output")
+
+    @property
+    def inputs(self) -> int:
+        """D, numbers of an image."""
+        return self.size**2 * self.channels
+
+    @property
+    def readout(self) -> int:
+        """Fan-in of the readout, 8N: what the parametrization calls the width."""
+        return 8 * self.width
+
+    @property
+    def flat(self) -> int:
+        """Fan-in n of the dense layer: pixels left, times 2N."""
+        left = ((self.size - 2) // 2 - 2) // 2
+        return left**2 * 2 * self.width
+
+    @property
+    def layers(self) -> list[tuple[int, ...]]:
+        """Shapes of the weights: filters (out, 3, 3, in) of the convolutions, (in, out) of the dense layers."""
+        first, second = (self.width, 3, 3, self.channels), (2 * self.width, 3, 3, self.width)
+        return [first, second, (self.flat, self.readout), (self.readout, self.outputs)]
+
+    @property
+    def scale(self) -> float:
+        """The factor of the output that all factors of the layers together make."""
+        fans = (9 * self.channels, 9 * self.width, self.flat)
+        return math.prod(hidden_scale(fan) for fan in fans) * _GAIN**3 / self.readout
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What one evaluation leaves behind for the gradient: images (B, channels, side, side), then rows (B, ...)."""
+
+    image: torch.Tensor
+    first: torch.Tensor
+    first_pooled: torch.Tensor
+    second: torch.Tensor
+    flat: torch.Tensor
+    dense: torch.Tensor
+
+
+class CNNEnsemble:
+    """Networks of one shape that learn features; see the module for the formulas.
+
+    Parameters
+    ----------
+    shape
+        Of every member.
+    members
+        At least one, none linearised.
+    device
+        Where the weights are.
+    dtype
+        ``torch.float32`` or ``torch.float64``.
+    """
+
+    def __init__(
+        self, shape: ImageShape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        require(len(members) > 0, "members", "there are none", "give at least one")
+        self.shape, self.members, self.dtype = shape, tuple(members), dtype
+        self.scales = [Parametrization(shape.readout, member.richness, member.eta) for member in members]
+        self._check_mode()
+        self.weights = [
+            torch.stack(layer).to(device, dtype)
+            for layer in zip(*(initial_filters(shape, member.seed) for member in members), strict=True)
+        ]
+        self._start = self._kept_start()
+        # The output's factor 1/gamma_0 (one when linearised), and the step in units of the bare weights' gradient.
+        self._outward = [scale.output_scale * shape.readout for scale in self.scales]
+        self._steps = [
+            scale.learning_rate * outward * shape.scale
+            for scale, outward in zip(self.scales, self._outward, strict=True)
+        ]
+
+    def _check_mode(self) -> None:
+        linearised = any(scale.linearised for scale in self.scales)
+        require(
+            not linearised, "richness", "is 0 for a member", "use LinearisedCNNEnsemble, with members of richness 0"
+        )
+
+    def _kept_start(self) -> list[torch.Tensor]:
+        return [weight.clone() for weight in self.weights]
+
+    @property
+    def state(self) -> list[torch.Tensor]:
+        """What training changes: weights of each layer, shape (E, ...) with the shapes of :attr:`ImageShape.layers`."""
+        return self.weights
+
+    @torch.no_grad()
+    def raw(self, x: torch.Tensor) -> torch.Tensor:
+        """Return F, the output before centring and richness.
+
+        Parameters
+        ----------
+        x
+            Images as rows with the channels of a pixel together, ``|x|^2 = D`` on average, shape (E, B, D).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E, B, k).
+        """
+        return self._evaluated(x, self.weights)
+
+    @torch.no_grad()
+    def initial(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the initial network fixes at these inputs, F of the initial weights; see :meth:`raw`."""
+        return self._evaluated(x, self._start)
+
+    @torch.no_grad()
+    def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Return f.
+
+        Parameters
+        ----------
+        x
+            Images, shape (E, B, D).
+        frozen
+            :meth:`initial` at these images, shape (E, B, k).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E, B, k).
+        """
+        outward = torch.tensor(self._outward, dtype=self.dtype).to(x.device, non_blocking=True)
+        return (self.raw(x) - frozen) * outward[:, None, None]
+
+    @torch.no_grad()
+    def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Take one step on half the squared error of a batch, summed over outputs and averaged over images.
+
+        Parameters
+        ----------
+        x, y, frozen
+            Images (E, B, D), targets (E, B, k), :meth:`initial` at the images.
+
+        Returns
+        -------
+        torch.Tensor
+            Squared error of the batch before the step, mean over images and outputs, shape (E,).
+        """
+        errors = []
+        with _exact_convolutions():
+            for number in range(len(self.members)):
+                weights = self._of(number, self.weights)
+                values, output = self._forward(x[number], weights)
+                error = y[number] - self._output(number, values, output, weights, frozen)
+                coefficient = error * (self._steps[number] / error.shape[0])
+                self._descend(values, coefficient, weights, self._of(number, self.state))
+                errors.append(error.square().mean())
+        return torch.stack(errors)
+
+    @torch.no_grad()
+    def tangent_kernel(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the tangent kernel at present, over images and outputs, by which f moves: ``df = eta_0 <K (y - f)>``.
+
+        Gradients of every image and output are formed: for few images.
+
+        Parameters
+        ----------
+        x
+            Images, the same for all members, shape (n, D).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E, n k, n k), rows ordered by image, then output.
+        """
+        count, outputs = x.shape[0], self.shape.outputs
+        kernels = []
+        with _exact_convolutions():
+            for number in range(len(self.members)):
+                weights = self._of(number, self.weights)
+                values, _ = self._forward(x, weights)
+                repeated = _repeated(values, outputs)
+                unit = torch.eye(outputs, device=x.device, dtype=self.dtype).repeat(count, 1)
+                deltas = self._deltas(repeated, unit, weights)
+                same = unit @ unit.T
+                total = same * (repeated.dense @ repeated.dense.T)
+                total += (repeated.flat @ repeated.flat.T) * (deltas[2] @ deltas[2].T)
+                for delta, below in ((deltas[1], repeated.first_pooled), (deltas[0], repeated.image)):
+                    rows = torch.bmm(unfold(below, 3), _pixels(delta)).flatten(1)
+                    total += rows @ rows.T
+                kernels.append(total * (self.shape.scale**2 * self.shape.readout))
+        return torch.stack(kernels)
+
+    @torch.no_grad()
+    def mean_kernel(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the tangent kernel of one output, averaged over outputs, summed layer by layer in float64.
+
+        At infinite width, at the start, it is the kernel of every output, and outputs do not mix; the mean over outputs is closer
+        to it than the kernel of one output. Gradients of the readout and of the dense layer are products of vectors, whose
+        scalar products need no gradient; those of the convolutions are formed a group of filters at a time.
+
+        Parameters
+        ----------
+        x
+            Images, the same for all members, shape (n, D).
+
+        Returns
+        -------
+        torch.Tensor
+            float64, shape (E, n, n).
+        """
+        kernels = []
+        with _exact_convolutions():
+            for number in range(len(self.members)):
+                weights = self._of(number, self.weights)
+                parts = [self._forward(part, weights)[0] for part in torch.split(x, _BLOCK)]
+                flat, dense = (torch.cat([vars(part)[name] for part in parts]) for name in ("flat", "dense"))
+                active = (dense > 0).to(self.dtype)
+                strength = weights[3].square().mean(1)
+                kernel = (dense @ dense.T).double()
+                kernel += (flat @ flat.T).double() * ((active * strength) @ active.T).double()
+                for output in range(self.shape.outputs):
+                    unit = torch.zeros(_BLOCK, self.shape.outputs, device=x.device, dtype=self.dtype)
+                    unit[:, output] = 1
+                    deltas = [self._deltas(part, unit[: part.flat.shape[0]], weights) for part in parts]
+                    for layer, below in ((1, [part.first_pooled for part in parts]), (0, [p.image for p in parts])):
+                        _add_gram(kernel, below, [delta[layer] for delta in deltas], 1 / self.shape.outputs)
+                kernels.append(kernel * (self.shape.scale**2 * self.shape.readout))
+        return torch.stack(kernels)
+
+    def _of(self, number: int, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the tensors of a member, filters as convolutions take them (out, in, 3, 3), sharing the memory."""
+        first, second, dense, readout = (tensor[number] for tensor in tensors)
+        return [first.permute(0, 3, 1, 2), second.permute(0, 3, 1, 2), dense, readout]
+
+    def _evaluated(self, x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+        """Return F at the given weights, a block of images at a time."""
+        outputs = []
+        with _exact_convolutions():
+            for number in range(len(self.members)):
+                own = self._of(number, weights)
+                parts = [self._forward(part, own)[1] for part in torch.split(x[number], _BLOCK)]
+                outputs.append(torch.cat(parts) * self.shape.scale)
+        return torch.stack(outputs)
+
+    def _output(
+        self,
+        number: int,
+        values: _Values,
+        output: torch.Tensor,
+        weights: list[torch.Tensor],
+        frozen: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return f of a member, (B, k), from its bare output."""
+        return (output * self.shape.scale - frozen[number]) * self._outward[number]
+
+    def _forward(self, x: torch.Tensor, weights: list[torch.Tensor]) -> tuple[_Values, torch.Tensor]:
+        """Return the values of all layers and the output, bare of factors, (B, k)."""
+        shape = self.shape
+        image = x.reshape(-1, shape.size, shape.size, shape.channels).permute(0, 3, 1, 2)
+        first = conv2d(image, weights[0]).relu_()
+        first_pooled = avg_pool2d(first, 2)
+        second = conv2d(first_pooled, weights[1]).relu_()
+        flat = avg_pool2d(second, 2).permute(0, 2, 3, 1).flatten(1)
+        dense = (flat @ weights[2]).relu_()
+        return _Values(image, first, first_pooled, second, flat, dense), dense @ weights[3]
+
+    def _deltas(
+        self, values: _Values, coefficient: torch.Tensor, weights: list[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the gradients of ``sum coefficient * output`` in the arguments of the three layers below the readout."""
+        dense = _rectified(coefficient @ weights[3].T, values.dense)
+        second = _unpooled(self._folded(dense @ weights[2].T), values.second)
+        below, _, _ = torch.ops.aten.convolution_backward(
+            second, values.first_pooled, weights[1], None, *_NO_PADDING, [True, False, False]
+        )
+        return _unpooled(below, values.first), second, dense
+
+    def _descend(
+        self, values: _Values, coefficient: torch.Tensor, weights: list[torch.Tensor], moved: list[torch.Tensor]
+    ) -> None:
+        """Add the gradient of ``sum coefficient * output`` at ``weights`` to ``moved``, which may be the same tensors."""
+        gradient = coefficient @ weights[3].T
+        moved[3].addmm_(values.dense.T, coefficient)
+        delta = _rectified(gradient, values.dense)
+        gradient = self._folded(delta @ weights[2].T)
+        moved[2].addmm_(values.flat.T, delta)
+        delta = _unpooled(gradient, values.second)
+        gradient, filters, _ = torch.ops.aten.convolution_backward(
+            delta, values.first_pooled, weights[1], None, *_NO_PADDING, [True, True, False]
+        )
+        moved[1].add_(filters)
+        delta = _unpooled(gradient, values.first)
+        _, filters, _ = torch.ops.aten.convolution_backward(
+            delta, values.image, weights[0], None, *_NO_PADDING, [False, True, False]
+        )
+        moved[0].add_(filters)
+
+    def _folded(self, flat: torch.Tensor) -> torch.Tensor:
+        """Return rows (B, n) as images (B, 2N, side, side)."""
+        side = math.isqrt(self.shape.flat // (2 * self.shape.width))
+        return flat.view(-1, side, side, 2 * self.shape.width).permute(0, 3, 1, 2)
+
+
+class LinearisedCNNEnsemble(CNNEnsemble):
+    """The limit gamma_0 -> 0: first-order expansions of networks about their initial weights, ``f = DF . V``.
+
+    Parameters
+    ----------
+    shape, members, device, dtype
+        As for :class:`CNNEnsemble`; all members have richness 0.
+    """
+
+    def __init__(
+        self, shape: ImageShape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__(shape, members, device, dtype)
+        self.displacement = [torch.zeros_like(weight) for weight in self.weights]
+
+    def _check_mode(self) -> None:
+        linearised = all(scale.linearised for scale in self.scales)
+        require(linearised, "richness", "is positive for a member", "use CNNEnsemble for gamma_0 > 0")
+
+    def _kept_start(self) -> list[torch.Tensor]:
+        return self.weights
+
+    @property
+    def state(self) -> list[torch.Tensor]:
+        """The displacement V, layer by layer; the weights stay."""
+        return self.displacement
+
+    @torch.no_grad()
+    def initial(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the initial network fixes at these inputs: nothing is kept, shape (E, B, 0)."""
+        return x[..., :0]
+
+    @torch.no_grad()
+    def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Return f; ``frozen`` has no part in it."""
+        outputs = []
+        with _exact_convolutions():
+            for number in range(len(self.members)):
+                weights = self._of(number, self.weights)
+                parts = []
+                for part in torch.split(x[number], _BLOCK):
+                    values, output = self._forward(part, weights)
+                    parts.append(self._output(number, values, output, weights, frozen))
+                outputs.append(torch.cat(parts))
+        return torch.stack(outputs)
+
+    def _output(
+        self,
+        number: int,
+        values: _Values,
+        output: torch.Tensor,
+        weights: list[torch.Tensor],
+        frozen: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the derivative of F along V of a member, (B, k)."""
+        moved = self._of(number, self.displacement)
+        change = _rectified(conv2d(values.image, moved[0]), values.first)
+        change = conv2d(values.first_pooled, moved[1]) + conv2d(avg_pool2d(change, 2), weights[1])
+        change = avg_pool2d(_rectified(change, values.second), 2).permute(0, 2, 3, 1).flatten(1)
+        change = _rectified(torch.addmm(values.flat @ moved[2], change, weights[2]), values.dense)
+        return torch.addmm(values.dense @ moved[3], change, weights[3]) * self.shape.scale
+
+
+def image_ensemble(
+    shape: ImageShape, members: Sequence[Member], device: torch.device, dtype: torch.dtype | None = None
+) -> CNNEnsemble:
+    """Return the ensemble that the members' richness asks for, in the precision that it asks for.
+
+    Parameters
+    ----------
+    shape, members
+        Of the networks; either all members are linearised or none.
+    device
+        Where.
+    dtype
+        By default the highest precision that a member needs.
+
+    Returns
+    -------
+    CNNEnsemble
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, linearised members are mixed with others, or the device lacks the precision.
+    """
+    scales = [Parametrization(shape.readout, member.richness, member.eta) for member in members]
+    if dtype is None:
+        dtype = torch.float64 if any(scale.precision == "float64" for scale in scales) else torch.float32
+    require(
+        device.type != "mps" or dtype != torch.float64,
+        "richness",
+        "asks for float64, which an MPS device lacks",
+        "use the device cpu, or a richness of 0 or of at least 0.01",
+    )
+    kind = LinearisedCNNEnsemble if scales and scales[0].linearised else CNNEnsemble
+    return kind(shape, members, device, dtype)
+
+
+def initial_filters(shape: ImageShape, seed: int) -> list[torch.Tensor]:
+    """Draw the weights of one network, standard normal, the same on every device.
+
+    Parameters
+    ----------
+    shape
+        Of the network.
+    seed
+        Non-negative.
+
+    Returns
+    -------
+    list of torch.Tensor
+        float32 on the processor, with the shapes of :attr:`ImageShape.layers`.
+    """
+    require(seed >= 0, "seed", f"got {seed!r}", "give a non-negative integer")
+    generator = torch.Generator().manual_seed(
+        int(np.random.SeedSequence((seed, 2)).generate_state(1, np.uint64)[0] >> 1)
+    )
+    return [torch.randn(layer, generator=generator) for layer in shape.layers]
+
+
+@contextlib.contextmanager
+def _exact_convolutions() -> Iterator[None]:
+    """Keep CUDA convolutions in full precision (centring subtracts near equals) and the same every time."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
+
+
+def _rectified(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return the gradient where the rectifier's value is positive and zero elsewhere."""
+    return torch.ops.aten.threshold_backward(gradient, value, 0)  # type: ignore[no-any-return]
+
+
+def _unpooled(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return the gradient in the argument of a rectifier with a pool above it."""
+    spread = torch.ops.aten.avg_pool2d_backward(gradient, value, [2, 2], [2, 2], [0, 0], False, True, None)
+    return _rectified(spread, value)
+
+
+def _pixels(images: torch.Tensor) -> torch.Tensor:
+    """Return images (B, C, side, side) as (B, pixels, C)."""
+    return images.flatten(2).transpose(1, 2)
+
+
+def _repeated(values: _Values, times: int) -> _Values:
+    """Return the values with each image repeated."""
+    return _Values(*(part.repeat_interleave(times, dim=0) for part in vars(values).values()))
+
+
+def _add_gram(kernel: torch.Tensor, below: list[torch.Tensor], deltas: list[torch.Tensor], weight: float) -> None:
+    """Add the scalar products of the gradients of a convolution, images in blocks, a group of filters at a time."""
+    filters, patch = deltas[0].shape[1], 9 * below[0].shape[1]
+    group = max(1, min(filters, _JACOBIAN_BYTES // (kernel.shape[0] * patch * deltas[0].element_size())))
+    for start in range(0, filters, group):
+        rows = torch.cat(
+            [
+                torch.bmm(unfold(images, 3), _pixels(delta[:, start : start + group])).flatten(1)
+                for images, delta in zip(below, deltas, strict=True)
+            ]
+        )
+        kernel += (rows @ rows.T).double() * weight

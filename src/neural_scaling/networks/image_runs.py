@@ -1,0 +1,136 @@
+"""Training runs on real images as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from neural_scaling.grids import log_spaced_steps
+from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.networks.experiments import device_name, loss_deviation
+from neural_scaling.runs.experiment import Experiment
+
+_PER_DECADE = 10
+_SLICE = 20  # steps of the slice that checks a kept run
+
+
+@dataclass(frozen=True)
+class ImageRun(Experiment):
+    """Convolutional networks trained on labelled images: :func:`neural_scaling.networks.training.train`.
+
+    The seeds are trained together. They are 0, 1, ..., and a seed means the same initial weights and the same samples at every
+    richness and learning rate.
+
+    Parameters
+    ----------
+    dataset
+        As :func:`neural_scaling.datasets.load` takes it.
+    images
+        Number of training images, the first ones; 0 for all.
+    test
+        Number of test images, the first ones.
+    crops
+        Shift and mirror the images; see :class:`~neural_scaling.networks.image_data.ImageData`. Then samples are drawn with
+        replacement; else every image comes once before any comes again.
+    width
+        N, filters of the first convolution.
+    richness
+        gamma_0; 0 for the linearised network.
+    eta
+        eta_0.
+    batch
+        B.
+    steps
+        Number of steps T.
+    seeds
+        Number of seeds.
+    """
+
+    kind: ClassVar[str] = "image network"
+    algorithm: ClassVar[int] = 1
+    # Trained in float32, where the order of sums counts in the 7th digit; centring by small gamma_0 and few steps amplify it.
+    tolerance: ClassVar[float] = 3e-4
+
+    dataset: str
+    images: int
+    test: int
+    crops: bool
+    width: int
+    richness: float
+    eta: float
+    batch: int
+    steps: int
+    seeds: int
+
+    @property
+    def device(self) -> str:
+        """What the networks are trained on."""
+        from neural_scaling.networks.devices import describe_device, find_device
+
+        return describe_device(find_device(device_name()))
+
+    @property
+    def work(self) -> int:
+        """Steps times seeds."""
+        return self.steps * self.seeds
+
+    @property
+    def label(self) -> str:
+        """Dataset, richness, learning rate, width and batch."""
+        rich = f"gamma0={self.richness:g}" if self.richness else "linearised"
+        name = self.dataset + (" with crops" if self.crops else "")
+        return f"{name} {rich} eta0={self.eta:g} N={self.width} B={self.batch}"
+
+    def slice(self) -> Self:
+        """Return the first steps of the first seed."""
+        return replace(self, steps=min(_SLICE, self.steps), seeds=1)
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses on the steps that both hold, for the seeds that both have."""
+        return loss_deviation(arrays, recomputed)
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return losses and the size of the tangent kernel on recorded steps.
+
+        ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; ``repeated``, the share of samples seen before;
+        in float32, each of shape (seeds, R), ``loss``, ``trace`` and ``sharpness``: the sum of the eigenvalues of the tangent
+        kernel of one output, mean over outputs, and the largest eigenvalue over all outputs together.
+        """
+        import torch
+
+        from neural_scaling.datasets import load
+        from neural_scaling.networks.cnn import ImageShape, image_ensemble
+        from neural_scaling.networks.devices import find_device
+        from neural_scaling.networks.image_data import ImageData, repeated_share
+        from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
+        from neural_scaling.networks.mlp import Member
+        from neural_scaling.networks.parametrization import precision
+        from neural_scaling.networks.training import train
+
+        device = find_device(device_name())
+        images = load(self.dataset)
+        dtype = torch.float64 if precision(self.richness) == "float64" else torch.float32
+        data = ImageData(images, device, dtype, self.images or None, self.test, self.crops, replacement=self.crops)
+        shape = ImageShape(self.width, data.size, data.channels, data.classes)
+        members = [Member(seed, self.richness, self.eta) for seed in range(self.seeds)]
+        model = image_ensemble(shape, members, device)
+        recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
+        kernel = torch.empty(0)
+
+        def trace() -> torch.Tensor:
+            nonlocal kernel  # made once for both quantities, of which the engine asks in this order
+            kernel = model.tangent_kernel(data.kernel_inputs)
+            return kernel_trace(kernel)
+
+        def sharpness() -> torch.Tensor:
+            # The kernel acts on functions of image and output; the mean is over images only.
+            return data.classes * kernel_sharpness(kernel)
+
+        observe = {"trace": trace, "sharpness": sharpness}
+        outcome = train(model, data, recorded, self.batch, monitor, observe)
+        curves = {"loss": outcome.loss} | outcome.observed
+        repeated = repeated_share(data.count, self.batch * self.steps, data.replacement)
+        kept = {"step": outcome.step, "diverged": outcome.diverged, "repeated": np.asarray(repeated)}
+        return kept | {name: values.astype(np.float32) for name, values in curves.items()}

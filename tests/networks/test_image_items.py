@@ -1,0 +1,191 @@
+"""What the pages on real images conclude, and that they could conclude otherwise; their figures are drawn."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import yaml
+from matplotlib.figure import Figure
+
+from neural_scaling.figures import images as draw
+from neural_scaling.items import figure06, image_tasks, source
+from neural_scaling.networks.image_kernel import TIMES, KernelRun
+from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.paths import checkout
+from neural_scaling.runs import Result
+from neural_scaling.theory import chi
+
+STEP = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, 10_000, 60))]))
+CAPACITY = 1.3
+
+
+def plan(module, scale="full"):
+    values = yaml.safe_load((checkout() / "notebooks" / "parameters" / f"{module.ITEM}.{scale}.yaml").read_text())
+    values.pop("scale")
+    return module.Plan(**values)
+
+
+def spectrum(run, beta, gap=1.0):
+    """Return the result of a kernel with exact powers, bounds of the targets a little apart."""
+    mode = np.arange(1, run.images + 1.0)
+    rest = 0.1 * mode ** (-CAPACITY * beta)
+    left = rest * (1 - gap * mode / run.images / 2)
+    power = -np.diff(np.concatenate([[0.1], left]))
+    curve = 0.1 / (1 + TIMES) ** beta
+    arrays = {
+        "eigenvalues": mode**-CAPACITY,
+        # What is left at the last mode is nothing.
+        "power": np.concatenate([power[:-1], [power[-1] + left[-1]]]),
+        "rest": rest,
+        "train": 0.97 * curve,
+        "test": 1.03 * curve,
+        "mixing": np.outer([1.0, 1.1, 1.2], curve),
+    }
+    return Result(arrays, {}, "computed")
+
+
+def trained(run, exponent, growth, late=None, spread=0.002, sharpness=1.0):
+    """Return the result of runs whose loss is a power, or steeper by the last decade, and whose kernel grows."""
+    step = STEP[run.steps >= STEP]
+    step = np.append(step[:-1], float(run.steps))
+    time = np.maximum(step, 1.0)
+    scatter = 1 + spread * np.arange(-1, 2)[:, None]
+    loss = 0.1 * time ** (-exponent * scatter)
+    if late is not None:
+        loss = loss * np.maximum(time / (run.steps / 10), 1) ** (-(late - exponent) * scatter)
+    grown = 1 + (growth - 1) * np.minimum(step / 10, 1)
+    arrays = {
+        "step": step,
+        "loss": loss,
+        "trace": np.tile(3 * grown, (3, 1)),
+        "sharpness": np.full((3, step.size), sharpness / run.eta),
+        "diverged": np.full(3, math.inf),
+        "repeated": np.asarray(0.25),
+    }
+    return Result(arrays, {}, "computed")
+
+
+def results_of(runs, lazy=None, rich=None, **options):
+    found = {}
+    for run in runs:
+        beta = image_tasks.paper_source(run.dataset)
+        if isinstance(run, KernelRun):
+            found[run] = spectrum(run, beta)
+            continue
+        is_rich = run.richness >= 0.25
+        exponent = (rich or float(chi(beta))) if is_rich else (lazy or beta)
+        found[run] = trained(run, exponent, 4.0 if is_rich else 1.0 + run.richness, **options if is_rich else {})
+    return found
+
+
+def png(figure):
+    assert isinstance(figure, Figure)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    return figure
+
+
+def test_exponents_of_a_spectrum():
+    run = KernelRun("mnist", 1000, 100, False, 8, 0)
+    row = image_tasks.source_row(run, {run: spectrum(run, 0.3)})
+    assert row.capacity == pytest.approx(CAPACITY)
+    assert row.source == pytest.approx(0.3, abs=0.02)
+    assert row.source_interval[0] < 0.3 < row.source_interval[1]
+    wide = image_tasks.source_row(run, {run: spectrum(run, 0.3, gap=1.9)})
+    assert wide.source_interval[1] - wide.source_interval[0] > row.source_interval[1] - row.source_interval[0]
+    assert row.window == (10, 100)
+    assert row.arrival == pytest.approx(10**CAPACITY)
+    middle = np.sqrt(0.97 * 1.03) * 0.1 / (1 + TIMES[20:40]) ** 0.3
+    np.testing.assert_allclose(row.lazy(TIMES[20:40]), middle)
+    assert row.slower(10.0) == pytest.approx((1.1, 1.2))
+    assert "mnist     8    1000  0     1.30" in image_tasks.source_table([row])
+
+
+def test_page_on_the_source():
+    full = plan(source)
+    runs = full.experiments()
+    assert len(set(runs)) == len(runs)
+    results = results_of(runs)
+    tasks = [source.task(full, name, results) for name in full.datasets]
+    found = {claim.id: claim for claim in source.claims(tasks, "small")}
+    assert len(found) == 4
+    assert {claim.verdict for claim in found.values()} == {"confirmed"}
+    assert found["source.mnist.lazy"].predicted == pytest.approx(0.3, rel=0.05)
+    other = {run: spectrum(run, 0.8) if isinstance(run, KernelRun) else results[run] for run in runs}
+    wrong = source.claims([source.task(full, name, other) for name in full.datasets], "small")
+    assert {claim.verdict for claim in wrong} == {"not confirmed"}
+    for figure in (draw.spectrum_figure(tasks), draw.study_figure(tasks), draw.lazy_figure(tasks)):
+        png(figure)
+
+
+def test_small_plans_need_few_steps():
+    for module in (source, figure06):
+        runs = plan(module, "small").experiments()
+        assert sum(run.work for run in runs if isinstance(run, ImageRun)) < 8000
+
+
+def test_page_on_figure_6():
+    full = plan(figure06)
+    runs = full.experiments()
+    assert len(set(runs)) == len(runs)
+    results = results_of(runs, late=0.3)
+    found = [figure06.curves(panel, results) for panel in full.panels()]
+    digits, objects = found
+    kinds = {row.run.richness: row.kind for row in digits.rows}
+    assert kinds == {0.0: "lazy", 0.01: "lazy", 0.03: "lazy", 0.1: "lazy", 0.3: "rich", 1.0: "rich"}
+    straight = figure06.curves(digits.panel, results_of(runs))
+    verdicts = {claim.id: claim.verdict for claim in figure06.exponent_claims(straight, "small")}
+    assert len(verdicts) == 6
+    assert set(verdicts.values()) == {"confirmed"}
+    swapped = figure06.curves(digits.panel, results_of(runs, lazy=0.46, rich=0.3))
+    assert {claim.verdict for claim in figure06.exponent_claims(swapped, "small")} == {"not confirmed"}
+    claim = figure06.departure_claim(objects, "small")
+    assert claim.verdict == "confirmed"
+    assert claim.measured == pytest.approx(0.3 - float(chi(0.075)), abs=0.01)
+    assert "linearised 0.075 and 0.075" in claim.reason
+    flat = figure06.curves(objects.panel, results_of(runs, late=0.12))
+    assert figure06.departure_claim(flat, "small").verdict == "not confirmed"
+    noisy = figure06.curves(objects.panel, results_of(runs, spread=0.5, late=0.2))
+    assert figure06.departure_claim(noisy, "small").verdict == "inconclusive"
+    still = results_of(runs)
+    still |= {run: trained(run, 0.1, 1.5, late=0.3) for run in objects.panel.runs()}
+    claim = figure06.departure_claim(figure06.curves(objects.panel, still), "small")
+    assert claim.verdict == "inconclusive"
+    assert "1.50-fold only" in claim.reason
+    assert "rich" in figure06.table(objects)
+    png(draw.loss_figure(found))
+    png(draw.kernel_figure(found))
+
+
+def test_kernels_that_grow_a_little_predict_nothing():
+    panel = plan(figure06).panels()[0]
+    results = results_of([panel.kernel(), *panel.runs()])
+    run = panel.runs()[-1]
+    results[run] = trained(run, 0.4, 1.6, sharpness=1.9)
+    claim = figure06.exponent_claims(figure06.curves(panel, results), "small")[-1]
+    assert claim.verdict == "inconclusive"
+    assert "1.60-fold" in claim.reason
+    assert "edge of stability from step 1" in claim.reason
+
+
+def test_windows_come_from_the_kernel():
+    panel = plan(figure06).panels()[0]
+    results = results_of([panel.kernel(), *panel.runs()])
+    lazy, rich = (figure06.curves(panel, results).rows[place] for place in (0, -1))
+    arrival = 10**CAPACITY / panel.eta
+    assert lazy.window.start == STEP[np.searchsorted(STEP, arrival)]
+    assert arrival / 5 < rich.window.start < arrival  # the clock of the growing kernel
+    assert rich.window.end == panel.steps
+    run = panel.runs()[-1]
+    results[run].arrays["loss"][0, 30:] = math.inf
+    results[run].arrays["diverged"][0] = STEP[30]
+    broken = figure06.curves(panel, results).rows[-1]
+    assert broken.window.end == STEP[29]
+    assert np.isnan(broken.slopes(STEP[20], STEP[35])).all()
+    png(draw.loss_figure([figure06.curves(panel, results)]))
+    slow = dataclasses.replace(panel, eta=1e-3)
+    results = results_of([slow.kernel(), *slow.runs()])
+    none = figure06.curves(slow, results)
+    assert not none.rows[0].fitted
+    assert "10 modes learned: not before the last step" in figure06.table(none)
+    assert {claim.verdict for claim in figure06.exponent_claims(none, "small")[:4]} == {"inconclusive"}
