@@ -7,15 +7,16 @@ import subprocess
 import sys
 import textwrap
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from neural_scaling.experiments import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
-from neural_scaling.runs import experiment_key
+from neural_scaling.runs import Engine, Interrupted, experiment_key
 from neural_scaling.runs.checkpoint import Checkpoint
+from neural_scaling.runs.engines import compute_all
 from neural_scaling.runs.execution import compute, compute_and_store
 from neural_scaling.runs.locations import checkpoint_file
 from runs.squares import Squares
@@ -143,6 +144,24 @@ def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
     second = start(run, interval=1000)
     output, _ = second.communicate(timeout=30)
     assert output == "squares 200: going on from its checkpoint\ndone\n"
+
+
+@dataclass(frozen=True)
+class Signalling(Squares):
+    """Takes a signal and offers no safe point."""
+
+    def run(self, monitor):
+        self.calls.append(self.count)
+        signal.raise_signal(signal.SIGTERM)
+        return {"values": np.zeros(1)}
+
+
+@pytest.mark.parametrize("engine", [Engine(), Engine("processes", 1)], ids=lambda engine: engine.kind)
+def test_a_signal_ends_a_sweep_of_runs_that_have_no_safe_points(engine, monkeypatch):
+    monkeypatch.setattr(Signalling, "calls", [])
+    with pytest.raises(Interrupted, match="figxx: stopped with 1 of 3 runs finished"):
+        compute_all([Signalling(count) for count in (2, 3, 4)], "figxx", engine)
+    assert Signalling.calls == [2]
 
 
 def test_two_processes_asking_for_the_same_run_compute_it_once():

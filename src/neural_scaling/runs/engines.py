@@ -114,10 +114,13 @@ def compute_all(experiments: Sequence[Experiment], item: str, engine: Engine, fo
     total = sum(experiment.work for experiment in experiments)
     with SweepProgress(item, len(experiments), total) as progress:
         if engine.kind == "sequential":
-            outcomes = []
+            outcomes: list[Outcome] = []
+            stop = StopRequest()
             for experiment in experiments:
+                if stop:  # the run before had no safe point to end at
+                    raise _stopped(item, len(outcomes), len(experiments))
                 progress.running(experiment.label, experiment.work)
-                outcomes.append(compute_and_store(experiment, item, progress.advance, say, force))
+                outcomes.append(compute_and_store(experiment, item, progress.advance, say, force, stop))
                 progress.finished()
             return outcomes
         return _distribute(experiments, item, engine, force, progress)
@@ -142,10 +145,14 @@ def _distribute(
                     done[index] = outcome
                     progress.finished()
         if stop or len(done) < len(experiments):
-            raise Interrupted(f"{item}: stopped with {len(done)} of {len(experiments)} runs finished")
+            raise _stopped(item, len(done), len(experiments))
         return [done[index] for index in range(len(experiments))]
     finally:
         stop_file.unlink(missing_ok=True)
+
+
+def _stopped(item: str, finished: int, wanted: int) -> Interrupted:
+    return Interrupted(f"{item}: stopped with {finished} of {wanted} runs finished")
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,10 @@ class _Task:
             with threadpool_limits(self.threads):
                 outcome = compute_and_store(self.experiment, self.item, lambda _: None, say, self.force, stop)
         except Interrupted:
+            self.stop_file.touch()  # a single worker is this very process, and took the signal that is meant for all runs
             return self.index, None
+        if stop:
+            self.stop_file.touch()
         return self.index, outcome
 
 
