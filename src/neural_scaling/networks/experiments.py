@@ -50,8 +50,9 @@ class CircleRun(Experiment):
 
     kind: ClassVar[str] = "circle network"
     algorithm: ClassVar[int] = 1
-    # Trained in float32, where the order of sums counts in the 7th digit and the slice's few steps amplify it.
-    tolerance: ClassVar[float] = 1e-4
+    # Trained in float32, where the order of sums counts in the 7th digit and the slice's few steps amplify it, most of all below
+    # q_phi = 1, where slopes are infinite at the kinks. Another learning rate makes a difference of 1e-2 and more.
+    tolerance: ClassVar[float] = 1e-3
 
     beta: float
     power: float
