@@ -71,18 +71,18 @@ class ImageShape:
 
     @property
     def readout(self) -> int:
-        """Fan-in of the readout, 8N: what the parametrization calls the width."""
+        """Fan-in 8N of the readout, which the parametrization calls the width."""
         return 8 * self.width
 
     @property
     def flat(self) -> int:
-        """Fan-in n of the dense layer: pixels left, times 2N."""
+        """Fan-in n of the dense layer, 2N times the pixels that are left."""
         left = ((self.size - 2) // 2 - 2) // 2
         return left**2 * 2 * self.width
 
     @property
     def layers(self) -> list[tuple[int, ...]]:
-        """Shapes of the weights: filters (out, 3, 3, in) of the convolutions, (in, out) of the dense layers."""
+        """Shapes of the weights, (out, 3, 3, in) for the filters of convolutions and (in, out) for dense layers."""
         first, second = (self.width, 3, 3, self.channels), (2 * self.width, 3, 3, self.width)
         return [first, second, (self.flat, self.readout), (self.readout, self.outputs)]
 
@@ -150,7 +150,7 @@ class CNNEnsemble:
 
     @property
     def state(self) -> list[torch.Tensor]:
-        """What training changes: weights of each layer, shape (E, ...) with the shapes of :attr:`ImageShape.layers`."""
+        """What training changes, the weights of each layer, shape (E, ...) with the shapes that ``ImageShape.layers`` gives."""
         return self.weights
 
     @torch.no_grad()

@@ -76,7 +76,7 @@ class ImageData:
 
     @property
     def count(self) -> int:
-        """Number of inputs: images times the ways to crop each."""
+        """Number of inputs, images times the ways to crop each."""
         return int(self._images.shape[0]) * self._variants
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
