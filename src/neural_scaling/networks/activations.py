@@ -1,0 +1,76 @@
+r"""Powers of the rectifier, normalised: :math:`\phi(h) = c\,[h]_+^q` with E phi(h)^2 = 1 for a standard normal h."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from neural_scaling.checks import require
+
+_TINY = 1e-30  # keeps 0/0 from being formed
+
+
+@dataclass(frozen=True)
+class PowerReLU:
+    """The activation ``c [h]_+^q``.
+
+    Parameters
+    ----------
+    power
+        q, above 1/2: below, the tangent kernel of the infinite network is infinite.
+
+    Raises
+    ------
+    InputError
+        If the power is not above 1/2.
+    """
+
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(
+            0.5 < self.power < math.inf,
+            "power",
+            f"got q_phi = {self.power!r}",
+            "give a power above 1/2: up to there the slope of the activation has no second moment",
+        )
+
+    @property
+    def gain(self) -> float:
+        """The constant c, ``(E [h]_+^{2q})^(-1/2)`` with ``E [h]_+^{2q} = 2^(q-1) Gamma(q+1/2)/sqrt(pi)``."""
+        return (2 ** (self.power - 1) * math.gamma(self.power + 0.5) / math.sqrt(math.pi)) ** -0.5
+
+    def rectified(self, h: torch.Tensor) -> torch.Tensor:
+        """Return ``[h]_+^q``, without the constant, which goes into the next layer's.
+
+        Parameters
+        ----------
+        h
+            Any shape. For q = 1 its memory is used.
+
+        Returns
+        -------
+        torch.Tensor
+        """
+        return h.clamp_(min=0) if self.power == 1 else h.clamp(min=0).pow_(self.power)
+
+    def times_slope(self, gradient: torch.Tensor, h: torch.Tensor, rectified: torch.Tensor) -> torch.Tensor:
+        """Return ``gradient * d[h]_+^q/dh``, zero where h <= 0, in the memory of ``gradient`` or anew.
+
+        Parameters
+        ----------
+        gradient
+            Any shape.
+        h, rectified
+            Argument and value of the activation; for q = 1 they may be the same memory.
+
+        Returns
+        -------
+        torch.Tensor
+        """
+        if self.power == 1:
+            return torch.ops.aten.threshold_backward(gradient, rectified, 0)  # type: ignore[no-any-return]
+        # A power was taken already: the slope is q value/h, and the value is zero where h is not positive.
+        return gradient.mul_(rectified).mul_(self.power).div_(h.clamp(min=_TINY))

@@ -1,0 +1,102 @@
+r"""Online data on the circle: inputs, targets and the exact test loss.
+
+Angles are drawn from G equidistant ones, none of them 0. With G = 2^17 that is a continuum for networks that resolve modes k up
+to a few hundred, and it makes centring cheap: the initial network is evaluated once at all G inputs, and later steps look its
+output up, exactly, instead of carrying a frozen copy through every batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from neural_scaling.checks import require
+from neural_scaling.circle import tail, target
+
+#: Angles that batches are drawn from.
+ANGLES = 2**17
+#: Angles at which the test loss is taken: it resolves modes below half of that.
+TEST_ANGLES = 2048
+
+
+class CircleData:
+    """Targets ``sum_k k^-q cos(k theta)`` at inputs ``sqrt(2) (cos theta, sin theta)``, one target per member.
+
+    Parameters
+    ----------
+    decays
+        q of each member's target.
+    device, dtype
+        Where and how the data are held.
+    angles, test_angles
+        Numbers of equidistant angles for training and for the test loss.
+    """
+
+    def __init__(
+        self,
+        decays: Sequence[float],
+        device: torch.device,
+        dtype: torch.dtype,
+        angles: int = ANGLES,
+        test_angles: int = TEST_ANGLES,
+    ) -> None:
+        require(angles >= 4, "angles", f"got {angles!r}", "give at least 4")
+        require(test_angles >= 4 and test_angles % 2 == 0, "test_angles", f"got {test_angles!r}", "give an even number")
+        theta = 2 * math.pi * (np.arange(angles) + 0.5) / angles
+        distinct = {q: target(theta, q) for q in decays}
+        rows = {q: row for row, q in enumerate(distinct)}
+        self.inputs = torch.tensor(_points(theta), device=device, dtype=dtype)
+        self._values = torch.tensor(np.stack(list(distinct.values())), device=device, dtype=dtype)
+        self._rows = torch.tensor([rows[q] for q in decays], device=device)[:, None]
+        self.test_inputs = torch.tensor(
+            _points(2 * math.pi * np.arange(test_angles) / test_angles), device=device, dtype=dtype
+        )
+        modes = np.arange(1, test_angles // 2)
+        cosines = np.stack([modes ** -float(q) for q in decays])
+        self._cosines = torch.tensor(cosines, device=device, dtype=dtype)
+        beyond = [tail(q, test_angles // 2) for q in decays]
+        self._tails = torch.tensor(beyond, device=device, dtype=dtype)
+
+    def targets(self, index: torch.Tensor) -> torch.Tensor:
+        """Return the targets at training inputs.
+
+        Parameters
+        ----------
+        index
+            Numbers of the inputs, shape (E, B).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E, B).
+        """
+        return self._values[self._rows, index]
+
+    def loss(self, output: torch.Tensor) -> torch.Tensor:
+        """Return the population loss ``E (y - f)^2`` over the whole circle.
+
+        By Parseval: mode by mode below half the number of test angles, and above that the target's own variance, since the
+        network has learned nothing there. Squares of a target that is infinite at 0 are never summed over a grid.
+
+        Parameters
+        ----------
+        output
+            f at ``test_inputs``, shape (E, n).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E,).
+        """
+        series = torch.fft.rfft(output) / output.shape[1]
+        cosine, sine = 2 * series.real[:, 1:-1], 2 * series.imag[:, 1:-1]
+        learned = ((self._cosines - cosine).square() + sine.square()).sum(1) / 2
+        return series.real[:, 0].square() + learned + self._tails
+
+
+def _points(theta: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return inputs with ``|x|^2 = 2``, shape (G, 2)."""
+    return math.sqrt(2) * np.stack([np.cos(theta), np.sin(theta)], axis=1)

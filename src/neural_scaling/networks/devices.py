@@ -1,0 +1,49 @@
+"""Where networks are trained."""
+
+from __future__ import annotations
+
+import torch
+
+from neural_scaling.checks import require
+
+KINDS = ("auto", "cuda", "mps", "cpu")
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """Return the device that a name asks for.
+
+    Parameters
+    ----------
+    name
+        ``cpu``, ``cuda`` (also ``cuda:1``), ``mps``, or ``auto`` for the first there is of CUDA, MPS and the processor.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or the device is not there.
+    """
+    kind = name.split(":")[0]
+    require(kind in KINDS, "device", f"got {name!r}", f"use one of {', '.join(KINDS)}")
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    how = "no driver or no GPU" if torch.version.cuda else f"this torch ({torch.__version__}) is built without CUDA"
+    require(kind != "cuda" or cuda, "device", f"cuda asked for, but {how}", "use auto or cpu, or install a CUDA build")
+    require(kind != "mps" or mps, "device", "mps asked for, but this machine has none", "use auto or cpu")
+    number = name.split(":")[1] if ":" in name else "0"
+    require(
+        number.isdigit() and (kind != "cuda" or int(number) < torch.cuda.device_count()),
+        "device",
+        f"got {name!r}, but there are {torch.cuda.device_count()} CUDA devices",
+        "give a number from 0 on",
+    )
+    return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """Return the device in a few words, for the provenance of a result."""
+    return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type

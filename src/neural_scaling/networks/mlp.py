@@ -1,0 +1,306 @@
+r"""Multilayer perceptrons, many trained at once, with hand-written gradients.
+
+All members of an ensemble have one shape and differ in seed, richness and learning rate. Weights of a layer are one tensor
+with the members in front, so a step of all members is a few batched matrix products: three per hidden layer (forward, gradient of
+the input, gradient of the weights, the last added to the weights in the same call). Constants (N^(-1/2), the gain of the activation,
+the step size) are folded into those products, so a step does little else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from neural_scaling.checks import require
+from neural_scaling.networks.activations import PowerReLU
+from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
+
+
+@dataclass(frozen=True)
+class Member:
+    """What tells the members of an ensemble apart.
+
+    Attributes
+    ----------
+    seed
+        Of the initial weights and of the data stream.
+    richness
+        gamma_0; 0 is the linearised network.
+    eta
+        eta_0.
+    """
+
+    seed: int
+    richness: float
+    eta: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Shape of a multilayer perceptron with one output.
+
+    Attributes
+    ----------
+    depth
+        L, number of layers of weights, at least 2; there are L - 1 layers of neurons.
+    width
+        N.
+    inputs
+        D.
+    power
+        q_phi of the activation ``[h]_+^q_phi``.
+    """
+
+    depth: int
+    width: int
+    inputs: int = 2
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.depth >= 2, "depth", f"got {self.depth!r}", "give at least 2 layers of weights")
+        check_width(self.width)
+        require(self.inputs >= 1, "inputs", f"got {self.inputs!r}", "give at least one input")
+        PowerReLU(self.power)
+
+    @property
+    def step_products(self) -> list[tuple[int, int]]:
+        """Sizes (fan-in, fan-out) of the matrix products that a step needs, once for each product."""
+        hidden = [(self.width, self.width)] * (3 * (self.depth - 2))
+        return [*hidden, *[(self.inputs, self.width)] * 2, *[(self.width, 1)] * 3]
+
+
+class MLPEnsemble:
+    """Networks ``f = (F - F_init)/gamma_0`` of one shape, as :mod:`~neural_scaling.networks.parametrization` scales them.
+
+    Parameters
+    ----------
+    shape
+        Of every member.
+    members
+        At least one, none linearised.
+    device
+        Where the weights are.
+    dtype
+        ``torch.float32`` or ``torch.float64``.
+    """
+
+    def __init__(
+        self, shape: Shape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        require(len(members) > 0, "members", "there are none", "give at least one")
+        self.shape, self.members = shape, tuple(members)
+        self.activation = PowerReLU(shape.power)
+        self.scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
+        self._check_mode()
+        self.weights = [
+            torch.stack(layer).to(device, dtype)
+            for layer in zip(*(initial_weights(shape, member.seed) for member in members), strict=True)
+        ]
+        fan_in = [shape.inputs] + [shape.width] * (shape.depth - 2)
+        gain = [1.0] + [self.activation.gain] * (shape.depth - 2)
+        self._factors = [g * hidden_scale(n) for g, n in zip(gain, fan_in, strict=True)]
+        self._readout = self.activation.gain / shape.width
+        outward = [scale.output_scale * shape.width for scale in self.scales]
+        self._outward = torch.tensor(outward, device=device, dtype=dtype)[:, None]
+        steps = [scale.learning_rate * factor for scale, factor in zip(self.scales, outward, strict=True)]
+        self._steps = torch.tensor(steps, device=device, dtype=dtype)[:, None]
+
+    def _check_mode(self) -> None:
+        linearised = any(scale.linearised for scale in self.scales)
+        require(not linearised, "richness", "is 0 for a member", "use LinearisedEnsemble, with members of richness 0 only")
+
+    @property
+    def state(self) -> list[torch.Tensor]:
+        """What training changes: weights of each layer, (E, fan-in, fan-out), the readout (E, N, 1) last."""
+        return self.weights
+
+    def raw(self, x: torch.Tensor) -> torch.Tensor:
+        """Return F, the output before centring and richness.
+
+        Parameters
+        ----------
+        x
+            Inputs with ``|x|^2 = D``, shape (E, B, D).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E, B).
+        """
+        last = self._forward(x)[1][-1]
+        return torch.bmm(last, self.weights[-1]).squeeze(2) * self._readout
+
+    def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Return f.
+
+        Parameters
+        ----------
+        x
+            Inputs, shape (E, B, D).
+        frozen
+            F of the initial weights at these inputs, shape (E, B).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E, B).
+        """
+        return (self.raw(x) - frozen) * self._outward
+
+    def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Take one step on half the mean squared error of a batch.
+
+        Parameters
+        ----------
+        x, y, frozen
+            Inputs (E, B, D), targets (E, B), F of the initial weights (E, B).
+
+        Returns
+        -------
+        torch.Tensor
+            Mean squared error of the batch before the step, shape (E,).
+        """
+        arguments, values = self._forward(x)
+        output = torch.bmm(values[-1], self.weights[-1]).squeeze(2) * self._readout
+        error = y - (output - frozen) * self._outward
+        coefficient = error * (self._steps / error.shape[1])
+        self._descend(x, arguments, values, coefficient, self.weights)
+        return error.square().mean(1)
+
+    def _forward(self, x: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return arguments and values (without gain) of the activations, each (E, B, N); for q = 1 they share memory."""
+        arguments, values = [], []
+        previous = x
+        for weight, factor in zip(self.weights[:-1], self._factors, strict=True):
+            h = _product(previous, weight, factor)
+            previous = self.activation.rectified(h)
+            arguments.append(h)
+            values.append(previous)
+        return arguments, values
+
+    def _descend(
+        self,
+        x: torch.Tensor,
+        arguments: list[torch.Tensor],
+        values: list[torch.Tensor],
+        coefficient: torch.Tensor,
+        moved: list[torch.Tensor],
+    ) -> None:
+        """Add ``coefficient * dF/dweights``, summed over the batch, to ``moved``; gradients are at ``self.weights``."""
+        gradient = (coefficient[:, :, None] * self._readout) * self.weights[-1].transpose(1, 2)
+        moved[-1].baddbmm_(values[-1].transpose(1, 2), coefficient[:, :, None], alpha=self._readout)
+        for layer in reversed(range(len(values))):
+            delta = self.activation.times_slope(gradient, arguments[layer], values[layer])
+            below = values[layer - 1] if layer > 0 else x
+            if layer > 0:  # before this layer's weights move
+                gradient = _product(delta, self.weights[layer].transpose(1, 2), self._factors[layer])
+            moved[layer].baddbmm_(below.transpose(1, 2), delta, alpha=self._factors[layer])
+
+
+class LinearisedEnsemble(MLPEnsemble):
+    """The limit gamma_0 -> 0: first-order expansions of networks about their initial weights, ``f = DF . V``.
+
+    Parameters
+    ----------
+    shape, members, device, dtype
+        As for :class:`MLPEnsemble`; all members have richness 0.
+    """
+
+    def __init__(
+        self, shape: Shape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__(shape, members, device, dtype)
+        self.displacement = [torch.zeros_like(weight) for weight in self.weights]
+
+    def _check_mode(self) -> None:
+        linearised = all(scale.linearised for scale in self.scales)
+        require(linearised, "richness", "is positive for a member", "use MLPEnsemble for gamma_0 > 0")
+
+    @property
+    def state(self) -> list[torch.Tensor]:
+        """The displacement V, layer by layer; the weights stay."""
+        return self.displacement
+
+    def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Return f; ``frozen`` has no part in it."""
+        return self._tangent(x, *self._forward(x))
+
+    def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Take one step of V on half the mean squared error of a batch; see :meth:`MLPEnsemble.step`."""
+        arguments, values = self._forward(x)
+        error = y - self._tangent(x, arguments, values)
+        coefficient = error * (self._steps / error.shape[1])
+        self._descend(x, arguments, values, coefficient, self.displacement)
+        return error.square().mean(1)
+
+    def _tangent(self, x: torch.Tensor, arguments: list[torch.Tensor], values: list[torch.Tensor]) -> torch.Tensor:
+        """Return the derivative of F along V, shape (E, B)."""
+        below, change = x, None
+        for layer, (h, value) in enumerate(zip(arguments, values, strict=True)):
+            along = _product(below, self.displacement[layer], self._factors[layer])
+            if change is not None:
+                along.baddbmm_(change, self.weights[layer], alpha=self._factors[layer])
+            below, change = value, self.activation.times_slope(along, h, value)
+        assert change is not None
+        output = torch.baddbmm(torch.bmm(below, self.displacement[-1]), change, self.weights[-1])
+        return output.squeeze(2) * self._readout
+
+
+def ensemble(
+    shape: Shape, members: Sequence[Member], device: torch.device, dtype: torch.dtype | None = None
+) -> MLPEnsemble:
+    """Return the ensemble that the members' richness asks for, in the precision that it asks for.
+
+    Parameters
+    ----------
+    shape, members
+        Of the networks; either all members are linearised or none.
+    device
+        Where.
+    dtype
+        By default the highest precision that a member needs.
+
+    Returns
+    -------
+    MLPEnsemble
+
+    Raises
+    ------
+    InputError
+        If a value is out of range or linearised members are mixed with others.
+    """
+    scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
+    if dtype is None:
+        dtype = torch.float64 if any(scale.precision == "float64" for scale in scales) else torch.float32
+    kind = LinearisedEnsemble if scales and scales[0].linearised else MLPEnsemble
+    return kind(shape, members, device, dtype)
+
+
+def initial_weights(shape: Shape, seed: int) -> list[torch.Tensor]:
+    """Draw the weights of one network, standard normal, the same on every device.
+
+    Parameters
+    ----------
+    shape
+        Of the network.
+    seed
+        Non-negative.
+
+    Returns
+    -------
+    list of torch.Tensor
+        float32 on the processor, (fan-in, fan-out) of each layer.
+    """
+    require(seed >= 0, "seed", f"got {seed!r}", "give a non-negative integer")
+    generator = torch.Generator().manual_seed(int(np.random.SeedSequence((seed, 0)).generate_state(1, np.uint64)[0] >> 1))
+    sizes = [shape.inputs, *[shape.width] * (shape.depth - 1), 1]
+    return [torch.randn(fan_in, fan_out, generator=generator) for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True)]
+
+
+def _product(left: torch.Tensor, right: torch.Tensor, factor: float) -> torch.Tensor:
+    """Return ``factor * left @ right`` in one call."""
+    unused = left.new_empty(()).expand(left.shape[0], left.shape[1], right.shape[2])
+    return torch.baddbmm(unused, left, right, beta=0, alpha=factor)

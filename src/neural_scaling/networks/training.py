@@ -1,0 +1,214 @@
+"""Online training of ensembles: fresh batches, losses on given steps, checkpoints, divergence as a result.
+
+Everything between two checks of the host happens on the device: indices of the samples are drawn there, a chunk of steps at a
+time, from a generator seeded by seed and chunk, so that a run can go on from any chunk without keeping the generator; losses and the
+step of a divergence are collected there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from neural_scaling.checks import require
+from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.networks.mlp import Member
+from neural_scaling.spectra import Array
+
+_CHUNK = 100  # steps between which the host looks in
+_TABLE_ROWS = 4096  # inputs evaluated at once
+#: A batch loss this many times the first one counts as diverged. Batches of a target with heavy tails differ by a hundred.
+DIVERGED = 1e4
+
+
+class Trainable(Protocol):
+    """What the engine asks of an ensemble; :class:`~neural_scaling.networks.mlp.MLPEnsemble` is one."""
+
+    members: tuple[Member, ...]
+
+    @property
+    def state(self) -> list[torch.Tensor]:
+        """Tensors that training changes in place."""
+
+    def raw(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output before centring."""
+
+    def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Return the centred output, given the raw output of the initial weights."""
+
+    def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
+        """Take a step on a batch and return its mean squared error."""
+
+
+class FiniteData(Protocol):
+    """Data whose inputs can be listed, so that the initial network is evaluated at each once."""
+
+    inputs: torch.Tensor
+    test_inputs: torch.Tensor
+
+    def targets(self, index: torch.Tensor) -> torch.Tensor:
+        """Return each member's targets at inputs."""
+
+    def loss(self, output: torch.Tensor) -> torch.Tensor:
+        """Return each member's test loss from its centred outputs at the test inputs."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Outcome of :func:`train`.
+
+    Attributes
+    ----------
+    step
+        Recorded steps, shape (R,).
+    loss
+        Test loss after that many steps, shape (E, R); infinite from the step of a divergence on.
+    diverged
+        Step at which each member diverged, infinity for those that did not; shape (E,).
+    """
+
+    step: Array
+    loss: Array
+    diverged: Array
+
+
+@torch.no_grad()
+def train(
+    model: Trainable, data: FiniteData, recorded: Sequence[int], batch: int, monitor: Monitor | None = None
+) -> Training:
+    """Train an ensemble up to the last recorded step, each member on its own stream of fresh batches.
+
+    A seed's stream is the same whatever the richness, the learning rate and the other members.
+
+    Parameters
+    ----------
+    model
+        At its initial weights; trained in place.
+    data
+        What to learn.
+    recorded
+        Steps after which the test loss is taken, ascending whole numbers from 0 on.
+    batch
+        B.
+    monitor
+        Told of progress in member-steps; may keep the state and give it back. A run that goes on ends with the same numbers.
+
+    Returns
+    -------
+    Training
+
+    Raises
+    ------
+    InputError
+        If the batch is below 1 or the steps are not ascending.
+    """
+    steps = np.asarray(recorded)
+    require(batch >= 1, "batch", f"got {batch!r}", "give at least one sample")
+    require(
+        steps.size > 0 and steps[0] >= 0 and bool(np.all(np.diff(steps) > 0)),
+        "recorded",
+        "steps are not ascending from 0 on",
+        "give each step once, in order",
+    )
+    monitor = monitor or Monitor()
+    run = _Run(model, data, steps, batch)
+    kept = monitor.restored()
+    if kept is not None:
+        run.restore(kept)
+    while run.done < steps[-1] and not run.over:
+        taken = run.chunk()
+        monitor.advance(taken * len(model.members))
+        monitor.safe_point(run.kept)
+    return run.outcome()
+
+
+class _Run:
+    """A training on its way."""
+
+    def __init__(self, model: Trainable, data: FiniteData, recorded: Array, batch: int) -> None:
+        self.model, self.data, self.recorded, self.batch = model, data, recorded, batch
+        count, device = len(model.members), data.inputs.device
+        self.frozen = _table(model, data.inputs, count)
+        self.frozen_test = _table(model, data.test_inputs, count)
+        self.member = torch.arange(count, device=device)[:, None]
+        self.generators = [torch.Generator(device) for _ in model.members]
+        self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.inputs.dtype)
+        self.diverged = torch.full((count,), float("inf"), device=device)
+        self.first = torch.zeros(count, device=device, dtype=data.inputs.dtype)
+        self.done = self.filled = 0
+        self.record()
+
+    @property
+    def over(self) -> bool:
+        """Whether every member has diverged."""
+        return bool(torch.isfinite(self.diverged).all())
+
+    def record(self) -> None:
+        """Take the test loss if this is a step to record."""
+        if self.filled < len(self.recorded) and self.done == self.recorded[self.filled]:
+            inputs = self.data.test_inputs.expand(len(self.model.members), -1, -1)
+            self.losses[self.filled] = self.data.loss(self.model.centred(inputs, self.frozen_test))
+            self.filled += 1
+
+    def chunk(self) -> int:
+        """Take the steps up to the next multiple of the chunk's length or the end; return how many."""
+        start = self.done
+        index = self.samples(start // _CHUNK)
+        for offset in range(start % _CHUNK, _CHUNK):
+            if self.done >= self.recorded[-1]:
+                break
+            drawn = index[offset]
+            error = self.model.step(self.data.inputs[drawn], self.data.targets(drawn), self.frozen[self.member, drawn])
+            if self.done == 0:
+                self.first = error
+            blown = ~(error <= DIVERGED * self.first) & torch.isinf(self.diverged)
+            self.diverged.masked_fill_(blown, self.done)
+            self.done += 1
+            self.record()
+        return self.done - start
+
+    def samples(self, chunk: int) -> torch.Tensor:
+        """Draw the inputs of a chunk of steps, shape (steps, E, B)."""
+        count = self.data.inputs.shape[0]
+        streams = []
+        for member, generator in zip(self.model.members, self.generators, strict=True):
+            words = np.random.SeedSequence((member.seed, 1, chunk)).generate_state(1, np.uint64)
+            generator.manual_seed(int(words[0] >> 1))
+            shape = (_CHUNK, self.batch)
+            streams.append(torch.randint(count, shape, generator=generator, device=generator.device))
+        return torch.stack(streams, dim=1)
+
+    def kept(self) -> Arrays:
+        """Return the state at the end of a chunk."""
+        tensors = {f"tensor {number}": tensor for number, tensor in enumerate(self.model.state)}
+        tensors |= {"losses": self.losses, "diverged": self.diverged, "first": self.first}
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return arrays | {"done": scalar(self.done), "filled": scalar(self.filled)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go back to a state."""
+        for number, tensor in enumerate(self.model.state):
+            tensor.copy_(torch.from_numpy(arrays[f"tensor {number}"]))
+        for name in ("losses", "diverged", "first"):
+            getattr(self, name).copy_(torch.from_numpy(arrays[name]))
+        self.done, self.filled = int(arrays["done"]), int(arrays["filled"])
+
+    def outcome(self) -> Training:
+        """Return the curves; a member that has diverged has infinite loss from there on."""
+        loss = self.losses.double().cpu().numpy().T.copy()
+        diverged = self.diverged.double().cpu().numpy()
+        beyond = (self.recorded[None, :] > diverged[:, None]) | ~np.isfinite(loss)
+        loss[np.logical_or.accumulate(beyond, axis=1)] = np.inf
+        return Training(self.recorded.astype(float), loss, diverged)
+
+
+def _table(model: Trainable, inputs: torch.Tensor, members: int) -> torch.Tensor:
+    """Return the raw output of the initial weights at all inputs, shape (E, G)."""
+    parts = [model.raw(part.expand(members, -1, -1)) for part in inputs.split(_TABLE_ROWS)]
+    return torch.cat(parts, dim=1)
+
+
