@@ -4,7 +4,8 @@ The sum is the real part of the polylogarithm :math:`{\rm Li}_q(e^{i\theta})`. A
 :math:`0 < \theta \le \pi`
 
 .. math::
-    y(\theta) = \frac{\pi}{2\,\Gamma(q) \cos(\pi q/2)}\, \theta^{q-1} + \sum_{n \ge 0} (-1)^n \frac{\zeta(q - 2n)}{(2n)!}\, \theta^{2n},
+    y(\theta) = \frac{\pi}{2\,\Gamma(q) \cos(\pi q/2)}\, \theta^{q-1}
+        + \sum_{n \ge 0} (-1)^n \frac{\zeta(q - 2n)}{(2n)!}\, \theta^{2n},
 
 which converges like 4^(-n). At odd q the first term and one term of the sum are infinite and cancel, leaving a logarithm.
 """
@@ -63,7 +64,12 @@ def decay(beta: float, power: float = 1.0) -> float:
     InputError
         If ``beta`` is not positive.
     """
-    require(0 < beta < math.inf, "beta", f"got {beta!r}", "give a positive source: otherwise the target has infinite variance")
+    require(
+        0 < beta < math.inf,
+        "beta",
+        f"got {beta!r}",
+        "give a positive source: otherwise the target has infinite variance",
+    )
     return beta * power + 0.5
 
 
@@ -101,7 +107,9 @@ def target(theta: ArrayLike, q: float) -> Array:
     """
     _check(q)
     angle = np.abs(np.remainder(np.asarray(theta, dtype=np.float64) + math.pi, 2 * math.pi) - math.pi)
-    require(q > 1 or bool(np.all(angle > 0)), "theta", f"has an angle 0, where y is infinite at q = {q:g}", "leave it out")
+    require(
+        q > 1 or bool(np.all(angle > 0)), "theta", f"has an angle 0, where y is infinite at q = {q:g}", "leave it out"
+    )
     orders = np.arange(_TERMS)
     signs = 1.0 - 2.0 * (orders % 2)
     odd = abs(q - round(q)) < _ODD and round(q) % 2 == 1
@@ -133,7 +141,8 @@ def _zeta(s: float) -> float:
     # The functional equation leads from s < 0 to 1 - s > 1; between 0 and 1 a sum with alternating signs converges.
     if s > 0:
         return _alternating(s) / (1 - 2 ** (1 - s))
-    return 2**s * math.pi ** (s - 1) * math.sin(math.pi * s / 2) * math.gamma(1 - s) * _zeta(1 - s)
+    factor: float = 2**s * math.pi ** (s - 1) * math.sin(math.pi * s / 2)
+    return factor * math.gamma(1 - s) * _zeta(1 - s)
 
 
 def _alternating(s: float) -> float:

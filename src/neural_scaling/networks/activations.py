@@ -40,24 +40,29 @@ class PowerReLU:
     @property
     def gain(self) -> float:
         """The constant c, ``(E [h]_+^{2q})^(-1/2)`` with ``E [h]_+^{2q} = 2^(q-1) Gamma(q+1/2)/sqrt(pi)``."""
-        return (2 ** (self.power - 1) * math.gamma(self.power + 0.5) / math.sqrt(math.pi)) ** -0.5
+        moment: float = 2 ** (self.power - 1) * math.gamma(self.power + 0.5) / math.sqrt(math.pi)
+        return 1 / math.sqrt(moment)
 
-    def rectified(self, h: torch.Tensor) -> torch.Tensor:
+    def rectified(self, h: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Return ``[h]_+^q``, without the constant, which goes into the next layer's.
 
         Parameters
         ----------
         h
-            Any shape. For q = 1 its memory is used.
+            Any shape.
+        out
+            Where to put it, of the same shape. For q = 1 it may be ``h``.
 
         Returns
         -------
         torch.Tensor
+            ``out``.
         """
-        return h.clamp_(min=0) if self.power == 1 else h.clamp(min=0).pow_(self.power)
+        torch.clamp(h, min=0, out=out)
+        return out if self.power == 1 else out.pow_(self.power)
 
     def times_slope(self, gradient: torch.Tensor, h: torch.Tensor, rectified: torch.Tensor) -> torch.Tensor:
-        """Return ``gradient * d[h]_+^q/dh``, zero where h <= 0, in the memory of ``gradient`` or anew.
+        """Return ``gradient * d[h]_+^q/dh``, zero where h <= 0, in the memory of ``gradient``.
 
         Parameters
         ----------
@@ -69,8 +74,9 @@ class PowerReLU:
         Returns
         -------
         torch.Tensor
+            ``gradient``.
         """
         if self.power == 1:
-            return torch.ops.aten.threshold_backward(gradient, rectified, 0)  # type: ignore[no-any-return]
+            return torch.ops.aten.threshold_backward.grad_input(gradient, rectified, 0, grad_input=gradient)  # type: ignore[no-any-return]
         # A power was taken already: the slope is q value/h, and the value is zero where h is not positive.
         return gradient.mul_(rectified).mul_(self.power).div_(h.clamp(min=_TINY))

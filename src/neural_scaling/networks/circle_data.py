@@ -20,6 +20,8 @@ from neural_scaling.circle import tail, target
 ANGLES = 2**17
 #: Angles at which the test loss is taken: it resolves modes below half of that.
 TEST_ANGLES = 2048
+#: Angles at which the tangent kernel is followed.
+KERNEL_ANGLES = 128
 
 
 class CircleData:
@@ -54,6 +56,8 @@ class CircleData:
         self.test_inputs = torch.tensor(
             _points(2 * math.pi * np.arange(test_angles) / test_angles), device=device, dtype=dtype
         )
+        #: Every so many of the test inputs, for the kernel.
+        self.kernel_inputs = self.test_inputs[:: max(1, test_angles // KERNEL_ANGLES)]
         modes = np.arange(1, test_angles // 2)
         cosines = np.stack([modes ** -float(q) for q in decays])
         self._cosines = torch.tensor(cosines, device=device, dtype=dtype)
@@ -94,9 +98,12 @@ class CircleData:
         series = torch.fft.rfft(output) / output.shape[1]
         cosine, sine = 2 * series.real[:, 1:-1], 2 * series.imag[:, 1:-1]
         learned = ((self._cosines - cosine).square() + sine.square()).sum(1) / 2
-        return series.real[:, 0].square() + learned + self._tails
+        total: torch.Tensor = series.real[:, 0].square() + learned + self._tails
+        return total
 
 
-def _points(theta: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _points(
+    theta: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Return inputs with ``|x|^2 = 2``, shape (G, 2)."""
     return math.sqrt(2) * np.stack([np.cos(theta), np.sin(theta)], axis=1)

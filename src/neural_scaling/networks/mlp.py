@@ -1,13 +1,14 @@
 r"""Multilayer perceptrons, many trained at once, with hand-written gradients.
 
 All members of an ensemble have one shape and differ in seed, richness and learning rate. Weights of a layer are one tensor
-with the members in front, so a step of all members is a few batched matrix products: three per hidden layer (forward, gradient of
-the input, gradient of the weights, the last added to the weights in the same call). Constants (N^(-1/2), the gain of the activation,
-the step size) are folded into those products, so a step does little else.
+with the members in front, so a step of all members is a few batched matrix products: three per hidden layer (forward,
+gradient of the input, gradient of the weights, the last added to the weights in the same call). Constants (N^(-1/2), the
+gain of the activation, the step size) are folded into those products, so a step does little else.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,10 +92,11 @@ class MLPEnsemble:
         self, shape: Shape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
         require(len(members) > 0, "members", "there are none", "give at least one")
-        self.shape, self.members = shape, tuple(members)
+        self.shape, self.members, self.dtype = shape, tuple(members), dtype
         self.activation = PowerReLU(shape.power)
         self.scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
         self._check_mode()
+        self._spaces: dict[tuple[str, int], torch.Tensor] = {}
         self.weights = [
             torch.stack(layer).to(device, dtype)
             for layer in zip(*(initial_weights(shape, member.seed) for member in members), strict=True)
@@ -110,7 +112,9 @@ class MLPEnsemble:
 
     def _check_mode(self) -> None:
         linearised = any(scale.linearised for scale in self.scales)
-        require(not linearised, "richness", "is 0 for a member", "use LinearisedEnsemble, with members of richness 0 only")
+        require(
+            not linearised, "richness", "is 0 for a member", "use LinearisedEnsemble, with members of richness 0 only"
+        )
 
     @property
     def state(self) -> list[torch.Tensor]:
@@ -170,13 +174,44 @@ class MLPEnsemble:
         self._descend(x, arguments, values, coefficient, self.weights)
         return error.square().mean(1)
 
+    def tangent_kernel(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the tangent kernel at present, by which f moves: ``df(x) = eta_0 <K(x, x') (y - f)(x')>`` over a batch.
+
+        Gradients of a sample with respect to a layer are products of two vectors, so their scalar products are products of Gram
+        matrices and no gradient is formed.
+
+        Parameters
+        ----------
+        x
+            Inputs, the same for all members, shape (n, D).
+
+        Returns
+        -------
+        torch.Tensor
+            Shape (E, n, n); its diagonal is about L at the start.
+        """
+        inputs = x.expand(len(self.members), -1, -1)
+        arguments, values = self._forward(inputs)
+        kernel = self._readout**2 * _gram(values[-1])
+        gradient = self._readout * self.weights[-1].transpose(1, 2).expand_as(values[-1]).clone()
+        for layer in range(len(values) - 1, -1, -1):
+            delta = self.activation.times_slope(gradient, arguments[layer], values[layer])
+            below = values[layer - 1] if layer > 0 else inputs
+            kernel += self._factors[layer] ** 2 * _gram(below) * _gram(delta)
+            gradient = self._factors[layer] * torch.bmm(delta, self.weights[layer].transpose(1, 2))
+        return kernel * self.shape.width
+
     def _forward(self, x: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Return arguments and values (without gain) of the activations, each (E, B, N); for q = 1 they share memory."""
+        """Return arguments and values (without gain) of the activations, each (E, B, N); for q = 1 they share memory.
+
+        They lie in memory that the next call uses again.
+        """
         arguments, values = [], []
         previous = x
-        for weight, factor in zip(self.weights[:-1], self._factors, strict=True):
-            h = _product(previous, weight, factor)
-            previous = self.activation.rectified(h)
+        for layer, (weight, factor) in enumerate(zip(self.weights[:-1], self._factors, strict=True)):
+            h = _product(previous, weight, factor, self._space(f"argument {layer}", x))
+            room = h if self.activation.power == 1 else self._space(f"value {layer}", x)
+            previous = self.activation.rectified(h, room)
             arguments.append(h)
             values.append(previous)
         return arguments, values
@@ -190,14 +225,24 @@ class MLPEnsemble:
         moved: list[torch.Tensor],
     ) -> None:
         """Add ``coefficient * dF/dweights``, summed over the batch, to ``moved``; gradients are at ``self.weights``."""
-        gradient = (coefficient[:, :, None] * self._readout) * self.weights[-1].transpose(1, 2)
+        last = len(values) - 1
+        gradient = self._space(f"gradient {last % 2}", x)
+        torch.mul((coefficient * self._readout)[:, :, None], self.weights[-1].transpose(1, 2), out=gradient)
         moved[-1].baddbmm_(values[-1].transpose(1, 2), coefficient[:, :, None], alpha=self._readout)
-        for layer in reversed(range(len(values))):
+        for layer in range(last, -1, -1):
             delta = self.activation.times_slope(gradient, arguments[layer], values[layer])
             below = values[layer - 1] if layer > 0 else x
             if layer > 0:  # before this layer's weights move
-                gradient = _product(delta, self.weights[layer].transpose(1, 2), self._factors[layer])
+                room = self._space(f"gradient {(layer - 1) % 2}", x)
+                gradient = _product(delta, self.weights[layer].transpose(1, 2), self._factors[layer], room)
             moved[layer].baddbmm_(below.transpose(1, 2), delta, alpha=self._factors[layer])
+
+    def _space(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        """Return memory for one value per member, sample and neuron; asking for fresh memory costs a tenth of a step."""
+        key = (name, x.shape[1])
+        if key not in self._spaces:
+            self._spaces[key] = x.new_empty((len(self.members), x.shape[1], self.shape.width))
+        return self._spaces[key]
 
 
 class LinearisedEnsemble(MLPEnsemble):
@@ -240,7 +285,9 @@ class LinearisedEnsemble(MLPEnsemble):
         """Return the derivative of F along V, shape (E, B)."""
         below, change = x, None
         for layer, (h, value) in enumerate(zip(arguments, values, strict=True)):
-            along = _product(below, self.displacement[layer], self._factors[layer])
+            along = _product(
+                below, self.displacement[layer], self._factors[layer], self._space(f"along {layer % 2}", x)
+            )
             if change is not None:
                 along.baddbmm_(change, self.weights[layer], alpha=self._factors[layer])
             below, change = value, self.activation.times_slope(along, h, value)
@@ -295,12 +342,18 @@ def initial_weights(shape: Shape, seed: int) -> list[torch.Tensor]:
         float32 on the processor, (fan-in, fan-out) of each layer.
     """
     require(seed >= 0, "seed", f"got {seed!r}", "give a non-negative integer")
-    generator = torch.Generator().manual_seed(int(np.random.SeedSequence((seed, 0)).generate_state(1, np.uint64)[0] >> 1))
+    generator = torch.Generator().manual_seed(
+        int(np.random.SeedSequence((seed, 0)).generate_state(1, np.uint64)[0] >> 1)
+    )
     sizes = [shape.inputs, *[shape.width] * (shape.depth - 1), 1]
-    return [torch.randn(fan_in, fan_out, generator=generator) for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True)]
+    return [torch.randn(fan_in, fan_out, generator=generator) for fan_in, fan_out in itertools.pairwise(sizes)]
 
 
-def _product(left: torch.Tensor, right: torch.Tensor, factor: float) -> torch.Tensor:
-    """Return ``factor * left @ right`` in one call."""
-    unused = left.new_empty(()).expand(left.shape[0], left.shape[1], right.shape[2])
-    return torch.baddbmm(unused, left, right, beta=0, alpha=factor)
+def _gram(rows: torch.Tensor) -> torch.Tensor:
+    """Return the scalar products of the rows, shape (E, n, n)."""
+    return torch.bmm(rows, rows.transpose(1, 2))
+
+
+def _product(left: torch.Tensor, right: torch.Tensor, factor: float, out: torch.Tensor) -> torch.Tensor:
+    """Return ``factor * left @ right`` in ``out``, in one call."""
+    return torch.baddbmm(out, left, right, beta=0, alpha=factor, out=out)

@@ -7,22 +7,22 @@ Every network of this project is
     F = \tfrac{1}{N}\, w^L \cdot \phi(h^{L-1}), \qquad f = \frac{F - F_{\rm init}}{\gamma_0},
 
 with all weights drawn from N(0, 1) and the inputs scaled so that :math:`|x|^2 = D`. ``F_init`` is the same network with the
-weights that it started from; subtracting it (centring) makes f vanish at the start, whatever the richness. All weights take the same
-step, gradient descent on :math:`\tfrac12 \langle (y - f)^2 \rangle` with
+weights that it started from; subtracting it (centring) makes f vanish at the start, whatever the richness. All weights take
+the same step, gradient descent on :math:`\tfrac12 \langle (y - f)^2 \rangle` with
 
 .. math::
     \eta = \eta_0\, N\, \gamma_0^2 .
 
-Then f changes in one step by eta_0 times a kernel (the tangent kernel ``(1/N) |dF N/dW|^2``) that is of order one at any width and
-any richness, and features h change by an amount of order ``gamma_0``. As ``gamma_0 -> 0`` at fixed eta_0 features stand
-still and f follows its linearisation, the lazy limit. That limit is a mode of its own here (``richness = 0``): the network is
-replaced by its first-order expansion about the initial weights, :math:`f = D F \cdot V` with V = (W - W_init)/gamma_0, and V takes
-steps of size :math:`\eta_0 N`.
+Then f changes in one step by eta_0 times a kernel (the tangent kernel ``(1/N) |dF N/dW|^2``) that is of order one at any
+width and any richness, and features h change by an amount of order ``gamma_0``. As ``gamma_0 -> 0`` at fixed eta_0 features
+stand still and f follows its linearisation, the lazy limit. That limit is a mode of its own here (``richness = 0``): the
+network is replaced by its first-order expansion about the initial weights, :math:`f = D F \cdot V` with V = (W -
+W_init)/gamma_0, and V takes steps of size :math:`\eta_0 N`.
 
 For a reader who knows muP
 --------------------------
-With the multipliers moved into the weights (``W~ = N^{-1/2} W`` and so on) this is the scheme of Table 3 of "Tensor Programs V" for
-SGD. Per layer, with fan-in and fan-out as there:
+With the multipliers moved into the weights (``W~ = N^{-1/2} W`` and so on) this is the scheme of Table 3 of "Tensor Programs
+V" for SGD. Per layer, with fan-in and fan-out as there:
 
 =======  ==================  =========================  ============================
 layer    variance of W~      learning rate of W~        Table 3, SGD
@@ -32,9 +32,9 @@ hidden   1/N                 eta_0 gamma_0^2            1/fan_in, rate ~ 1
 readout  1/(gamma_0 N)^2     eta_0/N                    1/fan_in^2, rate ~ 1/fan_in
 =======  ==================  =========================  ============================
 
-The richness is what muP calls the output multiplier, inverted, with the learning rate changed along: in the package ``microsoft/mup``
-a model whose readout is ``MuReadout(output_mult=1/(gamma_0 sqrt(N_0)))``, N_0 being the base width, trained by ``MuSGD`` at
-``lr = eta_0 gamma_0^2``. See :meth:`Parametrization.as_mup` for the whole map.
+The richness is what muP calls the output multiplier, inverted, with the learning rate changed along: in the package
+``microsoft/mup`` a model whose readout is ``MuReadout(output_mult=1/(gamma_0 sqrt(N_0)))``, N_0 being the base width,
+trained by ``MuSGD`` at ``lr = eta_0 gamma_0^2``. See :meth:`Parametrization.as_mup` for the whole map.
 """
 
 from __future__ import annotations
@@ -137,7 +137,9 @@ class Parametrization:
         InputError
             If the network is linearised: no finite multiplier does that.
         """
-        require(not self.linearised, "richness", "is 0", "the linearised network has no muP counterpart; give gamma_0 > 0")
+        require(
+            not self.linearised, "richness", "is 0", "the linearised network has no muP counterpart; give gamma_0 > 0"
+        )
         lr = self.eta * self.richness**2
         return MupSettings(1 / (self.richness * math.sqrt(base_width)), lr, lr * base_width / inputs)
 
@@ -154,9 +156,10 @@ def hidden_scale(fan_in: int) -> float:
 def precision(richness: float) -> Precision:
     """Return the arithmetic that a richness asks for.
 
-    F is of order ``N^(-1/2)`` and ``F - F_init`` of order ``gamma_0``, known in float32 to about ``1e-7 N^(-1/2)``; weights move by a
-    part of order ``gamma_0 N^(-1/2)`` of themselves in all, in small steps that float32 rounds to 1e-7. Below ``gamma_0 = 0.01``
-    either can be felt in a run of 1e4 steps. The linearised network keeps what is small by itself and needs float32 only.
+    F is of order ``N^(-1/2)`` and ``F - F_init`` of order ``gamma_0``, known in float32 to about ``1e-7 N^(-1/2)``; weights
+    move by a part of order ``gamma_0 N^(-1/2)`` of themselves in all, in small steps that float32 rounds to 1e-7. Below
+    ``gamma_0 = 0.01`` either can be felt in a run of 1e4 steps. The linearised network keeps what is small by itself and
+    needs float32 only.
 
     Parameters
     ----------

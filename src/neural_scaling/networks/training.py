@@ -1,13 +1,13 @@
 """Online training of ensembles: fresh batches, losses on given steps, checkpoints, divergence as a result.
 
 Everything between two checks of the host happens on the device: indices of the samples are drawn there, a chunk of steps at a
-time, from a generator seeded by seed and chunk, so that a run can go on from any chunk without keeping the generator; losses and the
-step of a divergence are collected there.
+time, from a generator seeded by seed and chunk, so that a run can go on from any chunk without keeping the generator; losses
+and the step of a divergence are collected there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,16 +69,24 @@ class Training:
         Test loss after that many steps, shape (E, R); infinite from the step of a divergence on.
     diverged
         Step at which each member diverged, infinity for those that did not; shape (E,).
+    observed
+        What else was recorded, each of shape (E, R); without meaning from the step of a divergence on.
     """
 
     step: Array
     loss: Array
     diverged: Array
+    observed: dict[str, Array]
 
 
 @torch.no_grad()
 def train(
-    model: Trainable, data: FiniteData, recorded: Sequence[int], batch: int, monitor: Monitor | None = None
+    model: Trainable,
+    data: FiniteData,
+    recorded: Sequence[int],
+    batch: int,
+    monitor: Monitor | None = None,
+    observe: Mapping[str, Callable[[], torch.Tensor]] | None = None,
 ) -> Training:
     """Train an ensemble up to the last recorded step, each member on its own stream of fresh batches.
 
@@ -96,6 +104,8 @@ def train(
         B.
     monitor
         Told of progress in member-steps; may keep the state and give it back. A run that goes on ends with the same numbers.
+    observe
+        What to record beside the loss: functions that return one number per member, shape (E,).
 
     Returns
     -------
@@ -115,7 +125,7 @@ def train(
         "give each step once, in order",
     )
     monitor = monitor or Monitor()
-    run = _Run(model, data, steps, batch)
+    run = _Run(model, data, steps, batch, observe or {})
     kept = monitor.restored()
     if kept is not None:
         run.restore(kept)
@@ -129,14 +139,22 @@ def train(
 class _Run:
     """A training on its way."""
 
-    def __init__(self, model: Trainable, data: FiniteData, recorded: Array, batch: int) -> None:
-        self.model, self.data, self.recorded, self.batch = model, data, recorded, batch
+    def __init__(
+        self,
+        model: Trainable,
+        data: FiniteData,
+        recorded: Array,
+        batch: int,
+        observe: Mapping[str, Callable[[], torch.Tensor]],
+    ) -> None:
+        self.model, self.data, self.recorded, self.batch, self.observe = model, data, recorded, batch, observe
         count, device = len(model.members), data.inputs.device
         self.frozen = _table(model, data.inputs, count)
         self.frozen_test = _table(model, data.test_inputs, count)
         self.member = torch.arange(count, device=device)[:, None]
         self.generators = [torch.Generator(device) for _ in model.members]
         self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.inputs.dtype)
+        self.observed = {name: torch.zeros_like(self.losses) for name in observe}
         self.diverged = torch.full((count,), float("inf"), device=device)
         self.first = torch.zeros(count, device=device, dtype=data.inputs.dtype)
         self.done = self.filled = 0
@@ -152,6 +170,8 @@ class _Run:
         if self.filled < len(self.recorded) and self.done == self.recorded[self.filled]:
             inputs = self.data.test_inputs.expand(len(self.model.members), -1, -1)
             self.losses[self.filled] = self.data.loss(self.model.centred(inputs, self.frozen_test))
+            for name, quantity in self.observe.items():
+                self.observed[name][self.filled] = quantity()
             self.filled += 1
 
     def chunk(self) -> int:
@@ -185,6 +205,7 @@ class _Run:
     def kept(self) -> Arrays:
         """Return the state at the end of a chunk."""
         tensors = {f"tensor {number}": tensor for number, tensor in enumerate(self.model.state)}
+        tensors |= {f"observed {name}": values for name, values in self.observed.items()}
         tensors |= {"losses": self.losses, "diverged": self.diverged, "first": self.first}
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         return arrays | {"done": scalar(self.done), "filled": scalar(self.filled)}
@@ -193,6 +214,8 @@ class _Run:
         """Go back to a state."""
         for number, tensor in enumerate(self.model.state):
             tensor.copy_(torch.from_numpy(arrays[f"tensor {number}"]))
+        for name, values in self.observed.items():
+            values.copy_(torch.from_numpy(arrays[f"observed {name}"]))
         for name in ("losses", "diverged", "first"):
             getattr(self, name).copy_(torch.from_numpy(arrays[name]))
         self.done, self.filled = int(arrays["done"]), int(arrays["filled"])
@@ -203,12 +226,11 @@ class _Run:
         diverged = self.diverged.double().cpu().numpy()
         beyond = (self.recorded[None, :] > diverged[:, None]) | ~np.isfinite(loss)
         loss[np.logical_or.accumulate(beyond, axis=1)] = np.inf
-        return Training(self.recorded.astype(float), loss, diverged)
+        observed = {name: values.double().cpu().numpy().T.copy() for name, values in self.observed.items()}
+        return Training(self.recorded.astype(float), loss, diverged, observed)
 
 
 def _table(model: Trainable, inputs: torch.Tensor, members: int) -> torch.Tensor:
     """Return the raw output of the initial weights at all inputs, shape (E, G)."""
-    parts = [model.raw(part.expand(members, -1, -1)) for part in inputs.split(_TABLE_ROWS)]
+    parts = [model.raw(part.expand(members, -1, -1)) for part in torch.split(inputs, _TABLE_ROWS)]
     return torch.cat(parts, dim=1)
-
-

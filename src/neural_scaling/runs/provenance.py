@@ -57,7 +57,7 @@ def provenance(seconds: float, device: str) -> dict[str, Any]:
     dict
         Plain values: commit, hardware, platform, versions, threads, wall time in seconds, date (UTC).
     """
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "jax")}
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "jax", "torch")}
     return {
         "commit": commit(),
         "hardware": hardware(),

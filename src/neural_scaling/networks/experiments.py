@@ -1,0 +1,126 @@
+"""Training runs on the circle as values."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from neural_scaling.circle import decay
+from neural_scaling.grids import log_spaced_steps
+from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.runs.experiment import Experiment
+
+#: Environment variable that names the device of network runs; without it the first there is of CUDA, MPS and the processor.
+DEVICE_VARIABLE = "NEURAL_SCALING_DEVICE"
+_PER_DECADE = 20
+
+
+@dataclass(frozen=True)
+class CircleRun(Experiment):
+    """Perceptrons trained online on ``y = sum_k k^-q cos k theta``: :func:`neural_scaling.networks.training.train`.
+
+    The seeds are trained together. They are 0, 1, ..., and a seed means the same initial weights and the same samples at every
+    richness and learning rate.
+
+    Parameters
+    ----------
+    beta
+        Source; q = beta q_phi + 1/2 (eq. 14).
+    power
+        q_phi of the activation ``[h]_+^q_phi``.
+    depth, width
+        Layers of weights L and neurons N of each hidden layer.
+    richness
+        gamma_0; 0 for the linearised network.
+    eta
+        eta_0.
+    batch
+        B.
+    steps
+        Number of steps T.
+    seeds
+        Number of seeds.
+    angles
+        Number of equidistant angles that samples are drawn from.
+    """
+
+    kind: ClassVar[str] = "circle network"
+    algorithm: ClassVar[int] = 1
+
+    beta: float
+    power: float
+    depth: int
+    width: int
+    richness: float
+    eta: float
+    batch: int
+    steps: int
+    seeds: int
+    angles: int
+
+    @property
+    def device(self) -> str:
+        """What the networks are trained on."""
+        from neural_scaling.networks.devices import describe_device, find_device
+
+        return describe_device(find_device(device_name()))
+
+    @property
+    def work(self) -> int:
+        """Steps times seeds."""
+        return self.steps * self.seeds
+
+    @property
+    def label(self) -> str:
+        """Source, activation, richness, learning rate, width and batch."""
+        rich = f"gamma0={self.richness:g}" if self.richness else "linearised"
+        return f"beta={self.beta:g} q={self.power:g} {rich} eta0={self.eta:g} N={self.width} B={self.batch}"
+
+    def slice(self) -> Self:
+        """Return the first steps of the first seed."""
+        return replace(self, steps=min(max(self.steps // 10, 20), 200, self.steps), seeds=1)
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses on the steps that both hold, for the seeds that both have."""
+        _, whole, part = np.intersect1d(arrays["step"], recomputed["step"], return_indices=True)
+        expected = arrays["loss"][: recomputed["loss"].shape[0], whole].astype(np.float64)
+        values = recomputed["loss"][:, part].astype(np.float64)
+        together = np.isfinite(expected) & np.isfinite(values)
+        if not np.array_equal(np.isfinite(expected), np.isfinite(values)):
+            return float("inf")
+        return float(np.max(np.abs(values[together] / expected[together] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return losses and the size of the tangent kernel on recorded steps.
+
+        ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; in float32, each of shape (seeds, R), ``loss``,
+        ``trace`` and ``sharpness``, the sum of the eigenvalues of the tangent kernel and the largest of them.
+        """
+        from neural_scaling.networks.circle_data import CircleData
+        from neural_scaling.networks.devices import find_device
+        from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
+        from neural_scaling.networks.mlp import Member, Shape, ensemble
+        from neural_scaling.networks.training import train
+
+        device = find_device(device_name())
+        shape = Shape(self.depth, self.width, inputs=2, power=self.power)
+        model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in range(self.seeds)], device)
+        data = CircleData([decay(self.beta, self.power)] * self.seeds, device, model.dtype, self.angles)
+        recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
+        observe = {
+            "trace": lambda: kernel_trace(model.tangent_kernel(data.kernel_inputs)),
+            "sharpness": lambda: kernel_sharpness(model.tangent_kernel(data.kernel_inputs)),
+        }
+        outcome = train(model, data, recorded, self.batch, monitor, observe)
+        curves = {"loss": outcome.loss} | outcome.observed
+        return {"step": outcome.step, "diverged": outcome.diverged} | {
+            name: values.astype(np.float32) for name, values in curves.items()
+        }
+
+
+def device_name() -> str:
+    """Return the device that ``NEURAL_SCALING_DEVICE`` names, ``auto`` by default."""
+    return os.environ.get(DEVICE_VARIABLE) or "auto"
