@@ -32,10 +32,12 @@ class Plan:
         Source of the studies, ReLU networks.
     richness_study
         Values of gamma_0; 0 is the linearised network.
-    eta_study
-        Values of eta_0, each with a linearised and a rich network.
+    eta_study, richness_eta_study
+        Values of eta_0, each at each of these values of gamma_0.
     batch_study, width_study
         Values of B and of N, rich networks.
+    beta_easy_study, width_easy_study
+        Source and values of N of linearised networks on an easy task.
     """
 
     depth: int
@@ -52,8 +54,11 @@ class Plan:
     beta_study: float
     richness_study: Sequence[float]
     eta_study: Sequence[float]
+    richness_eta_study: Sequence[float]
     batch_study: Sequence[int]
     width_study: Sequence[int]
+    beta_easy_study: float
+    width_easy_study: Sequence[int]
 
     def run(self, beta: float, power: float, richness: float) -> CircleRun:
         """Return the run of one curve of (a) or (b)."""
@@ -87,16 +92,18 @@ class Plan:
         run = self.run(self.beta_study, 1.0, self.richness)
         return [replace(run, width=width) for width in self.width_study]
 
+    def by_width_easy(self) -> list[CircleRun]:
+        """Return the runs of the study of N for a linearised network on an easy task."""
+        run = self.run(self.beta_easy_study, 1.0, 0.0)
+        return [replace(run, width=width) for width in self.width_easy_study]
+
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once: the curves of the paper first."""
         runs: list[CircleRun] = []
         for richness in (self.richness, 0.0):
             runs += [*self.targets(richness), *self.activations(richness)]
-        runs += [
-            *self.by_richness(),
-            *self.by_eta(self.richness),
-            *self.by_eta(0.0),
-            *self.by_batch(),
-            *self.by_width(),
-        ]
+        runs += self.by_richness()
+        for richness in self.richness_eta_study:
+            runs += self.by_eta(richness)
+        runs += [*self.by_batch(), *self.by_width(), *self.by_width_easy()]
         return list(dict.fromkeys(runs))
