@@ -28,6 +28,8 @@ class Plan:
         Sources of (a), ReLU networks.
     decay, powers
         q of the one target of (b) and q_phi of each of its activations.
+    richness_activations
+        gamma_0 of the rich curves of (b): the same gamma_0 changes the kernel of a steep activation far more.
     beta_study
         Source of the studies, ReLU networks.
     richness_study
@@ -51,6 +53,7 @@ class Plan:
     betas: Sequence[float]
     decay: float
     powers: Sequence[float]
+    richness_activations: Sequence[float]
     beta_study: float
     richness_study: Sequence[float]
     eta_study: Sequence[float]
@@ -101,7 +104,9 @@ class Plan:
         """Return all runs, each once: the curves of the paper first."""
         runs: list[CircleRun] = []
         for richness in (self.richness, 0.0):
-            runs += [*self.targets(richness), *self.activations(richness)]
+            runs += self.targets(richness)
+        for richness in (*self.richness_activations, 0.0):
+            runs += self.activations(richness)
         runs += self.by_richness()
         for richness in self.richness_eta_study:
             runs += self.by_eta(richness)
