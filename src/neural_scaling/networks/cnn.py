@@ -28,6 +28,7 @@ from torch.nn.functional import avg_pool2d, conv2d, unfold
 
 from neural_scaling.checks import require
 from neural_scaling.networks.activations import PowerReLU
+from neural_scaling.networks.devices import working_dtype
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
 
@@ -450,14 +451,7 @@ def image_ensemble(
         If a value is out of range, linearised members are mixed with others, or the device lacks the precision.
     """
     scales = [Parametrization(shape.readout, member.richness, member.eta) for member in members]
-    if dtype is None:
-        dtype = torch.float64 if any(scale.precision == "float64" for scale in scales) else torch.float32
-    require(
-        device.type != "mps" or dtype != torch.float64,
-        "richness",
-        "asks for float64, which an MPS device lacks",
-        "use the device cpu, or a richness of 0 or of at least 0.01",
-    )
+    dtype = working_dtype([scale.precision for scale in scales], device, dtype)
     kind = LinearisedCNNEnsemble if scales and scales[0].linearised else CNNEnsemble
     return kind(shape, members, device, dtype)
 

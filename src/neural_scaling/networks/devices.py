@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
 from neural_scaling.checks import require
+from neural_scaling.networks.parametrization import Precision
 
 KINDS = ("auto", "cuda", "mps", "cpu")
 
@@ -42,6 +45,38 @@ def find_device(name: str = "auto") -> torch.device:
         "give a number from 0 on",
     )
     return torch.device(name)
+
+
+def working_dtype(precisions: Iterable[Precision], device: torch.device, dtype: torch.dtype | None) -> torch.dtype:
+    """Return the arithmetic of an ensemble.
+
+    Parameters
+    ----------
+    precisions
+        What its members ask for; the highest counts.
+    device
+        Where it will be.
+    dtype
+        Taken instead, if given.
+
+    Returns
+    -------
+    torch.dtype
+
+    Raises
+    ------
+    InputError
+        If it is float64 on an MPS device, which has none.
+    """
+    if dtype is None:
+        dtype = torch.float64 if "float64" in precisions else torch.float32
+    require(
+        device.type != "mps" or dtype != torch.float64,
+        "richness",
+        "asks for float64, which an MPS device lacks",
+        "use the device cpu, or a richness of 0 or of at least 0.01",
+    )
+    return dtype
 
 
 def describe_device(device: torch.device) -> str:

@@ -17,6 +17,7 @@ import torch
 
 from neural_scaling.checks import require
 from neural_scaling.networks.activations import PowerReLU
+from neural_scaling.networks.devices import working_dtype
 from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
 
 
@@ -396,14 +397,7 @@ def ensemble(
         If a value is out of range or linearised members are mixed with others.
     """
     scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
-    if dtype is None:
-        dtype = torch.float64 if any(scale.precision == "float64" for scale in scales) else torch.float32
-    require(
-        device.type != "mps" or dtype != torch.float64,
-        "richness",
-        "asks for float64, which an MPS device lacks",
-        "use the device cpu, or a richness of 0 or of at least 0.01",
-    )
+    dtype = working_dtype([scale.precision for scale in scales], device, dtype)
     kind = LinearisedEnsemble if scales and scales[0].linearised else MLPEnsemble
     return kind(shape, members, device, dtype)
 
