@@ -1,0 +1,182 @@
+"""MNIST-1M: sets of generated digits, in shards that can be drawn in any order, at any time, by anyone who has the weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from neural_scaling.checks import InputError, require
+from neural_scaling.diffusion.experiments import Pixels, ShardRun, kept_weights
+from neural_scaling.diffusion.weights import digest
+from neural_scaling.runs import Engine, Index, canonical_json
+from neural_scaling.runs.engines import compute_all
+from neural_scaling.terminal import say as say_on_terminal
+
+#: Item of the user's cache in which shards are kept.
+SHARDS = "mnist1m-shards"
+
+_HELD_OUT = 10  # one shard in so many, at least one, is for testing
+
+
+@dataclass(frozen=True)
+class Size:
+    """How a set of images is drawn.
+
+    Attributes
+    ----------
+    model
+        Name of the denoiser.
+    shards, images
+        Number of shards and of images in each.
+    batch
+        Images that go through the network together.
+    guidance, steps, churn
+        Of the sampler.
+    seed
+        Of labels and noise; each shard has its own streams.
+    """
+
+    model: str
+    shards: int
+    images: int
+    batch: int
+    guidance: float
+    steps: int
+    churn: float
+    seed: int = 0
+
+    @property
+    def total(self) -> int:
+        """Number of images."""
+        return self.shards * self.images
+
+    @property
+    def held_out(self) -> int:
+        """Number of images for testing, the last ones: a tenth of the shards, at least one shard."""
+        return max(1, self.shards // _HELD_OUT) * self.images
+
+    def runs(self, weights: str) -> list[ShardRun]:
+        """Return the shards, for weights with a :func:`~neural_scaling.diffusion.weights.digest`."""
+        how = (self.model, weights, self.guidance, self.steps, self.churn, self.images, self.batch, self.seed)
+        return [ShardRun(*how, shard) for shard in range(self.shards)]
+
+
+#: The sizes of MNIST-1M. The small set is the first shards of the reduced one.
+SIZES: dict[str, Size] = {
+    "small": Size("reduced", 4, 500, 100, 0.5, 25, 1.0),
+    "reduced": Size("reduced", 120, 500, 100, 0.5, 25, 1.0),
+    "full": Size("full", 1000, 1000, 1000, 0.5, 400, 1.0),
+}
+
+
+def find(size: str) -> Size:
+    """Return the settings of a size.
+
+    Parameters
+    ----------
+    size
+        ``small``, ``reduced`` or ``full``.
+
+    Returns
+    -------
+    Size
+
+    Raises
+    ------
+    InputError
+        If there is no such size.
+    """
+    require(size in SIZES, "size", f"got {size!r}", f"use one of {', '.join(SIZES)}")
+    return SIZES[size]
+
+
+def planned(size: str) -> list[ShardRun]:
+    """Return the shards of a size for the weights that are there.
+
+    Parameters
+    ----------
+    size
+        ``small``, ``reduced`` or ``full``.
+
+    Returns
+    -------
+    list of ShardRun
+
+    Raises
+    ------
+    InputError
+        If there is no such size, or no weights that can be used.
+    """
+    settings = find(size)
+    return settings.runs(digest(kept_weights(settings.model)))
+
+
+def version(size: str) -> str:
+    """Return 16 hexadecimal digits that change whenever weights or settings do, and with them the images.
+
+    Parameters
+    ----------
+    size
+        ``small``, ``reduced`` or ``full``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If there is no such size, or no weights that can be used.
+    """
+    identities = "\n".join(canonical_json(run) for run in planned(size))
+    return hashlib.sha256(identities.encode()).hexdigest()[:16]
+
+
+def origin(size: str) -> str:
+    """Return in a few words what makes the images of a size."""
+    settings = find(size)
+    return (
+        f"drawn from the {settings.model} diffusion model of this package with guidance {settings.guidance:g} "
+        f"and {settings.steps} steps"
+    )
+
+
+def shards(size: str, say: Callable[[str], object] = say_on_terminal) -> Iterator[tuple[Pixels, Pixels]]:
+    """Yield the shards of a size in order, drawing those that are missing first.
+
+    Can be killed at any time: finished shards stay in the user's cache, whole, and the next call goes on from them.
+
+    Parameters
+    ----------
+    size
+        ``small``, ``reduced`` or ``full``.
+    say
+        Told how many shards are there.
+
+    Yields
+    ------
+    images : numpy.ndarray
+        uint8, shape (k, 28, 28, 1).
+    labels : numpy.ndarray
+        uint8, shape (k,).
+
+    Raises
+    ------
+    InputError
+        If there is no such size, or no weights that can be used.
+    neural_scaling.runs.Interrupted
+        After SIGINT or SIGTERM.
+    OSError
+        If a shard cannot be written, for example on a full disk.
+    """
+    runs, index = planned(size), Index(SHARDS)
+    missing = [run for run in runs if index.look_up(run).found is None]
+    if missing:
+        say(f"mnist1m {size}: {find(size).total} images; {len(runs) - len(missing)} of {len(runs)} shards are there")
+        compute_all(missing, SHARDS, Engine.from_environment())
+    for run in runs:
+        seen = index.look_up(run)
+        if seen.found is None:
+            raise InputError(f"shards: {run.label}: {seen.reason}, just after it was drawn; build the set again.")
+        yield seen.found.arrays["images"], seen.found.arrays["labels"]
