@@ -1,4 +1,4 @@
-"""Train the models, ship their weights, build sets of images: ``python -m neural_scaling.diffusion``."""
+"""Train the networks and ship their weights: ``python -m neural_scaling.diffusion``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from neural_scaling.checks import InputError
+from neural_scaling.diffusion.classifier import JUDGE
 from neural_scaling.diffusion.experiments import MODELS, WEIGHTS
 from neural_scaling.paths import DataRootMissing
-from neural_scaling.runs import Interrupted, obtain, promote
+from neural_scaling.runs import Experiment, Interrupted, obtain, promote
 from neural_scaling.terminal import say
 
 
@@ -26,16 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 2 for bad input, 130 after an interruption.
     """
+    networks: dict[str, Experiment] = {**MODELS, "judge": JUDGE}
     parser = argparse.ArgumentParser(prog="python -m neural_scaling.diffusion", description=__doc__)
-    parser.add_argument("action", choices=["train", "promote"])
-    parser.add_argument("model", choices=list(MODELS))
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    train = commands.add_parser("train", help="train a network; goes on where it was stopped")
+    train.add_argument("network", choices=list(networks))
+    commands.add_parser("ship", help="copy the weights of the reduced model and of the judge into data/results")
     options = parser.parse_args(arguments)
     try:
-        if options.action == "train":
-            result = obtain(MODELS[options.model], WEIGHTS, "full")
-            say(f"{result.origin}: last loss {result.arrays['loss'][-1]:.4f}")
+        if options.command == "train":
+            result = obtain(networks[options.network], WEIGHTS, "full")
+            say(f"{options.network} {result.origin}: loss at the end {result.arrays['loss'][-1]:.4f}")
         else:
-            promote([MODELS[options.model]], WEIGHTS)
+            copied, size = promote([MODELS["reduced"], JUDGE], WEIGHTS)
+            say(f"{len(copied)} networks copied, {size / 1000:.0f} kB in all")
     except Interrupted as stop:
         print(f"{stop}; the same command goes on from there.", file=sys.stderr)
         return 130

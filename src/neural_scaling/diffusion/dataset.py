@@ -142,7 +142,9 @@ def origin(size: str) -> str:
     )
 
 
-def shards(size: str, say: Callable[[str], object] = say_on_terminal) -> Iterator[tuple[Pixels, Pixels]]:
+def shards(
+    size: str, say: Callable[[str], object] = say_on_terminal, count: int | None = None
+) -> Iterator[tuple[Pixels, Pixels]]:
     """Yield the shards of a size in order, drawing those that are missing first.
 
     Can be killed at any time: finished shards stay in the user's cache, whole, and the next call goes on from them.
@@ -153,6 +155,8 @@ def shards(size: str, say: Callable[[str], object] = say_on_terminal) -> Iterato
         ``small``, ``reduced`` or ``full``.
     say
         Told how many shards are there.
+    count
+        Only the first so many.
 
     Yields
     ------
@@ -170,10 +174,10 @@ def shards(size: str, say: Callable[[str], object] = say_on_terminal) -> Iterato
     OSError
         If a shard cannot be written, for example on a full disk.
     """
-    runs, index = planned(size), Index(SHARDS)
+    runs, index = planned(size)[:count], Index(SHARDS)
     missing = [run for run in runs if index.look_up(run).found is None]
     if missing:
-        say(f"mnist1m {size}: {find(size).total} images; {len(runs) - len(missing)} of {len(runs)} shards are there")
+        say(f"mnist1m {size}: {len(runs) - len(missing)} of {len(runs)} shards are there")
         compute_all(missing, SHARDS, Engine.from_environment())
     for run in runs:
         seen = index.look_up(run)

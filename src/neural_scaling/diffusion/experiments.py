@@ -215,8 +215,9 @@ def kept_weights(model: str) -> Arrays:
 class ShardRun(Experiment):
     """A shard of generated images, from its own seed: which other shards there are does not matter.
 
-    Labels are balanced and shuffled. Labels and all noise are the same on every machine; the network's rounding is not, and
-    may change grey values by one or, rarely, more. On one machine with the same number of threads all is the same to the bit.
+    Labels are balanced and shuffled in each batch. Labels and all noise are the same on every machine; the network's rounding is
+    not, and may change grey values by one or, rarely, more. On one machine with the same number of threads all is the same to
+    the bit.
 
     Parameters
     ----------
@@ -272,8 +273,9 @@ class ShardRun(Experiment):
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``images``, shape (images, 28, 28, 1), and ``labels``, shape (images,), both uint8."""
         require_guidance(self.guidance)
-        require(self.images >= 1, "images", f"got {self.images}", "give at least one image")
         require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one image at a time")
+        whole = self.images >= 1 and self.images % self.batch == 0
+        require(whole, "images", f"got {self.images}", f"give a multiple of the batch of {self.batch}")
         kept, model, device = kept_weights(self.model), MODELS[self.model], find_device(device_name())
         found = digest(kept)
         require(found == self.weights, "weights", f"{found} are there, not {self.weights}", "plan the shards anew")
@@ -281,19 +283,13 @@ class ShardRun(Experiment):
         unpack(kept, denoiser)
         denoiser.to(device).eval()
         pieces: list[Pixels] = []
-        labels = shard_labels(self.seed, self.shard, self.images)
-        for number, first in enumerate(range(0, self.images, self.batch)):
-            chosen = labels[first : first + self.batch]
-            random = np.random.default_rng([self.seed, self.shard, 1 + number])
-            pieces.append(draw(denoiser, model, chosen, self, random, device))
-            monitor.advance(chosen.size)
-        return {"images": np.concatenate(pieces), "labels": labels}
-
-
-def shard_labels(seed: int, shard: int, images: int) -> Pixels:
-    """Return the labels of a shard: each as often as the others (up to one), in random order, shape (images,)."""
-    balanced = (np.arange(images) % CLASSES).astype(np.uint8)
-    return np.random.default_rng([seed, shard, 0]).permutation(balanced)
+        labels: list[Pixels] = []
+        for number in range(self.images // self.batch):
+            random = np.random.default_rng([self.seed, self.shard, number])
+            labels.append(random.permutation(np.arange(self.batch, dtype=np.uint8) % CLASSES))
+            pieces.append(draw(denoiser, model, labels[-1], self, random, device))
+            monitor.advance(self.batch)
+        return {"images": np.concatenate(pieces), "labels": np.concatenate(labels)}
 
 
 @torch.inference_mode()

@@ -37,7 +37,8 @@ def pack(network: nn.Module) -> Arrays:
     """
     arrays = {}
     for name, weight in network.named_parameters():
-        arrays[_PREFIX + name] = weight.detach().cpu().contiguous().numpy().astype(np.float16)
+        with np.errstate(over="ignore"):
+            arrays[_PREFIX + name] = weight.detach().cpu().contiguous().numpy().astype(np.float16)
         if not np.isfinite(arrays[_PREFIX + name]).all():
             raise InputError(f"weights: {name} is not finite in half precision; train with a smaller learning rate.")
     return arrays
