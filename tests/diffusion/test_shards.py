@@ -7,7 +7,7 @@ import pytest
 
 from neural_scaling.checks import InputError
 from neural_scaling.diffusion import dataset, experiments
-from neural_scaling.diffusion.experiments import kept_weights
+from neural_scaling.diffusion.experiments import trained_denoiser
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Monitor
 from neural_scaling.runs import experiment_key
@@ -122,7 +122,7 @@ def test_damaged_weights_are_not_used(trained, tmp_path):
 
 def test_weights_other_than_planned_are_refused(trained):
     run = replace(dataset.planned("small")[0], weights="0" * 16)
-    with pytest.raises(InputError, match=f"^weights: {digest(kept_weights('tiny'))} are there"):
+    with pytest.raises(InputError, match=f"^weights: {digest(trained_denoiser('tiny').arrays)} are there"):
         run.run(Monitor())
 
 

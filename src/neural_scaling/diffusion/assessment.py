@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from neural_scaling.checks import require
 from neural_scaling.diffusion import dataset
-from neural_scaling.diffusion.classifier import classify, kept_judge
+from neural_scaling.diffusion.classifier import classify, trained_judge
 from neural_scaling.diffusion.denoiser import CLASSES
 from neural_scaling.diffusion.experiments import Pixels
 from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
@@ -100,16 +100,17 @@ class QualityRun(Experiment):
         classifier's word (columns). ``frechet`` (4, repeats): distance of sets of images (:data:`SETS`) from real test images,
         all balanced and of the same size. ``nearest generated`` and ``nearest test`` (201,): quantiles of the distance to the
         nearest training image; ``closer`` (2,): number of generated images nearer to one than any test image is, and than 99 %
-        of them are; ``nearer to training`` (6,): share of generated images nearer to the nearest of ten thousand training images
-        than to that of the test images. ``grey`` (3, 5): see :func:`~neural_scaling.diffusion.quality.grey_values`, of
-        generated, test and training images. Images for the eye: ``sheet``, ten of each digit; ``first``, the first ten drawn;
+        of them are; ``nearest is training`` (3,): number of generated images whose nearest among all real ones is a training
+        image, numbers of training and of test images. ``grey`` (3, 5): see
+        :func:`~neural_scaling.diffusion.quality.grey_values`, of generated, test and training images. Images for the eye:
+        ``sheet``, ten of each digit; ``first``, the first ten drawn;
         ``closest``, those nearest to training images, which are ``closest index``, at ``closest distance``; ``mistaken``, up to
         ten that the classifier takes for another digit, with ``mistaken labels`` (k, 2).
         """
         from neural_scaling.datasets import load
 
         self._check()
-        kept = kept_judge()
+        kept = trained_judge().arrays
         require(digest(kept) == self.judge, "judge", f"{digest(kept)} is there, not {self.judge}", "plan the run anew")
         real = load("mnist")
         generated = _Set(*self._drawn(monitor))
@@ -185,21 +186,16 @@ class QualityRun(Experiment):
     def _neighbours(self, generated: Pixels, train: Pixels, test: Pixels) -> Arrays:
         random = np.random.default_rng([self.seed, 1])
         some, real = generated[: self.neighbours], test[random.permutation(len(test))[: self.neighbours]]
-        parts = np.array_split(np.arange(len(train)), round(len(train) / len(test)))
-        near = [nearest(some, train[part[0] : part[-1] + 1]) for part in parts]
-        to_test = nearest(some, test).distance
-        which = np.argmin([each.distance for each in near], 0)
-        distance = np.min([each.distance for each in near], 0)
-        index = np.array([parts[part][near[part].index[i]] for i, part in enumerate(which)])
-        of_test = nearest(real, train).distance
+        near, to_test, of_test = nearest(some, train), nearest(some, test).distance, nearest(real, train).distance
+        distance = near.distance
         closest = np.argsort(distance)[:_CLOSEST]
         return {
             "nearest generated": np.quantile(distance, QUANTILES),
             "nearest test": np.quantile(of_test, QUANTILES),
             "closer": np.array([np.sum(distance < of_test.min()), np.sum(distance < np.quantile(of_test, 0.01))]),
-            "nearer to training": np.array([np.mean(each.distance < to_test) for each in near]),
+            "nearest is training": np.array([np.sum(distance < to_test), len(train), len(test)]),
             "closest": some[closest],
-            "closest index": index[closest],
+            "closest index": near.index[closest],
             "closest distance": distance[closest],
         }
 

@@ -11,15 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neural_scaling.checks import InputError
 from neural_scaling.diffusion.denoiser import CLASSES, SIDE
-from neural_scaling.diffusion.experiments import WEIGHTS, Pixels
+from neural_scaling.diffusion.experiments import Pixels, trained
 from neural_scaling.diffusion.training import SINGLE, Optimization, train
 from neural_scaling.diffusion.weights import pack, unpack
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.networks.devices import describe_device, find_device
 from neural_scaling.networks.experiments import device_name
-from neural_scaling.runs import Experiment, Index
+from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 
 #: Number of features that distances between sets of images are computed in.
@@ -126,21 +125,9 @@ class ClassifierRun(Experiment):
 JUDGE = ClassifierRun(100, 6_000, 2e-3, 0.998, seed=0, until=6_000)
 
 
-def kept_judge() -> Arrays:
-    """Return the trained weights of the judge, shipped or from the user's cache.
-
-    Raises
-    ------
-    InputError
-        If there are none, or they are damaged.
-    """
-    seen = Index(WEIGHTS).look_up(JUDGE)
-    if seen.found is None:
-        raise InputError(
-            f"weights: those of the classifier cannot be used ({seen.reason}); get the shipped ones with a clone of the "
-            "repository, or train them with 'python -m neural_scaling.diffusion train judge'."
-        )
-    return seen.found.arrays
+def trained_judge() -> Result:
+    """Return the trained weights of the judge; see :func:`~neural_scaling.diffusion.experiments.trained`."""
+    return trained(JUDGE, "judge")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from neural_scaling.checks import InputError, require
-from neural_scaling.diffusion.experiments import Pixels, ShardRun, kept_weights
+from neural_scaling.diffusion.experiments import Pixels, ShardRun, trained_denoiser
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.runs import Engine, Index, canonical_json
 from neural_scaling.runs.engines import compute_all
@@ -109,7 +109,7 @@ def planned(size: str) -> list[ShardRun]:
         If there is no such size, or no weights that can be used.
     """
     settings = find(size)
-    return settings.runs(digest(kept_weights(settings.model)))
+    return settings.runs(digest(trained_denoiser(settings.model).arrays))
 
 
 def version(size: str) -> str:

@@ -19,7 +19,7 @@ from neural_scaling.diffusion.weights import digest, pack, unpack
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.networks.devices import describe_device, find_device
 from neural_scaling.networks.experiments import device_name
-from neural_scaling.runs import Experiment, Index
+from neural_scaling.runs import Experiment, Index, Result
 
 #: Item of the stored results under which weights are kept and shipped.
 WEIGHTS = "diffusion"
@@ -183,8 +183,37 @@ MODELS: dict[str, DenoiserRun] = {
 }
 
 
-def kept_weights(model: str) -> Arrays:
-    """Return the trained weights of a model, shipped or from the user's cache.
+def trained(run: Experiment, name: str) -> Result:
+    """Return the result of a training that was done before, shipped or from the user's cache.
+
+    Parameters
+    ----------
+    run
+        The training.
+    name
+        What ``python -m neural_scaling.diffusion train`` calls the network.
+
+    Returns
+    -------
+    neural_scaling.runs.Result
+        Weights, see :func:`~neural_scaling.diffusion.weights.pack`, and losses.
+
+    Raises
+    ------
+    InputError
+        If there are no weights, or they are damaged.
+    """
+    seen = Index(WEIGHTS).look_up(run)
+    if seen.found is None:
+        raise InputError(
+            f"weights: those of {name!r} cannot be used ({seen.reason}); get the shipped ones with a clone of the repository, "
+            f"or train them with 'python -m neural_scaling.diffusion train {name}'."
+        )
+    return Result(seen.found.arrays, seen.found.provenance, seen.found.origin)
+
+
+def trained_denoiser(model: str) -> Result:
+    """Return the trained weights of a model; see :func:`trained`.
 
     Parameters
     ----------
@@ -193,8 +222,7 @@ def kept_weights(model: str) -> Arrays:
 
     Returns
     -------
-    dict
-        See :func:`~neural_scaling.diffusion.weights.pack`; also the losses of training.
+    neural_scaling.runs.Result
 
     Raises
     ------
@@ -202,13 +230,7 @@ def kept_weights(model: str) -> Arrays:
         If the model is unknown or has no weights, or they are damaged.
     """
     require(model in MODELS, "model", f"got {model!r}", f"use one of {', '.join(MODELS)}")
-    seen = Index(WEIGHTS).look_up(MODELS[model])
-    if seen.found is None:
-        raise InputError(
-            f"weights: those of the {model} model cannot be used ({seen.reason}); get the shipped ones with a clone of the "
-            f"repository, or train them with 'python -m neural_scaling.diffusion train {model}'."
-        )
-    return seen.found.arrays
+    return trained(MODELS[model], model)
 
 
 @dataclass(frozen=True)
@@ -276,7 +298,7 @@ class ShardRun(Experiment):
         require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one image at a time")
         whole = self.images >= 1 and self.images % self.batch == 0
         require(whole, "images", f"got {self.images}", f"give a multiple of the batch of {self.batch}")
-        kept, model, device = kept_weights(self.model), MODELS[self.model], find_device(device_name())
+        kept, model, device = trained_denoiser(self.model).arrays, MODELS[self.model], find_device(device_name())
         found = digest(kept)
         require(found == self.weights, "weights", f"{found} are there, not {self.weights}", "plan the shards anew")
         denoiser = Denoiser(Shape(model.features))
