@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from neural_scaling import datasets
-from neural_scaling.diffusion import classifier, dataset, experiments
-from neural_scaling.diffusion.classifier import ClassifierRun
-from neural_scaling.diffusion.dataset import Size
-from neural_scaling.diffusion.experiments import DenoiserRun
+from neural_scaling.diffusion import experiments, sizes
+from neural_scaling.diffusion.experiments import ClassifierRun, DenoiserRun
+from neural_scaling.diffusion.sizes import Size
 from neural_scaling.runs import obtain
 
 
@@ -32,11 +31,11 @@ def tiny(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_DEVICE", "cpu")
     data = SimpleNamespace(train=split(300, 0), test=split(100, 1))
     monkeypatch.setattr(datasets, "load", lambda name: data)
-    model = DenoiserRun(4, "cosine", 20, -1.0, 0.1, 8, 30, 2e-3, 0.9, seed=0, until=30)
+    model = DenoiserRun(8, 30, 2e-3, 0.9, 0, 30, features=4, schedule="cosine", levels=20, darkest=-1.0, dropped=0.1)
     monkeypatch.setattr(experiments, "MODELS", {"tiny": model})
-    monkeypatch.setattr(classifier, "JUDGE", ClassifierRun(20, 40, 3e-3, 0.8, seed=0, until=40))
-    sizes = {"small": Size("tiny", 2, 20, 10, 0.5, 4, 1.0), "large": Size("tiny", 6, 20, 10, 0.5, 4, 1.0)}
-    monkeypatch.setattr(dataset, "SIZES", sizes)
+    monkeypatch.setattr(experiments, "JUDGE", ClassifierRun(20, 40, 3e-3, 0.8, seed=0, until=40))
+    small = {"small": Size("tiny", 2, 20, 10, 0.5, 4, 1.0), "large": Size("tiny", 6, 20, 10, 0.5, 4, 1.0)}
+    monkeypatch.setattr(sizes, "SIZES", small)
     return model
 
 

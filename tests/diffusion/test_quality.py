@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from neural_scaling.checks import InputError
-from neural_scaling.diffusion import classifier, dataset, experiments
+from neural_scaling.diffusion import experiments
 from neural_scaling.diffusion.assessment import QualityRun
-from neural_scaling.diffusion.classifier import classify, trained_judge
-from neural_scaling.diffusion.experiments import trained_denoiser
+from neural_scaling.diffusion.classifier import classify
+from neural_scaling.diffusion.experiments import trained_denoiser, trained_judge
 from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.items import mnist1m
@@ -81,7 +81,7 @@ def test_grey_values_of_known_images():
 
 @pytest.fixture
 def judged(trained):
-    obtain(classifier.JUDGE, experiments.WEIGHTS, "full")
+    obtain(experiments.JUDGE, experiments.WEIGHTS, "full")
     weights = digest(trained_denoiser("tiny").arrays), digest(trained_judge().arrays)
     return QualityRun("small", *weights, images=40, each=3, repeats=3, neighbours=30, seed=0)
 
@@ -160,4 +160,3 @@ def test_intervals_of_shares_are_those_of_wilson():
 def test_every_size_of_the_book_can_be_planned_in_the_table():
     table = mnist1m.settings_table()
     assert "1 000 000" in table and "| small | reduced | full |" in table
-    assert len(dataset.SIZES) == 3

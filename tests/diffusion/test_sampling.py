@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neural_scaling.checks import InputError
-from neural_scaling.diffusion.denoiser import CLASSES, Denoiser, Shape
+from neural_scaling.diffusion.denoiser import Denoiser, Shape
 from neural_scaling.diffusion.noise import NoiseSchedule
+from neural_scaling.diffusion.objective import denoising_loss
 from neural_scaling.diffusion.sampler import guided, sample
+from neural_scaling.diffusion.sizes import CLASSES
 
 KINDS = st.sampled_from(["cosine", "linear"])
 
@@ -177,8 +179,6 @@ def test_guidance_moves_away_from_the_dropped_label(denoiser):
 
 
 def test_with_the_label_dropped_labels_do_not_matter(denoiser):
-    from neural_scaling.diffusion.experiments import denoising_loss
-
     x, schedule = torch.randn(6, 1, 28, 28), NoiseSchedule.named("cosine", 10)
 
     def loss(labels, dropped):

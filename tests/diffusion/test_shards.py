@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from neural_scaling.checks import InputError
-from neural_scaling.diffusion import dataset, experiments
+from neural_scaling.diffusion import dataset, experiments, sizes
+from neural_scaling.diffusion.denoiser import Denoiser
 from neural_scaling.diffusion.experiments import trained_denoiser
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Monitor
@@ -68,9 +69,9 @@ def test_a_damaged_shard_is_set_aside_and_drawn_anew(trained, tmp_path):
 
 def test_no_guidance_asks_the_network_half_as_much(trained, monkeypatch):
     rows = []
-    forward = experiments.Denoiser.forward
+    forward = Denoiser.forward
     monkeypatch.setattr(
-        experiments.Denoiser,
+        Denoiser,
         "forward",
         lambda self, x, time, label: rows.append(len(x)) or forward(self, x, time, label),
     )
@@ -91,7 +92,7 @@ def test_a_slice_repeats_the_first_batch_and_the_comparison_can_fail(trained):
 
 
 def test_the_last_tenth_of_the_shards_is_held_out():
-    assert {name: (size.total, size.held_out) for name, size in dataset.SIZES.items()} == {
+    assert {name: (size.total, size.held_out) for name, size in sizes.SIZES.items()} == {
         "small": (2_000, 500),
         "reduced": (60_000, 6_000),
         "full": (1_000_000, 100_000),
@@ -101,8 +102,8 @@ def test_the_last_tenth_of_the_shards_is_held_out():
 def test_the_version_changes_with_weights_and_settings(trained, monkeypatch):
     before = dataset.version("small")
     assert before == dataset.version("small") != dataset.version("large")
-    settings = dict(dataset.SIZES)
-    monkeypatch.setattr(dataset, "SIZES", settings | {"small": replace(settings["small"], guidance=0.0)})
+    settings = dict(sizes.SIZES)
+    monkeypatch.setattr(sizes, "SIZES", settings | {"small": replace(settings["small"], guidance=0.0)})
     assert dataset.version("small") != before
 
 
@@ -135,7 +136,7 @@ def test_bad_settings_are_refused_by_name(trained, change, argument):
         replace(dataset.planned("small")[0], **change).run(Monitor())
 
 
-@pytest.mark.parametrize("call", [dataset.find, dataset.version, dataset.origin])
+@pytest.mark.parametrize("call", [sizes.find, dataset.version, dataset.origin])
 def test_an_unknown_size_is_refused(call):
     with pytest.raises(InputError, match=r"^size: got 'huge'; use one of small, reduced, full"):
         call("huge")

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from neural_scaling.checks import InputError
-from neural_scaling.diffusion.classifier import JUDGE
-from neural_scaling.diffusion.experiments import MODELS, WEIGHTS
+from neural_scaling.diffusion.experiments import JUDGE, MODELS, WEIGHTS
 from neural_scaling.paths import DataRootMissing
 from neural_scaling.runs import Experiment, Interrupted, obtain, promote
 from neural_scaling.terminal import say

@@ -12,13 +12,11 @@ import numpy.typing as npt
 
 from neural_scaling.checks import require
 from neural_scaling.diffusion import dataset
-from neural_scaling.diffusion.classifier import classify, trained_judge
-from neural_scaling.diffusion.denoiser import CLASSES
-from neural_scaling.diffusion.experiments import Pixels
+from neural_scaling.diffusion.experiments import trained_judge
 from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
+from neural_scaling.diffusion.sizes import CLASSES, Pixels, find
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.devices import describe_device, find_device
 from neural_scaling.networks.experiments import device_name
 from neural_scaling.runs import Experiment
 from neural_scaling.spectra import Array
@@ -71,6 +69,8 @@ class QualityRun(Experiment):
     @property
     def device(self) -> str:
         """What the images are drawn on."""
+        from neural_scaling.networks.devices import describe_device, find_device
+
         return describe_device(find_device(device_name()))
 
     @property
@@ -108,6 +108,7 @@ class QualityRun(Experiment):
         ten that the classifier takes for another digit, with ``mistaken labels`` (k, 2).
         """
         from neural_scaling.datasets import load
+        from neural_scaling.diffusion.classifier import classify
 
         self._check()
         kept = trained_judge().arrays
@@ -131,7 +132,7 @@ class QualityRun(Experiment):
         } | self._neighbours(generated.images, train.images, test.images)
 
     def _check(self) -> None:
-        settings = dataset.find(self.size)
+        settings = find(self.size)
         good = 0 < self.images <= settings.total and self.images % settings.batch == 0
         require(
             good,
@@ -155,7 +156,7 @@ class QualityRun(Experiment):
         return images, labels
 
     def _shards(self, monitor: Monitor) -> Iterator[tuple[Pixels, Pixels]]:
-        settings = dataset.find(self.size)
+        settings = find(self.size)
         planned = dataset.planned(self.size)[: math.ceil(self.images / settings.images)]
         there = planned[0].weights
         require(there == self.weights, "weights", f"{there} are there, not {self.weights}", "plan the run anew")
@@ -171,6 +172,8 @@ class QualityRun(Experiment):
 
     def _distances(self, generated: _Set, test: _Set, train: _Set, kept: Arrays) -> Array:
         """Return the Frechet distances of sets chosen at random, balanced, from as many real test images."""
+        from neural_scaling.diffusion.classifier import classify
+
         random = np.random.default_rng(self.seed)
         normal = _Set(*normal_digits(train.images, train.labels, 2 * self.each, self.seed))
         found = np.empty((len(SETS), self.repeats))

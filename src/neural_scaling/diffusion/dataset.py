@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from neural_scaling.checks import InputError, require
-from neural_scaling.diffusion.experiments import Pixels, ShardRun, trained_denoiser
+from neural_scaling.checks import InputError
+from neural_scaling.diffusion.experiments import ShardRun, trained_denoiser
+from neural_scaling.diffusion.sizes import Pixels, find
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.runs import Engine, Index, canonical_json
 from neural_scaling.runs.engines import compute_all
@@ -15,80 +15,6 @@ from neural_scaling.terminal import say as say_on_terminal
 
 #: Item of the user's cache in which shards are kept.
 SHARDS = "mnist1m-shards"
-
-_HELD_OUT = 10  # one shard in so many, at least one, is for testing
-
-
-@dataclass(frozen=True)
-class Size:
-    """How a set of images is drawn.
-
-    Attributes
-    ----------
-    model
-        Name of the denoiser.
-    shards, images
-        Number of shards and of images in each.
-    batch
-        Images that go through the network together.
-    guidance, steps, churn
-        Of the sampler.
-    seed
-        Of labels and noise; each shard has its own streams.
-    """
-
-    model: str
-    shards: int
-    images: int
-    batch: int
-    guidance: float
-    steps: int
-    churn: float
-    seed: int = 0
-
-    @property
-    def total(self) -> int:
-        """Number of images."""
-        return self.shards * self.images
-
-    @property
-    def held_out(self) -> int:
-        """Number of images for testing, the last ones: a tenth of the shards, at least one shard."""
-        return max(1, self.shards // _HELD_OUT) * self.images
-
-    def runs(self, weights: str) -> list[ShardRun]:
-        """Return the shards, for weights with a :func:`~neural_scaling.diffusion.weights.digest`."""
-        how = (self.model, weights, self.guidance, self.steps, self.churn, self.images, self.batch, self.seed)
-        return [ShardRun(*how, shard) for shard in range(self.shards)]
-
-
-#: The sizes of MNIST-1M. The small set is the first shards of the reduced one.
-SIZES: dict[str, Size] = {
-    "small": Size("reduced", 4, 500, 100, 0.5, 25, 1.0),
-    "reduced": Size("reduced", 120, 500, 100, 0.5, 25, 1.0),
-    "full": Size("full", 1000, 1000, 1000, 0.5, 400, 1.0),
-}
-
-
-def find(size: str) -> Size:
-    """Return the settings of a size.
-
-    Parameters
-    ----------
-    size
-        ``small``, ``reduced`` or ``full``.
-
-    Returns
-    -------
-    Size
-
-    Raises
-    ------
-    InputError
-        If there is no such size.
-    """
-    require(size in SIZES, "size", f"got {size!r}", f"use one of {', '.join(SIZES)}")
-    return SIZES[size]
 
 
 def planned(size: str) -> list[ShardRun]:
@@ -108,8 +34,10 @@ def planned(size: str) -> list[ShardRun]:
     InputError
         If there is no such size, or no weights that can be used.
     """
-    settings = find(size)
-    return settings.runs(digest(trained_denoiser(settings.model).arrays))
+    how = find(size)
+    weights = digest(trained_denoiser(how.model).arrays)
+    common = (how.model, weights, how.guidance, how.steps, how.churn, how.images, how.batch, how.seed)
+    return [ShardRun(*common, shard) for shard in range(how.shards)]
 
 
 def version(size: str) -> str:

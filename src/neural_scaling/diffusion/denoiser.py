@@ -10,11 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neural_scaling.checks import require
-
-#: Side of an image.
-SIDE = 28
-#: Number of labels. The label :data:`CLASSES` itself means that the label is dropped.
-CLASSES = 10
+from neural_scaling.diffusion.sizes import CLASSES
 
 _GROUPS = 4
 _WAVES = 16  # pairs of sine and cosine that tell the noise level

@@ -1,38 +1,79 @@
-"""Training the denoiser and drawing a shard of images, as values."""
+"""Training the networks and drawing a shard of images, as values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from neural_scaling.checks import InputError, require
-from neural_scaling.diffusion.denoiser import CLASSES, SIDE, Denoiser, Shape
 from neural_scaling.diffusion.noise import Kind, NoiseSchedule
-from neural_scaling.diffusion.sampler import guided, require_guidance, sample
-from neural_scaling.diffusion.training import SINGLE, Optimization, train
+from neural_scaling.diffusion.sizes import CLASSES, Pixels
 from neural_scaling.diffusion.weights import digest, pack, unpack
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.devices import describe_device, find_device
 from neural_scaling.networks.experiments import device_name
 from neural_scaling.runs import Experiment, Index, Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Item of the stored results under which weights are kept and shipped.
 WEIGHTS = "diffusion"
 
-Pixels = npt.NDArray[np.uint8]
+_SLICE = 10  # steps of the slice that checks a kept training
 
 
 @dataclass(frozen=True)
-class DenoiserRun(Experiment):
-    """A denoiser trained on the training images of MNIST.
+class TrainingRun(Experiment):
+    """A network trained on the training images of MNIST; the base of the two that there are.
 
-    The loss is the mean square error of the predicted velocity, at noise levels drawn uniformly. Each step draws its batch,
-    levels and noise from seed and step alone.
+    Each step draws its batch and all else that is random from seed and step alone.
+
+    Parameters
+    ----------
+    batch, steps
+        Images per step and number of steps.
+    rate, average
+        See :class:`~neural_scaling.diffusion.training.Optimization`.
+    seed
+        Of initial weights, batches and noise.
+    until
+        Stop after so many steps.
+    """
+
+    # Adam divides small gradients by small numbers, so that rounding in float32 counts from the first steps on.
+    tolerance: ClassVar[float] = 1e-3
+
+    batch: int
+    steps: int
+    rate: float
+    average: float
+    seed: int
+    until: int
+
+    @property
+    def device(self) -> str:
+        """What the network is trained on."""
+        return _device()
+
+    @property
+    def work(self) -> int:
+        """Number of steps."""
+        return self.until
+
+    def slice(self) -> Self:
+        """Return the first steps."""
+        return replace(self, until=_SLICE)
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses of the first steps."""
+        return float(np.max(np.abs(recomputed["first"] / arrays["first"][: recomputed["first"].size] - 1)))
+
+
+@dataclass(frozen=True)
+class DenoiserRun(TrainingRun):
+    """A denoiser; the loss is the mean square error of the velocity at noise levels drawn uniformly.
 
     Parameters
     ----------
@@ -46,42 +87,16 @@ class DenoiserRun(Experiment):
         What the darkest pixel value, 0, is mapped to; the brightest, 255, is mapped to 1.
     dropped
         Probability that an image is shown without its label.
-    batch, steps
-        Images per step and number of steps.
-    rate, average
-        See :class:`~neural_scaling.diffusion.training.Optimization`.
-    seed
-        Of initial weights, batches and noise.
-    until
-        Stop after so many steps.
     """
 
     kind: ClassVar[str] = "denoiser"
     algorithm: ClassVar[int] = 1
-    # Adam divides small gradients by small numbers, so that rounding in float32 counts from the first steps on.
-    tolerance: ClassVar[float] = 1e-3
 
     features: int
     schedule: Kind
     levels: int
     darkest: float
     dropped: float
-    batch: int
-    steps: int
-    rate: float
-    average: float
-    seed: int
-    until: int
-
-    @property
-    def device(self) -> str:
-        """What the network is trained on."""
-        return describe_device(find_device(device_name()))
-
-    @property
-    def work(self) -> int:
-        """Number of steps."""
-        return self.until
 
     @property
     def label(self) -> str:
@@ -93,97 +108,102 @@ class DenoiserRun(Experiment):
         """The noise levels."""
         return NoiseSchedule.named(self.schedule, self.levels)
 
-    def slice(self) -> Self:
-        """Return the first steps."""
-        return replace(self, until=SINGLE)
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses of the first steps."""
-        return float(np.max(np.abs(recomputed["first"] / arrays["first"][: recomputed["first"].size] - 1)))
-
     def run(self, monitor: Monitor) -> Arrays:
         """Return the averaged weights and the losses.
 
         ``first`` are those of the first ten steps; ``step`` and ``loss`` are the ends and the means of blocks of 100 steps.
         """
-        from neural_scaling.datasets import load
+        from neural_scaling.diffusion.denoiser import Denoiser, Shape
+        from neural_scaling.diffusion.objective import denoising_loss
+        from neural_scaling.diffusion.training import Optimization, Shown, seeded, train
+        from neural_scaling.networks.devices import find_device
 
         require(0 <= self.dropped < 1, "dropped", f"got {self.dropped!r}", "give a probability below 1")
         require(self.darkest < 1, "darkest", f"got {self.darkest!r}", "give a number below 1, such as -1")
-        require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one image per step")
-        device, schedule = find_device(device_name()), self.noise
-        shown = load("mnist").train
-        images = torch.from_numpy(np.array(shown.images)).permute(0, 3, 1, 2).to(device)
-        labels = torch.from_numpy(shown.labels.astype(np.int64)).to(device)
-        denoiser = fresh(Denoiser, Shape(self.features), self.seed).to(device)
+        schedule, device = self.noise, find_device(device_name())
+        denoiser = seeded(lambda: Denoiser(Shape(self.features)), self.seed).to(device)
+        shown = Shown(self.batch, device)
 
         def loss(step: int) -> Tensor:
             random = np.random.default_rng([self.seed, step])
-            chosen = torch.from_numpy(random.integers(images.shape[0], size=self.batch)).to(device)
-            x = self.darkest + (1 - self.darkest) / 255 * images[chosen].float()
-            return denoising_loss(denoiser, schedule, x, labels[chosen], self.dropped, random)
+            x, labels = shown.draw(random)
+            x = self.darkest + (1 - self.darkest) * x
+            return denoising_loss(denoiser, schedule, x, labels, self.dropped, random)
 
         trained = train(denoiser, loss, Optimization(self.steps, self.rate, self.average), monitor, self.until)
-        return {"first": trained.single, "step": trained.step, "loss": trained.loss} | pack(trained.average)
+        return trained.losses | pack(trained.average)
 
 
-def fresh(kind: type[Denoiser], shape: Shape, seed: int) -> Denoiser:
-    """Return a network with initial weights from a seed, without touching the global random state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return kind(shape)
+@dataclass(frozen=True)
+class ClassifierRun(TrainingRun):
+    """A classifier; the images of a batch are shifted together by up to two pixels."""
 
+    kind: ClassVar[str] = "classifier"
+    algorithm: ClassVar[int] = 1
 
-def denoising_loss(
-    denoiser: torch.nn.Module,
-    schedule: NoiseSchedule,
-    x: Tensor,
-    label: Tensor,
-    dropped: float,
-    random: np.random.Generator,
-) -> Tensor:
-    """Return the mean square error of the velocities at random noise levels.
+    @property
+    def label(self) -> str:
+        """Number of steps."""
+        return f"classifier, {self.steps} steps"
 
-    Parameters
-    ----------
-    denoiser
-        Velocity from noisy images, times and labels.
-    schedule
-        The noise levels; each image gets one, all equally likely.
-    x
-        Images, shape (n, 1, 28, 28).
-    label
-        Shape (n,).
-    dropped
-        Probability of dropping a label.
-    random
-        Of levels, drops and noise.
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return the averaged weights and the losses, as :meth:`DenoiserRun.run` does."""
+        import torch
+        import torch.nn.functional as F
 
-    Returns
-    -------
-    torch.Tensor
-        A number.
-    """
-    n = x.shape[0]
-    level = random.integers(1, schedule.levels + 1, size=n)
-    lost = torch.from_numpy(random.random(n) < dropped).to(x.device)
-    noise = torch.from_numpy(random.standard_normal(tuple(x.shape), dtype=np.float32)).to(x.device)
-    signal = torch.from_numpy(schedule.signal[level]).to(x.device)[:, None, None, None]
-    keep, add = signal.sqrt().float(), (1 - signal).sqrt().float()
-    time = torch.from_numpy((level / schedule.levels).astype(np.float32)).to(x.device)
-    velocity: Tensor = denoiser(keep * x + add * noise, time, label.masked_fill(lost, CLASSES))
-    return (velocity - (keep * noise - add * x)).square().mean()
+        from neural_scaling.diffusion.classifier import Classifier
+        from neural_scaling.diffusion.training import Optimization, Shown, seeded, train
+        from neural_scaling.networks.devices import find_device
+
+        device = find_device(device_name())
+        network = seeded(Classifier, self.seed).to(device)
+        shown = Shown(self.batch, device)
+
+        def loss(step: int) -> Tensor:
+            random = np.random.default_rng([self.seed, step])
+            x, labels = shown.draw(random)
+            down, right = (int(shift) for shift in random.integers(-2, 3, size=2))
+            return F.cross_entropy(network(torch.roll(x, (down, right), (2, 3))), labels)
+
+        trained = train(network, loss, Optimization(self.steps, self.rate, self.average), monitor, self.until)
+        return trained.losses | pack(trained.average)
 
 
 #: The two models. ``full`` has the levels, features, schedule, range of pixels, drops, batch, learning rate and epochs (40) of
-#: the source of the paper's images, in a network of ours; it is meant for a GPU. ``reduced`` is ours, for two cores.
+#: public code of the paper's group, in a network of ours; it is meant for a GPU. ``reduced`` is ours, for two cores.
 MODELS: dict[str, DenoiserRun] = {
-    "reduced": DenoiserRun(16, "cosine", 400, -1.0, 0.1, 128, 32_000, 1e-3, 0.9995, seed=0, until=32_000),
-    "full": DenoiserRun(128, "linear", 400, 0.0, 0.1, 256, 9_375, 1e-4, 0.999, seed=0, until=9_375),
+    "reduced": DenoiserRun(
+        features=16,
+        schedule="cosine",
+        levels=400,
+        darkest=-1.0,
+        dropped=0.1,
+        batch=128,
+        steps=6_000,
+        rate=1e-3,
+        average=0.998,
+        seed=0,
+        until=2_759,
+    ),
+    "full": DenoiserRun(
+        features=128,
+        schedule="linear",
+        levels=400,
+        darkest=0.0,
+        dropped=0.1,
+        batch=256,
+        steps=9_375,
+        rate=1e-4,
+        average=0.999,
+        seed=0,
+        until=9_375,
+    ),
 }
+#: The classifier that judges generated images.
+JUDGE = ClassifierRun(batch=100, steps=6_000, rate=2e-3, average=0.998, seed=0, until=2_718)
 
 
-def trained(run: Experiment, name: str) -> Result:
+def trained(run: TrainingRun, name: str) -> Result:
     """Return the result of a training that was done before, shipped or from the user's cache.
 
     Parameters
@@ -233,6 +253,11 @@ def trained_denoiser(model: str) -> Result:
     return trained(MODELS[model], model)
 
 
+def trained_judge() -> Result:
+    """Return the trained weights of the classifier; see :func:`trained`."""
+    return trained(JUDGE, "judge")
+
+
 @dataclass(frozen=True)
 class ShardRun(Experiment):
     """A shard of generated images, from its own seed: which other shards there are does not matter.
@@ -271,7 +296,7 @@ class ShardRun(Experiment):
     @property
     def device(self) -> str:
         """What the images are drawn on."""
-        return describe_device(find_device(device_name()))
+        return _device()
 
     @property
     def work(self) -> int:
@@ -294,61 +319,31 @@ class ShardRun(Experiment):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``images``, shape (images, 28, 28, 1), and ``labels``, shape (images,), both uint8."""
-        require_guidance(self.guidance)
+        from neural_scaling.diffusion.denoiser import Denoiser, Shape
+        from neural_scaling.diffusion.sampler import Sampler
+        from neural_scaling.networks.devices import find_device
+
         require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one image at a time")
         whole = self.images >= 1 and self.images % self.batch == 0
         require(whole, "images", f"got {self.images}", f"give a multiple of the batch of {self.batch}")
-        kept, model, device = trained_denoiser(self.model).arrays, MODELS[self.model], find_device(device_name())
+        kept, model = trained_denoiser(self.model).arrays, MODELS[self.model]
         found = digest(kept)
         require(found == self.weights, "weights", f"{found} are there, not {self.weights}", "plan the shards anew")
         denoiser = Denoiser(Shape(model.features))
         unpack(kept, denoiser)
-        denoiser.to(device).eval()
+        denoiser.to(find_device(device_name())).eval()
+        sampler = Sampler(denoiser, model.noise, self.steps, self.churn, self.guidance, model.darkest)
         pieces: list[Pixels] = []
         labels: list[Pixels] = []
         for number in range(self.images // self.batch):
             random = np.random.default_rng([self.seed, self.shard, number])
             labels.append(random.permutation(np.arange(self.batch, dtype=np.uint8) % CLASSES))
-            pieces.append(draw(denoiser, model, labels[-1], self, random, device))
+            pieces.append(sampler.draw(labels[-1], random))
             monitor.advance(self.batch)
         return {"images": np.concatenate(pieces), "labels": np.concatenate(labels)}
 
 
-@torch.inference_mode()
-def draw(
-    denoiser: Denoiser,
-    model: DenoiserRun,
-    labels: Pixels,
-    how: ShardRun,
-    random: np.random.Generator,
-    device: torch.device,
-) -> Pixels:
-    """Draw images of given labels.
+def _device() -> str:
+    from neural_scaling.networks.devices import describe_device, find_device
 
-    Parameters
-    ----------
-    denoiser, model
-        The network and how it was trained.
-    labels
-        Shape (n,).
-    how
-        Guidance, steps, churn.
-    random
-        Of the noise, drawn on the host so that it is the same for every device.
-    device
-        Where the network is.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, shape (n, 28, 28, 1).
-    """
-
-    def noise() -> Tensor:
-        values = random.standard_normal((labels.size, 1, SIDE, SIDE), dtype=np.float32)
-        return torch.from_numpy(values).to(device, memory_format=torch.channels_last)
-
-    predict = guided(denoiser, torch.from_numpy(labels.astype(np.int64)).to(device), how.guidance, model.levels)
-    x = sample(predict, model.noise, noise, how.steps, how.churn, (model.darkest, 1.0))
-    grey = ((x - model.darkest) * (255 / (1 - model.darkest))).round().clamp(0, 255)
-    return grey.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
+    return describe_device(find_device(device_name()))

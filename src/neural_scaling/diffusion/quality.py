@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from neural_scaling.checks import require
-from neural_scaling.diffusion.denoiser import CLASSES
-from neural_scaling.diffusion.experiments import Pixels
+from neural_scaling.diffusion.sizes import CLASSES, Pixels
 from neural_scaling.spectra import Array
 
 _ROWS = 2000  # images whose distances are in memory at once
@@ -84,15 +83,17 @@ def nearest(images: Pixels, among: Pixels) -> Nearest:
     best, index = np.full(len(images), np.inf), np.zeros(len(images), np.int64)
     start = 0
     for set_rows in _flat(among):
-        squares = set_rows.square().sum(1)
+        squares = np.square(set_rows).sum(1)
         first = 0
         for rows in _flat(images):
             # The squared norm of the image itself is added at the end: it does not change which one is nearest.
-            least, where = torch.addmm(squares, rows, set_rows.T, alpha=-2).min(1)
+            table = squares - 2 * (rows @ set_rows.T)
+            where = table.argmin(1)
+            least = table[np.arange(len(rows)), where]
             seen = slice(first, first + len(rows))
-            closer = least.double().numpy() < best[seen]
-            best[seen][closer] = least.double().numpy()[closer]
-            index[seen][closer] = start + where.numpy()[closer]
+            closer = least < best[seen]
+            best[seen][closer] = least[closer]
+            index[seen][closer] = start + where[closer]
             first += len(rows)
         start += len(set_rows)
     # Once more without the cancellation of large squares.
@@ -100,10 +101,10 @@ def nearest(images: Pixels, among: Pixels) -> Nearest:
     return Nearest(np.array(distance), index)
 
 
-def _flat(images: Pixels) -> Iterator[torch.Tensor]:
+def _flat(images: Pixels) -> Iterator[npt.NDArray[np.float32]]:
     for first in range(0, len(images), _ROWS):
-        rows = torch.from_numpy(np.array(images[first : first + _ROWS]))
-        yield rows.flatten(1).float() / 255
+        rows = np.asarray(images[first : first + _ROWS])
+        yield rows.reshape(len(rows), -1).astype(np.float32) / np.float32(255)
 
 
 def normal_digits(images: Pixels, labels: Pixels, each: int, seed: int) -> tuple[Pixels, Pixels]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neural_scaling.checks import require
-from neural_scaling.diffusion.denoiser import CLASSES, Denoiser
+from neural_scaling.diffusion.denoiser import Denoiser
 from neural_scaling.diffusion.noise import NoiseSchedule
+from neural_scaling.diffusion.sizes import CLASSES, SIDE, Pixels
 
 #: Velocity of noisy images at a noise level.
 Predictor = Callable[[Tensor, int], Tensor]
@@ -44,7 +47,8 @@ def guided(denoiser: Denoiser, label: Tensor, guidance: float, levels: int) -> P
     InputError
         If ``guidance`` is negative or not finite.
     """
-    require_guidance(guidance)
+    good = math.isfinite(guidance) and guidance >= 0
+    require(good, "guidance", f"got {guidance!r}", "give 0 (none) or a positive number")
     both = torch.cat((label, torch.full_like(label, CLASSES))) if guidance else label
 
     def predict(x: Tensor, level: int) -> Tensor:
@@ -57,12 +61,6 @@ def guided(denoiser: Denoiser, label: Tensor, guidance: float, levels: int) -> P
         return with_label + guidance * (with_label - without)
 
     return predict
-
-
-def require_guidance(guidance: float) -> None:
-    """Raise :class:`~neural_scaling.checks.InputError` unless ``guidance`` is a finite number >= 0."""
-    good = math.isfinite(guidance) and guidance >= 0
-    require(good, "guidance", f"got {guidance!r}", "give 0 (none) or a positive number")
 
 
 def sample(
@@ -120,3 +118,55 @@ def sample(
         if fresh > 0:
             x = x + math.sqrt(fresh) * noise()
     return x
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A trained denoiser and how images are drawn from it.
+
+    Parameters
+    ----------
+    denoiser
+        The network, on the device that is used.
+    schedule
+        Its noise levels.
+    steps, churn, guidance
+        See :func:`sample` and :func:`guided`.
+    darkest
+        What the darkest pixel value was mapped to in training; the brightest was mapped to 1.
+    """
+
+    denoiser: Denoiser
+    schedule: NoiseSchedule
+    steps: int
+    churn: float
+    guidance: float
+    darkest: float
+
+    @torch.inference_mode()
+    def draw(self, labels: Pixels, random: np.random.Generator) -> Pixels:
+        """Draw images of given labels.
+
+        Parameters
+        ----------
+        labels
+            Shape (n,).
+        random
+            Of the noise, drawn on the host so that it is the same for every device.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8, shape (n, 28, 28, 1).
+        """
+        device = next(self.denoiser.parameters()).device
+
+        def noise() -> Tensor:
+            values = random.standard_normal((labels.size, 1, SIDE, SIDE), dtype=np.float32)
+            return torch.from_numpy(values).to(device, memory_format=torch.channels_last)
+
+        given = torch.from_numpy(labels.astype(np.int64)).to(device)
+        predict = guided(self.denoiser, given, self.guidance, self.schedule.levels)
+        x = sample(predict, self.schedule, noise, self.steps, self.churn, (self.darkest, 1.0))
+        grey = ((x - self.darkest) * (255 / (1 - self.darkest))).round().clamp(0, 255)
+        return grey.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()

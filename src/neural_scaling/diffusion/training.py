@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from neural_scaling.checks import require, require_positive
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.spectra import Array
+
+Network = TypeVar("Network", bound=nn.Module)
 
 #: Steps over which the recorded loss is averaged.
 RECORDED = 100
@@ -66,16 +68,51 @@ class Trained:
     ----------
     average
         The network with averaged weights.
-    single
-        Losses of the first steps, shape (<= 10,).
-    step, loss
-        Last step of each block of 100 and the mean loss in it, shapes (R,).
+    losses
+        ``first``, those of the first steps, shape (<= 10,); ``step`` and ``loss``, the last step of each block of 100 and the
+        mean loss in it, shapes (R,).
     """
 
     average: nn.Module
-    single: Array
-    step: Array
-    loss: Array
+    losses: Arrays
+
+
+def seeded(make: Callable[[], Network], seed: int) -> Network:
+    """Return a network with initial weights from a seed, without touching the global random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+class Shown:
+    """The training images of MNIST, shown in batches.
+
+    Parameters
+    ----------
+    batch
+        Images at a time, at least 1.
+    device
+        Where they are put.
+
+    Raises
+    ------
+    InputError
+        If ``batch`` is not positive.
+    """
+
+    def __init__(self, batch: int, device: torch.device) -> None:
+        from neural_scaling.datasets import load
+
+        require(batch >= 1, "batch", f"got {batch}", "give at least one image per step")
+        shown = load("mnist").train
+        self._batch, self._device = batch, device
+        self._images = torch.from_numpy(np.array(shown.images)).permute(0, 3, 1, 2).to(device)
+        self._labels = torch.from_numpy(shown.labels.astype(np.int64)).to(device)
+
+    def draw(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return images with values from 0 to 1, shape (batch, 1, 28, 28), and their labels, drawn with repetition."""
+        chosen = torch.from_numpy(random.integers(len(self._images), size=self._batch)).to(self._device)
+        return self._images[chosen].float() / 255, self._labels[chosen]
 
 
 def train(
@@ -134,7 +171,8 @@ def train(
     blocks = np.array(losses[: last - last % RECORDED] if last >= RECORDED else losses)
     size = RECORDED if last >= RECORDED else last
     steps = np.arange(size, blocks.size + 1, size, dtype=np.float64)
-    return Trained(average, np.array(losses[:SINGLE]), steps, blocks.reshape(-1, size).mean(1))
+    means = blocks.reshape(-1, size).mean(1)
+    return Trained(average, {"first": np.array(losses[:SINGLE]), "step": steps, "loss": means})
 
 
 @torch.no_grad()

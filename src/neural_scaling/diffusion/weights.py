@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from neural_scaling.checks import InputError
 from neural_scaling.monitor import Arrays
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _PREFIX = "weight "
 
@@ -59,6 +60,8 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]], network: nn.Module) -> None:
     InputError
         If a weight is missing, is one too many, has another shape or is not finite.
     """
+    import torch
+
     names = {name.removeprefix(_PREFIX) for name in arrays if name.startswith(_PREFIX)}
     own = dict(network.named_parameters())
     if names != set(own):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from neural_scaling.datasets import ImageDataset
 from neural_scaling.diffusion.assessment import QUANTILES
-from neural_scaling.diffusion.experiments import Pixels
+from neural_scaling.diffusion.sizes import Pixels
 from neural_scaling.figures.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.runs import Result
 from neural_scaling.spectra import Array

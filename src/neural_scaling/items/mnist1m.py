@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from neural_scaling.claims import Claim, judge
-from neural_scaling.diffusion import dataset
 from neural_scaling.diffusion.assessment import SETS, QualityRun
-from neural_scaling.diffusion.classifier import trained_judge
-from neural_scaling.diffusion.experiments import MODELS, trained_denoiser
+from neural_scaling.diffusion.experiments import MODELS, trained_denoiser, trained_judge
+from neural_scaling.diffusion.sizes import SIZES, Size, find
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
@@ -52,9 +51,9 @@ class Plan:
     seed: int
 
     @property
-    def drawn(self) -> dataset.Size:
+    def drawn(self) -> Size:
         """How the images are drawn."""
-        return dataset.find(self.size)
+        return find(self.size)
 
     @property
     def denoiser(self) -> Result:
@@ -190,22 +189,21 @@ def median_distance(result: Result, real: bool = False) -> float:
 
 def settings_table() -> str:
     """Return the settings of the three sets as a table in Markdown."""
-    sizes = dataset.SIZES
-    models = [MODELS[size.model] for size in sizes.values()]
+    models = [MODELS[size.model] for size in SIZES.values()]
     churns = {0.0: "nothing", 1.0: "as much as ancestral sampling"}
     rows: dict[str, list[object]] = {
-        "images": [f"{size.total:,}".replace(",", " ") for size in sizes.values()],
-        "of these held out for testing": [f"{size.held_out:,}".replace(",", " ") for size in sizes.values()],
+        "images": [f"{size.total:,}".replace(",", " ") for size in SIZES.values()],
+        "of these held out for testing": [f"{size.held_out:,}".replace(",", " ") for size in SIZES.values()],
         "features of the network": [model.features for model in models],
         "noise levels $T$, their schedule": [f"{model.levels}, {model.schedule}" for model in models],
         "training: steps, images per step": [f"{model.steps}, {model.batch}" for model in models],
-        "levels visited": [size.steps for size in sizes.values()],
+        "levels visited": [size.steps for size in SIZES.values()],
         "noise drawn anew": [
-            churns.get(size.churn, f"{size.churn:g} of ancestral sampling") for size in sizes.values()
+            churns.get(size.churn, f"{size.churn:g} of ancestral sampling") for size in SIZES.values()
         ],
-        "guidance $w$": [f"{size.guidance:g}" for size in sizes.values()],
+        "guidance $w$": [f"{size.guidance:g}" for size in SIZES.values()],
     }
-    head = ["", *sizes]
+    head = ["", *SIZES]
     lines = [head, ["---"] * len(head), *([name, *map(str, values)] for name, values in rows.items())]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
