@@ -96,15 +96,17 @@ for digit, (asked, seen) in enumerate(item.counts(result)):
 # ## The same distribution
 #
 # The Frechet distance compares mean and covariance of the 64 features of that classifier. Sets are balanced over the digits and all of the same
-# size, because the distance of two samples from one distribution is not zero but falls inversely with their size. The floor is the distance between two sets of
-# real test images; the bad imitation has the mean and the covariance of the pixels of each digit and nothing else.
+# size, because the distance of two samples from one distribution is not zero but falls inversely with their size. All distances are from sets of real test images.
+# That of other test images is the floor. Training images are what a perfect model would imitate; their distance may be below the floor, because the
+# classifier was trained on them and finds them less varied than test images. The bad imitation has the mean and the covariance of the pixels of each digit and nothing
+# else.
 
 # %% tags=["hide-input"]
 print(f"{10 * plan.each} images in each set, {plan.repeats} choices: mean and standard deviation")
 for row in item.distances(result):
     print(f"  {row.name:22s}  {row.mean:8.3f} +- {row.spread:.3f}")
 part, spread = item.way_to_bad(result)
-print(f"generated images are {100 * part:.1f} +- {100 * spread:.1f} % of the way from real to normal pixels")
+print(f"generated images are {100 * part:.1f} +- {100 * spread:.1f} % of the way from training images to normal pixels")
 
 # %% tags=["hide-input"]
 print("grey values        mean   spread  spread of mean  black  bright")
@@ -122,7 +124,7 @@ for name, values in item.grey_rows(result):
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-distance", "caption": "Distance to the nearest training image: share of images below it."}, "image": {"alt": "Two rising curves of the share of images against distance, one of real test images and one of generated ones."}}
 display(draw.distance_figure(result))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-neighbours", "caption": "The generated images that are nearest to a training image, with their distance, above these training images, with their labels; and generated images that the classifier takes for another digit."}, "image": {"alt": "Rows of ten digits: generated ones, their nearest training images, which look similar but not equal, and generated digits that are hard to read."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-neighbours", "caption": "Of each digit the generated image that is nearest to a training image, with its distance, above that training image, with its label; then generated images that the classifier takes for another digit."}, "image": {"alt": "Rows of ten digits: generated ones, their nearest training images, which look similar but not equal, and generated digits that are hard to read."}}
 display(draw.neighbours_figure(result, digits))
 
 # %% tags=["hide-input"]
@@ -157,6 +159,7 @@ display(Markdown(ledger.to_markdown(claims)))
 #
 # From that public code come, for the *full* set, the 400 noise levels and their variances, 128 features, guidance 0.5, the range of pixels, batch,
 # learning rate, and a million images. The network, the prediction of velocities, the averaging of weights and all of the *reduced* model are ours: 16 features, levels that end in pure noise,
-# and a sampler that visits 25 of the 400 levels. The last tenth of the shards of each set is held out for testing. Labels and noise of a shard follow from its seed alone
+# and a sampler that visits 25 of the 400 levels. Grey values below 8 of 255 are made black: a trace of noise is left there, and real images have one pixel in 200
+# between. The last tenth of the shards of each set is held out for testing. Labels and noise of a shard follow from its seed alone
 # and are the same on every machine; the rounding of the network is not, so that grey values may differ by one, rarely more, between machines. On one
 # machine and with the same number of threads the images are the same to the bit.

@@ -9,6 +9,7 @@ from neural_scaling.checks import InputError
 from neural_scaling.diffusion import dataset, experiments, sizes
 from neural_scaling.diffusion.denoiser import Denoiser
 from neural_scaling.diffusion.experiments import trained_denoiser
+from neural_scaling.diffusion.sampler import BLACK
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Monitor
 from neural_scaling.runs import experiment_key
@@ -82,6 +83,12 @@ def test_no_guidance_asks_the_network_half_as_much(trained, monkeypatch):
     without = replace(run, guidance=0.0).run(Monitor())["images"]
     assert asked == 2 * sum(rows) == 2 * run.images * run.steps
     assert not np.array_equal(with_guidance, without)
+
+
+def test_nothing_is_left_between_black_and_the_least_grey_value(trained):
+    images = dataset.planned("small")[0].run(Monitor())["images"]
+    assert set(range(1, BLACK)).isdisjoint(np.unique(images))
+    assert np.any(images == 0) and np.any(images >= BLACK)
 
 
 def test_a_slice_repeats_the_first_batch_and_the_comparison_can_fail(trained):

@@ -27,7 +27,7 @@ SETS = ("real test images", "real training images", "generated images", "normal 
 QUANTILES = np.linspace(0, 1, 201)
 
 _SHEET = 10  # images of each digit on the sheet
-_CLOSEST = 10  # pairs kept for the eye
+_MISTAKEN = 10  # kept for the eye at most
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class QualityRun(Experiment):
 
     def slice(self) -> Self:
         """Return the run with the first images and without repeats."""
-        return replace(self, size="small", images=100, each=5, repeats=1, neighbours=10)
+        return replace(self, size="small", images=100, each=5, repeats=1, neighbours=100)
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
         """Return the share of pixels that differ by more than two grey values, in the images that both keep."""
@@ -104,8 +104,8 @@ class QualityRun(Experiment):
         image, numbers of training and of test images. ``grey`` (3, 5): see
         :func:`~neural_scaling.diffusion.quality.grey_values`, of generated, test and training images. Images for the eye:
         ``sheet``, ten of each digit; ``first``, the first ten drawn;
-        ``closest``, those nearest to training images, which are ``closest index``, at ``closest distance``; ``mistaken``, up to
-        ten that the classifier takes for another digit, with ``mistaken labels`` (k, 2).
+        ``closest``, of each digit the one nearest to a training image, number ``closest index``, at ``closest distance``;
+        ``mistaken``, up to ten that the classifier takes for another digit, with ``mistaken labels`` (k, 2).
         """
         from neural_scaling.datasets import load
         from neural_scaling.diffusion.classifier import classify
@@ -118,7 +118,7 @@ class QualityRun(Experiment):
         test = _Set(np.asarray(real.test.images), np.asarray(real.test.labels))
         train = _Set(np.asarray(real.train.images), np.asarray(real.train.labels))
         said, said_real = classify(generated.images, kept).labels, classify(test.images, kept).labels
-        wrong = np.flatnonzero(said != generated.labels)[:_CLOSEST]
+        wrong = np.flatnonzero(said != generated.labels)[:_MISTAKEN]
         sheet = [generated.images[generated.labels == label][:_SHEET] for label in range(CLASSES)]
         return {
             "confusion": _confusion(generated.labels, said),
@@ -129,7 +129,7 @@ class QualityRun(Experiment):
             "first": generated.images[:_SHEET],
             "mistaken": generated.images[wrong],
             "mistaken labels": np.stack([generated.labels[wrong], said[wrong]], 1),
-        } | self._neighbours(generated.images, train.images, test.images)
+        } | self._neighbours(generated, train.images, test.images)
 
     def _check(self) -> None:
         settings = find(self.size)
@@ -141,12 +141,12 @@ class QualityRun(Experiment):
             f"give a multiple of {settings.batch} up to the {settings.total} images of {self.size}",
         )
         require(self.each >= 2, "each", f"got {self.each}", "give at least 2 images per digit")
-        require(
-            self.each * CLASSES <= self.images and self.neighbours <= self.images,
-            "images",
-            f"got {self.images} for {self.each} of each digit and {self.neighbours} neighbours",
-            "judge more images",
-        )
+        enough = self.each * CLASSES <= self.images and self.neighbours <= self.images
+        counts = f"got {self.images} for {self.each} of each digit and {self.neighbours} neighbours"
+        require(enough, "images", counts, "judge more images")
+        # So that there are all digits among them.
+        good = self.neighbours >= 1 and self.neighbours % settings.batch == 0
+        require(good, "neighbours", f"got {self.neighbours}", f"give a multiple of {settings.batch}")
 
     def _drawn(self, monitor: Monitor) -> tuple[Pixels, Pixels]:
         pieces: list[tuple[Pixels, Pixels]] = []
@@ -186,12 +186,12 @@ class QualityRun(Experiment):
                 found[row, repeat] = frechet_distance(features, reference)
         return found
 
-    def _neighbours(self, generated: Pixels, train: Pixels, test: Pixels) -> Arrays:
+    def _neighbours(self, generated: _Set, train: Pixels, test: Pixels) -> Arrays:
         random = np.random.default_rng([self.seed, 1])
-        some, real = generated[: self.neighbours], test[random.permutation(len(test))[: self.neighbours]]
+        some, real = generated.images[: self.neighbours], test[random.permutation(len(test))[: self.neighbours]]
         near, to_test, of_test = nearest(some, train), nearest(some, test).distance, nearest(real, train).distance
         distance = near.distance
-        closest = np.argsort(distance)[:_CLOSEST]
+        closest = np.array([_least(distance, generated.labels[: self.neighbours] == label) for label in range(CLASSES)])
         return {
             "nearest generated": np.quantile(distance, QUANTILES),
             "nearest test": np.quantile(of_test, QUANTILES),
@@ -218,6 +218,11 @@ class _Set:
             )
             rows.append(self.images[np.sort(random.choice(of_label, each, replace=False))])
         return np.stack(rows)
+
+
+def _least(distance: Array, allowed: npt.NDArray[np.bool_]) -> int:
+    """Return the position of the least distance among those allowed."""
+    return int(np.argmin(np.where(allowed, distance, np.inf)))
 
 
 def _confusion(labels: Pixels, said: Pixels) -> npt.NDArray[np.int64]:

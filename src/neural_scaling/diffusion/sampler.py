@@ -16,6 +16,8 @@ from neural_scaling.diffusion.denoiser import Denoiser
 from neural_scaling.diffusion.noise import NoiseSchedule
 from neural_scaling.diffusion.sizes import CLASSES, SIDE, Pixels
 
+#: Darker grey values are made black. Real images have one pixel in 200 between black and this; a trace of noise is left there.
+BLACK = 8
 #: Velocity of noisy images at a noise level.
 Predictor = Callable[[Tensor, int], Tensor]
 
@@ -145,7 +147,7 @@ class Sampler:
 
     @torch.inference_mode()
     def draw(self, labels: Pixels, random: np.random.Generator) -> Pixels:
-        """Draw images of given labels.
+        """Draw images of given labels; grey values below :data:`BLACK` become black.
 
         Parameters
         ----------
@@ -169,4 +171,5 @@ class Sampler:
         predict = guided(self.denoiser, given, self.guidance, self.schedule.levels)
         x = sample(predict, self.schedule, noise, self.steps, self.churn, (self.darkest, 1.0))
         grey = ((x - self.darkest) * (255 / (1 - self.darkest))).round().clamp(0, 255)
+        grey = torch.where(grey < BLACK, 0.0, grey)
         return grey.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()

@@ -45,7 +45,7 @@ def sheet_figure(result: Result, real: ImageDataset | None) -> Figure:
 
 
 def neighbours_figure(result: Result, real: ImageDataset | None) -> Figure:
-    """Draw the generated images nearest to a training image, these training images, and images taken for another digit.
+    """Draw of each digit the generated image nearest to a training image, that image, and images taken for another digit.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ def neighbours_figure(result: Result, real: ImageDataset | None) -> Figure:
     matplotlib.figure.Figure
     """
     arrays = result.arrays
-    panels = [(arrays["closest"], "generated, nearest to a training image", _numbers(arrays["closest distance"]))]
+    near = _numbers(arrays["closest distance"])
+    panels = [(arrays["closest"], "generated, of each digit the nearest to a training image", near)]
     if real is not None:
         where = arrays["closest index"]
         panels.append((real.train.images[where], "that training image", [str(real.train.labels[i]) for i in where]))

@@ -19,7 +19,7 @@ ITEM = "mnist1m"
 
 #: Largest difference between the accuracies on generated and on real images that counts as none: one image in a hundred.
 ACCURACY_TOLERANCE = 0.01
-#: Largest part of the way from real images to the bad imitation that counts as none.
+#: Largest part of the way from training images to the bad imitation that counts as none.
 DISTANCE_TOLERANCE = 0.05
 #: Largest share of copies that counts as none.
 COPIES_TOLERANCE = 0.1
@@ -141,9 +141,13 @@ def distances(result: Result) -> list[DistanceRow]:
 
 
 def way_to_bad(result: Result) -> tuple[float, float]:
-    """Return which part of the way from real images to the bad imitation the generated ones are, with its standard deviation."""
-    floor, _, generated, bad = result.arrays["frechet"]
-    part = (generated - floor) / (bad - floor)
+    """Return which part of the way from training images to the bad imitation the generated ones are, and its spread.
+
+    All distances are from test images. Training images are the best that a model of their distribution can be expected to give.
+    The spread is the standard deviation over choices of the sets.
+    """
+    _, training, generated, bad = result.arrays["frechet"]
+    part = (generated - training) / (bad - training)
     return float(part.mean()), float(part.std(ddof=1)) if part.size > 1 else math.nan
 
 
@@ -196,7 +200,7 @@ def settings_table() -> str:
         "of these held out for testing": [f"{size.held_out:,}".replace(",", " ") for size in SIZES.values()],
         "features of the network": [model.features for model in models],
         "noise levels $T$, their schedule": [f"{model.levels}, {model.schedule}" for model in models],
-        "training: steps, images per step": [f"{model.steps}, {model.batch}" for model in models],
+        "training: steps, images per step": [f"{model.until}, {model.batch}" for model in models],
         "levels visited": [size.steps for size in SIZES.values()],
         "noise drawn anew": [
             churns.get(size.churn, f"{size.churn:g} of ancestral sampling") for size in SIZES.values()
@@ -239,8 +243,8 @@ def claims(plan: Plan, result: Result, scale: str) -> list[Claim]:
         (
             "distribution",
             "Images of MNIST-1M are distributed like those of MNIST.",
-            "Frechet distance from real test images in features of the classifier, 0: that of other real test images, 1: that "
-            "of normal pixels",
+            "Frechet distance from real test images in features of the classifier, 0: that of real training images, 1: that of "
+            "normal pixels",
             0.0,
             part,
             (part - 1.96 * spread, part + 1.96 * spread),
