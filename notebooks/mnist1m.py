@@ -26,7 +26,8 @@
 # tests, the *full* one has a million with the settings of that code, for a GPU. The page asks whether they are
 # more of the same: do they show the right digit, are they distributed like real ones, are they new?
 #
-# **What came out.** RESULT
+# **What came out.** The digits are legible and the right ones: a classifier of real digits reads generated ones as well as real ones. In its features they are a
+# few per cent of the way from real training images to a bad imitation. They are not copies of training images, within the error of the check.
 
 # %% tags=["hide-input", "parameters"]
 scale: str = "small"  # small, or full for the whole reduced set

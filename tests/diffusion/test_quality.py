@@ -13,6 +13,7 @@ from neural_scaling.diffusion.classifier import classify
 from neural_scaling.diffusion.experiments import trained_denoiser, trained_judge
 from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
 from neural_scaling.diffusion.weights import digest
+from neural_scaling.figures import mnist1m as draw
 from neural_scaling.items import mnist1m
 from neural_scaling.items.mnist1m import Share
 from neural_scaling.monitor import Monitor
@@ -126,6 +127,23 @@ def test_the_quality_of_real_images_passed_off_as_generated(judged, monkeypatch)
     assert verdicts["mnist1m.new"] == "not confirmed"
     assert [name for name, _ in mnist1m.grey_rows(result)] == ["generated", "real test", "real training"]
     assert sum(drawn for drawn, _ in mnist1m.counts(result)) == 40
+
+
+def test_figures_are_drawn_with_and_without_real_images(judged, trained):
+    from neural_scaling import datasets
+
+    result = SimpleNamespace(arrays=judged.run(Monitor()))
+    real = datasets.load("mnist")
+    for figure, panels in (
+        (draw.sheet_figure(result, real), 2),
+        (draw.sheet_figure(result, None), 1),
+        (draw.neighbours_figure(result, real), 3),
+        (draw.neighbours_figure(result, None), 2),
+        (draw.distance_figure(result), 1),
+        (draw.loss_figure(trained_denoiser("tiny")), 1),
+    ):
+        assert len(figure.axes) == panels
+        assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_the_plan_makes_the_run_for_the_weights_that_are_there(judged):
