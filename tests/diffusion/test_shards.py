@@ -1,5 +1,6 @@
 """Shards of generated images: each from its own seed, whole or not there."""
 
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,8 @@ from neural_scaling.diffusion.experiments import trained_denoiser
 from neural_scaling.diffusion.sampler import BLACK
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Monitor
-from neural_scaling.runs import experiment_key
+from neural_scaling.runs import Interrupted, experiment_key
+from neural_scaling.runs.execution import RunMonitor
 
 
 def files(tmp_path):
@@ -57,6 +59,54 @@ def test_what_was_drawn_before_a_stop_is_kept_and_the_rest_is_the_same(trained, 
     for one, other in zip(whole, again, strict=True):
         np.testing.assert_array_equal(one, other)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+class Stopping(Monitor):
+    """Stops after the first batch and keeps the state."""
+
+    def safe_point(self, state):
+        self.state = state()
+        raise KeyboardInterrupt
+
+
+class GoingOn(Monitor):
+    """Goes on from a state."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def restored(self):
+        return self.state
+
+
+def test_a_shard_goes_on_after_the_batch_it_was_stopped_at(trained):
+    run = dataset.planned("large")[3]
+    stopped = Stopping()
+    with pytest.raises(KeyboardInterrupt):
+        run.run(stopped)
+    assert stopped.state["images"].shape == (1, 10, 28, 28, 1)
+    whole = run.run(Monitor())
+    for name, values in run.run(GoingOn(stopped.state)).items():
+        np.testing.assert_array_equal(values, whole[name])
+
+
+def test_a_signal_stops_the_set_and_the_next_call_finishes_it(trained, monkeypatch):
+    whole = everything("small")
+    drawn = []
+
+    def stop(self, units):
+        RunMonitor.advance_before(self, units)
+        drawn.append(units)
+        if len(drawn) == 3:  # in the middle of the second shard
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(RunMonitor, "advance_before", RunMonitor.advance, raising=False)
+    monkeypatch.setattr(RunMonitor, "advance", stop)
+    with pytest.raises(Interrupted):
+        everything("large")
+    assert len(drawn) == 3
+    again = everything("large")
+    np.testing.assert_array_equal(again[0][:40], whole[0])
 
 
 def test_a_damaged_shard_is_set_aside_and_drawn_anew(trained, tmp_path):

@@ -8,9 +8,14 @@ import torch
 from torch import nn
 
 from neural_scaling.checks import InputError
+from neural_scaling.diffusion.denoiser import Denoiser, Shape
+from neural_scaling.diffusion.experiments import MODELS
+from neural_scaling.diffusion.sampler import Sampler
 from neural_scaling.diffusion.training import Optimization, TrainingDiverged, train
 from neural_scaling.diffusion.weights import digest, pack, unpack
 from neural_scaling.monitor import Monitor
+
+FULL = MODELS["full"]
 
 
 class Stopping(Monitor):
@@ -57,6 +62,23 @@ def test_the_slice_repeats_the_first_steps_and_the_comparison_can_fail(tiny):
     arrays = tiny.run(Monitor())
     assert tiny.deviation(arrays, tiny.slice().run(Monitor())) < 1e-6
     assert tiny.deviation(arrays, replace(tiny.slice(), seed=1).run(Monitor())) > tiny.tolerance
+
+
+def test_the_full_model_takes_a_few_steps_and_draws(tiny):
+    arrays = replace(FULL, batch=2, until=2).run(Monitor())
+    assert np.isfinite(arrays["first"]).all() and arrays["first"].size == 2
+    denoiser = Denoiser(Shape(FULL.features)).eval()
+    unpack(arrays, denoiser)
+    drawn = Sampler(denoiser, FULL.noise, 2, 1.0, 0.5, FULL.darkest).draw(
+        np.array([3], np.uint8), np.random.default_rng(0)
+    )
+    assert drawn.shape == (1, 28, 28, 1) and drawn.dtype == np.uint8
+
+
+def test_the_shipped_weights_are_small():
+    model = MODELS["reduced"]
+    network = Denoiser(Shape(model.features))
+    assert sum(weight.nbytes for weight in pack(network).values()) < 4_000_000
 
 
 def test_a_loss_that_is_not_finite_ends_training_with_a_clear_error():

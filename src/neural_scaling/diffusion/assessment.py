@@ -167,7 +167,7 @@ class QualityRun(Experiment):
             return
         for number, run in enumerate(planned):
             left = min(settings.images, self.images - number * settings.images)
-            arrays = replace(run, images=left).run(monitor)
+            arrays = replace(run, images=left).run(_Counting(monitor))
             yield arrays["images"], arrays["labels"]
 
     def _distances(self, generated: _Set, test: _Set, train: _Set, kept: Arrays) -> Array:
@@ -201,6 +201,16 @@ class QualityRun(Experiment):
             "closest index": near.index[closest],
             "closest distance": distance[closest],
         }
+
+
+class _Counting(Monitor):
+    """Passes on what is done of a part of a run, but not its state, which is not that of the run."""
+
+    def __init__(self, whole: Monitor) -> None:
+        self._whole = whole
+
+    def advance(self, units: int) -> None:
+        self._whole.advance(units)
 
 
 @dataclass(frozen=True)

@@ -333,13 +333,15 @@ class ShardRun(Experiment):
         unpack(kept, denoiser)
         denoiser.to(find_device(device_name())).eval()
         sampler = Sampler(denoiser, model.noise, self.steps, self.churn, self.guidance, model.darkest)
-        pieces: list[Pixels] = []
-        labels: list[Pixels] = []
-        for number in range(self.images // self.batch):
+        begun = monitor.restored()
+        pieces: list[Pixels] = [] if begun is None else list(begun["images"])
+        labels: list[Pixels] = [] if begun is None else list(begun["labels"])
+        for number in range(len(pieces), self.images // self.batch):
             random = np.random.default_rng([self.seed, self.shard, number])
             labels.append(random.permutation(np.arange(self.batch, dtype=np.uint8) % CLASSES))
             pieces.append(sampler.draw(labels[-1], random))
             monitor.advance(self.batch)
+            monitor.safe_point(lambda: {"images": np.stack(pieces), "labels": np.stack(labels)})
         return {"images": np.concatenate(pieces), "labels": np.concatenate(labels)}
 
 
