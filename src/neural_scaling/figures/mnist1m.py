@@ -122,7 +122,7 @@ def loss_figure(denoiser: Result) -> Figure:
         axes = figure.subplots()
         axes.loglog(denoiser.arrays["step"], denoiser.arrays["loss"], color=INK)
         axes.set_xlabel("step")
-        axes.set_ylabel("mean square error of the velocity")
+        axes.set_ylabel("mean square error")
         axes.yaxis.set_minor_formatter("{x:.2f}")
         axes.yaxis.set_major_formatter("{x:.2f}")
     return figure
