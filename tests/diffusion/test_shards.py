@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from neural_scaling.checks import InputError
 from neural_scaling.diffusion import dataset, experiments, sizes
@@ -197,3 +198,14 @@ def test_bad_settings_are_refused_by_name(trained, change, argument):
 def test_an_unknown_size_is_refused(call):
     with pytest.raises(InputError, match=r"^size: got 'huge'; use one of small, reduced, full"):
         call("huge")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: torch.cuda.is_available() is False")
+def test_images_drawn_on_cuda_are_those_of_the_processor(trained, monkeypatch):
+    run = dataset.planned("small")[0]
+    expected = run.run(Monitor())
+    monkeypatch.setenv("NEURAL_SCALING_DEVICE", "cuda")
+    arrays = run.run(Monitor())
+    np.testing.assert_array_equal(arrays["labels"], expected["labels"])
+    assert run.deviation(expected, arrays) < run.tolerance
