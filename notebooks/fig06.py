@@ -155,11 +155,12 @@ display(Markdown(ledger.to_markdown(claims)))
 # the kernel at the start stays below half the edge of stability.
 #
 # - **Digits.** 1000 steps of 64 samples take 64000 from the 60000 images of MNIST: each comes once before any comes again, and one in sixteen samples
-#   has been seen before. The million generated images of the paper would not repeat.
+#   has been seen before. MNIST-1M, generated images, would not repeat; add `mnist1m-reduced` or
+#   `mnist1m-full` to `digits` to draw it beside.
 # - **Objects.** CIFAR-5M cannot be had everywhere. Its stand-in is CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each
 #   image. Views of one image are not independent: a network that sees an image for the tenth time knows it, so at late steps the test
 #   loss carries a share of memory, and the online assumption holds the less the richer the network. Test images are shifted and mirrored likewise, once
 #   for all. With `cifar5m` among `objects` the same plan runs online.
 # - **Steps and width.** (b) runs a tenth of the paper's steps. On a GPU the paper's ranges are in reach: `width_digits: 256`, `batch_digits: 256`,
-#   `objects: [cifar5m]`, `width_objects: 128`, `batch_objects: 128`, `steps_objects: 100000`.
+#   `digits: [mnist1m-full]`, `objects: [cifar5m]`, `width_objects: 128`, `batch_objects: 128`, `steps_objects: 100000`.
 # - **Small scale** has narrow networks, few steps and few images for the kernel: the effect shows, exponents do not.

@@ -3,7 +3,7 @@
 import pytest
 
 from neural_scaling.items.registry import EXPERIMENTS, experiments
-from neural_scaling.paths import data_root
+from neural_scaling.paths import data_root, datasets_root
 from neural_scaling.runs import Index, experiment_key, recompute_slice
 
 SHIPPED = [item for item in EXPERIMENTS if (data_root() / "results" / item).is_dir()]
@@ -11,6 +11,7 @@ SHIPPED = [item for item in EXPERIMENTS if (data_root() / "results" / item).is_d
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURAL_SCALING_DATASETS", str(datasets_root()))  # images are fetched once for all
     monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
 
 

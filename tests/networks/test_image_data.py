@@ -10,7 +10,7 @@ from neural_scaling.checks import InputError
 from neural_scaling.datasets import ImageSplit
 from neural_scaling.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
-from neural_scaling.networks.image_data import SHIFT, ImageData, repeated_share
+from neural_scaling.networks.image_data import SHIFT, ImageData
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.training import train
@@ -86,15 +86,6 @@ def test_table_and_fresh_evaluation_agree(monkeypatch):
         )
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
     assert np.all(losses[0][:, 1] < losses[0][:, 0])
-
-
-def test_repeated_share():
-    assert repeated_share(100, 100, replacement=False) == 0
-    assert repeated_share(100, 400, replacement=False) == 0.75
-    random = np.random.default_rng(1)
-    measured = np.mean([1 - np.unique(random.integers(0, 50, 80)).size / 80 for _ in range(2000)])
-    assert repeated_share(50, 80, replacement=True) == pytest.approx(measured, abs=0.005)
-    assert repeated_share(1, 4, replacement=True) == 0.75
 
 
 RUN = ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 130, 2)

@@ -82,6 +82,19 @@ MNIST = Record(
     ),
 )
 
+#: The number of images of each size is that of :mod:`neural_scaling.diffusion.sizes`.
+MNIST1M = Record(
+    name="mnist1m",
+    title="digits drawn from a diffusion model trained on MNIST",
+    train=0,
+    test=0,
+    shape=(28, 28, 1),
+    classes=DIGITS,
+    licence="that of this package; the model was trained on MNIST",
+    citation="after J. Ho, A. Jain, P. Abbeel. Denoising diffusion probabilistic models. NeurIPS 2020.",
+    obtained=("drawn here, from weights in data/results/diffusion",),
+)
+
 CIFAR10 = Record(
     name="cifar10",
     title="small colour photographs of ten kinds of objects",

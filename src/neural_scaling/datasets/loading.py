@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from neural_scaling.datasets import catalogue, sources, store
 from neural_scaling.datasets.catalogue import Record
 from neural_scaling.datasets.cifar5m import Parts
 from neural_scaling.datasets.download import Say
-from neural_scaling.datasets.image_data import ImageDataset
+from neural_scaling.datasets.generated import build_from
+from neural_scaling.datasets.image_data import Bytes, ImageDataset
+from neural_scaling.diffusion.sizes import SIZES
 from neural_scaling.paths import datasets_root
 from neural_scaling.terminal import say as say_on_terminal
 
@@ -38,9 +40,33 @@ class Entry:
     version: Callable[[], str] | None = None
 
 
+def _digits(size: str) -> Entry:
+    """Return a size of MNIST-1M; the model is imported when it is used, since that takes seconds."""
+    how = SIZES[size]
+    record = replace(catalogue.MNIST1M, name=f"mnist1m-{size}", train=how.total - how.held_out, test=how.held_out)
+
+    def shards(say: Say) -> Iterator[tuple[Bytes, Bytes]]:
+        from neural_scaling.diffusion import dataset
+
+        return dataset.shards(size, say)
+
+    def origin() -> str:
+        from neural_scaling.diffusion import dataset
+
+        return dataset.origin(size)
+
+    def version() -> str:
+        from neural_scaling.diffusion import dataset
+
+        return dataset.version(size)
+
+    return Entry(record, build_from(record, shards, origin), version=version)
+
+
 #: Name to size to dataset; the size is None where there is but one.
 ENTRIES: dict[str, dict[str | None, Entry]] = {
     "mnist": {None: Entry(catalogue.MNIST, sources.MNIST)},
+    "mnist1m": {size: _digits(size) for size in SIZES},
     "cifar10": {None: Entry(catalogue.CIFAR10, sources.CIFAR10)},
     "cifar5m": {None: Entry(catalogue.CIFAR5M, Parts(catalogue.CIFAR5M).build, resumable=True)},
     "mnist5k": {None: Entry(catalogue.MNIST5K, sources.MNIST5K)},

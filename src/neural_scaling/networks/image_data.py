@@ -141,27 +141,6 @@ class ImageData:
         return (pixels.to(self._dtype) * self._scale + self._shift).flatten(-3)
 
 
-def repeated_share(images: int, drawn: int, replacement: bool) -> float:
-    """Return the share of samples that a network has seen before, on average.
-
-    Parameters
-    ----------
-    images
-        G, number of inputs.
-    drawn
-        Samples in all, batch times steps.
-    replacement
-        Whether samples are drawn with replacement.
-
-    Returns
-    -------
-    float
-        0 if none comes twice.
-    """
-    new = -images * float(np.expm1(drawn * np.log1p(-1 / images))) if replacement and images > 1 else min(drawn, images)
-    return 1 - new / drawn
-
-
 def _held(
     split: ImageSplit,
     count: int | None,

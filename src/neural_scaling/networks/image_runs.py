@@ -100,10 +100,10 @@ class ImageRun(Experiment):
         """
         import torch
 
-        from neural_scaling.datasets import load
+        from neural_scaling.datasets import Order, load
         from neural_scaling.networks.cnn import ImageShape, image_ensemble
         from neural_scaling.networks.devices import find_device
-        from neural_scaling.networks.image_data import ImageData, repeated_share
+        from neural_scaling.networks.image_data import ImageData
         from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
         from neural_scaling.networks.mlp import Member
         from neural_scaling.networks.parametrization import precision
@@ -131,6 +131,6 @@ class ImageRun(Experiment):
         observe = {"trace": trace, "sharpness": sharpness}
         outcome = train(model, data, recorded, self.batch, monitor, observe)
         curves = {"loss": outcome.loss} | outcome.observed
-        repeated = repeated_share(data.count, self.batch * self.steps, data.replacement)
+        repeated = Order(data.count, self.batch, 0, data.replacement).repeated(self.steps)
         kept = {"step": outcome.step, "diverged": outcome.diverged, "repeated": np.asarray(repeated)}
         return kept | {name: values.astype(np.float32) for name, values in curves.items()}

@@ -1,0 +1,1 @@
+"""Digits by a conditional denoising-diffusion model with classifier-free guidance."""

@@ -1,0 +1,46 @@
+"""A dataset and networks so small that everything around them can be tested in seconds."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neural_scaling import datasets
+from neural_scaling.diffusion import experiments, sizes
+from neural_scaling.diffusion.experiments import ClassifierRun, DenoiserRun
+from neural_scaling.diffusion.sizes import Size
+from neural_scaling.runs import obtain
+
+
+def split(images, seed):
+    """Blobs whose place tells their label."""
+    random = np.random.default_rng(seed)
+    labels = np.tile(np.arange(10, dtype=np.uint8), images // 10)
+    pictures = np.zeros((images, 28, 28, 1), np.uint8)
+    for picture, label in zip(pictures, labels, strict=True):
+        row, column = 4 + 5 * (label // 4), 2 + 6 * (label % 4)
+        picture[row : row + 6, column : column + 6, 0] = random.integers(100, 256, (6, 6))
+    return SimpleNamespace(images=pictures, labels=labels)
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Small data, models named ``tiny`` and sizes ``small`` and ``large`` of 20 and 60 images; nothing is trained yet."""
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path))
+    monkeypatch.setenv("NEURAL_SCALING_DEVICE", "cpu")
+    data = SimpleNamespace(train=split(300, 0), test=split(100, 1))
+    monkeypatch.setattr(datasets, "load", lambda name: data)
+    model = DenoiserRun(8, 30, 2e-3, 0.9, 0, 30, features=4, schedule="cosine", levels=20, darkest=-1.0, dropped=0.1)
+    monkeypatch.setattr(experiments, "MODELS", {"tiny": model})
+    monkeypatch.setattr(experiments, "JUDGE", ClassifierRun(20, 40, 3e-3, 0.8, seed=0, until=40))
+    small = {"small": Size("tiny", 2, 20, 10, 0.5, 4, 1.0), "large": Size("tiny", 6, 20, 10, 0.5, 4, 1.0)}
+    monkeypatch.setattr(sizes, "SIZES", small)
+    return model
+
+
+@pytest.fixture
+def trained(tiny):
+    """The same with the model trained."""
+    obtain(tiny, experiments.WEIGHTS, "full")
+    return tiny

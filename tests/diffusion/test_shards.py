@@ -1,0 +1,211 @@
+"""Shards of generated images: each from its own seed, whole or not there."""
+
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from neural_scaling.checks import InputError
+from neural_scaling.diffusion import dataset, experiments, sizes
+from neural_scaling.diffusion.denoiser import Denoiser
+from neural_scaling.diffusion.experiments import trained_denoiser
+from neural_scaling.diffusion.sampler import BLACK
+from neural_scaling.diffusion.weights import digest
+from neural_scaling.monitor import Monitor
+from neural_scaling.runs import Interrupted, experiment_key
+from neural_scaling.runs.execution import RunMonitor
+
+
+def files(tmp_path):
+    return sorted((tmp_path / "cache" / "results" / dataset.SHARDS).iterdir())
+
+
+def everything(size, **options):
+    parts = list(dataset.shards(size, say=lambda line: None, **options))
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+def test_a_shard_alone_is_the_shard_of_the_set(trained):
+    images, labels = everything("large")
+    assert images.shape == (120, 28, 28, 1) and images.dtype == labels.dtype == np.uint8
+    alone = dataset.planned("large")[4].run(Monitor())
+    np.testing.assert_array_equal(alone["images"], images[80:100])
+    np.testing.assert_array_equal(alone["labels"], labels[80:100])
+    assert not np.array_equal(images[:20], images[20:40])
+
+
+def test_the_small_set_begins_the_large_one(trained):
+    small, large = everything("small"), everything("large")
+    for few, many in zip(small, large, strict=True):
+        np.testing.assert_array_equal(few, many[:40])
+
+
+def test_every_batch_has_every_label_equally_often(trained):
+    _, labels = everything("large")
+    assert np.all(np.bincount(labels, minlength=10) == 12)
+    assert all(np.array_equal(np.sort(batch), np.arange(10)) for batch in labels.reshape(-1, 10))
+    assert len({tuple(batch) for batch in labels.reshape(-1, 10)}) == 12
+
+
+def test_what_was_drawn_before_a_stop_is_kept_and_the_rest_is_the_same(trained, tmp_path):
+    whole = everything("large")
+    kept = files(tmp_path)
+    assert len(kept) == 12  # images and provenance of six shards
+    for path in kept[:7]:
+        path.unlink()
+    before = {path: path.stat().st_mtime_ns for path in kept[8:]}
+    again = everything("large")
+    for one, other in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+class Stopping(Monitor):
+    """Stops after the first batch and keeps the state."""
+
+    def safe_point(self, state):
+        self.state = state()
+        raise KeyboardInterrupt
+
+
+class GoingOn(Monitor):
+    """Goes on from a state."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def restored(self):
+        return self.state
+
+
+def test_a_shard_goes_on_after_the_batch_it_was_stopped_at(trained):
+    run = dataset.planned("large")[3]
+    stopped = Stopping()
+    with pytest.raises(KeyboardInterrupt):
+        run.run(stopped)
+    assert stopped.state["images"].shape == (1, 10, 28, 28, 1)
+    whole = run.run(Monitor())
+    for name, values in run.run(GoingOn(stopped.state)).items():
+        np.testing.assert_array_equal(values, whole[name])
+
+
+def test_a_signal_stops_the_set_and_the_next_call_finishes_it(trained, monkeypatch):
+    whole = everything("small")
+    drawn = []
+
+    def stop(self, units):
+        RunMonitor.advance_before(self, units)
+        drawn.append(units)
+        if len(drawn) == 3:  # in the middle of the second shard
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(RunMonitor, "advance_before", RunMonitor.advance, raising=False)
+    monkeypatch.setattr(RunMonitor, "advance", stop)
+    with pytest.raises(Interrupted):
+        everything("large")
+    assert len(drawn) == 3
+    again = everything("large")
+    np.testing.assert_array_equal(again[0][:40], whole[0])
+
+
+def test_a_damaged_shard_is_set_aside_and_drawn_anew(trained, tmp_path):
+    whole = everything("small")
+    path = next(path for path in files(tmp_path) if path.suffix == ".npz")
+    path.write_bytes(path.read_bytes()[:-10])
+    again = everything("small")
+    np.testing.assert_array_equal(whole[0], again[0])
+    assert any(path.name.endswith(".damaged") for path in files(tmp_path))
+
+
+def test_no_guidance_asks_the_network_half_as_much(trained, monkeypatch):
+    rows = []
+    forward = Denoiser.forward
+    monkeypatch.setattr(
+        Denoiser,
+        "forward",
+        lambda self, x, time, label: rows.append(len(x)) or forward(self, x, time, label),
+    )
+    run = dataset.planned("small")[0]
+    with_guidance = run.run(Monitor())["images"]
+    asked = sum(rows)
+    rows.clear()
+    without = replace(run, guidance=0.0).run(Monitor())["images"]
+    assert asked == 2 * sum(rows) == 2 * run.images * run.steps
+    assert not np.array_equal(with_guidance, without)
+
+
+def test_nothing_is_left_between_black_and_the_least_grey_value(trained):
+    images = dataset.planned("small")[0].run(Monitor())["images"]
+    assert set(range(1, BLACK)).isdisjoint(np.unique(images))
+    assert np.any(images == 0) and np.any(images >= BLACK)
+
+
+def test_a_slice_repeats_the_first_batch_and_the_comparison_can_fail(trained):
+    run = dataset.planned("small")[1]
+    arrays = run.run(Monitor())
+    assert run.deviation(arrays, run.slice().run(Monitor())) == 0
+    assert run.deviation(arrays, replace(run.slice(), shard=5).run(Monitor())) > run.tolerance
+
+
+def test_the_last_tenth_of_the_shards_is_held_out():
+    assert {name: (size.total, size.held_out) for name, size in sizes.SIZES.items()} == {
+        "small": (2_000, 500),
+        "reduced": (60_000, 6_000),
+        "full": (1_000_000, 100_000),
+    }
+
+
+def test_the_version_changes_with_weights_and_settings(trained, monkeypatch):
+    before = dataset.version("small")
+    assert before == dataset.version("small") != dataset.version("large")
+    settings = dict(sizes.SIZES)
+    monkeypatch.setattr(sizes, "SIZES", settings | {"small": replace(settings["small"], guidance=0.0)})
+    assert dataset.version("small") != before
+
+
+def test_without_weights_the_error_says_what_to_do(tiny):
+    with pytest.raises(InputError, match=r"^weights: .*missing.*neural_scaling.diffusion train tiny"):
+        dataset.version("small")
+
+
+def test_damaged_weights_are_not_used(trained, tmp_path):
+    path = tmp_path / "cache" / "results" / experiments.WEIGHTS / f"{experiment_key(trained)}.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"^weights: .*damaged"):
+        next(dataset.shards("small"))
+
+
+def test_weights_other_than_planned_are_refused(trained):
+    run = replace(dataset.planned("small")[0], weights="0" * 16)
+    with pytest.raises(InputError, match=f"^weights: {digest(trained_denoiser('tiny').arrays)} are there"):
+        run.run(Monitor())
+
+
+@pytest.mark.parametrize(
+    ("change", "argument"),
+    [({"guidance": -1.0}, "guidance"), ({"images": 15}, "images"), ({"batch": 0}, "batch"), ({"steps": 21}, "steps")],
+)
+def test_bad_settings_are_refused_by_name(trained, change, argument):
+    with pytest.raises(InputError, match=rf"^{argument}: "):
+        replace(dataset.planned("small")[0], **change).run(Monitor())
+
+
+@pytest.mark.parametrize("call", [sizes.find, dataset.version, dataset.origin])
+def test_an_unknown_size_is_refused(call):
+    with pytest.raises(InputError, match=r"^size: got 'huge'; use one of small, reduced, full"):
+        call("huge")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: torch.cuda.is_available() is False")
+def test_images_drawn_on_cuda_are_those_of_the_processor(trained, monkeypatch):
+    run = dataset.planned("small")[0]
+    expected = run.run(Monitor())
+    monkeypatch.setenv("NEURAL_SCALING_DEVICE", "cuda")
+    arrays = run.run(Monitor())
+    np.testing.assert_array_equal(arrays["labels"], expected["labels"])
+    assert run.deviation(expected, arrays) < run.tolerance
