@@ -6,6 +6,8 @@ whatever the source and its file format.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from neural_scaling.datasets.records import ImageRecord, TextRecord
 
 NO_CLEAR_LICENCE = "no clear licence: fetched when needed, never part of this repository"
@@ -118,3 +120,17 @@ SPEECHES_BOOKS = TextRecord(
     sha256=_SPEECHES_BOOKS,
     version=_SPEECHES_BOOKS[0][:16],
 )
+
+#: Enough for every step of the largest run, 100 000 batches of 128 sequences of 256, to be fresh; the smaller one is for trying.
+C4 = TextRecord(
+    name="c4",
+    title="English web pages, as tokens of T5",
+    train=100_000 * 128 * 256 + 1,
+    test=2**22,
+    vocabulary=32_101,
+    licence="ODC-BY, and the terms of use of Common Crawl",
+    citation="C. Raffel et al. Exploring the limits of transfer learning with a unified text-to-text transformer. "
+    "Journal of Machine Learning Research 21 (2020) 140. Prepared by the Allen Institute for AI.",
+    obtained=("its public place, allenai/c4, streamed by the extra package datasets",),
+)
+C4_SMALL = replace(C4, name="c4-small", train=2**25 + 1, test=2**18)

@@ -13,7 +13,7 @@ from neural_scaling.datasets.cifar5m import Parts
 from neural_scaling.datasets.download import Say
 from neural_scaling.datasets.generated import build_from
 from neural_scaling.datasets.image_data import Bytes, ImageDataset
-from neural_scaling.datasets.records import AnyArray, ImageRecord, Record
+from neural_scaling.datasets.records import AnyArray, ImageRecord, Record, TextRecord
 from neural_scaling.diffusion.sizes import SIZES
 from neural_scaling.paths import datasets_root
 from neural_scaling.terminal import say as say_on_terminal
@@ -71,13 +71,25 @@ def _speeches_books(downloads: Path, say: Say) -> tuple[AnyArray, ...]:
     return build.speeches_books(downloads, say)
 
 
-#: Name to size to dataset; the size is None where there is but one.
+def _c4(record: TextRecord) -> Entry:
+    """Return C4 in a size, continued after an interruption."""
+
+    def build(folder: Path, downloads: Path, say: Say) -> str:
+        from neural_scaling.text.c4 import Streamed
+
+        return Streamed(record).build(folder, downloads, say)
+
+    return Entry(record, build, resumable=True)
+
+
+#: Name to size to dataset; the size is None where there is but one, or for the whole.
 ENTRIES: dict[str, dict[str | None, Entry]] = {
     "mnist": {None: Entry(catalogue.MNIST, sources.MNIST)},
     "mnist1m": {size: _digits(size) for size in SIZES},
     "cifar10": {None: Entry(catalogue.CIFAR10, sources.CIFAR10)},
     "cifar5m": {None: Entry(catalogue.CIFAR5M, Parts(catalogue.CIFAR5M).build, resumable=True)},
     "mnist5k": {None: Entry(catalogue.MNIST5K, sources.MNIST5K)},
+    "c4": {None: _c4(catalogue.C4), "small": _c4(catalogue.C4_SMALL)},
     "speeches-books": {
         None: Entry(
             catalogue.SPEECHES_BOOKS,

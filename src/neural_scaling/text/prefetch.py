@@ -12,7 +12,8 @@ from neural_scaling.checks import require
 
 Item = TypeVar("Item")
 
-_PATIENCE = 0.1  # seconds after which the thread looks whether it is still wanted
+_PATIENCE = 0.1  # seconds after which either side looks whether the other is still there
+_FAREWELL = 5.0  # seconds for which the end of the thread is waited for
 
 
 class Prefetched(Generic[Item]):
@@ -49,15 +50,17 @@ class Prefetched(Generic[Item]):
         return self
 
     def __next__(self) -> Item:
-        if self._closed.is_set():
-            raise StopIteration
-        found = self._ready.get()
-        if isinstance(found, tuple):
-            return found[0]
-        self.close()
-        if found is None:
-            raise StopIteration
-        raise found
+        while not self._closed.is_set():
+            try:
+                found = self._ready.get(timeout=_PATIENCE)  # without a limit Ctrl-C would not be heard everywhere
+            except queue.Empty:
+                continue
+            if isinstance(found, tuple):
+                return found[0]
+            self.close()
+            if found is not None:
+                raise found
+        raise StopIteration
 
     def __enter__(self) -> Prefetched[Item]:
         return self
@@ -68,9 +71,12 @@ class Prefetched(Generic[Item]):
         self.close()
 
     def close(self) -> None:
-        """End the thread and drop what it has made; calling it again does nothing."""
+        """End the thread and drop what it has made; calling it again does nothing.
+
+        A thread in the middle of an item that takes long is not waited for: it ends by itself after that item.
+        """
         self._closed.set()
-        self._thread.join()
+        self._thread.join(_FAREWELL)
 
     def _work(self) -> None:
         step = self._start

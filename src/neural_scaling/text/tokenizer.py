@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_scaling.datasets.problems import DatasetDamaged
-from neural_scaling.datasets.text_data import Tokens
+from neural_scaling.datasets.text_data import END, Tokens
 from neural_scaling.paths import data_root
 
 #: SentencePiece leaves out longer lines when it is trained, without a word.
@@ -36,7 +37,7 @@ OPTIONS: dict[str, Any] = {
     "normalization_rule_name": "nmt_nfkc",
     "max_sentence_length": LINE_BYTES,
     "pad_id": 0,
-    "eos_id": 1,
+    "eos_id": END,
     "unk_id": 2,
     "bos_id": -1,
     "num_threads": 1,
@@ -66,11 +67,6 @@ class Tokenizer:
         """Number of different tokens."""
         return int(self._processor.get_piece_size())
 
-    @property
-    def end(self) -> int:
-        """Token that ends every document."""
-        return int(self._processor.eos_id())
-
     @functools.cached_property
     def sha256(self) -> str:
         """SHA-256 of the model."""
@@ -79,8 +75,9 @@ class Tokenizer:
     def encode(self, text: str) -> Tokens:
         """Return the tokens of a document and the one that ends it.
 
-        Every character is in them, up to normalisation (NFKC; white space of any length, line breaks too, is one space). Lines
-        are encoded one by one, because the likelihoods of long texts would be compared with few digits.
+        Every character is in them, up to normalisation (NFKC; white space of any length, line breaks too, is one space),
+        unless the model has no piece for it. Lines are encoded one by one, because likelihoods of long texts would be compared
+        with few digits.
 
         Parameters
         ----------
@@ -92,12 +89,21 @@ class Tokenizer:
         numpy.ndarray
             uint16, shape (n,).
         """
-        parts = self._processor.encode(list(lines(text)))
-        return np.array([*(token for part in parts for token in part), self.end], np.uint16)
+        return self.encode_all([text])[0]
+
+    def encode_all(self, texts: Sequence[str]) -> list[Tokens]:
+        """Return the tokens of several documents as :meth:`encode` gives them, made with all cores."""
+        parts = [list(lines(text)) for text in texts]
+        # each line is encoded by itself, so the result does not depend on the number of threads
+        encoded = iter(self._processor.encode([line for part in parts for line in part], num_threads=-1))
+        return [
+            np.array([*itertools.chain.from_iterable(itertools.islice(encoded, len(part))), END], np.uint16)
+            for part in parts
+        ]
 
     def decode(self, tokens: npt.NDArray[Any]) -> str:
         """Return the text of tokens, without what ends documents."""
-        return str(self._processor.decode([int(token) for token in tokens if token != self.end]))
+        return str(self._processor.decode([int(token) for token in tokens if token != END]))
 
     def normalised(self, text: str) -> str:
         """Return a text as :meth:`decode` gives it back."""
