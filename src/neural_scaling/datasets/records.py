@@ -190,13 +190,16 @@ class TextRecord(Record[TextDataset]):
 
     def check(self, arrays: Mapping[str, AnyArray]) -> None:
         """Hold arrays to the number of tokens, the vocabulary and the lengths of documents."""
-        for part, count in (("train", self.train), ("test", self.test)):
+        for number, (part, count) in enumerate((("train", self.train), ("test", self.test))):
             tokens, lengths = arrays[f"{part}_tokens"], arrays[f"{part}_lengths"]
-            if tokens.shape != (count,) or lengths.ndim != 2 or lengths.shape[1] != 2:
-                raise SourceFailed(f"{tokens.size} tokens of {len(lengths)} documents instead of {count}")
+            documents = self.documents[number] if self.documents else len(lengths)
+            if tokens.shape != (count,) or len(lengths) != documents:
+                raise SourceFailed(
+                    f"{tokens.size} tokens of {len(lengths)} documents instead of {count} of {documents}"
+                )
             if int(tokens.max()) >= self.vocabulary:
                 raise SourceFailed("tokens out of range")
-            if int(lengths[:, 0].sum(dtype=np.int64)) != count:
+            if lengths.shape != (documents, 2) or int(lengths[:, 0].sum(dtype=np.int64)) != count:
                 raise SourceFailed("documents of other lengths")
 
     def measured(self, arrays: Mapping[str, AnyArray]) -> dict[str, Any]:

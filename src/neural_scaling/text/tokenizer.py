@@ -13,7 +13,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Tokenizer:
         Content of its file.
     """
 
-    model: bytes
+    model: bytes = field(repr=False)
 
     @functools.cached_property
     def _processor(self) -> Any:
@@ -107,9 +107,8 @@ class Tokenizer:
 
     def normalised(self, text: str) -> str:
         """Return a text as :meth:`decode` gives it back."""
-        return (
-            " ".join(str(line) for line in self._processor.normalize(list(lines(text)))).replace("\u2581", " ").strip()
-        )
+        parts = [str(part).replace("\u2581", " ").strip() for part in self._processor.normalize(list(lines(text)))]
+        return " ".join(part for part in parts if part)
 
 
 def lines(text: str, limit: int = LINE_BYTES) -> Iterator[str]:
