@@ -69,7 +69,7 @@ class Record(Generic[Opened]):
 
     @abstractmethod
     def check(self, arrays: Mapping[str, AnyArray]) -> None:
-        """Hold arrays of the right types to what is known; raise :class:`SourceFailed` if they are something else."""
+        """Hold arrays of the right types to what is known; raise :exc:`SourceFailed` if they are something else."""
 
     @abstractmethod
     def measured(self, arrays: Mapping[str, AnyArray]) -> dict[str, Any]:

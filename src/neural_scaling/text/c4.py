@@ -140,7 +140,7 @@ class Streamed:
     model: Tokenizer | None = None
 
     def build(self, folder: Path, downloads: Path, say: Say) -> str:
-        """Make the text; goes on where an interrupted call was (a build for :func:`~neural_scaling.datasets.store.create`)."""
+        """Make the text; goes on where an interrupted call was (a build for ``datasets.store.create``)."""
         try:
             if importlib.util.find_spec("datasets") is None:  # said before anything is fetched
                 raise SourceFailed(MISSING)

@@ -27,7 +27,7 @@ from neural_scaling.paths import data_root
 #: SentencePiece leaves out longer lines when it is trained, without a word.
 LINE_BYTES = 4192
 VOCABULARY = 8192
-#: Of the training: T5's numbers for padding, end of document and unknown, T5's normalisation. With a piece for every byte
+#: Options of the training. T5's numbers for padding, end of document and unknown, T5's normalisation. With a piece for every byte
 #: nothing is ever unknown. One thread, since sums over threads depend on their number.
 OPTIONS: dict[str, Any] = {
     "model_type": "unigram",
