@@ -17,7 +17,7 @@ from neural_scaling.diffusion.quality import frechet_distance, grey_values, near
 from neural_scaling.diffusion.sizes import CLASSES, Pixels, find
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_name
+from neural_scaling.networks.experiments import device_description
 from neural_scaling.runs import Experiment
 from neural_scaling.spectra import Array
 
@@ -69,9 +69,7 @@ class QualityRun(Experiment):
     @property
     def device(self) -> str:
         """What the images are drawn on."""
-        from neural_scaling.networks.devices import describe_device, find_device
-
-        return describe_device(find_device(device_name()))
+        return device_description()
 
     @property
     def work(self) -> int:

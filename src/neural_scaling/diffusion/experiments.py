@@ -12,7 +12,7 @@ from neural_scaling.diffusion.noise import Kind, NoiseSchedule
 from neural_scaling.diffusion.sizes import CLASSES, Pixels
 from neural_scaling.diffusion.weights import digest, pack, unpack
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_name
+from neural_scaling.networks.experiments import device_description, device_name
 from neural_scaling.runs import Experiment, Index, Result
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TrainingRun(Experiment):
     @property
     def device(self) -> str:
         """What the network is trained on."""
-        return _device()
+        return device_description()
 
     @property
     def work(self) -> int:
@@ -296,7 +296,7 @@ class ShardRun(Experiment):
     @property
     def device(self) -> str:
         """What the images are drawn on."""
-        return _device()
+        return device_description()
 
     @property
     def work(self) -> int:
@@ -343,9 +343,3 @@ class ShardRun(Experiment):
             monitor.advance(self.batch)
             monitor.safe_point(lambda: {"images": np.stack(pieces), "labels": np.stack(labels)})
         return {"images": np.concatenate(pieces), "labels": np.concatenate(labels)}
-
-
-def _device() -> str:
-    from neural_scaling.networks.devices import describe_device, find_device
-
-    return describe_device(find_device(device_name()))

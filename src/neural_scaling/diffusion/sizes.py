@@ -54,7 +54,7 @@ class Size:
 
     @property
     def held_out(self) -> int:
-        """Number of images for testing, the last ones: a tenth of the shards, at least one shard."""
+        """Number of images for testing, the last ones, a tenth of the shards and at least one shard."""
         return max(1, self.shards // _HELD_OUT) * self.images
 
 

@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from neural_scaling.claims import Claim
-from neural_scaling.claims.measurement import Measurement, judged
+from neural_scaling.claims.measurement import judged
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law, local_slope
+from neural_scaling.items.learning_curves import FittedCurve, LearningCurve, learning_curve
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel, lazy_loss
 from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.runs import Experiment, Result
@@ -38,55 +38,25 @@ _MODES = 4000
 
 
 @dataclass(frozen=True)
-class CurveRow:
-    """One curve: mean over seeds, its kernel, the window and the exponent.
+class CurveRow(FittedCurve):
+    """One learning curve beside theory.
 
     Attributes
     ----------
     run
         What was trained.
-    step, loss
-        Recorded steps from 1 on, shape (R,), and losses, shape (seeds, R).
-    growth
-        Trace of the tangent kernel over its first value, mean over seeds, shape (R,).
-    sharpness
-        eta_0 times the largest eigenvalue of the kernel, mean over seeds, shape (R,).
     theory
         Loss at infinite width and batch without feature learning, shape (R,).
-    window
-        Where the exponent is fitted.
     predicted
         chi(beta), or beta for a linearised network.
-    exponent, interval
-        Mean over seeds, and its 95 % interval from the spread over seeds and the bend of the curve; NaN without a window.
     lazy_theory
-        Exponent of ``theory`` in the same window; NaN without one.
-    diverged
-        First step at which a seed diverged, or infinity.
+        Exponent of ``theory`` in the window of the fit; NaN without one.
     """
 
     run: CircleRun
-    step: Array
-    loss: Array
-    growth: Array
-    sharpness: Array
     theory: Array
-    window: Window
     predicted: float
-    exponent: float
-    interval: tuple[float, float]
     lazy_theory: float
-    diverged: float
-
-    @property
-    def mean(self) -> Array:
-        """Loss, mean over seeds, shape (R,)."""
-        return np.asarray(self.loss.mean(axis=0))
-
-    @property
-    def fitted(self) -> bool:
-        """Whether there is an exponent."""
-        return math.isfinite(self.exponent)
 
     @property
     def late(self) -> float:
@@ -97,7 +67,7 @@ class CurveRow:
 
     def exponent_between(self, first: float, last: float) -> float:
         """Return the exponent of the mean loss between two steps; NaN where a seed has diverged."""
-        inside = (self.step >= first) & (self.step <= last)
+        inside = self.inside(first, last)
         if not np.all(np.isfinite(self.mean[inside])) or np.count_nonzero(inside) < 3:
             return math.nan
         return fit_power_law(self.step[inside], self.mean[inside]).exponent
@@ -117,21 +87,18 @@ def curve_row(run: CircleRun, results: Mapping[Experiment, Result]) -> CurveRow:
     -------
     CurveRow
     """
-    arrays = results[run].arrays
-    step = arrays["step"][1:]
-    loss, trace, sharpness = (arrays[name].astype(np.float64) for name in ("loss", "trace", "sharpness"))
-    growth = (trace / trace[:, :1]).mean(axis=0)[1:]
-    sharp = run.eta * sharpness.mean(axis=0)[1:]
-    theory = lazy_loss(kernel_of(run.depth, run.power).tangent, run.beta, run.power, run.eta, step)
-    diverged = float(arrays["diverged"].min())
-    window = _window(run, step, growth, sharp, diverged)
-    predicted = float(chi(run.beta, rich=run.richness > 0))
-    exponent, interval, lazy = math.nan, (math.nan, math.nan), math.nan
-    if not window.empty:
-        exponent, interval = _fit(step, loss[:, 1:], window)
-        lazy = fit_power_law(step, theory, window.span).exponent
+    curve = learning_curve(results[run], run.eta)
+    theory = lazy_loss(kernel_of(run.depth, run.power).tangent, run.beta, run.power, run.eta, curve.step)
+    window = _window(run, curve)
+    lazy = math.nan if window.empty else fit_power_law(curve.step, theory, window.span).exponent
     return CurveRow(
-        run, step, loss[:, 1:], growth, sharp, theory, window, predicted, exponent, interval, lazy, diverged
+        **vars(curve),
+        window=window,
+        measured=curve.measure(window),
+        run=run,
+        theory=theory,
+        predicted=float(chi(run.beta, rich=run.richness > 0)),
+        lazy_theory=lazy,
     )
 
 
@@ -187,9 +154,7 @@ def curve_claim(row: CurveRow, identifier: str, location: str, scale: str) -> Cl
     run = row.run
     kind = f"networks of richness gamma0 = {run.richness:g}" if run.richness else "linearised networks"
     remark = doubt = ""
-    measured = Measurement.none(row.window.empty)
     if row.fitted:
-        measured = Measurement(row.exponent, row.interval, row.window.span)
         if not run.richness:
             remark = f"; infinitely wide, the exponent in this window is {row.lazy_theory:.3f}"
         elif math.isfinite(row.late):
@@ -202,7 +167,7 @@ def curve_claim(row: CurveRow, identifier: str, location: str, scale: str) -> Cl
         f"The loss of {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
         "exponent of the test loss in steps, mean over seeds",
         row.predicted,
-        measured,
+        row.measured,
         tolerance(run.beta),
         scale,
         remark=remark,
@@ -236,22 +201,19 @@ def table(rows: Sequence[CurveRow]) -> str:
     return "\n".join(lines)
 
 
-def _window(run: CircleRun, step: Array, growth: Array, sharpness: Array, diverged: float) -> Window:
+def _window(run: CircleRun, curve: LearningCurve) -> Window:
     """Return the window that theory and the kernel fix."""
-    clock = np.concatenate([[0.0], np.cumsum(np.diff(step) * (growth[1:] + growth[:-1]) / 2)]) + step[0]
-    reached = clock >= _arrival(run)
+    reached = curve.clock() >= _arrival(run)
     why = "lazy theory within a tenth of beta"
     if run.richness > 0 and run.beta < 1:
-        reached &= growth >= GROWN
+        reached &= curve.growth >= GROWN
         why = "the same, and kernel doubled"
     first = np.flatnonzero(reached)
-    start = float(step[first[0]]) if first.size else math.inf
-    ends = [(float(step[-1]), "last step")]
-    beyond = np.flatnonzero(sharpness >= FLOW)
+    start = float(curve.step[first[0]]) if first.size else math.inf
+    ends = [(curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step")]
+    beyond = np.flatnonzero(curve.sharpness >= FLOW)
     if beyond.size:
-        ends.append((float(step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
-    if math.isfinite(diverged):
-        ends.append((float(step[max(int(np.searchsorted(step, diverged)) - 1, 0)]), "diverged"))
+        ends.append((float(curve.step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
     end, end_reason = min(ends)
     if math.isinf(start):
         return Window(10 * end, end, f"{why}: not before the last step", end_reason)
@@ -266,17 +228,3 @@ def _arrival(run: CircleRun) -> float:
     # The slope overshoots before the even and odd modes of low order are learned; the last departure counts.
     away = np.flatnonzero((np.abs(slopes.exponent / run.beta - 1) > ARRIVED) & (slopes.t < 1e5))
     return float(slopes.t[away[-1]]) if away.size else 1.0
-
-
-def _fit(step: Array, loss: Array, window: Window) -> tuple[float, tuple[float, float]]:
-    """Return the mean exponent of the seeds and its interval: their spread (Student) and the bend of the mean, in quadrature."""
-    # A run that has diverged is finite inside its window only.
-    inside = (step >= window.start * (1 - 1e-9)) & (step <= window.end * (1 + 1e-9))
-    step, loss = step[inside], loss[:, inside]
-    exponents = np.array([fit_power_law(step, one, window.span).exponent for one in loss])
-    bend = fit_power_law(step, loss.mean(axis=0), window.span).standard_error
-    count = exponents.size
-    scatter = float(student.ppf(0.975, count - 1) * exponents.std(ddof=1) / math.sqrt(count)) if count > 1 else 0.0
-    half = math.hypot(1.96 * bend, scatter)
-    mean = float(exponents.mean())
-    return mean, (mean - half, mean + half)

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from scipy.special import zeta
-from scipy.stats import t as student
 
 from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.experiments import LinearNetworkRun
@@ -299,11 +298,9 @@ def exponent_row(data: Curves, gamma: float, quantity: Quantity) -> ExponentRow 
 
 def _mean(exponents: Sequence[float], fits: Sequence[PowerLawFit]) -> tuple[float, float]:
     """Return the mean over seeds and half the width of its 95 % interval."""
-    count = len(exponents)
     curvature = NORMAL_95 * float(np.mean([fit.curvature for fit in fits]))
-    if count == 1:
-        return exponents[0], curvature
-    spread = float(student.ppf(0.975, count - 1)) * float(np.std(exponents, ddof=1)) / math.sqrt(count)
+    scatter = Measurement.mean_of(np.array(exponents)).interval
+    spread = (scatter[1] - scatter[0]) / 2 if scatter else 0.0
     return float(np.mean(exponents)), math.hypot(spread, curvature)
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from neural_scaling.checks import require
-from neural_scaling.claims.measurement import Measurement
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.items.learning_curves import FittedCurve, LearningCurve, learning_curve
 from neural_scaling.networks.image_kernel import TIMES, KernelRun
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.runs import Experiment, Result
@@ -155,56 +155,19 @@ def fitted_row(
 
 
 @dataclass(frozen=True)
-class ImageRow:
-    """One learning curve: seeds, kernel, window and exponents.
+class ImageRow(FittedCurve):
+    """One learning curve.
 
     Attributes
     ----------
     run
         What was trained.
-    step, loss
-        Recorded steps from 1 on, shape (R,), and losses, shape (seeds, R).
-    growth
-        Trace of the tangent kernel over its first value, mean over seeds, shape (R,).
-    sharpness
-        eta_0 times the largest eigenvalue of the kernel, mean over seeds, shape (R,).
-    window
-        Where the exponent is fitted; no end of it looks at the loss.
-    exponent, interval
-        Mean over seeds, 95 % interval from their spread and the bend of the curve; NaN without a window.
-    diverged
-        First step at which a seed diverged, or infinity.
     repeated
         Share of the samples that had been seen before.
     """
 
     run: ImageRun
-    step: Array
-    loss: Array
-    growth: Array
-    sharpness: Array
-    window: Window
-    exponent: float
-    interval: tuple[float, float]
-    diverged: float
     repeated: float
-
-    @property
-    def mean(self) -> Array:
-        """Loss, mean over seeds, shape (R,)."""
-        return np.asarray(self.loss.mean(axis=0))
-
-    @property
-    def fitted(self) -> bool:
-        """Whether there is an exponent."""
-        return math.isfinite(self.exponent)
-
-    @property
-    def measured(self) -> Measurement:
-        """The exponent as a claim takes it."""
-        if not self.fitted:
-            return Measurement.none(self.window.empty)
-        return Measurement(self.exponent, self.interval, self.window.span)
 
     @property
     def kind(self) -> str:
@@ -222,13 +185,6 @@ class ImageRow:
     def predicted(self, beta: float) -> float:
         """Return the exponent that a source lets expect: beta for a lazy network, else chi(beta)."""
         return float(chi(beta, rich=self.kind != "lazy"))
-
-    def slopes(self, first: float, last: float) -> Array:
-        """Return the exponent of each seed between two steps, shape (seeds,); NaN where too few losses are finite."""
-        inside = (self.step >= first * (1 - 1e-9)) & (self.step <= last * (1 + 1e-9))
-        if np.count_nonzero(inside) < 3 or not np.all(np.isfinite(self.loss[:, inside])):
-            return np.full(self.loss.shape[0], math.nan)
-        return np.array([fit_power_law(self.step[inside], one[inside]).exponent for one in self.loss])
 
 
 def image_row(run: ImageRun, source: SourceRow, results: Mapping[Experiment, Result]) -> ImageRow:
@@ -250,42 +206,10 @@ def image_row(run: ImageRun, source: SourceRow, results: Mapping[Experiment, Res
     -------
     ImageRow
     """
-    arrays = results[run].arrays
-    step = arrays["step"][1:]
-    loss, trace, sharpness = (arrays[name].astype(np.float64) for name in ("loss", "trace", "sharpness"))
-    growth = (trace / trace[:, :1]).mean(axis=0)[1:]
-    diverged = float(arrays["diverged"].min())
-    window = _window(run, step, growth, source.arrival / run.eta, diverged)
-    exponent, interval = math.nan, (math.nan, math.nan)
-    if not window.empty:
-        exponent, interval = mean_exponent(step, loss[:, 1:], window.span)
-    return ImageRow(
-        run, step, loss[:, 1:], growth, run.eta * sharpness.mean(axis=0)[1:], window, exponent, interval, diverged,
-        float(arrays["repeated"]),
-    )  # fmt: skip
-
-
-def mean_exponent(step: Array, loss: Array, window: tuple[float, float]) -> tuple[float, tuple[float, float]]:
-    """Return the mean exponent of the seeds with its 95 % interval: their spread (Student) and the bend, in quadrature.
-
-    Parameters
-    ----------
-    step, loss
-        Shapes (R,) and (seeds, R).
-    window
-        First and last step.
-
-    Returns
-    -------
-    float, (float, float)
-    """
-    inside = (step >= window[0] * (1 - 1e-9)) & (step <= window[1] * (1 + 1e-9))
-    step, loss = step[inside], loss[:, inside]
-    exponents = np.array([fit_power_law(step, one).exponent for one in loss])
-    bend = fit_power_law(step, loss.mean(axis=0)).standard_error
-    scatter = Measurement.mean_of(exponents).interval
-    half = math.hypot(NORMAL_95 * bend, (scatter[1] - scatter[0]) / 2 if scatter else 0.0)
-    return float(exponents.mean()), (float(exponents.mean()) - half, float(exponents.mean()) + half)
+    curve = learning_curve(results[run], run.eta)
+    window = _window(run, curve, source.arrival / run.eta)
+    repeated = float(results[run].arrays["repeated"])
+    return ImageRow(**vars(curve), window=window, measured=curve.measure(window), run=run, repeated=repeated)
 
 
 def source_table(rows: Sequence[SourceRow]) -> str:
@@ -313,16 +237,13 @@ def source_table(rows: Sequence[SourceRow]) -> str:
     return "\n".join(lines)
 
 
-def _window(run: ImageRun, step: Array, growth: Array, arrival: float, diverged: float) -> Window:
+def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
     """Return the window that the kernel fixes."""
-    clock = np.concatenate([[0.0], np.cumsum(np.diff(step) * (growth[1:] + growth[:-1]) / 2)]) + step[0]
-    reached, why = clock >= arrival, f"{FIRST_MODE} modes learned"
-    if run.richness > 0 and growth.max() >= GROWN:
-        reached, why = reached & (np.maximum.accumulate(growth) >= GROWN), "the same, and kernel doubled"
+    reached, why = curve.clock() >= arrival, f"{FIRST_MODE} modes learned"
+    if run.richness > 0 and curve.growth.max() >= GROWN:
+        reached, why = reached & (np.maximum.accumulate(curve.growth) >= GROWN), "the same, and kernel doubled"
     first = np.flatnonzero(reached)
-    end, reason = float(step[-1]), "last step"
-    if math.isfinite(diverged):
-        end, reason = float(step[max(int(np.searchsorted(step, diverged)) - 1, 0)]), "diverged"
+    end, reason = curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step"
     if not first.size:
         return Window(10 * end, end, f"{why}: not before the last step", reason)
-    return Window(float(step[first[0]]), end, why, reason)
+    return Window(float(curve.step[first[0]]), end, why, reason)

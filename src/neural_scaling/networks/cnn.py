@@ -287,6 +287,7 @@ class CNNEnsemble:
                     deltas = [self._deltas(part, unit[: part.flat.shape[0]], weights) for part in parts]
                     for layer, below in ((1, [part.first_pooled for part in parts]), (0, [p.image for p in parts])):
                         _add_gram(kernel, below, [delta[layer] for delta in deltas], 1 / self.shape.outputs)
+                kernel = kernel.tril() + kernel.tril(-1).T
                 kernels.append(kernel * (self.shape.scale**2 * self.shape.readout))
         return torch.stack(kernels)
 
@@ -507,7 +508,7 @@ def _repeated(values: _Values, times: int) -> _Values:
 
 
 def _add_gram(kernel: torch.Tensor, below: list[torch.Tensor], deltas: list[torch.Tensor], weight: float) -> None:
-    """Add the scalar products of the gradients of a convolution, images in blocks, a group of filters at a time."""
+    """Add the scalar products of the gradients of a convolution to the lower half, a group of filters at a time."""
     filters, patch = deltas[0].shape[1], 9 * below[0].shape[1]
     group = max(1, min(filters, _JACOBIAN_BYTES // (kernel.shape[0] * patch * deltas[0].element_size())))
     for start in range(0, filters, group):
@@ -517,4 +518,5 @@ def _add_gram(kernel: torch.Tensor, below: list[torch.Tensor], deltas: list[torc
                 for images, delta in zip(below, deltas, strict=True)
             ]
         )
-        kernel += (rows @ rows.T).double() * weight
+        for top in range(0, kernel.shape[0], _BLOCK):  # the lower half, in blocks: the kernel is symmetric
+            kernel[top:, top : top + _BLOCK] += (rows[top:] @ rows[top : top + _BLOCK].T).double() * weight

@@ -16,11 +16,43 @@ from neural_scaling.runs.experiment import Experiment
 #: Environment variable that names the device of network runs; without it the first there is of CUDA, MPS and the processor.
 DEVICE_VARIABLE = "NEURAL_SCALING_DEVICE"
 _PER_DECADE = 20
-_SLICE = 40  # steps of the slice that checks a kept run
+
+
+class NetworkRun(Experiment):
+    """Base of training runs; subclasses are dataclasses that have steps and seeds among their fields.
+
+    Attributes
+    ----------
+    sliced
+        Steps of the slice that checks a kept run.
+    """
+
+    sliced: ClassVar[int]
+
+    steps: int
+    seeds: int
+
+    @property
+    def device(self) -> str:
+        """What the networks are trained on."""
+        return device_description()
+
+    @property
+    def work(self) -> int:
+        """Steps times seeds."""
+        return self.steps * self.seeds
+
+    def slice(self) -> Self:
+        """Return the first steps of the first seed."""
+        return replace(self, steps=min(self.sliced, self.steps), seeds=1)  # type: ignore[type-var]
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses on the steps that both hold, for the seeds that both have."""
+        return loss_deviation(arrays, recomputed)
 
 
 @dataclass(frozen=True)
-class CircleRun(Experiment):
+class CircleRun(NetworkRun):
     """Perceptrons trained online on ``y = sum_k k^-q cos k theta``: :func:`neural_scaling.networks.training.train`.
 
     The seeds are trained together. They are 0, 1, ..., and a seed means the same initial weights and the same samples at every
@@ -53,6 +85,7 @@ class CircleRun(Experiment):
     # Trained in float32, where the order of sums counts in the 7th digit and the slice's few steps amplify it, most of all below
     # q_phi = 1, where slopes are infinite at the kinks. Another learning rate makes a difference of 1e-2 and more.
     tolerance: ClassVar[float] = 1e-3
+    sliced: ClassVar[int] = 40
 
     beta: float
     power: float
@@ -66,30 +99,10 @@ class CircleRun(Experiment):
     angles: int
 
     @property
-    def device(self) -> str:
-        """What the networks are trained on."""
-        from neural_scaling.networks.devices import describe_device, find_device
-
-        return describe_device(find_device(device_name()))
-
-    @property
-    def work(self) -> int:
-        """Steps times seeds."""
-        return self.steps * self.seeds
-
-    @property
     def label(self) -> str:
         """Source, activation, richness, learning rate, width and batch."""
         rich = f"gamma0={self.richness:g}" if self.richness else "linearised"
         return f"beta={self.beta:g} q={self.power:g} {rich} eta0={self.eta:g} N={self.width} B={self.batch}"
-
-    def slice(self) -> Self:
-        """Return the first steps of the first seed."""
-        return replace(self, steps=min(_SLICE, self.steps), seeds=1)
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses on the steps that both hold, for the seeds that both have."""
-        return loss_deviation(arrays, recomputed)
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return losses and the size of the tangent kernel on recorded steps.
@@ -144,3 +157,10 @@ def loss_deviation(arrays: Arrays, recomputed: Arrays) -> float:
 def device_name() -> str:
     """Return the device that ``NEURAL_SCALING_DEVICE`` names, ``auto`` by default."""
     return os.environ.get(DEVICE_VARIABLE) or "auto"
+
+
+def device_description() -> str:
+    """Return what networks are trained on, for the provenance of runs."""
+    from neural_scaling.networks.devices import describe_device, find_device
+
+    return describe_device(find_device(device_name()))

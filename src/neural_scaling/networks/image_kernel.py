@@ -20,7 +20,7 @@ import numpy as np
 
 from neural_scaling.checks import require
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_name
+from neural_scaling.networks.experiments import device_description, device_name
 from neural_scaling.runs.experiment import Experiment
 from neural_scaling.spectra import Array
 
@@ -185,9 +185,7 @@ class KernelRun(Experiment):
     @property
     def device(self) -> str:
         """What the kernel is computed on."""
-        from neural_scaling.networks.devices import describe_device, find_device
-
-        return describe_device(find_device(device_name()))
+        return device_description()
 
     @property
     def work(self) -> int:

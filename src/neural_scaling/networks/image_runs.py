@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_name, loss_deviation
-from neural_scaling.runs.experiment import Experiment
+from neural_scaling.networks.experiments import NetworkRun, device_name
 
 _PER_DECADE = 10
-_SLICE = 20  # steps of the slice that checks a kept run
 
 
 @dataclass(frozen=True)
-class ImageRun(Experiment):
+class ImageRun(NetworkRun):
     """Convolutional networks trained on labelled images: :func:`neural_scaling.networks.training.train`.
 
     The seeds are trained together. They are 0, 1, ..., and a seed means the same initial weights and the same samples at every
@@ -52,6 +50,7 @@ class ImageRun(Experiment):
     algorithm: ClassVar[int] = 1
     # Trained in float32, where the order of sums counts in the 7th digit; centring by small gamma_0 and few steps amplify it.
     tolerance: ClassVar[float] = 3e-4
+    sliced: ClassVar[int] = 20
 
     dataset: str
     images: int
@@ -65,31 +64,11 @@ class ImageRun(Experiment):
     seeds: int
 
     @property
-    def device(self) -> str:
-        """What the networks are trained on."""
-        from neural_scaling.networks.devices import describe_device, find_device
-
-        return describe_device(find_device(device_name()))
-
-    @property
-    def work(self) -> int:
-        """Steps times seeds."""
-        return self.steps * self.seeds
-
-    @property
     def label(self) -> str:
         """Dataset, richness, learning rate, width and batch."""
         rich = f"gamma0={self.richness:g}" if self.richness else "linearised"
         name = self.dataset + (" with crops" if self.crops else "")
         return f"{name} {rich} eta0={self.eta:g} N={self.width} B={self.batch}"
-
-    def slice(self) -> Self:
-        """Return the first steps of the first seed."""
-        return replace(self, steps=min(_SLICE, self.steps), seeds=1)
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses on the steps that both hold, for the seeds that both have."""
-        return loss_deviation(arrays, recomputed)
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return losses and the size of the tangent kernel on recorded steps.
