@@ -26,6 +26,7 @@ def made(packages, monkeypatch):
         train=len(arrays[0]),
         test=len(arrays[2]),
         documents=(len(arrays[1]), len(arrays[3])),
+        characters=(int(arrays[1][:, 1].sum()), int(arrays[3][:, 1].sum())),
         vocabulary=small_tokenizer().pieces,
         licence="none needed",
         citation="nobody",
@@ -61,7 +62,8 @@ def test_a_text_is_fetched_listed_verified_and_located(capsys, root, made):
     assert run(capsys, "speeches-books")[:2] == (0, f"speeches-books: {counts} in {root / 'speeches-books'}\n")
     assert counts in run(capsys, "list")[1]
     told = run(capsys, "list", "speeches-books")[1]
-    assert f"{counts}, {len(made[1])} + {len(made[3])} documents, vocabulary of" in told and "two packages" in told
+    assert f"{counts}, {len(made[1])} + {len(made[3])} documents, {made[1][:, 1].sum()} + " in told
+    assert "two packages" in told
     told = run(capsys, "verify", "speeches-books")[1]
     assert told.endswith("speeches-books: every byte is that of the original\n") and "train_tokens.npy" in told
     assert run(capsys, "path", "speeches-books")[1] == f"{root / 'speeches-books'}\n"
@@ -125,6 +127,7 @@ def test_what_the_catalogue_says_fits_the_code():
     [
         ({"train_tokens": np.zeros(4, np.uint16)}, "4 tokens of 2 documents instead of 5 of 2"),
         ({"train_lengths": np.array([[3, 8], [3, 1]], np.uint32)}, "documents of other lengths"),
+        ({"train_lengths": np.array([[3, 8], [2, 2]], np.uint32)}, "documents of other lengths"),
         ({"train_lengths": np.array([[5, 9]], np.uint32)}, "of 1 documents instead of 5 of 2"),
         ({"train_lengths": np.array([5, 2], np.uint32)}, "documents of other lengths"),
         ({"test_tokens": np.array([9, 10], np.uint16)}, "tokens out of range"),
@@ -133,7 +136,16 @@ def test_what_the_catalogue_says_fits_the_code():
 )
 def test_arrays_that_are_no_such_text_are_refused(change, message):
     record = TextRecord(
-        name="t", title="", train=5, test=2, documents=(2, 1), vocabulary=10, licence="", citation="", obtained=()
+        name="t",
+        title="",
+        train=5,
+        test=2,
+        documents=(2, 1),
+        characters=(9, 3),
+        vocabulary=10,
+        licence="",
+        citation="",
+        obtained=(),
     )
     arrays = {
         "train_tokens": np.array([3, 4, 1, 9, 1], np.uint16),

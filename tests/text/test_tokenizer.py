@@ -131,7 +131,7 @@ def test_the_command_trains_on_training_documents_only(packages, tmp_path, monke
     assert described["held_out_documents"] == [one.name for one in test]
     assert described["training_documents"]["sha256"] == corpus.sha256_of(train)
     assert tokenizer.committed() == small_tokenizer()
-    assert f"documents=({len(train)}, {len(test)})" in capsys.readouterr().out
+    assert f"documents=({len(train)}, {len(test)}), characters=(" in capsys.readouterr().out
 
 
 def test_the_command_fails_in_one_line(root, monkeypatch, capsys):

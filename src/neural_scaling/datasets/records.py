@@ -156,8 +156,8 @@ class TextRecord(Record[TextDataset]):
         Number of tokens.
     vocabulary
         Number of different tokens.
-    documents
-        Number of documents for training and for testing; None if it is not known beforehand.
+    documents, characters
+        Their numbers for training and for testing; None if they are not known beforehand.
     """
 
     arrays: ClassVar[Mapping[str, str]] = {
@@ -171,6 +171,7 @@ class TextRecord(Record[TextDataset]):
     test: int
     vocabulary: int
     documents: tuple[int, int] | None = None
+    characters: tuple[int, int] | None = None
 
     @property
     def size(self) -> int:
@@ -184,8 +185,9 @@ class TextRecord(Record[TextDataset]):
 
     @property
     def details(self) -> str:
-        """Number of documents and of different tokens."""
-        known = f"{' + '.join(map(str, self.documents))} documents, " if self.documents else ""
+        """Numbers of documents, of characters and of different tokens."""
+        counted = ((self.documents, "documents"), (self.characters, "characters"))
+        known = "".join(f"{numbers[0]} + {numbers[1]} {what}, " for numbers, what in counted if numbers)
         return f"{known}vocabulary of {self.vocabulary}"
 
     def check(self, arrays: Mapping[str, AnyArray]) -> None:
@@ -200,6 +202,8 @@ class TextRecord(Record[TextDataset]):
             if int(tokens.max()) >= self.vocabulary:
                 raise SourceFailed("tokens out of range")
             if lengths.shape != (documents, 2) or int(lengths[:, 0].sum(dtype=np.int64)) != count:
+                raise SourceFailed("documents of other lengths")
+            if self.characters and int(lengths[:, 1].sum(dtype=np.int64)) != self.characters[number]:
                 raise SourceFailed("documents of other lengths")
 
     def measured(self, arrays: Mapping[str, AnyArray]) -> dict[str, Any]:

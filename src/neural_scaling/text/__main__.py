@@ -85,9 +85,9 @@ def train_tokenizer() -> Path:
     write_atomically(path.with_suffix(".json"), [(json.dumps(described, indent=1) + "\n").encode()], REMEDY)
     arrays = (*build.encoded(train, model), *build.encoded(test, model))
     print(f"{path}: {len(model.model)} bytes, sha256 {model.sha256}")
-    print(
-        f"for the catalogue: train={len(arrays[0])}, test={len(arrays[2])}, documents={len(train), len(test)}, sha256="
-    )
+    documents = (len(train), len(test))
+    characters = tuple(int(lengths[:, 1].sum()) for lengths in arrays[1::2])
+    print(f"for the catalogue: train={len(arrays[0])}, test={len(arrays[2])}, {documents=}, {characters=}, sha256=")
     for array in arrays:
         print(f"    {hashlib.sha256(array.tobytes()).hexdigest()!r},")
     return path

@@ -7,7 +7,6 @@ document where it was.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import os
@@ -87,15 +86,12 @@ def documents(addresses: Sequence[str], start: Position = BEGINNING) -> Iterator
     SourceFailed
         If the package ``datasets`` is missing, or a file cannot be had or is something else.
     """
-    if importlib.util.find_spec("datasets") is None:
-        raise SourceFailed(MISSING)
-    from datasets import Features, Value, load_dataset
-
-    features = Features({column: Value("string") for column in _COLUMNS})
+    library = _library()
+    features = library.Features({column: library.Value("string") for column in _COLUMNS})
     for file in range(start.file, len(addresses)):
         first = start.document if file == start.file else 0
         try:
-            stream = load_dataset(
+            stream = library.load_dataset(
                 "json", data_files=[addresses[file]], split="train", streaming=True, features=features
             )
             for number, row in enumerate(stream.skip(first), start=first + 1):
@@ -142,8 +138,7 @@ class Streamed:
     def build(self, folder: Path, downloads: Path, say: Say) -> str:
         """Make the text; goes on where an interrupted call was (a build for ``datasets.store.create``)."""
         try:
-            if importlib.util.find_spec("datasets") is None:  # said before anything is fetched
-                raise SourceFailed(MISSING)
+            _library()  # what is missing is said before anything is fetched
             model = self.model or t5_tokenizer(downloads, say)
             _fill(folder, "test", self.test, self.record.test, model, say)
             _fill(folder, "train", self.train, self.record.train, model, say)
@@ -199,6 +194,15 @@ def _fill(folder: Path, part: str, addresses: Sequence[str], count: int, model: 
             write_atomically(state, [json.dumps(asdict(done)).encode()], store.REMEDY)
     whole = np.fromfile(lengths, "<u4").reshape(-1, 2)
     write_array(folder / f"{part}_lengths.npy", whole.shape, [whole], "uint32")
+
+
+def _library() -> Any:
+    """Return the package ``datasets``; its import takes seconds and happens only here."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise SourceFailed(MISSING) from error
+    return datasets
 
 
 @dataclass(frozen=True)
