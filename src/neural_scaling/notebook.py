@@ -1,7 +1,7 @@
 """What notebooks show around their results: a line of provenance, and a notice where data could not be had.
 
-A page that needs images asks for them by :func:`dataset`. Where they cannot be had the page says so and shows shipped
-results instead of computing; the terminal lists such pages, and the tests count them as failures::
+A page that needs images asks for them by :func:`dataset`, one that needs text by :func:`text`. Where they cannot be had the page
+says so and shows shipped results instead of computing; the terminal lists such pages, and the tests count them as failures::
 
     plan = item.Plan(widths=widths, steps=steps)
     digits = dataset("mnist")
@@ -25,6 +25,8 @@ from neural_scaling.checks import require
 from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
 from neural_scaling.paths import checkout
 from neural_scaling.runs.provenance import commit, hardware
+from neural_scaling.text import TextDataset
+from neural_scaling.text import load as load_text
 
 
 def provenance(scale: str, seeds: int | Sequence[int] | None = None) -> str:
@@ -77,7 +79,35 @@ def dataset(name: str, size: str | None = None) -> ImageDataset | None:
     try:
         return load(name, size)
     except DatasetUnavailable as error:
-        _show_notice(name, str(error))
+        _show_notice(name, "images", str(error))
+        return None
+
+
+def text(name: str, size: str | None = None) -> TextDataset | None:
+    """Return a text for a page, or show a notice and return None where no source of it can be reached.
+
+    Parameters
+    ----------
+    name, size
+        As for :func:`neural_scaling.text.load`.
+
+    Returns
+    -------
+    TextDataset or None
+
+    Raises
+    ------
+    InputError
+        If there is no such text or size.
+    DatasetDamaged
+        If a file on disk is not as it was written.
+    OSError
+        If the disk is full or cannot be written.
+    """
+    try:
+        return load_text(name, size)
+    except DatasetUnavailable as error:
+        _show_notice(name, "tokens", str(error))
         return None
 
 
@@ -112,11 +142,11 @@ def shipped_plan(plan: type[Any], item: str) -> Any:
     return plan(**{name: value for name, value in values.items() if name in names})
 
 
-def _show_notice(name: str, reason: str) -> None:
+def _show_notice(name: str, kind: str, reason: str) -> None:
     """Display a warning whose metadata tell the program that builds the book what is missing."""
     from IPython.display import display
 
-    title = f"The images of {name} could not be had"
+    title = f"The {kind} of {name} could not be had"
     said = "What follows are results computed elsewhere and shipped with this book, not computed for this page."
     body = f'<p class="admonition-title">{title}</p><p>{said}</p><pre>{html.escape(reason)}</pre>'
     display(  # type: ignore[no-untyped-call]

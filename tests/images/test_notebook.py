@@ -29,6 +29,21 @@ def test_one_that_cannot_be_had_is_a_notice(monkeypatch, capsys):
     assert metadata == {"neural_scaling": {"notice": "mnist could not be had"}}
 
 
+def test_a_text_likewise(monkeypatch, capsys):
+    def missing(name, size):
+        raise DatasetUnavailable("tried everything")
+
+    monkeypatch.setattr(notebook, "load_text", lambda name, size: (name, size))
+    assert notebook.text("c4", "small") == ("c4", "small")
+    monkeypatch.setattr(notebook, "load_text", missing)
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.append((data, more["metadata"])))
+    assert notebook.text("speeches-books") is None
+    [(data, metadata)] = shown
+    assert "The tokens of speeches-books could not be had" in data["text/plain"]
+    assert metadata == {"neural_scaling": {"notice": "speeches-books could not be had"}}
+
+
 def test_one_that_is_damaged_is_an_error(monkeypatch):
     def damaged(name, size):
         raise DatasetDamaged("a file")

@@ -164,7 +164,7 @@ def test_sources_are_tried_in_order_until_the_images_are_right(root, said):
     assert store.read_record(folder)["origin"] == "three"
     assert said[:2] == [
         "tiny: one: not today; next: two",
-        "tiny: two: the decoded images or labels are not the original ones (wrong sha256); next: three",
+        "tiny: two: train_images are not the original ones (wrong sha256); next: three",
     ]
 
 

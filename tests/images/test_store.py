@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from images.tiny import record_of, tiny_arrays
 from neural_scaling.datasets import store
-from neural_scaling.datasets.catalogue import ARRAYS
 from neural_scaling.datasets.image_data import ImageDataset
 from neural_scaling.datasets.problems import DatasetDamaged, SourceFailed
 
 TINY = tiny_arrays()
+ARRAYS = record_of(TINY).arrays
 
 
 def build(folder, downloads, say):

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from neural_scaling.datasets.catalogue import Record
+from neural_scaling.datasets.records import ImageRecord
 from neural_scaling.datasets.store import array_sha256
 
 
@@ -24,15 +24,15 @@ def tiny_arrays(seed=0, train=120, test=30, shape=(28, 28, 1)):
 
 def record_of(arrays, name="tiny", known=True):
     checksums = tuple(map(array_sha256, arrays)) if known else ()
-    return Record(
-        name,
-        "random dots",
-        len(arrays[0]),
-        len(arrays[2]),
-        arrays[0].shape[1:],
-        tuple("0123456789"),
-        "none needed",
-        "nobody",
-        ("made here",),
-        checksums,
+    return ImageRecord(
+        name=name,
+        title="random dots",
+        train=len(arrays[0]),
+        test=len(arrays[2]),
+        shape=arrays[0].shape[1:],
+        classes=tuple("0123456789"),
+        licence="none needed",
+        citation="nobody",
+        obtained=("made here",),
+        sha256=checksums,
     )

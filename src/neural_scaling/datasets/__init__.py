@@ -1,4 +1,6 @@
-"""Real images: fetched from their public places, checked, kept on disk, given out as arrays and batches.
+"""Real images and text: fetched from their public places, checked, kept on disk, given out as arrays and batches.
+
+Text is loaded by :func:`neural_scaling.text.load`.
 
 >>> from neural_scaling.datasets import load
 >>> digits = load("mnist")  # doctest: +SKIP
@@ -9,10 +11,10 @@ Nothing of the datasets is part of the repository: they are fetched on first use
 comes is accepted only if the decoded images have the right checksum, so the source makes no difference.
 """
 
-from neural_scaling.datasets.catalogue import Record
 from neural_scaling.datasets.image_data import ImageDataset, ImageSplit
 from neural_scaling.datasets.loading import folder_of, load, obtain, records, verify
-from neural_scaling.datasets.problems import DatasetDamaged, DatasetError, DatasetUnavailable
+from neural_scaling.datasets.problems import DatasetDamaged, DatasetError, DatasetUnavailable, SourceFailed
+from neural_scaling.datasets.records import ImageRecord, Record, TextRecord
 from neural_scaling.datasets.streams import Order, Stream, crops_and_flips
 
 __all__ = [
@@ -20,10 +22,13 @@ __all__ = [
     "DatasetError",
     "DatasetUnavailable",
     "ImageDataset",
+    "ImageRecord",
     "ImageSplit",
     "Order",
     "Record",
+    "SourceFailed",
     "Stream",
+    "TextRecord",
     "crops_and_flips",
     "folder_of",
     "load",

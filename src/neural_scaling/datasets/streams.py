@@ -55,10 +55,16 @@ class Order:
             generator = np.random.default_rng((self.seed, 0, step))
             return generator.integers(self.images, size=self.batch)
         first = step * self.batch
-        epochs = range(first // self.images, (first + self.batch - 1) // self.images + 1)
-        visited = np.concatenate([_permutation(self.images, self.seed, epoch) for epoch in epochs])
-        start = first - epochs[0] * self.images
-        return visited[start : start + self.batch]
+        last = first + self.batch
+        epochs = range(first // self.images, (last - 1) // self.images + 1)
+        # cut before they are joined: there may be millions of images
+        visited = [
+            _permutation(self.images, self.seed, epoch)[
+                max(first - epoch * self.images, 0) : last - epoch * self.images
+            ]
+            for epoch in epochs
+        ]
+        return np.concatenate(visited)
 
     def epochs(self, steps: int) -> float:
         """Return how often each image has been drawn after ``steps``, on average; above 1 images repeat."""

