@@ -22,7 +22,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, unfold
 
@@ -31,6 +30,7 @@ from neural_scaling.networks.activations import PowerReLU
 from neural_scaling.networks.devices import working_dtype
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
+from neural_scaling.networks.seeding import standard_normal
 
 _GAIN = PowerReLU(1.0).gain
 _BLOCK = 500  # images evaluated at once where no gradient is needed
@@ -472,11 +472,7 @@ def initial_filters(shape: ImageShape, seed: int) -> list[torch.Tensor]:
     list of torch.Tensor
         float32 on the processor, with the shapes of :attr:`ImageShape.layers`.
     """
-    require(seed >= 0, "seed", f"got {seed!r}", "give a non-negative integer")
-    generator = torch.Generator().manual_seed(
-        int(np.random.SeedSequence((seed, 2)).generate_state(1, np.uint64)[0] >> 1)
-    )
-    return [torch.randn(layer, generator=generator) for layer in shape.layers]
+    return standard_normal(shape.layers, seed, 2)
 
 
 @contextlib.contextmanager

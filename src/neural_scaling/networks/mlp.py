@@ -12,13 +12,13 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from neural_scaling.checks import require
 from neural_scaling.networks.activations import PowerReLU
 from neural_scaling.networks.devices import working_dtype
 from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
+from neural_scaling.networks.seeding import standard_normal
 
 
 @dataclass(frozen=True)
@@ -417,12 +417,8 @@ def initial_weights(shape: Shape, seed: int) -> list[torch.Tensor]:
     list of torch.Tensor
         float32 on the processor, (fan-in, fan-out) of each layer.
     """
-    require(seed >= 0, "seed", f"got {seed!r}", "give a non-negative integer")
-    generator = torch.Generator().manual_seed(
-        int(np.random.SeedSequence((seed, 0)).generate_state(1, np.uint64)[0] >> 1)
-    )
     sizes = [shape.inputs, *[shape.width] * (shape.depth - 1), 1]
-    return [torch.randn(fan_in, fan_out, generator=generator) for fan_in, fan_out in itertools.pairwise(sizes)]
+    return standard_normal(itertools.pairwise(sizes), seed, 0)
 
 
 def _gram(rows: torch.Tensor) -> torch.Tensor:

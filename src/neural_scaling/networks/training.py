@@ -18,6 +18,7 @@ from neural_scaling.checks import require
 from neural_scaling.monitor import Arrays, Monitor, scalar
 from neural_scaling.networks.compiling import CompiledStep, Step
 from neural_scaling.networks.mlp import Member
+from neural_scaling.networks.seeding import stream_seed
 from neural_scaling.spectra import Array
 
 _CHUNK = 100  # steps between which the host looks in
@@ -223,8 +224,7 @@ class _Run:
         count = self.data.count
         streams = []
         for member, generator in zip(self.model.members, self.generators, strict=True):
-            words = np.random.SeedSequence((member.seed, 1, chunk)).generate_state(1, np.uint64)
-            generator.manual_seed(int(words[0] >> 1))
+            generator.manual_seed(stream_seed(member.seed, 1, chunk))
             shape = (_CHUNK, self.batch)
             streams.append(torch.randint(count, shape, generator=generator, device=generator.device))
         return torch.stack(streams, dim=1)
@@ -237,8 +237,7 @@ class _Run:
         for number in range(first, last + 1):
             order = self.orders.get((seed, number))
             if order is None:
-                words = np.random.SeedSequence((seed, 3, number)).generate_state(1, np.uint64)
-                generator = self.generators[0].manual_seed(int(words[0] >> 1))
+                generator = self.generators[0].manual_seed(stream_seed(seed, 3, number))
                 order = torch.randperm(count, generator=generator, device=generator.device)
             orders[seed, number] = order
         self.orders = {key: order for key, order in self.orders.items() if key[0] != seed} | orders
