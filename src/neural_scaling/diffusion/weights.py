@@ -13,12 +13,12 @@ from neural_scaling.checks import InputError
 from neural_scaling.monitor import Arrays
 
 if TYPE_CHECKING:
-    from torch import nn
+    import torch
 
 _PREFIX = "weight "
 
 
-def pack(network: nn.Module) -> Arrays:
+def pack(network: torch.nn.Module) -> Arrays:
     """Return the weights of a network in half precision, which is how they are shipped and used.
 
     Parameters
@@ -45,7 +45,7 @@ def pack(network: nn.Module) -> Arrays:
     return arrays
 
 
-def unpack(arrays: Mapping[str, npt.NDArray[Any]], network: nn.Module) -> None:
+def unpack(arrays: Mapping[str, npt.NDArray[Any]], network: torch.nn.Module) -> None:
     """Put kept weights into a network, in its own precision and on its own device.
 
     Parameters
