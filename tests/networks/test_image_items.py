@@ -98,6 +98,8 @@ def test_exponents_of_a_spectrum():
     middle = np.sqrt(0.97 * 1.03) * 0.1 / (1 + TIMES[20:40]) ** 0.3
     np.testing.assert_allclose(row.lazy(TIMES[20:40]), middle)
     assert row.slower(10.0) == pytest.approx((1.1, 1.2))
+    few = dataclasses.replace(row, mixing=row.mixing * np.where(TIMES > 5, 0.8, 1.0) * row.lazy(TIMES) / row.mixing[0])
+    assert few.seen == TIMES[TIMES <= 5][-1]
     assert "mnist     8    1000  0     1.30" in image_tasks.source_table([row])
 
 

@@ -224,8 +224,7 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per dataset. Grey: between the bounds of the prediction. Dotted: its middle with what the mixing of outputs
-        adds, until ten modes are learned. Lines: networks of several widths, mean over seeds.
+        One panel per dataset. Grey: between the bounds of the prediction. Lines: networks of several widths, mean over seeds.
     """
     with book_style():
         figure = new_figure(4.6 * len(tasks))
@@ -236,10 +235,6 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
             shown = (time >= TIMES[0]) & (time <= TIMES[-1])
             bounds = [_between(bound, time[shown]) for bound in (row.train, row.test)]
             axes.fill_between(steps[shown], *bounds, color=MUTED, alpha=0.3, linewidth=0, label="from the spectrum")
-            # Ten modes are a tenth of the images that the mixing of outputs is known on.
-            early = shown & (time <= row.arrival)
-            mixed = [row.lazy(now)[0] * row.slower(float(now[0]))[1] for now in time[early][:, None]]
-            axes.loglog(steps[early], mixed, ":", color=INK, label="and outputs mixing")
             for curve in one.lazy:
                 axes.loglog(
                     curve.step, curve.mean, color=width_color(curve.run.width), label=f"$N = {curve.run.width}$"

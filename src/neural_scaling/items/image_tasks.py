@@ -33,6 +33,8 @@ LAST_SHARE = 0.1
 GROWN, STILL = 2.0, 1.25
 #: eta_0 times the largest eigenvalue at the edge of stability.
 EDGE = 2.0
+#: What is computed on a few images is trusted as long as their own lazy curve is within this share of that of all.
+SEEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,12 @@ class SourceRow:
         """
         mean, own, full = (float(np.interp(math.log(time), np.log(TIMES), row)) for row in self.mixing)
         return own / mean, full / mean
+
+    @property
+    def seen(self) -> float:
+        """Last time ``eta_0 t`` in ``TIMES`` up to which the few images of ``mixing`` give the lazy curve within a tenth."""
+        away = np.flatnonzero(np.abs(self.mixing[0] / self.lazy(TIMES) - 1) > SEEN)
+        return float(TIMES[-1] if not away.size else TIMES[max(int(away[0]) - 1, 0)])
 
     @property
     def arrival(self) -> float:

@@ -42,6 +42,10 @@ class LearningCurve:
         """Loss, mean over seeds, shape (R,)."""
         return np.asarray(self.loss.mean(axis=0))
 
+    def at(self, step: float) -> float:
+        """Return the mean loss at a step between those recorded."""
+        return float(np.exp(np.interp(math.log(step), np.log(self.step), np.log(self.mean))))
+
     def clock(self) -> Array:
         """Return the time on the clock of the growing kernel, ``int K/K(0) dt`` in steps, shape (R,)."""
         middle = (self.growth[1:] + self.growth[:-1]) / 2
