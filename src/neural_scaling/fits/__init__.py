@@ -1,6 +1,7 @@
 """Power-law fits, their uncertainty, and windows chosen from theory before looking."""
 
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
+from neural_scaling.fits.offset import OffsetFit, fit_offset_power_law
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope
 from neural_scaling.fits.spectra import SpectrumFit, fit_spectrum
 from neural_scaling.fits.windows import Sensitivity, Window, theory_window, window_sensitivity
@@ -8,11 +9,13 @@ from neural_scaling.fits.windows import Sensitivity, Window, theory_window, wind
 __all__ = [
     "ComputeFrontier",
     "LocalSlope",
+    "OffsetFit",
     "PowerLawFit",
     "Sensitivity",
     "SpectrumFit",
     "Window",
     "compute_frontier",
+    "fit_offset_power_law",
     "fit_power_law",
     "fit_spectrum",
     "local_slope",

@@ -1,0 +1,136 @@
+"""Training runs on text as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from neural_scaling.checks import require
+from neural_scaling.grids import log_spaced_steps
+from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.networks.experiments import device_description, device_name
+from neural_scaling.runs.experiment import Experiment
+
+_PER_DECADE = 10
+_SLICE = 3  # steps of the slice that checks a kept run
+
+
+@dataclass(frozen=True)
+class LanguageRun(Experiment):
+    """A transformer trained to predict the next token: :func:`neural_scaling.networks.language_training.train_language`.
+
+    A seed means the same initial weights and the same batches at every richness and learning rate.
+
+    Parameters
+    ----------
+    dataset
+        As :func:`neural_scaling.text.load` takes it.
+    context
+        T, tokens of a sequence that are read, and that are predicted.
+    depth
+        L, number of blocks.
+    heads, head_size
+        Attention heads of a block and their size d; the width is N = heads x d.
+    residual
+        beta_res.
+    richness
+        gamma_0, positive.
+    eta
+        Learning rate, as :mod:`neural_scaling.networks.transformer` defines it.
+    batch
+        B, sequences of a step.
+    steps
+        Number of steps.
+    seed
+        Of initial weights and of the order of the text.
+    test
+        Number of held-out sequences, at equal distances in the held-out text.
+    """
+
+    kind: ClassVar[str] = "language transformer"
+    algorithm: ClassVar[int] = 1
+    # Rounding of features in float32 over gamma_0 (see the module of the network) with sums in another order: 1e-4 of f at
+    # gamma_0 = 1e-4 at any width, less in a mean over tokens. Another learning rate makes a difference of 1e-2.
+    tolerance: ClassVar[float] = 3e-4
+
+    dataset: str
+    context: int
+    depth: int
+    heads: int
+    head_size: int
+    residual: float
+    richness: float
+    eta: float
+    batch: int
+    steps: int
+    seed: int
+    test: int
+
+    @property
+    def device(self) -> str:
+        """What the network is trained on."""
+        return device_description()
+
+    @property
+    def work(self) -> int:
+        """Number of steps."""
+        return self.steps
+
+    @property
+    def label(self) -> str:
+        """Dataset, richness, learning rate, width, depth and tokens of a step."""
+        return (
+            f"{self.dataset} gamma0={self.richness:g} eta={self.eta:g} N={self.heads}x{self.head_size} L={self.depth} "
+            f"B={self.batch}x{self.context} seed={self.seed}"
+        )
+
+    def slice(self) -> Self:
+        """Return the first steps, with little held-out text."""
+        return replace(self, steps=min(_SLICE, self.steps), test=min(2, self.test))
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses of the batches of the steps that both hold."""
+        count = min(arrays["loss"].size, recomputed["loss"].size)
+        expected, found = (run["loss"][:count].astype(np.float64) for run in (arrays, recomputed))
+        finite = np.isfinite(expected)
+        if not np.array_equal(finite, np.isfinite(found)):
+            return float("inf")
+        return float(np.max(np.abs(found[finite] / expected[finite] - 1), initial=0.0))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return the losses.
+
+        ``loss`` (steps,), float32, of every batch before its step, in nats per token; ``step`` (R,) and ``held_out`` (R,),
+        float32, the loss on held-out text after so many steps; ``moved`` (R,), how far features have moved on it, root mean
+        square relative to their own; ``diverged``, infinite where the run stays finite; ``fresh``,
+        number of steps in which no sequence comes twice; ``vocabulary``.
+        """
+        from neural_scaling.networks.devices import find_device
+        from neural_scaling.networks.language_training import train_language
+        from neural_scaling.networks.parametrization import Parametrization
+        from neural_scaling.networks.transformer import Transformer, TransformerShape
+        from neural_scaling.text import Sequences, load
+
+        device = find_device(device_name())
+        text = load(self.dataset)
+        shape = TransformerShape(text.vocabulary, self.context, self.depth, self.heads, self.head_size, self.residual)
+        train = Sequences(text.train, self.context, self.batch, self.seed)
+        test = Sequences(text.test, self.context, 1, 0)
+        require(
+            1 <= self.test <= len(test), "test", f"got {self.test}", f"give 1 to {len(test)}, the sequences held out"
+        )
+        held_out = test.at(np.linspace(0, len(test) - 1, self.test).astype(int))
+        model = Transformer(shape, Parametrization(shape.width, self.richness, self.eta), self.seed, device)
+        recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
+        outcome = train_language(model, train.batch_at, held_out, recorded, device, monitor)
+        return {
+            "loss": outcome.loss,
+            "step": outcome.step,
+            "held_out": outcome.held_out,
+            "moved": outcome.moved,
+            "diverged": np.asarray(outcome.diverged),
+            "fresh": np.asarray(train.fresh_steps),
+            "vocabulary": np.asarray(text.vocabulary),
+        }

@@ -1,0 +1,168 @@
+"""Training on fresh text: the loss of every batch before the step, held-out losses, checkpoints, divergence as a result.
+
+While no text comes twice the loss of a batch before its step is that of new text, so the training curve is a test curve, if a
+noisy one. The state of a training is the displacement of the weights and the curves: initial weights come from the seed and
+batches from the step. On a processor a run that goes on ends with the same bits; on a GPU only where its kernels add in a fixed
+order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from neural_scaling.checks import require
+from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.networks.transformer import Transformer
+from neural_scaling.spectra import Array
+from neural_scaling.text import Prefetched
+
+#: Token numbers of sequences, shape (B, T + 1): inputs are all but the last, targets all but the first.
+Tokens = npt.NDArray[np.int64]
+_CHUNK = 8  # steps between which the host looks in
+#: A loss this many times that of knowing nothing, log(vocabulary), counts as diverged.
+DIVERGED = 3.0
+
+
+@dataclass(frozen=True)
+class LanguageTraining:
+    """Outcome of :func:`train_language`.
+
+    Attributes
+    ----------
+    loss
+        Cross-entropy of every batch before its step in nats per token, float32, shape (steps,); infinite from the step of a
+        divergence on.
+    step
+        Steps after which held-out text was looked at, shape (R,).
+    held_out
+        Its cross-entropy then, float32, shape (R,); infinite after a divergence.
+    moved
+        How far features of that text have moved (:meth:`~neural_scaling.networks.transformer.Transformer.evaluate`), float32,
+        shape (R,); without meaning after a divergence.
+    diverged
+        Step whose batch showed the divergence, infinity where there was none.
+    """
+
+    loss: npt.NDArray[np.float32]
+    step: Array
+    held_out: npt.NDArray[np.float32]
+    moved: npt.NDArray[np.float32]
+    diverged: float
+
+
+def train_language(
+    model: Transformer,
+    batches: Callable[[int], Tokens],
+    held_out: Tokens,
+    recorded: Sequence[int],
+    device: torch.device,
+    monitor: Monitor | None = None,
+) -> LanguageTraining:
+    """Train up to the last recorded step.
+
+    Parameters
+    ----------
+    model
+        At its initial weights; trained in place.
+    batches
+        Gives the batch of a step, counted from 0, always the same; called ahead of time in a thread.
+    held_out
+        Sequences that are only looked at.
+    recorded
+        Steps after which that is done, ascending from 0 on.
+    device
+        That of the model.
+    monitor
+        Told of progress in steps; may keep the state and give it back.
+
+    Returns
+    -------
+    LanguageTraining
+
+    Raises
+    ------
+    InputError
+        If the steps are not ascending.
+    """
+    steps = np.asarray(recorded)
+    require(
+        steps.size > 0 and steps[0] >= 0 and bool(np.all(np.diff(steps) > 0)),
+        "recorded",
+        "steps are not ascending from 0 on",
+        "give each step once, in order",
+    )
+    run = _Run(model, torch.from_numpy(held_out).to(device), steps)
+    monitor = monitor or Monitor()
+    kept = monitor.restored()
+    if kept is not None:
+        run.restore(kept)
+    with Prefetched(batches, start=run.done, stop=run.last) as ahead:
+        while run.done < run.last and not run.over:
+            start = run.done
+            for _ in range(min(_CHUNK, run.last - start)):
+                run.step(torch.from_numpy(next(ahead)).to(device))
+            monitor.advance(run.done - start)
+            monitor.safe_point(run.kept)
+    return run.outcome()
+
+
+class _Run:
+    """A training on its way."""
+
+    def __init__(self, model: Transformer, held_out: torch.Tensor, recorded: Array) -> None:
+        self.model, self.text, self.recorded = model, held_out, recorded
+        self.last = int(recorded[-1])
+        self.bound = DIVERGED * math.log(model.shape.vocabulary)
+        self.loss = torch.full((self.last,), math.inf, device=held_out.device)
+        self.held_out = torch.full((len(recorded),), math.inf, device=held_out.device)
+        self.moved = torch.zeros_like(self.held_out)
+        self.done = self.filled = 0
+        self.record()
+
+    @property
+    def over(self) -> bool:
+        """Whether the training has diverged."""
+        return not bool((self.loss[: self.done] <= self.bound).all())
+
+    def record(self) -> None:
+        """Look at the held-out text if this is a step to do so."""
+        if self.filled < len(self.recorded) and self.done == self.recorded[self.filled]:
+            self.held_out[self.filled], self.moved[self.filled] = self.model.evaluate(self.text)
+            self.filled += 1
+
+    def step(self, tokens: torch.Tensor) -> None:
+        """Take a step."""
+        self.loss[self.done] = self.model.step(tokens)
+        self.done += 1
+        self.record()
+
+    def kept(self) -> Arrays:
+        """Return the state."""
+        tensors = {f"displacement {name}": v for name, v in self.model.displacement.items()}
+        tensors |= {"loss": self.loss, "held out": self.held_out, "moved": self.moved}
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        return arrays | {"done": scalar(self.done), "filled": scalar(self.filled)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go back to a state."""
+        for name, v in self.model.displacement.items():
+            v.copy_(torch.from_numpy(arrays[f"displacement {name}"]))
+        for name, curve in (("loss", self.loss), ("held out", self.held_out), ("moved", self.moved)):
+            curve.copy_(torch.from_numpy(arrays[name]))
+        self.done, self.filled = int(arrays["done"]), int(arrays["filled"])
+
+    def outcome(self) -> LanguageTraining:
+        """Return the curves, infinite from a divergence on."""
+        loss, held_out = self.loss.cpu().numpy().copy(), self.held_out.cpu().numpy().copy()
+        blown = np.flatnonzero(~(loss[: self.done] <= self.bound))
+        diverged = float(blown[0]) if blown.size else math.inf
+        if blown.size:
+            loss[blown[0] :] = math.inf
+        held_out[(self.recorded > diverged) | ~(held_out <= self.bound)] = math.inf
+        return LanguageTraining(loss, self.recorded.astype(float), held_out, self.moved.cpu().numpy(), diverged)

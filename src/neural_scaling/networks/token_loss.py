@@ -1,0 +1,118 @@
+"""Cross-entropy of a centred mean-field readout, a few tokens at a time.
+
+Logits are the largest arrays of a language model by far (tokens times vocabulary), so they are made, turned into probabilities
+and used for gradients in blocks that stay small, and are never kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import log_softmax
+
+_BLOCK = 2**21  # logits at once: 8 MB in float32, about a processor's cache
+
+
+@dataclass(frozen=True)
+class CentredReadout:
+    """The map from features z to ``f = [R_init (z - z_init)/gamma_0 + V z]/N``.
+
+    Attributes
+    ----------
+    start
+        R_init, shape (N, vocabulary).
+    displacement
+        V = (R - R_init)/gamma_0, shape (N, vocabulary).
+    richness
+        gamma_0.
+    """
+
+    start: torch.Tensor
+    displacement: torch.Tensor
+    richness: float
+
+    @property
+    def matrix(self) -> torch.Tensor:
+        """R_init and V over each other, divided by N: f in one product of :meth:`joined`."""
+        return torch.cat([self.start, self.displacement]) / self.start.shape[0]
+
+    @property
+    def slope(self) -> torch.Tensor:
+        """df/dz, shape (vocabulary, N)."""
+        return (torch.add(self.displacement, self.start, alpha=1 / self.richness) / self.start.shape[0]).T
+
+    def joined(self, features: torch.Tensor, initial: torch.Tensor) -> torch.Tensor:
+        """Return ``(z - z_init)/gamma_0`` and z side by side, shape (..., 2 N)."""
+        return torch.cat([(features - initial) / self.richness, features], -1)
+
+
+def token_loss(
+    head: CentredReadout, features: torch.Tensor, initial: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Return the cross-entropy of every token.
+
+    Parameters
+    ----------
+    head
+        The readout.
+    features, initial
+        z and z_init, shape (..., N).
+    targets
+        Tokens that come next, int64, shape (...).
+
+    Returns
+    -------
+    torch.Tensor
+        Nats, shape (...).
+    """
+    matrix = head.matrix
+    parts = [
+        -log_softmax(head.joined(z, z_init) @ matrix, 1).gather(1, token[:, None])[:, 0]
+        for z, z_init, token in _blocks(features, initial, targets, matrix.shape[1])
+    ]
+    return torch.cat(parts).view(targets.shape)
+
+
+@torch.no_grad()
+def token_loss_gradient(
+    head: CentredReadout, features: torch.Tensor, initial: torch.Tensor, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the mean cross-entropy and its gradients.
+
+    Parameters
+    ----------
+    head, features, initial, targets
+        As for :func:`token_loss`.
+
+    Returns
+    -------
+    loss, features, displacement : torch.Tensor
+        The mean, a scalar; its derivatives by z, shape (..., N), and by V, shape (N, vocabulary).
+    """
+    matrix, slope = head.matrix, head.slope
+    total = features.new_zeros(())
+    by_features, by_displacement = [], torch.zeros_like(head.displacement)
+    for z, z_init, token in _blocks(features, initial, targets, matrix.shape[1]):
+        logs = log_softmax(head.joined(z, z_init) @ matrix, 1)
+        total -= logs.gather(1, token[:, None]).sum()
+        error = logs.exp_()  # softmax minus one at the token that comes
+        error.scatter_add_(1, token[:, None], error.new_full((), -1.0).expand(token.shape[0], 1))
+        by_features.append(error @ slope)
+        by_displacement.addmm_(z.T, error)
+    share = 1 / targets.numel()
+    return (
+        total * share,
+        (torch.cat(by_features) * share).view_as(features),
+        by_displacement * (share / features.shape[-1]),
+    )
+
+
+def _blocks(
+    features: torch.Tensor, initial: torch.Tensor, targets: torch.Tensor, vocabulary: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Cut tokens into blocks whose logits are few."""
+    rows = max(1, _BLOCK // vocabulary)
+    flat = (features.flatten(0, -2), initial.flatten(0, -2), targets.flatten())
+    return zip(*(torch.split(tensor, rows) for tensor in flat), strict=True)

@@ -1,0 +1,55 @@
+"""Power laws with a constant: recovery, coverage of the intervals, what errors cannot tell apart."""
+
+import numpy as np
+import pytest
+
+from neural_scaling.checks import InputError
+from neural_scaling.fits import fit_offset_power_law
+
+TIME = np.geomspace(1e5, 1e7, 24)
+
+
+def curve(offset, exponent, error, seed=0):
+    value = offset + 4 * (TIME / 1e6) ** -exponent
+    return value + error * np.random.default_rng(seed).standard_normal(TIME.size), np.full(TIME.size, error)
+
+
+@pytest.mark.parametrize(("offset", "exponent"), [(3.0, 0.2), (0.0, 0.05), (1.0, 0.7)])
+def test_an_exact_curve_gives_its_numbers_back(offset, exponent):
+    value, _ = curve(offset, exponent, 0.0)
+    fit = fit_offset_power_law(TIME, value, np.full(TIME.size, 1e-2))
+    assert fit.exponent == pytest.approx(exponent, rel=0.006)  # the grid of exponents
+    assert fit.offset == pytest.approx(offset, abs=0.1)
+    assert fit.prefactor * 1e6**-fit.exponent == pytest.approx(4, abs=0.1)
+    assert fit.gain > 20 if offset else fit.gain < 4
+
+
+def test_intervals_cover():
+    seen = [fit_offset_power_law(TIME, *curve(3.0, 0.3, 0.01, seed)) for seed in range(200)]
+    inside = np.mean([fit.interval[0] <= 0.3 <= fit.interval[1] for fit in seen])
+    offsets = np.mean([fit.offset_interval[0] <= 3.0 <= fit.offset_interval[1] for fit in seen])
+    assert inside > 0.91  # 0.95 less three standard errors of 200 trials
+    assert offsets > 0.91
+
+
+def test_what_errors_cannot_tell_apart_has_a_wide_interval():
+    fit = fit_offset_power_law(TIME, *curve(3.0, 0.05, 0.1))
+    assert fit.interval[1] - fit.interval[0] > 0.1
+    assert fit.offset_interval[0] == 0
+    assert fit.gain < 6
+
+
+def test_a_misfit_widens():
+    value, error = curve(3.0, 0.3, 0.01)
+    wiggle = value + 0.05 * np.sin(3 * np.log(TIME))
+    plain, wide = fit_offset_power_law(TIME, value, error), fit_offset_power_law(TIME, wiggle, error)
+    assert np.diff(wide.interval) > 1.5 * np.diff(plain.interval)
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="sigma: has shape"):
+        fit_offset_power_law(TIME, TIME, [1.0])
+    with pytest.raises(InputError, match="sigma: holds"):
+        fit_offset_power_law(TIME, TIME, np.zeros(24))
+    with pytest.raises(InputError, match="t: has 3 points"):
+        fit_offset_power_law(TIME[:3], TIME[:3], np.ones(3))
