@@ -30,7 +30,7 @@
 # few per cent of the way from real training images to a bad imitation. They are not copies of training images, within the error of the check.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the whole reduced set
+scale: str = "small"  # small, reduced or full: of the set that is judged
 size: str = "small"  # set that is judged: small, or reduced
 images: int = 300  # how many of its images are judged
 each: int = 30  # images per digit in the sets whose Frechet distance is taken
@@ -49,7 +49,7 @@ from neural_scaling.items import mnist1m as item
 plan = item.Plan(size=size, images=images, each=each, repeats=repeats, neighbours=neighbours, seed=seed)
 digits = notebook.dataset("mnist")
 if digits is None:
-    scale, plan = "full", notebook.shipped_plan(item.Plan, item.ITEM)
+    scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
 result = runs.obtain(plan.quality(), item.ITEM, scale)
 denoiser, drawn = plan.denoiser, plan.drawn
 

@@ -65,7 +65,7 @@ plan = item.Plan(
     lazy_widths=lazy_widths,
 )
 if any(notebook.dataset(name) is None for name in datasets):
-    scale, plan = "full", notebook.shipped_plan(item.Plan, item.ITEM)
+    scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 tasks = [item.task(plan, name, results) for name in plan.datasets]
 

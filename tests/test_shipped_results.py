@@ -3,7 +3,7 @@
 import pytest
 
 from neural_scaling.items.registry import EXPERIMENTS, experiments
-from neural_scaling.paths import data_root, datasets_root
+from neural_scaling.paths import data_root, datasets_root, shipped_scale
 from neural_scaling.runs import Index, experiment_key, recompute_slice
 
 SHIPPED = [item for item in EXPERIMENTS if (data_root() / "results" / item).is_dir()]
@@ -17,7 +17,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("item", SHIPPED)
 def test_all_runs_of_the_item_and_nothing_else_are_shipped(item):
-    index, wanted = Index(item), experiments(item, "full")
+    index, wanted = Index(item), experiments(item, shipped_scale(item))
     assert {index.look_up(run).reason for run in wanted} == {"found, shipped"}
     keys = {path.name.split(".")[0] for path in (data_root() / "results" / item).iterdir()}
     assert keys == {experiment_key(run) for run in wanted}
@@ -35,7 +35,7 @@ def test_shipped_results_are_small(item):
     [
         pytest.param((item, run), id=f"{item}-{experiment_key(run)}")
         for item in SHIPPED
-        for run in experiments(item, "full")
+        for run in experiments(item, shipped_scale(item))
     ],
 )
 def test_a_recomputed_slice_agrees(run):

@@ -15,7 +15,7 @@ from neural_scaling.checks import InputError
 from neural_scaling.datasets import DatasetError
 from neural_scaling.datasets import commands as dataset_commands
 from neural_scaling.items.registry import EXPERIMENTS, experiments
-from neural_scaling.paths import DataRootMissing, cache_root
+from neural_scaling.paths import DataRootMissing, cache_root, shipped_scale
 from neural_scaling.runs import Engine, Index, Interrupted, Lookup, obtain_all, promote
 from neural_scaling.terminal import aligned
 
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     runs = commands.add_parser("runs", help="list, compute or ship the runs of an item")
     runs.add_argument("words", nargs="+", metavar="[promote] ITEM", help=f"one of {', '.join(EXPERIMENTS)}")
-    runs.add_argument("--scale", default="full", choices=["reduced", "full"])
+    runs.add_argument("--scale", choices=["reduced", "full"], help="default: that of the shipped results")
     runs.add_argument("--compute", action="store_true", help="compute what is missing")
     runs.add_argument("--force", action="store_true", help="compute everything anew; implies --compute")
     runs.add_argument("--engine", help="sequential, processes or dask; default from NEURAL_SCALING_ENGINE")
@@ -69,7 +69,8 @@ def _runs(options: argparse.Namespace) -> None:
     *verb, item = options.words
     if verb not in ([], ["promote"]):
         raise InputError(f"runs: got {' '.join(options.words)!r}; use 'runs ITEM' or 'runs promote ITEM'.")
-    wanted = experiments(item, options.scale)
+    scale = options.scale or shipped_scale(item)
+    wanted = experiments(item, scale)
     if verb:
         copied, size = promote(wanted, item)
         print(f"{len(copied)} runs copied to the shipped results of {item}, {size / 1000:.0f} kB in all")
@@ -81,7 +82,7 @@ def _runs(options: argparse.Namespace) -> None:
             if options.engine or options.workers or options.scheduler
             else default
         )
-        obtain_all(wanted, item, options.scale, engine, options.force)
+        obtain_all(wanted, item, scale, engine, options.force)
     index = Index(item)
     _table([index.look_up(experiment) for experiment in wanted])
 

@@ -6,7 +6,7 @@ says so and shows shipped results instead of computing; the terminal lists such 
     plan = item.Plan(widths=widths, steps=steps)
     digits = dataset("mnist")
     if digits is None:
-        scale, plan = "full", shipped_plan(item.Plan, "fig06")
+        scale, plan = shipped_plan(item.Plan, "fig06")
     results = obtain_all(plan.experiments(), "fig06", scale)
 """
 
@@ -23,7 +23,7 @@ import yaml
 from neural_scaling import __version__
 from neural_scaling.checks import require
 from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
-from neural_scaling.paths import checkout
+from neural_scaling.paths import checkout, shipped_scale
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.text import TextDataset
 from neural_scaling.text import load as load_text
@@ -111,8 +111,8 @@ def text(name: str, size: str | None = None) -> TextDataset | None:
         return None
 
 
-def shipped_plan(plan: type[Any], item: str) -> Any:
-    """Return the plan of the full-scale runs of an item, whose results are shipped.
+def shipped_plan(plan: type[Any], item: str) -> tuple[str, Any]:
+    """Return the plan of the runs of an item whose results are shipped, and its scale.
 
     Parameters
     ----------
@@ -123,23 +123,23 @@ def shipped_plan(plan: type[Any], item: str) -> Any:
 
     Returns
     -------
-    object
-        Of that class, with the values of ``notebooks/parameters/<item>.full.yaml``.
+    str, object
+        ``reduced`` or ``full``; an object of that class with the values of ``notebooks/parameters/<item>.<scale>.yaml``.
 
     Raises
     ------
     InputError
         Outside a checkout, or if there is no such file.
     """
-    root = checkout()
-    path = None if root is None else root / "notebooks" / "parameters" / f"{item}.full.yaml"
+    root, scale = checkout(), shipped_scale(item)
+    path = None if root is None else root / "notebooks" / "parameters" / f"{item}.{scale}.yaml"
     require(
-        path is not None and path.is_file(), "item", f"{item!r} has no full-scale parameters", "use it in a checkout"
+        path is not None and path.is_file(), "item", f"{item!r} has no {scale}-scale parameters", "use it in a checkout"
     )
     assert path is not None
     values = yaml.safe_load(path.read_text("utf-8"))
     names = {field.name for field in dataclasses.fields(plan)}
-    return plan(**{name: value for name, value in values.items() if name in names})
+    return scale, plan(**{name: value for name, value in values.items() if name in names})
 
 
 def _show_notice(name: str, kind: str, reason: str) -> None:

@@ -30,6 +30,19 @@ def checkout() -> Path | None:
     return None
 
 
+def shipped_scale(item: str) -> str:
+    """Return the scale at which results of an item are shipped: ``reduced`` where it has such parameters, else ``full``.
+
+    Parameters
+    ----------
+    item
+        For example ``fig06``.
+    """
+    root = checkout()
+    reduced = root is not None and (root / "notebooks" / "parameters" / f"{item}.reduced.yaml").is_file()
+    return "reduced" if reduced else "full"
+
+
 def find_data_root() -> Path | None:
     """Return the data root, or None if there is none.
 

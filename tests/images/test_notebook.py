@@ -59,7 +59,15 @@ def test_the_plan_of_what_is_shipped():
         alpha: float
         steps_finite: int
 
-    plan = notebook.shipped_plan(Plan, "fig02")
-    assert plan.alpha == 1.5 and plan.steps_finite > 100
+    scale, plan = notebook.shipped_plan(Plan, "fig02")
+    assert scale == "full" and plan.alpha == 1.5 and plan.steps_finite > 100
     with pytest.raises(InputError, match="item: 'fig99' has no full-scale parameters"):
         notebook.shipped_plan(Plan, "fig99")
+
+
+def test_what_is_shipped_at_reduced_scale():
+    @dataclass(frozen=True)
+    class Plan:
+        steps_objects: int
+
+    assert notebook.shipped_plan(Plan, "fig06") == ("reduced", Plan(10_000))

@@ -12,7 +12,7 @@ from neural_scaling.figures import images as draw
 from neural_scaling.items import figure06, image_tasks, source
 from neural_scaling.networks.image_kernel import TIMES, KernelRun
 from neural_scaling.networks.image_runs import ImageRun
-from neural_scaling.paths import checkout
+from neural_scaling.paths import checkout, shipped_scale
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
@@ -20,7 +20,8 @@ STEP = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, 10_000, 60))]))
 CAPACITY = 1.3
 
 
-def plan(module, scale="full"):
+def plan(module, scale=None):
+    scale = scale or shipped_scale(module.ITEM)
     values = yaml.safe_load((checkout() / "notebooks" / "parameters" / f"{module.ITEM}.{scale}.yaml").read_text())
     values.pop("scale")
     return module.Plan(**values)
@@ -132,7 +133,7 @@ def test_page_on_figure_6():
     assert len(set(runs)) == len(runs)
     results = results_of(runs, late=0.3)
     found = [figure06.curves(panel, results) for panel in full.panels()]
-    digits, objects = found
+    digits, _, objects = found
     kinds = {row.run.richness: row.kind for row in digits.rows}
     assert kinds == {0.0: "lazy", 0.01: "lazy", 0.03: "lazy", 0.1: "lazy", 0.3: "rich", 1.0: "rich"}
     straight = figure06.curves(digits.panel, results_of(runs))

@@ -26,7 +26,7 @@ def test_overrides_are_parsed_checked_and_name_the_folder(project):
     ("arguments", "message"),
     [
         (["tony"], "unknown item 'tony'. Did you mean 'tiny'? Valid: tiny."),
-        (["tiny", "--scale", "ful"], "unknown scale 'ful'. Did you mean 'full'? Valid: full, small."),
+        (["tiny", "--scale", "ful"], "unknown scale 'ful'. Did you mean 'full'? Valid: full, reduced, small."),
         (["tiny", "-p", "powr", "1"], "unknown parameter in the command line for tiny 'powr'. Did you mean 'power'?"),
         (["tiny", "-p", "count", "1.5"], "parameter 'count' is 1.5 (float), but the notebook declares `int`"),
         (["tiny", "-p", "count", "["], "parameter 'count': '[' is not valid YAML"),
@@ -72,9 +72,16 @@ def test_the_table_of_contents_must_name_every_notebook_and_no_other(project):
     assert "_toc.yml names book/_executed/tiny_full, but no notebook makes it" in str(problem.value)
 
 
-def test_shipped_results_bring_a_full_scale_page(project):
-    assert not registry.is_shipped(project, "tiny")
+def test_shipped_results_bring_a_page_at_their_scale(project):
+    assert registry.book_scales(project, "tiny") == ["small"]
     project.results("tiny").mkdir(parents=True)
-    assert not registry.is_shipped(project, "tiny")
+    assert registry.book_scales(project, "tiny") == ["small"]
     (project.results("tiny") / "x.json").write_text("{}")
-    assert registry.is_shipped(project, "tiny")
+    assert registry.book_scales(project, "tiny") == ["small", "full"]
+    text = (project.parameters / "tiny.full.yaml").read_text()
+    (project.parameters / "tiny.reduced.yaml").write_text(text)
+    assert registry.book_scales(project, "tiny") == ["small", "reduced"]
+    assert ["tiny.reduced.yaml: scale is 'full'" in line for line in registry.check(project)] == [True]
+    (project.parameters / "tiny.reduced.yaml").write_text(text.replace("scale: full", "scale: reduced"))
+    assert registry.check(project) == []
+    assert registry.job(project, "tiny", "reduced").page == "tiny_reduced"

@@ -58,7 +58,7 @@ b
 def test_labels_and_references_to_them_get_a_suffix():
     notebook = jupytext.reads(SOURCE, fmt="py:percent")
     assert variants.labels(notebook) == {"page", "section-a", "eq-a", "eq-b", "fig-a", "fig-b"}
-    changed = variants.with_suffix(notebook)
+    changed = variants.with_suffix(notebook, "full", "full scale")
     assert changed.cells[0].source == EXPECTED
     assert changed.cells[1].metadata["mystnb"]["figure"] == {
         "name": "fig-a-full",

@@ -267,7 +267,7 @@ def parser() -> argparse.ArgumentParser:
     rewrite.add_argument("items", nargs="*", metavar="item")
     single = commands.add_parser("execute", help="execute one notebook into its own folder under runs/")
     single.add_argument("item", help="name of a file notebooks/<item>.py")
-    single.add_argument("--scale", default="small", help="small (default) or full")
+    single.add_argument("--scale", default="small", help="small (default), full, or reduced where there is one")
     single.add_argument(
         "--engine", choices=["sequential", "processes", "dask"], help="where full-scale runs are computed"
     )
@@ -361,18 +361,13 @@ def _toc_problems(project: Project) -> list[str]:
     named = {page for page in pages.toc_pages(project) if page.startswith("book/_executed/")}
     wrong = [f"_toc.yml does not name {page}. Add it where it belongs." for page in sorted(expected - named)]
     return wrong + [
-        f"_toc.yml names {page}, but no notebook makes it (full scale needs results under data/results)."
+        f"_toc.yml names {page}, but no notebook makes it (a page at full or reduced scale needs results under data/results)."
         for page in sorted(named - expected)
     ]
 
 
 def _jobs_that_parse(project: Project) -> list[Job]:
-    return [
-        Job(item, scale, {})
-        for item in registry.items(project)
-        for scale in ("small", "full")
-        if scale == "small" or registry.is_shipped(project, item)
-    ]
+    return [Job(item, scale, {}) for item in registry.items(project) for scale in registry.book_scales(project, item)]
 
 
 def _ignore(_: object) -> None:

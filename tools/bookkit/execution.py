@@ -172,13 +172,12 @@ def run(
 
 
 def book_jobs(project: Project) -> list[Job]:
-    """Return all notebooks of the book: every item at small scale, and at full scale where results are shipped."""
-    jobs = []
-    for item in registry.items(project):
-        jobs.append(registry.job(project, item, "small"))
-        if registry.is_shipped(project, item):
-            jobs.append(registry.job(project, item, "full"))
-    return jobs
+    """Return all notebooks of the book: every item at small scale, and at that of its results where some are shipped."""
+    return [
+        registry.job(project, item, scale)
+        for item in registry.items(project)
+        for scale in registry.book_scales(project, item)
+    ]
 
 
 def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
@@ -201,7 +200,7 @@ def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
         If a cell fails or the notebook keeps no claims file.
     """
     reason = "asked for" if force else stamps.why_run(project, job)
-    name = f"{job.item:10s} {job.scale:5s}"
+    name = f"{job.item:10s} {job.scale:7s}"
     if reason is None:
         stamp = stamps.read_stamp(project, job) or {}
         say(f"{name} reused (nothing changed)")
@@ -213,8 +212,8 @@ def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
     claims.parent.mkdir(parents=True, exist_ok=True)
     claims.write_text("[]\n", "utf-8")  # a notebook without claims leaves it so
     notebook = notebooks.prepared(project, job)
-    if job.scale == "full":
-        notebook = variants.with_suffix(notebook)
+    if job.scale != "small":
+        notebook = variants.with_suffix(notebook, job.scale, f"{job.scale} scale")
     start = time.perf_counter()
     with kernel_environment(job.scale, claims):
         executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT)

@@ -7,7 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-SCALES = ("small", "full")
+#: ``reduced`` stands between the two for items whose full scale needs a GPU; the others have no such file of parameters.
+SCALES = ("small", "reduced", "full")
 
 
 @dataclass(frozen=True)

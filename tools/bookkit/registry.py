@@ -30,7 +30,7 @@ class Job:
     item
         Name of the notebook.
     scale
-        ``small`` or ``full``.
+        ``small``, ``reduced`` or ``full``.
     values
         All parameters.
     overrides
@@ -62,10 +62,19 @@ def items(project: Project) -> list[str]:
     return sorted(path.stem for path in project.notebooks.glob("*.py"))
 
 
-def is_shipped(project: Project, item: str) -> bool:
-    """Return whether full-scale results of an item are shipped, so that the book has a page of them."""
+def scales(project: Project, item: str) -> list[str]:
+    """Return the scales at which an item has, or must have, parameters."""
+    return [scale for scale in SCALES if scale != "reduced" or (project.parameters / f"{item}.{scale}.yaml").is_file()]
+
+
+def book_scales(project: Project, item: str) -> list[str]:
+    """Return the scales at which the book has a page of an item: small, and that of its results where some are shipped.
+
+    Results are shipped at reduced scale where there is one, else at full scale.
+    """
     folder = project.results(item)
-    return folder.is_dir() and any(folder.iterdir())
+    shipped = folder.is_dir() and any(folder.iterdir())
+    return ["small", scales(project, item)[1]] if shipped else ["small"]
 
 
 def source(project: Project, item: str) -> NotebookNode:
@@ -134,7 +143,7 @@ def check(project: Project) -> list[str]:
     """
     wrong = []
     for item in items(project):
-        for scale in SCALES:
+        for scale in scales(project, item):
             try:
                 job(project, item, scale)
             except Problem as problem:

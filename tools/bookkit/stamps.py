@@ -88,7 +88,7 @@ def key(project: Project, job: Job) -> dict[str, str]:
     named = registry.reads(registry.source(project, job.item))
     if named:
         parts["reads"] = hash_files([project.root / name for name in named], project.root)
-    if job.scale == "full":
+    if job.scale != "small":
         parts["results"] = hash_files([project.results(job.item)], project.root)
     return parts
 

@@ -1,4 +1,4 @@
-"""The full-scale version of a notebook beside the small-scale one: labels and title must not collide.
+"""The full-scale or reduced version of a notebook beside the small-scale one: labels and title must not collide.
 
 Both versions come from one source and stand in one book, where a label may be defined once.
 """
@@ -34,7 +34,7 @@ def labels(notebook: NotebookNode) -> set[str]:
     return found
 
 
-def with_suffix(notebook: NotebookNode, suffix: str = "full", title: str = "full scale") -> NotebookNode:
+def with_suffix(notebook: NotebookNode, suffix: str, title: str) -> NotebookNode:
     """Give every label a notebook defines, and every reference to one of them, a suffix; say the scale in the title.
 
     References to labels of other pages stay as they are.

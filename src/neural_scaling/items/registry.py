@@ -18,6 +18,7 @@ from neural_scaling.items import (
     figure05,
     figure06,
     figure07,
+    figure08,
     figure11,
     losslaw,
     mnist1m,
@@ -49,6 +50,7 @@ EXPERIMENTS: dict[str, Callable[[Mapping[str, Any]], list[Experiment]]] = {
     figure05.ITEM: _planned(figure05.Plan),
     figure06.ITEM: _planned(figure06.Plan),
     figure07.ITEM: _planned(figure07.Plan),
+    figure08.ITEM: _planned(figure08.Plan),
     figure11.ITEM: _planned(figure11.Plan),
     batch.ITEM: _planned(batch.Plan),
     bottleneck.ITEM: _planned(bottleneck.Plan),
@@ -69,7 +71,7 @@ def experiments(item: str, scale: str) -> list[Experiment]:
     item
         For example ``fig02``.
     scale
-        ``small`` or ``full``.
+        ``small``, ``full`` or, where there is one, ``reduced``.
 
     Returns
     -------
