@@ -22,7 +22,7 @@ from neural_scaling.networks.transformer import Transformer
 from neural_scaling.spectra import Array
 from neural_scaling.text import Prefetched
 
-#: Token numbers of sequences, shape (B, T + 1): inputs are all but the last, targets all but the first.
+# Token numbers of sequences, shape (B, T + 1): inputs are all but the last, targets all but the first.
 Tokens = npt.NDArray[np.int64]
 _CHUNK = 8  # steps between which the host looks in
 #: A loss this many times that of knowing nothing, log(vocabulary), counts as diverged.

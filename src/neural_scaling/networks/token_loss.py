@@ -35,7 +35,7 @@ class CentredReadout:
 
     @property
     def matrix(self) -> torch.Tensor:
-        """R_init and V over each other, divided by N: f in one product of :meth:`joined`."""
+        """R_init over V, divided by N, which gives f in one product with :meth:`joined`."""
         return torch.cat([self.start, self.displacement]) / self.start.shape[0]
 
     @property

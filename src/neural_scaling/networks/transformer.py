@@ -110,7 +110,7 @@ class TransformerShape:
 
     @property
     def sizes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every tensor of weights: (fan-in, fan-out), in front of it the blocks."""
+        """Sizes (fan-in, fan-out) of every tensor of weights, with the blocks in front."""
         n, blocks = self.width, self.depth
         return {
             "embedding": (self.vocabulary, n),
