@@ -130,7 +130,7 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
     -------
     matplotlib.figure.Figure
         Above the eigenvalues, below the bounds of the rest of the targets. Dashed: the fits in the window; dotted: the slope that
-        the paper's source has with the measured capacity.
+        the paper's source has with the measured eigenvalues.
     """
     with book_style():
         figure = new_figure(9.6)
@@ -146,12 +146,12 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
             lower.fill_between(mode[:-1], row.left[:-1], row.rest[:-1], color=color, alpha=0.3, linewidth=0)
             middle = np.sqrt(row.left[:-1] * row.rest[:-1])
             lower.loglog(mode[:-1], middle, color=color, label=one.name)
-            power = row.capacity * row.source
+            inside = (mode >= x[0]) & (mode <= x[1])
             place = math.exp(np.log(x).mean())
             level = math.exp(np.interp(math.log(place), np.log(mode[:-1]), np.log(middle)))
-            lower.loglog(x, 1.12 * level * (x / place) ** -power, "--", color=MUTED)
-            from_paper = row.capacity * paper_source(one.name)
-            lower.loglog(x, 0.88 * level * (x / place) ** -from_paper, ":", color=INK)
+            fallen = row.eigenvalues[inside] / row.eigenvalues[int(place) - 1]
+            lower.loglog(mode[inside], 1.12 * level * fallen**row.source, "--", color=MUTED)
+            lower.loglog(mode[inside], 0.88 * level * fallen ** paper_source(one.name), ":", color=INK)
         upper.set_title("(a) eigenvalues of the tangent kernel")
         upper.set_xlabel("mode $k$")
         upper.set_ylabel(r"$\lambda_k$")
@@ -164,7 +164,7 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
         lower.set_ylim(0.7 * low, 0.2)
         handles, names = lower.get_legend_handles_labels()
         handles += [Line2D([], [], color=MUTED, linestyle="--"), Line2D([], [], color=INK, linestyle=":")]
-        lower.legend(handles, [*names, r"fit $k^{-\alpha\beta}$", r"with the paper's $\beta$"], loc="lower left")
+        lower.legend(handles, [*names, r"fit $\lambda_k^\beta$", r"with the paper's $\beta$"], loc="lower left")
     return figure
 
 

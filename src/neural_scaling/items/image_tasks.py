@@ -58,7 +58,7 @@ class SourceRow:
     eigenvalue_fit
         Its exponent is the capacity.
     tail_fits
-        Fits of ``left`` and ``rest``; their exponents bound capacity times source.
+        Fits of ``left`` and ``rest`` against the eigenvalue; their exponents bound the source.
     capacity, source
         alpha and beta.
     capacity_interval, source_interval
@@ -149,15 +149,14 @@ def fitted_row(
     left = power[::-1].cumsum()[::-1] - power
     inside = (mode >= window[0]) & (mode <= window[1])
     values = fit_power_law(mode[inside], eigenvalues[inside])
-    tails = tuple(fit_power_law(mode[inside], tail[inside]) for tail in (left, rest))
-    capacity = values.exponent
-    product = 0.5 * (tails[0].exponent + tails[1].exponent)
+    # Eigenvalues and tails bend together where neither is a power of the mode; of each other they are one (eq. 6).
+    tails = tuple(fit_power_law(1 / eigenvalues[inside], tail[inside]) for tail in (left, rest))
+    source = 0.5 * (tails[0].exponent + tails[1].exponent)
     bound = 0.5 * abs(tails[0].exponent - tails[1].exponent)
     bend = 0.5 * (tails[0].standard_error + tails[1].standard_error)
-    source = product / capacity
-    error = math.hypot(NORMAL_95 * bend, bound, NORMAL_95 * source * values.standard_error) / capacity
+    error = math.hypot(NORMAL_95 * bend, bound)
     return SourceRow(
-        run, eigenvalues, power, rest, left, train, test, mixing, window, values, (tails[0], tails[1]), capacity, source,
+        run, eigenvalues, power, rest, left, train, test, mixing, window, values, (tails[0], tails[1]), values.exponent, source,
         values.interval, (source - error, source + error),
     )  # fmt: skip
 
@@ -235,7 +234,7 @@ def source_table(rows: Sequence[SourceRow]) -> str:
     lines = ["dataset   N    n     seed  alpha  95 % interval  beta   95 % interval   bounds          paper"]
     for row in rows:
         run = row.run
-        bounds = " to ".join(f"{fit.exponent / row.capacity:.3f}" for fit in row.tail_fits[::-1])
+        bounds = " to ".join(f"{fit.exponent:.3f}" for fit in row.tail_fits[::-1])
         low, high = row.capacity_interval
         first, last = row.source_interval
         lines.append(

@@ -12,6 +12,7 @@ from neural_scaling.items.image_tasks import ImageRow, SourceRow, image_row, pap
 from neural_scaling.networks.image_kernel import KernelRun
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.runs import Experiment, Result
+from neural_scaling.theory import chi
 
 ITEM = "source"
 
@@ -162,15 +163,16 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
         # Where there is no window the prediction is taken over the last decade of steps, for the record.
         start, end = widest.window.span if widest.fitted else (widest.step[-1] / 10, widest.step[-1])
         steps = widest.step[(widest.step >= start) & (widest.step <= end)]
+        predicted = fit_power_law(steps, row.lazy(widest.run.eta * steps)).exponent
         found.append(
             judged(
                 f"{ITEM}.{one.name}.lazy",
                 "eq. 10 (lazy), section 5.2",
                 f"The spectrum of the kernel at the start gives the lazy learning curve of {one.name}.",
                 "exponent of the test loss of linearised networks in steps, against that of the predicted curve",
-                fit_power_law(steps, row.lazy(widest.run.eta * steps)).exponent,
+                predicted,
                 widest.measured,
-                tolerance(one.name),
+                (float(chi(predicted)) - predicted) / 3,
                 scale,
             )
         )
