@@ -31,11 +31,11 @@
 scale: str = "small"  # small, or full for the sizes that are quoted
 datasets: list[str] = ["mnist", "cifar10"]  # datasets
 width: int = 16  # N, filters of the first convolution (ours)
-images: int = 600  # n, training images of a kernel (ours)
+images: int = 500  # n, training images of a kernel (ours)
 test: int = 300  # test images
 seeds: int = 1  # networks whose kernels are measured
 widths: list[int] = [16, 32]  # N of the study of width
-counts: list[int] = [200, 600]  # n of the study of the number of images
+counts: list[int] = [200, 500]  # n of the study of the number of images
 eta: float = 0.15  # learning rate eta_0 of the linearised networks (ours)
 batch: int = 32  # samples B of a step (ours)
 steps: int = 400  # last step T
