@@ -72,7 +72,8 @@ plan = item.Plan(
     kernel_images=kernel_images,
     kernel_test=kernel_test,
 )
-if any(notebook.dataset(panel.dataset) is None for panel in plan.panels()):
+needed = notebook.needs_data(plan.experiments(), item.ITEM, scale)
+if needed and any(notebook.dataset(panel.dataset) is None for panel in plan.panels()):
     scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 found = [item.curves(panel, results) for panel in plan.panels()]

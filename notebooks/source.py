@@ -65,7 +65,8 @@ plan = item.Plan(
     networks=networks,
     lazy_widths=lazy_widths,
 )
-if any(notebook.dataset(name) is None for name in datasets):
+needed = notebook.needs_data(plan.experiments(), item.ITEM, scale)
+if needed and any(notebook.dataset(name) is None for name in datasets):
     scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 tasks = [item.task(plan, name, results) for name in plan.datasets]

@@ -24,6 +24,7 @@ from neural_scaling import __version__
 from neural_scaling.checks import require
 from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
 from neural_scaling.paths import checkout, shipped_scale
+from neural_scaling.runs import Experiment, Index
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.text import TextDataset
 from neural_scaling.text import load as load_text
@@ -109,6 +110,27 @@ def text(name: str, size: str | None = None) -> TextDataset | None:
     except DatasetUnavailable as error:
         _show_notice(name, "tokens", str(error))
         return None
+
+
+def needs_data(experiments: Sequence[Experiment], item: str, scale: str) -> bool:
+    """Return whether a page has runs to compute, for which it needs its data.
+
+    Parameters
+    ----------
+    experiments
+        Runs of the page.
+    item, scale
+        As :func:`neural_scaling.runs.obtain_all` takes them.
+
+    Returns
+    -------
+    bool
+        True at small scale, where everything is computed; else whether the result of a run is missing.
+    """
+    if scale == "small":
+        return True
+    index = Index(item)
+    return any(index.look_up(experiment).found is None for experiment in experiments)
 
 
 def shipped_plan(plan: type[Any], item: str) -> tuple[str, Any]:

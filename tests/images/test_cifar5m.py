@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from images.tiny import record_of
-from neural_scaling.datasets import cifar5m, store
+from neural_scaling.datasets import cifar5m, formats, store
 from neural_scaling.datasets.cifar5m import Parts
-from neural_scaling.datasets.problems import DatasetDamaged, DatasetUnavailable
+from neural_scaling.datasets.problems import DatasetDamaged, DatasetUnavailable, SourceFailed
 
 ROWS, TRAIN_PARTS, TEST = 40, 3, 15
 
@@ -192,3 +192,14 @@ def test_without_a_network_the_stand_in_is_named(root, said, nowhere):
     ):
         store.create(root, RECORD, parts.build, said.append, resumable=True)
     assert sorted(path.name for path in root.iterdir() if path.suffix != ".lock") == ["downloads"]
+
+
+def test_damage_inside_a_compressed_member_is_a_failed_source(tmp_path):
+    path = tmp_path / "part.npz"
+    shape = (ROWS, 32, 32, 3)
+    smooth = (np.sqrt(np.arange(np.prod(shape))) % 251).astype(np.uint8).reshape(shape)  # else nothing is compressed
+    content = bytearray(part(0, compressed=True, X=smooth)[0])
+    content[len(content) // 4 : len(content) // 4 + 64] = bytes(64)
+    path.write_bytes(content)
+    with pytest.raises(SourceFailed, match=r"part\.npz: X"), formats.npz_member(path, "X") as (_, _, read):
+        read(ROWS)

@@ -7,6 +7,7 @@ import pytest
 from neural_scaling import notebook
 from neural_scaling.checks import InputError
 from neural_scaling.datasets import DatasetDamaged, DatasetUnavailable
+from neural_scaling.items.registry import experiments
 
 
 def test_a_dataset_that_is_there_is_returned(monkeypatch):
@@ -51,6 +52,14 @@ def test_one_that_is_damaged_is_an_error(monkeypatch):
     monkeypatch.setattr(notebook, "load", damaged)
     with pytest.raises(DatasetDamaged):
         notebook.dataset("mnist")
+
+
+def test_data_are_needed_only_for_what_is_computed(monkeypatch, tmp_path):
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
+    shipped = experiments("transient", "full")
+    assert not notebook.needs_data(shipped, "transient", "full")
+    assert notebook.needs_data(shipped, "transient", "small")
+    assert notebook.needs_data(experiments("transient", "small"), "transient", "full")
 
 
 def test_the_plan_of_what_is_shipped():

@@ -1,10 +1,12 @@
 """Figure 8: bins, averages, fits and claims on curves whose law is known."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
+from neural_scaling.checks import InputError
 from neural_scaling.items import figure08
 from neural_scaling.items.figure08 import Plan
 from neural_scaling.runs import Result
@@ -23,11 +25,16 @@ PLAN = Plan(
     seed=0,
     test=64,
     average=200,
+    start=409_600.0,
 )
 BETA = 0.06
 
 
-def made(exponents, offset=0.0, noise=0.15, diverged=math.inf):
+def verdicts(curves):
+    return {claim.id: claim.verdict for claim in figure08.claims(curves, "small")}
+
+
+def made(exponents, offset=0.0, noise=0.15, diverged=math.inf, bend=0.0):
     """Return curves that follow power laws, with noise of which nine tenths are that of the batches."""
     generator = np.random.default_rng(0)
     steps = np.arange(1, PLAN.steps + 1)
@@ -35,7 +42,7 @@ def made(exponents, offset=0.0, noise=0.15, diverged=math.inf):
     recorded = np.array([0, 1, 10, 100, 1000, 2000])
     results = {}
     for run, exponent in zip(PLAN.runs(), exponents, strict=True):
-        mean = offset + (9 - offset) * steps**-exponent
+        mean = offset + (9 - offset) * steps ** -(exponent + bend * np.log10(steps / 1000))
         loss = mean * (1 + (shared + 0.1 * noise * generator.standard_normal(PLAN.steps)) / 8)
         loss[steps > diverged] = np.inf
         held_out = np.where(recorded > diverged, np.inf, offset + (9 - offset) * np.maximum(recorded, 1.0) ** -exponent)
@@ -43,12 +50,14 @@ def made(exponents, offset=0.0, noise=0.15, diverged=math.inf):
             "loss": loss.astype(np.float32),
             "step": recorded.astype(float),
             "held_out": held_out.astype(np.float32),
+            "final": np.full(64, held_out[-1]) + 0.01 * generator.standard_normal(64),
+            "diverged": np.asarray(diverged),
             "moved": np.full(6, 0.3, np.float32),
             "fresh": np.asarray(2049),
             "vocabulary": np.asarray(8192),
         }
         results[run] = Result(arrays, {}, "computed")
-    return [figure08.curve(run, results) for run in PLAN.runs()]
+    return [figure08.curve(run, PLAN.start, results) for run in PLAN.runs()]
 
 
 def test_exponents_of_power_laws_are_found():
@@ -66,14 +75,34 @@ def test_exponents_of_power_laws_are_found():
 
 def test_claims():
     rich = figure08.predictions(BETA)["t^(-2 beta/(1+beta))"]
-    found = {claim.id: claim.verdict for claim in figure08.claims(made([BETA, rich], noise=0.002), "small")}
-    assert found == {"fig08.lazy": "confirmed", "fig08.order": "confirmed", "fig08.gamma0-0.1": "confirmed"}
-    found = {claim.id: claim.verdict for claim in figure08.claims(made([BETA, BETA], noise=0.05), "small")}
-    assert found["fig08.gamma0-0.1"] == "not confirmed"
+    assert verdicts(made([BETA, rich], noise=0.002)) == {
+        "fig08.lazy": "confirmed",
+        "fig08.order": "confirmed",
+        "fig08.rich": "confirmed",
+    }
+    found = verdicts(made([BETA, BETA], noise=0.05))
+    assert found["fig08.rich"] == "not confirmed"
     assert found["fig08.lazy"] == "inconclusive"  # with this noise a constant may be there as well
-    assert found["fig08.order"] == "not confirmed"
-    found = {claim.id: claim.verdict for claim in figure08.claims(made([0.4, 0.5], 4.0, noise=0.01), "small")}
+    assert found["fig08.order"] == "inconclusive"
+    assert verdicts(made([rich, BETA], noise=0.05))["fig08.order"] == "not confirmed"
+
+
+def test_a_curve_that_is_no_power_law_settles_nothing():
+    found = verdicts(made([0.4, 0.5], 4.0, noise=0.01))
     assert found["fig08.lazy"] == "not confirmed"
+    assert found["fig08.rich"] == "inconclusive"
+    steepens = verdicts(made([BETA, 2 * BETA], noise=0.002, bend=0.03))
+    assert (
+        steepens["fig08.lazy"] == "not confirmed"
+    )  # no constant above zero would do that, but it is no power law either
+
+
+def test_the_error_of_the_lazy_exponent_is_in_the_claim():
+    rich = figure08.predictions(BETA)["t^(-beta(2-beta))"]
+    curves = made([BETA, rich], noise=0.15)
+    claim = next(claim for claim in figure08.claims(curves, "small") if claim.id == "fig08.rich")
+    lazy = np.diff(curves[0].fit.interval)[0]
+    assert claim.interval[1] - claim.interval[0] > 0.8 * lazy
 
 
 def test_an_offset_is_found():
@@ -86,7 +115,8 @@ def test_a_curve_that_diverged_ends_there():
     lazy, later = made([BETA, BETA], diverged=500)
     assert lazy.loss.size == later.tokens.size == 500
     assert lazy.held_out_tokens[-1] == 100 * 128 * 16
-    assert "moved" in figure08.table([lazy, later])
+    assert "diverged at step 500" in figure08.table([lazy, later])
+    assert {claim.verdict for claim in figure08.claims([lazy, later], "small")} == {"inconclusive"}
 
 
 def test_moving_average():
@@ -102,6 +132,9 @@ def test_few_batches_are_not_fitted():
 
 
 def test_plan():
+    for richness in ([0.1], [0.1, 0.01], [0.1, 0.1]):
+        with pytest.raises(InputError, match=r"richness: got .*the laziest first"):
+            dataclasses.replace(PLAN, richness=richness)
     runs = PLAN.runs()
     assert [run.richness for run in runs] == [1e-4, 0.1]
     assert len({(run.seed, run.eta, run.heads) for run in runs}) == 1

@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,7 +100,7 @@ def tar_members(path: Path, names: list[str]) -> list[bytes]:
                 if member.name in names:
                     file = archive.extractfile(member)
                     found[member.name] = file.read() if file else b""
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise SourceFailed(f"{path.name} is not a tar archive ({error})") from error
     missing = [name for name in names if name not in found]
     if missing:
@@ -118,7 +119,7 @@ def zip_member(path: Path, name: str) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise SourceFailed(f"{path.name}: {error}") from error
 
 
@@ -164,5 +165,5 @@ def npz_member(
 
             yield shape, dtype, read
             file.read(1)  # at the end the checksum is compared
-    except (zipfile.BadZipFile, KeyError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError) as error:
         raise SourceFailed(f"{path.name}: {name} cannot be read ({error})") from error

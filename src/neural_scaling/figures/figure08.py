@@ -33,8 +33,9 @@ def loss_figure(curves: Sequence[Curve], average: int) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Lines: moving averages over batches before their step. Dots: held-out text. Dashed: fit of the lazy curve, in its window.
-        Dash-dotted and dotted: the powers predicted from its exponent for rich networks, beside the lowest curve.
+        Lines: moving averages over batches before their step. Dots: held-out text. Dashed: fit of the lazy curve, in its window,
+        a little above it so that both are seen.
+        Dash-dotted and dotted: the powers predicted from its exponent for rich networks, below the lowest curve.
     """
     lazy = curves[0]
     with book_style():
@@ -57,7 +58,7 @@ def loss_figure(curves: Sequence[Curve], average: int) -> Figure:
                 color=INK,
                 label=r"fit $t^{-\beta}$",
             )
-            lowest = min(curves, key=lambda one: one.binned[1, -1])
+            lowest = min((one for one in curves if one.fit), key=lambda one: float(one.binned[1, -1]))
             level = math.exp(np.interp(math.log(middle), np.log(lowest.binned[0]), np.log(lowest.binned[1])))
             names = (r"$t^{-\beta(2-\beta)}$", r"$t^{-2\beta/(1+\beta)}$")
             for number, exponent in enumerate(predictions(lazy.fit.exponent).values()):

@@ -17,9 +17,8 @@ Images lie in memory with channels last, in which the convolutions of processors
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +26,7 @@ from torch.nn.functional import avg_pool2d, conv2d, unfold
 
 from neural_scaling.checks import require
 from neural_scaling.networks.activations import PowerReLU
-from neural_scaling.networks.devices import working_dtype
+from neural_scaling.networks.devices import full_precision, working_dtype
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
 from neural_scaling.networks.seeding import standard_normal
@@ -209,7 +208,7 @@ class CNNEnsemble:
             Squared error of the batch before the step, mean over images and outputs, shape (E,).
         """
         errors = []
-        with _exact_convolutions():
+        with full_precision():
             for number in range(len(self.members)):
                 weights = self._of(number, self.weights)
                 values, output = self._forward(x[number], weights)
@@ -237,7 +236,7 @@ class CNNEnsemble:
         """
         count, outputs = x.shape[0], self.shape.outputs
         kernels = []
-        with _exact_convolutions():
+        with full_precision():
             for number in range(len(self.members)):
                 weights = self._of(number, self.weights)
                 values, _ = self._forward(x, weights)
@@ -272,7 +271,7 @@ class CNNEnsemble:
             float64, shape (E, n, n).
         """
         kernels = []
-        with _exact_convolutions():
+        with full_precision():
             for number in range(len(self.members)):
                 weights = self._of(number, self.weights)
                 parts = [self._forward(part, weights)[0] for part in torch.split(x, _BLOCK)]
@@ -299,7 +298,7 @@ class CNNEnsemble:
     def _evaluated(self, x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
         """Return F at the given weights, a block of images at a time."""
         outputs = []
-        with _exact_convolutions():
+        with full_precision():
             for number in range(len(self.members)):
                 own = self._of(number, weights)
                 parts = [self._forward(part, own)[1] for part in torch.split(x[number], _BLOCK)]
@@ -401,7 +400,7 @@ class LinearisedCNNEnsemble(CNNEnsemble):
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
         """Return f; ``frozen`` has no part in it."""
         outputs = []
-        with _exact_convolutions():
+        with full_precision():
             for number in range(len(self.members)):
                 weights = self._of(number, self.weights)
                 parts = []
@@ -473,13 +472,6 @@ def initial_filters(shape: ImageShape, seed: int) -> list[torch.Tensor]:
         float32 on the processor, with the shapes of :attr:`ImageShape.layers`.
     """
     return standard_normal(shape.layers, seed, 2)
-
-
-@contextlib.contextmanager
-def _exact_convolutions() -> Iterator[None]:
-    """Keep CUDA convolutions in full precision (centring subtracts near equals) and the same every time."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
 
 
 def _rectified(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -77,6 +78,21 @@ def working_dtype(precisions: Iterable[Precision], device: torch.device, dtype: 
         "use the device cpu, or a richness of 0 or of at least 0.01",
     )
     return dtype
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """Keep products and convolutions on CUDA in full float32, and convolutions the same every time.
+
+    Centring subtracts near equals, which the ten bits of TF32 would drown.
+    """
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def describe_device(device: torch.device) -> str:

@@ -103,9 +103,10 @@ class LanguageRun(Experiment):
         """Return the losses.
 
         ``loss`` (steps,), float32, of every batch before its step, in nats per token; ``step`` (R,) and ``held_out`` (R,),
-        float32, the loss on held-out text after so many steps; ``moved`` (R,), how far features have moved on it, root mean
-        square relative to their own; ``diverged``, infinite where the run stays finite; ``fresh``,
-        number of steps in which no sequence comes twice; ``vocabulary``.
+        float32, the loss on held-out text after so many steps; ``final`` (test,), float32, that of each of its sequences after
+        the last; ``moved`` (R,), float32, how far features have moved on it, root mean square relative to their own;
+        ``diverged``, infinite where the run stays finite; ``fresh``, number of steps in which no sequence comes twice;
+        ``vocabulary``.
         """
         from neural_scaling.networks.devices import find_device
         from neural_scaling.networks.language_training import train_language
@@ -118,6 +119,9 @@ class LanguageRun(Experiment):
         shape = TransformerShape(text.vocabulary, self.context, self.depth, self.heads, self.head_size, self.residual)
         train = Sequences(text.train, self.context, self.batch, self.seed)
         test = Sequences(text.test, self.context, 1, 0)
+        # Else the loss of a batch would not be that of new text.
+        most = train.fresh_steps
+        require(self.steps <= most, "steps", f"got {self.steps}", f"give at most {most}, one pass over the text")
         require(
             1 <= self.test <= len(test), "test", f"got {self.test}", f"give 1 to {len(test)}, the sequences held out"
         )
@@ -129,6 +133,7 @@ class LanguageRun(Experiment):
             "loss": outcome.loss,
             "step": outcome.step,
             "held_out": outcome.held_out,
+            "final": outcome.final,
             "moved": outcome.moved,
             "diverged": np.asarray(outcome.diverged),
             "fresh": np.asarray(train.fresh_steps),

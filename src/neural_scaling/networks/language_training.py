@@ -42,6 +42,8 @@ class LanguageTraining:
         Steps after which held-out text was looked at, shape (R,).
     held_out
         Its cross-entropy then, float32, shape (R,); infinite after a divergence.
+    final
+        Cross-entropy of every held-out sequence at the last of these steps, float32, shape (S,); infinite after a divergence.
     moved
         How far features of that text have moved (:meth:`~neural_scaling.networks.transformer.Transformer.evaluate`), float32,
         shape (R,); without meaning after a divergence.
@@ -52,6 +54,7 @@ class LanguageTraining:
     loss: npt.NDArray[np.float32]
     step: Array
     held_out: npt.NDArray[np.float32]
+    final: npt.NDArray[np.float32]
     moved: npt.NDArray[np.float32]
     diverged: float
 
@@ -122,6 +125,7 @@ class _Run:
         self.loss = torch.full((self.last,), math.inf, device=held_out.device)
         self.held_out = torch.full((len(recorded),), math.inf, device=held_out.device)
         self.moved = torch.zeros_like(self.held_out)
+        self.final = torch.full((held_out.shape[0],), math.inf, device=held_out.device)
         self.done = self.filled = 0
         self.record()
 
@@ -133,7 +137,8 @@ class _Run:
     def record(self) -> None:
         """Look at the held-out text if this is a step to do so."""
         if self.filled < len(self.recorded) and self.done == self.recorded[self.filled]:
-            self.held_out[self.filled], self.moved[self.filled] = self.model.evaluate(self.text)
+            self.final, self.moved[self.filled] = self.model.evaluate(self.text)
+            self.held_out[self.filled] = self.final.mean()
             self.filled += 1
 
     def step(self, tokens: torch.Tensor) -> None:
@@ -142,10 +147,15 @@ class _Run:
         self.done += 1
         self.record()
 
+    @property
+    def curves(self) -> dict[str, torch.Tensor]:
+        """What has been recorded."""
+        return {"loss": self.loss, "held out": self.held_out, "final": self.final, "moved": self.moved}
+
     def kept(self) -> Arrays:
         """Return the state."""
         tensors = {f"displacement {name}": v for name, v in self.model.displacement.items()}
-        tensors |= {"loss": self.loss, "held out": self.held_out, "moved": self.moved}
+        tensors |= self.curves
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         return arrays | {"done": scalar(self.done), "filled": scalar(self.filled)}
 
@@ -153,7 +163,7 @@ class _Run:
         """Go back to a state."""
         for name, v in self.model.displacement.items():
             v.copy_(torch.from_numpy(arrays[f"displacement {name}"]))
-        for name, curve in (("loss", self.loss), ("held out", self.held_out), ("moved", self.moved)):
+        for name, curve in self.curves.items():
             curve.copy_(torch.from_numpy(arrays[name]))
         self.done, self.filled = int(arrays["done"]), int(arrays["filled"])
 
@@ -165,4 +175,5 @@ class _Run:
         if blown.size:
             loss[blown[0] :] = math.inf
         held_out[(self.recorded > diverged) | ~(held_out <= self.bound)] = math.inf
-        return LanguageTraining(loss, self.recorded.astype(float), held_out, self.moved.cpu().numpy(), diverged)
+        final = np.where(np.isfinite(held_out[-1]), self.final.cpu().numpy(), np.float32(math.inf))
+        return LanguageTraining(loss, self.recorded.astype(float), held_out, final, self.moved.cpu().numpy(), diverged)

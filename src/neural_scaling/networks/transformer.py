@@ -53,6 +53,7 @@ import torch
 from torch.nn.functional import embedding, gelu, layer_norm, scaled_dot_product_attention
 
 from neural_scaling.checks import require, require_positive
+from neural_scaling.networks.devices import full_precision
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.seeding import standard_normal
 from neural_scaling.networks.token_loss import CentredReadout, token_loss, token_loss_gradient
@@ -204,6 +205,7 @@ class Transformer:
         start["readout"] = self._readout
         return {name: weight + self.scale.richness * self.displacement[name] for name, weight in start.items()}
 
+    @full_precision()
     @torch.no_grad()
     def logits(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return f.
@@ -221,6 +223,7 @@ class Transformer:
         head = self._head()
         return head.joined(*self._features(tokens)) @ head.matrix
 
+    @full_precision()
     @torch.no_grad()
     def evaluate(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Look at text without training on it.
@@ -233,16 +236,17 @@ class Transformer:
         Returns
         -------
         loss, moved : torch.Tensor
-            Cross-entropy in nats per token, and root mean square of ``z - z_init`` with ``z = LN(x^L)``, whose own is 1: how
-            far features have moved. Scalars.
+            Cross-entropy of every sequence in nats per token, shape (B,), and root mean square of ``z - z_init`` with
+            ``z = LN(x^L)``, whose own is 1: how far features have moved, a scalar.
         """
         head, losses, moves = self._head(), [], []
         for part in torch.split(tokens, max(1, _EVALUATED // self.shape.context)):
             last, first = self._features(part[:, :-1])
             losses.append(token_loss(head, last, first, part[:, 1:]))
             moves.append((last - first).square().mean(-1))
-        return torch.cat(losses).mean(), torch.cat(moves).mean().sqrt()
+        return torch.cat(losses).mean(1), torch.cat(moves).mean().sqrt()
 
+    @full_precision()
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Take one step on the mean cross-entropy of a batch.
 
