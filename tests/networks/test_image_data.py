@@ -55,6 +55,25 @@ def test_crops_are_inputs_of_their_own():
     assert torch.equal(data.targets(torch.tensor([5 * ways + 3])), data.targets(torch.tensor([5 * ways])))
 
 
+def test_many_images_stay_on_disk(monkeypatch, tmp_path):
+    dataset = made_up()
+    held = ImageData(dataset, CPU, torch.float64, test=10)
+    np.save(tmp_path / "images.npy", dataset.train.images)
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    dataset = dataclasses.replace(dataset, train=ImageSplit(images, dataset.train.labels))
+    monkeypatch.setattr("neural_scaling.networks.image_data.HELD_BYTES", 1000)
+    mapped = ImageData(dataset, CPU, torch.float64, test=10)
+    assert isinstance(mapped._images, np.memmap)
+    index = torch.tensor([[3, 0], [59, 3]])
+    assert torch.equal(mapped.take(index), held.take(index))
+    assert torch.equal(mapped.targets(index), held.targets(index))
+    shape, members = ImageShape(4, 12, 3, 4), [Member(0, 0.5, 0.1)]
+    losses = [
+        train(image_ensemble(shape, members, CPU, torch.float64), data, [0, 20], 8).loss for data in (held, mapped)
+    ]
+    np.testing.assert_array_equal(*losses)
+
+
 def test_every_image_comes_once_before_any_comes_again():
     data = ImageData(made_up(), CPU, torch.float32, test=10)
     seen = []

@@ -68,6 +68,19 @@ def test_a_stream_belongs_to_its_seed():
     assert both.loss[0] != pytest.approx(both.loss[1], rel=1e-3)
 
 
+def test_the_loss_of_the_stream_is_the_mean_over_batches():
+    found = []
+    for recorded in (range(31), [0, 10, 30]):
+        data = CircleData([0.8, 0.8], CPU, torch.float32, angles=512)
+        members = [Member(0, 0.5, 0.1), Member(1, 0.5, 0.1)]
+        found.append(train(ensemble(Shape(3, 16), members, CPU), data, recorded, 8))
+    every, some = found[0].stream, found[1].stream
+    np.testing.assert_allclose(some[:, 1], every[:, 1:11].mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(some[:, 2], every[:, 11:].mean(axis=1), rtol=1e-5)
+    # At first f = 0, and the first batch shows targets of the variance that the test loss has at step 0.
+    assert every[:, 1].mean() == pytest.approx(found[0].loss[:, 0].mean(), rel=1)
+
+
 def test_divergence_is_a_result():
     members = [Member(0, 0.5, 100.0), Member(0, 0.5, 0.1)]
     data = CircleData([0.8, 0.8], CPU, torch.float32, angles=512)

@@ -1,7 +1,7 @@
 """Labelled images as a stream for the engine: inputs, one-hot targets, test loss.
 
-Images stay bytes in memory and are normalised as they are drawn: mean 0 and variance 1 per channel over the training images, so
-that ``|x|^2 = D`` on average. With crops, every pair of an image and a way to crop it is an input with a number of its own, so
+Images stay bytes in memory, or on disk where they are many, and are normalised as they are drawn: mean 0 and variance 1 per
+channel over the training images, so that ``|x|^2 = D`` on average. With crops, every pair of an image and a way to crop it is an input with a number of its own, so
 that a stream of them is again a stream of numbers.
 """
 
@@ -16,9 +16,12 @@ from neural_scaling.checks import require
 
 if TYPE_CHECKING:
     from neural_scaling.datasets import ImageDataset, ImageSplit
+    from neural_scaling.datasets.image_data import Bytes
 
 #: Test images at which the tangent kernel is followed.
 KERNEL_IMAGES = 16
+#: More training images than this many bytes stay on disk and are read batch by batch.
+HELD_BYTES = 2**32
 #: Pixels by which crops are shifted at most, either way; what comes in at the border has the mean colour.
 SHIFT = 4
 
@@ -129,9 +132,9 @@ class ImageData:
         """
         return (output - self.test_targets).square().mean(dim=(1, 2))
 
-    def _drawn(self, images: torch.Tensor, number: torch.Tensor, variant: torch.Tensor) -> torch.Tensor:
-        if not self.crops:
-            pixels = images[number]
+    def _drawn(self, images: torch.Tensor | Bytes, number: torch.Tensor, variant: torch.Tensor) -> torch.Tensor:
+        if isinstance(images, np.ndarray) or not self.crops:  # cropped images are in memory, with their border
+            pixels = _chosen(images, number)
         else:
             span, place = 2 * SHIFT + 1, torch.arange(self.size, device=images.device)
             across = torch.where((variant % 2 == 1)[..., None], self.size - 1 - place, place)
@@ -147,13 +150,16 @@ def _held(
     border: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None,
     name: str,
     device: torch.device,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the first images of a split, in a border if one is given, and their labels."""
+) -> tuple[torch.Tensor | Bytes, torch.Tensor]:
+    """Return the first images of a split, in a border if one is given, and their labels; many images stay where they are."""
     there = len(split.labels)
     wanted = there if count is None else count
     require(
         1 <= wanted <= there, name, f"got {count!r}, but the split holds {there}", f"give a number from 1 to {there}"
     )
+    labels = torch.from_numpy(np.array(split.labels[:wanted]).astype(np.int64)).to(device)
+    if border is None and split.images[:wanted].nbytes > HELD_BYTES:
+        return split.images[:wanted], labels
     pixels = np.array(split.images[:wanted])
     if border is not None:
         size = pixels.shape[1] + 2 * SHIFT
@@ -161,5 +167,11 @@ def _held(
         framed[:] = border
         framed[:, SHIFT:-SHIFT, SHIFT:-SHIFT] = pixels
         pixels = framed
-    labels = torch.from_numpy(np.array(split.labels[:wanted]).astype(np.int64))
-    return torch.from_numpy(pixels).to(device), labels.to(device)
+    return torch.from_numpy(pixels).to(device), labels
+
+
+def _chosen(images: torch.Tensor | Bytes, number: torch.Tensor) -> torch.Tensor:
+    """Return images by number, from memory or from disk."""
+    if isinstance(images, torch.Tensor):
+        return images[number]
+    return torch.from_numpy(np.asarray(images[number.cpu().numpy()])).to(number.device)

@@ -74,7 +74,8 @@ class ImageRun(NetworkRun):
         """Return losses and the size of the tangent kernel on recorded steps.
 
         ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; ``repeated``, the share of samples seen before;
-        in float32, each of shape (seeds, R), ``loss``, ``trace`` and ``sharpness``: the sum of the eigenvalues of the tangent
+        in float32, each of shape (seeds, R), ``loss``; ``stream``, the loss of the batches before their steps, mean over those
+        since the record before; ``trace`` and ``sharpness``, the sum of the eigenvalues of the tangent
         kernel of one output, mean over outputs, and the largest eigenvalue over all outputs together.
         """
         import torch
@@ -109,7 +110,7 @@ class ImageRun(NetworkRun):
 
         observe = {"trace": trace, "sharpness": sharpness}
         outcome = train(model, data, recorded, self.batch, monitor, observe)
-        curves = {"loss": outcome.loss} | outcome.observed
+        curves = {"loss": outcome.loss, "stream": outcome.stream} | outcome.observed
         repeated = Order(data.count, self.batch, 0, data.replacement).repeated(self.steps)
         kept = {"step": outcome.step, "diverged": outcome.diverged, "repeated": np.asarray(repeated)}
         return kept | {name: values.astype(np.float32) for name, values in curves.items()}

@@ -21,6 +21,7 @@ from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.seeding import stream_seed
 from neural_scaling.spectra import Array
 
+_KEPT = ("losses", "stream", "errors", "diverged", "first")  # of the state
 _CHUNK = 100  # steps between which the host looks in
 _TABLE_ROWS = 4096  # inputs evaluated at once
 #: What the initial weights fix is kept for all inputs up to this size, and evaluated batch by batch beyond it.
@@ -84,6 +85,9 @@ class Training:
         Recorded steps, shape (R,).
     loss
         Test loss after that many steps, shape (E, R); infinite from the step of a divergence on.
+    stream
+        Error of the batches, each before its step, mean over the steps since the one recorded before, shape (E, R); without
+        meaning at step 0 and from a divergence on. Where no input comes twice it is a test loss.
     diverged
         Step at which each member diverged, infinity for those that did not; shape (E,).
     observed
@@ -92,6 +96,7 @@ class Training:
 
     step: Array
     loss: Array
+    stream: Array
     diverged: Array
     observed: dict[str, Array]
 
@@ -176,6 +181,8 @@ class _Run:
         self.member = torch.arange(count, device=device)[:, None]
         self.generators = [torch.Generator(device) for _ in model.members]
         self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.test_inputs.dtype)
+        self.stream = torch.zeros_like(self.losses)
+        self.errors = torch.zeros(count, device=device, dtype=data.test_inputs.dtype)  # summed since the last record
         self.observed = {name: torch.zeros_like(self.losses) for name in observe}
         self.diverged = torch.full((count,), float("inf"), device=device)
         self.first = torch.zeros(count, device=device, dtype=data.test_inputs.dtype)
@@ -194,6 +201,9 @@ class _Run:
         if self.filled < len(self.recorded) and self.done == self.recorded[self.filled]:
             inputs = self.data.test_inputs.expand(len(self.model.members), -1, -1)
             self.losses[self.filled] = self.data.loss(self.model.centred(inputs, self.frozen_test))
+            before = int(self.recorded[self.filled - 1]) if self.filled else 0
+            self.stream[self.filled] = self.errors / max(1, self.done - before)
+            self.errors.zero_()
             for name, quantity in self.observe.items():
                 self.observed[name][self.filled] = quantity()
             self.filled += 1
@@ -209,6 +219,7 @@ class _Run:
             inputs = self.data.take(drawn)
             frozen = self.model.initial(inputs) if self.frozen is None else self.frozen[self.member, drawn]
             error = self.step(inputs, self.data.targets(drawn), frozen)
+            self.errors += error
             if self.done == 0:
                 self.first = error
             blown = ~(error <= DIVERGED * self.first) & torch.isinf(self.diverged)
@@ -248,7 +259,7 @@ class _Run:
         """Return the state at the end of a chunk."""
         tensors = {f"tensor {number}": tensor for number, tensor in enumerate(self.model.state)}
         tensors |= {f"observed {name}": values for name, values in self.observed.items()}
-        tensors |= {"losses": self.losses, "diverged": self.diverged, "first": self.first}
+        tensors |= {name: getattr(self, name) for name in _KEPT}
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         return arrays | {"done": scalar(self.done), "filled": scalar(self.filled)}
 
@@ -258,7 +269,7 @@ class _Run:
             tensor.copy_(torch.from_numpy(arrays[f"tensor {number}"]))
         for name, values in self.observed.items():
             values.copy_(torch.from_numpy(arrays[f"observed {name}"]))
-        for name in ("losses", "diverged", "first"):
+        for name in _KEPT:
             getattr(self, name).copy_(torch.from_numpy(arrays[name]))
         self.done, self.filled = int(arrays["done"]), int(arrays["filled"])
 
@@ -269,7 +280,8 @@ class _Run:
         beyond = (self.recorded[None, :] > diverged[:, None]) | ~np.isfinite(loss)
         loss[np.logical_or.accumulate(beyond, axis=1)] = np.inf
         observed = {name: values.double().cpu().numpy().T.copy() for name, values in self.observed.items()}
-        return Training(self.recorded.astype(float), loss, diverged, observed)
+        stream = self.stream.double().cpu().numpy().T.copy()
+        return Training(self.recorded.astype(float), loss, stream, diverged, observed)
 
 
 def _table(model: Trainable, data: FiniteData) -> torch.Tensor | None:
