@@ -160,7 +160,8 @@ display(Markdown(ledger.to_markdown(claims)))
 # - **Objects.** CIFAR-5M cannot be had everywhere. Its stand-in is CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each
 #   image. Views of one image are not independent: a network that sees an image for the tenth time knows it, so at late steps the test
 #   loss carries a share of memory, and the online assumption holds the less the richer the network. Test images are shifted and mirrored likewise, once
-#   for all. With `cifar5m` among `objects` the same plan runs online.
+#   for all. The table has the share of samples whose image had been seen, and the loss of the stream over that of test images at the end. With `cifar5m` among `objects` the same plan runs online,
+#   up to batches of 50 in 100000 steps.
 # - **Steps and width.** At *reduced* scale (b) runs a tenth of the paper's steps. The parameters of the *full* scale are for a GPU: the paper's steps, a million
 #   generated digits, CIFAR-5M, and twice the width.
 # - **Small scale** has narrow networks, few steps and few images for the kernel: the effect shows, exponents do not.

@@ -104,6 +104,19 @@ def test_exponents_of_a_spectrum():
     assert "mnist     8    1000  0     1.30" in image_tasks.source_table([row])
 
 
+def test_what_a_stream_remembers():
+    panel = next(panel for panel in plan(figure06).panels() if panel.crops)
+    results = results_of([*panel.runs(), panel.kernel()])
+    for run in panel.runs():
+        arrays = results[run].arrays
+        more = {"stream": 0.8 * arrays["loss"], "repeated images": np.asarray(0.92)}
+        results[run] = dataclasses.replace(results[run], arrays=arrays | more)
+    found = figure06.curves(panel, results)
+    assert [row.memory for row in found.rows] == [pytest.approx(0.8)] * len(found.rows)
+    assert {row.repeated for row in found.rows} == {0.92}
+    assert "0.92      0.800" in figure06.table(found)
+
+
 def test_page_on_the_source():
     full = plan(source)
     runs = full.experiments()

@@ -328,17 +328,18 @@ def table(found: Curves) -> str:
     own = found.source.source
     lines = [
         f"{_title(found)}: beta {found.paper:g} in the paper, {own:.3f} measured",
-        "gamma0  kernel  kind     fit    95 % interval   paper  own    window (steps)   edge from  repeated",
+        "gamma0  kernel  kind     fit    95 % interval   paper  own    window (steps)   edge from  repeated  stream/test",
     ]
     for row in found.rows:
         head = f"{row.run.richness:<7g} {row.growth.max():<7.2f} {row.kind:<8}"
         edge = f"{row.edge:.0f}" if math.isfinite(row.edge) else "-"
         measured = f"{row.predicted(own):.3f}" if own > 0 else "-"
+        memory = "-" if math.isnan(row.memory) else f"{row.memory:.3f}"
         if row.fitted:
             low, high = row.interval
             span = f"{row.window.start:.0f} to {row.window.end:.0f}"
             numbers = f"{row.exponent:<6.3f} [{low:6.3f}, {high:.3f}] {row.predicted(found.paper):<6.3f} {measured:<6}"
-            lines.append(f"{head} {numbers} {span:<16} {edge:<10} {row.repeated:.2f}")
+            lines.append(f"{head} {numbers} {span:<16} {edge:<10} {row.repeated:<9.2f} {memory}")
         else:
             lines.append(f"{head} no window up to step {row.window.end:.0f} ({row.window.start_reason})")
     return "\n".join(lines)

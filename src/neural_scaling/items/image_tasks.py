@@ -170,11 +170,15 @@ class ImageRow(FittedCurve):
     run
         What was trained.
     repeated
-        Share of the samples that had been seen before.
+        Share of the samples whose image had been seen before, whichever way cropped.
+    memory
+        Loss of the stream over the test loss at the end, mean over seeds: below one as far as images are remembered. NaN where it
+        was not recorded.
     """
 
     run: ImageRun
     repeated: float
+    memory: float
 
     @property
     def kind(self) -> str:
@@ -215,8 +219,14 @@ def image_row(run: ImageRun, source: SourceRow, results: Mapping[Experiment, Res
     """
     curve = learning_curve(results[run], run.eta)
     window = _window(run, curve, source.arrival / run.eta)
-    repeated = float(results[run].arrays["repeated"])
-    return ImageRow(**vars(curve), window=window, measured=curve.measure(window), run=run, repeated=repeated)
+    arrays = results[run].arrays
+    repeated = float(arrays.get("repeated images", arrays["repeated"]))
+    memory = math.nan
+    if "stream" in arrays:
+        memory = float(arrays["stream"][:, -1].mean() / arrays["loss"][:, -1].mean())
+    return ImageRow(
+        **vars(curve), window=window, measured=curve.measure(window), run=run, repeated=repeated, memory=memory
+    )
 
 
 def source_table(rows: Sequence[SourceRow]) -> str:

@@ -1,8 +1,8 @@
 """Labelled images as a stream for the engine: inputs, one-hot targets, test loss.
 
 Images stay bytes in memory, or on disk where they are many, and are normalised as they are drawn: mean 0 and variance 1 per
-channel over the training images, so that ``|x|^2 = D`` on average. With crops, every pair of an image and a way to crop it is an input with a number of its own, so
-that a stream of them is again a stream of numbers.
+channel over the training images, so that ``|x|^2 = D`` on average. With crops, every pair of an image and a way to crop it is
+an input with a number of its own, so that a stream of them is again a stream of numbers.
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ class ImageData:
         require(height == breadth, "dataset", f"{dataset.name} has images of {height} x {breadth}", "give square ones")
         self.classes, self.size, self.channels = len(dataset.classes), int(height), int(channels)
         self.crops, self.replacement, self._dtype = crops, replacement, dtype
-        self._variants = (2 * SHIFT + 1) ** 2 * 2 if crops else 1
+        #: Ways to crop an image.
+        self.variants = (2 * SHIFT + 1) ** 2 * 2 if crops else 1
         self._scale = torch.tensor(1 / (255 * dataset.std), device=device, dtype=dtype)
         self._shift = torch.tensor(-dataset.mean / dataset.std, device=device, dtype=dtype)
         border = np.rint(255 * dataset.mean).astype(np.uint8)
         self._images, self._labels = _held(dataset.train, images, border if crops else None, "images", device)
         pictures, self._test_labels = _held(dataset.test, test, border if crops else None, "test", device)
-        variant = torch.randint(self._variants, (test,), generator=torch.Generator().manual_seed(0)).to(device)
+        variant = torch.randint(self.variants, (test,), generator=torch.Generator().manual_seed(0)).to(device)
         self.test_inputs = self._drawn(pictures, torch.arange(test, device=device), variant)
         #: The first test images, for the kernel.
         self.kernel_inputs = self.test_inputs[:KERNEL_IMAGES]
@@ -80,7 +81,7 @@ class ImageData:
     @property
     def count(self) -> int:
         """Number of inputs, images times the ways to crop each."""
-        return int(self._images.shape[0]) * self._variants
+        return int(self._images.shape[0]) * self.variants
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
         """Return training inputs.
@@ -95,7 +96,7 @@ class ImageData:
         torch.Tensor
             Images as rows with the channels of a pixel together, shape (..., D).
         """
-        return self._drawn(self._images, index // self._variants, index % self._variants)
+        return self._drawn(self._images, index // self.variants, index % self.variants)
 
     def targets(self, index: torch.Tensor) -> torch.Tensor:
         """Return one-hot targets at training inputs.
@@ -110,7 +111,7 @@ class ImageData:
         torch.Tensor
             Shape (..., k).
         """
-        return self._unit[self._labels[index // self._variants]]
+        return self._unit[self._labels[index // self.variants]]
 
     @property
     def test_targets(self) -> torch.Tensor:

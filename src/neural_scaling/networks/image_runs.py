@@ -73,7 +73,8 @@ class ImageRun(NetworkRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return losses and the size of the tangent kernel on recorded steps.
 
-        ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; ``repeated``, the share of samples seen before;
+        ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; ``repeated``, the share of samples seen before,
+        and ``repeated images``, that of samples whose image had been seen, whichever way cropped;
         in float32, each of shape (seeds, R), ``loss``; ``stream``, the loss of the batches before their steps, mean over those
         since the record before; ``trace`` and ``sharpness``, the sum of the eigenvalues of the tangent
         kernel of one output, mean over outputs, and the largest eigenvalue over all outputs together.
@@ -111,6 +112,7 @@ class ImageRun(NetworkRun):
         observe = {"trace": trace, "sharpness": sharpness}
         outcome = train(model, data, recorded, self.batch, monitor, observe)
         curves = {"loss": outcome.loss, "stream": outcome.stream} | outcome.observed
-        repeated = Order(data.count, self.batch, 0, data.replacement).repeated(self.steps)
-        kept = {"step": outcome.step, "diverged": outcome.diverged, "repeated": np.asarray(repeated)}
+        kept = {"step": outcome.step, "diverged": outcome.diverged}
+        for name, count in (("repeated", data.count), ("repeated images", data.count // data.variants)):
+            kept[name] = np.asarray(Order(count, self.batch, 0, data.replacement).repeated(self.steps))
         return kept | {name: values.astype(np.float32) for name, values in curves.items()}
