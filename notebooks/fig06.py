@@ -138,8 +138,8 @@ for one in found:
 # ## Claims
 #
 # An exponent counts as confirmed within a third of the gap between lazy and rich, with the paper's $\beta$. A late departure counts as confirmed
-# if the kernel has doubled, the last decade is steeper than the one before, its interval above zero, and by more than that tolerance steeper than
-# $t^{-2\beta/(1+\beta)}$.
+# if the kernel has doubled, the decade before the last agrees with $t^{-2\beta/(1+\beta)}$ within that tolerance, the last one is steeper by more than it, and the curve
+# steepens more than the linearised one does, interval over networks included. Fewer steps than the paper's 100000 cannot speak against it.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [claim for one in found for claim in item.exponent_claims(one, scale)]

@@ -16,7 +16,7 @@ from neural_scaling.paths import checkout, shipped_scale
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
-STEP = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, 10_000, 60))]))
+STEP = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, 100_000, 75))]))
 CAPACITY = 1.3
 
 
@@ -140,6 +140,11 @@ def test_small_plans_need_few_steps():
         assert sum(run.work for run in runs if isinstance(run, ImageRun)) < 8000
 
 
+def verdict_after(panel, **options):
+    results = results_of([*panel.runs(), panel.kernel()], **options)
+    return figure06.departure_claim(figure06.curves(panel, results), "small").verdict
+
+
 def test_page_on_figure_6():
     full = plan(figure06)
     runs = full.experiments()
@@ -160,7 +165,16 @@ def test_page_on_figure_6():
     assert claim.measured == pytest.approx(0.3 - float(chi(0.075)), abs=0.01)
     assert "linearised 0.075 and 0.075" in claim.reason
     flat = figure06.curves(objects.panel, results_of(runs, late=0.12))
-    assert figure06.departure_claim(flat, "small").verdict == "not confirmed"
+    claim = figure06.departure_claim(flat, "small")
+    assert claim.verdict == "inconclusive" and "the paper has 1e+05 steps" in claim.reason
+    long = dataclasses.replace(objects.panel, steps=100_000)
+    assert verdict_after(long, late=0.12) == "not confirmed"
+    assert verdict_after(long, late=0.3) == "confirmed"
+    assert verdict_after(long, late=0.4, rich=0.3) == "inconclusive"  # it never was near the theory
+    results = results_of([*long.runs(), long.kernel()], late=0.3)
+    results[long.runs()[0]] = trained(long.runs()[0], 0.075, 1.0, late=0.3)
+    claim = figure06.departure_claim(figure06.curves(long, results), "small")
+    assert claim.verdict == "inconclusive"  # the linearised curve steepens likewise
     noisy = figure06.curves(objects.panel, results_of(runs, spread=0.5, late=0.2))
     assert figure06.departure_claim(noisy, "small").verdict == "inconclusive"
     still = results_of(runs)
