@@ -2,6 +2,7 @@
 
 import pytest
 
+from neural_scaling.datasets.loading import folder_of
 from neural_scaling.items.registry import EXPERIMENTS, experiments
 from neural_scaling.paths import data_root, datasets_root, shipped_scale
 from neural_scaling.runs import Index, experiment_key, recompute_slice
@@ -40,6 +41,9 @@ def test_shipped_results_are_small(item):
 )
 def test_a_recomputed_slice_agrees(run):
     item, experiment = run
+    name = getattr(experiment, "dataset", "")
+    if name.startswith("mnist1m") and not folder_of(name).is_dir():
+        pytest.skip(f"{name} is not on disk, and drawing it takes longer than all tests")
     assert recompute_slice(experiment, item) < experiment.tolerance
 
 
