@@ -15,7 +15,7 @@ def with_both(copied):
 def test_the_book_builds_strictly_with_both_versions_and_passes_the_check(with_both, capsys):
     commands.book(with_both)
     out = capsys.readouterr().out
-    assert "tiny       small reused (nothing changed)" in out
+    assert "tiny       small   reused (nothing changed)" in out
     assert f"The book: {(with_both.html / 'index.html').as_uri()}" in out
     page = (with_both.html / "book" / "_executed" / "tiny_full.html").read_text()
     assert "A tiny notebook (full scale)" in page
