@@ -53,7 +53,6 @@ def made(exponents, offset=0.0, noise=0.15, diverged=math.inf, bend=0.0):
             "final": np.full(64, held_out[-1]) + 0.01 * generator.standard_normal(64),
             "diverged": np.asarray(diverged),
             "moved": np.full(6, 0.3, np.float32),
-            "fresh": np.asarray(2049),
             "vocabulary": np.asarray(8192),
         }
         results[run] = Result(arrays, {}, "computed")

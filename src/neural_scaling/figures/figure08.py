@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
-from neural_scaling.items.figure08 import Curve, predictions
+from neural_scaling.items.figure08 import Curve, moving_average, predictions
 
 _STYLES = ("-.", ":")
 _MILLION = 1e6
@@ -101,10 +101,8 @@ def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for one in others:
             size = min(one.loss.size, lazy.loss.size)
-            width = min(average, size)
-            mean = np.full(width, 1 / width)
-            tokens = np.convolve(lazy.tokens[:size], mean, "valid")
-            ratio = np.convolve(one.loss[:size] / lazy.loss[:size], mean, "valid")
+            tokens = moving_average(lazy.tokens[:size], average)
+            ratio = moving_average(one.loss[:size] / lazy.loss[:size], average)
             upper.semilogx(tokens, ratio, color=color(one.run.richness), label=rf"$\gamma_0 = {one.run.richness:g}$")
         for one in curves:
             lower.loglog(

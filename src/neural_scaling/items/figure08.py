@@ -144,9 +144,7 @@ class Curve:
         -------
         tokens, loss : numpy.ndarray
         """
-        size = min(batches, self.loss.size)
-        mean = np.full(size, 1 / size)
-        return np.convolve(self.tokens, mean, "valid"), np.convolve(self.loss, mean, "valid")
+        return moving_average(self.tokens, batches), moving_average(self.loss, batches)
 
 
 def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) -> Curve:
@@ -182,6 +180,24 @@ def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) 
         arrays["final"].astype(np.float64), float(arrays["diverged"]), int(arrays["vocabulary"]),
         (start, float(per_step * run.steps)), binned, fit, offset,
     )  # fmt: skip
+
+
+def moving_average(values: Array, size: int) -> Array:
+    """Return the means of so many values in a row, shape (S - size + 1,); of all where there are fewer.
+
+    Parameters
+    ----------
+    values
+        Shape (S,).
+    size
+        Values in a window.
+
+    Returns
+    -------
+    numpy.ndarray
+    """
+    width = min(size, values.size)
+    return np.convolve(values, np.full(width, 1 / width), "valid")
 
 
 def bins(tokens: Array, loss: Array, start: float) -> Array:

@@ -105,8 +105,7 @@ class LanguageRun(Experiment):
         ``loss`` (steps,), float32, of every batch before its step, in nats per token; ``step`` (R,) and ``held_out`` (R,),
         float32, the loss on held-out text after so many steps; ``final`` (test,), float32, that of each of its sequences after
         the last; ``moved`` (R,), float32, how far features have moved on it, root mean square relative to their own;
-        ``diverged``, infinite where the run stays finite; ``fresh``, number of steps in which no sequence comes twice;
-        ``vocabulary``.
+        ``diverged``, infinite where the run stays finite; ``vocabulary``.
         """
         from neural_scaling.networks.devices import find_device
         from neural_scaling.networks.language_training import train_language
@@ -136,6 +135,5 @@ class LanguageRun(Experiment):
             "final": outcome.final,
             "moved": outcome.moved,
             "diverged": np.asarray(outcome.diverged),
-            "fresh": np.asarray(train.fresh_steps),
             "vocabulary": np.asarray(text.vocabulary),
         }
