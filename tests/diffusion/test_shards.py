@@ -1,5 +1,6 @@
 """Shards of generated images: each from its own seed, whole or not there."""
 
+import json
 import signal
 from dataclasses import replace
 
@@ -14,7 +15,8 @@ from neural_scaling.diffusion.experiments import trained_denoiser
 from neural_scaling.diffusion.sampler import BLACK
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Monitor
-from neural_scaling.runs import Interrupted, experiment_key
+from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.runs import Interrupted, canonical_json, experiment_key
 from neural_scaling.runs.execution import RunMonitor
 
 
@@ -163,6 +165,16 @@ def test_the_version_changes_with_weights_and_settings(trained, monkeypatch):
     settings = dict(sizes.SIZES)
     monkeypatch.setattr(sizes, "SIZES", settings | {"small": replace(settings["small"], guidance=0.0)})
     assert dataset.version("small") != before
+
+
+def test_a_run_on_generated_images_is_another_with_other_weights(trained, monkeypatch):
+    run = ImageRun("mnist1m-small", 0, 100, False, 4, 1.0, 0.1, 8, 4, 1)
+    before = experiment_key(run)
+    assert json.loads(canonical_json(run))["values"]["version of mnist1m-small"] == dataset.version("small")
+    monkeypatch.setattr(experiments, "MODELS", {"tiny": replace(trained, seed=5)})
+    assert run.inputs == {"mnist1m-small": "none"}  # not trained yet
+    assert experiment_key(run) != before
+    assert replace(run, dataset="mnist").inputs == {}
 
 
 def test_without_weights_the_error_says_what_to_do(tiny):

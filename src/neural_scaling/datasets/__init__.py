@@ -12,7 +12,7 @@ comes is accepted only if the decoded images have the right checksum, so the sou
 """
 
 from neural_scaling.datasets.image_data import ImageDataset, ImageSplit
-from neural_scaling.datasets.loading import folder_of, load, obtain, records, verify
+from neural_scaling.datasets.loading import folder_of, load, obtain, records, verify, version
 from neural_scaling.datasets.problems import DatasetDamaged, DatasetError, DatasetUnavailable, SourceFailed
 from neural_scaling.datasets.records import ImageRecord, Record, TextRecord
 from neural_scaling.datasets.streams import Order, Stream, crops_and_flips
@@ -35,4 +35,5 @@ __all__ = [
     "obtain",
     "records",
     "verify",
+    "version",
 ]

@@ -173,6 +173,28 @@ def obtain(name: str, size: str | None = None, say: Say = say_on_terminal, *, fo
     return store.create(datasets_root(), record, entry.build, say, force=force, resumable=entry.resumable)
 
 
+def version(name: str, size: str | None = None) -> str | None:
+    """Return what tells apart the versions of a dataset that is made here: generated images, tokenized text.
+
+    Parameters
+    ----------
+    name, size
+        As for :func:`load`.
+
+    Returns
+    -------
+    str or None
+        None where the dataset is one thing for ever; ``none`` where what makes it is missing, such as trained weights.
+    """
+    entry = find(name, size)
+    if entry.version is None:
+        return None if entry.record.version == Record.version else entry.record.version
+    try:
+        return entry.version()
+    except InputError:
+        return "none"
+
+
 def folder_of(name: str, size: str | None = None) -> Path:
     """Return where a dataset is or will be."""
     return datasets_root() / find(name, size).record.name

@@ -17,8 +17,7 @@ from neural_scaling.diffusion.quality import frechet_distance, grey_values, near
 from neural_scaling.diffusion.sizes import CLASSES, Pixels, find
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_description
-from neural_scaling.runs import Experiment
+from neural_scaling.networks.experiments import DeviceRun
 from neural_scaling.spectra import Array
 
 #: Sets whose distance to real test images is measured, in the order of the rows of ``frechet``.
@@ -31,7 +30,7 @@ _MISTAKEN = 10  # kept for the eye at most
 
 
 @dataclass(frozen=True)
-class QualityRun(Experiment):
+class QualityRun(DeviceRun):
     """Judge generated digits beside real ones.
 
     Parameters
@@ -65,11 +64,6 @@ class QualityRun(Experiment):
     repeats: int
     neighbours: int
     seed: int
-
-    @property
-    def device(self) -> str:
-        """What the images are drawn on."""
-        return device_description()
 
     @property
     def work(self) -> int:

@@ -12,8 +12,8 @@ from neural_scaling.diffusion.noise import Kind, NoiseSchedule
 from neural_scaling.diffusion.sizes import CLASSES, Pixels
 from neural_scaling.diffusion.weights import digest, pack, unpack
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_description, device_name
-from neural_scaling.runs import Experiment, Index, Result
+from neural_scaling.networks.experiments import DeviceRun, device_name
+from neural_scaling.runs import Index, Result
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ _SLICE = 10  # steps of the slice that checks a kept training
 
 
 @dataclass(frozen=True)
-class TrainingRun(Experiment):
+class TrainingRun(DeviceRun):
     """A network trained on the training images of MNIST; the base of the two that there are.
 
     Each step draws its batch and all else that is random from seed and step alone.
@@ -51,11 +51,6 @@ class TrainingRun(Experiment):
     average: float
     seed: int
     until: int
-
-    @property
-    def device(self) -> str:
-        """What the network is trained on."""
-        return device_description()
 
     @property
     def work(self) -> int:
@@ -259,7 +254,7 @@ def trained_judge() -> Result:
 
 
 @dataclass(frozen=True)
-class ShardRun(Experiment):
+class ShardRun(DeviceRun):
     """A shard of generated images, from its own seed: which other shards there are does not matter.
 
     Labels are balanced and shuffled in each batch. Labels and all noise are the same on every machine; the network's rounding is
@@ -292,11 +287,6 @@ class ShardRun(Experiment):
     batch: int
     seed: int
     shard: int
-
-    @property
-    def device(self) -> str:
-        """What the images are drawn on."""
-        return device_description()
 
     @property
     def work(self) -> int:

@@ -18,7 +18,30 @@ DEVICE_VARIABLE = "NEURAL_SCALING_DEVICE"
 _PER_DECADE = 20
 
 
-class NetworkRun(Experiment):
+class DeviceRun(Experiment):
+    """Base of runs on the device that ``NEURAL_SCALING_DEVICE`` names."""
+
+    @property
+    def device(self) -> str:
+        """What the run is computed on."""
+        return device_description()
+
+
+class DatasetRun(DeviceRun):
+    """Base of runs on a dataset; subclasses are dataclasses with its name among their fields."""
+
+    dataset: str
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Version of the dataset if it is made here, of generated images or tokenized text: other weights make other images."""
+        from neural_scaling.datasets import version
+
+        found = version(self.dataset)
+        return {} if found is None else {self.dataset: found}
+
+
+class NetworkRun(DeviceRun):
     """Base of training runs; subclasses are dataclasses that have steps and seeds among their fields.
 
     Attributes
@@ -31,11 +54,6 @@ class NetworkRun(Experiment):
 
     steps: int
     seeds: int
-
-    @property
-    def device(self) -> str:
-        """What the networks are trained on."""
-        return device_description()
 
     @property
     def work(self) -> int:

@@ -20,8 +20,7 @@ import numpy as np
 
 from neural_scaling.checks import require
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_description, device_name
-from neural_scaling.runs.experiment import Experiment
+from neural_scaling.networks.experiments import DatasetRun, device_name
 from neural_scaling.spectra import Array
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def _flow(kernel: Array, targets: Array, time: Array, count: int) -> Array:
 
 
 @dataclass(frozen=True)
-class KernelRun(Experiment):
+class KernelRun(DatasetRun):
     """Spectrum of the tangent kernel of a convolutional network at its start, on images of a dataset.
 
     Parameters
@@ -181,11 +180,6 @@ class KernelRun(Experiment):
     crops: bool
     width: int
     seed: int
-
-    @property
-    def device(self) -> str:
-        """What the kernel is computed on."""
-        return device_description()
 
     @property
     def work(self) -> int:

@@ -9,13 +9,13 @@ import numpy as np
 
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import NetworkRun, device_name
+from neural_scaling.networks.experiments import DatasetRun, NetworkRun, device_name
 
 _PER_DECADE = 10
 
 
 @dataclass(frozen=True)
-class ImageRun(NetworkRun):
+class ImageRun(DatasetRun, NetworkRun):
     """Convolutional networks trained on labelled images: :func:`neural_scaling.networks.training.train`.
 
     The seeds are trained together. They are 0, 1, ..., and a seed means the same initial weights and the same samples at every

@@ -10,15 +10,14 @@ import numpy as np
 from neural_scaling.checks import require
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import device_description, device_name
-from neural_scaling.runs.experiment import Experiment
+from neural_scaling.networks.experiments import DatasetRun, device_name
 
 _PER_DECADE = 10
 _SLICE = 3  # steps of the slice that checks a kept run
 
 
 @dataclass(frozen=True)
-class LanguageRun(Experiment):
+class LanguageRun(DatasetRun):
     """A transformer trained to predict the next token: :func:`neural_scaling.networks.language_training.train_language`.
 
     A seed means the same initial weights and the same batches at every richness and learning rate.
@@ -67,11 +66,6 @@ class LanguageRun(Experiment):
     steps: int
     seed: int
     test: int
-
-    @property
-    def device(self) -> str:
-        """What the network is trained on."""
-        return device_description()
 
     @property
     def work(self) -> int:

@@ -55,6 +55,11 @@ class Experiment(ABC):
         return "cpu"
 
     @property
+    def inputs(self) -> dict[str, str]:
+        """Versions of what the fields only name, part of the key; empty where a name means one thing for ever."""
+        return {}
+
+    @property
     @abstractmethod
     def work(self) -> int:
         """Number of units of work, for the progress bar."""
@@ -66,7 +71,7 @@ class Experiment(ABC):
 
 
 def canonical_json(experiment: Experiment) -> str:
-    """Return the identity of an experiment as text: sorted keys, canonical floats, kind, algorithm and schema.
+    """Return the identity of an experiment as text: sorted keys, canonical floats, versions of inputs, kind, algorithm, schema.
 
     Two experiments with equal values give the same text whatever the order of their fields, the Python version or the
     platform. A field declared as float is written as a float even where an integer was given.
@@ -96,6 +101,7 @@ def canonical_json(experiment: Experiment) -> str:
         value = getattr(experiment, field.name)
         as_float = str(field.type) in {"float", "<class 'float'>"}
         values[field.name] = _plain(float(value) if as_float else value, field.name)
+    values |= {f"version of {name}": version for name, version in experiment.inputs.items()}
     body = {
         "algorithm": experiment.algorithm,
         "kind": experiment.kind,
