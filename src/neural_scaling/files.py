@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
+class NotWritten(OSError):
+    """A file could not be written; the message says what to do."""
+
+
 def write_atomically(
     path: Path, content: Iterable[bytes | memoryview], remedy: str = "free space on that disk"
 ) -> None:
@@ -24,7 +28,7 @@ def write_atomically(
 
     Raises
     ------
-    OSError
+    NotWritten
         If it cannot be written; the temporary file is removed and ``path`` left as it was.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -38,9 +42,10 @@ def write_atomically(
         os.replace(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        # What makes the content may have failed to write another file, and has said so.
+        if isinstance(error, OSError) and not isinstance(error, NotWritten):
             message = (
                 f"{path} could not be written ({error.strerror or error}): {remedy}; what was there before is intact"
             )
-            raise OSError(error.errno, message) from error
+            raise NotWritten(error.errno, message) from error
         raise

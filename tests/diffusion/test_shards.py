@@ -1,5 +1,6 @@
 """Shards of generated images: each from its own seed, whole or not there."""
 
+import errno
 import json
 import signal
 from dataclasses import replace
@@ -9,11 +10,15 @@ import pytest
 import torch
 
 from neural_scaling.checks import InputError
+from neural_scaling.datasets import store
+from neural_scaling.datasets.catalogue import MNIST1M
+from neural_scaling.datasets.generated import build_from
 from neural_scaling.diffusion import dataset, experiments, sizes
 from neural_scaling.diffusion.denoiser import Denoiser
 from neural_scaling.diffusion.experiments import trained_denoiser
 from neural_scaling.diffusion.sampler import BLACK
 from neural_scaling.diffusion.weights import digest
+from neural_scaling.files import write_atomically
 from neural_scaling.monitor import Monitor
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.runs import Interrupted, canonical_json, experiment_key
@@ -110,6 +115,25 @@ def test_a_signal_stops_the_set_and_the_next_call_finishes_it(trained, monkeypat
     assert len(drawn) == 3
     again = everything("large")
     np.testing.assert_array_equal(again[0][:40], whole[0])
+
+
+def test_a_full_disk_is_told_of_the_folder_that_is_full(trained, tmp_path, monkeypatch):
+    record = replace(MNIST1M, name="mnist1m-small", train=20, test=20)
+
+    def full(path, content, remedy):
+        def pieces():
+            yield b"half"
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        write_atomically(path, pieces(), remedy)
+
+    monkeypatch.setattr("neural_scaling.runs.store.write_atomically", full)  # the datasets are on another disk
+    built = build_from(record, lambda say: dataset.shards("small", say), lambda: "dots")
+    with pytest.raises(OSError, match=r"mnist1m-shards/.* could not be written .*set NEURAL_SCALING_CACHE") as raised:
+        store.create(tmp_path / "datasets", record, built, lambda line: None)
+    assert "NEURAL_SCALING_DATASETS" not in str(raised.value)
+    assert {path.name for path in (tmp_path / "datasets").glob("*mnist1m*")} <= {".mnist1m-small.lock"}
+    assert not list((tmp_path / "cache").rglob(".*.npz.*"))
 
 
 def test_a_damaged_shard_is_set_aside_and_drawn_anew(trained, tmp_path):

@@ -1,5 +1,7 @@
 """The command line and the functions behind it, on a dataset made here."""
 
+from dataclasses import replace
+
 import pytest
 
 from images.tiny import record_of, tiny_arrays
@@ -58,6 +60,20 @@ def test_a_dataset_is_fetched_listed_verified_and_located(capsys, root):
     status, told, _ = run(capsys, "verify")
     assert "made-small: every byte is as it was written\n" in told
     assert run(capsys, "path", "made", "--size", "small")[1] == f"{root / 'made-small'}\n"
+
+
+def test_another_version_is_named_and_made_anew(capsys, root, monkeypatch):
+    run(capsys, "made", "--size", "small")
+    other = replace(loading.ENTRIES["made"]["small"], version=lambda: "other")
+    monkeypatch.setitem(loading.ENTRIES["made"], "small", other)
+    assert (
+        "of another version" in run(capsys, "list")[1] and "of another version" in run(capsys, "list", "made-small")[1]
+    )
+    assert run(capsys, "verify")[1] == "made-small: of another version than would be made now\n"
+    status, _, error = run(capsys, "verify", "made-small")
+    assert status == 2 and "is of another version; load it, which makes it anew" in error
+    run(capsys, "made-small")
+    assert "yes" in run(capsys, "list")[1] and run(capsys, "verify", "made-small")[0] == 0
 
 
 def test_damage_is_one_clear_error_and_force_mends_it(capsys, root):

@@ -78,6 +78,18 @@ def test_what_a_killed_process_left_is_cleared_away(root, said):
     assert names(root) == WHOLE
 
 
+def test_a_process_killed_between_two_renames_loses_nothing(root, said):
+    record = record_of(TINY)
+    (store.create(root, record, build, said.append)).rename(root / ".tiny.old")
+    assert store.state(root / "tiny", record) == "missing"
+    store.create(root, record, lambda *_: pytest.fail("was built"), said.append)
+    assert store.state(root / "tiny", record) == "whole" and names(root) == WHOLE
+    # And between the second rename and the end.
+    shutil.copytree(root / "tiny", root / ".tiny.old")
+    store.create(root, record, build, said.append, force=True)
+    assert names(root) == WHOLE
+
+
 @pytest.mark.parametrize("problem", [SourceFailed("nothing"), KeyboardInterrupt(), RuntimeError("no")])
 def test_a_failure_leaves_nothing_and_what_was_there_intact(root, said, problem):
     def failing(folder, downloads, say):

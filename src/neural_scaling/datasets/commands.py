@@ -8,7 +8,7 @@ from typing import Any
 
 from neural_scaling.checks import InputError
 from neural_scaling.datasets import store
-from neural_scaling.datasets.loading import find, folder_of, obtain, records, verify
+from neural_scaling.datasets.loading import find, folder_of, obtain, records, state, verify
 from neural_scaling.datasets.records import Record
 from neural_scaling.paths import datasets_root
 from neural_scaling.runs import Interrupted
@@ -70,16 +70,16 @@ def _list() -> None:
 
 
 def _state(record: Record[Any]) -> str:
-    return "yes" if (datasets_root() / record.name).is_dir() else "no"
+    return _ON_DISK[state(record.name)]
 
 
 def _describe(name: str, options: argparse.Namespace) -> None:
     record = find(name, options.size).record
-    folder = datasets_root() / record.name
+    folder, there = datasets_root() / record.name, state(record.name)
     lines = {
         "contents": f"{record.contents}, {record.details}, {record.size / 1e6:.0f} MB",
         "sources": "; ".join(record.obtained),
-        "on disk": f"{folder}, from {store.read_record(folder)['origin']}" if folder.is_dir() else "no",
+        "on disk": f"{folder}, from {store.read_record(folder)['origin']}" if there == "whole" else _ON_DISK[there],
         "sha256": "known" if record.sha256 else "not known beforehand: that of the first copy is kept",
         "licence": record.licence,
         "cite": record.citation,
@@ -94,9 +94,11 @@ def _verify(name: str, options: argparse.Namespace) -> None:
 
 def _verify_all() -> None:
     for record in records():
-        folder = datasets_root() / record.name
-        if folder.is_dir():
-            _print_verified(record, store.verify(folder, record))
+        now = state(record.name)
+        if now == "outdated":
+            print(f"{record.name}: {_ON_DISK[now]} than would be made now")
+        elif now != "missing":
+            _print_verified(record, store.verify(datasets_root() / record.name, record))
 
 
 def _print_verified(record: Record[Any], found: dict[str, str]) -> None:
@@ -115,6 +117,13 @@ def _get(name: str, options: argparse.Namespace) -> None:
     store.read(folder, record)
     print(f"{record.name}: {record.contents} in {folder}")
 
+
+_ON_DISK: dict[store.State, str] = {
+    "missing": "no",
+    "whole": "yes",
+    "outdated": "of another version",
+    "damaged": "damaged",
+}
 
 _ACTIONS: dict[str, Callable[[str, argparse.Namespace], None]] = {
     "get": _get,

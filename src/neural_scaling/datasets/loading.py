@@ -173,6 +173,12 @@ def obtain(name: str, size: str | None = None, say: Say = say_on_terminal, *, fo
     return store.create(datasets_root(), record, entry.build, say, force=force, resumable=entry.resumable)
 
 
+def state(name: str, size: str | None = None) -> store.State:
+    """Return whether a dataset is on disk and of the version that is wanted now; see :func:`load` and :func:`version`."""
+    record = find(name, size).record
+    return store.state(datasets_root() / record.name, replace(record, version=version(name, size) or record.version))
+
+
 def version(name: str, size: str | None = None) -> str | None:
     """Return what tells apart the versions of a dataset that is made here: generated images, tokenized text.
 
@@ -206,12 +212,14 @@ def verify(name: str, size: str | None = None) -> dict[str, str]:
     Raises
     ------
     InputError
-        If there is no such dataset or size, or it is not on disk.
+        If there is no such dataset or size, or it is not on disk, or of another version than would be made now.
     DatasetDamaged
         If an array is not what was written, or not the original.
     """
     folder = folder_of(name, size)
     require(folder.is_dir(), "name", f"{name} is not in {folder}", "load it first")
+    outdated = state(name, size) == "outdated"
+    require(not outdated, "name", f"{name} in {folder} is of another version", "load it, which makes it anew")
     return store.verify(folder, find(name, size).record)
 
 

@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from neural_scaling.datasets.download import Say, disk_error
 from neural_scaling.datasets.problems import DatasetDamaged, SourceFailed, is_disk_problem
 from neural_scaling.datasets.records import AnyArray, Opened, Record
-from neural_scaling.files import write_atomically
+from neural_scaling.files import NotWritten, write_atomically
 
 SCHEMA = 1
 RECORD = "record.json"
@@ -37,6 +37,7 @@ REMEDY = "free space on that disk or name another folder in NEURAL_SCALING_DATAS
 _DESCRIBED = frozenset({"shape", "bytes", "sha256"})
 _PIECE = 1 << 23  # bytes of an array handled at once
 
+State = Literal["missing", "whole", "outdated", "damaged"]
 #: Writes the arrays into the first folder, keeps what it fetches in the second, and returns where they came from.
 Build = Callable[[Path, Path, Say], str]
 
@@ -104,13 +105,17 @@ def create(
         If the disk is full or cannot be written.
     """
     final = root / record.name
-    if not force and _is_current(final, record, say):
+    if not force and state(final, record) in {"whole", "damaged"}:
         return final
     with _writing(final):
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f".{record.name}.lock", record.name, say):
-            if not force and _is_current(final, record):  # made by another process meanwhile
+            _restore(final)
+            now = state(final, record)
+            if not force and now in {"whole", "damaged"}:  # made by another process meanwhile
                 return final
+            if now == "outdated":
+                say(f"{record.name}: what is on disk is of another version; made anew")
             building, downloads = root / f".{record.name}.building", root / "downloads" / record.name
             if not resumable or _version(building / VERSION) != record.version:
                 shutil.rmtree(building, ignore_errors=True)
@@ -134,6 +139,29 @@ def create(
             shutil.rmtree(downloads, ignore_errors=True)
     say(f"{record.name}: {final} ({record.size / 1e6:.0f} MB, from {origin})")
     return final
+
+
+def state(folder: Path, record: Record[Any]) -> State:
+    """Return whether a dataset is there, by its record alone.
+
+    Parameters
+    ----------
+    folder
+        Where it would be.
+    record
+        What is known of it, of the version that is wanted.
+
+    Returns
+    -------
+    str
+        ``missing``, ``whole``, ``outdated`` (of another version: made anew when it is asked for) or ``damaged``.
+    """
+    if not folder.is_dir():
+        return "missing"
+    try:
+        return "whole" if read_record(folder).get("version") == record.version else "outdated"
+    except DatasetDamaged:
+        return "damaged"
 
 
 def read(folder: Path, record: Record[Opened]) -> Opened:
@@ -316,8 +344,7 @@ def _move(building: Path, final: Path, record: Record[Any]) -> None:
         if path.name not in kept:
             path.unlink()
     if final.is_dir():
-        old = final.with_name(f".{final.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
+        old = _replaced(final)
         os.rename(final, old)
         os.rename(building, final)
         shutil.rmtree(old, ignore_errors=True)
@@ -344,23 +371,25 @@ def _writing(path: Path) -> Iterator[None]:
     """Say what to do where the disk is to blame and the error does not say it yet."""
     try:
         yield
+    except NotWritten:
+        raise
     except OSError as error:
-        if is_disk_problem(error) and "NEURAL_SCALING_DATASETS" not in str(error):
+        if is_disk_problem(error):
             raise disk_error(path, error) from error
         raise
 
 
-def _is_current(folder: Path, record: Record[Any], say: Say | None = None) -> bool:
-    """Return whether a dataset is there; one of another version counts as missing, a damaged one as there."""
-    if not folder.is_dir():
-        return False
-    try:
-        version = read_record(folder).get("version")
-    except DatasetDamaged:
-        return True
-    if version != record.version and say:
-        say(f"{record.name}: what is on disk is of another version; made anew")
-    return bool(version == record.version)
+def _replaced(final: Path) -> Path:
+    """Return where a dataset is kept while another takes its place."""
+    return final.with_name(f".{final.name}.old")
+
+
+def _restore(final: Path) -> None:
+    """Put a dataset back that a killed process had moved aside, or remove it where the one that replaced it is there."""
+    old = _replaced(final)
+    if old.is_dir() and not final.exists():
+        os.rename(old, final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _version(path: Path) -> str | None:

@@ -104,8 +104,8 @@ def shards(
     """
     runs, index = planned(size)[:count], Index(SHARDS)
     missing = [run for run in runs if index.look_up(run).found is None]
+    say(f"mnist1m {size}: {len(runs) - len(missing)} of {len(runs)} shards are there")
     if missing:
-        say(f"mnist1m {size}: {len(runs) - len(missing)} of {len(runs)} shards are there")
         compute_all(missing, SHARDS, Engine.from_environment())
     for run in runs:
         seen = index.look_up(run)
