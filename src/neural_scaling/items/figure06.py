@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from neural_scaling.claims import Claim
 from neural_scaling.claims.claim import Verdict
 from neural_scaling.claims.measurement import Measurement, judged
+from neural_scaling.fits import fit_power_law
 from neural_scaling.items.image_tasks import (
     ImageRow,
     SourceRow,
@@ -150,6 +151,16 @@ class Curves:
         """How far an exponent may lie from its prediction: a third of the gap between lazy and rich."""
         return (float(chi(self.paper)) - self.paper) / 3
 
+    def spectral(self, row: ImageRow) -> float:
+        """Return the exponent, in the window of a lazy network, of the curve that the spectrum predicts; else NaN.
+
+        A spectrum that is no power law makes a curve that is none: its slope there, not beta, is what to expect of this width.
+        """
+        if row.kind != "lazy" or not row.fitted:
+            return math.nan
+        step = row.step[row.inside(*row.window.span)]
+        return fit_power_law(step, self.source.lazy(row.run.eta * step)).exponent
+
 
 def curves(panel: Panel, results: Mapping[Experiment, Result]) -> Curves:
     """Collect and fit the curves of one dataset.
@@ -192,6 +203,8 @@ def exponent_claims(found: Curves, scale: str) -> list[Claim]:
             grown = f"the kernel grows {row.growth.max():.2f}-fold"
             measured = Measurement.none(f"neither lazy nor rich, {grown}; the exponent is {row.exponent:.3f}")
         remark = f"; with the measured source {own:.3f} the prediction is {row.predicted(own):.3f}" if own > 0 else ""
+        if not math.isnan(found.spectral(row)):
+            remark += f"; the spectrum of the kernel lets expect {found.spectral(row):.3f} in this window"
         if math.isfinite(row.edge):
             remark += f"; at the edge of stability from step {row.edge:.0f}"
         kind = f"networks of richness gamma0 = {row.run.richness:g}" if row.run.richness else "linearised networks"
@@ -327,6 +340,8 @@ def departure_claim(found: Curves, scale: str) -> Claim:
 def table(found: Curves) -> str:
     """Return the exponents of one dataset as lines of text.
 
+    ``paper`` and ``own`` are predictions from the paper's and the measured source; ``curve`` is :meth:`Curves.spectral`.
+
     Parameters
     ----------
     found
@@ -339,17 +354,18 @@ def table(found: Curves) -> str:
     own = found.source.source
     lines = [
         f"{_title(found)}: beta {found.paper:g} in the paper, {own:.3f} measured",
-        "gamma0  kernel  kind     fit    95 % interval   paper  own    window (steps)   edge from  repeated  stream/test",
+        "gamma0  kernel  kind     fit    95 % interval   paper  own    curve  window (steps)   edge from  repeated  stream/test",
     ]
     for row in found.rows:
         head = f"{row.run.richness:<7g} {row.growth.max():<7.2f} {row.kind:<8}"
         edge = f"{row.edge:.0f}" if math.isfinite(row.edge) else "-"
         measured = f"{row.predicted(own):.3f}" if own > 0 else "-"
+        curve = "-" if math.isnan(found.spectral(row)) else f"{found.spectral(row):.3f}"
         memory = "-" if math.isnan(row.memory) else f"{row.memory:.3f}"
         if row.fitted:
             low, high = row.interval
             span = f"{row.window.start:.0f} to {row.window.end:.0f}"
-            numbers = f"{row.exponent:<6.3f} [{low:6.3f}, {high:.3f}] {row.predicted(found.paper):<6.3f} {measured:<6}"
+            numbers = f"{row.exponent:<6.3f} [{low:6.3f}, {high:.3f}] {row.predicted(found.paper):<6.3f} {measured:<6} {curve:<6}"
             lines.append(f"{head} {numbers} {span:<16} {edge:<10} {row.repeated:<9.2f} {memory}")
         else:
             lines.append(f"{head} no window up to step {row.window.end:.0f} ({row.window.start_reason})")
