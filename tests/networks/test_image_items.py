@@ -155,6 +155,10 @@ def test_page_on_figure_6():
     kinds = {row.run.richness: row.kind for row in digits.rows}
     assert kinds == {0.0: "lazy", 0.01: "lazy", 0.03: "lazy", 0.1: "lazy", 0.3: "rich", 1.0: "rich"}
     straight = figure06.curves(digits.panel, results_of(runs))
+    # The planted prediction is (1 + eta_0 t)^-0.3, and eta_0 t is far above one in the windows.
+    slopes = {row.run.richness: straight.spectral(row) for row in straight.rows}
+    assert [slopes[richness] for richness in (0.0, 0.01, 0.03, 0.1)] == pytest.approx([0.3] * 4, rel=0.05)
+    assert math.isnan(slopes[0.3]) and math.isnan(slopes[1.0])
     verdicts = {claim.id: claim.verdict for claim in figure06.exponent_claims(straight, "small")}
     assert len(verdicts) == 6
     assert set(verdicts.values()) == {"confirmed"}
