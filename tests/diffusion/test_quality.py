@@ -8,7 +8,7 @@ import pytest
 
 from neural_scaling.checks import InputError
 from neural_scaling.diffusion import experiments
-from neural_scaling.diffusion.assessment import QualityRun
+from neural_scaling.diffusion.assessment import QualityRun, _Set
 from neural_scaling.diffusion.classifier import classify
 from neural_scaling.diffusion.experiments import trained_denoiser, trained_judge
 from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
@@ -129,6 +129,18 @@ def test_the_quality_of_real_images_passed_off_as_generated(judged, monkeypatch)
     assert sum(drawn for drawn, _ in mnist1m.counts(result)) == 40
 
 
+def test_images_are_chosen_in_random_order():
+    # In MNIST the test images stand by writers, so that halves of a choice in the order on disk are of two kinds.
+    labels = np.repeat(np.arange(10, dtype=np.uint8), 100)
+    chosen = _Set(np.arange(1000), labels).chosen(60, np.random.default_rng(0))
+    assert chosen.shape == (10, 60)
+    for label, row in enumerate(chosen):
+        assert np.unique(row).size == 60 and np.all(row // 100 == label)
+    # Halves are choices of the same kind: 60 of 100 numbers, standard error of the difference of means sqrt(2/300) * 29 = 2.4
+    first, second = np.split(chosen % 100, 2, axis=1)
+    assert abs(first.mean() - second.mean()) < 4 * 2.4
+
+
 def test_figures_are_drawn_with_and_without_real_images(judged, trained):
     from neural_scaling import datasets
 
@@ -173,7 +185,7 @@ def test_bad_settings_are_refused_by_name(judged, change, argument):
 def test_intervals_of_shares_are_those_of_wilson():
     share = Share.of(81, 263)  # 0.3080; a textbook example: 0.2553 to 0.3662
     assert (share.value, share.low, share.high) == pytest.approx((0.30798, 0.25529, 0.36621), abs=1e-4)
-    assert Share.of(0, 10).low == 0 and Share.of(10, 10).high == 1
+    assert (Share.of(0, 10).low, Share.of(10, 10).high) == pytest.approx((0, 1), abs=1e-12)
 
 
 def test_every_size_of_the_book_can_be_planned_in_the_table():

@@ -52,7 +52,7 @@ class QualityRun(DeviceRun):
     """
 
     kind: ClassVar[str] = "quality of generated images"
-    algorithm: ClassVar[int] = 1
+    algorithm: ClassVar[int] = 2
     # Another machine may change single grey values; single images of a few hundred may then be classified otherwise.
     tolerance: ClassVar[float] = 2e-2
 
@@ -218,7 +218,8 @@ class _Set:
             require(
                 of_label.size >= each, "each", f"{each} of digit {label}, but there are {of_label.size}", "give less"
             )
-            rows.append(self.images[np.sort(random.choice(of_label, each, replace=False))])
+            # Not in the order on disk: the second half of the test images of MNIST is by other writers than the first.
+            rows.append(self.images[random.choice(of_label, each, replace=False)])
         return np.stack(rows)
 
 

@@ -12,6 +12,7 @@ from neural_scaling.diffusion.assessment import SETS, QualityRun
 from neural_scaling.diffusion.experiments import MODELS, trained_denoiser, trained_judge
 from neural_scaling.diffusion.sizes import SIZES, Size, find
 from neural_scaling.diffusion.weights import digest
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 
@@ -89,7 +90,7 @@ class Share:
     @classmethod
     def of(cls, count: float, total: float) -> Share:
         """Return the share of ``count`` among ``total``, > 0."""
-        p, z = count / total, 1.96
+        p, z = count / total, NORMAL_95
         centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
         half = z * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
         # At the ends of the range rounding would lead out of it.
@@ -247,7 +248,7 @@ def claims(plan: Plan, result: Result, scale: str) -> list[Claim]:
             "normal pixels",
             0.0,
             part,
-            (part - 1.96 * spread, part + 1.96 * spread),
+            (part - NORMAL_95 * spread, part + NORMAL_95 * spread),
             DISTANCE_TOLERANCE,
         ),
         (
