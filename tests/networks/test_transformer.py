@@ -57,7 +57,7 @@ def test_attention_is_the_plain_one():
 
 
 def test_step_is_that_of_autograd_on_the_plain_network(monkeypatch):
-    monkeypatch.setattr(token_loss, "_BLOCK", 5 * SHAPE.vocabulary)  # several blocks of tokens
+    monkeypatch.setitem(token_loss._BLOCK, "cpu", 5 * SHAPE.vocabulary)  # several blocks of tokens
     richness, eta = 0.3, 2.0
     model, start = made(richness=richness, eta=eta), made().weights()
     for number in range(3):

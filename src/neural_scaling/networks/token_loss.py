@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
-_BLOCK = 2**21  # logits at once: 8 MB in float32, about a processor's cache
+#: Logits at once by type of device: 8 MB in float32, about a processor's cache; 1 GB elsewhere, for products of many rows.
+_BLOCK = {"cpu": 2**21}
+_LARGE_BLOCK = 2**28
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,6 @@ def _blocks(
     features: torch.Tensor, initial: torch.Tensor, targets: torch.Tensor, vocabulary: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Cut tokens into blocks whose logits are few."""
-    rows = max(1, _BLOCK // vocabulary)
+    rows = max(1, _BLOCK.get(features.device.type, _LARGE_BLOCK) // vocabulary)
     flat = (features.flatten(0, -2), initial.flatten(0, -2), targets.flatten())
     return zip(*(torch.split(tensor, rows) for tensor in flat), strict=True)

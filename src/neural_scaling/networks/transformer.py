@@ -26,9 +26,11 @@ factor 1/L, so L of them contribute 1/L to the tangent kernel in units of the st
 Hence f moves alike at any depth if **eta grows like L**; at fixed eta it moves like eta/L.
 
 **Where this comes from.** Everything above, with eta = 40, L = 4, beta_res = 8 and 16 heads of 128, is what the public training
-script of the same group does for this task, in Jax (``train_C4.py`` of ``Pehlevan-Group/inf_transformer_limits``). Ours
-are: no bias of the readout (there is one, whose part in the tangent kernel is 1/N of the others'), the seeds, and the arithmetic
-below.
+script of the same group does for this task, in Jax (``train_C4.py`` of ``Pehlevan-Group/inf_transformer_limits``; in its first
+versions the second layer of a block's perceptron reads what the first one reads). Ours are: no bias of the readout (there is one,
+whose part in the tangent kernel is 1/N of the others'), 256 predictions from a sequence of 257 tokens (there 255 from 256), one
+random order of all sequences (there documents are shuffled by a buffer of 10 000 as they stream in), the seeds, and the
+arithmetic below.
 
 **Rounding.** Weights move by gamma_0 times an amount of order N^(-1/2) or less, which a float32 of order one would lose step by
 step at gamma_0 = 1e-4. So what is trained and kept is the displacement ``V = (W - W_init)/gamma_0``, and f is taken as
