@@ -15,8 +15,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import html
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import yaml
 
@@ -28,6 +28,8 @@ from neural_scaling.runs import Experiment, Index
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.text import TextDataset
 from neural_scaling.text import load as load_text
+
+Loaded = TypeVar("Loaded")
 
 
 def provenance(scale: str, seeds: int | Sequence[int] | None = None) -> str:
@@ -77,11 +79,7 @@ def dataset(name: str, size: str | None = None) -> ImageDataset | None:
     OSError
         If the disk is full or cannot be written.
     """
-    try:
-        return load(name, size)
-    except DatasetUnavailable as error:
-        _show_notice(name, "images", str(error))
-        return None
+    return _or_notice(load, name, size, "images")
 
 
 def text(name: str, size: str | None = None) -> TextDataset | None:
@@ -105,11 +103,7 @@ def text(name: str, size: str | None = None) -> TextDataset | None:
     OSError
         If the disk is full or cannot be written.
     """
-    try:
-        return load_text(name, size)
-    except DatasetUnavailable as error:
-        _show_notice(name, "tokens", str(error))
-        return None
+    return _or_notice(load_text, name, size, "tokens")
 
 
 def needs_data(experiments: Sequence[Experiment], item: str, scale: str) -> bool:
@@ -162,6 +156,14 @@ def shipped_plan(plan: type[Any], item: str) -> tuple[str, Any]:
     values = yaml.safe_load(path.read_text("utf-8"))
     names = {field.name for field in dataclasses.fields(plan)}
     return scale, plan(**{name: value for name, value in values.items() if name in names})
+
+
+def _or_notice(load_it: Callable[[str, str | None], Loaded], name: str, size: str | None, kind: str) -> Loaded | None:
+    try:
+        return load_it(name, size)
+    except DatasetUnavailable as error:
+        _show_notice(name, kind, str(error))
+        return None
 
 
 def _show_notice(name: str, kind: str, reason: str) -> None:

@@ -8,9 +8,10 @@ import torch
 
 from neural_scaling.checks import InputError
 from neural_scaling.datasets import ImageSplit
+from neural_scaling.datasets.streams import SHIFT
 from neural_scaling.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
-from neural_scaling.networks.image_data import SHIFT, ImageData
+from neural_scaling.networks.image_data import ImageData
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.training import train

@@ -14,7 +14,8 @@ from neural_scaling.datasets.image_data import Bytes, ImageDataset
 
 Indices = npt.NDArray[np.int64]
 
-_PADDING = 4  # pixels by which a crop may be off centre
+#: Pixels by which crops are shifted at most, either way; what comes in at the rim has the mean colour.
+SHIFT = 4
 
 
 @dataclass(frozen=True)
@@ -162,16 +163,35 @@ def crops_and_flips(images: Bytes, generator: np.random.Generator, border: Bytes
     numpy.ndarray
         Same shape.
     """
-    count, height, width, channels = images.shape
-    padded = np.empty((count, height + 2 * _PADDING, width + 2 * _PADDING, channels), np.uint8)
-    padded[:] = border
-    padded[:, _PADDING:-_PADDING, _PADDING:-_PADDING] = images
-    down, right = generator.integers(2 * _PADDING + 1, size=(2, count, 1))
+    count, height, width = images.shape[:3]
+    padded = framed(images, border)
+    down, right = generator.integers(2 * SHIFT + 1, size=(2, count, 1))
     mirrored = generator.random((count, 1)) < 0.5
     rows = down + np.arange(height)
     columns = right + np.where(mirrored, np.arange(width)[::-1], np.arange(width))
     cropped: Bytes = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
     return cropped
+
+
+def framed(images: Bytes, border: Bytes) -> Bytes:
+    """Return images in a frame four pixels wide.
+
+    Parameters
+    ----------
+    images
+        Shape (n, height, width, channels).
+    border
+        Colour of the frame, shape (channels,).
+
+    Returns
+    -------
+    numpy.ndarray
+    """
+    count, height, width, channels = images.shape
+    padded = np.empty((count, height + 2 * SHIFT, width + 2 * SHIFT, channels), np.uint8)
+    padded[:] = border
+    padded[:, SHIFT:-SHIFT, SHIFT:-SHIFT] = images
+    return padded
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from neural_scaling.checks import require
+from neural_scaling.datasets.streams import SHIFT, framed
 
 if TYPE_CHECKING:
     from neural_scaling.datasets import ImageDataset, ImageSplit
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 KERNEL_IMAGES = 16
 #: More training images than this many bytes stay on disk and are read batch by batch.
 HELD_BYTES = 2**32
-#: Pixels by which crops are shifted at most, either way; what comes in at the border has the mean colour.
-SHIFT = 4
 
 
 class ImageData:
@@ -40,7 +39,7 @@ class ImageData:
     test
         Number of test images, the first ones.
     crops
-        Shift every image by up to :data:`SHIFT` pixels and mirror half of them. Test images get one shift each, for good, so that
+        Shift every image by up to four pixels and mirror half of them. Test images get one shift each, for good, so that
         training and test images follow one law.
     replacement
         Draw samples with replacement; else every image comes once before any comes again.
@@ -163,11 +162,7 @@ def _held(
         return split.images[:wanted], labels
     pixels = np.array(split.images[:wanted])
     if border is not None:
-        size = pixels.shape[1] + 2 * SHIFT
-        framed = np.empty((wanted, size, size, pixels.shape[3]), dtype=np.uint8)
-        framed[:] = border
-        framed[:, SHIFT:-SHIFT, SHIFT:-SHIFT] = pixels
-        pixels = framed
+        pixels = framed(pixels, border)
     return torch.from_numpy(pixels).to(device), labels
 
 
