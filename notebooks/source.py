@@ -38,7 +38,7 @@ widths: list[int] = [16, 32]  # N of the study of width
 counts: list[int] = [200, 500]  # n of the study of the number of images
 eta: float = 0.15  # learning rate eta_0 of the linearised networks (ours)
 batch: int = 32  # samples B of a step (ours)
-steps: int = 400  # last step T
+steps: int = 250  # last step T
 networks: int = 1  # linearised networks per width
 lazy_widths: list[int] = [16, 32]  # their N
 
