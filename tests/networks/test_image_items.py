@@ -12,6 +12,7 @@ from neural_scaling.figures import images as draw
 from neural_scaling.items import figure06, image_tasks, source
 from neural_scaling.networks.image_kernel import TIMES, KernelRun
 from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.networks.output_mixing import MixingRun
 from neural_scaling.paths import checkout, shipped_scale
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
@@ -41,8 +42,15 @@ def spectrum(run, beta, gap=1.0):
         "rest": rest,
         "train": 0.97 * curve,
         "test": 1.03 * curve,
-        "mixing": np.outer([1.0, 1.1, 1.2], curve),
     }
+    return Result(arrays, {}, "computed")
+
+
+def mixed(run):
+    """Return the result of outputs that slow each other the more the later."""
+    curve = 0.1 / (1 + TIMES) ** 0.3
+    test = np.stack([curve, 1.1 * curve, curve * (1 + TIMES) ** 0.05])
+    arrays = {"test": test, "train": np.stack([curve, 1.2 * curve, curve * (1 + TIMES) ** 0.1]), "diagonal": np.ones(8)}
     return Result(arrays, {}, "computed")
 
 
@@ -74,6 +82,9 @@ def results_of(runs, lazy=None, rich=None, **options):
         if isinstance(run, KernelRun):
             found[run] = spectrum(run, beta)
             continue
+        if isinstance(run, MixingRun):
+            found[run] = mixed(run)
+            continue
         is_rich = run.richness >= 0.25
         exponent = (rich or float(chi(beta))) if is_rich else (lazy or beta)
         found[run] = trained(run, exponent, 4.0 if is_rich else 1.0 + run.richness, **options if is_rich else {})
@@ -98,9 +109,6 @@ def test_exponents_of_a_spectrum():
     assert row.arrival == pytest.approx(10**CAPACITY)
     middle = np.sqrt(0.97 * 1.03) * 0.1 / (1 + TIMES[20:40]) ** 0.3
     np.testing.assert_allclose(row.lazy(TIMES[20:40]), middle)
-    assert row.slower(10.0) == pytest.approx((1.1, 1.2))
-    few = dataclasses.replace(row, mixing=row.mixing * np.where(TIMES > 5, 0.8, 1.0) * row.lazy(TIMES) / row.mixing[0])
-    assert few.seen == TIMES[TIMES <= 5][-1]
     assert "mnist     8    1000  0     1.30" in image_tasks.source_table([row])
 
 
@@ -127,6 +135,14 @@ def test_page_on_the_source():
     assert len(found) == 4
     assert {claim.verdict for claim in found.values()} == {"confirmed"}
     assert found["source.mnist.lazy"].predicted == pytest.approx(0.3, rel=0.05)
+    slowing = tasks[0].slowing[-1]
+    assert slowing.bounds(np.array([99.0])) == pytest.approx((100**0.05, 100**0.1), rel=1e-3)
+    assert slowing.bounds(np.array([99.0]), 1) == pytest.approx((1.1, 1.2))
+    # 0.295 less the powers 0.05 and 0.1 of the planted slowing
+    assert "with outputs that move each other, 0.196 to 0.246" in found["source.mnist.lazy"].reason
+    table = source.slowing_table(tasks).splitlines()
+    assert len(table) == 1 + 2 * 4 * len(full.lazy_widths)
+    assert "mnist     32    1       " in table[1] and "1.100 to 1.200" in table[1]
     other = {run: spectrum(run, 0.8) if isinstance(run, KernelRun) else results[run] for run in runs}
     wrong = source.claims([source.task(full, name, other) for name in full.datasets], "small")
     assert {claim.verdict for claim in wrong} == {"not confirmed"}

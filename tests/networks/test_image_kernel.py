@@ -11,7 +11,7 @@ from neural_scaling.items.image_tasks import fitted_row
 from neural_scaling.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.image_data import ImageData
-from neural_scaling.networks.image_kernel import TIMES, KernelRun, mixing_curves, sampled_kernel
+from neural_scaling.networks.image_kernel import TIMES, KernelRun, sampled_kernel
 from neural_scaling.networks.mlp import Member
 from pictures import made_up
 
@@ -37,7 +37,7 @@ def gaussian(alpha, beta, count, test=300, modes=4000, outputs=10):
 def test_known_exponents_come_back(alpha, beta, count):
     found, flow = gaussian(alpha, beta, count)
     arrays = {name: getattr(found, name) for name in ("eigenvalues", "power", "rest", "train", "test")}
-    row = fitted_row(None, **arrays, mixing=np.ones((3, TIMES.size)))
+    row = fitted_row(None, **arrays)
     # The page quotes both.
     assert 0.89 < row.capacity / alpha < 0.98
     assert row.source == pytest.approx(beta, abs=0.022)
@@ -71,22 +71,6 @@ def test_flow_is_that_of_small_steps():
     assert found.rest[-1] == pytest.approx(np.mean((targets[20:] - solved) ** 2))
 
 
-def test_outputs_that_move_each_other():
-    random = np.random.default_rng(4)
-    features, targets = random.standard_normal((6, 3, 40)), random.standard_normal((6, 3))
-    whole = np.einsum("acp,bdp->acbd", features, features).reshape(18, 18)
-    time = np.array([1e-9, 0.1])
-    mean, own, full = mixing_curves(whole, targets, time)
-    np.testing.assert_allclose([mean[0], own[0], full[0]], np.mean(targets**2))
-    f = np.zeros(18)
-    for _ in range(1000):
-        f += 1e-4 * whole @ (targets.ravel() - f) / 6
-    assert full[1] == pytest.approx(np.mean((targets.ravel() - f) ** 2), rel=1e-2)
-    alike = np.kron(features[:, 0] @ features[:, 0].T, np.eye(3))  # one kernel for all outputs, which do not mix
-    curves = mixing_curves(alike, targets, time)
-    np.testing.assert_allclose(curves[1:], curves[:1].repeat(2, axis=0))
-
-
 def test_linearised_networks_follow_their_kernel():
     # Full-batch steps of all outputs together: f moves by eta_0 K (y - f), nothing else.
     data = ImageData(made_up(images=12), torch.device("cpu"), torch.float64, test=5)
@@ -118,7 +102,6 @@ def test_runs(monkeypatch, crops):
         "train": TIMES.shape,
         "test": TIMES.shape,
         "diagonal": (60,),
-        "mixing": (3, *TIMES.shape),
     }
     assert arrays["eigenvalues"].sum() == pytest.approx(arrays["diagonal"].mean(), rel=1e-5)
     assert arrays["power"].sum() == pytest.approx(0.25, rel=1e-5)
@@ -132,4 +115,4 @@ def test_bad_input():
         sampled_kernel(np.eye(4), np.zeros((3, 1)), np.zeros((2, 3)), np.zeros((2, 1)), TIMES)
     few = np.ones(150)
     with pytest.raises(InputError, match="images: got 150"):
-        fitted_row(None, few, few, few, TIMES, TIMES, np.stack([TIMES] * 3))
+        fitted_row(None, few, few, few, TIMES, TIMES)

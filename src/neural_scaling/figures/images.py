@@ -225,6 +225,7 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
     -------
     matplotlib.figure.Figure
         One panel per dataset. Grey: between the bounds of the prediction. Lines: networks of several widths, mean over seeds.
+        Band in the colour of the widest: the prediction with what the mixing of its outputs adds, between the bounds of that.
     """
     with book_style():
         figure = new_figure(4.6 * len(tasks))
@@ -235,6 +236,12 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
             shown = (time >= TIMES[0]) & (time <= TIMES[-1])
             bounds = [_between(bound, time[shown]) for bound in (row.train, row.test)]
             axes.fill_between(steps[shown], *bounds, color=MUTED, alpha=0.3, linewidth=0, label="from the spectrum")
+            widest = one.lazy[-1]
+            middle = row.lazy(time[shown])
+            mixed = [middle * factor for factor in one.slowing[-1].bounds(time[shown])]
+            color = width_color(widest.run.width)
+            name = f"with mixing of outputs, $N = {widest.run.width}$"
+            axes.fill_between(steps[shown], *mixed, color=color, alpha=0.25, linewidth=0, label=name)
             for curve in one.lazy:
                 axes.loglog(
                     curve.step, curve.mean, color=width_color(curve.run.width), label=f"$N = {curve.run.width}$"

@@ -33,8 +33,6 @@ LAST_SHARE = 0.1
 GROWN, STILL = 2.0, 1.25
 #: eta_0 times the largest eigenvalue at the edge of stability.
 EDGE = 2.0
-#: What is computed on a few images is trusted as long as their own lazy curve is within this share of that of all.
-SEEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,6 @@ class SourceRow:
         What the first k eigenfunctions leave at the n images, shape (n,).
     train, test
         Bounds of the lazy learning curve at ``TIMES``, shape (T,).
-    mixing
-        As :func:`~neural_scaling.networks.image_kernel.mixing_curves` returns it, shape (3, T).
     window
         Modes fitted.
     eigenvalue_fit
@@ -72,7 +68,6 @@ class SourceRow:
     left: Array
     train: Array
     test: Array
-    mixing: Array
     window: tuple[float, float]
     eigenvalue_fit: PowerLawFit
     tail_fits: tuple[PowerLawFit, PowerLawFit]
@@ -85,20 +80,6 @@ class SourceRow:
         """Return the lazy learning curve between its bounds, at times ``eta_0 t`` inside ``TIMES``."""
         middle = 0.5 * (np.log(self.train) + np.log(self.test))
         return np.asarray(np.exp(np.interp(np.log(time), np.log(TIMES), middle)))
-
-    def slower(self, time: float) -> tuple[float, float]:
-        """Return how much more is left at a time, on a few images, by the outputs' own kernels and by all of the kernel.
-
-        Both are relative to the mean kernel, and one at infinite width.
-        """
-        mean, own, full = (float(np.interp(math.log(time), np.log(TIMES), row)) for row in self.mixing)
-        return own / mean, full / mean
-
-    @property
-    def seen(self) -> float:
-        """Last time ``eta_0 t`` in ``TIMES`` up to which the few images of ``mixing`` give the lazy curve within a tenth."""
-        away = np.flatnonzero(np.abs(self.mixing[0] / self.lazy(TIMES) - 1) > SEEN)
-        return float(TIMES[-1] if not away.size else TIMES[max(int(away[0]) - 1, 0)])
 
     @property
     def arrival(self) -> float:
@@ -128,13 +109,11 @@ def source_row(run: KernelRun, results: Mapping[Experiment, Result]) -> SourceRo
     SourceRow
     """
     arrays = {name: values.astype(np.float64) for name, values in results[run].arrays.items()}
-    curves = ("eigenvalues", "power", "rest", "train", "test", "mixing")
+    curves = ("eigenvalues", "power", "rest", "train", "test")
     return fitted_row(run, *(arrays[name] for name in curves))
 
 
-def fitted_row(
-    run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array, mixing: Array
-) -> SourceRow:
+def fitted_row(run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array) -> SourceRow:
     """Fit capacity and source of a spectrum; see :class:`SourceRow` for the arguments.
 
     Raises
@@ -156,7 +135,7 @@ def fitted_row(
     bend = 0.5 * (tails[0].standard_error + tails[1].standard_error)
     error = math.hypot(NORMAL_95 * bend, bound)
     return SourceRow(
-        run, eigenvalues, power, rest, left, train, test, mixing, window, values, (tails[0], tails[1]), values.exponent, source,
+        run, eigenvalues, power, rest, left, train, test, window, values, (tails[0], tails[1]), values.exponent, source,
         values.interval, (source - error, source + error),
     )  # fmt: skip
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from neural_scaling.claims import Claim
 from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.fits import fit_power_law
 from neural_scaling.items.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row
-from neural_scaling.networks.image_kernel import KernelRun
+from neural_scaling.networks.image_kernel import TIMES, KernelRun
 from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.networks.output_mixing import MixingRun
 from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
 
 ITEM = "source"
@@ -33,6 +37,8 @@ class Plan:
         eta_0, B, T and number of networks of the linearised learning curves.
     lazy_widths
         Values of N of these curves.
+    mixed_images
+        Images on which the kernel over images and outputs is diagonalized, for the same N.
     """
 
     datasets: Sequence[str]
@@ -47,6 +53,7 @@ class Plan:
     steps: int
     networks: int
     lazy_widths: Sequence[int]
+    mixed_images: int
 
     def kernels(self, dataset: str) -> list[KernelRun]:
         """Return the kernels whose exponents are quoted, one per network."""
@@ -67,12 +74,50 @@ class Plan:
             ImageRun(*shape, width, 0.0, self.eta, self.batch, self.steps, self.networks) for width in self.lazy_widths
         ]
 
+    def mixing(self, dataset: str) -> list[MixingRun]:
+        """Return the kernels over images and outputs, one per linearised learning curve."""
+        return [MixingRun(dataset, self.mixed_images, width, 0) for width in self.lazy_widths]
+
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
         runs: list[Experiment] = []
         for dataset in self.datasets:
-            runs += [*self.kernels(dataset), *self.by_width(dataset), *self.by_count(dataset), *self.lazy(dataset)]
+            runs += [*self.kernels(dataset), *self.by_width(dataset), *self.by_count(dataset)]
+            runs += [*self.lazy(dataset), *self.mixing(dataset)]
         return list(dict.fromkeys(runs))
+
+
+@dataclass(frozen=True)
+class Slowing:
+    """How much slower a linearised network of finite width is than the mean kernel of its outputs.
+
+    Attributes
+    ----------
+    run
+        What was computed.
+    train, test
+        Losses of gradient flow at the images and at others by the kernels of
+        :data:`~neural_scaling.networks.output_mixing.KERNELS`, shape (3, T).
+    """
+
+    run: MixingRun
+    train: Array
+    test: Array
+
+    def bounds(self, time: Array, kernel: int = 2) -> tuple[Array, Array]:
+        """Return the loss over that of the mean kernel, from below (other images) and from above (the images themselves).
+
+        Parameters
+        ----------
+        time
+            eta_0 t inside ``TIMES``, shape (R,).
+        kernel
+            Which of the kernels; the whole one by default.
+        """
+        low, high = (
+            np.interp(np.log(time), np.log(TIMES), np.log(part[kernel] / part[0])) for part in (self.test, self.train)
+        )
+        return np.exp(low), np.exp(high)
 
 
 @dataclass(frozen=True)
@@ -89,6 +134,8 @@ class Task:
         Kernels of the studies.
     lazy
         Linearised learning curves, one per width.
+    slowing
+        What the mixing of outputs does to each of them.
     """
 
     name: str
@@ -96,6 +143,7 @@ class Task:
     by_width: Sequence[SourceRow]
     by_count: Sequence[SourceRow]
     lazy: Sequence[ImageRow]
+    slowing: Sequence[Slowing]
 
 
 def task(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Task:
@@ -121,6 +169,10 @@ def task(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Task
         [source_row(run, results) for run in plan.by_width(dataset)],
         [source_row(run, results) for run in plan.by_count(dataset)],
         [image_row(run, rows[0], results) for run in plan.lazy(dataset)],
+        [
+            Slowing(run, *(results[run].arrays[name].astype(np.float64) for name in ("train", "test")))
+            for run in plan.mixing(dataset)
+        ],
     )
 
 
@@ -163,7 +215,10 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
         # Where there is no window the prediction is taken over the last decade of steps, for the record.
         start, end = widest.window.span if widest.fitted else (widest.step[-1] / 10, widest.step[-1])
         steps = widest.step[(widest.step >= start) & (widest.step <= end)]
-        predicted = fit_power_law(steps, row.lazy(widest.run.eta * steps)).exponent
+        time = widest.run.eta * steps
+        curve = row.lazy(time)
+        predicted = fit_power_law(steps, curve).exponent
+        mixed = sorted(fit_power_law(steps, curve * factor).exponent for factor in one.slowing[-1].bounds(time))
         found.append(
             judged(
                 f"{ITEM}.{one.name}.lazy",
@@ -174,6 +229,35 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
                 widest.measured,
                 (float(chi(predicted)) - predicted) / 3,
                 scale,
+                remark=f"; with outputs that move each other, {mixed[0]:.3f} to {mixed[1]:.3f}",
             )
         )
     return found
+
+
+def slowing_table(tasks: Sequence[Task]) -> str:
+    """Return how far linearised networks lie above the prediction, beside what the mixing of outputs lets expect.
+
+    Parameters
+    ----------
+    tasks
+        One per dataset.
+
+    Returns
+    -------
+    str
+        One line per width, at eta_0 t of 1, 10, 100 and at the end.
+    """
+    lines = ["dataset   N     eta0 t  networks  own kernels     whole kernel"]
+    for one in tasks:
+        for row, slowing in zip(one.lazy, one.slowing, strict=True):
+            last = row.run.eta * row.last_finite()
+            for now in [*(time for time in (1.0, 10.0, 100.0) if time < 0.9 * last), last]:
+                time = np.array([now])
+                above = row.at(now / row.run.eta) / float(one.rows[0].lazy(time)[0])
+                own, whole = (
+                    "{:.3f} to {:.3f}".format(*(float(part[0]) for part in slowing.bounds(time, kernel)))
+                    for kernel in (1, 2)
+                )
+                lines.append(f"{one.name:<9} {row.run.width:<5d} {now:<7.3g} {above:<9.3f} {own:<15} {whole}")
+    return "\n".join(lines)

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 #: Times eta_0 t of the lazy learning curves.
 TIMES = np.geomspace(0.1, 1e5, 73)
 
-#: Images on which the kernel over images and outputs is diagonalized.
-MIXED_IMAGES = 100
-
 
 @dataclass(frozen=True)
 class SampledKernel:
@@ -58,6 +55,69 @@ class SampledKernel:
     time: Array
     train: Array
     test: Array
+
+
+@dataclass(frozen=True)
+class Modes:
+    """A kernel on n images by its eigenvectors, and targets along them.
+
+    Attributes
+    ----------
+    eigenvalues
+        Descending, shape (r,); r is n, or n k where outputs are among the rows.
+    along
+        Targets along the eigenvectors, shape (r, k).
+    seen
+        Values at m other rows that go with a unit along each eigenvector, times the eigenvalue, shape (m, r).
+    """
+
+    eigenvalues: Array
+    along: Array
+    seen: Array
+
+    def flow(self, test_targets: Array, time: Array) -> tuple[Array, Array]:
+        """Return the mean squared error of gradient flow at the images and at the others, shape (T,) each.
+
+        Parameters
+        ----------
+        test_targets
+            Shape (m, k).
+        time
+            eta_0 t, shape (T,).
+        """
+        power = (self.along**2).sum(axis=1) / self.along.size
+        rates = np.maximum(self.eigenvalues, 0)
+        train, test = [], []
+        for now in time:
+            # (1 - exp(-lambda t))/lambda, which is t where lambda vanishes.
+            learned = -np.expm1(-now * rates) / np.maximum(self.eigenvalues, 1e-300)
+            learned = np.where(self.eigenvalues > 1e-12, learned, now)
+            train.append(np.exp(-now * rates) ** 2 @ power)
+            test.append(np.mean((test_targets - self.seen @ (learned[:, None] * self.along)) ** 2))
+        return np.array(train), np.array(test)
+
+
+def decompose(kernel: Array, targets: Array, across: Array, images: int) -> Modes:
+    """Diagonalize a kernel, as an operator on functions of equally weighted images.
+
+    Parameters
+    ----------
+    kernel
+        Symmetric, shape (r, r).
+    targets
+        Shape (r, k).
+    across
+        Kernel between m other rows and these, shape (m, r).
+    images
+        n, number of images among the rows.
+
+    Returns
+    -------
+    Modes
+    """
+    values, vectors = np.linalg.eigh(kernel / images)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    return Modes(values, vectors.T @ targets, across @ vectors / images)
 
 
 def sampled_kernel(kernel: Array, targets: Array, across: Array, test_targets: Array, time: Array) -> SampledKernel:
@@ -88,21 +148,11 @@ def sampled_kernel(kernel: Array, targets: Array, across: Array, test_targets: A
     count, outputs = targets.shape
     fits = kernel.shape == (count, count) and across.shape == (test_targets.shape[0], count)
     require(fits, "kernel", f"has shape {kernel.shape} for {count} targets", "give a row and a column for each target")
-    values, vectors = np.linalg.eigh(kernel / count)
-    values, vectors = values[::-1], vectors[:, ::-1]
-    along = vectors.T @ targets
-    power = (along**2).sum(axis=1) / (count * outputs)
-    seen = across @ vectors / count
-    rest = _rests(seen, values, along, test_targets)
-    train, test = [], []
-    for now in time:
-        left = np.exp(-now * np.maximum(values, 0))
-        # (1 - exp(-lambda t))/lambda, which is t where lambda vanishes.
-        learned = -np.expm1(-now * np.maximum(values, 0)) / np.maximum(values, 1e-300)
-        learned = np.where(values > 1e-12, learned, now)
-        train.append(left**2 @ power)
-        test.append(np.mean((test_targets - seen @ (learned[:, None] * along)) ** 2))
-    return SampledKernel(values, power, rest, np.asarray(time), np.array(train), np.array(test))
+    modes = decompose(kernel, targets, across, count)
+    power = (modes.along**2).sum(axis=1) / (count * outputs)
+    rest = _rests(modes.seen, modes.eigenvalues, modes.along, test_targets)
+    train, test = modes.flow(test_targets, time)
+    return SampledKernel(modes.eigenvalues, power, rest, np.asarray(time), np.array(train), np.array(test))
 
 
 def _rests(seen: Array, values: Array, along: Array, test_targets: Array) -> Array:
@@ -113,40 +163,6 @@ def _rests(seen: Array, values: Array, along: Array, test_targets: Array) -> Arr
             left -= np.outer(seen[:, number] / value, along[number])
         rests.append(np.mean(left**2))
     return np.array(rests)
-
-
-def mixing_curves(kernel: Array, targets: Array, time: Array) -> Array:
-    """Return the training loss of gradient flow by three kernels, shape (3, T).
-
-    They are the mean over outputs of the kernel of one output; the kernel that each output has; and all of the kernel, by which
-    outputs move each other. At infinite width they are the same.
-
-    Parameters
-    ----------
-    kernel
-        Over images and outputs, shape (n k, n k), rows ordered by image, then output.
-    targets
-        Shape (n, k).
-    time
-        eta_0 t, shape (T,).
-
-    Returns
-    -------
-    Array
-        Mean squared error over images and outputs.
-    """
-    count, outputs = targets.shape
-    whole = kernel.reshape(count, outputs, count, outputs)
-    mean = _flow(np.einsum("acbc->ab", whole) / outputs, targets, time, count)
-    own = [_flow(whole[:, one, :, one], targets[:, [one]], time, count) for one in range(outputs)]
-    return np.stack([mean, np.mean(own, axis=0), _flow(kernel, targets.reshape(-1, 1), time, count)])
-
-
-def _flow(kernel: Array, targets: Array, time: Array, count: int) -> Array:
-    """Return the mean squared error of gradient flow on all rows of a kernel, averaged over ``count`` images, shape (T,)."""
-    values, vectors = np.linalg.eigh(kernel / count)
-    power = ((vectors.T @ targets) ** 2).sum(axis=1)
-    return np.asarray(np.exp(-2 * np.outer(time, np.maximum(values, 0))) @ power / targets.size)
 
 
 @dataclass(frozen=True)
@@ -203,10 +219,9 @@ class KernelRun(DatasetRun):
         return float(np.max(np.abs(values[:count] / expected[:count] - 1)))
 
     def run(self, monitor: Monitor) -> Arrays:
-        """Return, in float32, what :class:`SampledKernel` holds but for the times, and two more arrays.
+        """Return, in float32, what :class:`SampledKernel` holds but for the times, and ``diagonal``.
 
-        ``diagonal`` is K(x, x) at the first 128 images, ``mixing`` what :func:`mixing_curves` returns for the first
-        :data:`MIXED_IMAGES`, shape (3, T).
+        The last is K(x, x) at the first 128 images.
         """
         import torch
 
@@ -229,9 +244,6 @@ class KernelRun(DatasetRun):
         monitor.advance(n)
         kept = {name: getattr(found, name) for name in ("eigenvalues", "power", "rest", "train", "test")}
         kept["diagonal"] = kernel.diagonal()[: min(128, n)].copy()
-        few = index[: min(MIXED_IMAGES, n)]
-        whole = model.tangent_kernel(data.take(few))[0].double().cpu().numpy()
-        kept["mixing"] = mixing_curves(whole, targets[: few.numel()], TIMES)
         return {name: values.astype(np.float32) for name, values in kept.items()}
 
     def _chosen(self, variants: int, device: torch.device) -> torch.Tensor:
