@@ -24,8 +24,8 @@
 # tasks are hard, $\beta < 1$, and CIFAR-10 is much harder than MNIST. $n$ images bound the source from two sides, and the bounds close slowly as
 # $n$ grows. The source rises with the width of the network and may not have arrived. Neither spectrum is one power: the capacity falls along it, but
 # tails and eigenvalues bend together, and of each other they are a power. Linearised networks are slower than the average
-# kernel of an output predicts. At finite width outputs move each other, which the average leaves out; as far as that can be computed, early on, it has the sign and the
-# order of the gap. Late on the curve, where the gap is widest and hardly closes with width, it is not explained.
+# kernel of an output predicts. At finite width outputs move each other, which the average leaves out. The kernel of all outputs together, on few
+# images, shows a slowing of the sign and the order of that gap at all times, though late on only between wide bounds; it shrinks slowly with width.
 
 # %% tags=["hide-input", "parameters"]
 scale: str = "small"  # small, or full for the sizes that are quoted

@@ -114,10 +114,15 @@ class Slowing:
         kernel
             Which of the kernels; the whole one by default.
         """
-        low, high = (
-            np.interp(np.log(time), np.log(TIMES), np.log(part[kernel] / part[0])) for part in (self.test, self.train)
-        )
-        return np.exp(low), np.exp(high)
+        low, high = (self._ratio(part, kernel, time) for part in (self.test, self.train))
+        return low, high
+
+    @staticmethod
+    def _ratio(losses: Array, kernel: int, time: Array) -> Array:
+        # Losses at the images vanish at last, below what a number can hold.
+        there = (losses[0] > 0) & (losses[kernel] > 0)
+        ratio = np.log(losses[kernel, there] / losses[0, there])
+        return np.asarray(np.exp(np.interp(np.log(time), np.log(TIMES[there]), ratio)))
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,8 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
         time = widest.run.eta * steps
         curve = row.lazy(time)
         predicted = fit_power_law(steps, curve).exponent
-        mixed = sorted(fit_power_law(steps, curve * factor).exponent for factor in one.slowing[-1].bounds(time))
+        above = widest.at(end) / curve[-1]
+        low, high = (float(bound[0]) for bound in one.slowing[-1].bounds(time[-1:]))
         found.append(
             judged(
                 f"{ITEM}.{one.name}.lazy",
@@ -229,7 +235,8 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
                 widest.measured,
                 (float(chi(predicted)) - predicted) / 3,
                 scale,
-                remark=f"; with outputs that move each other, {mixed[0]:.3f} to {mixed[1]:.3f}",
+                remark=f"; the loss ends {above:.2f} times above that curve, and outputs that move each other let expect "
+                f"{low:.2f} to {high:.2f}",
             )
         )
     return found
