@@ -31,8 +31,9 @@ def write_atomically(
     NotWritten
         If it cannot be written; the temporary file is removed and ``path`` left as it was.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = None
     try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
             for piece in content:
                 file.write(piece)
@@ -41,11 +42,35 @@ def write_atomically(
         os.chmod(name, 0o644)  # mkstemp makes it private, which would stay with a file that is shared or committed
         os.replace(name, path)
     except BaseException as error:
-        Path(name).unlink(missing_ok=True)
+        if name is not None:
+            Path(name).unlink(missing_ok=True)
         # What makes the content may have failed to write another file, and has said so.
         if isinstance(error, OSError) and not isinstance(error, NotWritten):
-            message = (
-                f"{path} could not be written ({error.strerror or error}): {remedy}; what was there before is intact"
-            )
-            raise NotWritten(error.errno, message) from error
+            raise not_written(path, error, f"{remedy}; what was there before is intact") from error
         raise
+
+
+def make_folder(path: Path, remedy: str) -> None:
+    """Make a folder, with those above it, unless it is there.
+
+    Parameters
+    ----------
+    path
+        Of the folder.
+    remedy
+        What to do if it cannot be made, for the message.
+
+    Raises
+    ------
+    NotWritten
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_written(path, error, remedy) from error
+
+
+def not_written(path: Path, error: OSError, remedy: str) -> NotWritten:
+    """Return the error of a path that cannot be written, with its cause and what to do."""
+    return NotWritten(error.errno, f"{path} could not be written ({error.strerror or error}): {remedy}")

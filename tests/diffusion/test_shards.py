@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from neural_scaling.checks import InputError
-from neural_scaling.datasets import store
+from neural_scaling.datasets import loading, store
 from neural_scaling.datasets.catalogue import MNIST1M
 from neural_scaling.datasets.generated import build_from
+from neural_scaling.datasets.problems import DatasetUnavailable
 from neural_scaling.diffusion import dataset, experiments, sizes
 from neural_scaling.diffusion.denoiser import Denoiser
 from neural_scaling.diffusion.experiments import trained_denoiser
@@ -136,6 +137,27 @@ def test_a_full_disk_is_told_of_the_folder_that_is_full(trained, tmp_path, monke
     assert not list((tmp_path / "cache").rglob(".*.npz.*"))
 
 
+def test_a_set_on_disk_is_whole_where_nobody_can_tell_another_version(trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURAL_SCALING_DATASETS", str(tmp_path / "datasets"))
+    record = replace(loading.find("mnist1m", "small").record, train=20, test=20, version=dataset.version("small"))
+    monkeypatch.setitem(loading.ENTRIES["mnist1m"], "small", replace(loading.find("mnist1m", "small"), record=record))
+    store.create(
+        tmp_path / "datasets",
+        record,
+        build_from(record, lambda say: dataset.shards("small", say), lambda: "dots"),
+        lambda line: None,
+    )
+    assert loading.state("mnist1m-small") == "whole" and loading.verify("mnist1m-small")
+    other = {"small": replace(sizes.SIZES["small"], guidance=0.0)}
+    with monkeypatch.context() as changed:
+        changed.setattr(sizes, "SIZES", other)
+        assert loading.state("mnist1m-small") == "outdated"
+    monkeypatch.setattr(experiments, "MODELS", {"tiny": replace(trained, seed=5)})  # not trained
+    assert loading.state("mnist1m-small") == "whole" and loading.verify("mnist1m-small")
+    with pytest.raises(DatasetUnavailable, match=r"cannot be made. weights: .*neural_scaling.diffusion train tiny"):
+        loading.obtain("mnist1m-small")
+
+
 def test_a_damaged_shard_is_set_aside_and_drawn_anew(trained, tmp_path):
     whole = everything("small")
     path = next(path for path in files(tmp_path) if path.suffix == ".npz")
@@ -196,7 +218,7 @@ def test_a_run_on_generated_images_is_another_with_other_weights(trained, monkey
     before = experiment_key(run)
     assert json.loads(canonical_json(run))["values"]["version of mnist1m-small"] == dataset.version("small")
     monkeypatch.setattr(experiments, "MODELS", {"tiny": replace(trained, seed=5)})
-    assert run.inputs == {"mnist1m-small": "none"}  # not trained yet
+    assert run.inputs == {"mnist1m-small": "unknown"}  # not trained yet
     assert experiment_key(run) != before
     assert replace(run, dataset="mnist").inputs == {}
 

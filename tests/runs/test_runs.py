@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from neural_scaling.checks import InputError
 from neural_scaling.experiments import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
+from neural_scaling.files import NotWritten
 from neural_scaling.runs import (
     DamagedResult,
+    Index,
     canonical_json,
     describe,
     experiment_key,
@@ -22,6 +24,7 @@ from neural_scaling.runs import (
     recompute_slice,
     write_result,
 )
+from neural_scaling.runs.experiment import UNKNOWN
 from runs.squares import Squares
 
 
@@ -65,6 +68,37 @@ def test_values_that_are_not_plain_are_refused():
         canonical_json(Squares(4, math.nan))
     with pytest.raises(InputError, match="count: a ndarray is not a plain value"):
         canonical_json(Squares(np.arange(3)))
+
+
+def test_versions_of_inputs_are_part_of_the_key(stores, monkeypatch):
+    plain = experiment_key(Squares())
+
+    def of_version(name):
+        monkeypatch.setattr(Squares, "inputs", {"digits": name})
+
+    of_version("1")
+    key, identity = experiment_key(Squares()), canonical_json(Squares())
+    record = {"seconds": 1, "date": "2000-01-01"}
+    write_result(stores / "data" / "results" / "figxx", key, identity, {"values": np.array([7.0])}, record)
+    assert key != plain and Index("figxx").look_up(Squares()).found is not None
+    of_version("2")
+    seen = Index("figxx").look_up(Squares())
+    assert seen.found is None and seen.reason.endswith("version of digits 1 -> 2")
+    # Who cannot make the data cannot tell another version, and gets what is shipped; never what is only cached.
+    of_version(UNKNOWN)
+    seen = Index("figxx").look_up(Squares())
+    assert seen.found.arrays["values"] == [7.0] and "version of its data cannot be checked" in seen.reason
+    assert Index("figxx").look_up(Squares(5)).found is None
+    for path in (stores / "data" / "results" / "figxx").iterdir():
+        path.rename(stores / path.name)
+    assert Index("figxx").look_up(Squares()).found is None
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "file"))
+    with pytest.raises(NotWritten, match=r"file/.* could not be written .*set NEURAL_SCALING_CACHE"):
+        obtain(Squares(), "figxx", "full")
 
 
 def test_small_scale_never_reads_a_store(stores):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neural_scaling.datasets import TextRecord, store
+from neural_scaling.datasets import TextRecord, catalogue, store
 from neural_scaling.datasets.problems import DatasetUnavailable, SourceFailed
 from neural_scaling.text import c4
 from neural_scaling.text.c4 import Position, Streamed, documents
@@ -191,7 +191,7 @@ def test_the_tokenizer_is_checked(tmp_path, said, monkeypatch):
     path.write_bytes(small_tokenizer().model)
     monkeypatch.setattr(c4, "fetch", lambda *arguments: asked.append(arguments) or path)
     assert c4.t5_tokenizer(tmp_path, said.append) == small_tokenizer()
-    assert asked == [(c4.TOKENIZER, c4.TOKENIZER_SHA256, tmp_path, said.append)]
-    assert len(c4.TOKENIZER_SHA256) == 64
+    assert asked == [(c4.TOKENIZER, catalogue.T5_SHA256, tmp_path, said.append)]
+    assert len(catalogue.T5_SHA256) == 64
     assert c4.TRAIN[-1].endswith("en/c4-train.01023-of-01024.json.gz") and len(c4.TRAIN) == 1024
     assert c4.TEST[-1].endswith("en/c4-validation.00007-of-00008.json.gz") and len(c4.TEST) == 8

@@ -16,7 +16,7 @@ import pooch
 import requests
 
 from neural_scaling.datasets.problems import SourceFailed, is_disk_problem
-from neural_scaling.files import NotWritten
+from neural_scaling.files import NotWritten, not_written
 from neural_scaling.terminal import progress
 
 Say = Callable[[str], None]
@@ -121,11 +121,8 @@ def fetch(url: str, sha256: str | None, folder: Path, say: Say) -> Path:
 
 def disk_error(path: Path, error: OSError) -> NotWritten:
     """Return the error of a disk that cannot take ``path``, with the remedy."""
-    return NotWritten(
-        error.errno,
-        f"{path} could not be written ({error.strerror or error}): free space on that disk, "
-        "or name another folder in NEURAL_SCALING_DATASETS; nothing half-written is left",
-    )
+    remedy = "free space on that disk, or name another folder in NEURAL_SCALING_DATASETS; nothing half-written is left"
+    return not_written(path, error, remedy)
 
 
 def sha256_of(path: Path) -> str:

@@ -13,9 +13,11 @@ from neural_scaling.datasets.cifar5m import Parts
 from neural_scaling.datasets.download import Say
 from neural_scaling.datasets.generated import build_from
 from neural_scaling.datasets.image_data import Bytes, ImageDataset
+from neural_scaling.datasets.problems import DatasetUnavailable
 from neural_scaling.datasets.records import AnyArray, ImageRecord, Record, TextRecord
 from neural_scaling.diffusion.sizes import SIZES
 from neural_scaling.paths import datasets_root
+from neural_scaling.runs.experiment import UNKNOWN
 from neural_scaling.terminal import say as say_on_terminal
 
 
@@ -169,14 +171,13 @@ def obtain(name: str, size: str | None = None, say: Say = say_on_terminal, *, fo
         Fetch or make it anew even if it is there.
     """
     entry = find(name, size)
-    record = entry.record if entry.version is None else replace(entry.record, version=entry.version())
+    record = entry.record
+    if entry.version is not None:
+        try:
+            record = replace(record, version=entry.version())
+        except InputError as error:
+            raise DatasetUnavailable(f"{record.name} cannot be made. {error}") from error
     return store.create(datasets_root(), record, entry.build, say, force=force, resumable=entry.resumable)
-
-
-def state(name: str, size: str | None = None) -> store.State:
-    """Return whether a dataset is on disk and of the version that is wanted now; see :func:`load` and :func:`version`."""
-    record = find(name, size).record
-    return store.state(datasets_root() / record.name, replace(record, version=version(name, size) or record.version))
 
 
 def version(name: str, size: str | None = None) -> str | None:
@@ -190,7 +191,13 @@ def version(name: str, size: str | None = None) -> str | None:
     Returns
     -------
     str or None
-        None where the dataset is one thing for ever; ``none`` where what makes it is missing, such as trained weights.
+        None where a dataset of this name is one thing for ever; ``unknown`` where what makes it is missing, such as trained
+        weights.
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset or size.
     """
     entry = find(name, size)
     if entry.version is None:
@@ -198,7 +205,35 @@ def version(name: str, size: str | None = None) -> str | None:
     try:
         return entry.version()
     except InputError:
-        return "none"
+        return UNKNOWN
+
+
+def state(name: str, size: str | None = None) -> store.State:
+    """Return whether a dataset is on disk, and of the version that would be made now as far as that is known.
+
+    Parameters
+    ----------
+    name, size
+        As for :func:`load`.
+
+    Returns
+    -------
+    str
+        As :func:`neural_scaling.datasets.store.state` returns it.
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset or size.
+    """
+    folder, record = folder_of(name, size), find(name, size).record
+    there = store.state(folder, record)
+    if there not in {"whole", "outdated"}:
+        return there
+    wanted = version(name, size)
+    if wanted == UNKNOWN:
+        return "whole"
+    return store.state(folder, replace(record, version=wanted or record.version))
 
 
 def folder_of(name: str, size: str | None = None) -> Path:

@@ -66,6 +66,11 @@ class QualityRun(DeviceRun):
     seed: int
 
     @property
+    def inputs(self) -> dict[str, str]:
+        """Version of the set, which changes with the settings of its size."""
+        return {f"mnist1m-{self.size}": dataset.version(self.size)}
+
+    @property
     def work(self) -> int:
         """Number of images."""
         return self.images

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_scaling.files import write_atomically
+from neural_scaling.files import make_folder, write_atomically
 from neural_scaling.monitor import Arrays
 from neural_scaling.runs.store import IF_NOT_WRITTEN
 
@@ -65,7 +65,7 @@ class Checkpoint:
             buffer, allow_pickle=False, **{_IDENTITY: np.array(self.identity), "units": np.array(units)}, **state()
         )
         content = buffer.getbuffer()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent, IF_NOT_WRITTEN)
         write_atomically(self.path, [hashlib.sha256(content).hexdigest().encode(), content], IF_NOT_WRITTEN)
         spent = time.monotonic() - started
         # A state of gigabytes must not eat the run: at most a twentieth of the time goes into writing.

@@ -13,13 +13,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from neural_scaling.files import make_folder, not_written
 from neural_scaling.monitor import Arrays, Monitor, scalar
 from neural_scaling.runs.checkpoint import Checkpoint
-from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
+from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key, key_of
 from neural_scaling.runs.interruption import Interrupted, StopRequest, stop_on_signal
 from neural_scaling.runs.locations import cached_results, checkpoint_file, lock_file, status_file
 from neural_scaling.runs.provenance import provenance
-from neural_scaling.runs.store import DamagedResult, read_result, write_result
+from neural_scaling.runs.store import IF_NOT_WRITTEN, DamagedResult, read_result, write_result
 
 _STATUS_SECONDS = 1.0
 
@@ -172,9 +173,9 @@ def compute_and_store(
     OSError
         If result or checkpoint cannot be written; what was kept before is intact.
     """
-    key, identity = experiment_key(experiment), canonical_json(experiment)
-    folder = cached_results() / item
-    lock_file(key).parent.mkdir(parents=True, exist_ok=True)
+    identity = canonical_json(experiment)
+    key, folder = key_of(identity), cached_results() / item
+    make_folder(lock_file(key).parent, IF_NOT_WRITTEN)
     lock = FileLock(lock_file(key))
     waited = _acquire(lock, key, experiment, say)
     try:
@@ -216,6 +217,8 @@ def _acquire(lock: FileLock, key: str, experiment: Experiment, say: Callable[[st
         say(f"{experiment.label}: another process computes it{holder}; waiting for its result")
         lock.acquire()
         return True
+    except OSError as error:
+        raise not_written(lock_file(key), error, IF_NOT_WRITTEN) from error
 
 
 def _stored(folder: Path, key: str, identity: str) -> Outcome | None:

@@ -16,6 +16,9 @@ from neural_scaling.monitor import Arrays, Monitor
 
 #: Version of the canonical JSON and of the files of the store.
 SCHEMA = 1
+_VERSION = "version of "
+#: Version of an input that cannot be told here, since what makes it is missing.
+UNKNOWN = "unknown"
 
 
 class Experiment(ABC):
@@ -101,7 +104,7 @@ def canonical_json(experiment: Experiment) -> str:
         value = getattr(experiment, field.name)
         as_float = str(field.type) in {"float", "<class 'float'>"}
         values[field.name] = _plain(float(value) if as_float else value, field.name)
-    values |= {f"version of {name}": version for name, version in experiment.inputs.items()}
+    values |= {_VERSION + name: version for name, version in experiment.inputs.items()}
     body = {
         "algorithm": experiment.algorithm,
         "kind": experiment.kind,
@@ -111,9 +114,19 @@ def canonical_json(experiment: Experiment) -> str:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def without_versions(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an identity but the versions of inputs."""
+    return {name: value for name, value in values.items() if not name.startswith(_VERSION)}
+
+
 def experiment_key(experiment: Experiment) -> str:
     """Return the key, 16 hexadecimal digits of the SHA-256 of :func:`canonical_json`."""
-    return hashlib.sha256(canonical_json(experiment).encode()).hexdigest()[:16]
+    return key_of(canonical_json(experiment))
+
+
+def key_of(identity: str) -> str:
+    """Return the key that goes with a text of :func:`canonical_json`."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def _plain(value: Any, name: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from neural_scaling.monitor import Arrays
-from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
+from neural_scaling.runs.experiment import UNKNOWN, Experiment, canonical_json, key_of, without_versions
 from neural_scaling.runs.locations import cached_results, checkpoint_file, shipped_results
 from neural_scaling.runs.store import DamagedResult, read_result, set_aside
 
@@ -73,7 +73,8 @@ class Index:
 
     def look_up(self, experiment: Experiment) -> Lookup:
         """Look for a run: shipped first, then the cache. Damaged results are named, set aside if cached, never used."""
-        key, identity = experiment_key(experiment), canonical_json(experiment)
+        identity = canonical_json(experiment)
+        key = key_of(identity)
         damage = ""
         for folder, origin in self._layers:
             try:
@@ -86,14 +87,39 @@ class Index:
             if stored is not None:
                 size = sum((folder / f"{key}{suffix}").stat().st_size for suffix in (".npz", ".json"))
                 return Lookup(experiment, key, Found(*stored, origin, size), f"found, {origin}{damage}")
+        if UNKNOWN in experiment.inputs.values():
+            known = self._shipped_with_some_version(experiment, identity)
+            if known is not None:
+                return known
         if checkpoint_file(key).exists():
             return Lookup(experiment, key, None, f"unfinished, has a checkpoint{damage}")
         return Lookup(experiment, key, None, self._missing(json.loads(identity)) + damage)
 
+    def _shipped_with_some_version(self, experiment: Experiment, identity: str) -> Lookup | None:
+        """Return a shipped result of a run on data that cannot be made here, so that nobody can tell another version."""
+        wanted = json.loads(identity)
+        wanted["values"] = without_versions(wanted["values"])
+        for folder, origin in self._layers:
+            if origin != "shipped":
+                continue
+            for body in _bodies(folder):
+                told = body["experiment"]
+                if {**told, "values": without_versions(told["values"])} != wanted:
+                    continue
+                try:
+                    stored = read_result(folder, body["key"], json.dumps(told))
+                except DamagedResult:
+                    continue
+                assert stored is not None  # its JSON has just been read
+                size = sum((folder / f"{body['key']}{suffix}").stat().st_size for suffix in (".npz", ".json"))
+                reason = "found, shipped; the version of its data cannot be checked here"
+                return Lookup(experiment, body["key"], Found(*stored, "shipped", size), reason)
+        return None
+
     def _missing(self, identity: dict[str, Any]) -> str:
         """Say how a run differs from the nearest stored one of its kind, the newest among equally near ones."""
         if self._neighbours is None:
-            self._neighbours = list(self._described())
+            self._neighbours = [body for folder, _ in self._layers for body in _bodies(folder)]
         of_kind = [body for body in self._neighbours if body["experiment"]["kind"] == identity["kind"]]
         if not of_kind:
             return "missing"
@@ -102,17 +128,18 @@ class Index:
         changes = "; ".join(_changes(nearest["experiment"], identity))
         return f"missing, changed against {nearest['key']}: {changes}"
 
-    def _described(self) -> list[dict[str, Any]]:
-        bodies = []
-        for folder, _ in self._layers:
-            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-                try:
-                    body = json.loads(path.read_text())
-                    body["experiment"]["kind"], body["experiment"]["values"], body["provenance"]["date"], body["key"]
-                except (OSError, ValueError, KeyError, TypeError):
-                    continue  # damaged ones are named when their key is asked for
-                bodies.append(body)
-        return bodies
+
+def _bodies(folder: Path) -> list[dict[str, Any]]:
+    """Return what is written down about the results in a folder."""
+    bodies = []
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        try:
+            body = json.loads(path.read_text())
+            body["experiment"]["kind"], body["experiment"]["values"], body["provenance"]["date"], body["key"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # damaged ones are named when their key is asked for
+        bodies.append(body)
+    return bodies
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from neural_scaling.files import write_atomically
+from neural_scaling.files import make_folder, write_atomically
 from neural_scaling.monitor import Arrays
 from neural_scaling.paths import CACHE_VARIABLE
 from neural_scaling.runs.experiment import SCHEMA
@@ -46,7 +46,7 @@ def write_result(folder: Path, key: str, identity: str, arrays: Arrays, record: 
     OSError
         If the disk is full or the folder cannot be written; what was there before is intact.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, IF_NOT_WRITTEN)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     body = {

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from neural_scaling.datasets import store
+from neural_scaling.datasets.catalogue import C4_REVISION, T5_SHA256
 from neural_scaling.datasets.download import Say, fetch
 from neural_scaling.datasets.problems import SourceFailed, is_disk_problem
 from neural_scaling.datasets.records import TextRecord
@@ -28,14 +29,11 @@ from neural_scaling.terminal import progress
 from neural_scaling.text.prefetch import Prefetched
 from neural_scaling.text.tokenizer import Tokenizer
 
-REVISION = "1588ec454efa1a09f29cd18ddd04fe05fc8653a2"
-ADDRESS = f"https://huggingface.co/datasets/allenai/c4/resolve/{REVISION}/en"
+ADDRESS = f"https://huggingface.co/datasets/allenai/c4/resolve/{C4_REVISION}/en"
 TRAIN = tuple(f"{ADDRESS}/c4-train.{number:05d}-of-01024.json.gz" for number in range(1024))
 TEST = tuple(f"{ADDRESS}/c4-validation.{number:05d}-of-00008.json.gz" for number in range(8))
 
 TOKENIZER = "https://huggingface.co/google-t5/t5-small/resolve/df1b051c49625cf57a3d0d8d3863ed4d13564fe4/spiece.model"
-#: As several public projects that pin this file have it; it could not be fetched where this was written.
-TOKENIZER_SHA256 = "d60acb128cf7b7f2536e8f38a5b18a05535c9e14c7a355904270e15b0945ea86"
 PIECES = 32_000
 #: T5 adds 100 numbers for its own task to the 32 000 pieces of the file; they never occur in text. The 32 101 of the public
 #: code have room for one more, which never occurs here either. A network has to learn so; its loss at first is log(32 101).
@@ -113,7 +111,7 @@ def t5_tokenizer(downloads: Path, say: Say) -> Tokenizer:
     OSError
         If the disk is full or cannot be written.
     """
-    return Tokenizer(fetch(TOKENIZER, TOKENIZER_SHA256, downloads, say).read_bytes())
+    return Tokenizer(fetch(TOKENIZER, T5_SHA256, downloads, say).read_bytes())
 
 
 @dataclass(frozen=True)
