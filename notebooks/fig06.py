@@ -20,7 +20,7 @@
 # theory and later falls faster.
 #
 # **What came out.** The richer a network the more its tangent kernel grows and the faster its loss falls, on both tasks. The table gives each exponent
-# with its interval, the prediction from the paper's $\beta$ and that from the {ref}`source measured here <source-page>`. Rich networks come near the edge of
+# with its interval, the prediction from the paper's $\beta$ and that from the source of the kernel on this page's images, measured as {ref}`there <source-page>`. Rich networks come near the edge of
 # stability, where $\eta_0$ times the largest eigenvalue of the kernel is 2, within the first hundred steps or so, and stay there; that
 # eigenvalue belongs to the mean over images, which is learned at once, and the loss goes on falling. Whether the loss on objects steepens
 # late is a claim of its own below.
@@ -107,7 +107,8 @@ display(draw.kernel_figure(found))
 # network whose kernel doubles, when it has; it ends at the last step. A network counts as rich if its kernel has doubled, as lazy if it ends less than a
 # quarter above its start, and as neither in between, where no power is predicted. The interval has the spread over seeds and the bend of the curve.
 # Predictions: *paper* and *own* from the paper's source and the measured one; *curve*, for lazy networks, the exponent in the same window of the
-# grey curve, since a measured spectrum is no power law and bends.
+# grey curve, since a measured spectrum is no power law and bends; outputs that move each other make linearised networks of finite width slower still, as the
+# page on {ref}`the source <source-page>` shows.
 
 # %% tags=["hide-input"]
 for one in found:
@@ -164,6 +165,8 @@ display(Markdown(ledger.to_markdown(claims)))
 #   loss carries a share of memory, and the online assumption holds the less the richer the network. Test images are shifted and mirrored likewise, once
 #   for all. The table has the share of samples whose image had been seen, and the loss of the stream over that of test images at the end. With `cifar5m` among `objects` the same plan runs online,
 #   up to batches of 50 in 100000 steps.
+# - **Test images** are the first ones of the test sets. Those of MNIST are by other writers than the training images, and the first half of them is the
+#   easier one, so that test losses of digits are not exactly those of a fresh sample.
 # - **Steps and width.** At *reduced* scale (b) runs a tenth of the paper's steps. The parameters of the *full* scale are for a GPU: the paper's steps, a million
 #   generated digits, CIFAR-5M, and twice the width.
 # - **Small scale** has narrow networks, few steps and few images for the kernel: the effect shows, exponents do not.

@@ -27,8 +27,9 @@
 # more of the same: do they show the right digit, are they distributed like real ones, are they new?
 #
 # **What came out.** The digits are legible and the right ones: a classifier of real digits reads generated ones no worse than real ones, on the large set even
-# a little better, as guidance towards the asked digit lets expect. They can be told from real ones: their distance in its features is several times that of
-# training images, and a few per cent of the way from these to a bad imitation. They are not copies of training images, within the error of the check.
+# a little better, as guidance towards the asked digit lets expect. They can be told from real ones where there are enough of them: at *reduced* scale their
+# distance in its features is several times that of training images; it is a few per cent of the way from these to a bad imitation. They are not
+# copies of training images: a training image is their nearest real one no more often than by chance, rather a little less.
 
 # %% tags=["hide-input", "parameters"]
 scale: str = "small"  # small, reduced or full: of the set that is judged
@@ -99,8 +100,8 @@ for digit, (asked, seen) in enumerate(item.counts(result)):
 #
 # The Frechet distance compares mean and covariance of the 64 features of that classifier. Sets are balanced over the digits and all of the same
 # size, because the distance of two samples from one distribution is not zero but falls inversely with their size. All distances are from sets of real test images.
-# That of other test images is the floor. Training images are what a perfect model would imitate; their distance is above the floor, because the
-# classifier was trained on them and finds them less varied, and because half of the test images are by other writers. The bad imitation has the mean and
+# That of other test images is the floor. Training images are what a perfect model would imitate; their distance may be above the floor, because the
+# classifier was trained on them and finds them less varied, and because test images are by other writers. The bad imitation has the mean and
 # the covariance of the pixels of each digit and nothing else.
 
 # %% tags=["hide-input"]

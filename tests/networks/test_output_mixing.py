@@ -77,7 +77,6 @@ def test_a_linearised_network_in_training_follows_the_whole_kernel():
 def test_runs(monkeypatch):
     monkeypatch.setattr("neural_scaling.datasets.load", lambda name, size=None: made_up(name=name))
     run = MixingRun("made-up", 12, 3, 0)
-    monkeypatch.setattr(MixingRun, "inputs", {})
     arrays = run.run(Monitor())
     shapes = {"train": (3, TIMES.size), "test": (3, TIMES.size), "diagonal": (32,)}
     assert {name: values.shape for name, values in arrays.items()} == shapes

@@ -186,6 +186,7 @@ def framed(images: Bytes, border: Bytes) -> Bytes:
     Returns
     -------
     numpy.ndarray
+        Shape (n, height + 8, width + 8, channels).
     """
     count, height, width, channels = images.shape
     padded = np.empty((count, height + 2 * SHIFT, width + 2 * SHIFT, channels), np.uint8)

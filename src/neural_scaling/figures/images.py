@@ -225,7 +225,8 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
     -------
     matplotlib.figure.Figure
         One panel per dataset. Grey: between the bounds of the prediction. Lines: networks of several widths, mean over seeds.
-        Band in the colour of the widest: the prediction with what the mixing of its outputs adds, between the bounds of that.
+        Band in the colour of the widest: the middle of the prediction times what the mixing of its outputs adds, between the two
+        estimates of that.
     """
     with book_style():
         figure = new_figure(4.6 * len(tasks))
@@ -238,7 +239,7 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
             axes.fill_between(steps[shown], *bounds, color=MUTED, alpha=0.3, linewidth=0, label="from the spectrum")
             widest = one.lazy[-1]
             middle = row.lazy(time[shown])
-            mixed = [middle * factor for factor in one.slowing[-1].bounds(time[shown])]
+            mixed = [middle * factor for factor in one.slowing[-1].estimates(time[shown])]
             color = width_color(widest.run.width)
             name = f"with mixing of outputs, $N = {widest.run.width}$"
             axes.fill_between(steps[shown], *mixed, color=color, alpha=0.25, linewidth=0, label=name)

@@ -26,7 +26,7 @@ class Window:
     Attributes
     ----------
     start, end
-        First and last step (real numbers).
+        First and last step (real numbers); an infinite first step is one that was never reached.
     start_reason, end_reason
         What set them.
     """
@@ -39,7 +39,7 @@ class Window:
     @property
     def decades(self) -> float:
         """Length, decades; not positive when the window is empty."""
-        return math.log10(self.end / self.start) if self.end > 0 else -math.inf
+        return math.log10(self.end / self.start) if self.end > 0 and self.start < math.inf else -math.inf
 
     @property
     def empty(self) -> str:

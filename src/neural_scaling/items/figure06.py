@@ -154,12 +154,14 @@ class Curves:
     def spectral(self, row: ImageRow) -> float:
         """Return the exponent, in the window of a lazy network, of the curve that the spectrum predicts; else NaN.
 
-        A spectrum that is no power law makes a curve that is none: its slope there, not beta, is what to expect of this width.
+        A spectrum that is no power law makes a curve that is none, so that its slope there is to be expected rather than beta. It
+        is that of the mean kernel at the width of the panel's kernel; outputs that move each other make it shallower. Time
+        runs on the clock of the growing kernel.
         """
         if row.kind != "lazy" or not row.fitted:
             return math.nan
-        step = row.step[row.inside(*row.window.span)]
-        return fit_power_law(step, self.source.lazy(row.run.eta * step)).exponent
+        inside = row.inside(*row.window.span)
+        return fit_power_law(row.step[inside], self.source.lazy(row.run.eta * row.clock()[inside])).exponent
 
 
 def curves(panel: Panel, results: Mapping[Experiment, Result]) -> Curves:
@@ -204,7 +206,7 @@ def exponent_claims(found: Curves, scale: str) -> list[Claim]:
             measured = Measurement.none(f"neither lazy nor rich, {grown}; the exponent is {row.exponent:.3f}")
         remark = f"; with the measured source {own:.3f} the prediction is {row.predicted(own):.3f}" if own > 0 else ""
         if not math.isnan(found.spectral(row)):
-            remark += f"; the spectrum of the kernel lets expect {found.spectral(row):.3f} in this window"
+            remark += f"; the mean kernel lets expect {found.spectral(row):.3f} in this window"
         if math.isfinite(row.edge):
             remark += f"; at the edge of stability from step {row.edge:.0f}"
         kind = f"networks of richness gamma0 = {row.run.richness:g}" if row.run.richness else "linearised networks"
@@ -359,13 +361,14 @@ def table(found: Curves) -> str:
     for row in found.rows:
         head = f"{row.run.richness:<7g} {row.growth.max():<7.2f} {row.kind:<8}"
         edge = f"{row.edge:.0f}" if math.isfinite(row.edge) else "-"
-        measured = f"{row.predicted(own):.3f}" if own > 0 else "-"
+        measured = f"{row.predicted(own):.3f}" if own > 0 and row.kind != "between" else "-"
         curve = "-" if math.isnan(found.spectral(row)) else f"{found.spectral(row):.3f}"
         memory = "-" if math.isnan(row.memory) else f"{row.memory:.3f}"
         if row.fitted:
             low, high = row.interval
             span = f"{row.window.start:.0f} to {row.window.end:.0f}"
-            numbers = f"{row.exponent:<6.3f} [{low:6.3f}, {high:.3f}] {row.predicted(found.paper):<6.3f} {measured:<6} {curve:<6}"
+            paper = "-" if row.kind == "between" else f"{row.predicted(found.paper):.3f}"
+            numbers = f"{row.exponent:<6.3f} [{low:6.3f}, {high:.3f}] {paper:<6} {measured:<6} {curve:<6}"
             lines.append(f"{head} {numbers} {span:<16} {edge:<10} {row.repeated:<9.2f} {memory}")
         else:
             lines.append(f"{head} no window up to step {row.window.end:.0f} ({row.window.start_reason})")

@@ -241,5 +241,5 @@ def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
     first = np.flatnonzero(reached)
     end, reason = curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step"
     if not first.size:
-        return Window(10 * end, end, f"{why}: not before the last step", reason)
+        return Window(math.inf, end, f"{why}: not before the last step", reason)
     return Window(float(curve.step[first[0]]), end, why, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -104,8 +105,10 @@ class Slowing:
     train: Array
     test: Array
 
-    def bounds(self, time: Array, kernel: int = 2) -> tuple[Array, Array]:
-        """Return the loss over that of the mean kernel, from below (other images) and from above (the images themselves).
+    def estimates(self, time: Array, kernel: int = 2) -> tuple[Array, Array]:
+        """Return the loss over that of the mean kernel, at other images and at the images themselves, shape (R,) each.
+
+        Two estimates of the ratio at the population: late on the first tends to be too small and the second to be too large.
 
         Parameters
         ----------
@@ -113,9 +116,12 @@ class Slowing:
             eta_0 t inside ``TIMES``, shape (R,).
         kernel
             Which of the kernels; the whole one by default.
+
+        Returns
+        -------
+        test, train : Array
         """
-        low, high = (self._ratio(part, kernel, time) for part in (self.test, self.train))
-        return low, high
+        return self._ratio(self.test, kernel, time), self._ratio(self.train, kernel, time)
 
     @staticmethod
     def _ratio(losses: Array, kernel: int, time: Array) -> Array:
@@ -142,6 +148,16 @@ class Task:
     slowing
         What the mixing of outputs does to each of them.
     """
+
+    def like(self, width: int) -> SourceRow:
+        """Return the kernel of a width with the weights of seed 0; the widest there is, if there is none of that width."""
+        rows = sorted([self.rows[0], *self.by_width], key=lambda row: row.run.width)
+        return next((row for row in rows if row.run.width == width), rows[-1])
+
+    def above(self, row: ImageRow, time: float) -> float:
+        """Return the loss of the linearised network of seed 0 over the lazy curve of :meth:`like`, at a time eta_0 t."""
+        loss = np.exp(np.interp(math.log(time / row.run.eta), np.log(row.step), np.log(row.loss[0])))
+        return float(loss / self.like(row.run.width).lazy(np.array([time]))[0])
 
     name: str
     rows: Sequence[SourceRow]
@@ -223,8 +239,8 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
         time = widest.run.eta * steps
         curve = row.lazy(time)
         predicted = fit_power_law(steps, curve).exponent
-        above = widest.at(end) / curve[-1]
-        low, high = (float(bound[0]) for bound in one.slowing[-1].bounds(time[-1:]))
+        above = one.above(widest, float(time[-1]))
+        least, most = (float(found[0]) for found in one.slowing[-1].estimates(time[-1:]))
         found.append(
             judged(
                 f"{ITEM}.{one.name}.lazy",
@@ -235,8 +251,8 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
                 widest.measured,
                 (float(chi(predicted)) - predicted) / 3,
                 scale,
-                remark=f"; the loss ends {above:.2f} times above that curve, and outputs that move each other let expect "
-                f"{low:.2f} to {high:.2f}",
+                remark=f"; the loss ends {above:.2f} times above that curve; outputs that move each other give {least:.2f} or "
+                f"{most:.2f}, at other images and at those they have seen",
             )
         )
     return found
@@ -253,18 +269,23 @@ def slowing_table(tasks: Sequence[Task]) -> str:
     Returns
     -------
     str
-        One line per width, at eta_0 t of 1, 10, 100 and at the end.
+        One line per width, at eta_0 t of 1, 10, 100 and at the end; all of the weights of seed 0.
     """
-    lines = ["dataset   N     eta0 t  networks  own kernels     whole kernel"]
+    lines = ["dataset   N     kernel N  eta0 t  network  own kernels     whole kernel"]
     for one in tasks:
         for row, slowing in zip(one.lazy, one.slowing, strict=True):
             last = row.run.eta * row.last_finite()
             for now in [*(time for time in (1.0, 10.0, 100.0) if time < 0.9 * last), last]:
-                time = np.array([now])
-                above = row.at(now / row.run.eta) / float(one.rows[0].lazy(time)[0])
-                own, whole = (
-                    "{:.3f} to {:.3f}".format(*(float(part[0]) for part in slowing.bounds(time, kernel)))
-                    for kernel in (1, 2)
+                found = (slowing.estimates(np.array([now]), kernel) for kernel in (1, 2))
+                own, whole = (f"{float(test[0]):.3f} or {float(train[0]):.3f}" for test, train in found)
+                kernel = one.like(row.run.width).run.width
+                lines.append(
+                    f"{one.name:<9} {row.run.width:<5d} {kernel:<9d} {now:<7.3g} {one.above(row, now):<8.3f} {own:<15} {whole}"
                 )
-                lines.append(f"{one.name:<9} {row.run.width:<5d} {now:<7.3g} {above:<9.3f} {own:<15} {whole}")
     return "\n".join(lines)
+
+
+def noise(one: Task) -> float:
+    """Return eta_0 tr K/(2 B), the share by which the noise of single batches raises the loss of a linearised network."""
+    run = one.lazy[-1].run
+    return float(run.eta * one.like(run.width).eigenvalues.sum() / (2 * run.batch))

@@ -84,6 +84,10 @@ class Modes:
             Shape (m, k).
         time
             eta_0 t, shape (T,).
+
+        Returns
+        -------
+        train, test : Array
         """
         power = (self.along**2).sum(axis=1) / self.along.size
         rates = np.maximum(self.eigenvalues, 0)
@@ -114,6 +118,7 @@ def decompose(kernel: Array, targets: Array, across: Array, images: int) -> Mode
     Returns
     -------
     Modes
+        r eigenvalues, targets (r, k) along the eigenvectors, and these at the other rows (m, r).
     """
     values, vectors = np.linalg.eigh(kernel / images)
     values, vectors = values[::-1], vectors[:, ::-1]

@@ -29,6 +29,8 @@ def mixing_curves(
 ) -> tuple[Array, Array]:
     """Follow gradient flow by three kernels: the mean over outputs, the kernel that each output has, and all of the kernel.
 
+    Flow is ``df = <K (y - f)> d(eta_0 t)``, mean over images (eq. 10, lazy), with the sum over outputs where K mixes them.
+
     Parameters
     ----------
     kernel
@@ -93,7 +95,7 @@ class MixingRun(DatasetRun):
 
     kind: ClassVar[str] = "output mixing"
     algorithm: ClassVar[int] = 1
-    # Gradients are in float32; late curves at the images feel the smallest eigenvalues.
+    # Gradients are in float32, where sums of thousands of products round in the sixth digit.
     tolerance: ClassVar[float] = 1e-3
 
     dataset: str
