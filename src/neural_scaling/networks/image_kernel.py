@@ -219,9 +219,7 @@ class KernelRun(DatasetRun):
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
         """Compare the kernel's values at the first images with themselves, which all sizes share."""
-        expected, values = arrays["diagonal"], recomputed["diagonal"]
-        count = min(expected.size, values.size)
-        return float(np.max(np.abs(values[:count] / expected[:count] - 1)))
+        return diagonal_deviation(arrays, recomputed)
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return, in float32, what :class:`SampledKernel` holds but for the times, and ``diagonal``.
@@ -258,3 +256,20 @@ class KernelRun(DatasetRun):
         generator = torch.Generator().manual_seed(1)
         ways = torch.randint(variants, (self.images,), generator=generator)
         return (torch.arange(self.images) * variants + ways).to(device)
+
+
+def diagonal_deviation(arrays: Arrays, recomputed: Arrays) -> float:
+    """Return the largest relative deviation of the kernel's values at the first images, which runs of all sizes share.
+
+    Parameters
+    ----------
+    arrays, recomputed
+        ``diagonal``, of any length.
+
+    Returns
+    -------
+    float
+    """
+    expected, values = arrays["diagonal"], recomputed["diagonal"]
+    count = min(expected.size, values.size)
+    return float(np.max(np.abs(values[:count] / expected[:count] - 1)))

@@ -17,7 +17,7 @@ import numpy as np
 from neural_scaling.checks import require
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.networks.experiments import DatasetRun, device_name
-from neural_scaling.networks.image_kernel import TIMES, decompose
+from neural_scaling.networks.image_kernel import TIMES, decompose, diagonal_deviation
 from neural_scaling.spectra import Array
 
 #: Kernels, in the order of the rows of the curves.
@@ -119,9 +119,7 @@ class MixingRun(DatasetRun):
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
         """Compare the kernel's values at the first images with themselves, which all sizes share."""
-        expected, values = arrays["diagonal"], recomputed["diagonal"]
-        count = min(expected.size, values.size)
-        return float(np.max(np.abs(values[:count] / expected[:count] - 1)))
+        return diagonal_deviation(arrays, recomputed)
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return, in float32, ``train`` and ``test``, shape (3, T), see :func:`mixing_curves`, and ``diagonal``.
