@@ -101,12 +101,13 @@ display(draw.gap_figure(found, plan.average))
 # weighs more, so that the later half of the window counts most. Beside the
 # power law stands one with a constant. Three things end in a constant, or look so over a decade: the entropy of the text, what a network of this
 # width cannot learn, and the noise of the steps. One curve cannot tell them apart. A constant near the loss itself makes any exponent possible:
-# its interval shows how much. Errors are those of one seed, one set of initial weights and one order of the text.
+# its interval shows how much. Last comes one constant for all networks, as the entropy of the text would be. Errors are those of one seed, one set of initial weights and one order of the text.
 
 # %% tags=["hide-input"]
 print(item.table(found))
 for name, exponent in item.predictions(found[0].fit.exponent).items() if found[0].fit else ():
     print(f"predicted from the lazy exponent: {name} {exponent:.4f}")
+print(item.common_table(found))
 
 # %% tags=["hide-input"]
 # What must hold at any scale: the richest network ends lower than the laziest, in fresh batches and on held-out text, and its features have moved.

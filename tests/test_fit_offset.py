@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_scaling.checks import InputError
-from neural_scaling.fits import fit_offset_power_law
+from neural_scaling.fits import fit_common_offset, fit_offset_power_law
 
 TIME = np.geomspace(1e5, 1e7, 24)
 
@@ -46,7 +46,34 @@ def test_a_misfit_widens():
     assert np.diff(wide.interval) > 1.5 * np.diff(plain.interval)
 
 
+def test_curves_with_one_constant_give_their_numbers_back():
+    exponents = [0.06, 0.1, 0.2]
+    value = np.stack([3 + 4 * (TIME / 1e6) ** -exponent for exponent in exponents])
+    fit = fit_common_offset(TIME, value, np.full(value.shape, 1e-3))
+    assert fit.offset == pytest.approx(3, abs=0.05)
+    assert fit.exponents == pytest.approx(exponents, rel=0.05)
+    plain = fit_common_offset(TIME, value - 3, np.full(value.shape, 1e-3))
+    assert plain.offset == 0
+    assert plain.exponents == pytest.approx(exponents, rel=0.006)  # the grid of exponents
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_intervals_with_one_constant_cover(shared):
+    exponents, inside = [0.1, 0.25], []
+    for seed in range(40):
+        noise = 0.01 * np.random.default_rng(seed).standard_normal((2, TIME.size))
+        noise = noise[[0, 0]] if shared else noise
+        value = np.stack([3 + 4 * (TIME / 1e6) ** -exponent for exponent in exponents]) + noise
+        fit = fit_common_offset(TIME, value, np.full(value.shape, 0.01))
+        least, most = fit.offset_interval
+        inside.append(least <= 3 <= most)
+    # 0.95 less three standard errors of 40 trials, whether noise is shared or not
+    assert np.mean(inside) > 0.84
+
+
 def test_bad_input():
+    with pytest.raises(InputError, match="sigma: holds"):
+        fit_common_offset(TIME, [TIME, TIME], np.zeros((2, 24)))
     with pytest.raises(InputError, match="sigma: has shape"):
         fit_offset_power_law(TIME, TIME, [1.0])
     with pytest.raises(InputError, match="sigma: holds"):

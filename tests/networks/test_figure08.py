@@ -34,6 +34,16 @@ def verdicts(curves):
     return {claim.id: claim.verdict for claim in figure08.claims(curves, "small")}
 
 
+def test_one_constant_for_all():
+    fit = figure08.common(made([0.1, 0.2], offset=4.0, noise=0.02))
+    assert fit.offset_interval[0] <= 4 <= fit.offset_interval[1] and fit.offset == pytest.approx(4, abs=1)
+    assert fit.exponents[1] > 1.5 * fit.exponents[0]
+    told = figure08.common_table(made([0.1, 0.2], offset=4.0, noise=0.02))
+    assert told.count("exponent") == 2 and "predicted from the laziest: t^(-beta(2-beta))" in told
+    assert figure08.common(made([0.1, 0.2], diverged=100)) is None
+    assert "diverged" in figure08.common_table(made([0.1, 0.2], diverged=100))
+
+
 def made(exponents, offset=0.0, noise=0.15, diverged=math.inf, bend=0.0):
     """Return curves that follow power laws, with noise of which nine tenths are that of the batches."""
     generator = np.random.default_rng(0)

@@ -1,12 +1,13 @@
 """Power-law fits, their uncertainty, and windows chosen from theory before looking."""
 
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
-from neural_scaling.fits.offset import OffsetFit, fit_offset_power_law
+from neural_scaling.fits.offset import CommonOffsetFit, OffsetFit, fit_common_offset, fit_offset_power_law
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope
 from neural_scaling.fits.spectra import SpectrumFit, fit_spectrum
 from neural_scaling.fits.windows import Sensitivity, Window, theory_window, window_sensitivity
 
 __all__ = [
+    "CommonOffsetFit",
     "ComputeFrontier",
     "LocalSlope",
     "OffsetFit",
@@ -15,6 +16,7 @@ __all__ = [
     "SpectrumFit",
     "Window",
     "compute_frontier",
+    "fit_common_offset",
     "fit_offset_power_law",
     "fit_power_law",
     "fit_spectrum",

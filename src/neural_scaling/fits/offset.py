@@ -1,4 +1,4 @@
-"""Power laws that end at a constant: what cannot be learned, beside the law that leaves it out."""
+"""Power laws that end at a constant, one for a curve or one for several: what cannot be learned, beside the law without it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from neural_scaling.fits.power_law import FloatArray, check_curve
 
 _EXPONENTS = np.geomspace(1e-3, 3.0, 1600)  # half a percent apart, and between the neighbours of the best ones
 _FINE = 100  # times as close
+_OFFSETS = 400  # from nothing to the lowest loss
 _ONE_PARAMETER_95 = 3.841458820694124  # quantile of chi squared with one degree of freedom
 
 
@@ -72,12 +73,7 @@ def fit_offset_power_law(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> Offset
     InputError
         If the curve is not valid, errors are not positive, or there are fewer than four points.
     """
-    time, value = check_curve(t, L)
-    error = np.asarray(sigma, dtype=np.float64)
-    require(error.shape == time.shape, "sigma", f"has shape {error.shape}", f"give shape {time.shape}")
-    good = bool(np.all(np.isfinite(error)) and np.all(error > 0))
-    require(good, "sigma", "holds a value that is not positive and finite", "drop points without error")
-    require(time.size >= 4, "t", f"has {time.size} points", "give at least four")
+    time, value, error = _checked(t, L, sigma)
     scaled = time / math.sqrt(time[0] * time[-1])  # so that neither power nor prefactor run out of range
     weight = error**-2
     exponents = _EXPONENTS
@@ -100,6 +96,89 @@ def fit_offset_power_law(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> Offset
         float(without.min()),
         int(time.size),
     )
+
+
+@dataclass(frozen=True)
+class CommonOffsetFit:
+    """Fit of ``L_i = offset + prefactor_i * t^-exponent_i`` with one non-negative offset for several curves.
+
+    Attributes
+    ----------
+    offset
+        Best value.
+    offset_interval
+        95 % interval from the profile of chi squared.
+    exponents
+        Best values, shape (K,).
+    intervals
+        Least and largest exponents that go with offsets in the interval, shape (K, 2).
+    """
+
+    offset: float
+    offset_interval: tuple[float, float]
+    exponents: FloatArray
+    intervals: FloatArray
+
+
+def fit_common_offset(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> CommonOffsetFit:
+    """Fit power laws with a common non-negative offset by weighted least squares.
+
+    Curves may share their noise, as losses on the same batches do. Chi squared is therefore allowed to rise K times as far as for
+    independent curves, and further where the best fit misses more than the errors allow.
+
+    Parameters
+    ----------
+    t
+        Increasing positive abscissae, shape (T,).
+    L
+        Positive values of K curves, shape (K, T).
+    sigma
+        Their standard errors, shape (K, T).
+
+    Returns
+    -------
+    CommonOffsetFit
+
+    Raises
+    ------
+    InputError
+        If a curve is not valid, errors are not positive, or there are fewer than four points.
+    """
+    curves = [_checked(t, value, error) for value, error in zip(np.asarray(L), np.asarray(sigma), strict=True)]
+    time, lowest = curves[0][0], min(float(value.min()) for _, value, _ in curves)
+    scaled = time / math.sqrt(time[0] * time[-1])
+    powers = scaled ** -_EXPONENTS[:, None]
+    offsets = np.linspace(0.0, lowest, _OFFSETS, endpoint=False)
+    chi2, exponents = np.empty((len(curves), offsets.size)), np.empty((len(curves), offsets.size))
+    for row, (_, value, error) in enumerate(curves):
+        weight = error**-2
+        inverse = 1 / (powers**2 @ weight)
+        for column, offset in enumerate(offsets):
+            left = value - offset
+            found = left**2 @ weight - ((powers * weight) @ left) ** 2 * inverse
+            least = int(np.argmin(found))
+            chi2[row, column], exponents[row, column] = found[least], _EXPONENTS[least]
+    total = chi2.sum(axis=0)
+    best = int(np.argmin(total))
+    freedom = len(curves) * (time.size - 2) - 1
+    accepted = total <= total[best] + _ONE_PARAMETER_95 * len(curves) * max(1.0, float(total[best]) / freedom)
+    return CommonOffsetFit(
+        float(offsets[best]),
+        (float(offsets[accepted][0]), float(offsets[accepted][-1])),
+        exponents[:, best],
+        np.stack([exponents[:, accepted].min(axis=1), exponents[:, accepted].max(axis=1)], axis=1),
+    )
+
+
+def _checked(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return a curve and its errors, if they are valid."""
+    time, value = check_curve(t, L)
+    error = np.asarray(sigma, dtype=np.float64)
+    require(error.shape == time.shape, "sigma", f"has shape {error.shape}", f"give shape {time.shape}")
+    good = bool(np.all(np.isfinite(error)) and np.all(error > 0))
+    require(good, "sigma", "holds a value that is not positive and finite", "drop points without error")
+    require(time.size >= 4, "t", f"has {time.size} points", "give at least four")
+    return time, value, error
 
 
 def _profiles(

@@ -14,7 +14,14 @@ from neural_scaling.checks import InputError, require
 from neural_scaling.claims import Claim
 from neural_scaling.claims.claim import Verdict
 from neural_scaling.claims.measurement import Measurement, judged
-from neural_scaling.fits import OffsetFit, PowerLawFit, fit_offset_power_law, fit_power_law
+from neural_scaling.fits import (
+    CommonOffsetFit,
+    OffsetFit,
+    PowerLawFit,
+    fit_common_offset,
+    fit_offset_power_law,
+    fit_power_law,
+)
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.networks.language_runs import LanguageRun
 from neural_scaling.runs import Experiment, Result
@@ -391,6 +398,38 @@ def _ends(later: Curve, former: Curve) -> Measurement:
     if math.isfinite(later.diverged) or math.isfinite(former.diverged):
         return Measurement.none("a run diverged")
     return Measurement.mean_of(later.final - former.final)
+
+
+def common(curves: Sequence[Curve]) -> CommonOffsetFit | None:
+    """Fit all curves with one constant: what no network can learn of the text.
+
+    Parameters
+    ----------
+    curves
+        The laziest first.
+
+    Returns
+    -------
+    CommonOffsetFit or None
+        None where a run diverged or there are too few batches.
+    """
+    if any(math.isfinite(one.diverged) or one.fit is None for one in curves):
+        return None
+    tokens, loss, error = (np.stack([one.binned[row] for one in curves]) for row in range(3))
+    return fit_common_offset(tokens[0], loss, error)
+
+
+def common_table(curves: Sequence[Curve]) -> str:
+    """Return the exponents with one constant as lines of text, beside what the laziest lets expect of the others."""
+    fit = common(curves)
+    if fit is None:
+        return "one constant for all: too few batches, or a run diverged"
+    least, most = fit.offset_interval
+    lines = [f"one constant for all: {fit.offset:.2f} [{least:.2f}, {most:.2f}] nats"]
+    for one, exponent, (low, high) in zip(curves, fit.exponents, fit.intervals, strict=True):
+        lines.append(f"  gamma0 {one.run.richness:<7g} exponent {exponent:.3f} [{low:.3f}, {high:.3f}]")
+    named = ", ".join(f"{name} {exponent:.3f}" for name, exponent in predictions(float(fit.exponents[0])).items())
+    return "\n".join([*lines, f"  predicted from the laziest: {named}"])
 
 
 def table(curves: Sequence[Curve]) -> str:
