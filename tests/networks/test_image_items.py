@@ -183,6 +183,9 @@ def test_page_on_figure_6():
     slopes = {row.run.richness: straight.spectral(row) for row in straight.rows}
     assert [slopes[richness] for richness in (0.0, 0.01, 0.03, 0.1)] == pytest.approx([0.3] * 4, rel=0.05)
     assert math.isnan(slopes[0.3]) and math.isnan(slopes[1.0])
+    apart = dataclasses.replace(straight.source, train=straight.source.test / 2)
+    assert math.isnan(dataclasses.replace(straight, source=apart).spectral(straight.rows[0]))
+    assert apart.spread(10.0) == pytest.approx(2)
     verdicts = {claim.id: claim.verdict for claim in figure06.exponent_claims(straight, "small")}
     assert len(verdicts) == 6
     assert set(verdicts.values()) == {"confirmed"}

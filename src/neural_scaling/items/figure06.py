@@ -23,6 +23,8 @@ from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
 ITEM = "fig06"
+#: Factor between the bounds of a predicted curve up to which its middle is taken for the curve.
+TOLD = 1.5
 
 
 @dataclass(frozen=True)
@@ -156,12 +158,16 @@ class Curves:
 
         A spectrum that is no power law makes a curve that is none, so that its slope there is to be expected rather than beta. It
         is that of the mean kernel at the width of the panel's kernel; outputs that move each other make it shallower. Time
-        runs on the clock of the growing kernel.
+        runs on the clock of the growing kernel. NaN also where the bounds of the curve at the end of the window are further
+        apart than the factor :data:`TOLD`: so many modes cannot be told from so few images.
         """
         if row.kind != "lazy" or not row.fitted:
             return math.nan
         inside = row.inside(*row.window.span)
-        return fit_power_law(row.step[inside], self.source.lazy(row.run.eta * row.clock()[inside])).exponent
+        time = row.run.eta * row.clock()[inside]
+        if self.source.spread(float(time[-1])) > TOLD:
+            return math.nan
+        return fit_power_law(row.step[inside], self.source.lazy(time)).exponent
 
 
 def curves(panel: Panel, results: Mapping[Experiment, Result]) -> Curves:

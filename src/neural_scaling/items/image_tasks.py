@@ -81,6 +81,10 @@ class SourceRow:
         middle = 0.5 * (np.log(self.train) + np.log(self.test))
         return np.asarray(np.exp(np.interp(np.log(time), np.log(TIMES), middle)))
 
+    def spread(self, time: float) -> float:
+        """Return the factor between the bounds of the lazy curve at a time ``eta_0 t`` inside ``TIMES``."""
+        return float(np.exp(np.interp(math.log(time), np.log(TIMES), np.log(self.test / self.train))))
+
     @property
     def arrival(self) -> float:
         """Time ``eta_0 t`` at which :data:`FIRST_MODE` modes are learned, ``1/lambda``."""
