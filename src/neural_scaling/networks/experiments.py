@@ -34,7 +34,7 @@ class DatasetRun(DeviceRun):
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Version of the dataset if it is made here, of generated images or tokenized text: other weights make other images."""
+        """Version of the dataset if it is made here, as generated images and tokenized text are."""
         from neural_scaling.datasets import version
 
         found = version(self.dataset)
