@@ -26,6 +26,8 @@ PLAN = Plan(
     test=64,
     average=200,
     start=409_600.0,
+    rates=[20.0, 40.0, 80.0],
+    trial=10,
 )
 BETA = 0.06
 
@@ -134,6 +136,22 @@ def test_moving_average():
     assert loss.size == 2000 - 199
     assert loss[7] == pytest.approx(lazy.loss[7:207].mean())
     assert tokens[7] == pytest.approx(lazy.tokens[7:207].mean())
+
+
+def test_trials_of_the_learning_rate():
+    trials = PLAN.trials()
+    assert [run.eta for run in trials] == [20.0, 40.0, 80.0]
+    assert {(run.richness, run.steps) for run in trials} == {(1e-4, 10)}
+    assert PLAN.experiments() == [*PLAN.runs(), *trials]
+    losses = [np.linspace(9, 8, 10), np.linspace(9, 10, 10), np.full(10, np.inf)]
+    results = {
+        run: Result({"loss": loss, "diverged": np.asarray(stop), "vocabulary": np.asarray(8192)}, {}, "computed")
+        for run, loss, stop in zip(trials, losses, (math.inf, math.inf, 1), strict=True)
+    }
+    first, second, third = figure08.trial_table(PLAN, results).splitlines()[1:]
+    assert first.split() == ["20", "9.00", "8.06,", "below", "the", "start", "at", "9.01"]
+    assert second.split()[1:4] == ["10.00", "9.94,", "above"]
+    assert third.endswith("diverged at step 1")
 
 
 def test_few_batches_are_not_fitted():

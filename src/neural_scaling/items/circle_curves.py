@@ -216,7 +216,7 @@ def _window(run: CircleRun, curve: LearningCurve) -> Window:
         ends.append((float(curve.step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
     end, end_reason = min(ends)
     if math.isinf(start):
-        return Window(10 * end, end, f"{why}: not before the last step", end_reason)
+        why += ": not before the last step"
     return Window(start, end, why, end_reason)
 
 

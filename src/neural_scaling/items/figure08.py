@@ -55,6 +55,8 @@ class Plan:
         Batches in the moving average that is drawn.
     start
         Tokens at which fits begin; they end with the run.
+    rates, trial
+        Learning rates tried on the laziest network, and steps of a trial.
 
     Raises
     ------
@@ -76,6 +78,8 @@ class Plan:
     test: int
     average: int
     start: float
+    rates: Sequence[float]
+    trial: int
 
     def __post_init__(self) -> None:
         rising = len(self.richness) >= 2 and all(a < b for a, b in itertools.pairwise(self.richness))
@@ -91,9 +95,14 @@ class Plan:
             for richness in self.richness
         ]  # fmt: skip
 
+    def trials(self) -> list[LanguageRun]:
+        """Return short runs of the laziest network, one per learning rate that is tried; of held-out text they see little."""
+        lazy = self.runs()[0]
+        return [replace(lazy, eta=rate, steps=self.trial, test=min(2, self.test)) for rate in self.rates]
+
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
-        return list(self.runs())
+        return [*self.runs(), *self.trials()]
 
 
 @dataclass(frozen=True)
@@ -420,7 +429,17 @@ def common(curves: Sequence[Curve]) -> CommonOffsetFit | None:
 
 
 def common_table(curves: Sequence[Curve]) -> str:
-    """Return the exponents with one constant as lines of text, beside what the laziest lets expect of the others."""
+    """Return the exponents with one constant as lines of text, beside what the laziest lets expect of the others.
+
+    Parameters
+    ----------
+    curves
+        The laziest first.
+
+    Returns
+    -------
+    str
+    """
     fit = common(curves)
     if fit is None:
         return "one constant for all: too few batches, or a run diverged"
@@ -430,6 +449,34 @@ def common_table(curves: Sequence[Curve]) -> str:
         lines.append(f"  gamma0 {one.run.richness:<7g} exponent {exponent:.3f} [{low:.3f}, {high:.3f}]")
     named = ", ".join(f"{name} {exponent:.3f}" for name, exponent in predictions(float(fit.exponents[0])).items())
     return "\n".join([*lines, f"  predicted from the laziest: {named}"])
+
+
+def trial_table(plan: Plan, results: Mapping[Experiment, Result]) -> str:
+    """Return what the tried learning rates did to the laziest network.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    results
+        Result of every run of the plan.
+
+    Returns
+    -------
+    str
+        One line per learning rate: the highest loss and the mean loss of the last fifth of the steps, nats per token.
+    """
+    lines = [f"eta    highest  last fifth of {plan.trial} steps"]
+    for run in plan.trials():
+        arrays = results[run].arrays
+        loss, diverged = arrays["loss"].astype(np.float64), float(arrays["diverged"])
+        if math.isfinite(diverged):
+            lines.append(f"{run.eta:<6g} diverged at step {diverged:.0f}")
+            continue
+        end, start = float(loss[-max(1, loss.size // 5) :].mean()), math.log(float(arrays["vocabulary"]))
+        side = "below" if end < start else "above"
+        lines.append(f"{run.eta:<6g} {loss.max():<8.2f} {end:.2f}, {side} the start at {start:.2f}")
+    return "\n".join(lines)
 
 
 def table(curves: Sequence[Curve]) -> str:

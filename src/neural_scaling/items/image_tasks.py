@@ -243,7 +243,7 @@ def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
     if run.richness > 0 and curve.growth.max() >= GROWN:
         reached, why = reached & (np.maximum.accumulate(curve.growth) >= GROWN), "the same, and kernel doubled"
     first = np.flatnonzero(reached)
-    end, reason = curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step"
-    if not first.size:
-        return Window(math.inf, end, f"{why}: not before the last step", reason)
-    return Window(float(curve.step[first[0]]), end, why, reason)
+    start = float(curve.step[first[0]]) if first.size else math.inf
+    if math.isinf(start):
+        why += ": not before the last step"
+    return Window(start, curve.last_finite(), why, "diverged" if math.isfinite(curve.diverged) else "last step")

@@ -149,6 +149,13 @@ class Task:
         What the mixing of outputs does to each of them.
     """
 
+    name: str
+    rows: Sequence[SourceRow]
+    by_width: Sequence[SourceRow]
+    by_count: Sequence[SourceRow]
+    lazy: Sequence[ImageRow]
+    slowing: Sequence[Slowing]
+
     def like(self, width: int) -> SourceRow:
         """Return the kernel of a width with the weights of seed 0; the widest there is, if there is none of that width."""
         rows = sorted([self.rows[0], *self.by_width], key=lambda row: row.run.width)
@@ -158,13 +165,6 @@ class Task:
         """Return the loss of the linearised network of seed 0 over the lazy curve of :meth:`like`, at a time eta_0 t."""
         loss = np.exp(np.interp(math.log(time / row.run.eta), np.log(row.step), np.log(row.loss[0])))
         return float(loss / self.like(row.run.width).lazy(np.array([time]))[0])
-
-    name: str
-    rows: Sequence[SourceRow]
-    by_width: Sequence[SourceRow]
-    by_count: Sequence[SourceRow]
-    lazy: Sequence[ImageRow]
-    slowing: Sequence[Slowing]
 
 
 def task(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Task:
