@@ -73,6 +73,7 @@ if notebook.needs_data(plan.experiments(), item.ITEM, scale) and notebook.text(p
     scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 found = [item.curve(run, plan.start, results) for run in plan.runs()]
+levels = item.levels(plan, results)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=plan.seed))
@@ -82,12 +83,16 @@ print(runs.describe(list(results.values())))
 # ## Losses
 #
 # The loss of a batch before its step is that of text not seen before, since no sequence comes twice; its noise is that of a
-# batch. Other parts of the same documents have been seen, though. Dots are held-out documents, among them kinds that are rare in training, and need not lie on the
-# lines. All networks start from the same weights and see the same batches, and all curves start at the
-# logarithm of the vocabulary, because the output is centred.
+# batch. Other parts of the same documents have been seen, though. Dots are held-out documents and need not lie on the
+# lines; those of speeches and books hold kinds that are rare in training. All networks start from the same weights and see the same batches, and all curves start at the
+# logarithm of the vocabulary, because the output is centred. Two more levels say what has been learned: the losses on held-out text of what knows only how often each
+# token comes in as much of the training text as a network reads (of at most twenty million tokens), and how often each follows another (absolute discounting).
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-8", "caption": "Figure 8 of the paper, on other text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, dots for held-out text. Grey: the logarithm of the vocabulary. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks."}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}}
-display(draw.loss_figure(found, plan.average))
+# %% tags=["hide-input"]
+print(levels)
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-8", "caption": "Figure 8 of the paper, on the text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, dots for held-out text. Grey: the logarithm of the vocabulary, and the losses by frequencies of tokens and of pairs of tokens. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks."}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}}
+display(draw.loss_figure(found, levels, plan.average))
 
 # %% [markdown]
 # ## Lazy and rich on the same batches
@@ -131,7 +136,8 @@ print("all learn from the start:", all(bool(one.binned[1, 0] < one.loss[0]) for 
 #
 # The power of the richest network counts as confirmed within a third of the gap between $\beta$ of the lazy curve and $\beta(2-\beta)$; at small $\beta$
 # the full prediction $2\beta/(1+\beta)$ is closer to that than the tolerance. The exponent is the lazy one plus that of the ratio of losses. Where the lazy curve is no power law
-# nothing is concluded about the rich one. The order is judged sequence by sequence on held-out text.
+# nothing is concluded about the rich one. The order is judged sequence by sequence on held-out text, in
+# groups of neighbours, which share documents.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = item.claims(found, scale)

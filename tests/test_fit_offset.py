@@ -58,22 +58,45 @@ def test_curves_with_one_constant_give_their_numbers_back():
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_intervals_with_one_constant_cover(shared):
-    exponents, inside = [0.1, 0.25], []
-    for seed in range(40):
-        noise = 0.01 * np.random.default_rng(seed).standard_normal((2, TIME.size))
-        noise = noise[[0, 0]] if shared else noise
-        value = np.stack([3 + 4 * (TIME / 1e6) ** -exponent for exponent in exponents]) + noise
-        fit = fit_common_offset(TIME, value, np.full(value.shape, 0.01))
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+@pytest.mark.parametrize("error", [1e-4, 0.01])
+def test_intervals_with_one_constant_cover(shared, offset, error):
+    exponents, inside = np.array([0.1, 0.25]), []
+    law = np.stack([offset + 4 * (TIME / 1e6) ** -exponent for exponent in exponents])
+    for seed in range(30):
+        noise = error * np.random.default_rng(seed).standard_normal((2, TIME.size))
+        fit = fit_common_offset(TIME, law + (noise[[0, 0]] if shared else noise), np.full(law.shape, error))
         least, most = fit.offset_interval
-        inside.append(least <= 3 <= most)
-    # 0.95 less three standard errors of 40 trials, whether noise is shared or not
-    assert np.mean(inside) > 0.84
+        within = (fit.intervals[:, 0] <= exponents) & (exponents <= fit.intervals[:, 1])
+        inside.append([least <= offset <= most, *within])
+    # 0.95 less three standard errors of 30 trials, whether noise is shared or not
+    assert np.all(np.mean(inside, axis=0) > 0.83)
+
+
+def test_intervals_with_one_constant_are_no_wider_than_they_must():
+    exponents = np.array([0.1, 0.25])
+    value = np.stack([4 * (TIME / 1e6) ** -exponent for exponent in exponents])
+    fit = fit_common_offset(TIME, value, np.full(value.shape, 0.01))
+    # Chi squared may rise twice as far as for a curve alone, which is 1.4 times as wide where it is a parabola.
+    alone = [fit_offset_power_law(TIME, row, np.full(row.shape, 0.01)) for row in value]
+    assert fit.offset_interval[1] < 2 * min(one.offset_interval[1] for one in alone)
+    for found, one in zip(fit.intervals, alone, strict=True):
+        assert found[0] < one.exponent < found[1]
+        assert np.diff(found) < 2 * np.diff(one.interval)
+
+
+def test_an_exponent_that_is_not_fixed_is_open():
+    value = np.stack([3 + 4 * (TIME / 1e6) ** -0.1, 3 + 4 * (TIME / 1e6) ** -0.2])
+    fit = fit_common_offset(TIME, value, np.full(value.shape, 3.0))
+    assert fit.intervals[0, 0] == 1e-3
+    assert fit.offset_interval[0] == 0
 
 
 def test_bad_input():
     with pytest.raises(InputError, match="sigma: holds"):
         fit_common_offset(TIME, [TIME, TIME], np.zeros((2, 24)))
+    with pytest.raises(InputError, match=r"sigma: has shape .*give shape \(2, 24\)"):
+        fit_common_offset(TIME, [TIME, TIME], np.ones((1, 24)))
     with pytest.raises(InputError, match="sigma: has shape"):
         fit_offset_power_law(TIME, TIME, [1.0])
     with pytest.raises(InputError, match="sigma: holds"):

@@ -130,6 +130,37 @@ def test_a_curve_that_diverged_ends_there():
     assert {claim.verdict for claim in figure08.claims([lazy, later], "small")} == {"inconclusive"}
 
 
+@pytest.mark.parametrize("diverged", [1500, 1900])
+def test_a_straight_curve_that_diverged_late_settles_nothing(diverged):
+    lazy, later = made([BETA, BETA], noise=0.002, diverged=diverged)
+    assert lazy.window[1] == diverged * 128 * 16
+    found = figure08.claims([lazy, later], "small")
+    assert {claim.verdict for claim in found} == {"inconclusive"}
+    assert f"diverged at step {diverged}" in found[0].reason
+
+
+def test_errors_of_ratios_know_that_neighbours_go_together():
+    generator, spread = np.random.default_rng(0), []
+    (lazy, later) = made([BETA, BETA], noise=0.0)
+    for _ in range(60):
+        white = generator.standard_normal(PLAN.steps + 9)
+        slow = 0.01 * np.convolve(white, np.full(10, 10**-0.5), "valid")
+        gap = figure08.gap(dataclasses.replace(later, loss=lazy.loss * (1 + slow)), lazy)
+        spread.append(gap.interval[0] <= 0 <= gap.interval[1])
+    # 0.95 less three standard errors; with the errors of successive differences a third of them fall outside.
+    assert np.mean(spread) > 0.86
+
+
+def test_held_out_sequences_of_one_document_are_not_independent():
+    lazy, later = made([BETA, BETA], noise=0.002)
+    shifts = np.repeat(np.random.default_rng(1).standard_normal(16), 4)
+    lazy, later = (dataclasses.replace(one, final=final) for one, final in ((lazy, np.zeros(64)), (later, shifts)))
+    low, high = figure08._ends(later, lazy).interval
+    assert high - low == pytest.approx(
+        2 * 2.131 * shifts[::4].std(ddof=1) / 4, rel=1e-3
+    )  # Student, 15 degrees of freedom
+
+
 def test_moving_average():
     lazy, _ = made([BETA, BETA])
     tokens, loss = lazy.average(200)
@@ -142,7 +173,9 @@ def test_trials_of_the_learning_rate():
     trials = PLAN.trials()
     assert [run.eta for run in trials] == [20.0, 40.0, 80.0]
     assert {(run.richness, run.steps) for run in trials} == {(1e-4, 10)}
-    assert PLAN.experiments() == [*PLAN.runs(), *trials]
+    assert PLAN.experiments() == [*PLAN.runs(), *trials, PLAN.frequencies()]
+    assert PLAN.frequencies().tokens == 2000 * 16 * 128
+    assert dataclasses.replace(PLAN, steps=100_000).frequencies().tokens == figure08.COUNTED
     losses = [np.linspace(9, 8, 10), np.linspace(9, 10, 10), np.full(10, np.inf)]
     results = {
         run: Result({"loss": loss, "diverged": np.asarray(stop), "vocabulary": np.asarray(8192)}, {}, "computed")
@@ -154,6 +187,16 @@ def test_trials_of_the_learning_rate():
     assert third.endswith("diverged at step 1")
 
 
+def test_levels():
+    results = {
+        PLAN.frequencies(): Result({"loss": np.array([6.7, 5.2])}, {}, "computed"),
+        PLAN.runs()[0]: Result({"vocabulary": np.asarray(8192)}, {}, "computed"),
+    }
+    found = figure08.levels(PLAN, results)
+    assert (found.tokens, found.pairs) == (6.7, 5.2)
+    assert str(found).startswith("levels: 9.01 knowing nothing, 6.70 by")
+
+
 def test_few_batches_are_not_fitted():
     assert figure08.bins(np.arange(1.0, 30), np.ones(29), 2.9).shape == (3, 0)
 
@@ -162,6 +205,8 @@ def test_plan():
     for richness in ([0.1], [0.1, 0.01], [0.1, 0.1]):
         with pytest.raises(InputError, match=r"richness: got .*the laziest first"):
             dataclasses.replace(PLAN, richness=richness)
+    with pytest.raises(InputError, match="average: got 0"):
+        dataclasses.replace(PLAN, average=0)
     runs = PLAN.runs()
     assert [run.richness for run in runs] == [1e-4, 0.1]
     assert len({(run.seed, run.eta, run.heads) for run in runs}) == 1

@@ -250,3 +250,15 @@ def test_windows_come_from_the_kernel():
     assert not none.rows[0].fitted
     assert "10 modes learned: not before the last step" in figure06.table(none)
     assert {claim.verdict for claim in figure06.exponent_claims(none, "small")[:4]} == {"inconclusive"}
+
+
+def test_a_window_that_starts_late_has_no_decade_before():
+    objects = plan(figure06).panels()[-1]
+    found = figure06.curves(objects, results_of([*objects.runs(), objects.kernel()], late=0.3))
+    last = float(found.rows[0].step[-1])
+    for start, told in ((last / 10, True), (last / 40, False)):
+        rows = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=start)) for row in found.rows]
+        claim = figure06.departure_claim(dataclasses.replace(found, rows=rows), "small")
+        assert ("exponent none in the decade before" in claim.reason) is told
+        assert (f"the window starts at step {start:.0f} of {last:.0f}" in claim.reason) is told
+        assert "nan" not in claim.reason

@@ -11,8 +11,8 @@ from neural_scaling import text as text_package
 from neural_scaling.checks import InputError
 from neural_scaling.datasets.text_data import TextDataset
 from neural_scaling.monitor import Monitor
-from neural_scaling.networks.language_runs import LanguageRun
-from neural_scaling.networks.language_training import train_language
+from neural_scaling.networks.language_runs import LanguageRun, NgramRun
+from neural_scaling.networks.language_training import handed_over, on_host, train_language
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.transformer import Transformer, TransformerShape
 from neural_scaling.text import Sequences
@@ -135,6 +135,17 @@ def test_bad_input(change, message):
         dataclasses.replace(RUN, **change).run(Monitor())
 
 
+def test_counts_of_a_text_that_repeats_itself():
+    run = NgramRun("cycles", 2000)
+    single, pairs = run.run(Monitor())["loss"]
+    assert pairs < 0.5 * single < 0.5 * math.log(12) + 0.1
+    few = dataclasses.replace(run, tokens=100).run(Monitor())
+    assert few["loss"][1] > pairs
+    assert run.slice() == run
+    assert run.deviation({"loss": np.array([single, pairs])}, run.run(Monitor())) == 0
+    assert run.deviation(few, run.run(Monitor())) > 1e-3
+
+
 def test_steps_that_are_not_ascending():
     model = Transformer(TransformerShape(12, 8, 1, 2, 4), Parametrization(8, 0.1, 1.0), 0, CPU)
     train = Sequences(cycles(600, 0), 8, 4, 7)
@@ -147,15 +158,15 @@ def test_steps_that_are_not_ascending():
 def test_a_step_on_cuda_is_that_of_the_processor_and_does_not_wait():
     shape, device = TransformerShape(64, 32, 2, 4, 16), torch.device("cuda")
     here, there = (Transformer(shape, Parametrization(64, 0.1, 4.0), 0, place) for place in (CPU, device))
-    batches = [torch.from_numpy(Sequences(cycles(3000, 0), 32, 8, 0).batch_at(step)) for step in range(4)]
-    on_device = [batch.to(device) for batch in batches]
-    there.evaluate(on_device[0])  # libraries are loaded
-    there.step(on_device[0])
+    batches = [on_host(Sequences(cycles(3000, 0), 32, 8, 0).batch_at(step), device) for step in range(4)]
+    first = handed_over(batches[0], device)
+    there.evaluate(first)  # libraries are loaded
+    there.step(first)
     losses = [float(here.step(batch)) for batch in batches]
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        found = [there.step(batch) for batch in on_device[1:]]
+        found = [there.step(handed_over(batch, device)) for batch in batches[1:]]
     finally:
         torch.cuda.set_sync_debug_mode("default")
     np.testing.assert_allclose([float(loss) for loss in found], losses[1:], rtol=1e-4)

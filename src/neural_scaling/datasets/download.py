@@ -119,10 +119,25 @@ def fetch(url: str, sha256: str | None, folder: Path, say: Say) -> Path:
     raise AssertionError("unreachable")
 
 
-def disk_error(path: Path, error: OSError) -> NotWritten:
-    """Return the error of a disk that cannot take ``path``, with the remedy."""
-    remedy = "free space on that disk, or name another folder in NEURAL_SCALING_DATASETS; nothing half-written is left"
-    return not_written(path, error, remedy)
+def disk_error(path: Path, error: OSError, left: str = "nothing half-written is left") -> NotWritten:
+    """Return the error of a disk that cannot take ``path``, with the remedy.
+
+    Parameters
+    ----------
+    path
+        What was to be written.
+    error
+        Of the system.
+    left
+        What has become of what was written before.
+
+    Returns
+    -------
+    NotWritten
+    """
+    return not_written(
+        path, error, f"free space on that disk, or name another folder in NEURAL_SCALING_DATASETS; {left}"
+    )
 
 
 def sha256_of(path: Path) -> str:

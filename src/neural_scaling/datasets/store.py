@@ -107,7 +107,7 @@ def create(
     final = root / record.name
     if not force and state(final, record) in {"whole", "damaged"}:
         return final
-    with _writing(final):
+    with _writing(final, resumable):
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f".{record.name}.lock", record.name, say):
             _restore(final)
@@ -367,7 +367,7 @@ def _locked(path: Path, name: str, say: Say) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path, resumable: bool) -> Iterator[None]:
     """Say what to do where the disk is to blame and the error does not say it yet."""
     try:
         yield
@@ -375,7 +375,8 @@ def _writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if is_disk_problem(error):
-            raise disk_error(path, error) from error
+            left = "what is done is kept and continued" if resumable else "nothing half-written is left"
+            raise disk_error(path, error, left) from error
         raise
 
 

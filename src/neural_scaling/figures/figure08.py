@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
-from neural_scaling.items.figure08 import Curve, moving_average, predictions
+from neural_scaling.items.figure08 import Curve, Levels, moving_average, predictions
 
 _STYLES = ("-.", ":")
 _MILLION = 1e6
@@ -20,22 +20,24 @@ def color(richness: float) -> str:
     return richness_color(2 * math.sqrt(10 * richness))
 
 
-def loss_figure(curves: Sequence[Curve], average: int) -> Figure:
+def loss_figure(curves: Sequence[Curve], levels: Levels, average: int) -> Figure:
     """Draw losses of fresh batches and of held-out text against tokens.
 
     Parameters
     ----------
     curves
         The laziest first.
+    levels
+        What knows less than a network.
     average
         Batches in the moving average.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Lines: moving averages over batches before their step. Dots: held-out text. Dashed: fit of the lazy curve, in its window,
-        a little above it so that both are seen.
-        Dash-dotted and dotted: the powers predicted from its exponent for rich networks, below the lowest curve.
+        Lines: moving averages over batches before their step. Dots: held-out text. Grey: the levels. Dashed: fit of the lazy
+        curve, in its window, a little above it so that both are seen. Dash-dotted and dotted: the powers predicted from its
+        exponent for rich networks, below the lowest curve.
     """
     lazy = curves[0]
     with book_style():
@@ -70,7 +72,9 @@ def loss_figure(curves: Sequence[Curve], average: int) -> Figure:
                     color=INK,
                     label=names[number],
                 )
-        axes.axhline(math.log(lazy.vocabulary), color=MUTED, linewidth=1)
+        for name, level in (("knowing nothing", levels.nothing), ("tokens", levels.tokens), ("pairs", levels.pairs)):
+            axes.axhline(level, color=MUTED, linewidth=1)
+            axes.text(0.99, level, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=MUTED)
         plain_ticks(axes.xaxis)
         plain_ticks(axes.yaxis)
         axes.set_xlabel("million tokens")

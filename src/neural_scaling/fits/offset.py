@@ -13,7 +13,10 @@ from neural_scaling.fits.power_law import FloatArray, check_curve
 
 _EXPONENTS = np.geomspace(1e-3, 3.0, 1600)  # half a percent apart, and between the neighbours of the best ones
 _FINE = 100  # times as close
-_OFFSETS = 400  # from nothing to the lowest loss
+_OFFSETS = 200  # from nothing to the lowest loss, then closer about the best ones
+_ZOOMS = 10  # each by ten at least, as long as too few are accepted
+_HALVINGS = 40
+_GOLDEN = (1 + math.sqrt(5)) / 2
 _ONE_PARAMETER_95 = 3.841458820694124  # quantile of chi squared with one degree of freedom
 
 
@@ -111,7 +114,8 @@ class CommonOffsetFit:
     exponents
         Best values, shape (K,).
     intervals
-        Least and largest exponents that go with offsets in the interval, shape (K, 2).
+        95 % intervals, shape (K, 2): the exponents that any offset leaves possible, the other curves at their best for it. One
+        that reaches 1e-3 or 3 is open there.
     """
 
     offset: float
@@ -144,30 +148,80 @@ def fit_common_offset(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> CommonOff
     InputError
         If a curve is not valid, errors are not positive, or there are fewer than four points.
     """
-    curves = [_checked(t, value, error) for value, error in zip(np.asarray(L), np.asarray(sigma), strict=True)]
-    time, lowest = curves[0][0], min(float(value.min()) for _, value, _ in curves)
-    scaled = time / math.sqrt(time[0] * time[-1])
-    powers = scaled ** -_EXPONENTS[:, None]
-    offsets = np.linspace(0.0, lowest, _OFFSETS, endpoint=False)
-    chi2, exponents = np.empty((len(curves), offsets.size)), np.empty((len(curves), offsets.size))
-    for row, (_, value, error) in enumerate(curves):
-        weight = error**-2
-        inverse = 1 / (powers**2 @ weight)
-        for column, offset in enumerate(offsets):
-            left = value - offset
-            found = left**2 @ weight - ((powers * weight) @ left) ** 2 * inverse
-            least = int(np.argmin(found))
-            chi2[row, column], exponents[row, column] = found[least], _EXPONENTS[least]
-    total = chi2.sum(axis=0)
-    best = int(np.argmin(total))
+    values, errors = (np.atleast_2d(np.asarray(array, dtype=np.float64)) for array in (L, sigma))
+    require(errors.shape == values.shape, "sigma", f"has shape {errors.shape}", f"give shape {values.shape}")
+    checked = [_checked(t, value, error) for value, error in zip(values, errors, strict=True)]
+    time = checked[0][0]
+    curves = [_Curve(time / math.sqrt(time[0] * time[-1]), value, error**-2) for _, value, error in checked]
+    lowest = float(values.min())
     freedom = len(curves) * (time.size - 2) - 1
-    accepted = total <= total[best] + _ONE_PARAMETER_95 * len(curves) * max(1.0, float(total[best]) / freedom)
+    low, high = 0.0, lowest * (1 - 1 / _OFFSETS)
+    for _ in range(_ZOOMS):
+        offsets = np.linspace(low, high, _OFFSETS)
+        exponents = np.stack([curve.best(offsets) for curve in curves])
+        chi2 = np.stack([curve.chi2(offsets, row) for curve, row in zip(curves, exponents, strict=True)])
+        total = chi2.sum(axis=0)
+        best = int(np.argmin(total))
+        allowed = _ONE_PARAMETER_95 * len(curves) * max(1.0, float(total[best]) / freedom)
+        spare = total[best] + allowed - total
+        accepted = np.flatnonzero(spare >= 0)
+        if accepted.size > _OFFSETS / 10:
+            break
+        low, high = offsets[max(accepted[0] - 1, 0)], offsets[min(accepted[-1] + 1, _OFFSETS - 1)]
+    spare, kept = spare[accepted], offsets[accepted]
+    ends = [
+        [curve.until(kept, row[accepted], spare, end) for end in (_EXPONENTS[0], _EXPONENTS[-1])]
+        for curve, row in zip(curves, exponents, strict=True)
+    ]
     return CommonOffsetFit(
         float(offsets[best]),
-        (float(offsets[accepted][0]), float(offsets[accepted][-1])),
+        (float(kept[0]), float(kept[-1])),
         exponents[:, best],
-        np.stack([exponents[:, accepted].min(axis=1), exponents[:, accepted].max(axis=1)], axis=1),
+        np.array([(below.min(), above.max()) for below, above in ends]),
     )
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A curve whose law is known but for offset, prefactor and exponent; arguments of shape (C,) are taken side by side."""
+
+    time: FloatArray
+    value: FloatArray
+    weight: FloatArray
+
+    def chi2(self, offset: FloatArray, exponent: FloatArray) -> FloatArray:
+        """Return chi squared with the best prefactor, shape (C,)."""
+        power = self.time ** -exponent[:, None]
+        left = self.value - offset[:, None]
+        weighted = power * self.weight
+        prefactor = (weighted * left).sum(axis=1) / (weighted * power).sum(axis=1)
+        missed = left - prefactor[:, None] * power
+        return np.asarray(missed**2 @ self.weight)
+
+    def best(self, offset: FloatArray) -> FloatArray:
+        """Return the exponent of least chi squared for each offset, shape (C,): golden sections about the best of a grid."""
+        grid = _EXPONENTS[:: _EXPONENTS.size // 100]
+        seen = np.stack([self.chi2(offset, np.full(offset.shape, exponent)) for exponent in grid])
+        least = np.argmin(seen, axis=0)
+        low, high = (np.log(grid[np.clip(least + side, 0, grid.size - 1)]) for side in (-1, 1))
+        for _ in range(_HALVINGS):
+            step = (high - low) / _GOLDEN
+            first, second = high - step, low + step
+            left = self.chi2(offset, np.exp(first)) < self.chi2(offset, np.exp(second))
+            low, high = np.where(left, low, first), np.where(left, second, high)
+        return np.asarray(np.exp((low + high) / 2))
+
+    def until(self, offset: FloatArray, exponent: FloatArray, spare: FloatArray, end: float) -> FloatArray:
+        """Return the exponents towards an end at which chi squared has risen by what is spare, or that end, shape (C,)."""
+        most = self.chi2(offset, exponent) + spare
+        near, far = np.log(exponent), np.full(offset.shape, math.log(end))
+        far = np.where(self.chi2(offset, np.exp(far)) <= most, near, far)
+        open_end = far == near
+        for _ in range(_HALVINGS):
+            middle = (near + far) / 2
+            inside = self.chi2(offset, np.exp(middle)) <= most
+            near, far = np.where(inside, middle, near), np.where(inside, far, middle)
+        return np.where(open_end, end, np.exp(near))
 
 
 def _checked(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from neural_scaling.claims import Claim
 from neural_scaling.claims.claim import Verdict
 from neural_scaling.claims.measurement import Measurement, judged
@@ -258,7 +260,7 @@ class Departure:
     @property
     def text(self) -> str:
         """The numbers in a line."""
-        numbers = f"before {self.before:.3f}, late {self.late:.3f}"
+        numbers = f"before {_told(self.before)}, late {_told(self.late)}"
         if self.difference.interval is None:
             return numbers
         low, high = self.difference.interval
@@ -276,13 +278,19 @@ def departure(row: ImageRow) -> Departure:
     Returns
     -------
     Departure
-        NaN where a decade is not there.
+        NaN where a decade is not there, or less than half of it is in the window.
     """
     last = float(row.step[-1])
     first = max(last / 100, row.window.start)
-    before, late = row.slopes(first, last / 10), row.slopes(last / 10, last)
+    late = row.slopes(last / 10, last)
+    before = row.slopes(first, last / 10) if first <= last / 10**1.5 else np.full_like(late, math.nan)
     difference = Measurement.mean_of(late - before, (first, last))
     return Departure(row, float(before.mean()), float(late.mean()), difference)
+
+
+def _told(exponent: float) -> str:
+    """Return an exponent as text."""
+    return "none" if math.isnan(exponent) else f"{exponent:.3f}"
 
 
 def departure_claim(found: Curves, scale: str) -> Claim:
@@ -315,18 +323,17 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     if seen.row.kind != "rich":
         doubt = f"; the kernel grows {seen.row.growth.max():.2f}-fold only"
     elif interval is None:
-        doubt = f"; {seen.difference.missing}"
+        missing = f"the window starts at step {seen.row.window.start:.0f} of {seen.row.step[-1]:.0f}"
+        doubt = f"; {missing if math.isnan(seen.before) else seen.difference.missing}"
     elif abs(seen.before - theory) <= found.tolerance and interval[0] > max(usual) and seen.late > limit:
         verdict = "confirmed"
     elif found.panel.steps >= PAPER_STEPS and (interval[1] < 0 or seen.late < theory):
         verdict = "not confirmed"
     elif found.panel.steps < PAPER_STEPS:
         doubt = f"; the paper has {PAPER_STEPS:.0e} steps"
-    reason = (
-        f"exponent {seen.before:.3f} in the decade before, {seen.late:.3f} in the last one; theory {theory:.3f}{doubt}"
-    )
+    reason = f"exponent {_told(seen.before)} in the decade before, {_told(seen.late)} in the last one; theory {theory:.3f}{doubt}"
     if control:
-        reason += f"; linearised {control[0].before:.3f} and {control[0].late:.3f}"
+        reason += f"; linearised {_told(control[0].before)} and {_told(control[0].late)}"
     return Claim(
         id=f"fig06.{found.panel.dataset}.departure",
         item=ITEM,

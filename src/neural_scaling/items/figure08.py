@@ -23,7 +23,7 @@ from neural_scaling.fits import (
     fit_power_law,
 )
 from neural_scaling.fits.power_law import NORMAL_95
-from neural_scaling.networks.language_runs import LanguageRun
+from neural_scaling.networks.language_runs import LanguageRun, NgramRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
@@ -33,6 +33,12 @@ ITEM = "fig08"
 PAPER_SOURCE = 0.0325
 #: Bins per decade of tokens for fits; a bin needs this many batches for an error.
 BINS, FEWEST = 16, 8
+#: Batches in a row whose means tell how far losses of neighbouring batches go together.
+ROW = 20
+#: Runs of neighbouring held-out sequences that count as independent.
+GROUPS = 16
+#: Tokens of the training text that are counted at most.
+COUNTED = 20_000_000
 #: By how much chi squared must fall for one more parameter; for a constant that may not be negative, 39 of 40.
 ONE_PARAMETER = 3.84
 
@@ -61,7 +67,7 @@ class Plan:
     Raises
     ------
     InputError
-        If there are fewer than two values of the richness or they do not ascend.
+        If there are fewer than two values of the richness, they do not ascend, or there is no batch to average.
     """
 
     dataset: str
@@ -84,6 +90,7 @@ class Plan:
     def __post_init__(self) -> None:
         rising = len(self.richness) >= 2 and all(a < b for a, b in itertools.pairwise(self.richness))
         require(rising, "richness", f"got {list(self.richness)}", "give two values or more, the laziest first")
+        require(self.average >= 1, "average", f"got {self.average}", "give at least one batch")
 
     def runs(self) -> list[LanguageRun]:
         """Return the runs, one per richness."""
@@ -100,9 +107,55 @@ class Plan:
         lazy = self.runs()[0]
         return [replace(lazy, eta=rate, steps=self.trial, test=min(2, self.test)) for rate in self.rates]
 
+    def frequencies(self) -> NgramRun:
+        """Return the counts of as many tokens as a network reads, or of twenty million."""
+        return NgramRun(self.dataset, min(self.steps * self.batch * self.context, COUNTED))
+
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
-        return [*self.runs(), *self.trials()]
+        return [*self.runs(), *self.trials(), self.frequencies()]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Cross-entropies, nats per token, of what knows less than a network: steps on its way.
+
+    Attributes
+    ----------
+    nothing
+        Logarithm of the vocabulary.
+    tokens, pairs
+        By frequencies of tokens and of pairs of tokens in the training text, on held-out text.
+    """
+
+    nothing: float
+    tokens: float
+    pairs: float
+
+    def __str__(self) -> str:
+        """Return the levels as a line of text."""
+        return (
+            f"levels: {self.nothing:.2f} knowing nothing, {self.tokens:.2f} by frequencies of tokens, "
+            f"{self.pairs:.2f} by those of pairs"
+        )
+
+
+def levels(plan: Plan, results: Mapping[Experiment, Result]) -> Levels:
+    """Return the levels beside which losses are shown.
+
+    Parameters
+    ----------
+    plan
+        The parameters.
+    results
+        Result of every run of the plan.
+
+    Returns
+    -------
+    Levels
+    """
+    tokens, pairs = (float(loss) for loss in results[plan.frequencies()].arrays["loss"])
+    return Levels(math.log(float(results[plan.runs()[0]].arrays["vocabulary"])), tokens, pairs)
 
 
 @dataclass(frozen=True)
@@ -194,7 +247,7 @@ def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) 
     return Curve(
         run, tokens, loss, per_step * arrays["step"][1:][finite], held_out[finite], moved[finite],
         arrays["final"].astype(np.float64), float(arrays["diverged"]), int(arrays["vocabulary"]),
-        (start, float(per_step * run.steps)), binned, fit, offset,
+        (start, float(per_step * max(loss.size, 1))), binned, fit, offset,
     )  # fmt: skip
 
 
@@ -233,6 +286,11 @@ def bins(tokens: Array, loss: Array, start: float) -> Array:
     -------
     numpy.ndarray
         Geometric mean of tokens, mean loss, standard error; shape (3, K). Bins with fewer than ``FEWEST`` batches are left out.
+
+    Raises
+    ------
+    InputError
+        If the first tokens are not positive.
     """
     require(start > 0, "start", f"got {start!r}", "give a positive number of tokens")
     place = np.floor(BINS * np.log10(tokens / start) + 1e-9)
@@ -246,10 +304,22 @@ def bins(tokens: Array, loss: Array, start: float) -> Array:
     return np.array(rows, dtype=np.float64).reshape(-1, 3).T
 
 
+def _together(values: Array) -> float:
+    """Return by how much means of ``ROW`` values in a row scatter more than those of independent values, at least 1."""
+    count = values.size // ROW
+    if count < FEWEST:
+        return 1.0
+    means = values[: count * ROW].reshape(count, ROW).mean(axis=1)
+    single = float(np.mean(np.diff(values) ** 2))
+    return max(1.0, math.sqrt(ROW * float(np.mean(np.diff(means) ** 2)) / single)) if single > 0 else 1.0
+
+
 def gap(later: Curve, lazy: Curve) -> Measurement:
     """Return by how much the exponent of a curve exceeds that of the lazy one, from the ratio of their losses.
 
-    Runs share seed and batches, so what is easy or hard about a batch is in both losses and leaves their ratio.
+    Runs share seed and batches, so what is easy or hard about a batch is in both losses and leaves their ratio. What remains
+    follows how the networks move: neighbours go together, and errors are raised as far as means of ``ROW`` batches scatter more
+    than those of independent ones would.
 
     Parameters
     ----------
@@ -263,9 +333,11 @@ def gap(later: Curve, lazy: Curve) -> Measurement:
     """
     if math.isfinite(later.diverged) or math.isfinite(lazy.diverged):
         return Measurement.none("a run diverged")
-    ratio = bins(lazy.tokens, later.loss / lazy.loss, lazy.window[0])
+    values = later.loss / lazy.loss
+    ratio = bins(lazy.tokens, values, lazy.window[0])
+    together = _together(values[lazy.tokens >= lazy.window[0]])
     try:
-        fit = fit_power_law(ratio[0], ratio[1], sigma=ratio[2])
+        fit = fit_power_law(ratio[0], ratio[1], sigma=together * ratio[2])
     except InputError as problem:
         return Measurement.none(str(problem))
     return Measurement.exponent(fit)
@@ -314,7 +386,8 @@ def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, scale: str) ->
     """Judge whether the lazy curve is a power law.
 
     Not if it misses the bins by more than chance would in 19 of 20 cases, or if a constant lowers chi squared by more than chance
-    would in 39 of 40; undecided if neither, but a constant of a quarter of the loss would do as well.
+    would in 39 of 40; undecided if neither, but a constant of a quarter of the loss would do as well,
+    or if the run diverged.
     """
     low, high = offset.interval
     least, most = offset.offset_interval
@@ -323,6 +396,9 @@ def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, scale: str) ->
     verdict: Verdict = "confirmed" if most < lazy.binned[1, -1] / 4 else "inconclusive"
     if missed or offset.gain > ONE_PARAMETER:
         verdict = "not confirmed"
+    ended = ""
+    if math.isfinite(lazy.diverged):
+        verdict, ended = "inconclusive", f"; the run diverged at step {lazy.diverged:.0f}"
     return Claim(
         id=f"{ITEM}.lazy",
         item=ITEM,
@@ -337,7 +413,7 @@ def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, scale: str) ->
         verdict=verdict,
         reason=f"chi squared of the power law {offset.chi2_without:.1f} for {freedom} degrees of freedom; a constant lowers it "
         f"by {offset.gain:.1f}, then the exponent is {offset.exponent:.3f} [{low:.3f}, {high:.3f}] and the constant "
-        f"{offset.offset:.2f} [{least:.2f}, {most:.2f}] nats",
+        f"{offset.offset:.2f} [{least:.2f}, {most:.2f}] nats{ended}",
         predicted_text="t^-beta",
     )
 
@@ -403,10 +479,15 @@ def _order_claim(curves: Sequence[Curve], scale: str) -> Claim:
 
 
 def _ends(later: Curve, former: Curve) -> Measurement:
-    """Return by how much a network ends above another one on held-out text, mean over sequences."""
+    """Return by how much a network ends above another one on held-out text, mean over sequences.
+
+    Neighbouring sequences come from the same documents, so the error is that of the mean over ``GROUPS`` runs of neighbours.
+    """
     if math.isfinite(later.diverged) or math.isfinite(former.diverged):
         return Measurement.none("a run diverged")
-    return Measurement.mean_of(later.final - former.final)
+    size = max(1, later.final.size // GROUPS)
+    whole = later.final.size // size * size
+    return Measurement.mean_of((later.final - former.final)[:whole].reshape(-1, size).mean(axis=1))
 
 
 def common(curves: Sequence[Curve]) -> CommonOffsetFit | None:

@@ -1,4 +1,4 @@
-"""Training runs on text as values."""
+"""Runs on text as values: training, and the losses that counts of tokens give."""
 
 from __future__ import annotations
 
@@ -100,6 +100,11 @@ class LanguageRun(DatasetRun):
         float32, the loss on held-out text after so many steps; ``final`` (test,), float32, that of each of its sequences after
         the last; ``moved`` (R,), float32, how far features have moved on it, root mean square relative to their own;
         ``diverged``, infinite where the run stays finite; ``vocabulary``.
+
+        Raises
+        ------
+        InputError
+            If the text is shorter than the steps need, or there are not so many held-out sequences.
         """
         from neural_scaling.networks.devices import find_device
         from neural_scaling.networks.language_training import train_language
@@ -131,3 +136,55 @@ class LanguageRun(DatasetRun):
             "diverged": np.asarray(outcome.diverged),
             "vocabulary": np.asarray(text.vocabulary),
         }
+
+
+@dataclass(frozen=True)
+class NgramRun(DatasetRun):
+    """Losses on held-out text of what knows only frequencies: :func:`neural_scaling.text.ngrams.ngram_losses`.
+
+    Parameters
+    ----------
+    dataset
+        As :func:`neural_scaling.text.load` takes it.
+    tokens
+        How many of the training text are counted, its first ones; all if it has fewer.
+    """
+
+    kind: ClassVar[str] = "frequencies of tokens"
+    algorithm: ClassVar[int] = 1
+
+    dataset: str
+    tokens: int
+
+    @property
+    def device(self) -> str:
+        """The processor."""
+        return "cpu"
+
+    @property
+    def work(self) -> int:
+        """One unit."""
+        return 1
+
+    @property
+    def label(self) -> str:
+        """Dataset and tokens counted."""
+        return f"{self.dataset} frequencies of tokens"
+
+    def slice(self) -> Self:
+        """Return the run itself, which takes seconds."""
+        return self
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses."""
+        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``loss`` (2,), nats per token: by frequencies of tokens, and of pairs."""
+        from neural_scaling.text import load
+        from neural_scaling.text.ngrams import ngram_losses
+
+        text = load(self.dataset)
+        losses = ngram_losses(np.asarray(text.train[: self.tokens]), np.asarray(text.test), text.vocabulary)
+        monitor.advance(1)
+        return {"loss": np.array(losses)}

@@ -105,14 +105,49 @@ def train_language(
     kept = monitor.restored()
     if kept is not None:
         run.restore(kept)
-    with Prefetched(batches, start=run.done, stop=run.last) as ahead:
+    with Prefetched(lambda step: on_host(batches(step), device), start=run.done, stop=run.last) as ahead:
         while run.done < run.last and not run.over:
             start = run.done
             for _ in range(min(_CHUNK, run.last - start)):
-                run.step(torch.from_numpy(next(ahead)).to(device))
+                run.step(handed_over(next(ahead), device))
             monitor.advance(run.done - start)
             monitor.safe_point(run.kept)
     return run.outcome()
+
+
+def on_host(tokens: Tokens, device: torch.device) -> torch.Tensor:
+    """Return tokens where a device can fetch them by itself: for CUDA in memory that the system may not move.
+
+    Parameters
+    ----------
+    tokens
+        A batch.
+    device
+        Where it is to go.
+
+    Returns
+    -------
+    torch.Tensor
+    """
+    batch = torch.from_numpy(tokens)
+    return batch.pin_memory() if device.type == "cuda" else batch
+
+
+def handed_over(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a batch of :func:`on_host` on the device; CUDA fetches it in its turn, and the host goes on.
+
+    Parameters
+    ----------
+    batch
+        On the host.
+    device
+        Where it is to go.
+
+    Returns
+    -------
+    torch.Tensor
+    """
+    return batch.to(device, non_blocking=device.type == "cuda")
 
 
 class _Run:

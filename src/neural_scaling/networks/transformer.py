@@ -221,6 +221,11 @@ class Transformer:
         -------
         torch.Tensor
             For the token after each, shape (B, t, vocabulary).
+
+        Raises
+        ------
+        InputError
+            If the sequences are longer than the context.
         """
         head = self._head()
         return head.joined(*self._features(tokens)) @ head.matrix
@@ -240,6 +245,11 @@ class Transformer:
         loss, moved : torch.Tensor
             Cross-entropy of every sequence in nats per token, shape (B,), and root mean square of ``z - z_init`` with
             ``z = LN(x^L)``, whose own is 1: how far features have moved, a scalar.
+
+        Raises
+        ------
+        InputError
+            If the sequences are longer than the context.
         """
         head, losses, moves = self._head(), [], []
         for part in torch.split(tokens, max(1, _EVALUATED // self.shape.context)):
@@ -261,6 +271,11 @@ class Transformer:
         -------
         torch.Tensor
             Nats per token before the step, a scalar.
+
+        Raises
+        ------
+        InputError
+            If the sequences are longer than the context.
         """
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
         with torch.no_grad():

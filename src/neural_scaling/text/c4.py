@@ -134,7 +134,29 @@ class Streamed:
     model: Tokenizer | None = None
 
     def build(self, folder: Path, downloads: Path, say: Say) -> str:
-        """Make the text; goes on where an interrupted call was (a build for ``datasets.store.create``)."""
+        """Make the text; goes on where an interrupted call was (a build for ``datasets.store.create``).
+
+        Parameters
+        ----------
+        folder
+            Where arrays are written; what an interrupted call left there is used.
+        downloads
+            Folder in which the tokenizer is kept; must exist.
+        say
+            Prints a line.
+
+        Returns
+        -------
+        str
+            Where the text is from.
+
+        Raises
+        ------
+        DatasetUnavailable
+            If the library, the tokenizer or the text cannot be had.
+        OSError
+            If the disk is full or cannot be written.
+        """
         try:
             _library()  # what is missing is said before anything is fetched
             model = self.model or t5_tokenizer(downloads, say)

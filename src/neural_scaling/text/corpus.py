@@ -188,6 +188,11 @@ def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list
     -------
     list of list of int
         Numbers of the documents of each family, in order.
+
+    Raises
+    ------
+    InputError
+        If a passage has no word.
     """
     require(passage >= 1, "passage", f"got {passage}", "give at least one word")
     counts, keys = _passages([document.text for document in documents], passage)
@@ -225,6 +230,11 @@ def split(
     -------
     train, test : list of Document
         Each in the order in which they are given.
+
+    Raises
+    ------
+    InputError
+        If the share is not between 0 and 1 or a passage has no word.
     """
     require(0 < share < 1, "share", f"got {share}", "give a share between 0 and 1")
     together = families(documents, passage)
