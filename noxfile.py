@@ -81,6 +81,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(requires=["env"])
+def c4(session: nox.Session) -> None:
+    """Install the optional extra for C4, 375 MB, and test its reader with the library itself."""
+    python(session, "-m", "pip", "install", "-c", "constraints.txt", "-e", ".[c4]")
+    python(session, "-m", "pytest", "tests/text/test_c4.py")
+
+
+@nox.session(requires=["env"])
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and print what they measure; nothing fails for being slow."""
     for benchmark in sorted((ROOT / "benchmarks").glob("*.py")):
