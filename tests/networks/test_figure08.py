@@ -22,7 +22,7 @@ PLAN = Plan(
     eta=20.0,
     batch=16,
     steps=2000,
-    seed=0,
+    seeds=[0, 3],
     test=64,
     average=200,
     start=409_600.0,
@@ -161,6 +161,18 @@ def test_held_out_sequences_of_one_document_are_not_independent():
     )  # Student, 15 degrees of freedom
 
 
+def test_seeds_are_set_beside_each_other():
+    lazy, later = made([BETA, 2 * BETA], noise=0.002)
+    told = figure08.seed_table([(lazy, later), (later, lazy)]).splitlines()
+    exponents = [float(line.split()[1]) for line in told[1:]]
+    assert exponents == pytest.approx([BETA, 2 * BETA], abs=0.002)
+    assert float(told[1].split()[4]) == pytest.approx(BETA, abs=0.002) == -float(told[2].split()[4])
+    gone, there = made([BETA, BETA], diverged=500)
+    assert figure08.seed_table([(gone, there)]).count("a run diverged") == 2
+    short = dataclasses.replace(lazy, fit=None)
+    assert "too few batches" in figure08.seed_table([(short, later)])
+
+
 def test_moving_average():
     lazy, _ = made([BETA, BETA])
     tokens, loss = lazy.average(200)
@@ -173,7 +185,9 @@ def test_trials_of_the_learning_rate():
     trials = PLAN.trials()
     assert [run.eta for run in trials] == [20.0, 40.0, 80.0]
     assert {(run.richness, run.steps) for run in trials} == {(1e-4, 10)}
-    assert PLAN.experiments() == [*PLAN.runs(), *trials, PLAN.frequencies()]
+    again = [dataclasses.replace(run, seed=3) for run in PLAN.runs()]
+    assert PLAN.repeats() == [tuple(PLAN.runs()), tuple(again)]
+    assert PLAN.experiments() == [*PLAN.runs(), *again, *trials, PLAN.frequencies()]
     assert PLAN.frequencies().tokens == 2000 * 16 * 128
     assert dataclasses.replace(PLAN, steps=100_000).frequencies().tokens == figure08.COUNTED
     losses = [np.linspace(9, 8, 10), np.linspace(9, 10, 10), np.full(10, np.inf)]
@@ -205,6 +219,9 @@ def test_plan():
     for richness in ([0.1], [0.1, 0.01], [0.1, 0.1]):
         with pytest.raises(InputError, match=r"richness: got .*the laziest first"):
             dataclasses.replace(PLAN, richness=richness)
+    for seeds in ([], [1, 1]):
+        with pytest.raises(InputError, match="seeds: got"):
+            dataclasses.replace(PLAN, seeds=seeds)
     with pytest.raises(InputError, match="average: got 0"):
         dataclasses.replace(PLAN, average=0)
     runs = PLAN.runs()

@@ -55,8 +55,10 @@ class Plan:
         Shape of the network; see :class:`~neural_scaling.networks.language_runs.LanguageRun`.
     richness
         Values of gamma_0, the laziest first.
-    eta, batch, steps, seed, test
-        Learning rate, sequences of a step, number of steps, seed, held-out sequences.
+    eta, batch, steps, test
+        Learning rate, sequences of a step, number of steps, held-out sequences.
+    seeds
+        Of weights and order of the text: the first of all curves, the others of the laziest and the richest once more.
     average
         Batches in the moving average that is drawn.
     start
@@ -67,7 +69,8 @@ class Plan:
     Raises
     ------
     InputError
-        If there are fewer than two values of the richness, they do not ascend, or there is no batch to average.
+        If there are fewer than two values of the richness, they do not ascend, seeds are missing or not different, or there is no
+        batch to average.
     """
 
     dataset: str
@@ -80,7 +83,7 @@ class Plan:
     eta: float
     batch: int
     steps: int
-    seed: int
+    seeds: Sequence[int]
     test: int
     average: int
     start: float
@@ -90,17 +93,24 @@ class Plan:
     def __post_init__(self) -> None:
         rising = len(self.richness) >= 2 and all(a < b for a, b in itertools.pairwise(self.richness))
         require(rising, "richness", f"got {list(self.richness)}", "give two values or more, the laziest first")
+        different = len(self.seeds) >= 1 and len(set(self.seeds)) == len(self.seeds)
+        require(different, "seeds", f"got {list(self.seeds)}", "give one or more, each once")
         require(self.average >= 1, "average", f"got {self.average}", "give at least one batch")
 
     def runs(self) -> list[LanguageRun]:
-        """Return the runs, one per richness."""
+        """Return the runs of the figure, one per richness."""
         return [
             LanguageRun(
                 self.dataset, self.context, self.depth, self.heads, self.head_size, self.residual, richness, self.eta,
-                self.batch, self.steps, self.seed, self.test,
+                self.batch, self.steps, self.seeds[0], self.test,
             )
             for richness in self.richness
         ]  # fmt: skip
+
+    def repeats(self) -> list[tuple[LanguageRun, LanguageRun]]:
+        """Return the laziest and the richest run, once for every seed."""
+        ends = self.runs()[0], self.runs()[-1]
+        return [(replace(ends[0], seed=seed), replace(ends[1], seed=seed)) for seed in self.seeds]
 
     def trials(self) -> list[LanguageRun]:
         """Return short runs of the laziest network, one per learning rate that is tried; of held-out text they see little."""
@@ -113,7 +123,8 @@ class Plan:
 
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
-        return [*self.runs(), *self.trials(), self.frequencies()]
+        again = itertools.chain.from_iterable(self.repeats())
+        return list(dict.fromkeys([*self.runs(), *again, *self.trials(), self.frequencies()]))
 
 
 @dataclass(frozen=True)
@@ -558,6 +569,39 @@ def trial_table(plan: Plan, results: Mapping[Experiment, Result]) -> str:
         side = "below" if end < start else "above"
         lines.append(f"{run.eta:<6g} {loss.max():<8.2f} {end:.2f}, {side} the start at {start:.2f}")
     return "\n".join(lines)
+
+
+def seed_table(pairs: Sequence[tuple[Curve, Curve]]) -> str:
+    """Return what other weights and another order of the text change.
+
+    Parameters
+    ----------
+    pairs
+        Curves of the laziest and of the richest network, one pair per seed.
+
+    Returns
+    -------
+    str
+        One line per seed: the exponent of the laziest, by how much that of the richest exceeds it, and by how much the richest
+        ends lower on held-out text; with 95 % intervals.
+    """
+    lines = ["seed  lazy    95 % interval     excess of the richest      held-out, richest less laziest"]
+    for lazy, richest in pairs:
+        if lazy.fit is None:
+            lines.append(f"{lazy.run.seed:<5d} too few batches to fit")
+            continue
+        low, high = lazy.fit.interval
+        told = (_with_interval(found, digits) for found, digits in ((gap(richest, lazy), 4), (_ends(richest, lazy), 3)))
+        lines.append(f"{lazy.run.seed:<5d} {lazy.fit.exponent:<7.4f} [{low:.4f}, {high:.4f}]  {'   '.join(told)}")
+    return "\n".join(lines)
+
+
+def _with_interval(found: Measurement, digits: int) -> str:
+    """Return a measurement as text."""
+    if found.value is None or found.interval is None:
+        return found.missing
+    low, high = found.interval
+    return f"{found.value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def table(curves: Sequence[Curve]) -> str:
