@@ -84,6 +84,14 @@ def test_exponents_of_power_laws_are_found():
     assert np.diff(excess.interval) < 0.3 * np.diff(lazy.fit.interval)
 
 
+def test_halves_tell_a_bend():
+    straight, _ = made([BETA, BETA], noise=0.002)
+    assert straight.halves == pytest.approx((BETA, BETA), abs=0.005)
+    early, late = made([BETA, BETA], noise=0.002, bend=0.03)[0].halves
+    assert late > early + 0.01
+    assert all(map(math.isnan, dataclasses.replace(straight, binned=straight.binned[:, :5]).halves))
+
+
 def test_claims():
     rich = figure08.predictions(BETA)["t^(-2 beta/(1+beta))"]
     assert verdicts(made([BETA, rich], noise=0.002)) == {

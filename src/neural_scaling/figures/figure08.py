@@ -72,14 +72,18 @@ def loss_figure(curves: Sequence[Curve], levels: Levels, average: int) -> Figure
                     color=INK,
                     label=names[number],
                 )
-        for name, level in (("knowing nothing", levels.nothing), ("tokens", levels.tokens), ("pairs", levels.pairs)):
+        for name, level in (
+            ("knowing nothing", levels.nothing),
+            ("frequencies of tokens", levels.tokens),
+            ("of pairs", levels.pairs),
+        ):
             axes.axhline(level, color=MUTED, linewidth=1)
             axes.text(0.99, level, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=MUTED)
         plain_ticks(axes.xaxis)
         plain_ticks(axes.yaxis)
         axes.set_xlabel("million tokens")
         axes.set_ylabel("cross-entropy, nats per token")
-        axes.legend(loc="lower left")
+        axes.legend(loc="upper right", bbox_to_anchor=(1, 0.93))  # curves fall, so there is room below the first level
     return figure
 
 
@@ -119,5 +123,5 @@ def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
         upper.set_ylabel("loss over that of the laziest")
         lower.set_ylabel("change of features")
         lower.set_xlabel("tokens")
-        lower.legend(loc="lower right")
+        upper.legend(*lower.get_legend_handles_labels(), loc="lower left")
     return figure

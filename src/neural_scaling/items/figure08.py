@@ -212,6 +212,18 @@ class Curve:
     fit: PowerLawFit | None
     offset: OffsetFit | None
 
+    @property
+    def halves(self) -> tuple[float, float]:
+        """Exponents in the first and the second half of the bins, which differ where the curve bends; NaN below three bins each."""
+        middle = self.binned.shape[1] // 2
+        if middle < 3:
+            return math.nan, math.nan
+        first, second = (
+            fit_power_law(part[0], part[1], sigma=part[2]).exponent
+            for part in (self.binned[:, :middle], self.binned[:, middle:])
+        )
+        return first, second
+
     def average(self, batches: int) -> tuple[Array, Array]:
         """Return the moving average of the losses and the tokens at the middle of each of its windows.
 
@@ -616,7 +628,9 @@ def table(curves: Sequence[Curve]) -> str:
     -------
     str
     """
-    lines = ["gamma0  moved  train   held-out  exponent  95 % interval     with a constant  95 % interval   constant"]
+    lines = [
+        "gamma0  moved  train   held-out  exponent  95 % interval     halves        with a constant  95 % interval   constant"
+    ]
     for one in curves:
         head = f"{one.run.richness:<7g} {one.moved[-1]:<6.2g}"
         if math.isfinite(one.diverged):
@@ -627,8 +641,10 @@ def table(curves: Sequence[Curve]) -> str:
             continue
         head += f" {one.binned[1, -1]:<7.3f} {one.held_out[-1]:<9.3f}"
         (low, high), (first, last), (least, most) = one.fit.interval, one.offset.interval, one.offset.offset_interval
+        early, late = one.halves
         lines.append(
-            f"{head} {one.fit.exponent:<9.4f} [{low:.4f}, {high:.4f}]  {one.offset.exponent:<16.3f} [{first:.3f}, {last:.3f}]  "
+            f"{head} {one.fit.exponent:<9.4f} [{low:.4f}, {high:.4f}]  {early:.3f} {late:.3f}   "
+            f"{one.offset.exponent:<16.3f} [{first:.3f}, {last:.3f}]  "
             f"{one.offset.offset:.2f} [{least:.2f}, {most:.2f}]"
         )
     return "\n".join(lines)
