@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, richness_color
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.items.bottleneck import Curve, EndRow, ScaleCurve
 
 _COLORS = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f")
@@ -36,7 +37,7 @@ def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve]) -> Figure:
                 axes.errorbar(
                     curve.sizes,
                     curve.mean,
-                    1.96 * curve.error,
+                    NORMAL_95 * curve.error,
                     fmt="o",
                     color=color,
                     markerfacecolor="white",
@@ -89,7 +90,7 @@ def scale_figure(scales: Sequence[ScaleCurve], alpha: float) -> Figure:
             axes.errorbar(
                 curve.sizes * (1.04 if curve.data else 0.96),
                 curve.mean / unit,
-                1.96 * curve.error / unit,
+                NORMAL_95 * curve.error / unit,
                 fmt=marker,
                 color=color,
                 markerfacecolor="white",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.items.sgdnoise import ExactRow, LazyRow, RichRow, Simulated
 from neural_scaling.theory import regime
 
@@ -115,7 +116,7 @@ def rich_figure(rows: Sequence[RichRow], simulation: Simulated) -> Figure:
         lower.errorbar(
             simulation.time,
             simulation.excess,
-            1.96 * simulation.error,
+            NORMAL_95 * simulation.error,
             fmt="o",
             color=_COLORS[1],
             capsize=2,

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neural_scaling.figures.style import INK, MUTED, book_style, new_figure, richness_color
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.items.transient import Row, Simulated
 
 _COLORS = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
@@ -91,8 +92,8 @@ def simulation_figure(simulations: Sequence[Simulated]) -> Figure:
         for row in simulations:
             color = richness_color(row.gamma)
             axes.loglog(row.time, row.excess, color=color, label=rf"$\gamma = {row.gamma:g}$")
-            low = np.maximum(row.excess - 1.96 * row.error, 0.05 * row.excess)
-            axes.fill_between(row.time, low, row.excess + 1.96 * row.error, color=color, alpha=0.2, linewidth=0)
+            low = np.maximum(row.excess - NORMAL_95 * row.error, 0.05 * row.excess)
+            axes.fill_between(row.time, low, row.excess + NORMAL_95 * row.error, color=color, alpha=0.2, linewidth=0)
             axes.loglog(row.time, row.theory, "--", color=color, linewidth=1.4)
             inside = row.time >= row.window[0]
             start = row.theory[inside][0]

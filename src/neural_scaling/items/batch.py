@@ -14,6 +14,7 @@ from neural_scaling.checks import require
 from neural_scaling.claims import Claim, judge
 from neural_scaling.dmft import mean_square_stability
 from neural_scaling.finite_data import MinibatchDMFTRun, MinibatchRun
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
 
@@ -138,7 +139,7 @@ class ErrorRow:
     @property
     def measured(self) -> bool:
         """Whether the mean over seeds is known at all: at small batch a single rich seed can be all of it."""
-        return 1.96 * self.standard_error < LARGEST_ERROR * self.excess
+        return NORMAL_95 * self.standard_error < LARGEST_ERROR * self.excess
 
     @property
     def paper_error(self) -> float:
@@ -298,7 +299,7 @@ def excess_claims(rows: Sequence[ErrorRow], width: int, scale: str) -> list[Clai
     """
     claims = []
     for row in rows:
-        interval = (row.excess - 1.96 * row.standard_error, row.excess + 1.96 * row.standard_error)
+        interval = (row.excess - NORMAL_95 * row.standard_error, row.excess + NORMAL_95 * row.standard_error)
         verdict, reason = judge(row.paper, row.excess, interval, EXCESS_TOLERANCE, row.ours)
         if not row.measured:
             reason += f"; the largest hundredth of the seeds has {row.top:.0%} of the sum, so that there is no mean to compare"

@@ -11,6 +11,7 @@ import numpy as np
 
 from neural_scaling.claims import Claim, Judgement, judge, number
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
@@ -447,7 +448,7 @@ def claims(
                 )
             )
         ratio, error = agreement(curve)
-        interval = (ratio - 1.96 * error, ratio + 1.96 * error)
+        interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
         agreed = judge(1.0, ratio, interval, RATIO_TOLERANCE)
         found.append(
             Claim(

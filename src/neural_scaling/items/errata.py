@@ -23,6 +23,7 @@ from neural_scaling.errata import (
 )
 from neural_scaling.errata.first_order import batch_correction, width_correction
 from neural_scaling.fits import PowerLawFit
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.spectra import Array, PowerLaw
 
 ITEM = "errata"
@@ -301,7 +302,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
         for name, beta in (("hard", hard), ("super-easy", above))
     ]
     printed, corrected, measured, error = meanfield.fourth_moment_losses(setting)
-    interval = (measured - 1.96 * error, measured + 1.96 * error)
+    interval = (measured - NORMAL_95 * error, measured + NORMAL_95 * error)
     verdict, reason = judge(printed, measured, interval, 0.01 * measured, corrected)
     claims.append(
         Claim(

@@ -214,7 +214,7 @@ class Curve:
 
     @property
     def halves(self) -> tuple[float, float]:
-        """Exponents in the first and the second half of the bins, which differ where the curve bends; NaN below three bins each."""
+        """Exponents in the first and the second half of the bins, which differ if the curve bends; NaN below three bins each."""
         middle = self.binned.shape[1] // 2
         if middle < 3:
             return math.nan, math.nan

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from neural_scaling.claims import Claim, judge
 from neural_scaling.finite_data import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.sample_reuse import reuse_limit
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
@@ -343,7 +344,7 @@ def agreement_claims(rows: Sequence[AgreementRow], width: int, scale: str) -> li
     for row in dict.fromkeys((rows[0], rows[-1])):
         for name, words in (("test", "test"), ("train", "training")):
             ratio, error = getattr(row, name), getattr(row, f"{name}_error")
-            interval = (ratio - 1.96 * error, ratio + 1.96 * error)
+            interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
             verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE)
             claims.append(
                 Claim(
@@ -381,7 +382,7 @@ def limit_claims(rows: Sequence[LimitRow], scale: str) -> list[Claim]:
     """
     row = max(rows, key=lambda row: row.samples)  # the theory is the leading order in 1/P
     ratio, error = row.simulated / row.printed, row.error / row.printed
-    interval = (ratio - 1.96 * error, ratio + 1.96 * error)
+    interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
     corrected = row.theory / row.printed
     # The tolerance is relative to the corrected value, which is the larger one.
     verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE * corrected, corrected)

@@ -13,6 +13,7 @@ from neural_scaling.claims import Claim, Judgement, judge
 from neural_scaling.dmft import mean_square_stability
 from neural_scaling.experiments import OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.items.long_runs import LongRun
 from neural_scaling.items.wear import Wear, wear
@@ -522,7 +523,7 @@ def claims(
     )
     rise = simulation.excess[-1] - simulation.excess[0]
     error = math.hypot(simulation.error[-1], simulation.error[0])
-    clear = rise > 1.96 * error
+    clear = rise > NORMAL_95 * error
     found.append(
         Claim(
             id="sgdnoise.simulation.growth",
@@ -532,7 +533,7 @@ def claims(
             quantity="relative excess in the last bin of time minus that in the first",
             predicted=float(simulation.theory[-1] - simulation.theory[0]),
             measured=float(rise),
-            interval=(float(rise - 1.96 * error), float(rise + 1.96 * error)),
+            interval=(float(rise - NORMAL_95 * error), float(rise + NORMAL_95 * error)),
             window=(float(simulation.time[0]), float(simulation.time[-1])),
             scale=scale,
             verdict="confirmed" if clear else "inconclusive",

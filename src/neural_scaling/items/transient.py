@@ -11,6 +11,7 @@ import numpy as np
 from neural_scaling.claims import Claim, judge
 from neural_scaling.experiments import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.items.long_runs import LongRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
@@ -386,7 +387,7 @@ def claims(lazy: Sequence[Row], rich: Sequence[Row], simulations: Sequence[Simul
             )
     for one in simulations:
         kind = "rich" if one.gamma > 0 else "lazy"
-        spread = (one.ratio - 1.96 * one.ratio_error, one.ratio + 1.96 * one.ratio_error)
+        spread = (one.ratio - NORMAL_95 * one.ratio_error, one.ratio + NORMAL_95 * one.ratio_error)
         agreed = judge(1.0, one.ratio, spread, EXCESS_TOLERANCE)
         found.append(
             Claim(
