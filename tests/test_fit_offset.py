@@ -85,6 +85,15 @@ def test_intervals_with_one_constant_are_no_wider_than_they_must():
         assert np.diff(found) < 2 * np.diff(one.interval)
 
 
+@pytest.mark.parametrize(("offset", "prefactor", "exponents"), [(1.0, 4.0, (2.9, 1.0)), (3.0, 0.003, (1.0, 2.0))])
+def test_steep_curves_and_curves_close_to_the_constant(offset, prefactor, exponents):
+    value = np.stack([offset + prefactor * (TIME / 4e6) ** -exponent for exponent in exponents])
+    fit = fit_common_offset(TIME, value, np.full(value.shape, 1e-5))
+    assert fit.offset_interval[0] <= offset <= fit.offset_interval[1]
+    assert np.diff(fit.offset_interval) < 1e-3
+    assert fit.exponents == pytest.approx(exponents, rel=0.01)
+
+
 def test_an_exponent_that_is_not_fixed_is_open():
     value = np.stack([3 + 4 * (TIME / 1e6) ** -0.1, 3 + 4 * (TIME / 1e6) ** -0.2])
     fit = fit_common_offset(TIME, value, np.full(value.shape, 3.0))
@@ -95,6 +104,8 @@ def test_an_exponent_that_is_not_fixed_is_open():
 def test_bad_input():
     with pytest.raises(InputError, match="sigma: holds"):
         fit_common_offset(TIME, [TIME, TIME], np.zeros((2, 24)))
+    with pytest.raises(InputError, match="L: holds no curve"):
+        fit_common_offset(TIME, np.ones((0, 24)), np.ones((0, 24)))
     with pytest.raises(InputError, match=r"sigma: has shape .*give shape \(2, 24\)"):
         fit_common_offset(TIME, [TIME, TIME], np.ones((1, 24)))
     with pytest.raises(InputError, match="sigma: has shape"):

@@ -1,5 +1,6 @@
 """Datasets on disk: whole or absent whatever happens, damage named, built once by many processes."""
 
+import errno
 import json
 import os
 import shutil
@@ -120,6 +121,19 @@ def test_a_full_disk_leaves_nothing(root, said, full_disk):
     with pytest.raises(OSError, match=r"could not be written .*free space on that disk or name another folder"):
         store.create(root, record_of(TINY), build, said.append)
     assert [name for name in names(root) if "tiny" in name] == DOWNLOADED
+
+
+@pytest.mark.parametrize(
+    ("resumable", "left"), [(True, "what is done is kept and continued"), (False, "nothing half-written is left")]
+)
+def test_a_disk_that_fills_up_is_told_with_what_is_left(root, said, resumable, left):
+    def filling(folder, downloads, say):
+        (folder / "train_images.npy").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=f"another folder in NEURAL_SCALING_DATASETS; {left}"):
+        store.create(root, record_of(TINY), filling, said.append, resumable=resumable)
+    assert (root / ".tiny.building" / "train_images.npy").exists() is resumable
 
 
 def test_too_small_a_disk_is_noticed_before_anything_is_fetched(root, said, monkeypatch):

@@ -147,6 +147,18 @@ def test_a_straight_curve_that_diverged_late_settles_nothing(diverged):
     assert f"diverged at step {diverged}" in found[0].reason
 
 
+def test_a_divergence_at_once_or_in_the_middle_is_told():
+    gone = made([BETA, BETA], diverged=0)
+    assert gone[0].average(200)[1].size == 0
+    assert figure08.table(gone).count("diverged at step 0") == 2
+    lazy, middle = made([BETA, 1.2 * BETA], noise=0.002)
+    middle = dataclasses.replace(middle, diverged=1900.0, final=np.full(64, np.inf))
+    richest = dataclasses.replace(lazy, final=lazy.final - 0.1)
+    order = next(one for one in figure08.claims([lazy, middle, richest], "small") if one.id == "fig08.order")
+    assert order.verdict == "inconclusive" and "nan" not in order.reason and "0.0001: " in order.reason
+    assert order.reason.count("diverged") == 3
+
+
 def test_errors_of_ratios_know_that_neighbours_go_together():
     generator, spread = np.random.default_rng(0), []
     (lazy, later) = made([BETA, BETA], noise=0.0)

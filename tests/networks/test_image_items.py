@@ -256,6 +256,9 @@ def test_a_window_that_starts_late_has_no_decade_before():
     objects = plan(figure06).panels()[-1]
     found = figure06.curves(objects, results_of([*objects.runs(), objects.kernel()], late=0.3))
     last = float(found.rows[0].step[-1])
+    unreached = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=math.inf)) for row in found.rows]
+    claim = figure06.departure_claim(dataclasses.replace(found, rows=unreached), "small")
+    assert found.rows[-1].window.start_reason in claim.reason and "inf" not in claim.reason
     for start, told in ((last / 10, True), (last / 40, False)):
         rows = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=start)) for row in found.rows]
         claim = figure06.departure_claim(dataclasses.replace(found, rows=rows), "small")

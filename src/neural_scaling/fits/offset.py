@@ -14,10 +14,11 @@ from neural_scaling.fits.power_law import FloatArray, check_curve
 _EXPONENTS = np.geomspace(1e-3, 3.0, 1600)  # half a percent apart, and between the neighbours of the best ones
 _FINE = 100  # times as close
 _OFFSETS = 200  # from nothing to the lowest loss, then closer about the best ones
-_ZOOMS = 10  # each by ten at least, as long as too few are accepted
+_ZOOMS = 20  # each by three at least, as long as fewer than a quarter are accepted
 _HALVINGS = 40
 _GOLDEN = (1 + math.sqrt(5)) / 2
-_ONE_PARAMETER_95 = 3.841458820694124  # quantile of chi squared with one degree of freedom
+#: Quantile of chi squared with one degree of freedom: by how much it must fall for one more parameter.
+ONE_PARAMETER_95 = 3.841458820694124
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def fit_offset_power_law(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> Offset
     offset, prefactor, chi2, without = _profiles(exponents, scaled, value, weight)
     best = int(np.argmin(chi2))
     scale = max(1.0, float(chi2[best]) / (time.size - 3))
-    accepted = chi2 <= chi2[best] + _ONE_PARAMETER_95 * scale
+    accepted = chi2 <= chi2[best] + ONE_PARAMETER_95 * scale
     exponent = float(exponents[best])
     return OffsetFit(
         exponent,
@@ -146,28 +147,30 @@ def fit_common_offset(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> CommonOff
     Raises
     ------
     InputError
-        If a curve is not valid, errors are not positive, or there are fewer than four points.
+        If there is no curve, one is not valid, errors are not positive, or there are fewer than four points.
     """
     values, errors = (np.atleast_2d(np.asarray(array, dtype=np.float64)) for array in (L, sigma))
     require(errors.shape == values.shape, "sigma", f"has shape {errors.shape}", f"give shape {values.shape}")
+    require(len(values) >= 1, "L", "holds no curve", "give at least one")
     checked = [_checked(t, value, error) for value, error in zip(values, errors, strict=True)]
     time = checked[0][0]
     curves = [_Curve(time / math.sqrt(time[0] * time[-1]), value, error**-2) for _, value, error in checked]
     lowest = float(values.min())
     freedom = len(curves) * (time.size - 2) - 1
-    low, high = 0.0, lowest * (1 - 1 / _OFFSETS)
-    for _ in range(_ZOOMS):
-        offsets = np.linspace(low, high, _OFFSETS)
+    # Evenly from nothing to the lowest loss, and ever closer to it, where a curve has come down to the constant.
+    offsets = lowest * np.union1d(np.linspace(0, 1, _OFFSETS), 1 - np.geomspace(1e-9, 1, _OFFSETS))
+    for zoom in range(_ZOOMS + 1):
         exponents = np.stack([curve.best(offsets) for curve in curves])
         chi2 = np.stack([curve.chi2(offsets, row) for curve, row in zip(curves, exponents, strict=True)])
         total = chi2.sum(axis=0)
         best = int(np.argmin(total))
-        allowed = _ONE_PARAMETER_95 * len(curves) * max(1.0, float(total[best]) / freedom)
+        allowed = ONE_PARAMETER_95 * len(curves) * max(1.0, float(total[best]) / freedom)
         spare = total[best] + allowed - total
         accepted = np.flatnonzero(spare >= 0)
-        if accepted.size > _OFFSETS / 10:
+        if zoom == _ZOOMS or (zoom and accepted.size > _OFFSETS / 4):
             break
-        low, high = offsets[max(accepted[0] - 1, 0)], offsets[min(accepted[-1] + 1, _OFFSETS - 1)]
+        near = offsets[max(accepted[0] - 1, 0)], offsets[min(accepted[-1] + 1, offsets.size - 1)]
+        offsets = np.linspace(*near, _OFFSETS)
     spare, kept = spare[accepted], offsets[accepted]
     ends = [
         [curve.until(kept, row[accepted], spare, end) for end in (_EXPONENTS[0], _EXPONENTS[-1])]
@@ -200,7 +203,7 @@ class _Curve:
 
     def best(self, offset: FloatArray) -> FloatArray:
         """Return the exponent of least chi squared for each offset, shape (C,): golden sections about the best of a grid."""
-        grid = _EXPONENTS[:: _EXPONENTS.size // 100]
+        grid = np.geomspace(_EXPONENTS[0], _EXPONENTS[-1], 100)
         seen = np.stack([self.chi2(offset, np.full(offset.shape, exponent)) for exponent in grid])
         least = np.argmin(seen, axis=0)
         low, high = (np.log(grid[np.clip(least + side, 0, grid.size - 1)]) for side in (-1, 1))

@@ -46,6 +46,8 @@ class Window:
         """Why the window cannot be used, or an empty string when it can."""
         if self.decades >= SHORTEST_WINDOW:
             return ""
+        if math.isinf(self.start):
+            return f"no window: {self.start_reason}"
         return (
             f"from step {self.start:.3g} ({self.start_reason}) to step {self.end:.3g} ({self.end_reason}) "
             "there is less than a third of a decade"

@@ -207,7 +207,7 @@ def _window(run: CircleRun, curve: LearningCurve) -> Window:
     why = "lazy theory within a tenth of beta"
     if run.richness > 0 and run.beta < 1:
         reached &= curve.growth >= GROWN
-        why = "the same, and kernel doubled"
+        why += " and kernel doubled"
     first = np.flatnonzero(reached)
     start = float(curve.step[first[0]]) if first.size else math.inf
     ends = [(curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step")]

@@ -323,8 +323,12 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     if seen.row.kind != "rich":
         doubt = f"; the kernel grows {seen.row.growth.max():.2f}-fold only"
     elif interval is None:
-        missing = f"the window starts at step {seen.row.window.start:.0f} of {seen.row.step[-1]:.0f}"
-        doubt = f"; {missing if math.isnan(seen.before) else seen.difference.missing}"
+        doubt = f"; {seen.difference.missing}"
+        if math.isnan(seen.before):
+            start = seen.row.window.start
+            last = seen.row.step[-1]
+            late = f"the window starts at step {start:.0f} of {last:.0f}"
+            doubt = f"; {late if math.isfinite(start) else seen.row.window.start_reason}"
     elif abs(seen.before - theory) <= found.tolerance and interval[0] > max(usual) and seen.late > limit:
         verdict = "confirmed"
     elif found.panel.steps >= PAPER_STEPS and (interval[1] < 0 or seen.late < theory):

@@ -22,6 +22,7 @@ from neural_scaling.fits import (
     fit_offset_power_law,
     fit_power_law,
 )
+from neural_scaling.fits.offset import ONE_PARAMETER_95
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.networks.language_runs import LanguageRun, NgramRun
 from neural_scaling.runs import Experiment, Result
@@ -39,8 +40,6 @@ ROW = 20
 GROUPS = 16
 #: Tokens of the training text that are counted at most.
 COUNTED = 20_000_000
-#: By how much chi squared must fall for one more parameter; for a constant that may not be negative, 39 of 40.
-ONE_PARAMETER = 3.84
 
 
 @dataclass(frozen=True)
@@ -289,7 +288,7 @@ def moving_average(values: Array, size: int) -> Array:
     numpy.ndarray
     """
     width = min(size, values.size)
-    return np.convolve(values, np.full(width, 1 / width), "valid")
+    return np.convolve(values, np.full(width, 1 / width), "valid") if width else values
 
 
 def bins(tokens: Array, loss: Array, start: float) -> Array:
@@ -409,15 +408,15 @@ def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, scale: str) ->
     """Judge whether the lazy curve is a power law.
 
     Not if it misses the bins by more than chance would in 19 of 20 cases, or if a constant lowers chi squared by more than chance
-    would in 39 of 40; undecided if neither, but a constant of a quarter of the loss would do as well,
-    or if the run diverged.
+    would in 39 of 40, since it may not be negative; undecided if neither, but a constant of a quarter of the loss would do as
+    well, or if the run diverged.
     """
     low, high = offset.interval
     least, most = offset.offset_interval
     freedom = offset.points - 2
     missed = offset.chi2_without > chi2.ppf(0.95, freedom)
     verdict: Verdict = "confirmed" if most < lazy.binned[1, -1] / 4 else "inconclusive"
-    if missed or offset.gain > ONE_PARAMETER:
+    if missed or offset.gain > ONE_PARAMETER_95:
         verdict = "not confirmed"
     ended = ""
     if math.isfinite(lazy.diverged):
@@ -464,7 +463,8 @@ def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict
         measured,
         (first - beta) / 3,
         scale,
-        remark=f"; lazy exponent {beta:.4f}, 2 beta/(1+beta) = {whole:.4f}, features have moved by {richest.moved[-1]:.2g}",
+        remark=f"; lazy exponent {beta:.4f}, 2 beta/(1+beta) = {whole:.4f}, features have moved by "
+        + (f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"),
     )
     if straight == "not confirmed" and found.verdict != "inconclusive":
         doubt = "; but the lazy curve is no power law here, so that beta has no meaning beyond this window"
@@ -476,7 +476,10 @@ def _order_claim(curves: Sequence[Curve], scale: str) -> Claim:
     """Judge whether every network ends lower on held-out text than the one that is less rich, sequence by sequence."""
     steps = [_ends(later, former) for former, later in itertools.pairwise(curves)]
     whole = _ends(curves[-1], curves[0])
-    listed = ", ".join(f"{one.run.richness:g}: {float(one.final.mean()):.3f}" for one in curves)
+    listed = ", ".join(
+        f"{one.run.richness:g}: " + ("diverged" if math.isfinite(one.diverged) else f"{float(one.final.mean()):.3f}")
+        for one in curves
+    )
     verdict: Verdict = "inconclusive"
     if all(one.interval is not None and one.interval[1] < 0 for one in steps):
         verdict = "confirmed"
@@ -496,15 +499,21 @@ def _order_claim(curves: Sequence[Curve], scale: str) -> Claim:
         verdict=verdict,
         reason=whole.missing
         or f"held-out cross-entropy at richness {listed}; each from the one before it: "
-        + ", ".join(f"[{low:+.4f}, {high:+.4f}]" for low, high in (one.interval or (math.nan,) * 2 for one in steps)),
+        + ", ".join(_difference(one) for one in steps),
         predicted_text="below 0",
     )
+
+
+def _difference(found: Measurement) -> str:
+    """Return the interval of a difference as text."""
+    return f"[{found.interval[0]:+.4f}, {found.interval[1]:+.4f}]" if found.interval else found.missing
 
 
 def _ends(later: Curve, former: Curve) -> Measurement:
     """Return by how much a network ends above another one on held-out text, mean over sequences.
 
-    Neighbouring sequences come from the same documents, so the error is that of the mean over ``GROUPS`` runs of neighbours.
+    Neighbouring sequences come from the same documents, so the error is that of the mean over ``GROUPS`` or more runs of
+    neighbours.
     """
     if math.isfinite(later.diverged) or math.isfinite(former.diverged):
         return Measurement.none("a run diverged")
@@ -632,14 +641,14 @@ def table(curves: Sequence[Curve]) -> str:
         "gamma0  moved  train   held-out  exponent  95 % interval     halves        with a constant  95 % interval   constant"
     ]
     for one in curves:
-        head = f"{one.run.richness:<7g} {one.moved[-1]:<6.2g}"
+        head = f"{one.run.richness:<7g}"
         if math.isfinite(one.diverged):
             lines.append(f"{head} diverged at step {one.diverged:.0f}")
             continue
         if one.fit is None or one.offset is None:
             lines.append(f"{head} too few batches to fit")
             continue
-        head += f" {one.binned[1, -1]:<7.3f} {one.held_out[-1]:<9.3f}"
+        head += f" {one.moved[-1]:<6.2g} {one.binned[1, -1]:<7.3f} {one.held_out[-1]:<9.3f}"
         (low, high), (first, last), (least, most) = one.fit.interval, one.offset.interval, one.offset.offset_interval
         early, late = one.halves
         lines.append(

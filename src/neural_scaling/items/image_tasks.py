@@ -241,7 +241,7 @@ def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
     """Return the window that the kernel fixes."""
     reached, why = curve.clock() >= arrival, f"{FIRST_MODE} modes learned"
     if run.richness > 0 and curve.growth.max() >= GROWN:
-        reached, why = reached & (np.maximum.accumulate(curve.growth) >= GROWN), "the same, and kernel doubled"
+        reached, why = reached & (np.maximum.accumulate(curve.growth) >= GROWN), f"{why} and kernel doubled"
     first = np.flatnonzero(reached)
     start = float(curve.step[first[0]]) if first.size else math.inf
     if math.isinf(start):
