@@ -165,9 +165,9 @@ display(Markdown(ledger.to_markdown(claims)))
 # settings are `context: 256`, `batch: 128`, `steps: 100000`, `eta: 40.0`, `average: 200`, and its lines were drawn by eye with $\beta = 0.0325$ (in
 # steps from 10 on, the second from 200 on).
 #
-# - **Text and width.** One pass over four million tokens of speeches and books instead of three thousand million of C4, and networks of width 256 instead of 2048, which one
+# - **Text and width.** Reduced scale is one pass over four million tokens of speeches and books instead of three thousand million of C4, and networks of width 256 instead of 2048, which one
 #   core trains in forty minutes. The runs show whether richer networks learn faster from the same text and how exponents compare within one decade of tokens.
-#   They cannot show what follows later: all networks end between the level of frequencies of tokens and that of pairs, so that little more than which
+#   They cannot show what follows later: all of them end between the level of frequencies of tokens and that of pairs, so that little more than which
 #   tokens are frequent, and near which others, is learned in the window of the fits. Exponents of another text and another range of tokens need not be those of C4.
 # - **Learning rate and batch.** On this text, the largest of the learning rates below is taken at which the loss of the laziest network never exceeds its start in
 #   its first 100 steps, found at width 128 before the runs; small scale has a quarter of it, C4 that of the public code. The table repeats the trial at the width of this page. With a batch of a sixty-fourth of the tokens one pass has 8200 steps.

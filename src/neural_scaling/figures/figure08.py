@@ -75,10 +75,10 @@ def loss_figure(curves: Sequence[Curve], levels: Levels, average: int) -> Figure
         for name, level in (
             ("knowing nothing", levels.nothing),
             ("frequencies of tokens", levels.tokens),
-            ("of pairs", levels.pairs),
+            ("frequencies of pairs", levels.pairs),
         ):
             axes.axhline(level, color=MUTED, linewidth=1)
-            axes.text(0.99, level, name, transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=MUTED)
+            axes.text(0.01, level, name, transform=axes.get_yaxis_transform(), va="bottom", color=MUTED)
         plain_ticks(axes.xaxis)
         plain_ticks(axes.yaxis)
         axes.set_xlabel("million tokens")
