@@ -146,7 +146,7 @@ class Levels:
         """Return the levels as a line of text."""
         return (
             f"levels: {self.nothing:.2f} knowing nothing, {self.tokens:.2f} by frequencies of tokens, "
-            f"{self.pairs:.2f} by those of pairs"
+            f"{self.pairs:.2f} of pairs"
         )
 
 
@@ -606,7 +606,7 @@ def seed_table(pairs: Sequence[tuple[Curve, Curve]]) -> str:
         One line per seed: the exponent of the laziest, by how much that of the richest exceeds it, and by how much the richest
         ends lower on held-out text; with 95 % intervals.
     """
-    lines = ["seed  lazy    95 % interval     excess of the richest      held-out, richest less laziest"]
+    lines = ["seed  lazy    95 % interval     richest, excess            held-out, difference"]
     for lazy, richest in pairs:
         if lazy.fit is None:
             lines.append(f"{lazy.run.seed:<5d} too few batches to fit")
@@ -637,9 +637,8 @@ def table(curves: Sequence[Curve]) -> str:
     -------
     str
     """
-    lines = [
-        "gamma0  moved  train   held-out  exponent  95 % interval     halves        with a constant  95 % interval   constant"
-    ]
+    lines = ["gamma0  moved   train   held-out  exponent  95 % interval     halves"]
+    beside = ["gamma0  with a constant  95 % interval   constant, nats"]
     for one in curves:
         head = f"{one.run.richness:<7g}"
         if math.isfinite(one.diverged):
@@ -648,12 +647,13 @@ def table(curves: Sequence[Curve]) -> str:
         if one.fit is None or one.offset is None:
             lines.append(f"{head} too few batches to fit")
             continue
-        head += f" {one.moved[-1]:<6.2g} {one.binned[1, -1]:<7.3f} {one.held_out[-1]:<9.3f}"
         (low, high), (first, last), (least, most) = one.fit.interval, one.offset.interval, one.offset.offset_interval
         early, late = one.halves
         lines.append(
-            f"{head} {one.fit.exponent:<9.4f} [{low:.4f}, {high:.4f}]  {early:.3f} {late:.3f}   "
-            f"{one.offset.exponent:<16.3f} [{first:.3f}, {last:.3f}]  "
-            f"{one.offset.offset:.2f} [{least:.2f}, {most:.2f}]"
+            f"{head} {one.moved[-1]:<7.2g} {one.binned[1, -1]:<7.3f} {one.held_out[-1]:<9.3f} {one.fit.exponent:<9.4f} "
+            f"[{low:.4f}, {high:.4f}]  {early:.3f} {late:.3f}"
         )
-    return "\n".join(lines)
+        beside.append(
+            f"{head} {one.offset.exponent:<16.3f} [{first:.3f}, {last:.3f}]  {one.offset.offset:.2f} [{least:.2f}, {most:.2f}]"
+        )
+    return "\n".join([*lines, *(beside if len(beside) > 1 else [])])
