@@ -1,9 +1,23 @@
-"""One way to refuse bad input: name the argument, say what is wrong with it and what to do."""
+"""One way to refuse bad input: name the argument, say what is wrong with it and what to do.
+
+Each check returns the value in its one internal form (``float``, ``int``, a read-only copy as an array), whatever usual form it
+came in: Python or NumPy numbers, lists, arrays of NumPy, JAX or PyTorch.
+"""
 
 from __future__ import annotations
 
 import math
-from numbers import Real
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+_T = TypeVar("_T")
+
+#: Seeds that every random generator in use takes.
+LARGEST_SEED = 2**63 - 1
 
 
 class InputError(ValueError):
@@ -33,7 +47,295 @@ def require(condition: bool, argument: str, problem: str, remedy: str) -> None:
         raise InputError(f"{argument}: {problem}; {remedy}.")
 
 
-def require_positive(value: float, argument: str, remedy: str = "give a positive finite number") -> None:
-    """Raise :class:`InputError` unless ``value`` is a positive finite real number."""
-    ok = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and value > 0
-    require(ok, argument, f"got {value!r}", remedy)
+def real(
+    value: Any,
+    argument: str,
+    remedy: str | None = None,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+    infinite: bool = False,
+) -> float:
+    """Return a real number as ``float``.
+
+    Parameters
+    ----------
+    value
+        Number of Python or NumPy, or an array of one element without axes.
+    argument, remedy
+        For the message; by default the remedy names the range.
+    above, least, below, most
+        Bounds, exclusive and inclusive.
+    infinite
+        Whether infinity is in the range too.
+
+    Raises
+    ------
+    InputError
+        If it is text, None, a truth value, complex, NaN or out of range.
+    """
+    number = _scalar(value)
+    good = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
+    if good:
+        number = _float(number)
+        inside = above < number < below and least <= number <= most
+        good = inside if math.isfinite(number) else infinite and number == math.inf
+    require(good, argument, f"got {_shown(value)}", remedy or _range("number", above, least, below, most, infinite))
+    return float(number)
+
+
+def require_positive(value: Any, argument: str, remedy: str = "give a positive finite number") -> float:
+    """Return ``value`` as ``float`` if it is a positive finite real number, else raise :class:`InputError`."""
+    return real(value, argument, remedy, above=0.0)
+
+
+def whole(value: Any, argument: str, remedy: str | None = None, *, least: int = 1, most: float = math.inf) -> int:
+    """Return a whole number as ``int``; 64.0 is one, 64.5, text and truth values are not.
+
+    Parameters
+    ----------
+    value
+        Number of Python or NumPy, or an array of one element without axes.
+    argument, remedy
+        For the message; by default the remedy names the range.
+    least, most
+        Bounds, inclusive.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number in the range.
+    """
+    number = _scalar(value)
+    good = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
+    good = good and (isinstance(number, Integral) or float(number).is_integer()) and least <= number <= most
+    limits = _range("whole number", -math.inf, least, math.inf, most, False)
+    require(good, argument, f"got {_shown(value)}", remedy or limits)
+    return int(number)
+
+
+def count(value: Any, argument: str, remedy: str = "give a positive whole number, or math.inf") -> float:
+    """Return a positive whole number or infinity, as ``float``: a width N, a batch B, a number of samples P or of modes M.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    number = _scalar(value)
+    if isinstance(number, Real) and number == math.inf:
+        return math.inf
+    return float(whole(value, argument, remedy))
+
+
+def seed(value: Any, argument: str = "seed") -> int:
+    """Return a seed, a whole number from 0 to 2^63 - 1.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    return whole(value, argument, "give a whole number from 0 to 2^63 - 1", least=0, most=LARGEST_SEED)
+
+
+def seeds(values: Any, argument: str = "seeds") -> list[int]:
+    """Return seeds as a list, each once.
+
+    Raises
+    ------
+    InputError
+        If there are none, one is repeated or is no seed.
+    """
+    require(
+        isinstance(values, Iterable) and not isinstance(values, str | bytes | dict) and getattr(values, "ndim", 1) == 1,
+        argument,
+        f"got {_shown(values)}",
+        "give a list of whole numbers from 0 to 2^63 - 1",
+    )
+    listed = [seed(value, argument) for value in values]
+    require(len(listed) > 0, argument, "got none", "give at least one seed")
+    require(len(set(listed)) == len(listed), argument, f"got {listed}", "give each seed once")
+    return listed
+
+
+def flag(value: Any, argument: str) -> bool:
+    """Return a truth value; numbers and text are none.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    require(isinstance(value, bool | np.bool_), argument, f"got {_shown(value)}", "give True or False")
+    return bool(value)
+
+
+def choice(value: Any, argument: str, options: Iterable[_T]) -> _T:
+    """Return one of some options.
+
+    Raises
+    ------
+    InputError
+        If it is none of them.
+    """
+    known = list(options)
+    good = isinstance(value, str | int) and value in known
+    require(good, argument, f"got {_shown(value)}", f"use one of {', '.join(map(str, known))}")
+    return known[known.index(value)]
+
+
+def instance(value: Any, argument: str, kind: type[_T] | tuple[type[_T], ...], remedy: str) -> _T:
+    """Return an object of a kind.
+
+    Raises
+    ------
+    InputError
+        If it is of another kind, or the class itself.
+    """
+    require(isinstance(value, kind), argument, f"got {_shown(value)}", remedy)
+    return value  # type: ignore[no-any-return]
+
+
+def array(
+    values: Any,
+    argument: str,
+    *,
+    axes: int = 1,
+    shape: Sequence[int] | None = None,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+    fewest: int = 1,
+    whole: bool = False,
+    infinite: bool = False,
+    order: Literal["ascending", "rising", "descending"] | None = None,
+) -> npt.NDArray[np.float64]:
+    """Return real numbers as a read-only array of float64 that shares no memory with the caller's.
+
+    Parameters
+    ----------
+    values
+        List, tuple, or array of NumPy, JAX or PyTorch, of any real type.
+    argument
+        For the message.
+    axes
+        Number of axes.
+    shape
+        Wanted shape, if it is known.
+    above, least, below, most
+        Bounds of every value, exclusive and inclusive.
+    fewest
+        Least size of the first axis.
+    whole
+        Whether values must be whole numbers.
+    infinite
+        Whether infinity is allowed.
+    order
+        ``rising`` (each above the one before), ``ascending`` or ``descending`` (repeated values allowed).
+
+    Raises
+    ------
+    InputError
+        If it is text, ragged, masked, complex, of truth values, of another shape or order, or a value is NaN or out of range.
+    """
+    found = _numbers(values, argument)
+    if shape is not None:
+        require(found.shape == tuple(shape), argument, f"shape {found.shape}", f"give an array of shape {tuple(shape)}")
+    require(found.ndim == axes, argument, f"shape {found.shape}", f"give an array with {axes} {_axes(axes)}")
+    require(
+        found.size > 0 and found.shape[0] >= fewest,
+        argument,
+        f"shape {found.shape}",
+        f"give at least {fewest} {'value' if fewest == 1 else 'values'}",
+    )
+    bad = np.isnan(found) | (np.isinf(found) & (not infinite or found < 0))
+    require(not bad.any(), argument, "NaN or infinity among its values", "remove what is not finite")
+    outside = ~((found > above) & (found >= least) & (found <= most))
+    outside |= ~(found < below) & np.isfinite(found)
+    require(
+        not outside.any(),
+        argument,
+        f"got {found[outside][:1]} among its values",
+        _range("numbers", above, least, below, most, infinite),
+    )
+    if whole:
+        broken = np.isfinite(found) & (found != np.round(found))
+        require(not broken.any(), argument, f"got {found[broken][:1]} among its values", "give whole numbers")
+    if order is not None:
+        steps = np.diff(found)
+        good = {"rising": steps > 0, "ascending": steps >= 0, "descending": steps <= 0}[order]
+        remedy = {
+            "rising": "sort it, smallest first, and drop repeated values",
+            "ascending": "sort it, smallest first",
+            "descending": "sort it, largest first, together with what belongs to it",
+        }
+        words = "strictly ascending" if order == "rising" else order
+        require(bool(good.all()), argument, f"its values are not {words}", remedy[order])
+    found.flags.writeable = False
+    return found
+
+
+def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:
+    """Return a fresh array of float64, or refuse what is not made of real numbers."""
+    if hasattr(values, "detach"):  # a tensor of PyTorch, on any device
+        values = values.detach().cpu()
+        values = values.double() if values.is_floating_point() else values  # NumPy has no bfloat16
+    masked = isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any())
+    require(not masked, argument, "masked values", "remove or fill them")
+    remedy = "give a list or array of real numbers"
+    require(not isinstance(values, str | bytes | dict | set), argument, f"got {_shown(values)}", remedy)
+    try:
+        found = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError):
+        require(False, argument, f"got {_shown(values)}, whose parts differ in shape", remedy)
+    require(found.dtype != bool, argument, "truth values", remedy)
+    require(found.dtype.kind != "c", argument, "complex numbers", "give their real parts, if the rest is rounding")
+    # bfloat16 and the like of JAX are of no standard kind, yet numbers.
+    good = found.dtype.kind in "iuf" or (found.dtype.kind == "V" and found.dtype.names is None)
+    require(good, argument, f"got {_shown(values)}", remedy)
+    return np.array(found, dtype=np.float64)
+
+
+def _scalar(value: Any) -> Any:
+    """Return the number in an array or tensor without axes; anything else as it is."""
+    masked = isinstance(value, np.ma.MaskedArray)
+    if not masked and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return value.item()
+    return value
+
+
+def _float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number beyond the largest float
+        return math.nan
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{type(value).__name__} {text[:60]}..."
+
+
+def _axes(number: int) -> str:
+    return "axis" if number == 1 else "axes"
+
+
+def _range(noun: str, above: float, least: float, below: float, most: float, infinite: bool) -> str:
+    """Return the remedy that names a range."""
+    bounds = []
+    if above > -math.inf:
+        bounds.append(f"above {above:g}")
+    if least > -math.inf:
+        bounds.append(f"of at least {least:g}")
+    if below < math.inf:
+        bounds.append(f"below {below:g}")
+    if most < math.inf:
+        bounds.append(f"of at most {most:g}")
+    finite = "" if infinite or noun == "whole number" else "finite "
+    article = "" if noun.endswith("s") else "a "
+    text = f"give {article}{finite}{noun} {' and '.join(bounds)}".rstrip()
+    return f"{text}, or math.inf" if infinite else text
