@@ -14,6 +14,24 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "InputError",
+    "array",
+    "choice",
+    "count",
+    "flag",
+    "instance",
+    "instances",
+    "interval",
+    "real",
+    "require",
+    "require_positive",
+    "seed",
+    "seeds",
+    "text",
+    "whole",
+]
+
 _T = TypeVar("_T")
 
 #: Seeds that every random generator in use takes.
@@ -116,7 +134,9 @@ def whole(value: Any, argument: str, remedy: str | None = None, *, least: int = 
     return int(number)
 
 
-def count(value: Any, argument: str, remedy: str = "give a positive whole number, or math.inf") -> float:
+def count(
+    value: Any, argument: str, remedy: str = "give a positive whole number, or math.inf", *, least: int = 1
+) -> float:
     """Return a positive whole number or infinity, as ``float``: a width N, a batch B, a number of samples P or of modes M.
 
     Raises
@@ -127,7 +147,7 @@ def count(value: Any, argument: str, remedy: str = "give a positive whole number
     number = _scalar(value)
     if isinstance(number, Real) and number == math.inf:
         return math.inf
-    return float(whole(value, argument, remedy))
+    return float(whole(value, argument, remedy, least=least))
 
 
 def seed(value: Any, argument: str = "seed") -> int:
@@ -199,11 +219,50 @@ def instance(value: Any, argument: str, kind: type[_T] | tuple[type[_T], ...], r
     return value  # type: ignore[no-any-return]
 
 
+def instances(
+    values: Any, argument: str, kind: type[_T] | tuple[type[_T], ...], remedy: str, *, fewest: int = 1
+) -> list[_T]:
+    """Return a list of objects of a kind.
+
+    Raises
+    ------
+    InputError
+        If it is no list, has fewer than ``fewest`` or one is of another kind.
+    """
+    require(isinstance(values, Iterable) and not isinstance(values, str), argument, f"got {_shown(values)}", remedy)
+    listed = [instance(value, argument, kind, remedy) for value in values]
+    require(len(listed) >= fewest, argument, f"got {len(listed)}", f"give at least {fewest}")
+    return listed
+
+
+def text(value: Any, argument: str) -> str:
+    """Return text.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    return instance(value, argument, str, "give text")
+
+
+def interval(values: Any, argument: str, *, least: float = 0.0) -> tuple[float, float]:
+    """Return a lower and a larger upper bound, as of a window.
+
+    Raises
+    ------
+    InputError
+        If they are not two numbers in order, the lower one of at least ``least``.
+    """
+    low, high = array(values, argument, shape=(2,), least=least, order="rising").tolist()
+    return low, high
+
+
 def array(
     values: Any,
     argument: str,
     *,
-    axes: int = 1,
+    axes: int | None = 1,
     shape: Sequence[int] | None = None,
     above: float = -math.inf,
     least: float = -math.inf,
@@ -223,7 +282,7 @@ def array(
     argument
         For the message.
     axes
-        Number of axes.
+        Number of axes; with None any, and a number alone is one without.
     shape
         Wanted shape, if it is known.
     above, least, below, most
@@ -245,9 +304,10 @@ def array(
     found = _numbers(values, argument)
     if shape is not None:
         require(found.shape == tuple(shape), argument, f"shape {found.shape}", f"give an array of shape {tuple(shape)}")
-    require(found.ndim == axes, argument, f"shape {found.shape}", f"give an array with {axes} {_axes(axes)}")
+    if axes is not None:
+        require(found.ndim == axes, argument, f"shape {found.shape}", f"give an array with {axes} {_axes(axes)}")
     require(
-        found.size > 0 and found.shape[0] >= fewest,
+        found.size > 0 and (found.ndim == 0 or found.shape[0] >= fewest),
         argument,
         f"shape {found.shape}",
         f"give at least {fewest} {'value' if fewest == 1 else 'values'}",

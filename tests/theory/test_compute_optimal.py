@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
 from neural_scaling.theory import (
     balancing_terms,
     compute_optimum,
@@ -140,17 +139,3 @@ def test_phase_labels():
     assert phases(True)["hard"].early_label == r"t^{-2\beta/(1+\beta)}"
     assert phases(True)["easy"].printed_label.endswith(r"N^{-\alpha\beta}")
     np.testing.assert_allclose(super_easy_boundary(np.array([1.0, 2.0, 4.0])), [1.0, 1.5, 1.75])
-
-
-def test_bad_input():
-    terms = loss_terms(1.5, 0.5, True)
-    with pytest.raises(InputError, match=r"^log_compute: "):
-        frontier(terms, [1.0, -2.0])
-    with pytest.raises(InputError, match=r"^terms: "):
-        frontier(terms[:1], 10.0)
-    with pytest.raises(InputError, match=r"^B: "):
-        frontier(terms, 10.0, B=0)
-    with pytest.raises(InputError, match=r"^eta: "):
-        frontier(terms, 10.0, eta=-1.0)
-    with pytest.raises(InputError, match=r"^optimum: "):
-        balancing_terms(terms, frontier(terms, [1.0, 2.0]))

@@ -84,8 +84,8 @@ def test_corrections_are_the_double_integrals_they_stand_for(t):
                 epsrel=1e-9,
             )[0]
             transient += 2 * lam[k] ** 2 * target[k] * math.exp(-lam[k] * t) * lam[j] * slowed
-    assert noise_coefficient(FEW, t)[0] == pytest.approx(noise, rel=1e-8)
-    assert transient_coefficient(FEW, t)[0] == pytest.approx(transient, rel=1e-7)
+    assert noise_coefficient(FEW, [t])[0] == pytest.approx(noise, rel=1e-8)
+    assert transient_coefficient(FEW, [t])[0] == pytest.approx(transient, rel=1e-7)
 
 
 def test_corrections_agree_with_the_mean_field_theory():
@@ -113,5 +113,5 @@ def test_power_of_the_lazy_transient(alpha, beta):
 
 def test_relative_noise_of_a_lazy_hard_task():
     modes = PowerLaw(2.0, 0.5).quadrature(4e8)
-    relative = noise_coefficient(modes, 1e8) / lazy_loss(modes, 1e8)
+    relative = noise_coefficient(modes, [1e8]) / lazy_loss(modes, [1e8])
     assert relative[0] == pytest.approx(modes.trace / 2, rel=1e-3)

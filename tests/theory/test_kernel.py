@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
 from neural_scaling.theory import (
     chi,
     edge_of_stability_step,
@@ -53,18 +52,3 @@ def test_edge_of_stability():
     assert edge_of_stability_step(1.5, 1.0, 0.5) == math.inf
     assert edge_of_stability_step(1.5, 4.0, 0.5) == 0
     assert edge_of_stability_step(0.98, 0.1, 1e-4) == math.inf  # beyond any float
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ((0.4, -1.0, 0.1, 1.0), "gamma"),
-        ((0.4, math.inf, 0.1, 1.0), "gamma"),
-        ((0.4, 1.0, 0.0, 1.0), "eta"),
-        ((0.4, 1.0, 0.1, 0.0), "step"),
-        ((-0.4, 1.0, 0.1, 1.0), "beta"),
-    ],
-)
-def test_bad_input(arguments, name):
-    with pytest.raises(InputError, match=rf"^{name}: "):
-        kernel_scale(*arguments)

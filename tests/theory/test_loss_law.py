@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from neural_scaling.checks import InputError
 from neural_scaling.dmft import TimeGrid, infinite_limit, solve
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import (
@@ -139,12 +138,3 @@ def test_sgd_term_below_is_a_constant_factor_when_lazy(beta):
     assert excess[-1] / excess[0] == pytest.approx(1, abs=0.08)
     # The local estimate leaves out the memory of the noise, which adds 5 % (beta 0.5) to 50 % (beta 1.2).
     assert 1.0 < excess[-1] / local < 1.6
-
-
-def test_bad_input():
-    terms = loss_terms(1.5, 0.5, True)
-    for arguments, name in (((0.0,), "t"), ((1.0, -3.0), "N"), ((1.0, 3.0, 0.0), "B"), ((1.0, 3.0, 1.0, 0.0), "eta")):
-        with pytest.raises(InputError, match=rf"^{name}: "):
-            loss(terms, *arguments)
-    with pytest.raises(InputError, match=r"^terms: "):
-        loss((), 1.0)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from neural_scaling.checks import InputError
 from neural_scaling.theory import (
     chi,
     chi_level,
@@ -67,18 +66,3 @@ def test_richness_only_helps():
     time = np.geomspace(1.0, 1e5, 20)
     losses = [self_consistent_curve(1.5, 0.4, gamma, time).loss for gamma in (0.0, 0.1, 1.0)]
     assert np.all(losses[1] < losses[0]) and np.all(losses[2] < losses[1])
-
-
-@pytest.mark.parametrize(
-    ("time", "problem"), [([2.0, 1.0], "increase"), ([0.0, 1.0], "time"), ([1.0, 1e200], "ends"), ([[1.0]], "shape")]
-)
-def test_bad_times(time, problem):
-    with pytest.raises(InputError, match=problem):
-        self_consistent_curve(1.5, 0.4, 1.0, time)
-
-
-def test_bad_level_and_gamma():
-    with pytest.raises(InputError, match=r"^level"):
-        level_curve(1.5, 0.4, 1.0, [1.0, 2.0], -1)
-    with pytest.raises(InputError, match=r"^gamma"):
-        self_consistent_curve(1.5, 0.4, -1.0, [1.0, 2.0])

@@ -7,7 +7,6 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import gamma as gamma_function
 
-from neural_scaling.checks import InputError
 from neural_scaling.dmft import decay_terms, kernel_flow
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import (
@@ -88,19 +87,3 @@ def test_easy_tasks_stop_at_the_limiting_scale(gamma):
     flow = kernel_flow(PowerLaw(2.0, 2.0).quadrature(1e7), gamma, np.array([1e6]))
     assert flow.scale[0] == pytest.approx(limit, rel=1e-5)  # what is missing falls like 1/t
     assert limit * (limit - 1) == pytest.approx(gamma * rkhs_norm_squared(2.0, 2.0))
-
-
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [
-        (lambda: self_similar_solution(1.5, 1.0, 1.0), "beta"),
-        (lambda: self_similar_solution(1.5, 0.5, 0.0), "gamma"),
-        (lambda: self_similar_solution(0.9, 0.5, 1.0), "alpha"),
-        (lambda: unlearned_fraction(-1.0, 0.2), "x"),
-        (lambda: unlearned_fraction(1.0, 1.0), "nu"),
-        (lambda: limiting_scale(1.5, 1.5, -1.0), "gamma"),
-    ],
-)
-def test_bad_input(call, name):
-    with pytest.raises(InputError, match=f"^{name}"):
-        call()

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from neural_scaling.checks import require, require_positive
-from neural_scaling.theory._inputs import FloatArray, positive_array
+from neural_scaling.checks import flag, instance, instances, real, require, require_positive
+from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, source_exponent
 from neural_scaling.theory.exponents import Regime, chi, regime
 from neural_scaling.theory.loss_law import PowerTerm, Version, loss_terms
 from neural_scaling.theory.phases import Phase, phase
@@ -97,8 +97,10 @@ def compute_optimum(alpha: float, beta: float, rich: bool, finite_batch: bool = 
     InputError
         If ``alpha <= 1`` or ``beta <= 0``.
     """
+    alpha, beta = capacity(alpha), source_exponent(beta)
     row = regime(alpha, beta)
     balance = phase(alpha, beta, rich)
+    finite_batch = flag(finite_batch, "finite_batch")
     if row == "super-easy" and not finite_batch:
         balance = phase(alpha, 0.5 * (3.0 - 1.0 / alpha), rich)  # a point of the easy region
     if row == "hard":
@@ -136,10 +138,9 @@ def frontier(terms: Sequence[PowerTerm], log_compute: ArrayLike, B: float = math
     InputError
         If there are fewer than two terms or an argument is out of range.
     """
-    require(len(terms) >= 2, "terms", f"has {len(terms)} terms", "a minimum needs at least two")
-    require_positive(eta, "eta")
-    batch_ok = not isinstance(B, bool) and B > 0
-    require(batch_ok, "B", f"got {B!r}", "give a positive batch, or math.inf")
+    terms = instances(terms, "terms", PowerTerm, "pass the result of loss_terms", fewest=2)
+    eta = require_positive(eta, "eta")
+    B = real(B, "B", "give a positive batch, or math.inf", above=0, infinite=True)
     log_c = positive_array(log_compute, "log_compute")
     shape = (len(terms),) + (1,) * log_c.ndim
     constant = np.empty(len(terms))
@@ -185,8 +186,9 @@ def table_frontier(alpha: float, beta: float, rich: bool, version: Version, log_
     InputError
         If an argument is out of range.
     """
+    terms = loss_terms(alpha, beta, rich, version)
     perturbative = version == "corrected" and rich and regime(alpha, beta) == "hard"
-    return frontier(loss_terms(alpha, beta, rich, version), log_compute, math.inf if perturbative else 1.0)
+    return frontier(terms, log_compute, math.inf if perturbative else 1.0)
 
 
 def balancing_terms(terms: Sequence[PowerTerm], optimum: Frontier, share: float = 1e-3) -> frozenset[str]:
@@ -211,7 +213,9 @@ def balancing_terms(terms: Sequence[PowerTerm], optimum: Frontier, share: float 
     InputError
         If the optimum holds more than one value of C.
     """
-    one = optimum.shares.shape == (len(terms),)
+    terms = instances(terms, "terms", PowerTerm, "pass the result of loss_terms")
+    share = real(share, "share", above=0, below=1)
+    one = instance(optimum, "optimum", Frontier, "pass the result of frontier").shares.shape == (len(terms),)
     require(one, "optimum", f"has shares of shape {optimum.shares.shape}", "pass one value of C")
     return frozenset(term.name for term, part in zip(terms, optimum.shares, strict=True) if float(part) > share)
 

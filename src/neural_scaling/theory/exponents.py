@@ -12,12 +12,10 @@ from typing import Literal, overload
 import numpy as np
 from scipy.special import zeta
 
-from neural_scaling.checks import require
-from neural_scaling.theory._inputs import FloatArray, check_capacity, check_source, positive_array
+from neural_scaling.checks import count, flag
+from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, source_exponent
 
 Regime = Literal["hard", "easy", "super-easy"]
-
-SOURCE_REMEDY = "the source must be positive, otherwise the target has infinite variance"
 
 
 @overload
@@ -44,7 +42,7 @@ def chi(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
     InputError
         If an entry of ``beta`` is not positive and finite.
     """
-    source = positive_array(beta, "beta", SOURCE_REMEDY)
+    source = positive_array(beta, "beta")
     value = source * time_multiplier(source, rich)
     return float(value) if value.ndim == 0 else value
 
@@ -75,8 +73,8 @@ def time_multiplier(beta: float | FloatArray, rich: bool = True) -> float | Floa
     InputError
         If an entry of ``beta`` is not positive and finite.
     """
-    source = positive_array(beta, "beta", SOURCE_REMEDY)
-    value = np.maximum(1.0, 2.0 / (1.0 + source)) if rich else np.ones_like(source)
+    source = positive_array(beta, "beta")
+    value = np.maximum(1.0, 2.0 / (1.0 + source)) if flag(rich, "rich") else np.ones_like(source)
     return float(value) if value.ndim == 0 else value
 
 
@@ -107,16 +105,14 @@ def chi_level(beta: float | FloatArray, level: float) -> float | FloatArray:
     InputError
         If ``beta`` is not positive or ``level`` is not a whole number >= 0 or infinity.
     """
-    source = positive_array(beta, "beta", SOURCE_REMEDY)
-    whole = level == math.inf or (level >= 0 and float(level).is_integer())
-    require(whole, "level", f"got {level!r}", "give a whole number >= 0, or math.inf for the limit")
+    source = positive_array(beta, "beta")
+    level = count(level, "level", "give a whole number >= 0, or math.inf for the limit", least=0)
     if level == math.inf:
-        value = chi(source)
+        value = np.asarray(chi(source))
     else:
-        value = source.copy()
+        value = source
         for _ in range(int(level)):
             value = np.maximum(source, source * (2.0 - value))
-    value = np.asarray(value)
     return float(value) if value.ndim == 0 else value
 
 
@@ -142,8 +138,7 @@ def regime(alpha: float, beta: float) -> Regime:
     InputError
         If ``alpha <= 1`` or ``beta <= 0``.
     """
-    check_capacity(alpha)
-    check_source(beta)
+    alpha, beta = capacity(alpha), source_exponent(beta)
     if beta <= 1.0:
         return "hard"
     return "easy" if beta <= 2.0 - 1.0 / alpha else "super-easy"
@@ -169,8 +164,8 @@ def kernel_growth_exponent(beta: float, rich: bool = True) -> float:
     InputError
         If ``beta <= 0``.
     """
-    check_source(beta)
-    return max(0.0, 1.0 - chi(beta)) if rich else 0.0
+    beta = source_exponent(beta)
+    return max(0.0, 1.0 - chi(beta)) if flag(rich, "rich") else 0.0
 
 
 def modes_learned_exponent(alpha: float, beta: float, rich: bool = True) -> float:
@@ -195,9 +190,7 @@ def modes_learned_exponent(alpha: float, beta: float, rich: bool = True) -> floa
     InputError
         If ``alpha <= 1`` or ``beta <= 0``.
     """
-    check_capacity(alpha)
-    check_source(beta)
-    return time_multiplier(beta, rich) / alpha
+    return time_multiplier(source_exponent(beta), rich) / capacity(alpha)
 
 
 def rkhs_norm_squared(alpha: float, beta: float) -> float:
@@ -223,6 +216,5 @@ def rkhs_norm_squared(alpha: float, beta: float) -> float:
     InputError
         If ``alpha <= 1`` or ``beta <= 0``.
     """
-    check_capacity(alpha)
-    check_source(beta)
+    alpha, beta = capacity(alpha), source_exponent(beta)
     return float(zeta(1.0 + alpha * (beta - 1.0))) if beta > 1.0 else math.inf

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from neural_scaling.checks import require, require_positive
+from neural_scaling.checks import array, instance, require, require_positive
 from neural_scaling.spectra import ModeQuadrature
-from neural_scaling.theory._inputs import FloatArray, positive_array
+from neural_scaling.theory._inputs import FloatArray
 
 _SERIES_BELOW = 1e-3  # |x| below which (x - 1 + exp(-x)) / x^2 is summed as a series: four terms leave 1e-15
 
@@ -50,7 +50,11 @@ def effective_scale(modes: ModeQuadrature, size: float) -> float:
     InputError
         If ``size`` is not positive or the modes do not suffice.
     """
-    require_positive(size, "size")
+    return _scale_of(_checked(modes), size, "size")
+
+
+def _scale_of(modes: ModeQuadrature, size: float, argument: str) -> float:
+    size = require_positive(size, argument)
     nodes, weights = modes.nodes, modes.weights
 
     def excess(log_r: float) -> float:
@@ -61,7 +65,7 @@ def effective_scale(modes: ModeQuadrature, size: float) -> float:
     high = low + 1.0
     while excess(high) < 0:
         high += 2.0
-        require(high < 600, "size", f"got {size:g}, more than the modes can fill", "take fewer, or more modes")
+        require(high < 600, argument, f"got {size:g}, more than the modes can fill", "take fewer, or more modes")
     return math.exp(float(brentq(excess, low, high, xtol=1e-14)))
 
 
@@ -85,7 +89,7 @@ def model_bottleneck(modes: ModeQuadrature, N: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    r = effective_scale(modes, N)
+    r = _scale_of(_checked(modes), N, "N")
     return float(modes.target_weights @ (modes.nodes / (1 + modes.nodes * r)))
 
 
@@ -109,7 +113,10 @@ def printed_bottleneck(modes: ModeQuadrature, size: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    r = effective_scale(modes, size)
+    return _second_power(modes, _scale_of(_checked(modes), size, "size"))
+
+
+def _second_power(modes: ModeQuadrature, r: float) -> float:
     return float(modes.target_weights @ (modes.nodes / (1 + modes.nodes * r) ** 2))
 
 
@@ -135,9 +142,9 @@ def data_bottleneck(modes: ModeQuadrature, P: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    r = effective_scale(modes, P)
+    r = _scale_of(_checked(modes), P, "P")
     reach = modes.nodes * r / (1 + modes.nodes * r)
-    return printed_bottleneck(modes, P) / (1 - float(modes.weights @ reach**2) / P)
+    return _second_power(modes, r) / (1 - float(modes.weights @ reach**2) / float(P))
 
 
 def lazy_loss(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
@@ -160,7 +167,7 @@ def lazy_loss(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
     InputError
         If a time is not positive.
     """
-    times = np.atleast_1d(positive_array(time, "time"))
+    modes, times = _checked(modes), array(time, "time", above=0)
     with np.errstate(under="ignore"):
         decay = np.exp(-2 * np.outer(times, modes.nodes))
     return np.asarray(decay @ (modes.target_weights * modes.nodes))
@@ -188,9 +195,10 @@ def transient_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
     InputError
         If a time is not positive.
     """
+    modes = _checked(modes)
     nodes, plain, target = modes.nodes, modes.weights, modes.target_weights
     values = []
-    for t in np.atleast_1d(positive_array(time, "time")):
+    for t in array(time, "time", above=0):
         with np.errstate(under="ignore"):
             decay = np.exp(-nodes * t)
             # Row k, column l.
@@ -227,13 +235,17 @@ def noise_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
     InputError
         If a time is not positive.
     """
-    nodes = modes.nodes
+    nodes = _checked(modes).nodes
     values = []
-    for t in np.atleast_1d(positive_array(time, "time")):
+    for t in array(time, "time", above=0):
         with np.errstate(under="ignore"):
             delayed = _delayed(nodes, 2 * float(t))
             values.append(0.5 * (modes.weights * nodes**2) @ delayed @ (modes.target_weights * nodes))
     return np.array(values)
+
+
+def _checked(modes: ModeQuadrature) -> ModeQuadrature:
+    return instance(modes, "modes", ModeQuadrature, "give the quadrature of a PowerLaw or of a Spectrum")
 
 
 def _delayed(nodes: FloatArray, t: float) -> FloatArray:

@@ -15,10 +15,10 @@ from scipy.optimize import brentq
 from neural_scaling.checks import require_positive
 from neural_scaling.theory._inputs import (
     FloatArray,
-    check_capacity,
-    check_richness,
-    check_source,
+    capacity,
     positive_array,
+    richness,
+    source_exponent,
 )
 from neural_scaling.theory.exponents import chi
 
@@ -49,9 +49,7 @@ def kernel_scale(beta: float, gamma: float, eta: float, step: ArrayLike) -> Floa
     InputError
         If an argument is out of range.
     """
-    check_source(beta)
-    check_richness(gamma)
-    require_positive(eta, "eta")
+    beta, gamma, eta = source_exponent(beta), richness(gamma), require_positive(eta, "eta")
     time = eta * positive_array(step, "step")
     growth = max(0.0, 1.0 - chi(beta))
     return np.asarray(1.0 + gamma * time**growth, dtype=np.float64)
@@ -76,7 +74,7 @@ def effective_time(beta: float, gamma: float, eta: float, step: ArrayLike) -> Fl
         If an argument is out of range.
     """
     scale = kernel_scale(beta, gamma, eta, step)
-    return np.asarray(eta * np.asarray(step, dtype=np.float64) * scale, dtype=np.float64)
+    return np.asarray(float(eta) * positive_array(step, "step") * scale, dtype=np.float64)
 
 
 def modes_learned(alpha: float, beta: float, gamma: float, eta: float, step: ArrayLike) -> FloatArray:
@@ -99,7 +97,7 @@ def modes_learned(alpha: float, beta: float, gamma: float, eta: float, step: Arr
     InputError
         If an argument is out of range.
     """
-    check_capacity(alpha)
+    alpha = capacity(alpha)
     return np.asarray(effective_time(beta, gamma, eta, step) ** (1.0 / alpha), dtype=np.float64)
 
 
@@ -125,10 +123,9 @@ def step_of_modes(alpha: float, beta: float, gamma: float, eta: float, modes: fl
     InputError
         If an argument is out of range.
     """
-    require_positive(modes, "modes")
-    check_capacity(alpha)
-    target = alpha * math.log(modes)
-    effective_time(beta, gamma, eta, 1.0)  # refuses bad input before the search
+    alpha, beta, gamma = capacity(alpha), source_exponent(beta), richness(gamma)
+    eta = require_positive(eta, "eta")
+    target = alpha * math.log(require_positive(modes, "modes"))
 
     def gap(log_step: float) -> float:
         return math.log(float(effective_time(beta, gamma, eta, math.exp(log_step)))) - target
@@ -163,8 +160,8 @@ def edge_of_stability_step(beta: float, gamma: float, eta: float, largest_eigenv
     InputError
         If an argument is out of range.
     """
-    require_positive(largest_eigenvalue, "largest_eigenvalue")
-    kernel_scale(beta, gamma, eta, 1.0)
+    beta, gamma, eta = source_exponent(beta), richness(gamma), require_positive(eta, "eta")
+    largest_eigenvalue = require_positive(largest_eigenvalue, "largest_eigenvalue")
     excess = 2.0 / (eta * largest_eigenvalue) - 1.0
     if excess <= 0:
         return 0.0

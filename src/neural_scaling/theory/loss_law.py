@@ -19,17 +19,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neural_scaling.checks import require, require_positive
+from neural_scaling.checks import array, choice, instances, real, require_positive, text
 from neural_scaling.theory._inputs import (
     FloatArray,
-    check_capacity,
-    check_source,
-    positive_or_infinite_array,
+    capacity,
+    source_exponent,
 )
 from neural_scaling.theory.exponents import kernel_growth_exponent, regime, time_multiplier
 
@@ -63,6 +62,11 @@ class PowerTerm:
     B_exponent: float = 0.0
     eta_exponent: float = 0.0
 
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        for name in ("coefficient", "t_exponent", "N_exponent", "B_exponent", "eta_exponent"):
+            object.__setattr__(self, name, real(getattr(self, name), name))
+
     def __call__(self, t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0) -> FloatArray:
         """Evaluate the term.
 
@@ -85,10 +89,8 @@ class PowerTerm:
         InputError
             If an argument is not positive.
         """
-        require_positive(eta, "eta")
-        time = positive_or_infinite_array(t, "t")
-        width = positive_or_infinite_array(N, "N")
-        batch = positive_or_infinite_array(B, "B")
+        eta = require_positive(eta, "eta")
+        time, width, batch = (_scale(values, name) for values, name in ((t, "t"), (N, "N"), (B, "B")))
         powers = time**self.t_exponent * width**self.N_exponent * batch**self.B_exponent
         return np.asarray(self.coefficient * eta**self.eta_exponent * powers, dtype=np.float64)
 
@@ -115,7 +117,7 @@ def bottleneck_exponent(alpha: float, beta: float, version: Version = "paper") -
     InputError
         If an argument is out of range.
     """
-    _check(alpha, beta, version)
+    alpha, beta, version = _checked(alpha, beta, version)
     return alpha * min(2.0 if version == "paper" else 1.0, beta)
 
 
@@ -143,7 +145,7 @@ def transient_exponent(alpha: float, beta: float, rich: bool, version: Version =
     InputError
         If an argument is out of range.
     """
-    _check(alpha, beta, version)
+    alpha, beta, version = _checked(alpha, beta, version)
     source = 1.0 if version == "paper" else min(1.0, beta)
     return (source - 1.0 / alpha) * time_multiplier(beta, rich)
 
@@ -173,7 +175,7 @@ def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "pape
     InputError
         If an argument is out of range.
     """
-    _check(alpha, beta, version)
+    alpha, beta, version = _checked(alpha, beta, version)
     multiplier = time_multiplier(beta, rich)
     if version == "paper" or regime(alpha, beta) == "super-easy":
         return (2.0 - 1.0 / alpha) * multiplier
@@ -206,7 +208,7 @@ def loss_terms(
     InputError
         If an argument is out of range.
     """
-    _check(alpha, beta, version)
+    alpha, beta, version = _checked(alpha, beta, version)
     return (
         PowerTerm(GRADIENT_FLOW, t_exponent=-beta * time_multiplier(beta, rich)),
         PowerTerm(BOTTLENECK, N_exponent=-bottleneck_exponent(alpha, beta, version)),
@@ -245,12 +247,14 @@ def loss(
     InputError
         If there is no term or an argument is not positive.
     """
-    require(len(terms) > 0, "terms", "there is no term", "pass the result of loss_terms")
-    values = [term(t, N, B, eta) for term in terms]
+    values = [term(t, N, B, eta) for term in instances(terms, "terms", PowerTerm, "pass the result of loss_terms")]
     return np.asarray(np.sum(np.stack(np.broadcast_arrays(*values)), axis=0), dtype=np.float64)
 
 
-def _check(alpha: float, beta: float, version: str) -> None:
-    check_capacity(alpha)
-    check_source(beta)
-    require(version in ("paper", "corrected"), "version", f"got {version!r}", "choose 'paper' or 'corrected'")
+def _checked(alpha: float, beta: float, version: Version) -> tuple[float, float, Version]:
+    return capacity(alpha), source_exponent(beta), choice(version, "version", get_args(Version))
+
+
+def _scale(values: ArrayLike, argument: str) -> FloatArray:
+    """Return times, widths or batches: positive, or infinite for the limit."""
+    return array(values, argument, axes=None, above=0, infinite=True)

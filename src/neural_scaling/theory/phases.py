@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neural_scaling.checks import require
-from neural_scaling.theory._inputs import FloatArray, positive_array
+from neural_scaling.checks import array, flag
+from neural_scaling.theory._inputs import FloatArray
 from neural_scaling.theory.exponents import Regime, regime
 from neural_scaling.theory.loss_law import BOTTLENECK, GRADIENT_FLOW, SGD, TRANSIENT
 
@@ -82,6 +82,7 @@ def phases(rich: bool) -> dict[Regime, Phase]:
     dict
         Phase by regime.
     """
+    rich = flag(rich, "rich")
     transient = r"\frac{1}{N}\,t^{-1+1/\alpha}"
     noise = r"\frac{1}{B}\,t^{-2+1/\alpha}"
     hard_time = r"t^{-2\beta/(1+\beta)}" if rich else r"t^{-\beta}"
@@ -126,11 +127,4 @@ def super_easy_boundary(alpha: ArrayLike) -> FloatArray:
     InputError
         If an entry of ``alpha`` is below 1.
     """
-    capacity = positive_array(alpha, "alpha")
-    require(
-        bool(np.all(capacity >= 1)),
-        "alpha",
-        f"goes down to {capacity.min():g}",
-        "take alpha > 1 so that the kernel is trace class",
-    )
-    return np.asarray(2.0 - 1.0 / capacity, dtype=np.float64)
+    return np.asarray(2.0 - 1.0 / array(alpha, "alpha", axes=None, least=1.0), dtype=np.float64)

@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from scipy.special import gammainc, gammaln
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, require, whole
 from neural_scaling.theory._inputs import (
     FloatArray,
-    check_capacity,
-    check_richness,
-    check_source,
+    capacity,
     positive_array,
+    richness,
+    source_exponent,
 )
 
 LATEST_TIME = 1e140
@@ -75,9 +75,7 @@ def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
     InputError
         If an argument is out of range.
     """
-    check_capacity(alpha)
-    check_source(beta)
-    return _mode_sum(alpha, beta, positive_array(x, "x"))
+    return _mode_sum(capacity(alpha), source_exponent(beta), positive_array(x, "x"))
 
 
 def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLike) -> SelfConsistentCurve:
@@ -106,8 +104,7 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
     InputError
         If an argument is out of range or the times do not increase.
     """
-    _check(alpha, beta, gamma)
-    times = _check_times(time)
+    alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
     log_a, log_b = _integrate(alpha, beta, gamma, times, levels=None)
     effective = np.exp(log_a[0])
     kernel = 1.0 + gamma * np.exp(log_b[0])
@@ -142,12 +139,11 @@ def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level:
     InputError
         If an argument is out of range or the times do not increase.
     """
-    _check(alpha, beta, gamma)
-    require(level >= 0 and level == int(level), "level", f"got {level!r}", "give a whole number >= 0")
-    times = _check_times(time)
+    alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
+    level = whole(level, "level", least=0)
     if level == 0:
         return _mode_sum(alpha, beta, 2.0 * times)
-    log_a, _ = _integrate(alpha, beta, gamma, times, levels=int(level))
+    log_a, _ = _integrate(alpha, beta, gamma, times, levels=level)
     return _mode_sum(alpha, beta, 2.0 * np.exp(log_a[-1]))
 
 
@@ -183,15 +179,6 @@ def _integrate(
     return values[:count], values[count:]
 
 
-def _check(alpha: float, beta: float, gamma: float) -> None:
-    check_capacity(alpha)
-    check_source(beta)
-    check_richness(gamma)
-
-
-def _check_times(time: ArrayLike) -> FloatArray:
-    times = positive_array(time, "time")
-    require(times.ndim == 1, "time", f"has shape {times.shape}", "give a one-dimensional array")
-    require(bool(np.all(np.diff(times) > 0)), "time", "does not increase", "sort the times, without repeats")
-    require(bool(times[-1] <= LATEST_TIME), "time", f"ends at {times[-1]:g}", f"stay at or below {LATEST_TIME:g}")
-    return times
+def _checked(alpha: float, beta: float, gamma: float, time: ArrayLike) -> tuple[float, float, float, FloatArray]:
+    times = array(time, "time", above=0, most=LATEST_TIME, order="rising")
+    return capacity(alpha), source_exponent(beta), richness(gamma), times

@@ -25,8 +25,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import hyp1f1
 
-from neural_scaling.checks import require, require_positive
-from neural_scaling.theory._inputs import FloatArray, check_capacity, check_richness, check_source, positive_array
+from neural_scaling.checks import real, require_positive
+from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, richness
 from neural_scaling.theory.exponents import rkhs_norm_squared
 
 _FAR = 50.0  # beyond this the large-x series of p is exact to rounding
@@ -104,7 +104,7 @@ def unlearned_fraction(x: ArrayLike, nu: float) -> FloatArray:
         If an argument is out of range.
     """
     value = positive_array(x, "x")
-    require(0 <= nu < 1, "nu", f"got {nu!r}", "give an exponent in [0, 1)")
+    nu = real(nu, "nu", least=0, below=1)
     near = np.minimum(value, _FAR)
     inside = 1 - near / (1 - nu / 2) * hyp1f1(1.0, 2 - nu / 2, -near)
     far = np.maximum(value, _FAR)
@@ -136,10 +136,8 @@ def self_similar_solution(alpha: float, beta: float, gamma: float) -> SelfSimila
     InputError
         If an argument is out of range.
     """
-    check_capacity(alpha)
-    check_source(beta)
-    require(beta < 1, "beta", f"got {beta!r}", "only hard tasks, beta < 1, have this solution")
-    require_positive(gamma, "gamma")
+    alpha, gamma = capacity(alpha), require_positive(gamma, "gamma")
+    beta = real(beta, "beta", "give a source between 0 and 1; only hard tasks have this solution", above=0, below=1)
     nu = (1 - beta) / 2
 
     def error(x: float) -> float:
@@ -182,7 +180,7 @@ def limiting_scale(alpha: float, beta: float, gamma: float) -> float:
     InputError
         If an argument is out of range.
     """
-    check_richness(gamma)
+    gamma = richness(gamma)
     norm = rkhs_norm_squared(alpha, beta)
     return 1.0 if gamma == 0 else (1 + math.sqrt(1 + 4 * gamma * norm)) / 2
 

@@ -1,0 +1,147 @@
+"""One row for each public callable: a right call, and the kind of every argument."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inputs.kinds import Fresh, Kind, Shared, value_of
+from neural_scaling.checks import InputError
+
+HERE = Path(__file__).resolve().parent
+API_PAGE = HERE.parents[1] / "book" / "api.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A public callable with the kinds of its arguments; ``on`` is the object of a method."""
+
+    callable: Callable[..., Any]
+    on: Any
+    kinds: dict[str, Kind]
+
+    @property
+    def name(self) -> str:
+        return name_of(self.callable)
+
+    def call(self, **changed: Any) -> Any:
+        """Return the result of the right call, but for the arguments given."""
+        arguments = {name: value_of(kind.right) for name, kind in self.kinds.items()} | changed
+        first = [] if self.on is None else [value_of(self.on)]
+        result = self.callable(*first, **arguments)
+        return list(result) if isinstance(result, Iterator) else result
+
+
+def row(callable: Callable[..., Any], on: Shared | Fresh | None = None, /, **kinds: Kind) -> Row:
+    """Return a row; ``on`` is what a method is called on."""
+    return Row(callable, on, kinds)
+
+
+def name_of(callable: Any) -> str:
+    return f"{callable.__module__}.{callable.__qualname__}"
+
+
+def rows() -> list[Row]:
+    """Return all rows."""
+    return [row for module in _row_modules() for row in module.ROWS]
+
+
+def exempt() -> dict[str, str]:
+    """Return why a public callable has no row, by its name."""
+    return {name_of(one): why for module in _row_modules() for one, why in getattr(module, "EXEMPT", {}).items()}
+
+
+def _row_modules() -> list[Any]:
+    names = sorted(path.stem for path in (HERE / "rows").glob("*.py"))
+    return [importlib.import_module(f"inputs.rows.{name}") for name in names]
+
+
+def public_modules() -> list[str]:
+    """Return the modules whose members the page of the library lists."""
+    return re.findall(r"automodule:: (\S+)\n +:members:", API_PAGE.read_text())
+
+
+def public_callables(module: str) -> list[Callable[..., Any]]:
+    """Return functions, classes and methods with arguments that a module publishes."""
+    found = importlib.import_module(module)
+    out: list[Callable[..., Any]] = []
+    for name in found.__all__:
+        one = getattr(found, name)
+        if inspect.isclass(one) and not issubclass(one, BaseException):
+            if not getattr(one, "_is_protocol", False) and not inspect.isabstract(one):
+                out += [one, *_methods(one)]
+        elif inspect.isfunction(one):
+            out.append(one)
+    return [one for one in out if arguments_of(one)]
+
+
+def _methods(kind: type) -> list[Callable[..., Any]]:
+    """Return public methods written in the library."""
+    out = []
+    for name in dir(kind):
+        method = getattr(kind, name)
+        ours = getattr(method, "__module__", "") or ""
+        if not name.startswith("_") and inspect.isroutine(method) and ours.startswith("neural_scaling"):
+            out.append(method)
+    return out
+
+
+def arguments_of(callable: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments, without the object of a method."""
+    names = list(inspect.signature(callable).parameters)
+    return [name for name in names if name not in {"self", "cls"}]
+
+
+def complaint(row: Row, argument: str, wrong: Any) -> str | None:
+    """Return what is wrong with how a wrong value is received; None if it is refused as it should be."""
+    shown = f"{argument}={_shown(wrong)}"
+    names = (argument, *row.kinds[argument].names)
+    try:
+        row.call(**{argument: wrong})
+    except InputError as error:
+        first, _, rest = str(error).partition(":")
+        if first not in names:
+            return f"{shown}: blames another argument: {error}"
+        return None if ";" in rest else f"{shown}: names no remedy: {error}"
+    except Exception as error:
+        return f"{shown}: {type(error).__name__}: {str(error)[:150]}"
+    return f"{shown}: accepted"
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two results are equal in all their parts."""
+    if isinstance(one, torch.Tensor):
+        return isinstance(other, torch.Tensor) and torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return np.asarray(other).dtype == one.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+    if isinstance(one, float):
+        return isinstance(other, float) and (one == other or (one != one and other != other))
+    if isinstance(one, list | tuple):
+        return type(one) is type(other) and len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return isinstance(other, dict) and one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, str | int | bytes | None | type) or not hasattr(one, "__dict__"):
+        return bool(one == other)
+    # Times of day and running times differ from call to call.
+    parts = {name: value for name, value in vars(one).items() if name != "seconds" and not name.startswith("_")}
+    return all(same(value, getattr(other, name)) for name, value in parts.items())
+
+
+def public_name(value: Any) -> str:
+    return typing.cast(str, getattr(value, "__name__", repr(value)))
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) < 70 else text[:67] + "..."
