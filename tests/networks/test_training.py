@@ -14,6 +14,7 @@ from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.networks.training import train
+from neural_scaling.runs import canonical_json
 from stopping import Interrupting, Resuming, Stopped
 
 CPU = torch.device("cpu")
@@ -146,3 +147,14 @@ def test_training_on_cuda_without_host_sync():
     # Samples differ between devices, the law does not; the first loss is that of no network at all.
     assert losses[0, 0] == pytest.approx(variance(1.5), rel=1e-5)
     assert losses[0, 1] < 0.2 * losses[0, 0]
+
+
+def test_runs_of_later_seeds_go_on_where_the_first_ones_end():
+    short = dataclasses.replace(RUN, steps=50)
+    first, second = dataclasses.replace(short, seeds=1).up_to(2)
+    assert first == dataclasses.replace(short, seeds=1)
+    assert '"first_seed":1' in canonical_json(second) and "first_seed" not in canonical_json(first)
+    whole = short.run(Monitor())["loss"]
+    for expected, part in zip(whole, (first, second), strict=True):
+        # An ensemble of two sums in another order than one of one, in float32.
+        np.testing.assert_allclose(part.run(Monitor())["loss"][0], expected, rtol=1e-4)

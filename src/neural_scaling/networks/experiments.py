@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from neural_scaling.circle import decay
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.runs.experiment import Experiment
+from neural_scaling.runs.experiment import ADDED, Experiment
 
 #: Environment variable that names the device of network runs; without it the first there is of CUDA, MPS and the processor.
 DEVICE_VARIABLE = "NEURAL_SCALING_DEVICE"
@@ -73,8 +73,8 @@ class NetworkRun(DeviceRun):
 class CircleRun(NetworkRun):
     """Perceptrons trained online on ``y = sum_k k^-q cos k theta``: :func:`neural_scaling.networks.training.train`.
 
-    The seeds are trained together. They are 0, 1, ..., and a seed means the same initial weights and the same samples at every
-    richness and learning rate.
+    The seeds are trained together. A seed means the same initial weights and the same samples at every richness and learning
+    rate.
 
     Parameters
     ----------
@@ -96,6 +96,8 @@ class CircleRun(NetworkRun):
         Number of seeds.
     angles
         Number of equidistant angles that samples are drawn from.
+    first_seed
+        The first seed; the others follow it.
     """
 
     kind: ClassVar[str] = "circle network"
@@ -115,12 +117,18 @@ class CircleRun(NetworkRun):
     steps: int
     seeds: int
     angles: int
+    first_seed: int = field(default=0, metadata=ADDED)
 
     @property
     def label(self) -> str:
-        """Source, activation, richness, learning rate, width and batch."""
+        """Source, activation, richness, learning rate, width, batch, and the first seed unless it is 0."""
         rich = f"gamma0={self.richness:g}" if self.richness else "linearised"
-        return f"beta={self.beta:g} q={self.power:g} {rich} eta0={self.eta:g} N={self.width} B={self.batch}"
+        later = f" seeds from {self.first_seed}" if self.first_seed else ""
+        return f"beta={self.beta:g} q={self.power:g} {rich} eta0={self.eta:g} N={self.width} B={self.batch}{later}"
+
+    def up_to(self, seeds: int) -> list[Self]:
+        """Return this run and those of the same kind that go on to a number of seeds, each with as many seeds as this one."""
+        return [replace(self, first_seed=first) for first in range(0, seeds, self.seeds)]
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return losses and the size of the tangent kernel on recorded steps.
@@ -136,7 +144,8 @@ class CircleRun(NetworkRun):
 
         device = find_device(device_name())
         shape = Shape(self.depth, self.width, inputs=2, power=self.power)
-        model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in range(self.seeds)], device)
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in seeds], device)
         data = CircleData([decay(self.beta, self.power)] * self.seeds, device, model.dtype, self.angles)
         recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
         observe = {

@@ -21,6 +21,10 @@ _VERSION = "version of "
 UNKNOWN = "unknown"
 
 
+#: Metadata of a field that a kind of run got later: it belongs to the identity only where it differs from its default.
+ADDED = {"added": True}
+
+
 class Experiment(ABC):
     """Base of all experiments; subclasses are frozen dataclasses whose fields are plain values.
 
@@ -102,6 +106,8 @@ def canonical_json(experiment: Experiment) -> str:
     values = {}
     for field in dataclasses.fields(experiment):  # type: ignore[arg-type]
         value = getattr(experiment, field.name)
+        if field.metadata == ADDED and value == field.default:
+            continue
         as_float = str(field.type) in {"float", "<class 'float'>"}
         values[field.name] = _plain(float(value) if as_float else value, field.name)
     values |= {_VERSION + name: version for name, version in experiment.inputs.items()}
