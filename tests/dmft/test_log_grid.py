@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from neural_scaling.checks import InputError
 from neural_scaling.dmft import Case, NotConverged, Solution, TimeGrid, gradient_flow, solve, solve_many
 from neural_scaling.spectra import PowerLaw
+from stopping import Interrupting, Resuming, Stopped
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0])
@@ -190,3 +191,17 @@ def test_an_unsolved_cell_survives_the_way_between_processes():
     error = NotConverged(3.5, "residual 0.1")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert error.time == 3.5
+
+
+@pytest.mark.parametrize("setting", [{"width": 16, "batch": 8.0}, {"width": 16, "samples": 32.0}], ids=str)
+@pytest.mark.parametrize("at", [1, 11, 20, 39], ids=["coarse", "end of coarse", "fine", "end"])
+def test_a_solution_that_is_stopped_goes_on_to_the_same_bits(setting, at):
+    modes, grid = PowerLaw(1.5, 0.6).quadrature(100.0), TimeGrid.log_spaced(0.1, 1e3)
+    whole = solve(modes, 0.5, grid, **setting)
+    stopping = Interrupting(at)
+    with pytest.raises(Stopped):
+        solve(modes, 0.5, grid, **setting, monitor=stopping)
+    again = solve(modes, 0.5, grid, **setting, monitor=Resuming(stopping.state))
+    for name in ("time", "loss", "error", "weight_norm", "learned"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(whole, name), strict=True, err_msg=name)
+    assert again.residual == whole.residual

@@ -40,6 +40,14 @@ class LearnedResponses(ABC):
     def append(self, loop: Array, learned: Array) -> None:
         """Add a cell: rows of Y, shape (s, p + s), and of every ``K_k``, shape (K, s, p + s)."""
 
+    @abstractmethod
+    def state(self) -> Arrays:
+        """Return what a checkpoint keeps."""
+
+    @abstractmethod
+    def restore(self, state: Arrays, count: int) -> None:
+        """Take over a kept state of ``count`` rows."""
+
 
 class StoredResponses(LearnedResponses):
     """Every ``K_k`` in memory."""
@@ -63,6 +71,15 @@ class StoredResponses(LearnedResponses):
         end = self.count + loop.shape[0]
         self.learned[:, self.count : end, :end] = learned
         self.count = end
+
+    def state(self) -> Arrays:
+        """See the base class."""
+        return {"learned": self.learned[:, : self.count, : self.count]}
+
+    def restore(self, state: Arrays, count: int) -> None:
+        """See the base class."""
+        self.learned[:, :count, :count] = state["learned"]
+        self.count = count
 
     def sums(self, coefficients: Array) -> Array:
         """Return ``sum_k coefficients_jk H_k`` on the rows so far; complex (J, K) gives (J, p, p)."""
@@ -129,11 +146,11 @@ class ShiftedResponses(LearnedResponses):
         self.count = row + 1
 
     def state(self) -> Arrays:
-        """Return what a checkpoint keeps."""
+        """See the base class."""
         return {"loop": self.loop, "diagonal": self.diagonal}
 
     def restore(self, state: Arrays, count: int) -> None:
-        """Take over a kept state of ``count`` rows."""
+        """See the base class."""
         self.loop[...] = state["loop"]
         self.diagonal[...] = state["diagonal"]
         self.count = count

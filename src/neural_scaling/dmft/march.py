@@ -50,6 +50,7 @@ _KEPT = (
     "unlearned",
     "spread",
     "pushed",
+    "weight_norm_correction",
 )
 
 
@@ -148,14 +149,13 @@ class March:
         return np.diag(self.weight_correlation) + self.weight_norm_correction
 
     def state(self) -> Arrays:
-        """Return what a checkpoint of unit steps keeps, R x R matrices and the rows of K x R."""
-        assert isinstance(self.learned, ShiftedResponses)
-        return {name: getattr(self, name) for name in _KEPT} | self.learned.state() | {"count": scalar(self.count)}
+        """Return what a checkpoint keeps, R x R matrices and the rows of K x R."""
+        kept = {name: getattr(self, name) for name in _KEPT} | self.learned.state()
+        return kept | {"count": scalar(self.count), "residual": scalar(self.residual)}
 
     def restore(self, state: Arrays) -> None:
         """Take over a kept state."""
-        assert isinstance(self.learned, ShiftedResponses)
-        self.count = int(state["count"])
+        self.count, self.residual = int(state["count"]), float(state["residual"])
         for name in _KEPT:
             getattr(self, name)[...] = state[name]
         self.learned.restore(state, self.count)

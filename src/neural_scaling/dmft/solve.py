@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time as clock
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.march import March, Setting
 from neural_scaling.dmft.stability import check_finite, check_setting, suggested_eta
-from neural_scaling.monitor import Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
 
 _REFINEMENTS = 3  # how often the cells from one that is not found on are halved
@@ -138,7 +139,7 @@ def solve(
     estimate_error
         Solve on a coarser grid too; without it ``error`` is NaN on a log-spaced grid.
     monitor
-        Told of progress in rows. On unit steps it may keep the state and give it back.
+        Told of progress in rows; may keep the state and give it back.
 
     Returns
     -------
@@ -194,19 +195,51 @@ def _unit_steps(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, mo
 
 def _log_spaced(
     quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor, with_coarse: bool
-) -> tuple[March, March | None]:
-    coarse = _refining(quadrature, grid.coarsened(), setting, Monitor()) if with_coarse else None
-    if coarse and coarse.grid.rows > grid.coarsened().rows:
-        grid = coarse.grid.refined(0.0)  # keep cells twice as fine as those of the coarse solution
-    march = _refining(quadrature, grid, setting, monitor)
-    return march, coarse
+) -> tuple[March, _Coarse | None]:
+    coarse, parts = None, Parts(monitor)
+    if with_coarse:
+        first = grid.coarsened()
+
+        def solved(monitor: Monitor) -> Arrays:
+            march = _refining(quadrature, first, setting, monitor)
+            return _grid_state(march.grid) | {"loss": march.loss}
+
+        found = parts.run("coarse", solved, counted=False)
+        coarse = _Coarse(_grid_restored(first, found), found["loss"])
+        if coarse.grid.rows > first.rows:
+            grid = coarse.grid.refined(0.0)  # keep cells twice as fine as those of the coarse solution
+    # The last part, which gives no arrays but the march itself.
+    return _refining(quadrature, grid, setting, parts.last("fine")), coarse
+
+
+class _Coarse(NamedTuple):
+    """What the estimate of the error needs of the coarser solution."""
+
+    grid: TimeGrid
+    loss: Array
+
+
+def _grid_state(grid: TimeGrid) -> Arrays:
+    return {"grid time": grid.time, "grid weight": grid.weight}
+
+
+def _grid_restored(grid: TimeGrid, state: Arrays) -> TimeGrid:
+    return replace(grid, time=state["grid time"], weight=state["grid weight"])
 
 
 def _refining(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor) -> March:
     """Solve on a grid, made finer from the first cell on that is not found."""
-    for refinement in range(_REFINEMENTS + 1):
+    kept, first = monitor.restored(), 0
+    if kept is not None:
+        grid, first = _grid_restored(grid, kept), int(kept["refinement"])
+    for refinement in range(first, _REFINEMENTS + 1):
         try:
-            return _cells(quadrature, grid, setting, monitor)
+            march = March(quadrature, grid, setting)
+            if kept is not None:
+                march.restore(kept)
+                kept = None
+            further = _grid_state(grid) | {"refinement": scalar(refinement)}
+            return _cells(march, monitor, further)
         except NotConverged as failure:
             if refinement == _REFINEMENTS:
                 raise
@@ -214,8 +247,8 @@ def _refining(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, moni
     raise AssertionError("unreachable")
 
 
-def _cells(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor) -> March:
-    march = March(quadrature, grid, setting)
+def _cells(march: March, monitor: Monitor, further: Arrays) -> March:
+    quadrature, grid, setting = march.quadrature, march.grid, march.setting
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while march.count < grid.rows:
             march.advance()
@@ -227,10 +260,11 @@ def _cells(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor
                     f"as the kernel grows; try eta <= {min(stable, grid.eta / 2):.2g}, a larger batch or a smaller gamma."
                 )
             monitor.advance(grid.block)
+            monitor.safe_point(lambda: march.state() | further)
     return march
 
 
-def _difference(march: March, coarse: March) -> Array:
+def _difference(march: March, coarse: _Coarse) -> Array:
     """Return the relative difference of the losses at the ends of cells, interpolated to those of the finer grid."""
     ends = slice(march.grid.block - 1, None, march.grid.block)
     fine_time, coarse_time = march.grid.time[ends], coarse.grid.time[ends]
