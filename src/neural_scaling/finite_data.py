@@ -74,7 +74,7 @@ class SampleReuseDMFTRun(OnlineDMFTRun):
     """
 
     kind: ClassVar[str] = "sample reuse DMFT"
-    algorithm: ClassVar[int] = 1
+    algorithm: ClassVar[int] = 2
     samples: float = math.inf
 
     @property

@@ -54,6 +54,13 @@ def test_agrees_with_the_oracle_past_the_plateau(width, batch, gamma):
     assert_agrees(PowerLaw(1.5, 0.7, 80).spectrum(), 0.25, gamma, 64, width, batch)
 
 
+def test_reused_samples_give_the_fixed_point_of_the_whole_matrices():
+    # The equations of the whole matrices, iterated 26 times from the start with dense inverses until nothing moves by 1e-12.
+    got = solve(PowerLaw(1.5, 0.5, 200).spectrum(), 1.0, TimeGrid.unit_steps(0.3, 47), width=32, samples=8)
+    assert got.loss[47] == pytest.approx(0.7092528142669474, rel=1e-9)
+    assert got.train_loss[47] == pytest.approx(0.0036742981563333346, rel=1e-9)
+
+
 def test_agrees_for_a_spectrum_that_is_no_power_law():
     random = np.random.default_rng(5)
     eigenvalues = np.sort(random.lognormal(-1, 1, 25))[::-1]

@@ -296,6 +296,8 @@ class March:
             self.loss_correlation[cell, upto] = rows
             self.loss_correlation[upto, cell] = rows.T
             self.loss[cell] = np.diag(rows[:, low:])
+            if self.grid.explicit:  # the columns of the cell were empty; an implicit cell has those of the last iterate
+                noisy[:, :, low:] = learned @ rows.T * (setting.per_sample * weights)[:, None, None]
             fresh = setting.per_sample * self.loss_correlation[cell, upto]
             back = driven + nodes[:, None, None] * (noisy - weights[:, None, None] * fresh)
             rows = (nodes @ weights) * fresh - np.tensordot(nodes, noisy, axes=1) + self._projected(back, learned)
