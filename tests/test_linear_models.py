@@ -51,32 +51,6 @@ def test_claims_of_figure_9():
     assert unfinished["fig-9.floor"] == "not confirmed"
 
 
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        ({"model": "deep"}, "model"),
-        ({"eigenvalues": -LAM}, "eigenvalues"),
-        ({"target": TARGET[1:]}, "target"),
-        ({"features": np.ones((2, 3))}, "features"),
-        ({"eta": 0.0}, "eta"),
-        ({"gamma": -1.0}, "gamma"),
-        ({"steps": 0}, "steps"),
-    ],
-)
-def test_bad_input(change, name):
-    arguments = {
-        "model": "projected",
-        "eigenvalues": LAM,
-        "target": TARGET,
-        "features": features(2),
-        "eta": 0.05,
-        "gamma": 1.0,
-        "steps": 3,
-    }
-    with pytest.raises(InputError, match=rf"^{name}: "):
-        loss_curve(**(arguments | change))
-
-
 def test_divergence_is_an_error():
     with np.errstate(all="ignore"), pytest.raises(InputError, match=r"^eta: .*diverge"):
         loss_curve("two-layer", LAM, TARGET, features(4), 10.0, 1.0, 500)

@@ -179,30 +179,3 @@ def test_a_network_that_diverges_is_reported_and_leaves_the_others_alone() -> No
     assert np.all(np.isinf(both.loss[1, after])) and np.all(np.isfinite(both.loss[1, ~after]))
     for name in set(CURVES) - {"loss"}:
         assert np.all(np.isfinite(getattr(both, name))), name
-
-
-@pytest.mark.parametrize(
-    ("changed", "argument"),
-    [
-        ({"width": 0}, "width"),
-        ({"width": 41}, "width"),
-        ({"eta0": 0.0}, "eta0"),
-        ({"eta0": 5.0}, "eta0"),
-        ({"gammas": []}, "gammas"),
-        ({"gammas": [-1.0]}, "gammas"),
-        ({"gammas": [math.nan]}, "gammas"),
-        ({"steps": 0}, "steps"),
-        ({"batch": 0.5}, "batch"),
-        ({"seed": -1}, "seed"),
-    ],
-)
-def test_bad_input_is_named(changed: dict[str, object], argument: str) -> None:
-    settings: dict[str, object] = {"width": WIDTH, "eta0": ETA0, "gammas": [1.0], "steps": 5, "seed": 0}
-    with pytest.raises(InputError, match=f"^{argument}:"):
-        train_linear_networks(SPECTRUM, **(settings | changed))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("bad", [(0.0, 0.1, 5, None), (1.0, 0.0, 5, None), (1.0, 0.1, 0, None), (1.0, 0.1, 5, -1.0)])
-def test_the_map_of_richness_refuses_bad_input(bad: tuple[float, float, int, float | None]) -> None:
-    with pytest.raises(InputError):
-        literal_setting(*bad)

@@ -263,7 +263,7 @@ def array(
     argument: str,
     *,
     axes: int | None = 1,
-    shape: Sequence[int] | None = None,
+    shape: Sequence[int | None] | None = None,
     above: float = -math.inf,
     least: float = -math.inf,
     below: float = math.inf,
@@ -284,7 +284,7 @@ def array(
     axes
         Number of axes; with None any, and a number alone is one without.
     shape
-        Wanted shape, if it is known.
+        Wanted shape, if it is known; None stands for any size.
     above, least, below, most
         Bounds of every value, exclusive and inclusive.
     fewest
@@ -303,8 +303,12 @@ def array(
     """
     found = _numbers(values, argument)
     if shape is not None:
-        require(found.shape == tuple(shape), argument, f"shape {found.shape}", f"give an array of shape {tuple(shape)}")
-    if axes is not None:
+        fits = len(shape) == found.ndim and all(
+            want in (None, size) for want, size in zip(shape, found.shape, strict=True)
+        )
+        sizes = ", ".join("any" if want is None else str(want) for want in shape)
+        require(fits, argument, f"shape {found.shape}", f"give an array of shape ({sizes})")
+    elif axes is not None:
         require(found.ndim == axes, argument, f"shape {found.shape}", f"give an array with {axes} {_axes(axes)}")
     require(
         found.size > 0 and (found.ndim == 0 or found.shape[0] >= fewest),

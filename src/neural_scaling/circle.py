@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import factorial, psi, zeta
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, real, require, require_positive, whole
 from neural_scaling.spectra import Array
+
+__all__ = ["decay", "source", "tail", "target", "variance"]
 
 _TERMS = 28  # (1/2)^(2 * 28) is below the rounding of float64
 _ODD = 1e-9  # q closer to an odd number is taken as odd
@@ -40,8 +42,7 @@ def source(q: float, power: float = 1.0) -> float:
     float
         ``(2q - 1)/(2 q_phi)``.
     """
-    _check(q)
-    return (2 * q - 1) / (2 * power)
+    return (2 * _checked(q) - 1) / (2 * require_positive(power, "power"))
 
 
 def decay(beta: float, power: float = 1.0) -> float:
@@ -64,25 +65,18 @@ def decay(beta: float, power: float = 1.0) -> float:
     InputError
         If ``beta`` is not positive.
     """
-    require(
-        0 < beta < math.inf,
-        "beta",
-        f"got {beta!r}",
-        "give a positive source: otherwise the target has infinite variance",
-    )
-    return beta * power + 0.5
+    beta = require_positive(beta, "beta", "give a positive source: otherwise the target has infinite variance")
+    return beta * require_positive(power, "power") + 0.5
 
 
 def variance(q: float) -> float:
     """Return the mean of ``y^2`` over the circle, ``zeta(2q)/2``."""
-    _check(q)
-    return float(zeta(2 * q)) / 2
+    return float(zeta(2 * _checked(q))) / 2
 
 
 def tail(q: float, first: int) -> float:
     """Return what the terms from k = ``first`` on add to the variance, ``sum k^(-2q)/2``."""
-    _check(q)
-    return float(zeta(2 * q, first)) / 2
+    return float(zeta(2 * _checked(q), whole(first, "first"))) / 2
 
 
 def target(theta: ArrayLike, q: float) -> Array:
@@ -105,8 +99,8 @@ def target(theta: ArrayLike, q: float) -> Array:
     InputError
         If q is out of range, or y is infinite at an angle.
     """
-    _check(q)
-    angle = np.abs(np.remainder(np.asarray(theta, dtype=np.float64) + math.pi, 2 * math.pi) - math.pi)
+    q = _checked(q)
+    angle = np.abs(np.remainder(array(theta, "theta", axes=None) + math.pi, 2 * math.pi) - math.pi)
     require(
         q > 1 or bool(np.all(angle > 0)), "theta", f"has an angle 0, where y is infinite at q = {q:g}", "leave it out"
     )
@@ -157,5 +151,5 @@ def _alternating(s: float) -> float:
     return total / d
 
 
-def _check(q: float) -> None:
-    require(0.5 < q < math.inf, "q", f"got {q!r}", "give a decay above 1/2: otherwise the target has infinite variance")
+def _checked(q: float) -> float:
+    return real(q, "q", "give a decay above 1/2: otherwise the target has infinite variance", above=0.5)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from neural_scaling.checks import require
+from neural_scaling import checks
 from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.spectra import Array, Spectrum
+
+__all__ = ["DirectRun", "best_in_span", "initial_features", "train_directly"]
 
 Form = Literal["projected", "factored", "unprojected"]
 
@@ -69,8 +71,8 @@ def initial_features(spectrum: Spectrum, width: int, seed: int) -> Array:
     InputError
         If ``width`` is below 1.
     """
-    require(width >= 1, "width", f"got {width!r}", "give a whole number of at least 1")
-    return np.random.default_rng(seed).standard_normal((width, spectrum.modes))
+    modes = _checked(spectrum).modes
+    return np.random.default_rng(checks.seed(seed)).standard_normal((checks.whole(width, "width"), modes))
 
 
 def train_directly(
@@ -115,13 +117,12 @@ def train_directly(
     DynamicsDiverged
         If the loss blows up.
     """
+    spectrum = _checked(spectrum)
+    initial = checks.array(initial, "initial", shape=(None, spectrum.modes))
+    eta, gamma = checks.require_positive(eta, "eta"), checks.real(gamma, "gamma", least=0.0)
+    steps, batch, seed = checks.whole(steps, "steps"), checks.count(batch, "batch"), checks.seed(seed)
+    form = checks.choice(form, "form", get_args(Form))
     check_dynamics(spectrum.quadrature(), eta, gamma, steps, initial.shape[0], batch)
-    require(
-        initial.ndim == 2 and initial.shape[1] == spectrum.modes,
-        "initial",
-        f"shape {initial.shape} for {spectrum.modes} modes",
-        "give A(0) as one row per parameter and one column per mode",
-    )
     random, root = np.random.default_rng(seed), np.sqrt(spectrum.eigenvalues)
     width = initial.shape[0]
     features, mixing, weights = initial.copy(), np.eye(width), np.zeros(width)
@@ -168,7 +169,12 @@ def best_in_span(spectrum: Spectrum, initial: Array) -> float:
     float
         Residual variance of the target after projection on the rows of A(0).
     """
+    initial = checks.array(initial, "initial", shape=(None, _checked(spectrum).modes))
     root = np.sqrt(spectrum.eigenvalues)
     target = root * spectrum.target
     basis, _ = np.linalg.qr((initial * root).T)
     return float(np.sum((target - basis @ (basis.T @ target)) ** 2))
+
+
+def _checked(spectrum: Spectrum) -> Spectrum:
+    return checks.instance(spectrum, "spectrum", Spectrum, "give a Spectrum, as PowerLaw(...).spectrum() is one")

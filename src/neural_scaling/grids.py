@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, whole
 from neural_scaling.spectra import Array
+
+__all__ = ["log_spaced_steps", "resampled"]
 
 
 def log_spaced_steps(steps: int, per_decade: int = 40) -> Array:
@@ -31,12 +34,12 @@ def log_spaced_steps(steps: int, per_decade: int = 40) -> Array:
     InputError
         If ``steps`` is below 1.
     """
-    require(steps >= 1, "steps", f"got {steps!r}", "give a whole number of at least 1")
-    count = max(2, math.ceil(per_decade * math.log10(max(steps, 2))))
+    steps = whole(steps, "steps")
+    count = max(2, math.ceil(whole(per_decade, "per_decade") * math.log10(max(steps, 2))))
     return np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, steps, count))]))
 
 
-def resampled(step: Array, value: Array, at: Array) -> Array:
+def resampled(step: ArrayLike, value: ArrayLike, at: ArrayLike) -> Array:
     """Interpolate a smooth positive curve by a cubic spline in log-log.
 
     Curves of the theory at late times have about six points a decade, between which a straight line in log-log is off by a
@@ -59,9 +62,8 @@ def resampled(step: Array, value: Array, at: Array) -> Array:
     InputError
         If the curve is not positive or a place lies outside it.
     """
-    positive = bool(np.all(step > 0) and np.all(value > 0))
-    require(positive, "value", "the curve is not positive", "drop step 0 and what is not positive")
+    step = array(step, "step", above=0.0, fewest=2, order="rising")
+    value = array(value, "value", above=0.0, shape=step.shape)
     slack = 1e-9
-    inside = bool(np.all(at >= step[0] * (1 - slack)) and np.all(at <= step[-1] * (1 + slack)))
-    require(inside, "at", "lies outside the curve", f"stay between {step[0]:g} and {step[-1]:g}")
+    at = array(at, "at", axes=None, least=step[0] * (1 - slack), most=step[-1] * (1 + slack))
     return np.asarray(np.exp(CubicSpline(np.log(step), np.log(value))(np.log(at))))

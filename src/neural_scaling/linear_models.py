@@ -12,7 +12,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neural_scaling.checks import require, require_positive
+from neural_scaling.checks import array, choice, real, require, require_positive, whole
+
+__all__ = ["loss_curve", "projection_floor"]
 
 FloatArray = NDArray[np.float64]
 
@@ -62,17 +64,9 @@ def loss_curve(
     InputError
         If a shape or a value does not fit, or the loss diverges.
     """
-    lam = np.asarray(eigenvalues, dtype=np.float64)
-    truth = np.asarray(target, dtype=np.float64)
-    start = np.asarray(features, dtype=np.float64)
-    require(model in get_args(Model), "model", f"got {model!r}", f"choose one of {', '.join(get_args(Model))}")
-    require(lam.ndim == 1 and bool(np.all(lam > 0)), "eigenvalues", "not a list of positive numbers", "check it")
-    require(truth.shape == lam.shape, "target", f"has shape {truth.shape}", f"give shape {lam.shape}")
-    fits = start.ndim == 2 and start.shape[1] == lam.size
-    require(fits, "features", f"has shape {start.shape}", f"give shape (N, {lam.size})")
-    require_positive(eta, "eta")
-    require(gamma >= 0, "gamma", f"got {gamma!r}", "give 0 or a positive number")
-    require(steps >= 1, "steps", f"got {steps!r}", "give at least one step")
+    model = choice(model, "model", get_args(Model))
+    lam, truth, start = _checked(eigenvalues, target, features)
+    eta, gamma, steps = require_positive(eta, "eta"), real(gamma, "gamma", least=0.0), whole(steps, "steps")
 
     width = start.shape[0]
     gram = start.T @ start / width
@@ -114,8 +108,16 @@ def projection_floor(eigenvalues: ArrayLike, target: ArrayLike, features: ArrayL
     float
         Squared distance of ``Lambda^(1/2) w*`` from the span of ``Lambda^(1/2) A(0)^T``.
     """
-    root = np.sqrt(np.asarray(eigenvalues, dtype=np.float64))
-    scaled_target = root * np.asarray(target, dtype=np.float64)
-    basis, _ = np.linalg.qr((np.asarray(features, dtype=np.float64) * root).T)
+    lam, truth, start = _checked(eigenvalues, target, features)
+    root = np.sqrt(lam)
+    scaled_target = root * truth
+    basis, _ = np.linalg.qr((start * root).T)
     residual = scaled_target - basis @ (basis.T @ scaled_target)
     return float(residual @ residual)
+
+
+def _checked(
+    eigenvalues: ArrayLike, target: ArrayLike, features: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    lam = array(eigenvalues, "eigenvalues", above=0.0)
+    return lam, array(target, "target", shape=lam.shape), array(features, "features", shape=(None, lam.size))

@@ -27,11 +27,21 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from neural_scaling import checks
 from neural_scaling.checks import require, require_positive
 from neural_scaling.dmft.diverged import DIVERGED
 from neural_scaling.grids import log_spaced_steps
-from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.monitor import Arrays, Monitor, or_silent, scalar
 from neural_scaling.spectra import Array, Spectrum
+
+__all__ = [
+    "LinearNetworkHistory",
+    "LiteralSetting",
+    "lazy_loss",
+    "literal_setting",
+    "richness",
+    "train_linear_networks",
+]
 
 _GATHERED = 16  # rank-one updates added to D at once
 _SHARP_MODES = 128  # leading modes that hold the kernel's largest eigenvector
@@ -84,11 +94,9 @@ def literal_setting(gamma0: float, eta0: float, width: int, init_scale: float | 
     InputError
         If an argument is not positive.
     """
-    require_positive(gamma0, "gamma0", "give a positive richness; eq. 84 divides by it")
-    require_positive(eta0, "eta0")
-    _check_count(width, "width")
-    scale = width**-0.5 if init_scale is None else init_scale
-    require_positive(scale, "init_scale")
+    gamma0 = require_positive(gamma0, "gamma0", "give a positive richness; eq. 84 divides by it")
+    eta0, width = require_positive(eta0, "eta0"), checks.whole(width, "width")
+    scale = width**-0.5 if init_scale is None else require_positive(init_scale, "init_scale")
     units = width * scale**2
     return LiteralSetting(gamma0 * units, scale, eta0 * gamma0**2 * units)
 
@@ -115,10 +123,8 @@ def richness(gamma: float, width: int, init_scale: float) -> float:
     InputError
         If an argument is not positive.
     """
-    require_positive(gamma, "gamma")
-    _check_count(width, "width")
-    require_positive(init_scale, "init_scale")
-    return gamma / (width * init_scale**2)
+    units = checks.whole(width, "width") * require_positive(init_scale, "init_scale") ** 2
+    return require_positive(gamma, "gamma") / units
 
 
 @dataclass(frozen=True)
@@ -227,17 +233,14 @@ def train_linear_networks(
     InputError
         If an argument is out of range or the initial kernel is already unstable at ``eta0``.
     """
-    _check_count(width, "width")
-    require(
-        width <= spectrum.modes, "width", f"N = {width} exceeds the number of modes M = {spectrum.modes}", "take N <= M"
+    spectrum = _checked(spectrum)
+    width = checks.whole(
+        width, "width", f"give a whole number up to the number of modes, {spectrum.modes}", most=spectrum.modes
     )
-    require_positive(eta0, "eta0")
-    good = len(gammas) > 0 and all(math.isfinite(gamma) and gamma >= 0 for gamma in gammas)
-    require(good, "gammas", f"got {list(gammas)!r}", "give at least one richness, zero (linearised) or positive")
-    _check_count(steps, "steps")
-    require(batch == math.inf or batch == int(batch) >= 1, "batch", f"got {batch!r}", "give a whole number or math.inf")
-    require(isinstance(seed, int | np.integer) and seed >= 0, "seed", f"got {seed!r}", "give a non-negative integer")
-    networks = _Networks(spectrum, width, eta0, np.asarray(gammas, dtype=np.float64), seed, batch)
+    eta0, richnesses = require_positive(eta0, "eta0"), checks.array(gammas, "gammas", least=0.0)
+    steps, batch, seed = checks.whole(steps, "steps"), checks.count(batch, "batch"), checks.seed(seed)
+    monitor = or_silent(monitor)
+    networks = _Networks(spectrum, width, eta0, richnesses, seed, batch)
     sharpness = networks.initial_sharpness
     require(
         eta0 * sharpness < 2,
@@ -245,9 +248,8 @@ def train_linear_networks(
         f"got {eta0!r}, but the initial kernel's largest eigenvalue {sharpness:.3g} is unstable from {2 / sharpness:.3g}",
         f"take eta0 <= {1 / sharpness:.2g}",
     )
-    monitor = monitor or Monitor()
     recorded = log_spaced_steps(steps).astype(int)
-    curves = np.zeros((len(CURVES), len(gammas), recorded.size))
+    curves = np.zeros((len(CURVES), richnesses.size, recorded.size))
     first = 0
     if (state := monitor.restored()) is not None:
         first, curves = int(state["next"]), state["curves"]
@@ -299,9 +301,8 @@ def lazy_loss(spectrum: Spectrum, width: float, eta0: float, steps: Array, seed:
     InputError
         If an argument is out of range.
     """
-    if width < math.inf:
-        _check_count(width, "width")
-    require_positive(eta0, "eta0")
+    spectrum, width, eta0 = _checked(spectrum), checks.count(width, "width"), require_positive(eta0, "eta0")
+    steps, seed = checks.array(steps, "steps", least=0.0), checks.seed(seed)
     require(spectrum.modes <= 4096, "spectrum", f"M = {spectrum.modes} is too many to diagonalise", "take M <= 4096")
     root = np.sqrt(spectrum.eigenvalues)
     if width == math.inf:
@@ -311,7 +312,7 @@ def lazy_loss(spectrum: Spectrum, width: float, eta0: float, steps: Array, seed:
         scaled = features * root
         rates, vectors = np.linalg.eigh(scaled.T @ scaled + (start @ start) * np.diag(root**2))
         weights = (vectors.T @ (root * spectrum.target)) ** 2
-    return np.asarray((1 - eta0 * rates) ** (2 * np.asarray(steps)[:, None]) @ weights)
+    return np.asarray((1 - eta0 * rates) ** (2 * steps[:, None]) @ weights)
 
 
 def _initial(width: int, modes: int, seed: int) -> tuple[Array, Array]:
@@ -321,9 +322,8 @@ def _initial(width: int, modes: int, seed: int) -> tuple[Array, Array]:
     return features, random.standard_normal(width) / math.sqrt(width)
 
 
-def _check_count(value: float, name: str) -> None:
-    good = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
-    require(good, name, f"got {value!r}", "give a whole number of at least 1")
+def _checked(spectrum: Spectrum) -> Spectrum:
+    return checks.instance(spectrum, "spectrum", Spectrum, "give a Spectrum, as PowerLaw(...).spectrum() is one")
 
 
 class _Networks:

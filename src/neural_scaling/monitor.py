@@ -15,6 +15,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from neural_scaling.checks import instance
+
+__all__ = ["Monitor", "scalar"]
+
 Arrays = dict[str, npt.NDArray[Any]]
 Given = TypeVar("Given")
 
@@ -142,6 +146,11 @@ def paced(first: int, end: int, most: int) -> Iterator[tuple[int, int]]:
         first += taken
         in_time = taken * _PACE / max(time.monotonic() - started, 1e-9)
         portion = max(1, min(most, 2 * portion, int(in_time)))
+
+
+def or_silent(monitor: Monitor | None) -> Monitor:
+    """Return the monitor given, or one that says nothing."""
+    return Monitor() if monitor is None else instance(monitor, "monitor", Monitor, "give a Monitor, or None")
 
 
 def scalar(value: float) -> npt.NDArray[Any]:

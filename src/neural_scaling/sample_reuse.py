@@ -26,11 +26,14 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq
 
+from neural_scaling import checks
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import check_dynamics, check_finite
-from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.monitor import Arrays, Monitor, or_silent, scalar
 from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
 from neural_scaling.toy_model import projected_factor
+
+__all__ = ["ReuseLimit", "ReuseSimulation", "reuse_limit", "simulate_reuse"]
 
 _CHUNK = 64  # steps compiled into one loop; between chunks progress is reported and the state can be kept
 
@@ -102,28 +105,15 @@ def simulate_reuse(
     DynamicsDiverged
         If a run blows up.
     """
+    spectrum = checks.instance(spectrum, "spectrum", Spectrum, "give a Spectrum, as PowerLaw(...).spectrum() is one")
+    width = checks.whole(
+        width, "width", f"give a whole number up to the number of modes, {spectrum.modes}", most=spectrum.modes
+    )
+    samples = checks.whole(samples, "samples", "give a positive whole number; dmft has the limit of many")
+    eta, gamma = checks.require_positive(eta, "eta"), checks.real(gamma, "gamma", least=0.0)
+    steps, seeds, monitor = checks.whole(steps, "steps"), checks.seeds(seeds), or_silent(monitor)
     check_dynamics(spectrum.quadrature(), eta, gamma, steps, width, math.inf)
-    for value, name in ((width, "width"), (samples, "samples")):
-        require(
-            1 <= value < math.inf and value == int(value),
-            name,
-            f"got {value!r}",
-            "give a positive whole number; dmft has the limits",
-        )
-    require(
-        width <= spectrum.modes,
-        "width",
-        f"N = {width} exceeds the number of modes M = {spectrum.modes}",
-        "take N <= M: more parameters than modes are redundant",
-    )
-    require(
-        len(seeds) > 0 and all(seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds),
-        "seeds",
-        f"got {list(seeds)!r}",
-        "give at least one non-negative integer, each once",
-    )
-    width, samples, count = int(width), int(samples), len(seeds)
-    monitor = monitor or Monitor()
+    count = len(seeds)
     state = monitor.restored()
     if state is None:
         factor = [projected_factor(spectrum, width, seed) for seed in seeds]
@@ -197,8 +187,12 @@ def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> Reu
     InputError
         If N = P, where the limit is infinite, both are infinite, or there are not enough modes.
     """
+    quadrature = checks.instance(
+        quadrature, "quadrature", ModeQuadrature, "give the quadrature of a PowerLaw or of a Spectrum"
+    )
+    width = checks.real(width, "width", least=1.0, infinite=True)
+    samples = checks.real(samples, "samples", least=1.0, infinite=True)
     smaller = min(width, samples)
-    require(smaller >= 1, "samples", f"N = {width!r}, P = {samples!r}", "give positive numbers")
     require(
         width != samples,
         "samples",

@@ -18,6 +18,8 @@ from inputs.kinds import Fresh, Kind, Shared, value_of
 from neural_scaling.checks import InputError
 
 HERE = Path(__file__).resolve().parent
+#: Modules that pages of the book call without being listed there.
+UNLISTED = ("neural_scaling.grids", "neural_scaling.linear_models")
 API_PAGE = HERE.parents[1] / "book" / "api.md"
 
 
@@ -66,8 +68,8 @@ def _row_modules() -> list[Any]:
 
 
 def public_modules() -> list[str]:
-    """Return the modules whose members the page of the library lists."""
-    return re.findall(r"automodule:: (\S+)\n +:members:", API_PAGE.read_text())
+    """Return the modules whose members the page of the library lists, and those that share its rooms."""
+    return [*UNLISTED, *re.findall(r"automodule:: (\S+)\n +:members:", API_PAGE.read_text())]
 
 
 def public_callables(module: str) -> list[Callable[..., Any]]:

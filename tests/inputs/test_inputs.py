@@ -18,8 +18,8 @@ from inputs.table import (
 
 #: Modules and packages whose rows are still to be written.
 UNFINISHED = """
-checks circle claims datasets diffusion direct_model dmft errata experiments figures finite_data fits linear_networks
-monitor networks notebook paths runs sample_reuse spectra terminal text toy_model
+checks claims datasets diffusion dmft errata experiments figures finite_data fits monitor networks notebook paths runs
+spectra terminal text toy_model
 """
 
 _ROWS = rows()

@@ -61,11 +61,7 @@ def test_loss_is_exact_over_the_circle():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: circle.target(THETA, 0.5), "q: got 0.5"),
         (lambda: circle.target([0.0], 0.9), "theta: has an angle 0"),
-        (lambda: circle.decay(0.0), "beta: got 0"),
-        (lambda: circle.decay(-1.0), "beta: got -1"),
-        (lambda: circle.source(0.4), "q: got 0.4"),
         (lambda: circle_kernel(1, 1.0), "depth: got 1"),
         (lambda: circle_kernel(4, 0.5), "power: got q_phi = 0.5"),
         (lambda: circle_kernel(4, 1.0, modes=10, angles=16), "modes: got 10"),

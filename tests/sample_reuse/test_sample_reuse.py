@@ -1,13 +1,9 @@
 """Training on P fixed samples: same paths and law as the direct simulation, its limits, and the identities of the theory."""
 
-import math
-import re
-
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from neural_scaling.checks import InputError
 from neural_scaling.dmft import DynamicsDiverged
 from neural_scaling.monitor import Monitor
 from neural_scaling.sample_reuse import simulate_reuse
@@ -120,26 +116,6 @@ def test_a_resumed_run_ends_with_the_same_bits():
     resumed = simulate_reuse(*arguments, monitor=Resuming(stopping.state))
     np.testing.assert_array_equal(resumed.loss, whole.loss)
     np.testing.assert_array_equal(resumed.train_loss, whole.train_loss)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"width": 21}, "width: N = 21 exceeds the number of modes M = 20"),
-        ({"width": math.inf}, "width: got inf"),
-        ({"samples": math.inf}, "samples: got inf"),
-        ({"samples": 0}, "samples: got 0"),
-        ({"samples": 2.5}, "samples: got 2.5"),
-        ({"seeds": []}, "seeds: got []"),
-        ({"seeds": [1, 1]}, "seeds: got [1, 1]"),
-        ({"eta": 3.0}, "eta: got 3.0"),
-        ({"gamma": -1.0}, "gamma: got -1.0"),
-    ],
-)
-def test_bad_input_names_argument_and_remedy(change, message):
-    values = {"width": 4, "samples": 8, "eta": 0.1, "gamma": 0.0, "steps": 2, "seeds": [0]} | change
-    with pytest.raises(InputError, match=re.escape(message)):
-        simulate_reuse(PowerLaw(1.5, 0.5, 20).spectrum(), **values)
 
 
 def test_divergence_is_reported():

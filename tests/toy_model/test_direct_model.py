@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
 from neural_scaling.direct_model import best_in_span, initial_features, train_directly
 from neural_scaling.dmft import DynamicsDiverged
 from neural_scaling.spectra import PowerLaw
@@ -49,16 +48,6 @@ def test_long_training_reaches_the_span_and_without_projection_the_target():
     assert held.loss[-1] == pytest.approx(floor, rel=1e-10)
     assert free.loss[-1] < 1e-10 * floor
     assert 0 < floor < spectrum.quadrature().initial_loss
-
-
-def test_bad_input():
-    initial = initial_features(SPECTRUM, 4, 0)
-    with pytest.raises(InputError, match=r"^initial: shape \(4, 29\)"):
-        train_directly(SPECTRUM, initial[:, 1:], 0.1, 1.0, 5)
-    with pytest.raises(InputError, match=r"^eta"):
-        train_directly(SPECTRUM, initial, 3.0, 1.0, 5)
-    with pytest.raises(InputError, match=r"^width"):
-        initial_features(SPECTRUM, 0, 0)
 
 
 def test_divergence_is_reported():
