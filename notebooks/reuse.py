@@ -131,7 +131,8 @@ print(runs.describe(list(results.values())))
 #
 # These are the equations of fresh samples with $R_3 \to R_3 R_1$ and with the whole $C_0$ over $P$ where a fresh batch has only its
 # diagonal over $B$: the noise of a sample that is seen again is remembered. Every row needs earlier rows only, so they are solved in one pass.
-# The tests check the identities on a solution that does not use them. Test and training loss are the diagonals of $C_0$ and $C_1$.
+# The tests hold the identities and the pass against a fixed point of whole matrices that uses neither. Test and training loss are the
+# diagonals of $C_0$ and $C_1$.
 #
 # ## Learning curves
 
