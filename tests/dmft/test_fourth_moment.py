@@ -51,7 +51,7 @@ def test_lazy_at_infinite_width_the_theory_is_the_recursion(batch, fourth_moment
 @pytest.mark.parametrize(("gamma", "width", "batch"), [(0.0, 12, 2), (1.0, 8, 1), (1.0, 1e9, 3)])
 def test_the_closure_is_that_of_the_oracle(gamma, width, batch):
     spectrum = PowerLaw(1.5, 0.7, 30).spectrum()
-    expected = dense_fourth_moment(spectrum.eigenvalues, spectrum.target, 0.15, gamma, 30, width, batch)
+    expected, *_ = dense_fourth_moment(spectrum.eigenvalues, spectrum.target, 0.15, gamma, 30, width, batch)
     grid = dmft.TimeGrid.unit_steps(0.15, 30)
     solution = dmft.solve(spectrum.quadrature(), gamma, grid, width=width, batch=batch, fourth_moment=True)
     np.testing.assert_allclose(solution.loss, expected, rtol=1e-8)

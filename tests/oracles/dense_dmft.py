@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from oracles.causal import fixed_point, inverse
 
-def dense_online(eigenvalues, target, eta, gamma, steps, width, batch):
+
+def dense_online(eigenvalues, target, eta, gamma, steps, width, batch, block=1):
     """Solve the equations of online SGD on steps 0 .. T and return C0, R3, C3, C_w.
 
-    Row t of C0 and R3 only needs earlier rows, and row t of C3 also row t of C0. So the equations are iterated on the first
-    n steps, whose matrices are closed, for n = 1, 2, ...: two sweeps over all of them make the n-th row exact too. The
-    residual of the returned solution is asserted.
+    ``eta`` and ``batch`` may be given for each step.
     """
-    assert steps <= 64 and len(eigenvalues) <= 80, "the oracle is for small problems"
     lam, w2 = np.asarray(eigenvalues)[:, None, None], np.asarray(target)[:, None, None] ** 2
+    eta, batch = (np.broadcast_to(np.asarray(one, float), steps + 1) for one in (eta, batch))
 
-    def sweep(c0, c3, r3):
-        eye, ones = np.eye(len(c0)), np.ones((len(c0), 1))
-        theta = eta * np.tril(np.ones_like(c0), -1)
-        s = np.linalg.inv(eye - eta * gamma * theta @ np.tril(c3, -1)) @ theta
+    def sweep(c0, c3, r3, _):
+        rows = len(c0)
+        eye, ones, rate = np.eye(rows), np.ones((rows, 1)), eta[:rows]
+        theta = np.tril(np.ones_like(c0), -1) * rate
+        s = inverse(eye - gamma * theta @ (np.tril(c3, -1) * rate)) @ theta
         c_w = s @ c3 @ s.T
-        x = s + eta * gamma * np.tril(c_w, -1)
-        noise = np.diag(np.diag(c0)) / batch
-        h = np.linalg.inv(eye + lam * (x @ r3))
+        x = s + gamma * np.tril(c_w, -1) * rate
+        noise = np.diag(np.diag(c0) / batch[:rows])
+        h = inverse(eye + lam * (x @ r3))
         ht = h.transpose(0, 2, 1)
         signal = w2 * (ones @ ones.T) + x @ c3 @ x.T / width
         new_r3 = eye - (lam * h @ x @ r3).sum(0) / width
@@ -30,16 +31,9 @@ def dense_online(eigenvalues, target, eta, gamma, steps, width, batch):
         c2 = (lam * h @ noise @ ht).sum(0) + (lam**2 * h @ signal @ ht).sum(0)
         return new_c0, new_r3 @ c2 @ new_r3.T, new_r3, c_w
 
-    c0, c3, r3 = np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0))
-    for _ in range(steps + 1):
-        c0, c3, r3 = (np.pad(matrix, (0, 1)) for matrix in (c0, c3, r3))
-        r3[-1, -1] = 1
-        for _ in range(2):
-            c0, c3, r3, _ = sweep(c0, c3, r3)
-    new_c0, new_c3, new_r3, c_w = sweep(c0, c3, r3)
-    for old, new in ((c0, new_c0), (c3, new_c3), (r3, new_r3)):
-        assert np.max(np.abs(old - new)) <= 1e-10 * np.max(np.abs(new)), "the oracle did not converge"
-    return new_c0, new_r3, new_c3, c_w
+    nothing, one = np.zeros((1, 1)), np.ones((1, 1))
+    c0, c3, r3, c_w = fixed_point(sweep, (nothing, nothing, one, nothing), steps + 1, block)
+    return c0, r3, c3, c_w
 
 
 def convolution_infinite(eigenvalues, target, eta, gamma, steps):

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from oracles.causal import fixed_point, inverse
 
-def dense_reuse(eigenvalues, target, eta, gamma, steps, width, samples):
-    """Solve the equations of full-batch descent on steps 0 .. T and return C0, C1, R1, R3, C3.
+
+def dense_reuse(eigenvalues, target, eta, gamma, steps, width, samples, block=1):
+    """Solve the equations of full-batch descent on steps 0 .. T and return C0, C1, R1, R3, C3, C_w.
 
     These are the responses and covariances of the stochastic processes themselves (eq. 41), one dense inverse per mode, without
-    the identities that the solver uses. Row t only needs earlier rows and a few entries of its own, so the equations are
-    iterated on the first n steps for n = 1, 2, ...; the residual of the returned solution is asserted.
+    the identities that the solver uses. ``eta`` may be given for each step.
     """
-    assert steps <= 64 and len(eigenvalues) <= 80, "the oracle is for small problems"
     lam, w2 = np.asarray(eigenvalues)[:, None, None], np.asarray(target)[:, None, None] ** 2
+    eta = np.broadcast_to(np.asarray(eta, float), steps + 1)
 
-    def sweep(c0, c3, r1, r3):
-        eye, ones = np.eye(len(c0)), np.ones((len(c0), 1))
-        theta = eta * np.tril(np.ones_like(c0), -1)
-        s = np.linalg.inv(eye - eta * gamma * theta @ np.tril(c3, -1)) @ theta
-        x = s + eta * gamma * np.tril(s @ c3 @ s.T, -1)
-        h = np.linalg.inv(eye + lam * (x @ r3 @ r1))
+    def sweep(c0, c3, r1, r3, _):
+        rows = len(c0)
+        eye, ones, rate = np.eye(rows), np.ones((rows, 1)), eta[:rows]
+        theta = np.tril(np.ones_like(c0), -1) * rate
+        s = inverse(eye - gamma * theta @ (np.tril(c3, -1) * rate)) @ theta
+        c_w = s @ c3 @ s.T
+        x = s + gamma * np.tril(c_w, -1) * rate
+        h = inverse(eye + lam * (x @ r3 @ r1))
         ht = h.transpose(0, 2, 1)
         r02 = -(lam * h @ x @ r3).sum(0)
         r24 = -(lam * r1 @ h @ x).sum(0)
@@ -30,21 +33,12 @@ def dense_reuse(eigenvalues, target, eta, gamma, steps, width, samples):
         v = signal + lam * (h @ x @ r3 @ c1 @ r3.T @ x.T @ ht) / samples
         d = eye - lam * (r1 @ h @ x @ r3)
         c2 = (lam * d @ c1 @ d.transpose(0, 2, 1) / samples + lam**2 * (r1 @ signal @ r1.T)).sum(0)
-        new_r1, new_r3 = np.linalg.inv(eye - r02 / samples), np.linalg.inv(eye - r24 / width)
-        return (lam * v).sum(0), r3 @ c2 @ r3.T, new_r1, new_r3
+        new_r1, new_r3 = inverse(eye - r02 / samples), inverse(eye - r24 / width)
+        return (lam * v).sum(0), r3 @ c2 @ r3.T, new_r1, new_r3, c_w
 
-    state = tuple(np.zeros((0, 0)) for _ in range(4))
-    for _ in range(steps + 1):
-        state = tuple(np.pad(matrix, (0, 1)) for matrix in state)
-        for matrix in state[2:]:
-            matrix[-1, -1] = 1
-        for _ in range(4):
-            state = sweep(*state)
-    new = sweep(*state)
-    for old, fresh in zip(state, new, strict=True):
-        assert np.max(np.abs(old - fresh)) <= 1e-10 * np.max(np.abs(fresh)), "the oracle did not converge"
-    c0, c3, r1, r3 = new
-    return c0, r1 @ c0 @ r1.T, r1, r3, c3
+    nothing, one = np.zeros((1, 1)), np.ones((1, 1))
+    c0, c3, r1, r3, c_w = fixed_point(sweep, (nothing, nothing, one, one, nothing), steps + 1, block)
+    return c0, r1 @ c0 @ r1.T, r1, r3, c3, c_w
 
 
 def direct_reuse(spectrum, a0, features, eta, gamma, steps):

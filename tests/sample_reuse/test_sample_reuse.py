@@ -129,7 +129,7 @@ def test_all_responses_are_functions_of_one_matrix(gamma, width, samples):
     spectrum = PowerLaw(1.5, 0.6, 30).spectrum()
     lam, w2 = spectrum.eigenvalues[:, None, None], spectrum.target[:, None, None] ** 2
     eta, steps = 0.3, 24
-    c0, c1, r1, r3, c3 = dense_reuse(spectrum.eigenvalues, spectrum.target, eta, gamma, steps, width, samples)
+    c0, c1, r1, r3, c3, _ = dense_reuse(spectrum.eigenvalues, spectrum.target, eta, gamma, steps, width, samples)
     eye, theta = np.eye(steps + 1), eta * np.tril(np.ones((steps + 1, steps + 1)), -1)
     s = np.linalg.inv(eye - eta * gamma * theta @ np.tril(c3, -1)) @ theta
     x = s + eta * gamma * np.tril(s @ c3 @ s.T, -1)
