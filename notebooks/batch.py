@@ -47,21 +47,11 @@ from neural_scaling import dmft, notebook, runs
 from neural_scaling.figures import batch as draw
 from neural_scaling.items import batch as item
 
-plan = item.Plan(
-    alpha=alpha,
-    beta=beta,
-    modes=modes,
-    width=width,
-    eta=eta,
-    gammas=gammas,
-    batches=batches,
-    steps=steps,
-    seeds=seeds,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -48,26 +48,11 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import bottleneck as draw
 from neural_scaling.items import bottleneck as item
 
-plan = item.Plan(
-    alpha=alpha,
-    sources=sources,
-    modes=modes,
-    sizes=sizes,
-    seeds=seeds,
-    fit_from=fit_from,
-    largest=largest,
-    fit_equivalent=fit_equivalent,
-    gammas=gammas,
-    end_width=end_width,
-    end_samples=end_samples,
-    end_modes=end_modes,
-    end_eta=end_eta,
-    end_steps=end_steps,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

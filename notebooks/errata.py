@@ -59,27 +59,12 @@ from neural_scaling.errata import Setting
 from neural_scaling.figures import errata as figure
 from neural_scaling.items import errata as item
 
+setting = notebook.plan(Setting, globals())
+
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, range(seeds)))
+print(notebook.provenance(scale, range(seeds), plan=setting))
 
 # %% tags=["hide-input"]
-setting = Setting(
-    alpha=alpha,
-    hard=hard,
-    easy=easy,
-    super_easy=super_easy,
-    gamma=gamma,
-    eta=eta,
-    modes=modes,
-    width=width,
-    samples=samples,
-    batch=batch,
-    steps=steps,
-    seeds=seeds,
-    window=(window[0], window[1]),
-    late=(late[0], late[1]),
-    horizon=horizon,
-)
 rows = item.check_all(setting)
 
 # %% tags=["remove-cell", "nbval-check-output"]

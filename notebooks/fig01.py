@@ -57,8 +57,10 @@ from neural_scaling.figures import figure01 as figure
 from neural_scaling.items import figure01 as item
 from neural_scaling.theory import chi
 
+plan = notebook.plan(item.Plan, globals())
+
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale))
+print(notebook.provenance(scale, plan=plan))
 
 # %% [markdown]
 # ## The exponent

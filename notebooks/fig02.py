@@ -54,28 +54,11 @@ from neural_scaling.figures import figure02 as draw
 from neural_scaling.items import figure02 as item
 from neural_scaling.items.agreement import LOSS_TOLERANCE
 
-plan = item.Plan(
-    alpha=alpha,
-    beta_easy=beta_easy,
-    beta_hard=beta_hard,
-    gammas=gammas,
-    eta_infinite=eta_infinite,
-    steps_infinite=steps_infinite,
-    modes=modes,
-    widths=widths,
-    eta_finite=eta_finite,
-    gamma_finite=gamma_finite,
-    batch=batch,
-    steps_finite=steps_finite,
-    seeds=seeds,
-    etas_edge=etas_edge,
-    gammas_edge=gammas_edge,
-    steps_edge=steps_edge,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

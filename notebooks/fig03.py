@@ -49,26 +49,13 @@ from neural_scaling.figures import figure03 as draw
 from neural_scaling.items import figure03 as item
 from neural_scaling.items.agreement import LOSS_TOLERANCE
 
-plan = item.Plan(
-    alpha=alpha,
-    beta_hard=beta_hard,
-    beta_super_easy=beta_super_easy,
-    gamma=gamma,
-    eta_hard=eta_hard,
-    eta_super_easy=eta_super_easy,
-    modes=modes,
-    width=width,
-    steps=steps,
-    batches=batches,
-    seeds=seeds,
-    time_long=time_long,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 hard = item.panel(plan, beta_hard, results)
 super_easy = item.panel(plan, beta_super_easy, results)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(max(seeds))))
+print(notebook.provenance(scale, seeds=range(max(seeds)), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -51,28 +51,12 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import figure04 as draw
 from neural_scaling.items import figure04 as item
 
-plan = item.Plan(
-    alpha=alpha,
-    gamma=gamma,
-    betas=betas,
-    etas=etas,
-    batches=batches,
-    modes=modes,
-    widths=widths,
-    seeds=seeds,
-    widest=widest,
-    compute=compute,
-    steps_theory=steps_theory,
-    widths_theory=widths_theory,
-    widest_theory=widest_theory,
-    compute_theory=compute_theory,
-    batches_limit=batches_limit,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 panels = [item.panel(plan, index, results) for index in range(len(betas))]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(max(seeds))))
+print(notebook.provenance(scale, seeds=range(max(seeds)), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

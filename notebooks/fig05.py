@@ -60,32 +60,11 @@ from neural_scaling.figures import circle as draw
 from neural_scaling.items import circle_curves as curves
 from neural_scaling.items import figure05 as item
 
-plan = item.Plan(
-    depth=depth,
-    width=width,
-    batch=batch,
-    steps=steps,
-    seeds=seeds,
-    eta=eta,
-    richness=richness,
-    angles=angles,
-    betas=betas,
-    decay=decay,
-    powers=powers,
-    richness_activations=richness_activations,
-    beta_study=beta_study,
-    richness_study=richness_study,
-    eta_study=eta_study,
-    richness_eta_study=richness_eta_study,
-    batch_study=batch_study,
-    width_study=width_study,
-    beta_easy_study=beta_easy_study,
-    width_easy_study=width_easy_study,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

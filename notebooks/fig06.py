@@ -57,25 +57,7 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import images as draw
 from neural_scaling.items import figure06 as item
 
-plan = item.Plan(
-    digits=digits,
-    objects=objects,
-    richness_digits=richness_digits,
-    richness_objects=richness_objects,
-    width_digits=width_digits,
-    eta_digits=eta_digits,
-    batch_digits=batch_digits,
-    steps_digits=steps_digits,
-    width_objects=width_objects,
-    eta_objects=eta_objects,
-    batch_objects=batch_objects,
-    steps_objects=steps_objects,
-    seeds=seeds,
-    test=test,
-    kernel_width=kernel_width,
-    kernel_images=kernel_images,
-    kernel_test=kernel_test,
-)
+plan = notebook.plan(item.Plan, globals())
 needed = notebook.needs_data(plan.experiments(), item.ITEM, scale)
 if needed and any(notebook.dataset(panel.dataset) is None for panel in plan.panels()):
     scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
@@ -83,7 +65,7 @@ results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 found = [item.curves(panel, results) for panel in plan.panels()]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(plan.seeds)))
+print(notebook.provenance(scale, seeds=range(plan.seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

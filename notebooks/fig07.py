@@ -54,29 +54,11 @@ from neural_scaling.figures import circle as draw
 from neural_scaling.items import circle_curves as curves
 from neural_scaling.items import figure07 as item
 
-plan = item.Plan(
-    depth=depth,
-    width=width,
-    batch=batch,
-    steps=steps,
-    seeds=seeds,
-    eta=eta,
-    richness=richness,
-    angles=angles,
-    betas=betas,
-    powers_kernel=powers_kernel,
-    window=window,
-    angles_infinite=angles_infinite,
-    angles_kernel=angles_kernel,
-    seeds_kernel=seeds_kernel,
-    powers_scatter=powers_scatter,
-    widths_scatter=widths_scatter,
-    seeds_scatter=seeds_scatter,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -57,24 +57,7 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import figure08 as draw
 from neural_scaling.items import figure08 as item
 
-plan = item.Plan(
-    dataset=dataset,
-    context=context,
-    depth=depth,
-    heads=heads,
-    head_size=head_size,
-    residual=residual,
-    richness=richness,
-    eta=eta,
-    batch=batch,
-    steps=steps,
-    seeds=seeds,
-    test=test,
-    average=average,
-    start=start,
-    rates=rates,
-    trial=trial,
-)
+plan = notebook.plan(item.Plan, globals())
 if notebook.needs_data(plan.experiments(), item.ITEM, scale) and notebook.text(plan.dataset) is None:
     scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
@@ -82,7 +65,7 @@ found = [item.curve(run, plan.start, results) for run in plan.runs()]
 levels = item.levels(plan, results)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=plan.seeds))
+print(notebook.provenance(scale, seeds=plan.seeds, plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -43,8 +43,10 @@ from neural_scaling import notebook
 from neural_scaling.figures import figure09 as figure
 from neural_scaling.items import figure09 as item
 
+plan = notebook.plan(item.Plan, globals())
+
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=seed))
+print(notebook.provenance(scale, seeds=seed, plan=plan))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-9", "caption": "Figure 9 of the paper. The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained."}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}}
 display(figure.draw())

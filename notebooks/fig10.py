@@ -45,8 +45,10 @@ from neural_scaling.figures import figure10 as figure
 from neural_scaling.items import figure10 as item
 from neural_scaling.theory import chi, chi_level
 
+plan = notebook.plan(item.Plan, globals())
+
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale))
+print(notebook.provenance(scale, plan=plan))
 
 # %% [markdown]
 # Level $n$ integrates the kernel that grows with the residual of level $n - 1$,

@@ -57,28 +57,11 @@ from neural_scaling.figures import figure11 as draw
 from neural_scaling.items import figure11 as item
 from neural_scaling.linear_networks import literal_setting
 
-plan = item.Plan(
-    alpha=alpha,
-    beta_easy=beta_easy,
-    beta_hard=beta_hard,
-    modes=modes,
-    width=width,
-    batch=batch,
-    eta0=eta0,
-    gammas=gammas,
-    steps=steps,
-    seeds=seeds,
-    width_wide=width_wide,
-    gammas_wide=gammas_wide,
-    eta0_strong=eta0_strong,
-    gamma_strong=gamma_strong,
-    widths_lazy=widths_lazy,
-    modes_lazy=modes_lazy,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -44,6 +44,8 @@ from neural_scaling.figures import explorer as page
 from neural_scaling.figures import intro as figure
 from neural_scaling.items import explorer, intro
 
+plan = notebook.plan(intro.Plan, globals())
+
 hard = intro.measured_curves(alpha, beta_hard, [0.0, gamma], eta, steps, scale)
 easy = intro.measured_curves(alpha, beta_easy, [0.0, gamma], eta, steps, scale)
 
@@ -123,4 +125,4 @@ print(f"largest eta * sharpness among them: {grid.largest_sharpness:.2f} (unstab
 # has times, memory and hardware.
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale))
+print(notebook.provenance(scale, plan=plan))

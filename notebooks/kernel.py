@@ -67,35 +67,10 @@ from neural_scaling.figures import kernel as draw
 from neural_scaling.items import kernel as item
 from neural_scaling.theory import self_similar_solution
 
-plan = item.Plan(
-    alpha=alpha,
-    gamma=gamma,
-    hard=hard,
-    easy=easy,
-    quoted_hard=quoted_hard,
-    quoted_easy=quoted_easy,
-    last=last,
-    small_gamma=small_gamma,
-    levels=levels,
-    width=width,
-    modes=modes,
-    seeds=seeds,
-    eta=eta,
-    times=times,
-    small_width=small_width,
-    small_modes=small_modes,
-    etas=etas,
-    small_time=small_time,
-    batch=batch,
-    steps=steps,
-    single_modes=single_modes,
-    single_eta=single_eta,
-    single_steps=single_steps,
-    single_seeds=single_seeds,
-)
+plan = notebook.plan(item.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 
 # %% [markdown]
 # (kernel-rank-one)=

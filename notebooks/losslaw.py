@@ -60,26 +60,11 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import losslaw as draw
 from neural_scaling.items import losslaw as item
 
-plan = item.Plan(
-    capacities=capacities,
-    sources=sources,
-    gamma=gamma,
-    end=end,
-    widths=widths,
-    noise=noise,
-    noisy_widths=noisy_widths,
-    fit_decades=fit_decades,
-    powers=powers,
-    models=models,
-    order_modes=order_modes,
-    order_gamma=order_gamma,
-    order_eta=order_eta,
-    order_steps=order_steps,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=0))
+print(notebook.provenance(scale, seeds=0, plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -48,7 +48,7 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import mnist1m as draw
 from neural_scaling.items import mnist1m as item
 
-plan = item.Plan(size=size, images=images, each=each, repeats=repeats, neighbours=neighbours, seed=seed)
+plan = notebook.plan(item.Plan, globals())
 digits = notebook.dataset("mnist")
 if digits is None:
     scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
@@ -56,7 +56,7 @@ result = runs.obtain(plan.quality(), item.ITEM, scale)
 denoiser, drawn = plan.denoiser, plan.drawn
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=seed))
+print(notebook.provenance(scale, seeds=seed, plan=plan))
 print(runs.describe([result]))
 print("weights: " + runs.describe([denoiser]))
 

@@ -57,27 +57,14 @@ from neural_scaling import notebook
 from neural_scaling.figures import mup as draw
 from neural_scaling.items import mup as item
 
-plan = item.Plan(
-    depth=depth,
-    beta=beta,
-    batch=batch,
-    eta=eta,
-    richness=richness,
-    seeds=seeds,
-    widths=widths,
-    steps_check=steps_check,
-    widths_curves=widths_curves,
-    steps=steps,
-    etas=etas,
-    richness_limit=richness_limit,
-)
+plan = notebook.plan(item.Plan, globals())
 check = item.coordinate_check(plan)
 curves = item.width_curves(plan)
 search = item.eta_search(plan)
 limit = item.lazy_limit(plan)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds)))
+print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mup", "caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order."}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}}
 display(draw.draw(check, curves, search, limit))

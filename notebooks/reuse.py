@@ -50,25 +50,11 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import reuse as draw
 from neural_scaling.items import reuse as item
 
-plan = item.Plan(
-    alpha=alpha,
-    beta=beta,
-    modes=modes,
-    eta=eta,
-    gammas=gammas,
-    width=width,
-    samples=samples,
-    steps=steps,
-    seeds=seeds,
-    steps_theory=steps_theory,
-    width_plateau=width_plateau,
-    samples_plateau=samples_plateau,
-    seeds_plateau=seeds_plateau,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(max(seeds, seeds_plateau))))
+print(notebook.provenance(scale, seeds=range(max(seeds, seeds_plateau)), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

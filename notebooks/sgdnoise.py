@@ -69,38 +69,11 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import sgdnoise as draw
 from neural_scaling.items import sgdnoise as item
 
-plan = item.Plan(
-    tasks=tasks,
-    lazy_end=lazy_end,
-    lazy_window=lazy_window,
-    exact_alpha=exact_alpha,
-    exact_beta=exact_beta,
-    exact_eta=exact_eta,
-    exact_batches=exact_batches,
-    exact_steps=exact_steps,
-    gamma=gamma,
-    rich_tasks=rich_tasks,
-    rich_noise=rich_noise,
-    rich_end=rich_end,
-    rich_window=rich_window,
-    sim_alpha=sim_alpha,
-    sim_beta=sim_beta,
-    sim_modes=sim_modes,
-    sim_width=sim_width,
-    sim_eta=sim_eta,
-    sim_batch=sim_batch,
-    sim_steps=sim_steps,
-    sim_seeds=sim_seeds,
-    plateau_modes=plateau_modes,
-    plateau_width=plateau_width,
-    plateau_batch=plateau_batch,
-    plateau_times=plateau_times,
-    plateau_seeds=plateau_seeds,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(sim_seeds)))
+print(notebook.provenance(scale, seeds=range(sim_seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -53,21 +53,7 @@ from neural_scaling.figures import images as draw
 from neural_scaling.items import image_tasks
 from neural_scaling.items import source as item
 
-plan = item.Plan(
-    datasets=datasets,
-    width=width,
-    images=images,
-    test=test,
-    seeds=seeds,
-    widths=widths,
-    counts=counts,
-    eta=eta,
-    batch=batch,
-    steps=steps,
-    networks=networks,
-    lazy_widths=lazy_widths,
-    mixed_images=mixed_images,
-)
+plan = notebook.plan(item.Plan, globals())
 needed = notebook.needs_data(plan.experiments(), item.ITEM, scale)
 if needed and any(notebook.dataset(name) is None for name in datasets):
     scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
@@ -75,7 +61,7 @@ results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 tasks = [item.task(plan, name, results) for name in plan.datasets]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(plan.seeds)))
+print(notebook.provenance(scale, seeds=range(plan.seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

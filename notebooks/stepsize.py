@@ -43,6 +43,8 @@ from neural_scaling import notebook
 from neural_scaling.figures import stepsize as draw
 from neural_scaling.items import stepsize as item
 
+plan = notebook.plan(item.Plan, globals())
+
 tasks = [("hard", beta_hard, 0.0), ("easy", beta_easy, 0.0), ("hard", beta_hard, gamma), ("easy", beta_easy, gamma)]
 gaps = [[item.without_noise(alpha, beta, rich, eta, end) for eta in etas] for _, beta, rich in tasks]
 noisy = [
@@ -50,7 +52,7 @@ noisy = [
 ]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale))
+print(notebook.provenance(scale, plan=plan))
 
 # %% [markdown]
 # ## Without noise

@@ -52,8 +52,10 @@ from neural_scaling import claims as ledger
 from neural_scaling import notebook
 from neural_scaling.items import table1 as item
 
+plan = notebook.plan(item.Plan, globals())
+
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale))
+print(notebook.provenance(scale, plan=plan))
 
 # %% [markdown]
 # ## Formulas against minimisation

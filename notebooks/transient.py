@@ -54,28 +54,11 @@ from neural_scaling import notebook, runs
 from neural_scaling.figures import transient as draw
 from neural_scaling.items import transient as item
 
-plan = item.Plan(
-    tasks=tasks,
-    lazy_end=lazy_end,
-    lazy_window=lazy_window,
-    gamma=gamma,
-    rich_tasks=rich_tasks,
-    rich_end=rich_end,
-    rich_window=rich_window,
-    rich_share=rich_share,
-    sim_alpha=sim_alpha,
-    sim_beta=sim_beta,
-    sim_modes=sim_modes,
-    sim_width=sim_width,
-    sim_eta=sim_eta,
-    sim_steps=sim_steps,
-    sim_seeds=sim_seeds,
-    sim_from=sim_from,
-)
+plan = notebook.plan(item.Plan, globals())
 results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(sim_seeds)))
+print(notebook.provenance(scale, seeds=range(sim_seeds), plan=plan))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

@@ -26,6 +26,7 @@ PLAN = item.Plan(
     seeds=12,
     eta=0.05,
     times=(1.0, 5.0),
+    shown=(1, 2),
     small_width=8,
     small_modes=40,
     etas=(0.05, 0.025, 0.0125),

@@ -1,9 +1,9 @@
-"""What notebooks show around their results: a line of provenance, and a notice where data could not be had.
+"""What notebooks do around their results: check parameters, print a line of provenance, give notice of missing data.
 
 A page that needs images asks for them by :func:`dataset`, one that needs text by :func:`text`. Where they cannot be had the page
 says so and shows shipped results instead of computing; the terminal lists such pages, and the tests count them as failures::
 
-    plan = item.Plan(widths=widths, steps=steps)
+    plan = notebook.plan(item.Plan, globals())
     digits = dataset("mnist")
     if digits is None:
         scale, plan = shipped_plan(item.Plan, "fig06")
@@ -15,24 +15,59 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import yaml
-
 from neural_scaling import __version__
-from neural_scaling.checks import require
+from neural_scaling.checks import InputError, choice, require
 from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
-from neural_scaling.paths import checkout, shipped_scale
+from neural_scaling.parameters import SCALES, Parameters, parameters_file, values_at
+from neural_scaling.paths import shipped_scale
 from neural_scaling.runs import Experiment, Index
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.text import TextDataset
 from neural_scaling.text import load as load_text
 
 Loaded = TypeVar("Loaded")
+Chosen = TypeVar("Chosen", bound=Parameters)
 
 
-def provenance(scale: str, seeds: int | Sequence[int] | None = None) -> str:
+class ParameterError(InputError):
+    """A parameter of a page cannot be used; a notebook shows the message as one line, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # what IPython asks an exception for
+        return [f"{type(self).__name__}: {self}"]
+
+
+def plan(kind: type[Chosen], values: Mapping[str, Any]) -> Chosen:
+    """Return the plan of a page, checked, from the values of its parameters cell.
+
+    Parameters
+    ----------
+    kind
+        The page's plan.
+    values
+        ``globals()`` of the notebook.
+
+    Returns
+    -------
+    Chosen
+        A plan of that kind.
+
+    Raises
+    ------
+    ParameterError
+        If a value is out of range, or ``scale`` names a scale whose values these are not.
+    """
+    try:
+        found = kind(**{name: values[name] for name in kind.names()})
+        _require_scale(found, values["scale"])
+    except InputError as error:
+        raise ParameterError(str(error)) from None
+    return found
+
+
+def provenance(scale: str, seeds: int | Sequence[int] | None = None, plan: Parameters | None = None) -> str:
     """Return what produced a page, as one line of text to be displayed in a cell tagged ``provenance``.
 
     It differs from machine to machine, so that tag keeps its output out of the committed references.
@@ -40,16 +75,18 @@ def provenance(scale: str, seeds: int | Sequence[int] | None = None) -> str:
     Parameters
     ----------
     scale
-        ``small`` or ``full``.
+        ``small``, ``reduced`` or ``full``.
     seeds
         A seed, several, or None where nothing is random.
+    plan
+        Parameters of the page: those that are not of this scale are named; None for a page without.
 
     Returns
     -------
     str
-        Scale, seeds, library version, commit (``unknown`` outside a checkout), hardware and date.
+        Scale with what was changed, seeds, library version, commit (``unknown`` outside a checkout), hardware and date.
     """
-    parts = [f"scale: {scale}"]
+    parts = [f"scale: {choice(scale, 'scale', SCALES)}" + ("" if plan is None else _difference(plan, scale))]
     if seeds is not None:
         listed = [seeds] if isinstance(seeds, int) else list(seeds)
         parts.append(f"seeds: {_abbreviated(listed)}" if len(listed) > 1 else f"seed: {listed[0]}")
@@ -147,15 +184,37 @@ def shipped_plan(plan: type[Any], item: str) -> tuple[str, Any]:
     InputError
         Outside a checkout, or if there is no such file.
     """
-    root, scale = checkout(), shipped_scale(item)
-    path = None if root is None else root / "notebooks" / "parameters" / f"{item}.{scale}.yaml"
-    require(
-        path is not None and path.is_file(), "item", f"{item!r} has no {scale}-scale parameters", "use it in a checkout"
-    )
-    assert path is not None
-    values = yaml.safe_load(path.read_text("utf-8"))
+    scale = shipped_scale(item)
     names = {field.name for field in dataclasses.fields(plan)}
-    return scale, plan(**{name: value for name, value in values.items() if name in names})
+    return scale, plan(**{name: value for name, value in values_at(item, scale).items() if name in names})
+
+
+def _difference(plan: Parameters, scale: str) -> str:
+    """Return in words which values are not those of a scale."""
+    if parameters_file(plan.item, scale) is None:
+        return ", values not compared"
+    words = ", ".join(f"{name} = {_shown(getattr(plan, name))}" for name in _changed(plan, scale))
+    return f", changed: {words}" if words else ""
+
+
+def _changed(plan: Parameters, scale: str) -> list[str]:
+    """Return the names of the parameters whose values are not those of a scale."""
+    own = type(plan)(**values_at(plan.item, scale))
+    return [name for name in plan.names() if getattr(plan, name) != getattr(own, name)]
+
+
+def _require_scale(plan: Parameters, scale: str) -> None:
+    """Refuse a scale if more of the values are those of another one: small runs under the name of large ones."""
+    known = [name for name in SCALES if parameters_file(plan.item, name)]
+    choice(scale, "scale", known or SCALES)
+    if known:
+        fewest, nearest = min((len(_changed(plan, name)), name != scale, name) for name in known)[::2]
+        require(
+            nearest == scale,
+            "scale",
+            f"got {scale!r}, but the values are {'those' if fewest == 0 else 'nearest to those'} of {nearest}",
+            f"name the values, not only the scale: --scale {scale} (papermill: -f notebooks/parameters/{plan.item}.{scale}.yaml)",
+        )
 
 
 def _or_notice(load_it: Callable[[str, str | None], Loaded], name: str, size: str | None, kind: str) -> Loaded | None:
@@ -183,3 +242,7 @@ def _show_notice(name: str, kind: str, reason: str) -> None:
 def _abbreviated(seeds: list[int]) -> str:
     consecutive = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
     return f"{seeds[0]} to {seeds[-1]}" if consecutive and len(seeds) > 2 else ", ".join(map(str, seeds))
+
+
+def _shown(value: Any) -> str:
+    return str(list(value)) if isinstance(value, tuple) else str(value)

@@ -70,7 +70,7 @@ def test_the_plan_of_what_is_shipped():
 
     scale, plan = notebook.shipped_plan(Plan, "fig02")
     assert scale == "full" and plan.alpha == 1.5 and plan.steps_finite > 100
-    with pytest.raises(InputError, match="item: 'fig99' has no full-scale parameters"):
+    with pytest.raises(InputError, match="item: got 'fig99', which has no parameters"):
         notebook.shipped_plan(Plan, "fig99")
 
 

@@ -32,7 +32,7 @@ def test_a_run_by_hand_has_its_own_folder_and_touches_nothing_else(copied, capsy
     assert not copied.references.exists()
     (folder,) = copied.runs.iterdir()
     assert str(folder) in capsys.readouterr().out
-    assert {path.name for path in folder.iterdir()} == {
+    assert {path.name for path in folder.iterdir() if path.name != ".work"} == {
         "claims.json",
         "figure-1.png",
         "parameters.yaml",
@@ -58,13 +58,15 @@ def test_small_scale_gets_an_empty_cache_whatever_the_user_has(tmp_path, monkeyp
     monkeypatch.setenv("MPLBACKEND", "agg")
     (tmp_path / "value").write_text("13")
     for arguments in ({"scale": "small"}, {"scale": "small", "own_cache": True}, {"scale": "full"}):
-        with execution.kernel_environment(claims=None, **arguments):
+        with execution.kernel_environment(work=tmp_path / "work", keep_claims=False, **arguments):
             assert os.listdir(os.environ["NEURAL_SCALING_CACHE"]) == []
             assert os.environ["NEURAL_SCALING_DATASETS"] == str(tmp_path / "datasets")  # the user's
             assert os.environ["NEURAL_SCALING_CLAIMS"] == ""
             assert "NEURAL_SCALING_DATA" not in os.environ
             assert "MPLBACKEND" not in os.environ
-    with execution.kernel_environment("full", None, own_cache=True):
+    with execution.kernel_environment("full", tmp_path / "work", own_cache=True) as claims:
+        assert claims.read_text() == "[]\n"
+        assert os.environ["NEURAL_SCALING_CLAIMS"] == str(claims)
         assert os.environ["NEURAL_SCALING_CACHE"] == str(tmp_path)
     assert os.environ["NEURAL_SCALING_DATA"] == str(tmp_path)
     assert os.environ["MPLBACKEND"] == "agg"

@@ -87,3 +87,11 @@ def test_pages_of_the_table_of_contents_are_expected(project, page):
 def test_a_stylesheet_that_asks_another_host_is_found(project, page):
     (project.html / "x.css").write_text("a { background: url('https://example.org/x.png') }")
     assert "x.css asks another host for https://example.org/x.png" in pages.check(project, [])
+
+
+@pytest.mark.parametrize("text", ["0.97 +- nan", "nan", "[nan, 1]", "NaN %"])
+def test_a_number_that_is_none_is_found_in_outputs(page, text):
+    output = f'<div class="cell_output"><pre>N = 16\n{text}\n</pre></div>'
+    assert page(GOOD.replace("</main>", f"{output}</main>")) == [f"page.html: shows {text!r}."]
+    harmless = '<p>nan stands for no number</p><div class="cell_output">nanometres, a-nan, nan.py</div>'
+    assert page(GOOD.replace("</main>", f"{harmless}</main>")) == []

@@ -1,10 +1,12 @@
 """References: the same bytes every time, red when the source moved on, red when a number is false."""
 
+import contextlib
+
 import jupytext
 import nbformat
 import pytest
 
-from bookkit import commands, execution, ledger, references, registry
+from bookkit import commands, execution, ledger, references, registry, workplace
 from bookkit.problems import Problem
 
 
@@ -30,13 +32,16 @@ def test_a_false_cached_result_would_be_seen(copied, monkeypatch, tmp_path):
     references.compare(copied, workers=1)
 
     # And if the cache were not empty, the comparison would not let the false number pass.
-    class Planted(execution.tempfile.TemporaryDirectory):
-        def __enter__(self):
-            folder = super().__enter__()
-            execution.Path(folder, "value").write_text("13")
-            return folder
+    original = workplace.temporary
 
-    monkeypatch.setattr(execution.tempfile, "TemporaryDirectory", Planted)
+    @contextlib.contextmanager
+    def planted(work):
+        with original(work) as place:
+            (place / "cache").mkdir()
+            (place / "cache" / "value").write_text("13")
+            yield place
+
+    monkeypatch.setattr(workplace, "temporary", planted)
     with pytest.raises(Problem, match="no longer gives its reference"):
         references.compare(copied, workers=1)
 

@@ -9,14 +9,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from bookkit import execution, ledger, pages, references, registry, sphinx_book
+from bookkit import execution, ledger, pages, references, registry, sphinx_book, workplace
 from bookkit.execution import Outcome
 from bookkit.problems import Problem
 from bookkit.project import Project
 from bookkit.registry import Job
 from bookkit.stages import Stage, run_stages, single_threaded
 from bookkit.terminal import say
+from neural_scaling.files import NotWritten
 
 #: Seconds on two cores that one small-scale notebook, and all of them together, may take.
 NOTEBOOK_BUDGET = 45.0
@@ -250,10 +252,23 @@ def lab(project: Project, item: str) -> None:
     _python(project, "jupyter", "lab", f"notebooks/{item}.ipynb")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}; give a positive whole number")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     root = Path(__file__).resolve().parents[2]
-    top = argparse.ArgumentParser(prog="book", description="The pipeline of the book; normally called by nox.")
+    top = _Parser(prog="book", description="The pipeline of the book; normally called by nox.")
     top.add_argument("--root", type=Path, default=root, help="the checkout (default: the one this file is in)")
     commands = top.add_subparsers(dest="command", required=True)
     for name, summary in (
@@ -271,7 +286,7 @@ def parser() -> argparse.ArgumentParser:
     single.add_argument(
         "--engine", choices=["sequential", "processes", "dask"], help="where full-scale runs are computed"
     )
-    single.add_argument("--workers", type=int, help="number of local worker processes")
+    single.add_argument("--workers", type=_workers, help="number of local worker processes")
     single.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
     single.add_argument(
         "-p",
@@ -295,32 +310,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 1 after a problem, which is printed.
     """
-    given = parser().parse_args(arguments)
-    project = Project(given.root.resolve())
     try:
+        try:
+            return _command(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print goes nowhere, quietly
+        print("error: nobody reads the output any more. Run it again with the output in a file.", file=sys.stderr)
+        return 1
+
+
+def _command(arguments: Sequence[str] | None) -> int:
+    given = parser().parse_args(arguments)
+    try:
+        project = _project(given.root)
         match given.command:
             case "book":
-                book(project)
+                with workplace.held(project.work):
+                    book(project)
             case "tests":
-                tests(project)
+                with workplace.held(project.work):
+                    tests(project)
             case "quick":
                 quick(project)
             case "check":
                 check_items(project)
             case "references":
-                rewrite_references(project, given.items)
+                with workplace.held(project.work):
+                    rewrite_references(project, given.items)
             case "execute":
                 os.environ.update(_engine(given.engine, given.workers, given.scheduler))
                 execute(project, given.item, given.scale, dict(given.parameters))
             case "lab":
                 lab(project, given.item)
-    except Problem as problem:
+    except (Problem, NotWritten) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     return 0
+
+
+def _project(root: Path) -> Project:
+    """Return the checkout at a folder."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise Problem("the working directory was deleted. Change to one that exists.") from None
+    project = Project(root.resolve())
+    if not project.notebooks.is_dir():
+        raise Problem(f"there is no checkout at {root}. Give the folder that holds notebooks/ after --root.")
+    return project
 
 
 def _engine(kind: str | None, workers: int | None, scheduler: str | None) -> dict[str, str]:

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import datetime
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from bookkit import notebooks, registry, stamps, variants
+from bookkit import notebooks, registry, stamps, variants, workplace
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
@@ -28,6 +27,8 @@ from bookkit.terminal import CellLine, say, terminal_name
 from neural_scaling.paths import datasets_root
 
 ENGINE = "bookkit"
+#: Errors of the library that say all there is to say: what cannot be used or written, and what to do.
+PLAIN = ("ParameterError", "NotWritten")
 #: A single cell of the book that takes longer hangs, or computes what should have been shipped.
 CELL_LIMIT = 900
 
@@ -79,22 +80,34 @@ papermill_engines.register(ENGINE, _Engine)
 
 
 @contextlib.contextmanager
-def kernel_environment(scale: str, claims: Path | None, *, own_cache: bool = False) -> Iterator[None]:
+def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_cache: bool = False) -> Iterator[Path]:
     """Set the environment that kernels started meanwhile inherit.
 
     Parameters
     ----------
     scale
         At small scale the cache is an empty folder that is removed afterwards: everything is computed live.
-    claims
-        File for the notebook's claims, or None to keep none.
+    work
+        Where the temporary folder is made that is all that kernels write into.
+    keep_claims
+        Whether they write their claims.
     own_cache
         Use the user's cache at full scale, so that a long run by hand can be continued.
+
+    Yields
+    ------
+    Path
+        The file of the claims, which holds none yet.
     """
-    with contextlib.ExitStack() as stack:
+    with workplace.temporary(work) as place:
+        claims = place / "claims.json"
+        claims.write_text("[]\n", "utf-8")
         wanted = {
             "NEURAL_SCALING_TERMINAL": terminal_name(),
-            "NEURAL_SCALING_CLAIMS": "" if claims is None else str(claims),
+            "NEURAL_SCALING_CLAIMS": str(claims) if keep_claims else "",
+            # Neither the user's settings nor whether there is a home folder to write to may change a page.
+            "IPYTHONDIR": str(place / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(place / "jupyter"),
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
             "PYTHONHASHSEED": "0",
             # Those of the user in any case: they are fetched, not computed, and checked whenever they are opened.
@@ -105,15 +118,14 @@ def kernel_environment(scale: str, claims: Path | None, *, own_cache: bool = Fal
             wanted.update(dict.fromkeys(THREAD_VARIABLES, "1"))
         unwanted = ["MPLBACKEND", "NEURAL_SCALING_DATA"]  # they would change what a notebook shows or reads
         if scale == "small" or not own_cache:
-            # Windows may hold a file of a kernel that is just closing; a leftover temporary folder does no harm.
-            empty = tempfile.TemporaryDirectory(prefix="neural-scaling-", ignore_cleanup_errors=True)
-            wanted["NEURAL_SCALING_CACHE"] = stack.enter_context(empty)
+            wanted["NEURAL_SCALING_CACHE"] = str(place / "cache")
+            (place / "cache").mkdir(exist_ok=True)
         before = {name: os.environ.get(name) for name in (*wanted, *unwanted)}
         os.environ.update(wanted)
         for name in unwanted:
             os.environ.pop(name, None)
         try:
-            yield
+            yield claims
         finally:
             for name, value in before.items():
                 if value is None:
@@ -165,6 +177,8 @@ def run(
                 on_cell=line,
             )
         except PapermillExecutionError as error:
+            if error.ename in PLAIN:
+                raise Problem(f"{name}: {error.evalue}") from error
             raise Problem(f"{name}: a cell failed.\n{error}") from error
         except TimeoutError as error:  # nbclient's CellTimeoutError is one
             raise Problem(f"{name}: a cell took more than {limit} s. {error}") from error
@@ -208,16 +222,15 @@ def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
     say(f"{name} runs: {reason}")
     parts = stamps.key(project, job)  # taken before, so that an edit during the run makes it run again
     stamps.remove_stamp(project, job)
-    claims = project.claims(job.item, job.scale)
-    claims.parent.mkdir(parents=True, exist_ok=True)
-    claims.write_text("[]\n", "utf-8")  # a notebook without claims leaves it so
     notebook = notebooks.prepared(project, job)
     if job.scale != "small":
         notebook = variants.with_suffix(notebook, job.scale, f"{job.scale} scale")
     start = time.perf_counter()
-    with kernel_environment(job.scale, claims):
+    with kernel_environment(job.scale, project.work) as claims:
         executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT)
+        made = claims.read_text("utf-8")
     seconds = time.perf_counter() - start
+    write_atomically(project.claims(job.item, job.scale), made)
     write_atomically(project.executed / f"{job.page}.ipynb", nbformat.writes(executed) + "\n")
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     notices = notebooks.notices(executed)
@@ -257,15 +270,15 @@ def run_by_hand(project: Project, job: Job) -> Path:
         If a cell fails.
     """
     folder = project.runs / job.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "parameters.yaml", yaml.safe_dump(dict(job.values), sort_keys=False))
-    claims = folder / "claims.json"
-    claims.write_text("[]\n", "utf-8")
-    with kernel_environment(job.scale, claims, own_cache=True):
-        executed = run(project, notebooks.prepared(project, job), f"{job.item} {job.scale}")
-    write_atomically(folder / f"{job.item}.ipynb", nbformat.writes(executed) + "\n")
-    for index, image in enumerate(_images(executed), start=1):
-        (folder / f"figure-{index}.png").write_bytes(image)
+    with workplace.held(folder / ".work"):
+        with kernel_environment(job.scale, folder / ".work", own_cache=True) as claims:
+            executed = run(project, notebooks.prepared(project, job), f"{job.item} {job.scale}")
+            made = claims.read_text("utf-8")
+        write_atomically(folder / "parameters.yaml", yaml.safe_dump(dict(job.values), sort_keys=False))
+        write_atomically(folder / "claims.json", made)
+        write_atomically(folder / f"{job.item}.ipynb", nbformat.writes(executed) + "\n")
+        for index, image in enumerate(_images(executed), start=1):
+            (folder / f"figure-{index}.png").write_bytes(image)
     return folder
 
 

@@ -44,6 +44,8 @@ BROKEN = (
     "div.output.error",
     "p.system-message-title",
 )
+# A number that is none, as Python prints it in the output of a cell.
+NO_NUMBER = re.compile(r"(?<![\w.-])nan(?![\w.-])", re.IGNORECASE)
 MARKUP = re.compile(r"\{[\w:.-]+\}|[`*_$\\{}]")
 
 
@@ -113,11 +115,15 @@ def check(project: Project, pages: list[str] | None = None) -> list[str]:
 
 
 def page_problems(path: Path, name: str) -> list[str]:
-    """Return what is wrong with one page whatever it is about: error boxes, outside requests, images, alt texts."""
+    """Return what is wrong with one page whatever it is about: error boxes, `nan`, outside requests, images, alt texts."""
     soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
     wrong = [f"{name}: an error box: {box.get_text(' ', strip=True)[:200]}" for box in soup.select(", ".join(BROKEN))]
     if "Traceback (most recent call last)" in soup.get_text():
         wrong.append(f"{name}: a traceback is shown.")
+    for output in soup.select("div.cell_output"):
+        wrong += [
+            f"{name}: shows {line.strip()!r}." for line in output.get_text().splitlines() if NO_NUMBER.search(line)
+        ]
     wrong += [f"{name}: asks another host for {url}" for url in _outside(soup)]
     for image in soup.find_all("img"):
         wrong += _image_problems(image, path, name)

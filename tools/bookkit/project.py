@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from neural_scaling import files
+
+IF_NOT_WRITTEN = "make the checkout writable and free space on its disk, or work in a copy of it"
 #: ``reduced`` stands between the two for items whose full scale needs a GPU; the others have no such file of parameters.
 SCALES = ("small", "reduced", "full")
 
@@ -64,6 +65,11 @@ class Project:
         return self.root / "_build"
 
     @property
+    def work(self) -> Path:
+        """What a process that makes the book is at; left out by the book builder."""
+        return self.build / ".work"
+
+    @property
     def html(self) -> Path:
         """The built book."""
         return self.build / "html"
@@ -92,13 +98,5 @@ def write_atomically(path: Path, text: str) -> None:
     text
         Written as UTF-8 with ``\n`` line ends on every platform.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)  # mkstemp makes it private, which would stay with a committed file
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    files.make_folder(path.parent, IF_NOT_WRITTEN)
+    files.write_atomically(path, [text.encode()], IF_NOT_WRITTEN)

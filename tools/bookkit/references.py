@@ -125,7 +125,7 @@ def compare(project: Project, workers: int = 2) -> None:
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
     # Without loadfile the cells of one notebook would be spread over workers.
     command += ["-p", "no:cacheprovider", "-q", f"-n{workers}", "--dist=loadfile", str(project.references)]
-    with execution.kernel_environment("small", None):
+    with execution.kernel_environment("small", project.work, keep_claims=False):
         run = subprocess.run(command, cwd=project.root, env={**os.environ, **single_threaded()}, check=False)
     if run.returncode:
         raise Problem(f"a notebook no longer gives its reference (see above). If the change is meant: {REMEDY}")

@@ -53,7 +53,7 @@ class Job:
         name = f"{self.item}-{self.scale}"
         if self.overrides:
             canonical = json.dumps(self.overrides, sort_keys=True)
-            name += f"-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+            name += f"-changed-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
         return name
 
 
@@ -118,8 +118,8 @@ def job(project: Project, item: str, scale: str, overrides: Mapping[str, str] | 
         not as :func:`check` wants it.
     """
     notebook = source(project, item)
-    if scale not in SCALES:
-        raise unknown("scale", scale, SCALES, "Give one of them after --scale.")
+    if scale not in scales(project, item):
+        raise unknown(f"scale of {item}", scale, scales(project, item), "Give one of them after --scale.")
     names = parameters.declared(notebook, f"notebooks/{item}.py")
     file = project.parameters / f"{item}.{scale}.yaml"
     where = f"notebooks/parameters/{file.name}"
@@ -130,6 +130,8 @@ def job(project: Project, item: str, scale: str, overrides: Mapping[str, str] | 
         raise Problem(f"{where}: scale is {values['scale']!r}. Make it {scale!r}, as the file name says.")
     changed = {name: parameters.parse_override(text, name) for name, text in (overrides or {}).items()}
     parameters.check_values(changed, names, f"the command line for {item}")
+    if changed.get("scale", scale) != scale:
+        raise Problem(f"parameter 'scale' alone changes no value. Give --scale {changed['scale']}.")
     return Job(item, scale, {**values, **changed}, changed)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from bookkit import workplace
 from bookkit.problems import Problem
 from bookkit.project import Project
 
@@ -35,16 +37,17 @@ def build(project: Project) -> Path:
     Problem
         If the builder warns or fails; the message holds the warnings.
     """
-    shutil.rmtree(project.build, ignore_errors=True)
-    project.build.mkdir()
-    log = project.build / "build.log"
-    command = [_builder(), "build", str(project.root), "-W", "-n", "--keep-going"]
-    with log.open("w", encoding="utf-8") as file:
-        run = subprocess.run(command, cwd=project.root, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if run.returncode:
-        written = COLOUR.sub("", log.read_text("utf-8", errors="replace"))
-        lines = [line for line in written.splitlines() if "WARNING" in line or "ERROR" in line]
-        raise Problem("the book does not build without warnings:\n" + "\n".join(lines or [written[-4000:]]))
+    with workplace.temporary(project.work) as place:
+        log = place / "build.log"
+        command = [_builder(), "build", str(project.root), "--path-output", str(place), "-W", "-n", "--keep-going"]
+        with log.open("w", encoding="utf-8") as file:
+            run = subprocess.run(command, cwd=project.root, stdout=file, stderr=subprocess.STDOUT, check=False)
+        if run.returncode:
+            written = COLOUR.sub("", log.read_text("utf-8", errors="replace"))
+            lines = [line for line in written.splitlines() if "WARNING" in line or "ERROR" in line]
+            raise Problem("the book does not build without warnings:\n" + "\n".join(lines or [written[-4000:]]))
+        shutil.rmtree(project.html, ignore_errors=True)
+        os.replace(place / "_build" / "html", project.html)
     return project.html / "index.html"
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from neural_scaling.checks import require, require_positive
+from neural_scaling.checks import require
+from neural_scaling.parameters import Capacity, Count, EasySource, HardSource, Parameters, Positive, Seeds, Window
 
 Kind = Literal["misprint", "substance", "suspicion"]
 Outcome = Literal["stands", "did not stand", "by reading"]
@@ -16,7 +17,7 @@ FACTOR = 3.0
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Parameters, item="errata"):
     """Numbers that the checks share.
 
     Attributes
@@ -46,38 +47,29 @@ class Setting:
         If a value is out of range.
     """
 
-    alpha: float = 1.5
-    hard: float = 0.5
-    easy: float = 1.5
-    super_easy: float = 3.6
-    gamma: float = 1.0
-    eta: float = 0.1
-    modes: int = 200
-    width: int = 64
-    samples: int = 24
-    batch: int = 4
-    steps: int = 24
-    seeds: int = 200
-    window: tuple[float, float] = (1e4, 1e6)
-    late: tuple[float, float] = (1e80, 1e120)
-    horizon: float = 300.0
+    alpha: Capacity = 1.5
+    hard: HardSource = 0.5
+    easy: EasySource = 1.5
+    super_easy: EasySource = 3.6
+    gamma: Positive = 1.0
+    eta: Positive = 0.1
+    modes: Count = 200
+    width: Count = 64
+    samples: Count = 24
+    batch: Count = 4
+    steps: Count = 24
+    seeds: Seeds = 200
+    window: Window = (1e4, 1e6)
+    late: Window = (1e80, 1e120)
+    horizon: Positive = 300.0
 
     def __post_init__(self) -> None:
-        require_positive(self.alpha - 1, "alpha", "give a capacity above 1")
-        require_positive(self.gamma, "gamma", "give a positive richness: the checks are about feature learning")
-        require_positive(self.eta, "eta")
-        require_positive(self.horizon, "horizon")
-        require(0 < self.hard < 1, "hard", f"got {self.hard!r}", "give a source between 0 and 1")
-        require(self.easy > 1, "easy", f"got {self.easy!r}", "give a source above 1")
+        super().__post_init__()
         edge = 2 - 1 / self.alpha
         require(self.super_easy > edge, "super_easy", f"got {self.super_easy!r}", f"give a source above {edge:g}")
-        for name in ("modes", "width", "samples", "batch", "steps", "seeds"):
-            value = getattr(self, name)
-            require(isinstance(value, int) and value >= 2, name, f"got {value!r}", "give a whole number above 1")
+        for name in ("width", "samples", "batch", "steps"):
+            require(getattr(self, name) >= 2, name, "got 1", "give a whole number above 1")
         require(self.width < self.modes, "width", f"got {self.width}", f"give less than the {self.modes} modes")
-        for name in ("window", "late"):
-            first, last = getattr(self, name)
-            require(0 < first < last, name, f"got {(first, last)!r}", "give (first, last), positive and ascending")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from neural_scaling.claims import Claim, judge
 from neural_scaling.dmft import mean_square_stability
 from neural_scaling.finite_data import MinibatchDMFTRun, MinibatchRun
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.parameters import Capacity, Count, FromLazy, Parameters, Positive, RisingCounts, Seeds, Source
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
 
@@ -27,7 +28,7 @@ LARGEST_ERROR = 0.25
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What the page on small batches computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -42,15 +43,15 @@ class Plan:
         Number of steps and of seeds.
     """
 
-    alpha: float
-    beta: float
-    modes: int
-    width: int
-    eta: float
-    gammas: Sequence[float]
-    batches: Sequence[int]
-    steps: int
-    seeds: int
+    alpha: Capacity
+    beta: Source
+    modes: Count
+    width: Count
+    eta: Positive
+    gammas: FromLazy
+    batches: RisingCounts
+    steps: Count
+    seeds: Seeds
 
     def simulation(self, gamma: float, batch: float) -> MinibatchRun:
         """Return the simulation at one richness and batch."""

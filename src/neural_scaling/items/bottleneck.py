@@ -13,6 +13,17 @@ from neural_scaling.claims import Claim, Judgement, judge, number
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    FromLazy,
+    Parameters,
+    Positive,
+    RisingCounts,
+    Seeds,
+    Sources,
+    Window,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import data_bottleneck, effective_scale, model_bottleneck, printed_bottleneck
@@ -116,7 +127,7 @@ def _interpolation(eigenvalues: Array, targets: Array, size: int, random: np.ran
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """Parameters of the notebook and the runs they make.
 
     Attributes
@@ -139,20 +150,20 @@ class Plan:
         N, P, M, learning rate and steps of the trained models.
     """
 
-    alpha: float
-    sources: Sequence[float]
-    modes: int
-    sizes: Sequence[int]
-    seeds: int
-    fit_from: float
-    largest: float
-    fit_equivalent: Sequence[float]
-    gammas: Sequence[float]
-    end_width: int
-    end_samples: int
-    end_modes: int
-    end_eta: float
-    end_steps: int
+    alpha: Capacity
+    sources: Sources
+    modes: Count
+    sizes: RisingCounts
+    seeds: Seeds
+    fit_from: Positive
+    largest: Positive
+    fit_equivalent: Window
+    gammas: FromLazy
+    end_width: Count
+    end_samples: Count
+    end_modes: Count
+    end_eta: Positive
+    end_steps: Count
 
     def limits(self, data: bool) -> list[LimitRun]:
         """Return the runs of one bottleneck, one per size."""

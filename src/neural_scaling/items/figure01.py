@@ -8,8 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neural_scaling.checks import require
 from neural_scaling.claims import Claim, bound, judge
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    EasySource,
+    HardSource,
+    Parameters,
+    Positive,
+    Source,
+    Sources,
+    Window,
+)
 from neural_scaling.theory import (
     Regime,
     balancing_terms,
@@ -32,6 +44,28 @@ EXPONENT_TOLERANCE = 0.008
 DENSITY = 8
 #: Natural logarithm of the compute at which the phases are read off: subdominant terms are gone.
 LOG_COMPUTE = 1e4
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """Parameters of the page."""
+
+    alpha: Capacity
+    gamma: Positive
+    sources: Sources
+    hard: HardSource
+    easy: EasySource
+    late: Window
+    early: Window
+    grid: Count
+    largest_capacity: Capacity
+    largest_source: Source
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(1.0 not in self.sources, "sources", "1 is among them, where powers meet", "leave it out")
+        for name in ("hard", "easy"):
+            self.require_among(name, "sources")
 
 
 @dataclass(frozen=True)

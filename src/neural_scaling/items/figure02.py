@@ -13,6 +13,20 @@ from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.experiments import GradientFlowRun, InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window, window_sensitivity
 from neural_scaling.items.agreement import AgreementRow, agreement_rows, claims_at_both_ends
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    EasySource,
+    FromLazy,
+    HardSource,
+    Parameters,
+    Positive,
+    Richness,
+    Rising,
+    RisingCounts,
+    Seeds,
+    Size,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi, edge_of_stability_step
@@ -24,7 +38,7 @@ EXPONENT_TOLERANCE = 0.057
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figure 2 computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -43,22 +57,22 @@ class Plan:
         Learning rates, richnesses and steps of the study of the edge of stability.
     """
 
-    alpha: float
-    beta_easy: float
-    beta_hard: float
-    gammas: Sequence[float]
-    eta_infinite: float
-    steps_infinite: int
-    modes: int
-    widths: Sequence[int]
-    eta_finite: float
-    gamma_finite: float
-    batch: float
-    steps_finite: int
-    seeds: int
-    etas_edge: Sequence[float]
-    gammas_edge: Sequence[float]
-    steps_edge: int
+    alpha: Capacity
+    beta_easy: EasySource
+    beta_hard: HardSource
+    gammas: FromLazy
+    eta_infinite: Positive
+    steps_infinite: Count
+    modes: Count
+    widths: RisingCounts
+    eta_finite: Positive
+    gamma_finite: Richness
+    batch: Size
+    steps_finite: Count
+    seeds: Seeds
+    etas_edge: Rising
+    gammas_edge: Rising
+    steps_edge: Count
 
     def discrete(self, beta: float) -> list[InfiniteLimitRun]:
         """Return the runs in unit steps of panel (a) or (b), one per richness."""

@@ -24,6 +24,17 @@ from neural_scaling.items.agreement import (
     resampled_mean,
     seed_losses,
 )
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    EasySource,
+    HardSource,
+    Parameters,
+    Positive,
+    Richness,
+    RisingCounts,
+    SeedsEach,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import (
@@ -47,7 +58,7 @@ _RESAMPLES = 400
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figure 3 computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -68,18 +79,22 @@ class Plan:
         Last eta*steps of the theory beyond the range of the simulations.
     """
 
-    alpha: float
-    beta_hard: float
-    beta_super_easy: float
-    gamma: float
-    eta_hard: float
-    eta_super_easy: float
-    modes: int
-    width: int
-    steps: int
-    batches: Sequence[int]
-    seeds: Sequence[int]
-    time_long: float
+    alpha: Capacity
+    beta_hard: HardSource
+    beta_super_easy: EasySource
+    gamma: Richness
+    eta_hard: Positive
+    eta_super_easy: Positive
+    modes: Count
+    width: Count
+    steps: Count
+    batches: RisingCounts
+    seeds: SeedsEach
+    time_long: Positive
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_same_length("batches", "seeds")
 
     def eta(self, beta: float) -> float:
         """Return the learning rate of the panel of a source."""

@@ -14,6 +14,19 @@ from neural_scaling.experiments import LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.fits import ComputeFrontier, compute_frontier, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.items.agreement import LOSS_TOLERANCE, dense_curve, mean_curve, resampled_mean, seed_losses
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    Counts,
+    Parameters,
+    Positive,
+    Positives,
+    Richness,
+    RisingCounts,
+    SeedsEach,
+    Sizes,
+    Sources,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import (
@@ -42,7 +55,7 @@ Source = Literal["simulation", "theory", "limit"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figure 4 computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -70,21 +83,26 @@ class Plan:
         ``batches`` solves nothing more.
     """
 
-    alpha: float
-    gamma: float
-    betas: Sequence[float]
-    etas: Sequence[float]
-    batches: Sequence[int]
-    modes: int
-    widths: Sequence[int]
-    seeds: Sequence[int]
-    widest: Sequence[int]
-    compute: float
-    steps_theory: int
-    widths_theory: Sequence[int]
-    widest_theory: Sequence[int]
-    compute_theory: float
-    batches_limit: Sequence[float]
+    alpha: Capacity
+    gamma: Richness
+    betas: Sources
+    etas: Positives
+    batches: Counts
+    modes: Count
+    widths: RisingCounts
+    seeds: SeedsEach
+    widest: Counts
+    compute: Positive
+    steps_theory: Count
+    widths_theory: RisingCounts
+    widest_theory: Counts
+    compute_theory: Positive
+    batches_limit: Sizes
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_same_length("betas", "etas", "batches", "widest", "widest_theory", "batches_limit")
+        self.require_same_length("widths", "seeds")
 
     def panel_widths(self, panel: int) -> list[int]:
         """Return N of each simulated curve of a panel."""

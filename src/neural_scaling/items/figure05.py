@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,19 @@ from neural_scaling.claims import Claim
 from neural_scaling.claims.measurement import Measurement, judged
 from neural_scaling.items.circle_curves import curve_claim, curve_rows, kernel_growth_fit
 from neural_scaling.networks.experiments import CircleRun
+from neural_scaling.parameters import (
+    Count,
+    EasySource,
+    FromLazy,
+    Parameters,
+    Positive,
+    Positives,
+    Rising,
+    RisingCounts,
+    Seeds,
+    Source,
+    Sources,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 
@@ -24,7 +37,7 @@ EXCESS_TOLERANCE = 0.2
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figure 5 computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -53,26 +66,26 @@ class Plan:
         Source and values of N of linearised networks on an easy task.
     """
 
-    depth: int
-    width: int
-    batch: int
-    steps: int
-    seeds: int
-    eta: float
-    richness: float
-    angles: int
-    betas: Sequence[float]
-    decay: float
-    powers: Sequence[float]
-    richness_activations: Sequence[float]
-    beta_study: float
-    richness_study: Sequence[float]
-    eta_study: Sequence[float]
-    richness_eta_study: Sequence[float]
-    batch_study: Sequence[int]
-    width_study: Sequence[int]
-    beta_easy_study: float
-    width_easy_study: Sequence[int]
+    depth: Count
+    width: Count
+    batch: Count
+    steps: Count
+    seeds: Seeds
+    eta: Positive
+    richness: Positive
+    angles: Count
+    betas: Sources
+    decay: Positive
+    powers: Positives
+    richness_activations: Rising
+    beta_study: Source
+    richness_study: FromLazy
+    eta_study: Rising
+    richness_eta_study: FromLazy
+    batch_study: RisingCounts
+    width_study: RisingCounts
+    beta_easy_study: EasySource
+    width_easy_study: RisingCounts
 
     def run(self, beta: float, power: float, richness: float) -> CircleRun:
         """Return the run of one curve of (a) or (b)."""

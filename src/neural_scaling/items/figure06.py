@@ -21,6 +21,7 @@ from neural_scaling.items.image_tasks import (
 )
 from neural_scaling.networks.image_kernel import KernelRun
 from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.parameters import Count, FromLazy, Images, Parameters, Positive, Seeds
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
@@ -76,7 +77,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figure 6 computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -95,23 +96,23 @@ class Plan:
         N, n and test images of the kernels.
     """
 
-    digits: Sequence[str]
-    objects: Sequence[str]
-    richness_digits: Sequence[float]
-    richness_objects: Sequence[float]
-    width_digits: int
-    eta_digits: float
-    batch_digits: int
-    steps_digits: int
-    width_objects: int
-    eta_objects: float
-    batch_objects: int
-    steps_objects: int
-    seeds: int
-    test: int
-    kernel_width: int
-    kernel_images: int
-    kernel_test: int
+    digits: Images
+    objects: Images
+    richness_digits: FromLazy
+    richness_objects: FromLazy
+    width_digits: Count
+    eta_digits: Positive
+    batch_digits: Count
+    steps_digits: Count
+    width_objects: Count
+    eta_objects: Positive
+    batch_objects: Count
+    steps_objects: Count
+    seeds: Seeds
+    test: Count
+    kernel_width: Count
+    kernel_images: Count
+    kernel_test: Count
 
     def panels(self) -> list[Panel]:
         """Return the panels, digits first."""

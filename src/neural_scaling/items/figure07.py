@@ -14,6 +14,7 @@ from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.items.circle_curves import curve_claim, curve_rows
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel
 from neural_scaling.networks.experiments import CircleRun
+from neural_scaling.parameters import Count, Parameters, Positive, Rising, RisingCounts, Seeds, Sources, WholeWindow
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 
@@ -28,7 +29,7 @@ FLUCTUATION_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figure 7 computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -49,23 +50,23 @@ class Plan:
         q_phi, N and networks of the study of how kernels of finite width scatter.
     """
 
-    depth: int
-    width: int
-    batch: int
-    steps: int
-    seeds: int
-    eta: float
-    richness: float
-    angles: int
-    betas: Sequence[float]
-    powers_kernel: Sequence[float]
-    window: Sequence[int]
-    angles_infinite: int
-    angles_kernel: int
-    seeds_kernel: int
-    powers_scatter: Sequence[float]
-    widths_scatter: Sequence[int]
-    seeds_scatter: int
+    depth: Count
+    width: Count
+    batch: Count
+    steps: Count
+    seeds: Seeds
+    eta: Positive
+    richness: Positive
+    angles: Count
+    betas: Sources
+    powers_kernel: Rising
+    window: WholeWindow
+    angles_infinite: Count
+    angles_kernel: Count
+    seeds_kernel: Seeds
+    powers_scatter: Rising
+    widths_scatter: RisingCounts
+    seeds_scatter: Seeds
 
     def tasks(self, richness: float) -> list[CircleRun]:
         """Return the runs of (b) at one richness, one per source."""

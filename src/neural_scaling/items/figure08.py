@@ -25,6 +25,7 @@ from neural_scaling.fits import (
 from neural_scaling.fits.offset import ONE_PARAMETER_95
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.networks.language_runs import LanguageRun, NgramRun
+from neural_scaling.parameters import Ascent, Count, Parameters, Positive, Rising, SeedList, Text
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
@@ -43,7 +44,7 @@ COUNTED = 20_000_000
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figure 8 computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -72,29 +73,22 @@ class Plan:
         batch to average.
     """
 
-    dataset: str
-    context: int
-    depth: int
-    heads: int
-    head_size: int
-    residual: float
-    richness: Sequence[float]
-    eta: float
-    batch: int
-    steps: int
-    seeds: Sequence[int]
-    test: int
-    average: int
-    start: float
-    rates: Sequence[float]
-    trial: int
-
-    def __post_init__(self) -> None:
-        rising = len(self.richness) >= 2 and all(a < b for a, b in itertools.pairwise(self.richness))
-        require(rising, "richness", f"got {list(self.richness)}", "give two values or more, the laziest first")
-        different = len(self.seeds) >= 1 and len(set(self.seeds)) == len(self.seeds)
-        require(different, "seeds", f"got {list(self.seeds)}", "give one or more, each once")
-        require(self.average >= 1, "average", f"got {self.average}", "give at least one batch")
+    dataset: Text
+    context: Count
+    depth: Count
+    heads: Count
+    head_size: Count
+    residual: Positive
+    richness: Ascent
+    eta: Positive
+    batch: Count
+    steps: Count
+    seeds: SeedList
+    test: Count
+    average: Count
+    start: Positive
+    rates: Rising
+    trial: Count
 
     def runs(self) -> list[LanguageRun]:
         """Return the runs of the figure, one per richness."""

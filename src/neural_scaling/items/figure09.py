@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neural_scaling.claims import Claim, judge, number
 from neural_scaling.linear_models import Model, loss_curve, projection_floor
+from neural_scaling.parameters import Capacity, Count, Parameters, Positive, Richness, Seed, Source
 
 ITEM = "fig09"
 
@@ -16,6 +17,20 @@ ITEM = "fig09"
 ROUNDING_TOLERANCE = 1e-9
 #: Relative distance to the floor that counts as having reached it.
 FLOOR_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """Parameters of the page."""
+
+    alpha: Capacity
+    beta: Source
+    modes: Count
+    width: Count
+    eta: Positive
+    gamma: Richness
+    steps: Count
+    seed: Seed
 
 
 @dataclass(frozen=True)

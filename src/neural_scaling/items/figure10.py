@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neural_scaling.checks import require
 from neural_scaling.claims import Claim, Verdict, bound, judge
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.parameters import Capacity, Count, Parameters, Positive, Source, Sources, Window
 from neural_scaling.theory import chi, chi_level, level_curve, self_consistent_curve
 
 ITEM = "fig10"
@@ -18,6 +20,23 @@ ITEM = "fig10"
 EXPONENT_TOLERANCE = 0.002
 #: Samples per decade of the integrated curves.
 DENSITY = 8
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """Parameters of the page."""
+
+    alpha: Capacity
+    gamma: Positive
+    sources: Sources
+    quoted: Source
+    levels: Count
+    window: Window
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(1.0 not in self.sources, "sources", "1 is among them, where powers meet", "leave it out")
+        self.require_among("quoted", "sources")
 
 
 @dataclass(frozen=True)

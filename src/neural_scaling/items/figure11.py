@@ -15,6 +15,18 @@ from neural_scaling.experiments import LinearNetworkRun
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law, theory_window
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.linear_networks import lazy_loss
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    EasySource,
+    HardSource,
+    Parameters,
+    Positive,
+    Rising,
+    RisingCounts,
+    Seeds,
+    Size,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import chi
@@ -40,7 +52,7 @@ Quantity = Literal["loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What Figures 11 and 12 compute: the parameters of their notebook and the runs they make.
 
     Attributes
@@ -67,22 +79,22 @@ class Plan:
         N and M of linearised networks on the easy task, which are exact for any N.
     """
 
-    alpha: float
-    beta_easy: float
-    beta_hard: float
-    modes: int
-    width: int
-    batch: float
-    eta0: float
-    gammas: Sequence[float]
-    steps: int
-    seeds: int
-    width_wide: int
-    gammas_wide: Sequence[float]
-    eta0_strong: float
-    gamma_strong: float
-    widths_lazy: Sequence[int]
-    modes_lazy: int
+    alpha: Capacity
+    beta_easy: EasySource
+    beta_hard: HardSource
+    modes: Count
+    width: Count
+    batch: Size
+    eta0: Positive
+    gammas: Rising
+    steps: Count
+    seeds: Seeds
+    width_wide: Count
+    gammas_wide: Rising
+    eta0_strong: Positive
+    gamma_strong: Positive
+    widths_lazy: RisingCounts
+    modes_lazy: Count
 
     @property
     def hard_tolerance(self) -> float:

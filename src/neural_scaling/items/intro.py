@@ -11,11 +11,40 @@ import numpy as np
 from neural_scaling.claims import number
 from neural_scaling.experiments import InfiniteLimitRun
 from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window
+from neural_scaling.parameters import (
+    Capacities,
+    Capacity,
+    Count,
+    EasySource,
+    HardSource,
+    Parameters,
+    Positive,
+    Rising,
+    Sources,
+)
 from neural_scaling.runs import obtain
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi, compute_optimum, edge_of_stability_step, regime
 
 ITEM = "intro"
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """Parameters of the page."""
+
+    alpha: Capacity
+    beta_hard: HardSource
+    beta_easy: EasySource
+    beta_super_easy: EasySource
+    gamma: Positive
+    eta: Positive
+    steps: Count
+    alphas: Capacities
+    betas: Sources
+    gammas: Rising
+    explorer_time: Positive
+    explorer_eta: Positive
 
 
 @dataclass(frozen=True)

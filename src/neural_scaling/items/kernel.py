@@ -14,6 +14,20 @@ from neural_scaling.claims import Claim, Measurement, bound, judged
 from neural_scaling.direct_model import best_in_span, initial_features, train_directly
 from neural_scaling.dmft import KernelFlow, decay_terms, kernel_flow
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    EasySource,
+    EasySources,
+    Falling,
+    HardSource,
+    HardSources,
+    Parameters,
+    Positive,
+    Rising,
+    RisingCounts,
+    Seeds,
+)
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import (
     SelfSimilarSolution,
@@ -44,7 +58,7 @@ DENSITY = 20
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What the page computes: the parameters of its notebook.
 
     Attributes
@@ -71,30 +85,36 @@ class Plan:
         M, learning rate, steps and seeds of the networks of one parameter.
     """
 
-    alpha: float
-    gamma: float
-    hard: Sequence[float]
-    easy: Sequence[float]
-    quoted_hard: float
-    quoted_easy: float
-    last: float
-    small_gamma: float
-    levels: int
-    width: int
-    modes: int
-    seeds: int
-    eta: float
-    times: Sequence[float]
-    small_width: int
-    small_modes: int
-    etas: Sequence[float]
-    small_time: float
-    batch: int
-    steps: int
-    single_modes: Sequence[int]
-    single_eta: float
-    single_steps: int
-    single_seeds: int
+    alpha: Capacity
+    gamma: Positive
+    hard: HardSources
+    easy: EasySources
+    quoted_hard: HardSource
+    quoted_easy: EasySource
+    last: Positive
+    small_gamma: Positive
+    levels: Count
+    width: Count
+    modes: Count
+    seeds: Seeds
+    eta: Positive
+    times: Rising
+    shown: RisingCounts
+    small_width: Count
+    small_modes: Count
+    etas: Falling
+    small_time: Positive
+    batch: Count
+    steps: Count
+    single_modes: RisingCounts
+    single_eta: Positive
+    single_steps: Count
+    single_seeds: Seeds
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_among("quoted_hard", "hard")
+        self.require_among("quoted_easy", "easy")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,17 @@ from neural_scaling.claims import Claim, judge
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.items.long_runs import LongRun
 from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.parameters import (
+    Capacities,
+    Count,
+    Parameters,
+    Positive,
+    Rising,
+    RisingSizes,
+    Seeds,
+    Sizes,
+    Sources,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum
 from neural_scaling.theory import PowerTerm, Version, chi, effective_time, loss_terms, model_bottleneck, step_of_modes
@@ -111,7 +122,7 @@ class OrderRun(Experiment):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """Parameters of the notebook and the runs they make.
 
     Attributes
@@ -134,20 +145,20 @@ class Plan:
         Of :class:`OrderRun`.
     """
 
-    capacities: Sequence[float]
-    sources: Sequence[float]
-    gamma: float
-    end: float
-    widths: Sequence[float]
-    noise: float
-    noisy_widths: Sequence[float]
-    fit_decades: float
-    powers: Sequence[float]
-    models: int
-    order_modes: int
-    order_gamma: float
-    order_eta: float
-    order_steps: int
+    capacities: Capacities
+    sources: Sources
+    gamma: Positive
+    end: Positive
+    widths: RisingSizes
+    noise: Positive
+    noisy_widths: Sizes
+    fit_decades: Positive
+    powers: Rising
+    models: Seeds
+    order_modes: Count
+    order_gamma: Positive
+    order_eta: Positive
+    order_steps: Count
 
     def tasks(self) -> list[tuple[float, float]]:
         """Return all pairs of capacity and source."""

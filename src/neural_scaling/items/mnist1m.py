@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from neural_scaling.diffusion.experiments import MODELS, trained_denoiser, train
 from neural_scaling.diffusion.sizes import SIZES, Size, find
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.parameters import Count, Parameters, Seed, Seeds, chosen
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 
@@ -27,7 +29,7 @@ COPIES_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What the page computes; the fields of :class:`~neural_scaling.diffusion.assessment.QualityRun` but the weights.
 
     Attributes
@@ -44,12 +46,12 @@ class Plan:
         Of the choices.
     """
 
-    size: str
-    images: int
-    each: int
-    repeats: int
-    neighbours: int
-    seed: int
+    size: Annotated[str, chosen(SIZES)]
+    images: Count
+    each: Count
+    repeats: Seeds
+    neighbours: Count
+    seed: Seed
 
     @property
     def drawn(self) -> Size:

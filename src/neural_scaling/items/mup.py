@@ -19,6 +19,7 @@ from neural_scaling.networks.devices import find_device
 from neural_scaling.networks.experiments import device_name
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.networks.training import Training, train
+from neural_scaling.parameters import Count, Falling, Parameters, Positive, Rising, RisingCounts, Seeds, Source
 from neural_scaling.spectra import Array
 
 ITEM = "mup"
@@ -29,7 +30,7 @@ _TEST_ANGLES = 256
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What the page computes.
 
     Attributes
@@ -48,18 +49,18 @@ class Plan:
         Values of gamma_0 that approach the lazy limit, descending.
     """
 
-    depth: int
-    beta: float
-    batch: int
-    eta: float
-    richness: float
-    seeds: int
-    widths: Sequence[int]
-    steps_check: int
-    widths_curves: Sequence[int]
-    steps: int
-    etas: Sequence[float]
-    richness_limit: Sequence[float]
+    depth: Count
+    beta: Source
+    batch: Count
+    eta: Positive
+    richness: Positive
+    seeds: Seeds
+    widths: RisingCounts
+    steps_check: Count
+    widths_curves: RisingCounts
+    steps: Count
+    etas: Rising
+    richness_limit: Falling
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from neural_scaling.claims import Claim, judge
 from neural_scaling.finite_data import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.parameters import Capacity, Count, FromLazy, Parameters, Positive, RisingCounts, Seeds, Source
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.sample_reuse import reuse_limit
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
@@ -29,7 +30,7 @@ BOTTLENECK_WINDOW = (1e2, 1e4)
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What the page on sample reuse computes: the parameters of its notebook and the runs they make.
 
     Attributes
@@ -46,19 +47,19 @@ class Plan:
         N, the values of P and seeds of the study of the bottleneck in P.
     """
 
-    alpha: float
-    beta: float
-    modes: int
-    eta: float
-    gammas: Sequence[float]
-    width: int
-    samples: Sequence[int]
-    steps: int
-    seeds: int
-    steps_theory: int
-    width_plateau: int
-    samples_plateau: Sequence[int]
-    seeds_plateau: int
+    alpha: Capacity
+    beta: Source
+    modes: Count
+    eta: Positive
+    gammas: FromLazy
+    width: Count
+    samples: RisingCounts
+    steps: Count
+    seeds: Seeds
+    steps_theory: Count
+    width_plateau: Count
+    samples_plateau: RisingCounts
+    seeds_plateau: Seeds
 
     def simulation(self, gamma: float, plateau: bool = False) -> list[SampleReuseRun]:
         """Return the simulations at one richness, one per number of samples."""

@@ -17,6 +17,19 @@ from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.items.long_runs import LongRun
 from neural_scaling.items.wear import Wear, wear
+from neural_scaling.parameters import (
+    Capacity,
+    Count,
+    Parameters,
+    Positive,
+    Rising,
+    RisingSizes,
+    Seeds,
+    Size,
+    Source,
+    Tasks,
+    Window,
+)
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw
 from neural_scaling.theory import Regime, chi, lazy_loss, noise_coefficient, regime, sgd_exponent
@@ -30,7 +43,7 @@ EXCESS_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """Parameters of the notebook and the runs they make.
 
     Attributes
@@ -51,32 +64,32 @@ class Plan:
         M, N, B, times (eta * steps) and seeds of the runs on a plateau, computed on the page.
     """
 
-    tasks: Sequence[Sequence[float]]
-    lazy_end: float
-    lazy_window: Sequence[float]
-    exact_alpha: float
-    exact_beta: float
-    exact_eta: float
-    exact_batches: Sequence[float]
-    exact_steps: int
-    gamma: float
-    rich_tasks: Sequence[Sequence[float]]
-    rich_noise: float
-    rich_end: float
-    rich_window: Sequence[float]
-    sim_alpha: float
-    sim_beta: float
-    sim_modes: int
-    sim_width: int
-    sim_eta: float
-    sim_batch: float
-    sim_steps: int
-    sim_seeds: int
-    plateau_modes: int
-    plateau_width: int
-    plateau_batch: float
-    plateau_times: Sequence[float]
-    plateau_seeds: int
+    tasks: Tasks
+    lazy_end: Positive
+    lazy_window: Window
+    exact_alpha: Capacity
+    exact_beta: Source
+    exact_eta: Positive
+    exact_batches: RisingSizes
+    exact_steps: Count
+    gamma: Positive
+    rich_tasks: Tasks
+    rich_noise: Positive
+    rich_end: Positive
+    rich_window: Window
+    sim_alpha: Capacity
+    sim_beta: Source
+    sim_modes: Count
+    sim_width: Count
+    sim_eta: Positive
+    sim_batch: Size
+    sim_steps: Count
+    sim_seeds: Seeds
+    plateau_modes: Count
+    plateau_width: Count
+    plateau_batch: Size
+    plateau_times: Rising
+    plateau_seeds: Seeds
 
     def plateau(self) -> list[Wear]:
         """Return the norm of the readout on a plateau, in theory and simulation."""

@@ -15,6 +15,7 @@ from neural_scaling.items.image_tasks import ImageRow, SourceRow, image_row, pap
 from neural_scaling.networks.image_kernel import TIMES, KernelRun
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.networks.output_mixing import MixingRun
+from neural_scaling.parameters import Count, Images, Parameters, Positive, RisingCounts
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
@@ -23,7 +24,7 @@ ITEM = "source"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """What the page on the source of real tasks computes.
 
     Attributes
@@ -42,19 +43,19 @@ class Plan:
         Images on which the kernel over images and outputs is diagonalized, for the same N.
     """
 
-    datasets: Sequence[str]
-    width: int
-    images: int
-    test: int
-    seeds: int
-    widths: Sequence[int]
-    counts: Sequence[int]
-    eta: float
-    batch: int
-    steps: int
-    networks: int
-    lazy_widths: Sequence[int]
-    mixed_images: int
+    datasets: Images
+    width: Count
+    images: Count
+    test: Count
+    seeds: Count
+    widths: RisingCounts
+    counts: RisingCounts
+    eta: Positive
+    batch: Count
+    steps: Count
+    networks: Count
+    lazy_widths: RisingCounts
+    mixed_images: Count
 
     def kernels(self, dataset: str) -> list[KernelRun]:
         """Return the kernels whose exponents are quoted, one per network."""

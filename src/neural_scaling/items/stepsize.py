@@ -20,8 +20,28 @@ from scipy.interpolate import CubicSpline
 
 from neural_scaling import dmft
 from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.parameters import Capacity, Count, EasySource, HardSource, Parameters, Positive, Rising
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import effective_time
+
+ITEM = "stepsize"
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """Parameters of the page."""
+
+    alpha: Capacity
+    beta_hard: HardSource
+    beta_easy: EasySource
+    gamma: Positive
+    etas: Rising
+    end: Positive
+    batch: Count
+    noise_etas: Rising
+    noise_end: Positive
+    at: Positive
+    late: Positive
 
 
 @dataclass(frozen=True)

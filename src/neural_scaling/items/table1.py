@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neural_scaling.claims import Claim, bound, judge
+from neural_scaling.parameters import Capacities, Capacity, Count, EasySource, HardSource, Parameters, Positive
 from neural_scaling.theory import (
     Regime,
     Version,
@@ -27,6 +28,19 @@ EXPONENT_TOLERANCE = 0.0036
 #: Natural logarithm of the compute at which the asymptotic exponents are read off.
 LOG_COMPUTE = 1e4
 VERSIONS: tuple[Version, ...] = ("paper", "corrected")
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """Parameters of the page."""
+
+    alpha: Capacity
+    hard: HardSource
+    easy: EasySource
+    super_easy: EasySource
+    capacities: Capacities
+    compute: Positive
+    grid: Count
 
 
 @dataclass(frozen=True)

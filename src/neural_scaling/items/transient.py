@@ -13,6 +13,7 @@ from neural_scaling.experiments import InfiniteLimitRun, OnlineDMFTRun, ToyModel
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.items.long_runs import LongRun
+from neural_scaling.parameters import Capacity, Count, Parameters, Positive, Seeds, Source, Tasks, Window
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import chi, transient_coefficient, transient_exponent
@@ -28,7 +29,7 @@ EXCESS_TOLERANCE = 0.15
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Parameters, item=ITEM):
     """Parameters of the notebook and the runs they make.
 
     Attributes
@@ -48,22 +49,22 @@ class Plan:
         Time from which the simulated excess is fitted, eta * steps.
     """
 
-    tasks: Sequence[Sequence[float]]
-    lazy_end: float
-    lazy_window: Sequence[float]
-    gamma: float
-    rich_tasks: Sequence[Sequence[float]]
-    rich_end: float
-    rich_window: Sequence[float]
-    rich_share: float
-    sim_alpha: float
-    sim_beta: float
-    sim_modes: int
-    sim_width: int
-    sim_eta: float
-    sim_steps: int
-    sim_seeds: int
-    sim_from: float
+    tasks: Tasks
+    lazy_end: Positive
+    lazy_window: Window
+    gamma: Positive
+    rich_tasks: Tasks
+    rich_end: Positive
+    rich_window: Window
+    rich_share: Positive
+    sim_alpha: Capacity
+    sim_beta: Source
+    sim_modes: Count
+    sim_width: Count
+    sim_eta: Positive
+    sim_steps: Count
+    sim_seeds: Seeds
+    sim_from: Positive
 
     def long(self, alpha: float, beta: float) -> LongRun:
         """Return the long rich run of one task: infinite width and a width at which 1/N is small."""
