@@ -215,8 +215,9 @@ def instance(value: Any, argument: str, kind: type[_T] | tuple[type[_T], ...], r
     InputError
         If it is of another kind, or the class itself.
     """
-    require(isinstance(value, kind), argument, f"got {_shown(value)}", remedy)
-    return value  # type: ignore[no-any-return]
+    if not isinstance(value, kind):  # to write what is right as text takes long where it holds arrays
+        raise InputError(f"{argument}: got {_shown(value)}; {remedy}.")
+    return value
 
 
 def instances(
@@ -229,7 +230,8 @@ def instances(
     InputError
         If it is no list, has fewer than ``fewest`` or one is of another kind.
     """
-    require(isinstance(values, Iterable) and not isinstance(values, str), argument, f"got {_shown(values)}", remedy)
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise InputError(f"{argument}: got {_shown(values)}; {remedy}.")
     listed = [instance(value, argument, kind, remedy) for value in values]
     require(len(listed) >= fewest, argument, f"got {len(listed)}", f"give at least {fewest}")
     return listed
@@ -320,12 +322,9 @@ def array(
     require(not bad.any(), argument, "NaN or infinity among its values", "remove what is not finite")
     outside = ~((found > above) & (found >= least) & (found <= most))
     outside |= ~(found < below) & np.isfinite(found)
-    require(
-        not outside.any(),
-        argument,
-        f"got {found[outside][:1]} among its values",
-        _range("numbers", above, least, below, most, infinite),
-    )
+    if outside.any():
+        limits = _range("numbers", above, least, below, most, infinite)
+        raise InputError(f"{argument}: got {found[outside][:1]} among its values; {limits}.")
     if whole:
         broken = np.isfinite(found) & (found != np.round(found))
         require(not broken.any(), argument, f"got {found[broken][:1]} among its values", "give whole numbers")
@@ -351,7 +350,8 @@ def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:
     masked = isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any())
     require(not masked, argument, "masked values", "remove or fill them")
     remedy = "give a list or array of real numbers"
-    require(not isinstance(values, str | bytes | dict | set), argument, f"got {_shown(values)}", remedy)
+    if isinstance(values, str | bytes | dict | set):
+        raise InputError(f"{argument}: got {_shown(values)}; {remedy}.")
     try:
         found = np.asarray(values)
     except (ValueError, TypeError, RuntimeError):
@@ -360,7 +360,8 @@ def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:
     require(found.dtype.kind != "c", argument, "complex numbers", "give their real parts, if the rest is rounding")
     # bfloat16 and the like of JAX are of no standard kind, yet numbers.
     good = found.dtype.kind in "iuf" or (found.dtype.kind == "V" and found.dtype.names is None)
-    require(good, argument, f"got {_shown(values)}", remedy)
+    if not good:  # the text of a large array takes longer than all checks of it
+        raise InputError(f"{argument}: got {_shown(values)}; {remedy}.")
     return np.array(found, dtype=np.float64)
 
 
