@@ -178,7 +178,7 @@ def panels04(scale=1.0):
         for run in plan.theory(index):
             results[run] = result(*curve(run, "corrected"))
         for run in (*plan.long(index, plan.batches[index]), *plan.long(index, plan.batches_limit[index])):
-            results[run] = result(*curve(run, "corrected", run.time / run.eta))
+            results[run] = result(*curve(run, "corrected", round(run.time / run.eta)))
     return [figure04.panel(plan, index, results) for index in range(3)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -23,6 +24,8 @@ __all__ = [
     "instance",
     "instances",
     "interval",
+    "keep",
+    "path",
     "real",
     "require",
     "require_positive",
@@ -248,15 +251,33 @@ def text(value: Any, argument: str) -> str:
     return instance(value, argument, str, "give text")
 
 
-def interval(values: Any, argument: str, *, least: float = 0.0) -> tuple[float, float]:
+def path(value: Any, argument: str) -> Path:
+    """Return a path given as text or as an object.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or empty text.
+    """
+    require(isinstance(value, str | Path) and value != "", argument, f"got {_shown(value)}", "give a path")
+    return Path(value)
+
+
+def keep(owner: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass to their checked values, as its ``__post_init__`` does."""
+    for name, value in values.items():
+        object.__setattr__(owner, name, value)
+
+
+def interval(values: Any, argument: str, *, above: float = -math.inf, least: float = -math.inf) -> tuple[float, float]:
     """Return a lower and a larger upper bound, as of a window.
 
     Raises
     ------
     InputError
-        If they are not two numbers in order, the lower one of at least ``least``.
+        If they are not two numbers in order and range.
     """
-    low, high = array(values, argument, shape=(2,), least=least, order="rising").tolist()
+    low, high = array(values, argument, shape=(2,), above=above, least=least, order="rising").tolist()
     return low, high
 
 
@@ -273,6 +294,7 @@ def array(
     fewest: int = 1,
     whole: bool = False,
     infinite: bool = False,
+    nan: bool = False,
     order: Literal["ascending", "rising", "descending"] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return real numbers as a read-only array of float64 that shares no memory with the caller's.
@@ -295,6 +317,8 @@ def array(
         Whether values must be whole numbers.
     infinite
         Whether infinity is allowed.
+    nan
+        Whether values may be NaN or of either infinity, as what a computation that failed gives.
     order
         ``rising`` (each above the one before), ``ascending`` or ``descending`` (repeated values allowed).
 
@@ -313,15 +337,15 @@ def array(
     elif axes is not None:
         require(found.ndim == axes, argument, f"shape {found.shape}", f"give an array with {axes} {_axes(axes)}")
     require(
-        found.size > 0 and (found.ndim == 0 or found.shape[0] >= fewest),
+        found.ndim == 0 or (found.shape[0] >= fewest and (found.size > 0 or fewest == 0)),
         argument,
         f"shape {found.shape}",
         f"give at least {fewest} {'value' if fewest == 1 else 'values'}",
     )
     bad = np.isnan(found) | (np.isinf(found) & (not infinite or found < 0))
-    require(not bad.any(), argument, "NaN or infinity among its values", "remove what is not finite")
-    outside = ~((found > above) & (found >= least) & (found <= most))
-    outside |= ~(found < below) & np.isfinite(found)
+    require(nan or not bad.any(), argument, "NaN or infinity among its values", "remove what is not finite")
+    outside = ~bad & ~((found > above) & (found >= least) & (found <= most))
+    outside |= (found >= below) & np.isfinite(found)
     if outside.any():
         limits = _range("numbers", above, least, below, most, infinite)
         raise InputError(f"{argument}: got {found[outside][:1]} among its values; {limits}.")

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import jax
 import numpy as np
 
-from neural_scaling import dmft
+from neural_scaling import checks, dmft
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.linear_networks import CURVES, train_linear_networks
 from neural_scaling.monitor import Arrays, Monitor
@@ -20,6 +20,15 @@ from neural_scaling.runs.experiment import Experiment
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 from neural_scaling.theory import effective_time
 from neural_scaling.toy_model import simulate
+
+__all__ = [
+    "GradientFlowRun",
+    "InfiniteLimitRun",
+    "LinearNetworkRun",
+    "LongDMFTRun",
+    "OnlineDMFTRun",
+    "ToyModelRun",
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,11 @@ class _PowerLawRun(Experiment):
     eta: float
     gamma: float
     steps: int
+
+    def __post_init__(self) -> None:
+        law = self.power_law()
+        checks.keep(self, alpha=law.alpha, beta=law.beta, modes=law.modes, eta=checks.require_positive(self.eta, "eta"))
+        checks.keep(self, gamma=checks.real(self.gamma, "gamma", least=0.0), steps=checks.whole(self.steps, "steps"))
 
     @property
     def work(self) -> int:
@@ -137,6 +151,10 @@ class OnlineDMFTRun(_PowerLawRun):
     width: float = math.inf
     batch: float = math.inf
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.keep(self, width=checks.count(self.width, "width"), batch=checks.count(self.batch, "batch"))
+
     @property
     def label(self) -> str:
         """Kind, source, richness and width."""
@@ -193,6 +211,14 @@ class LongDMFTRun(Experiment):
     batch: float = math.inf
     until: float = math.inf
 
+    def __post_init__(self) -> None:
+        law = PowerLaw(self.alpha, self.beta, self.modes)
+        checks.keep(self, alpha=law.alpha, beta=law.beta, modes=law.modes, eta=checks.require_positive(self.eta, "eta"))
+        checks.keep(self, gamma=checks.real(self.gamma, "gamma", least=0.0))
+        checks.keep(self, time=checks.require_positive(self.time, "time"))
+        checks.keep(self, width=checks.count(self.width, "width"), batch=checks.count(self.batch, "batch"))
+        checks.keep(self, until=checks.real(self.until, "until", above=0.0, infinite=True))
+
     @property
     def work(self) -> int:
         """One, for a run that takes seconds."""
@@ -239,6 +265,11 @@ class ToyModelRun(_PowerLawRun):
     width: int = 16
     batch: float = math.inf
     seeds: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.keep(self, width=checks.whole(self.width, "width"), batch=checks.count(self.batch, "batch"))
+        checks.keep(self, seeds=checks.whole(self.seeds, "seeds"))
 
     def slice(self) -> Self:
         """Return the first steps of the first seed."""
@@ -311,6 +342,15 @@ class LinearNetworkRun(Experiment):
     gammas: tuple[float, ...]
     steps: int
     seed: int
+
+    def __post_init__(self) -> None:
+        law = PowerLaw(self.alpha, self.beta, checks.whole(self.modes, "modes"))
+        checks.keep(self, alpha=law.alpha, beta=law.beta, modes=int(law.modes))
+        checks.keep(self, width=checks.whole(self.width, "width"), batch=checks.count(self.batch, "batch"))
+        checks.keep(self, eta0=checks.require_positive(self.eta0, "eta0"), steps=checks.whole(self.steps, "steps"))
+        checks.keep(
+            self, gammas=tuple(checks.array(self.gammas, "gammas", least=0.0).tolist()), seed=checks.seed(self.seed)
+        )
 
     @property
     def work(self) -> int:

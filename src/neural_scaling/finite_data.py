@@ -9,13 +9,15 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.stats import binom
 
-from neural_scaling import dmft
+from neural_scaling import checks, dmft
 from neural_scaling.experiments import OnlineDMFTRun, ToyModelRun
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.sample_reuse import simulate_reuse
 from neural_scaling.spectra import Array
 from neural_scaling.toy_model import simulate
+
+__all__ = ["MinibatchDMFTRun", "MinibatchRun", "SampleReuseDMFTRun", "SampleReuseFlowRun", "SampleReuseRun"]
 
 #: Seeds whose curves are kept as they are by :class:`MinibatchRun`.
 KEPT_SEEDS = 8
@@ -34,6 +36,10 @@ class SampleReuseRun(ToyModelRun):
     kind: ClassVar[str] = "sample reuse"
     algorithm: ClassVar[int] = 1
     samples: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.keep(self, samples=checks.whole(self.samples, "samples"))
 
     @property
     def label(self) -> str:
@@ -76,6 +82,10 @@ class SampleReuseDMFTRun(OnlineDMFTRun):
     kind: ClassVar[str] = "sample reuse DMFT"
     algorithm: ClassVar[int] = 2
     samples: float = math.inf
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.keep(self, samples=checks.count(self.samples, "samples"))
 
     @property
     def label(self) -> str:
@@ -127,6 +137,10 @@ class MinibatchDMFTRun(OnlineDMFTRun):
     kind: ClassVar[str] = "minibatch DMFT"
     algorithm: ClassVar[int] = 1
     fourth_moment: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.keep(self, fourth_moment=checks.flag(self.fourth_moment, "fourth_moment"))
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from neural_scaling.checks import instance
 
-__all__ = ["Monitor", "scalar"]
+__all__ = ["Monitor"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 Given = TypeVar("Given")

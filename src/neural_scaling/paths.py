@@ -12,6 +12,18 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from neural_scaling.checks import text
+
+__all__ = [
+    "DataRootMissing",
+    "cache_root",
+    "checkout",
+    "data_root",
+    "datasets_root",
+    "find_data_root",
+    "shipped_scale",
+]
+
 DATA_VARIABLE = "NEURAL_SCALING_DATA"
 CACHE_VARIABLE = "NEURAL_SCALING_CACHE"
 DATASETS_VARIABLE = "NEURAL_SCALING_DATASETS"
@@ -38,7 +50,7 @@ def shipped_scale(item: str) -> str:
     item
         For example ``fig06``.
     """
-    root = checkout()
+    root, item = checkout(), text(item, "item")
     reduced = root is not None and (root / "notebooks" / "parameters" / f"{item}.reduced.yaml").is_file()
     return "reduced" if reduced else "full"
 

@@ -16,6 +16,10 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from neural_scaling import checks
+
+__all__ = ["SweepProgress", "aligned", "output", "progress", "say", "share"]
+
 #: Names the terminal device on which a notebook's progress is shown.
 TERMINAL_VARIABLE = "NEURAL_SCALING_TERMINAL"
 #: Seconds between lines where the output is no terminal.
@@ -32,6 +36,7 @@ def output() -> TextIO | None:
 
 def say(message: str) -> None:
     """Write one line for the person at the terminal, above any progress bar."""
+    checks.text(message, "message")
     file = output()
     if file is not None:
         tqdm.write(message, file=file)
@@ -55,11 +60,15 @@ def progress(work: Iterable[Any] | int, description: str) -> tqdm[Any]:
     """
     file = output()
     hidden = file is None or not file.isatty()
-    iterable, total = (None, work) if isinstance(work, int) else (work, None)
+    if isinstance(work, Iterable) and not isinstance(work, str) and getattr(work, "ndim", 1) > 0:
+        iterable: Iterable[Any] | None = work
+        total = None
+    else:
+        iterable, total = None, checks.whole(work, "work", least=0)
     return tqdm(
         iterable,
         total=total,
-        desc=description,
+        desc=checks.text(description, "description"),
         file=file,
         disable=hidden,
         leave=False,
@@ -82,10 +91,11 @@ class SweepProgress:
     """
 
     def __init__(self, name: str, runs: int, work: int) -> None:
-        self._name, self._runs, self._work = name, runs, work
+        self._name, self._runs = checks.text(name, "name"), checks.whole(runs, "runs", least=0)
+        self._work = checks.whole(work, "work", least=0)
         self._done, self._units, self._started = 0, 0, time.monotonic()
         self._said = self._started
-        self._bar = progress(work, name)
+        self._bar = progress(self._work, name)
         self._run: tuple[str, int, int, float] | None = None
         self._describe("")
 
@@ -97,6 +107,7 @@ class SweepProgress:
 
     def advance(self, units: int) -> None:
         """Count units of work done in the run that was named last."""
+        units = checks.whole(units, "units", least=0)
         if self._run is not None:
             label, work, before, started = self._run
             self._describe(share(label, self._units + units - before, work, time.monotonic() - started))
@@ -104,6 +115,7 @@ class SweepProgress:
 
     def at(self, units: int) -> None:
         """Set the units of work done so far, in all runs."""
+        units = checks.whole(units, "units", least=0)
         self._bar.update(units - self._units)
         self._units = units
         now = time.monotonic()
@@ -113,12 +125,12 @@ class SweepProgress:
 
     def running(self, label: str, work: int) -> None:
         """Name the run being computed and its units of work."""
-        self._run = (label, work, self._units, time.monotonic())
+        self._run = (checks.text(label, "label"), checks.whole(work, "work", least=0), self._units, time.monotonic())
         self._describe(label)
 
     def running_elsewhere(self, shares: Iterable[str]) -> None:
         """Show how far runs in other processes are."""
-        self._describe(", ".join(shares))
+        self._describe(", ".join(checks.instances(shares, "shares", str, "give a list of text", fewest=0)))
 
     def finished(self) -> None:
         """Count one run as finished."""
@@ -147,6 +159,9 @@ def share(label: str, units: int, work: int, seconds: float) -> str:
     str
         For example ``simulation N=64 40 %, 1.5 min left``.
     """
+    checks.text(label, "label")
+    units, work = checks.whole(units, "units", least=0), checks.whole(work, "work", least=0)
+    seconds = checks.real(seconds, "seconds", least=0.0)
     percent = 100 * units / work if work else 100.0
     left = f", {seconds * (work - units) / units / 60:.1f} min left" if units else ""
     return f"{label} {percent:.0f} %{left}".lstrip()
@@ -164,9 +179,17 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     -------
     str
     """
+    rows = [checks.instances(row, "rows", str, "give rows of text") for row in _listed(rows)]
+    checks.require(
+        len({len(row) for row in rows}) == 1, "rows", "rows of different lengths", "give one cell for each column"
+    )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _listed(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    return checks.instances(rows, "rows", (list, tuple), "give a list of rows of text")
 
 
 def _in_kernel() -> bool:

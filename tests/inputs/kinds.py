@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -53,6 +53,10 @@ class Kind:
         """Add wrong values."""
         return replace(self, more=wrong)
 
+    def without(self, allowed: Callable[[Any], bool]) -> Kind:
+        """Take out wrong values that are right for this argument."""
+        return replace(self, wrong_of=lambda right: [one for one in self.wrong_of(right) if not allowed(one)])
+
     def or_none(self) -> Kind:
         """Allow None."""
         return replace(self, optional=True)
@@ -78,6 +82,11 @@ def real(
         return [*out, *([] if infinite else [math.inf]), str(right), None, True, 1j, [right, right], np.ma.masked]
 
     return Kind(right, wrong, _numbers)
+
+
+def measured(right: float) -> Kind:
+    """A number that came out of a computation, NaN and infinity included."""
+    return Kind(right, lambda right: [str(right), None, True, 1j, [right, right], np.ma.masked], _numbers)
 
 
 def whole(right: int, least: float = 1, most: float = math.inf) -> Kind:
@@ -123,6 +132,11 @@ def text(right: str) -> Kind:
     return Kind(right, lambda right: [None, 3, right.encode(), [right]])
 
 
+def texts(right: Sequence[str]) -> Kind:
+    """A list of texts, which may be empty."""
+    return Kind(right, lambda right: ["text", None, 3, [3], [None], [right]], lambda right: [tuple(right), list(right)])
+
+
 def path(right: Any) -> Kind:
     """A path, as text or as an object of pathlib."""
     return Kind(right, lambda right: [None, 3, 2.5, [right]], lambda right: [str(right)])
@@ -135,7 +149,7 @@ def instance(right: Any, *wrong: Any) -> Kind:
 
 def call(right: Any) -> Kind:
     """Something to be called."""
-    return Kind(right, lambda right: [None, "text", 3])
+    return Kind(right, lambda right: [None, "text", 3, [right]])
 
 
 def several(right: Any, *wrong: Any, empty: bool = False) -> Kind:
@@ -147,7 +161,7 @@ def several(right: Any, *wrong: Any, empty: bool = False) -> Kind:
     return Kind(right, wrong_of, lambda right: [tuple(right), list(right)])
 
 
-def pair(right: tuple[float, float], *wrong: Any, least: float = 0.0) -> Kind:
+def pair(right: tuple[float, float], *wrong: Any, least: float | None = 0.0, nan: bool = False) -> Kind:
     """A lower and an upper bound."""
 
     def wrong_of(right: tuple[float, float]) -> list[Any]:
@@ -158,13 +172,13 @@ def pair(right: tuple[float, float], *wrong: Any, least: float = 0.0) -> Kind:
             3,
             (low,),
             (high, low),
-            (math.nan, high),
             (low, "1"),
             (low, None),
             (low, 1j),
             (low, high, high),
         ]
-        return [*bad, *([(least - 1, high)] if math.isfinite(least) else []), *wrong]
+        bad += [] if nan else [(math.nan, high), (low, math.inf)]
+        return [*bad, *([] if least is None else [(least - 1, high)]), *wrong]
 
     return Kind(right, wrong_of, lambda right: [list(right), np.array(right), tuple(map(np.float64, right))])
 
@@ -179,6 +193,8 @@ def array(
     most: float = math.inf,
     infinite: bool = False,
     whole: bool = False,
+    nan: bool = False,
+    empty: bool = False,
     ordered: bool = False,
     flags: bool = True,
 ) -> Kind:
@@ -198,12 +214,13 @@ def array(
         out = ["text", None, numbers + 1j, np.ma.masked_equal(np.atleast_1d(numbers), np.atleast_1d(numbers).flat[0])]
         out += [
             [[1.0, 2.0], [3.0]],
-            [],
+            *([] if empty else [[]]),
             ["a", "b"],
             {"a": 1.0},
-            numbers.astype(object) * None if False else [None, 1.0],
+            [None, 1.0],
         ]
-        out += [with_last(math.nan), with_last(-math.inf), *([] if infinite else [with_last(math.inf)])]
+        out += [] if nan else [with_last(math.nan), with_last(-math.inf)]
+        out += [] if nan or infinite else [with_last(math.inf)]
         out += [with_last(value) for value in _beyond(above, least, below, most)]
         out += [numbers > 0] if flags else []
         out += [] if axes is None else [numbers[None]]
@@ -268,8 +285,3 @@ def _arrays(right: Any) -> list[Any]:
     if np.isfinite(numbers).all() and (numbers == np.round(numbers)).all():
         out.append(numbers.astype(np.int64))
     return out
-
-
-def unique(values: Iterable[Any]) -> list[Any]:
-    """Return values, each once."""
-    return list({id(value): value for value in values}.values())

@@ -6,7 +6,6 @@ import dataclasses
 import importlib
 import inspect
 import re
-import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 
 from inputs.kinds import Fresh, Kind, Shared, value_of
 from neural_scaling.checks import InputError
+from neural_scaling.runs import Experiment
 
 HERE = Path(__file__).resolve().parent
 #: Modules that pages of the book call without being listed there.
@@ -23,29 +23,43 @@ UNLISTED = ("neural_scaling.grids", "neural_scaling.linear_models")
 API_PAGE = HERE.parents[1] / "book" / "api.md"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Row:
-    """A public callable with the kinds of its arguments; ``on`` is the object of a method."""
+    """A public callable with the kinds of its arguments.
+
+    ``on`` is the object of a method, ``part`` takes from a result what can be compared.
+    """
 
     callable: Callable[..., Any]
     on: Any
+    part: Callable[[Any], Any] | None
     kinds: dict[str, Kind]
 
     @property
     def name(self) -> str:
         return name_of(self.callable)
 
+    def __repr__(self) -> str:
+        return self.name
+
     def call(self, **changed: Any) -> Any:
         """Return the result of the right call, but for the arguments given."""
         arguments = {name: value_of(kind.right) for name, kind in self.kinds.items()} | changed
         first = [] if self.on is None else [value_of(self.on)]
         result = self.callable(*first, **arguments)
-        return list(result) if isinstance(result, Iterator) else result
+        result = list(result) if isinstance(result, Iterator) else result
+        return result if self.part is None else self.part(result)
 
 
-def row(callable: Callable[..., Any], on: Shared | Fresh | None = None, /, **kinds: Kind) -> Row:
-    """Return a row; ``on`` is what a method is called on."""
-    return Row(callable, on, kinds)
+def row(
+    callable: Callable[..., Any],
+    on: Shared | Fresh | None = None,
+    part: Callable[[Any], Any] | None = None,
+    /,
+    **kinds: Kind,
+) -> Row:
+    """Return a row, as :class:`Row` says."""
+    return Row(callable, on, part, kinds)
 
 
 def name_of(callable: Any) -> str:
@@ -87,9 +101,9 @@ def public_callables(module: str) -> list[Callable[..., Any]]:
 
 
 def _methods(kind: type) -> list[Callable[..., Any]]:
-    """Return public methods written in the library."""
+    """Return public methods written in the library, without those that only the store of runs calls."""
     out = []
-    for name in dir(kind):
+    for name in set(dir(kind)) - (set(dir(Experiment)) if issubclass(kind, Experiment) else set()):
         method = getattr(kind, name)
         ours = getattr(method, "__module__", "") or ""
         if not name.startswith("_") and inspect.isroutine(method) and ours.startswith("neural_scaling"):
@@ -138,10 +152,6 @@ def same(one: Any, other: Any) -> bool:
     # Times of day and running times differ from call to call.
     parts = {name: value for name, value in vars(one).items() if name != "seconds" and not name.startswith("_")}
     return all(same(value, getattr(other, name)) for name, value in parts.items())
-
-
-def public_name(value: Any) -> str:
-    return typing.cast(str, getattr(value, "__name__", repr(value)))
 
 
 def _shown(value: Any) -> str:

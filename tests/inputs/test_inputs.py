@@ -18,8 +18,7 @@ from inputs.table import (
 
 #: Modules and packages whose rows are still to be written.
 UNFINISHED = """
-checks claims datasets diffusion dmft errata experiments figures finite_data fits monitor networks notebook paths runs
-spectra terminal text toy_model
+experiments finite_data datasets diffusion dmft fits networks notebook runs spectra text toy_model
 """
 
 _ROWS = rows()

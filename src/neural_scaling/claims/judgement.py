@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from neural_scaling.checks import require
-from neural_scaling.claims.claim import Verdict
+import numpy as np
+
+from neural_scaling.checks import real, require, require_positive
+from neural_scaling.claims.claim import Verdict, found
 from neural_scaling.claims.tables import number
 
 
@@ -55,7 +57,10 @@ def judge(
     InputError
         If the tolerance is not positive, the interval is reversed or does not hold the measurement.
     """
-    require(math.isfinite(tolerance) and tolerance > 0, "tolerance", f"got {tolerance!r}", "give a number above 0")
+    predicted, tolerance = real(predicted, "predicted"), require_positive(tolerance, "tolerance")
+    corrected = None if corrected is None else real(corrected, "corrected")
+    measured = None if measured is None else found(measured, "measured")
+    interval = None if interval is None else ends(interval)
     if measured is None or interval is None or not all(map(math.isfinite, (measured, *interval))):
         return Judgement("inconclusive", "no measurement with a finite interval")
     low, high = interval
@@ -73,6 +78,17 @@ def judge(
             return Judgement("corrected", f"{reason}; the corrected {number(corrected, 3)} holds")
         return Judgement(printed, f"{reason}; nor does the corrected {number(corrected, 3)} hold")
     return Judgement(printed, reason)
+
+
+def ends(interval: tuple[float, float]) -> tuple[float, float]:
+    """Return both ends of a measured interval; NaN and infinity may be among them."""
+    remedy = "give (low, high) around the measurement"
+    require(
+        isinstance(interval, tuple | list | np.ndarray) and len(interval) == 2, "interval", f"got {interval!r}", remedy
+    )
+    low, high = (found(end, "interval") for end in interval)
+    require(not low > high, "interval", f"got ({low:g}, {high:g})", remedy)
+    return low, high
 
 
 def _compare(predicted: float, measured: float, interval: tuple[float, float], tolerance: float) -> Verdict:

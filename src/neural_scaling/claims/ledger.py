@@ -15,7 +15,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from neural_scaling import checks
 from neural_scaling.claims.claim import Claim
+from neural_scaling.claims.tables import listed
 from neural_scaling.files import write_atomically
 
 #: Names the file into which :func:`record` writes; empty or unset means that nothing is written.
@@ -50,7 +52,7 @@ def record(claims: Iterable[Claim]) -> list[Claim]:
     LedgerError
         If a claim does not follow the schema, an id occurs twice, or the existing file is not a ledger.
     """
-    given = list(claims)
+    given = listed(claims)
     _validate([to_json(claim) for claim in given], "recorded claims")
     target = os.environ.get(CLAIMS_VARIABLE, "")
     if target:
@@ -80,7 +82,7 @@ def load_ledger(path: str | Path) -> list[Claim]:
     LedgerError
         If the file is missing, is not JSON, or does not follow the schema.
     """
-    file = Path(path)
+    file = checks.path(path, "path")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -108,8 +110,8 @@ def write_ledger(path: str | Path, claims: Iterable[Claim]) -> None:
     OSError
         If the file cannot be written; what was there before is intact.
     """
-    file = Path(path)
-    entries = [to_json(claim) for claim in claims]
+    file = checks.path(path, "path")
+    entries = [to_json(claim) for claim in listed(claims)]
     _validate(entries, str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -122,7 +124,7 @@ def to_json(claim: Claim) -> dict[str, Any]:
     Numbers are kept to six significant digits and rounding noise (below 1e-12) as 0, so that a ledger does not
     change with the machine. An empty ``predicted_text`` is left out.
     """
-    entry = asdict(claim)
+    entry = asdict(checks.instance(claim, "claim", Claim, "give a Claim"))
     for name in NUMBERS:
         value = entry[name]
         if isinstance(value, float | int):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from neural_scaling.claims.claim import Claim
-from neural_scaling.claims.judgement import judge
+from neural_scaling import checks
+from neural_scaling.claims.claim import Claim, found, pair
+from neural_scaling.claims.judgement import ends, judge
 from neural_scaling.fits import PowerLawFit
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.spectra import Array
@@ -29,12 +30,26 @@ class Measurement:
         First and last abscissa of what it was taken from, if there is one.
     missing
         Why there is no value, for the reason of the claim.
+
+    Raises
+    ------
+    InputError
+        If a field is of another type, or the ends of an interval are reversed.
     """
 
     value: float | None
     interval: tuple[float, float] | None
     window: tuple[float, float] | None = None
     missing: str = ""
+
+    def __post_init__(self) -> None:
+        if self.value is not None:
+            checks.keep(self, value=found(self.value, "value"))
+        if self.interval is not None:
+            checks.keep(self, interval=ends(self.interval))
+        if self.window is not None:
+            checks.keep(self, window=pair(self.window, "window"))
+        checks.text(self.missing, "missing")
 
     @classmethod
     def none(cls, missing: str) -> Measurement:
@@ -44,22 +59,26 @@ class Measurement:
     @classmethod
     def exact(cls, value: float) -> Measurement:
         """Return a number without an error."""
+        value = found(value, "value")
         return cls(value, (value, value))
 
     @classmethod
     def with_error(cls, value: float, standard_error: float, window: tuple[float, float] | None = None) -> Measurement:
         """Return a number with the normal 95 % interval of its standard error."""
-        half = NORMAL_95 * standard_error
+        value, half = found(value, "value"), NORMAL_95 * found(standard_error, "standard_error")
+        checks.require(not half < 0, "standard_error", f"got {standard_error}", "give a number of at least 0")
         return cls(value, (value - half, value + half), window)
 
     @classmethod
     def last_of(cls, values: Array, window: tuple[float, float]) -> Measurement:
         """Return the last of several values, shape (n,), with their extremes."""
-        return cls(float(values[-1]), (float(np.min(values)), float(np.max(values))), window)
+        found = checks.array(values, "values")
+        return cls(float(found[-1]), (float(found.min()), float(found.max())), window)
 
     @classmethod
     def mean_of(cls, values: Array, window: tuple[float, float] | None = None) -> Measurement:
         """Return the mean of independent values, shape (n,), with Student's 95 % interval; none unless two or more are finite."""
+        values = checks.array(values, "values", fewest=0, nan=True)
         count = values.size
         if count < 2 or not np.all(np.isfinite(values)):
             return cls.none("not enough finite values")
@@ -70,7 +89,10 @@ class Measurement:
     @classmethod
     def exponent(cls, fit: PowerLawFit | None) -> Measurement:
         """Return the exponent of a fit, or no number where nothing could be fitted."""
-        return cls(None, None) if fit is None else cls(fit.exponent, fit.interval, fit.window)
+        if fit is None:
+            return cls(None, None)
+        fit = checks.instance(fit, "fit", PowerLawFit, "give a fit by fit_power_law, or None")
+        return cls(fit.exponent, fit.interval, fit.window)
 
 
 def judged(
@@ -112,6 +134,9 @@ def judged(
     InputError
         From :func:`judge`.
     """
+    for name, value in (("id", id), ("remark", remark), ("doubt", doubt)):
+        checks.text(value, name)
+    measured = checks.instance(measured, "measured", Measurement, "give a Measurement")
     verdict, reason = judge(predicted, measured.value, measured.interval, tolerance, corrected)
     return Claim(
         id=id,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
-from neural_scaling.claims.claim import Claim, Verdict
+from neural_scaling.checks import flag, instances, real, whole
+from neural_scaling.claims.claim import Claim, Verdict, found
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -27,9 +28,10 @@ def number(value: float | None, digits: int = 2) -> str:
     str
         For example ``0.57``, ``1.2e+04`` or, for None, ``-``.
     """
+    digits = whole(digits, "digits")
     if value is None:
         return "-"
-    steady = float(f"{value:.9g}")
+    steady = float(f"{found(value, 'value'):.9g}")
     if abs(steady) < 1e-6:
         return "0"
     if not math.isfinite(steady):
@@ -51,7 +53,13 @@ def bound(value: float) -> str:
     str
         For example ``less than 1e-05``.
     """
-    return f"less than {10.0 ** math.ceil(math.log10(max(value, 1e-9)) + 1e-9):.0e}"
+    size = max(real(value, "value", least=0.0), 1e-9)
+    return f"less than {10.0 ** math.ceil(math.log10(size) + 1e-9):.0e}"
+
+
+def listed(claims: Iterable[Claim]) -> list[Claim]:
+    """Return claims as a list."""
+    return instances(claims, "claims", Claim, "give a list of claims", fewest=0)
 
 
 def table(claims: Sequence[Claim]) -> str:
@@ -67,6 +75,7 @@ def table(claims: Sequence[Claim]) -> str:
     str
         Columns: claim, predicted, measured, verdict. The interval is shown where it is wider than the digits.
     """
+    claims = listed(claims)
     rows = [("claim", "predicted", "measured", "verdict")]
     rows += [(claim.id, _predicted(claim, 2), _measured(claim, 2), claim.verdict) for claim in claims]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -92,6 +101,7 @@ def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:
     str
         Markdown; empty if there is no claim.
     """
+    claims, with_item = listed(claims), flag(with_item, "with_item")
     if not claims:
         return ""
     lines = ["| Claim | Predicted | Measured | Verdict |", "| :-- | :-- | :-- | :-- |"]
@@ -118,6 +128,7 @@ def summary(claims: Sequence[Claim]) -> str:
     str
         Markdown; a sentence if there is no claim.
     """
+    claims = listed(claims)
     if not claims:
         return "The ledger is empty: no page has recorded a claim yet."
     scales = sorted({claim.scale for claim in claims}, reverse=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from neural_scaling import checks
 from neural_scaling.checks import require
+from neural_scaling.claims.claim import found
 from neural_scaling.parameters import Capacity, Count, EasySource, HardSource, Parameters, Positive, Seeds, Window
 
 Kind = Literal["misprint", "substance", "suspicion"]
@@ -79,6 +81,9 @@ class Errors:
     printed: float
     corrected: float
 
+    def __post_init__(self) -> None:
+        checks.keep(self, printed=found(self.printed, "printed"), corrected=found(self.corrected, "corrected"))
+
 
 @dataclass(frozen=True)
 class Erratum:
@@ -117,6 +122,15 @@ class Erratum:
     check: Callable[[Setting], Errors] | None = None
     page: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("name", "location", "printed", "corrected", "reason", "quantity", "page"):
+            checks.text(getattr(self, name), name)
+        checks.choice(self.kind, "kind", get_args(Kind))
+        checks.keep(self, tolerance=checks.real(self.tolerance, "tolerance", least=0.0))
+        checks.require(
+            self.check is None or callable(self.check), "check", f"got {self.check!r}", "give a function, or None"
+        )
+
     def errors(self, setting: Setting) -> Errors | None:
         """Measure both forms; None if the check is reading alone.
 
@@ -129,6 +143,7 @@ class Erratum:
         -------
         Errors or None
         """
+        setting = checks.instance(setting, "setting", Setting, "give a Setting")
         return None if self.check is None else self.check(setting)
 
     def outcome(self, errors: Errors | None) -> Outcome:
@@ -146,5 +161,6 @@ class Erratum:
         """
         if errors is None:
             return "did not stand" if self.kind == "suspicion" else "by reading"
+        errors = checks.instance(errors, "errors", Errors, "give the result of errors()")
         holds = errors.corrected <= self.tolerance
         return "stands" if holds and not errors.printed <= FACTOR * self.tolerance else "did not stand"

@@ -21,7 +21,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from neural_scaling.checks import require
+from neural_scaling.checks import real, require_positive
 
 WIDTH = 7.0
 """Width of a figure, inches."""
@@ -77,7 +77,7 @@ def new_figure(height: float, width: float = WIDTH) -> BookFigure:
     BookFigure
         The figure.
     """
-    return BookFigure(figsize=(width, height))
+    return BookFigure(figsize=(require_positive(width, "width"), require_positive(height, "height")))
 
 
 def plain_ticks(axis: Axis) -> None:
@@ -113,8 +113,7 @@ def richness_color(gamma: float) -> str:
     InputError
         If ``gamma`` is negative or not finite.
     """
-    good = math.isfinite(gamma) and gamma >= 0
-    require(good, "gamma", f"got {gamma!r}", "give 0 or a positive number")
+    gamma = real(gamma, "gamma", "give 0 or a positive number", least=0.0)
     if gamma == 0:
         return LAZY
     position = _between(math.log10(gamma), (-4.0, -1.0, math.log10(2.0), 2.0), (0.0, 0.15, 0.95, 1.0))
@@ -141,7 +140,7 @@ def width_color(N: float) -> str:
     InputError
         If ``N`` is not positive.
     """
-    require(N > 0, "N", f"got {N!r}", "give a positive width, or math.inf")
+    N = real(N, "N", "give a positive width, or math.inf", above=0.0, infinite=True)
     if math.isinf(N):
         return INK
     return _shade(_WIDTH_MAP, _between(math.log2(N), (4.0, 11.0), (0.0, 1.0)))
