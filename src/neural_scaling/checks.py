@@ -173,7 +173,7 @@ def seeds(values: Any, argument: str = "seeds") -> list[int]:
         If there are none, one is repeated or is no seed.
     """
     require(
-        isinstance(values, Iterable) and not isinstance(values, str | bytes | dict) and getattr(values, "ndim", 1) == 1,
+        _is_list(values),
         argument,
         f"got {_shown(values)}",
         "give a list of whole numbers from 0 to 2^63 - 1",
@@ -233,7 +233,7 @@ def instances(
     InputError
         If it is no list, has fewer than ``fewest`` or one is of another kind.
     """
-    if not isinstance(values, Iterable) or isinstance(values, str):
+    if not _is_list(values):
         raise InputError(f"{argument}: got {_shown(values)}; {remedy}.")
     listed = [instance(value, argument, kind, remedy) for value in values]
     require(len(listed) >= fewest, argument, f"got {len(listed)}", f"give at least {fewest}")
@@ -387,6 +387,11 @@ def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:
     if not good:  # the text of a large array takes longer than all checks of it
         raise InputError(f"{argument}: got {_shown(values)}; {remedy}.")
     return np.array(found, dtype=np.float64)
+
+
+def _is_list(values: Any) -> bool:
+    """Return whether something can be gone through once; arrays without axes say so and cannot."""
+    return isinstance(values, Iterable) and not isinstance(values, str | bytes | dict) and getattr(values, "ndim", 1) == 1
 
 
 def _scalar(value: Any) -> Any:

@@ -60,7 +60,7 @@ def progress(work: Iterable[Any] | int, description: str) -> tqdm[Any]:
     """
     file = output()
     hidden = file is None or not file.isatty()
-    if isinstance(work, Iterable) and not isinstance(work, str) and getattr(work, "ndim", 1) > 0:
+    if isinstance(work, Iterable) and not isinstance(work, str | bytes) and getattr(work, "ndim", 1) > 0:
         iterable: Iterable[Any] | None = work
         total = None
     else:

@@ -117,12 +117,12 @@ def arguments_of(callable: Callable[..., Any]) -> list[str]:
     return [name for name in names if name not in {"self", "cls"}]
 
 
-def complaint(row: Row, argument: str, wrong: Any) -> str | None:
-    """Return what is wrong with how a wrong value is received; None if it is refused as it should be."""
-    shown = f"{argument}={_shown(wrong)}"
-    names = (argument, *row.kinds[argument].names)
+def complaint(row: Row, wrong: dict[str, Any]) -> str | None:
+    """Return what is wrong with how wrong values of some arguments are received; None if they are refused as they should be."""
+    shown = ", ".join(f"{name}={_shown(value)}" for name, value in wrong.items())
+    names = {name for argument in wrong for name in (argument, *row.kinds[argument].names)}
     try:
-        row.call(**{argument: wrong})
+        row.call(**wrong)
     except InputError as error:
         first, _, rest = str(error).partition(":")
         if first not in names:

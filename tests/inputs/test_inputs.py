@@ -57,7 +57,7 @@ def test_each_row_is_of_a_public_callable() -> None:
 def test_wrong_values_are_refused_by_name(row: Row) -> None:
     assert all(len(kind.wrong()) >= 3 for kind in row.kinds.values())
     row.call()  # what is refused below is refused for the wrong value alone
-    found = [complaint(row, name, wrong) for name, kind in row.kinds.items() for wrong in kind.wrong()]
+    found = [complaint(row, {name: wrong}) for name, kind in row.kinds.items() for wrong in kind.wrong()]
     assert not any(found), "\n" + "\n".join(filter(None, found))
 
 
