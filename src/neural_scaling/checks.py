@@ -391,7 +391,9 @@ def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:
 
 def _is_list(values: Any) -> bool:
     """Return whether something can be gone through once; arrays without axes say so and cannot."""
-    return isinstance(values, Iterable) and not isinstance(values, str | bytes | dict) and getattr(values, "ndim", 1) == 1
+    return (
+        isinstance(values, Iterable) and not isinstance(values, str | bytes | dict) and getattr(values, "ndim", 1) == 1
+    )
 
 
 def _scalar(value: Any) -> Any:

@@ -15,10 +15,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from neural_scaling import __version__
+from neural_scaling import __version__, checks
 from neural_scaling.checks import InputError, choice, require
 from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
 from neural_scaling.parameters import SCALES, Parameters, parameters_file, values_at
@@ -27,6 +27,8 @@ from neural_scaling.runs import Experiment, Index
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.text import TextDataset
 from neural_scaling.text import load as load_text
+
+__all__ = ["ParameterError", "dataset", "needs_data", "plan", "provenance", "shipped_plan", "text"]
 
 Loaded = TypeVar("Loaded")
 Chosen = TypeVar("Chosen", bound=Parameters)
@@ -59,6 +61,8 @@ def plan(kind: type[Chosen], values: Mapping[str, Any]) -> Chosen:
     ParameterError
         If a value is out of range, or ``scale`` names a scale whose values these are not.
     """
+    _require_plan(kind, "kind")
+    checks.instance(values, "values", Mapping, "give globals()")
     try:
         found = kind(**{name: values[name] for name in kind.names()})
         _require_scale(found, values["scale"])
@@ -86,9 +90,10 @@ def provenance(scale: str, seeds: int | Sequence[int] | None = None, plan: Param
     str
         Scale with what was changed, seeds, library version, commit (``unknown`` outside a checkout), hardware and date.
     """
+    plan = None if plan is None else checks.instance(plan, "plan", Parameters, "give the plan of the page, or None")
     parts = [f"scale: {choice(scale, 'scale', SCALES)}" + ("" if plan is None else _difference(plan, scale))]
     if seeds is not None:
-        listed = [seeds] if isinstance(seeds, int) else list(seeds)
+        listed = checks.seeds(seeds) if isinstance(seeds, Iterable) else [checks.seed(seeds, "seeds")]
         parts.append(f"seeds: {_abbreviated(listed)}" if len(listed) > 1 else f"seed: {listed[0]}")
     parts += [f"neural-scaling {__version__}", f"commit {commit()}", hardware()]
     parts.append(datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"))
@@ -158,7 +163,9 @@ def needs_data(experiments: Sequence[Experiment], item: str, scale: str) -> bool
     bool
         True at small scale, where everything is computed; else whether the result of a run is missing.
     """
-    if scale == "small":
+    experiments = checks.instances(experiments, "experiments", Experiment, "give a list of runs", fewest=0)
+    checks.text(item, "item")
+    if choice(scale, "scale", SCALES) == "small":
         return True
     index = Index(item)
     return any(index.look_up(experiment).found is None for experiment in experiments)
@@ -184,9 +191,15 @@ def shipped_plan(plan: type[Any], item: str) -> tuple[str, Any]:
     InputError
         Outside a checkout, or if there is no such file.
     """
+    _require_plan(plan, "plan")
     scale = shipped_scale(item)
     names = {field.name for field in dataclasses.fields(plan)}
     return scale, plan(**{name: value for name, value in values_at(item, scale).items() if name in names})
+
+
+def _require_plan(kind: Any, argument: str) -> None:
+    good = isinstance(kind, type) and dataclasses.is_dataclass(kind) and issubclass(kind, Parameters)
+    require(good, argument, f"got {kind!r}", "give the class of a page's plan")
 
 
 def _difference(plan: Parameters, scale: str) -> str:

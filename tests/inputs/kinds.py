@@ -147,6 +147,11 @@ def instance(right: Any, *wrong: Any) -> Kind:
     return Kind(right, lambda right: [None, "text", 3, np.ones(2), type(right), [right], *wrong])
 
 
+def kind_of(right: type) -> Kind:
+    """A class."""
+    return Kind(right, lambda right: [None, "text", 3, int, [right], right.__name__])
+
+
 def call(right: Any) -> Kind:
     """Something to be called."""
     return Kind(right, lambda right: [None, "text", 3, [right]])
