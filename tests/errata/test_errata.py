@@ -28,6 +28,17 @@ def test_the_printed_form_fails_and_the_corrected_one_holds(erratum):
     assert erratum.outcome(errors) == "stands"
 
 
+@pytest.mark.parametrize("left", [0.0, 3e-17, 9e-10])
+def test_what_rounding_leaves_is_printed_alike_even_if_it_is_nothing(left):
+    rows = [item.Row(erratum, Errors(0.25, left), "stands") for erratum in CHECKED if erratum.name == "richness-in-b"]
+    assert item.to_text(rows).splitlines()[1].split() == ["richness-in-b", "0.25", "<", "1e-09", "stands"]
+
+
+def test_a_count_is_printed_as_it_is():
+    rows = [item.Row(erratum, Errors(1.0, 0.0), "stands") for erratum in CHECKED if erratum.tolerance == 0]
+    assert [line.split()[:3] for line in item.to_text(rows).splitlines()[1:]] == [["response-sign", "1.0", "0"]]
+
+
 def test_a_bare_factor_of_two_in_the_rate_of_the_scale_does_not_stand():
     suspicion = next(erratum for erratum in ERRATA if erratum.name == "factor-two")
     errors = suspicion.errors(SETTING)

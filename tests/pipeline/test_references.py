@@ -21,7 +21,18 @@ def test_two_executions_give_the_same_bytes_and_the_comparison_passes(copied, ca
     assert "values: 1.0 4.0 9.0" in text
     assert "image/png" not in text
     assert references.stale(copied) == []
+    references.compare_executed(copied)
     references.compare(copied, workers=1)
+
+
+def test_a_page_that_differs_from_its_reference_is_named_with_the_line(copied):
+    references.write(copied, "tiny")
+    page = copied.executed / "tiny.ipynb"
+    page.write_text(page.read_text().replace("values: 1.0 4.0 9.0", "values: 1.0 4.0 9.1"))
+    with pytest.raises(Problem, match=r"tiny: -values: 1.0 4.0 9.0\ntiny: \+values: 1.0 4.0 9.1\n.*nox -s references"):
+        references.compare_executed(copied)
+    references.write(copied, "tiny")
+    references.compare_executed(copied)
 
 
 def test_a_false_cached_result_would_be_seen(copied, monkeypatch, tmp_path):

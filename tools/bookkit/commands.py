@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bookkit import execution, ledger, pages, references, registry, sphinx_book, workplace
+from bookkit import arithmetic, execution, ledger, pages, references, registry, sphinx_book, workplace
 from bookkit.execution import Outcome
 from bookkit.problems import Problem
 from bookkit.project import Project
@@ -23,6 +23,19 @@ from neural_scaling.files import NotWritten
 #: Seconds on two cores that one small-scale notebook, and all of them together, may take.
 NOTEBOOK_BUDGET = 45.0
 TOTAL_BUDGET = 420.0
+#: Tests whose numbers must hold on every processor: theory, solvers, simulation, fits.
+NUMERICAL = (
+    "tests/theory",
+    "tests/dmft",
+    "tests/errata",
+    "tests/toy_model",
+    "tests/sample_reuse",
+    "tests/test_fits.py",
+    "tests/test_fit_offset.py",
+    "tests/test_fit_spectrum.py",
+    "tests/test_spectra.py",
+)
+_PYTEST = ("pytest", "-n2", "--dist=worksteal")
 #: Shared machines are slower; beyond this factor it is no longer the machine.
 SLACK = 2.0
 
@@ -180,9 +193,11 @@ def tests(project: Project) -> None:
     in_ci = os.environ.get("CI", "").lower() in ("1", "true")
     stages: list[Stage] = [
         *_static_stages(project),
-        ("unit tests", lambda: _python(project, "pytest", "-q", "-n2", environment=single_threaded())),
+        ("unit tests", lambda: _python(project, *_PYTEST, environment=single_threaded())),
+        ("second kernel", lambda: _numerical_tests(project)),
         ("notebooks", lambda: require_data(execute_all(project, strict=in_ci))),
-        ("references", lambda: references.compare(project)),
+        ("references", lambda: references.compare_executed(project)),
+        ("references again", lambda: _references_again(project)),
         ("claims ledger", lambda: check_ledger(project)),
         ("strict book", lambda: _ignore(sphinx_book.build(project))),
         ("expected pages", lambda: check_pages(project)),
@@ -190,9 +205,26 @@ def tests(project: Project) -> None:
     run_stages(stages)
 
 
+def _numerical_tests(project: Project) -> None:
+    """Run numerical tests with the second kernels and two threads; the unit tests have the first and one thread."""
+    environment, sentence = arithmetic.second(threads=2)
+    if environment is None:
+        say(f"skipped: {sentence}")
+        return
+    say(sentence)
+    _python(project, *_PYTEST, *NUMERICAL, environment=environment)
+
+
+def _references_again(project: Project) -> None:
+    """Execute the references a second time, with other kernels than those that made the pages where there are any."""
+    environment, sentence = arithmetic.second(threads=1)
+    say(f"the same kernels: {sentence}" if environment is None else sentence)
+    references.compare(project, environment=environment)
+
+
 def quick(project: Project) -> None:
     """Run what is worth running after each edit: seconds, not minutes; no notebook is executed."""
-    fast = ["pytest", "-q", "-n2", "-m", "not slow"]
+    fast = [*_PYTEST, "-m", "not slow"]
     stages: list[Stage] = [
         *_static_stages(project),
         ("fast unit tests", lambda: _python(project, *fast, environment=single_threaded())),

@@ -7,9 +7,11 @@ give the same bytes.
 
 from __future__ import annotations
 
+import difflib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import nbformat
 from nbformat import NotebookNode
@@ -109,8 +111,37 @@ def remove_strays(project: Project) -> None:
             path.unlink()
 
 
-def compare(project: Project, workers: int = 2) -> None:
+def compare_executed(project: Project) -> None:
+    """Compare the pages of the book at small scale, as they were executed, with their references.
+
+    Raises
+    ------
+    Problem
+        If a reference is stale or an output differs, with the lines that do.
+    """
+    wrong = stale(project)
+    if wrong:
+        raise Problem("\n".join(wrong))
+    for item in registry.items(project):
+        executed = normalised(nbformat.read(project.executed / f"{item}.ipynb", as_version=4), item)
+        reference = nbformat.read(project.references / f"{item}.ipynb", as_version=4)
+        lines = difflib.unified_diff(_shown(reference), _shown(executed), "reference", "executed", n=0, lineterm="")
+        wrong += [f"{item}: {line}" for line in lines]
+    if wrong:
+        raise Problem("\n".join([*wrong, f"If the change is meant: {REMEDY}"]))
+
+
+def compare(project: Project, workers: int = 2, environment: Mapping[str, str] | None = None) -> None:
     """Execute every reference again with nbval, from an empty cache, and compare the checked cells.
+
+    Parameters
+    ----------
+    project
+        The checkout.
+    workers
+        Notebooks executed side by side.
+    environment
+        Variables for them.
 
     Raises
     ------
@@ -126,9 +157,17 @@ def compare(project: Project, workers: int = 2) -> None:
     # Without loadfile the cells of one notebook would be spread over workers.
     command += ["-p", "no:cacheprovider", "-q", f"-n{workers}", "--dist=loadfile", str(project.references)]
     with execution.kernel_environment("small", project.work, keep_claims=False):
-        run = subprocess.run(command, cwd=project.root, env={**os.environ, **single_threaded()}, check=False)
+        variables = {**os.environ, **single_threaded(), **(environment or {})}
+        run = subprocess.run(command, cwd=project.root, env=variables, check=False)
     if run.returncode:
         raise Problem(f"a notebook no longer gives its reference (see above). If the change is meant: {REMEDY}")
+
+
+def _shown(notebook: NotebookNode) -> list[str]:
+    """Return the lines of all outputs; those of a reference and of an execution are of the same cells."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    texts = [text for output in outputs for text in ([output.text] if "text" in output else output.data.values())]
+    return "\n".join(texts).splitlines()
 
 
 def _texts(outputs: list[NotebookNode], where: str) -> list[NotebookNode]:

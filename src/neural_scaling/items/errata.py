@@ -171,15 +171,15 @@ def to_entries(rows: Sequence[Row], setting: Setting) -> str:
 def _numbers(row: Row) -> tuple[str, str]:
     if row.errors is None:
         return "-", "-"
-    # What rounding leaves differs from machine to machine; identities hold to 1e-9, integrals and fits to 1e-5.
-    floor = 1e-9 if row.erratum.tolerance <= 1e-9 else 1e-5
+    # What rounding leaves differs from one processor to the next, and may be nothing at all. Identities hold to 1e-9,
+    # integrals and fits to 1e-5. A tolerance of nothing belongs to a count, which is exact.
+    tolerance = row.erratum.tolerance
+    floor = 1e-5 if tolerance > 1e-9 else min(tolerance, 1e-9)
     return _error(row.errors.printed, floor), _error(row.errors.corrected, floor)
 
 
 def _error(value: float, floor: float) -> str:
-    if value < floor:
-        return "0" if value == 0 else f"< {floor:.0e}"
-    return number(float(f"{value:.6g}"))
+    return f"< {floor:.0e}" if value < floor else number(float(f"{value:.6g}"))
 
 
 def substance_claims(setting: Setting, scale: str) -> list[Claim]:
