@@ -62,6 +62,7 @@ def plan(kind: type[Chosen], values: Mapping[str, Any]) -> Chosen:
         If a value is out of range, or ``scale`` names a scale whose values these are not.
     """
     _require_plan(kind, "kind")
+    require(issubclass(kind, Parameters), "kind", f"got {kind!r}", "give a class derived from Parameters")
     checks.instance(values, "values", Mapping, "give globals()")
     try:
         found = kind(**{name: values[name] for name in kind.names()})
@@ -198,7 +199,7 @@ def shipped_plan(plan: type[Any], item: str) -> tuple[str, Any]:
 
 
 def _require_plan(kind: Any, argument: str) -> None:
-    good = isinstance(kind, type) and dataclasses.is_dataclass(kind) and issubclass(kind, Parameters)
+    good = isinstance(kind, type) and dataclasses.is_dataclass(kind)
     require(good, argument, f"got {kind!r}", "give the class of a page's plan")
 
 
