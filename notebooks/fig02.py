@@ -50,6 +50,7 @@ from IPython.display import Markdown, display
 
 from neural_scaling import claims as ledger
 from neural_scaling import notebook, runs
+from neural_scaling.claims.tables import fixed
 from neural_scaling.figures import figure02 as draw
 from neural_scaling.items import figure02 as item
 from neural_scaling.items.agreement import LOSS_TOLERANCE
@@ -140,7 +141,7 @@ display(draw.edge_figure(edge, beta_hard, gamma=1.0))
 print("eta    gamma  eta*gamma  edge at step  predicted  exponent before")
 for row in edge:
     print(
-        f"{row.eta:<5g}  {row.gamma:<5g}  {row.eta * row.gamma:<9.3g}  {row.edge:<12.0f}  {row.predicted_edge:<9.2g}  {row.before:.2f}"
+        f"{row.eta:<5g}  {row.gamma:<5g}  {row.eta * row.gamma:<9.3g}  {row.edge:<12.0f}  {row.predicted_edge:<9.2g}  {fixed(row.before, 2)}"
     )
 
 # %% [markdown]

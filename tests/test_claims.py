@@ -4,8 +4,12 @@ import math
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it.renderer import RendererHTML
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
 
 from neural_scaling.checks import InputError
 from neural_scaling.claims import (
@@ -25,6 +29,8 @@ from neural_scaling.claims import (
     to_markdown,
     write_ledger,
 )
+from neural_scaling.claims.tables import fixed
+from neural_scaling.fits import fit_power_law
 
 CLAIM = Claim(
     id="fig-2.slope.hard.rich",
@@ -167,6 +173,73 @@ class TestText:
         assert "| confirmed | 1 | 1 |" in text
         assert "| corrected | 1 | 0 |" in text
         assert "empty" in summary([])
+
+
+NASTY = "<script>alert(1)</script> | $x_1$ `code` **bold** _it_ [a](b) {math}`x` {{ s }} &lt; \\| a*b <br> ~~s~~ # h"
+
+
+class TestEscaping:
+    """What a claim says is shown as it stands, as the book's own parser reads it."""
+
+    @staticmethod
+    def shown(claims, **more):
+        config = MdParserConfig(enable_extensions={"amsmath", "colon_fence", "deflist", "dollarmath", "substitution"})
+        soup = BeautifulSoup(create_md_parser(config, RendererHTML).render(to_markdown(claims, **more)), "html.parser")
+        assert {tag.name for tag in soup.find_all()} <= set(
+            ["table", "thead", "tbody", "tr", "th", "td", "strong", "em", "br"]
+        )
+        return [[cell.get_text("\n") for cell in row.find_all("td")] for row in soup.select("tbody tr")]
+
+    @pytest.mark.parametrize("text", [NASTY, "|w|^2", "t^(-1)", "N^-1 * 2", "two\nlines", "ends with \\", "$5 and $6"])
+    def test_text_of_a_claim(self, text):
+        claim = changed(statement=text, quantity=text, reason=text, location=text, predicted=None, predicted_text=text)
+        ((words, predicted, _, verdict),) = self.shown([claim])
+        plain = " ".join(text.split())
+        assert words.split("\n") == [plain, f": {plain}", plain, plain]
+        assert (predicted, verdict) == (plain, "confirmed")
+
+    @given(
+        st.text(alphabet="ab |\\`*_{}[]<>#$~^&!()-.:\"'", min_size=1, max_size=12).filter(
+            lambda text: text.strip() == text
+        )
+    )
+    def test_any_text(self, text):
+        ((words, *_),) = self.shown([changed(statement="s", reason=text)], with_item=True)
+        assert words.split("\n")[-1] == " ".join(text.split())
+
+
+class TestNoNumber:
+    """NaN is refused where it would be compared, and shown as no number."""
+
+    def test_one_seed_has_no_error(self):
+        with pytest.raises(InputError, match=r"standard_error: got nan; take two seeds or more\."):
+            Measurement.with_error(1.0, math.nan)
+
+    @pytest.mark.parametrize(
+        ("name", "numbers"),
+        [("value", (math.nan, (0, 1))), ("interval", (0.5, (0, math.inf))), ("window", (0.5, (0, 1), (math.nan, 1)))],
+    )
+    def test_a_measurement_is_finite_or_none(self, name, numbers):
+        with pytest.raises(InputError, match=f"^{name}: (got|NaN) "):
+            Measurement(*numbers)
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("predicted", math.nan), ("corrected", math.inf), ("tolerance", math.nan)]
+    )
+    def test_a_prediction_is_finite(self, name, value):
+        numbers = {"predicted": 1.0, "measured": 1.0, "interval": (0.9, 1.1), "tolerance": 0.1}
+        with pytest.raises(InputError, match=f"^{name}: got "):
+            judge(**numbers | {name: value})
+
+    def test_a_fit_that_bounds_nothing_is_no_measurement(self):
+        fit = dataclasses.replace(
+            fit_power_law([1.0, 2.0, 4.0, 8.0], [1.0, 0.5, 0.26, 0.125]), interval=(-math.inf, math.inf)
+        )
+        assert Measurement.exponent(fit).value is None and Measurement.exponent(fit).missing
+
+    def test_it_is_shown_as_a_dash(self):
+        assert number(math.nan) == fixed(math.nan, 2) == "-"
+        assert fixed(1.2345, 2) == "1.23"
 
 
 class TestLedger:

@@ -67,6 +67,7 @@ def plan(kind: type[Chosen], values: Mapping[str, Any]) -> Chosen:
     try:
         found = kind(**{name: values[name] for name in kind.names()})
         _require_scale(found, values["scale"])
+        getattr(found, "experiments", list)()  # runs have ranges of their own
     except InputError as error:
         raise ParameterError(str(error)) from None
     return found

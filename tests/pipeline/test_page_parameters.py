@@ -56,7 +56,12 @@ def test_a_plan_holds_the_parameters_of_its_page_and_fits_every_scale(item):
     assert plan.names() == [name for name in declared(item) if name in plan.names()]
     assert set(plan.names()) == set(declared(item))
     for scale in registry.scales(BOOK, item):
-        found = notebook.plan(plan, registry.job(BOOK, item, scale).values)
+        values = registry.job(BOOK, item, scale).values
+        if (item, scale) == ("mnist1m", "full"):  # its weights are trained on a GPU and not shipped
+            with pytest.raises(notebook.ParameterError, match="weights: those of 'full' cannot be used"):
+                notebook.plan(plan, values)
+            continue
+        found = notebook.plan(plan, values)
         assert notebook.provenance(scale, plan=found).startswith(f"scale: {scale} · ")
 
 

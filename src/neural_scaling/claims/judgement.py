@@ -55,7 +55,7 @@ def judge(
     Raises
     ------
     InputError
-        If the tolerance is not positive, the interval is reversed or does not hold the measurement.
+        If the tolerance is not positive, a prediction is not finite, the interval is reversed or does not hold the measurement.
     """
     predicted, tolerance = real(predicted, "predicted"), require_positive(tolerance, "tolerance")
     corrected = None if corrected is None else real(corrected, "corrected")

@@ -15,6 +15,8 @@ from neural_scaling.fits import PowerLawFit
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.spectra import Array
 
+FINITE = "give a finite number, or Measurement.none with the reason"
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -43,10 +45,12 @@ class Measurement:
     missing: str = ""
 
     def __post_init__(self) -> None:
+        # Every comparison with NaN is false, so that it would pass for agreement or disagreement, as it happens.
         if self.value is not None:
-            checks.keep(self, value=found(self.value, "value"))
+            checks.keep(self, value=checks.real(self.value, "value", FINITE))
         if self.interval is not None:
-            checks.keep(self, interval=ends(self.interval))
+            numbers = [checks.real(end, "interval", FINITE) for end in ends(self.interval)]
+            checks.keep(self, interval=tuple(numbers))
         if self.window is not None:
             checks.keep(self, window=pair(self.window, "window"))
         checks.text(self.missing, "missing")
@@ -64,9 +68,9 @@ class Measurement:
 
     @classmethod
     def with_error(cls, value: float, standard_error: float, window: tuple[float, float] | None = None) -> Measurement:
-        """Return a number with the normal 95 % interval of its standard error."""
-        value, half = found(value, "value"), NORMAL_95 * found(standard_error, "standard_error")
-        checks.require(not half < 0, "standard_error", f"got {standard_error}", "give a number of at least 0")
+        """Return a number with the normal 95 % interval of its standard error; one seed has none."""
+        value = checks.real(value, "value", FINITE)
+        half = NORMAL_95 * checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)
         return cls(value, (value - half, value + half), window)
 
     @classmethod
@@ -92,6 +96,8 @@ class Measurement:
         if fit is None:
             return cls(None, None)
         fit = checks.instance(fit, "fit", PowerLawFit, "give a fit by fit_power_law, or None")
+        if not all(map(math.isfinite, (fit.exponent, *fit.interval))):
+            return cls.none("the fit does not bound the exponent")
         return cls(fit.exponent, fit.interval, fit.window)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
@@ -19,17 +20,17 @@ def number(value: float | None, digits: int = 2) -> str:
     Parameters
     ----------
     value
-        Number, or None.
+        Number, or None or NaN where there is none.
     digits
         Significant digits.
 
     Returns
     -------
     str
-        For example ``0.57``, ``1.2e+04`` or, for None, ``-``.
+        For example ``0.57``, ``1.2e+04`` or, for no number, ``-``.
     """
     digits = whole(digits, "digits")
-    if value is None:
+    if value is None or math.isnan(found(value, "value")):
         return "-"
     steady = float(f"{found(value, 'value'):.9g}")
     if abs(steady) < 1e-6:
@@ -38,6 +39,16 @@ def number(value: float | None, digits: int = 2) -> str:
         return f"{steady:g}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(steady))))
     return f"{steady:.{decimals}f}" if 1e-4 <= abs(steady) < 1e4 else f"{steady:.{digits - 1}e}"
+
+
+def fixed(value: float, decimals: int) -> str:
+    """Print a number with so many decimals, or ``-`` for NaN, which stands for no number."""
+    return "-" if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def escaped(text: str) -> str:
+    """Return text as Markdown that shows it as it is, on one line: no markup, mathematics, HTML or table in it takes effect."""
+    return re.sub(r"([\\`*_{}\[\]<>#|$~^&])", r"\\\1", " ".join(text.split()))
 
 
 def bound(value: float) -> str:
@@ -106,12 +117,12 @@ def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:
         return ""
     lines = ["| Claim | Predicted | Measured | Verdict |", "| :-- | :-- | :-- | :-- |"]
     for claim in claims:
-        where = f"**{claim.location}**"
+        where = f"**{escaped(claim.location)}**"
         if with_item:
-            where += f" ({claim.item}, {claim.scale})"
-        text = f"{where}: {claim.statement}<br>*{claim.quantity}*<br>{claim.reason}"
-        cells = (text, _predicted(claim, 3), _measured(claim, 3), f"**{claim.verdict}**")
-        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+            where += f" ({escaped(claim.item)}, {escaped(claim.scale)})"
+        text = f"{where}: {escaped(claim.statement)}<br>*{escaped(claim.quantity)}*<br>{escaped(claim.reason)}"
+        cells = (text, escaped(_predicted(claim, 3)), escaped(_measured(claim, 3)), f"**{claim.verdict}**")
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -151,7 +162,3 @@ def _measured(claim: Claim, digits: int) -> str:
         return measured
     low, high = (number(end, digits) for end in claim.interval)
     return measured if low == measured == high else f"{measured} [{low}, {high}]"
-
-
-def _cell(text: str) -> str:
-    return text.replace("\n", " ").replace("|", r"\|")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neural_scaling.checks import require
 from neural_scaling.claims import Claim, Measurement, judged
 from neural_scaling.grids import resampled
 from neural_scaling.runs import Result
@@ -96,6 +97,7 @@ def agreement_rows(
         # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
         weights = np.gradient(np.log(expected.arrays["step"][1:]))
         per_seed = (seed_losses(found) / expected.arrays["loss"][1:]) @ weights / weights.sum()
+        require(per_seed.size >= 2, "simulation", "has one seed", "take two or more, for a standard error")
         error = per_seed.std(ddof=1) / math.sqrt(per_seed.size)
         if draws:
             random = np.random.default_rng(0)

@@ -18,6 +18,7 @@ import numpy as np
 
 from neural_scaling.claims import Claim
 from neural_scaling.claims.measurement import judged
+from neural_scaling.claims.tables import fixed
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law, local_slope
 from neural_scaling.items.learning_curves import FittedCurve, LearningCurve, learning_curve
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel, lazy_loss
@@ -194,7 +195,9 @@ def table(rows: Sequence[CurveRow]) -> str:
         if row.fitted:
             low, high = row.interval
             span = f"{row.window.start:.0f} to {row.window.end:.0f} ({row.window.end_reason})"
-            numbers = f"{row.exponent:<5.2f} [{low:5.2f}, {high:5.2f}] {row.late:<5.2f} {row.lazy_theory:<5.2f}"
+            numbers = (
+                f"{row.exponent:<5.2f} [{low:5.2f}, {high:5.2f}] {fixed(row.late, 2):<5} {fixed(row.lazy_theory, 2):<5}"
+            )
             lines.append(f"{head} {numbers} {span}")
         else:
             lines.append(f"{head} no window up to step {row.window.end:.0f} ({row.window.end_reason})")

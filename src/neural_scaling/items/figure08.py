@@ -14,6 +14,7 @@ from neural_scaling.checks import InputError, require
 from neural_scaling.claims import Claim
 from neural_scaling.claims.claim import Verdict
 from neural_scaling.claims.measurement import Measurement, judged
+from neural_scaling.claims.tables import fixed
 from neural_scaling.fits import (
     CommonOffsetFit,
     OffsetFit,
@@ -645,7 +646,7 @@ def table(curves: Sequence[Curve]) -> str:
         early, late = one.halves
         lines.append(
             f"{head} {one.moved[-1]:<7.2g} {one.binned[1, -1]:<7.3f} {one.held_out[-1]:<9.3f} {one.fit.exponent:<9.4f} "
-            f"[{low:.4f}, {high:.4f}]  {early:.3f} {late:.3f}"
+            f"[{low:.4f}, {high:.4f}]  {fixed(early, 3)} {fixed(late, 3)}"
         )
         beside.append(
             f"{head} {one.offset.exponent:<16.3f} [{first:.3f}, {last:.3f}]  {one.offset.offset:.2f} [{least:.2f}, {most:.2f}]"

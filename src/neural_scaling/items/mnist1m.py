@@ -137,7 +137,7 @@ def accuracy(result: Result, real: bool = False) -> Share:
 def distances(result: Result) -> list[DistanceRow]:
     """Return the Frechet distances, real test images first; see :data:`~neural_scaling.diffusion.assessment.SETS`."""
     table = result.arrays["frechet"]
-    spread = table.std(axis=1, ddof=1) if table.shape[1] > 1 else np.full(len(table), math.nan)
+    spread = table.std(axis=1, ddof=1)
     return [
         DistanceRow(name, float(mean), float(sd)) for name, mean, sd in zip(SETS, table.mean(1), spread, strict=True)
     ]
@@ -151,7 +151,7 @@ def way_to_bad(result: Result) -> tuple[float, float]:
     """
     _, training, generated, bad = result.arrays["frechet"]
     part = (generated - training) / (bad - training)
-    return float(part.mean()), float(part.std(ddof=1)) if part.size > 1 else math.nan
+    return float(part.mean()), float(part.std(ddof=1))
 
 
 def copies(result: Result, neighbours: int) -> Share:
