@@ -1,7 +1,9 @@
 """Entry of ``python -m neural_scaling``."""
 
-import sys
+from neural_scaling.interruption import importing
 
-from neural_scaling.cli import main
+with importing():
+    from neural_scaling.cli import main
+    from neural_scaling.commands import leave
 
-sys.exit(main())
+leave(main())

@@ -7,16 +7,19 @@ ships, ``cache`` lists and clears, ``data mnist`` fetches a dataset.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
-import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from neural_scaling.checks import InputError
-from neural_scaling.datasets import DatasetError
+from neural_scaling.commands import status_of
 from neural_scaling.datasets import commands as dataset_commands
 from neural_scaling.items.registry import EXPERIMENTS, experiments
-from neural_scaling.paths import DataRootMissing, cache_root, shipped_scale
-from neural_scaling.runs import Engine, Index, Interrupted, Lookup, obtain_all, promote
+from neural_scaling.paths import cache_root, shipped_scale
+from neural_scaling.runs import Engine, Index, Lookup, obtain_all, promote
+from neural_scaling.runs.engines import ENGINE_VARIABLE
+from neural_scaling.runs.execution import nothing_running
 from neural_scaling.terminal import aligned
 
 
@@ -31,18 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 for bad input, 130 after an interruption.
+        Exit status, see :func:`~neural_scaling.commands.status_of`.
     """
-    options = _parser().parse_args(arguments)
-    try:
+
+    def command() -> None:
+        options = _parser().parse_args(arguments)
         options.command(options)
-    except Interrupted as stop:
-        print(f"{stop}; the same command goes on from there.", file=sys.stderr)
-        return 130
-    except (InputError, DataRootMissing, DatasetError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return status_of(command)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,13 +74,11 @@ def _runs(options: argparse.Namespace) -> None:
         copied, size = promote(wanted, item)
         print(f"{len(copied)} runs copied to the shipped results of {item}, {size / 1000:.0f} kB in all")
         return
+    engine = Engine.from_environment()
+    if (options.engine, options.workers, options.scheduler) != (None, None, None):
+        kind = options.engine or os.environ.get(ENGINE_VARIABLE) or "sequential"
+        engine = Engine(kind, options.workers, options.scheduler)  # type: ignore[arg-type]
     if options.compute or options.force:
-        default = Engine.from_environment()
-        engine = (
-            Engine(options.engine, options.workers, options.scheduler)
-            if options.engine or options.workers or options.scheduler
-            else default
-        )
         obtain_all(wanted, item, scale, engine, options.force)
     index = Index(item)
     _table([index.look_up(experiment) for experiment in wanted])
@@ -102,18 +99,24 @@ def _table(looked: Sequence[Lookup]) -> None:
 
 def _cache(options: argparse.Namespace) -> None:
     root = cache_root()
-    results = root / "results"
-    folders = sorted(path for path in results.iterdir() if path.is_dir()) if results.is_dir() else []
-    if options.item is not None:
-        folders = [folder for folder in folders if folder.name == options.item]
     print(f"cache: {root}")
-    for folder in folders:
-        files = list(folder.iterdir())
-        size = sum(path.stat().st_size for path in files)
-        print(f"{folder.name}: {sum(path.suffix == '.json' for path in files)} runs, {size / 1000:.0f} kB")
-        if options.action == "clear":
+    if options.action == "list":
+        _list(root / "results", options.item)
+        return
+    with nothing_running():
+        for folder in _list(root / "results", options.item):
             shutil.rmtree(folder)
-    if options.action == "clear":
         if options.item is None:
             shutil.rmtree(root / "running", ignore_errors=True)
-        print("cleared")
+    print("cleared")
+
+
+def _list(results: Path, item: str | None) -> list[Path]:
+    """Print what is in the cache, and return its folders."""
+    found = sorted(path for path in results.iterdir() if path.is_dir()) if results.is_dir() else []
+    folders = [folder for folder in found if item in (None, folder.name)]
+    for folder in folders:
+        files = list(folder.iterdir())
+        size = sum(path.stat().st_size for path in files if path.exists())
+        print(f"{folder.name}: {sum(path.suffix == '.json' for path in files)} runs, {size / 1000:.0f} kB")
+    return folders

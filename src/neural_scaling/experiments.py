@@ -15,7 +15,7 @@ import numpy as np
 from neural_scaling import checks, dmft
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.linear_networks import CURVES, train_linear_networks
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.runs.experiment import Experiment
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 from neural_scaling.theory import effective_time
@@ -131,7 +131,7 @@ class GradientFlowRun(_PowerLawRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (eta * steps divided by eta), ``loss`` and ``weight_norm``, each of shape (R,)."""
         steps = log_spaced_steps(self.steps)
-        solution = dmft.gradient_flow(self.quadrature(), self.gamma, self.eta * steps)
+        solution = dmft.gradient_flow(self.quadrature(), self.gamma, self.eta * steps, monitor=monitor)
         monitor.advance(self.steps)
         return {"step": steps, "loss": solution.loss, "weight_norm": solution.weight_norm}
 
@@ -159,6 +159,11 @@ class OnlineDMFTRun(_PowerLawRun):
     def label(self) -> str:
         """Kind, source, richness and width."""
         return f"{super().label} N={self.width:g}"
+
+    @property
+    def work(self) -> int:
+        """Rows."""
+        return self.steps + 1
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` and ``loss``, each of shape (R,)."""
@@ -243,7 +248,8 @@ class LongDMFTRun(Experiment):
         reached = float(effective_time(self.beta, self.gamma, self.eta, self.time / self.eta))
         quadrature = PowerLaw(self.alpha, self.beta, self.modes).quadrature(4 * max(reached, 1.0), nodes_per_bin=8)
         grid = dmft.TimeGrid.log_spaced(self.eta, self.time).head(self.until)
-        solution = dmft.solve(quadrature, self.gamma, grid, width=self.width, batch=self.batch)
+        rows = Parts(monitor).last("solution", counted=False)
+        solution = dmft.solve(quadrature, self.gamma, grid, width=self.width, batch=self.batch, monitor=rows)
         monitor.advance(1)
         return {"step": solution.step, "loss": solution.loss, "error": solution.error}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.stats import binom
@@ -12,7 +13,7 @@ from scipy.stats import binom
 from neural_scaling import checks, dmft
 from neural_scaling.experiments import OnlineDMFTRun, ToyModelRun
 from neural_scaling.grids import log_spaced_steps
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.sample_reuse import simulate_reuse
 from neural_scaling.spectra import Array
 from neural_scaling.toy_model import simulate
@@ -118,8 +119,9 @@ class SampleReuseFlowRun(SampleReuseDMFTRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (eta * steps divided by eta), ``loss`` and ``train_loss``, each of shape (R,)."""
         grid = dmft.TimeGrid.log_spaced(self.eta, self.eta * self.steps, cells_per_decade=10)
-        solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples)
-        monitor.advance(self.steps)
+        rows = Parts(monitor).last("solution", counted=False)
+        solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples, monitor=rows)
+        monitor.advance(self.work)
         assert solution.train_loss is not None
         return {"step": solution.time / self.eta, "loss": solution.loss, "train_loss": solution.train_loss}
 
@@ -203,21 +205,16 @@ class MinibatchRun(ToyModelRun):
         """
         settings = (self.power_law().spectrum(), self.width, self.eta, self.gamma, self.steps, range(self.seeds))
         recorded = log_spaced_steps(self.steps, per_decade=10).astype(int)
-        noisy = simulate(*settings, batch=self.batch, monitor=_Counting(monitor), keep_diverged=True).loss[:, recorded]
-        control = simulate(*settings, monitor=_Counting(monitor)).loss[:, recorded]
+
+        def losses(monitor: Monitor, **how: Any) -> Arrays:
+            return {"loss": simulate(*settings, monitor=monitor, **how).loss[:, recorded]}
+
+        parts = Parts(monitor)
+        noisy = parts.run("noisy", partial(losses, batch=self.batch, keep_diverged=True))["loss"]
+        control = parts.run("control", losses)["loss"]
         columns = [_statistics(*pair) for pair in zip(noisy.T, control.T, strict=True)]
         found = {name: np.array([column[name] for column in columns]) for name in columns[0]}
         return {"step": recorded.astype(float), **found, "first": noisy[:KEPT_SEEDS].astype(np.float32)}
-
-
-class _Counting(Monitor):
-    """Passes progress on; two simulations in a row have no common state to keep."""
-
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
-
-    def advance(self, units: int) -> None:
-        self._monitor.advance(units)
 
 
 def _statistics(noisy: Array, control: Array) -> dict[str, float]:

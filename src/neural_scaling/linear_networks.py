@@ -263,11 +263,10 @@ def train_linear_networks(
         if recording:
             curves[:, :, row] = networks.observe()
             row += 1
-        if networks.gathered == 0:  # D is complete
-            monitor.safe_point(lambda at=step: networks.state() | {"curves": curves, "next": scalar(at)})  # type: ignore[misc]
         if step < steps:
             networks.advance(step)
         monitor.advance(1)
+        monitor.safe_point(lambda at=step + 1: networks.state() | {"curves": curves, "next": scalar(at)})  # type: ignore[misc]
     values = dict(zip(CURVES, curves, strict=True))
     return LinearNetworkHistory(recorded.astype(np.float64), diverged_at=networks.diverged_at, **values)
 
@@ -345,10 +344,15 @@ class _Networks:
         self.initial_sharpness = self._sharpness(self.features, self.start)
 
     def state(self) -> Arrays:
-        return {"change": self.change, "omega": self.omega, "diverged_at": self.diverged_at}
+        past = slice(self.gathered)
+        gathered = {"readouts": self._readouts[:, past], "gradients": self._gradients[:, past]}
+        return gathered | {"change": self.change, "omega": self.omega, "diverged_at": self.diverged_at}
 
     def restore(self, state: Arrays) -> None:
         self.change, self.omega, self.diverged_at = state["change"], state["omega"], state["diverged_at"]
+        self.gathered = state["readouts"].shape[1]
+        self._readouts[:, : self.gathered] = state["readouts"]
+        self._gradients[:, : self.gathered] = state["gradients"]
 
     @property
     def readout(self) -> Array:

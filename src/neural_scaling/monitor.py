@@ -99,9 +99,9 @@ class Parts:
         """Return what a part gives that has no safe points."""
         return self.run(name, lambda monitor: monitor.waiting(function, dict))
 
-    def last(self, name: str) -> Monitor:
+    def last(self, name: str, counted: bool = True) -> Monitor:
         """Return the monitor of a part after which there is nothing to keep."""
-        return _PartMonitor(self, name, counted=True)
+        return _PartMonitor(self, name, counted)
 
     def state(self) -> Arrays:
         """Return what finished parts have given."""

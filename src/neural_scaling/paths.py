@@ -35,11 +35,25 @@ class DataRootMissing(FileNotFoundError):
 
 def checkout() -> Path | None:
     """Return the root of the checkout this package belongs to or the working directory lies in, or None."""
-    for start in (Path(__file__).resolve(), Path.cwd().resolve()):
-        for folder in start.parents if start.is_file() else (start, *start.parents):
-            if (folder / "notebooks" / "parameters").is_dir() and (folder / "src" / "neural_scaling").is_dir():
-                return folder
-    return None
+    own = own_checkout()
+    if own is not None:
+        return own
+    try:
+        here = Path.cwd().resolve()
+    except FileNotFoundError:  # it has been deleted
+        return None
+    return next((folder for folder in (here, *here.parents) if _is_checkout(folder)), None)
+
+
+def own_checkout() -> Path | None:
+    """Return the root of the checkout this package is imported from, or None for an installed one, wherever that lies."""
+    package = Path(__file__).resolve().parent
+    root = package.parents[1]
+    return root if _is_checkout(root) and (root / "src" / "neural_scaling").samefile(package) else None
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "notebooks" / "parameters").is_dir() and (folder / "src" / "neural_scaling").is_dir()
 
 
 def shipped_scale(item: str) -> str:

@@ -20,6 +20,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,13 +30,13 @@ from scipy.optimize import brentq
 from neural_scaling import checks
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import check_dynamics, check_finite
-from neural_scaling.monitor import Arrays, Monitor, or_silent, scalar
+from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, paced, scalar
 from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
 from neural_scaling.toy_model import projected_factor
 
 __all__ = ["ReuseLimit", "ReuseSimulation", "reuse_limit", "simulate_reuse"]
 
-_CHUNK = 64  # steps compiled into one loop; between chunks progress is reported and the state can be kept
+_CHUNK = 64  # most steps of one call; between calls progress is reported and the state can be kept
 
 
 @dataclass(frozen=True)
@@ -113,33 +114,34 @@ def simulate_reuse(
     eta, gamma = checks.require_positive(eta, "eta"), checks.real(gamma, "gamma", least=0.0)
     steps, seeds, monitor = checks.whole(steps, "steps"), checks.seeds(seeds), or_silent(monitor)
     check_dynamics(spectrum.quadrature(), eta, gamma, steps, width, math.inf)
-    count = len(seeds)
-    state = monitor.restored()
-    if state is None:
-        factor = [projected_factor(spectrum, width, seed) for seed in seeds]
-        fit = [_sample_factor(one, samples, seed) for one, seed in zip(factor, seeds, strict=True)]
-        reduced = [_within_span(*pair) for pair in zip(factor, fit, strict=True)]
-        state = {
-            "factor": np.stack([pair[0] for pair in reduced]),
-            "fit": np.stack([pair[1] for pair in reduced]),
-            "w": np.zeros((count, min(width, samples))),
-            "b": np.tile(np.eye(min(width, samples)), (count, 1, 1)),
-            "losses": np.zeros((2, count, steps + 1)),
-            "done": scalar(0),
-        }
-    with jax.enable_x64(True):
-        both = jnp.asarray(state["factor"]), jnp.asarray(state["fit"])
-        moving = jnp.asarray(state["w"]), jnp.asarray(state["b"])
-        losses = state["losses"]
-        for start in range(int(state["done"]), steps + 1, _CHUNK):
-            length = min(_CHUNK, steps + 1 - start)
-            moving, found = _steps(both, moving, width, eta, gamma, length)
-            losses[:, :, start : start + length] = np.moveaxis(np.asarray(found), 0, -1)
-            monitor.advance(count * length)
-            monitor.safe_point(functools.partial(_kept, state, moving, start + length))
+    count, parts = len(seeds), Parts(monitor)
+    pairs = [_reduced(parts, spectrum, width, samples, seed) for seed in seeds]
+    factor, fit = (np.stack(matrices) for matrices in zip(*pairs, strict=True))
+
+    def trained(monitor: Monitor) -> Arrays:
+        state = monitor.restored()
+        if state is None:
+            state = {
+                "w": np.zeros((count, factor.shape[2] - 1)),
+                "b": np.tile(np.eye(factor.shape[2] - 1), (count, 1, 1)),
+                "losses": np.zeros((2, count, steps + 1)),
+                "done": scalar(0),
+            }
+        with jax.enable_x64(True):
+            both = jnp.asarray(factor), jnp.asarray(fit)
+            moving = jnp.asarray(state["w"]), jnp.asarray(state["b"])
+            losses = state["losses"]
+            for start, length in paced(int(state["done"]), steps + 1, _CHUNK):
+                moving, found = _steps(both, moving, length, width, eta, gamma)
+                losses[:, :, start : start + length] = np.moveaxis(np.asarray(found)[:length], 0, -1)
+                monitor.advance(count * length)
+                monitor.safe_point(functools.partial(_kept, moving, losses, start + length))
+        return {"losses": losses}
+
+    losses = parts.run("training", trained)["losses"]
     for run in losses[0]:
         check_finite(run, spectrum.quadrature(), eta, gamma, width)
-    floors = np.array([_floors(one, fit) for one, fit in zip(state["factor"], state["fit"], strict=True)])
+    floors = np.array([_floors(*pair) for pair in pairs])
     return ReuseSimulation(losses[0], losses[1], floors[:, 0], floors[:, 1])
 
 
@@ -259,24 +261,30 @@ def _floors(factor: Array, fit: Array) -> tuple[float, float]:
     return float(np.sum((factor @ c) ** 2)), float(np.sum((fit @ c) ** 2))
 
 
-def _kept(state: Arrays, moving: tuple[jax.Array, jax.Array], done: int) -> Arrays:
-    return state | {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "done": scalar(done)}
+def _reduced(parts: Parts, spectrum: Spectrum, width: int, samples: int, seed: int) -> tuple[Array, Array]:
+    """Return both factors of a seed."""
+    whole = parts.run(f"factor {seed}", lambda monitor: {"factor": projected_factor(spectrum, width, seed, monitor)})
+    return _within_span(whole["factor"], _sample_factor(whole["factor"], samples, seed))
 
 
-@functools.partial(jax.jit, static_argnames=("length",), donate_argnums=(1,))
+def _kept(moving: tuple[jax.Array, jax.Array], losses: Array, done: int) -> Arrays:
+    return {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": losses, "done": scalar(done)}
+
+
+@functools.partial(jax.jit, donate_argnums=(1,))
 def _steps(
     both: tuple[jax.Array, jax.Array],
     state: tuple[jax.Array, jax.Array],
+    length: int,
     width: int,
     eta: float,
     gamma: float,
-    length: int,
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-    """Advance all runs by ``length`` steps; return the state and both losses before each, shape (length, 2, seeds)."""
+    """Advance all runs by ``length`` steps, one program for any; return the state and losses before each, (_CHUNK, 2, seeds)."""
     factor, fit = both
     count = factor.shape[0]
 
-    def step(carry: tuple[jax.Array, jax.Array], _: None) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    def step(carry: tuple[jax.Array, jax.Array]) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         w, b = carry
         c = jnp.concatenate([-jnp.einsum("sij,si->sj", b, w) / width, jnp.ones((count, 1))], axis=1)
         error, residual = jnp.einsum("sij,sj->si", factor, c), jnp.einsum("sij,sj->si", fit, c)
@@ -285,4 +293,9 @@ def _steps(
         b = b + (eta * gamma / width) * w[:, :, None] * v3[:, None, :]
         return (stepped, b), jnp.stack([jnp.sum(error**2, axis=1), jnp.sum(residual**2, axis=1)])
 
-    return jax.lax.scan(step, state, None, length=length)
+    def next_step(number: jax.Array, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
+        moved, found = step(carry[0])
+        return moved, carry[1].at[number].set(found)
+
+    moved, losses = jax.lax.fori_loop(0, length, next_step, (state, jnp.zeros((_CHUNK, 2, count))))
+    return moved, losses

@@ -28,11 +28,11 @@ import numpy as np
 from neural_scaling.checks import require
 from neural_scaling.dmft.diverged import DIVERGED
 from neural_scaling.dmft.stability import check_dynamics, check_finite
-from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, paced, scalar
 from neural_scaling.spectra import Array, Spectrum
 
 _TINY = 1e-300  # keeps a vanished residual from dividing by zero
-_CHUNK = 32  # steps compiled into one loop; between chunks progress is reported and the state can be kept
+_CHUNK = 32  # most steps of one call; between calls progress is reported and the state can be kept
 _GROUP_BYTES = 2**28  # of the matrices of the seeds trained together: also the size of a checkpoint
 
 
@@ -131,28 +131,21 @@ def simulate(
         "give at least one non-negative integer, each once",
     )
     width = int(width)
-    monitor = monitor or Monitor()
     together = max(1, _GROUP_BYTES // (16 * (width + 1) ** 2))
-    state = monitor.restored()
-    if state is None:
-        state = {"loss": np.zeros((len(seeds), steps + 1)), "floor": np.zeros(len(seeds)), "done": scalar(0)}
-    while (done := int(state["done"])) < len(seeds):
-        group = list(seeds[done : done + together])
-        if "factor" not in state:
-            state["factor"] = np.stack([projected_factor(spectrum, width, seed) for seed in group])
-            state["floor"][done : done + len(group)] = state["factor"][:, -1, -1] ** 2
-        state["loss"][done : done + len(group)] = _train(group, eta, gamma, steps, batch, state, monitor)
-        state = {"loss": state["loss"], "floor": state["floor"], "done": scalar(done + len(group))}
-        monitor.safe_point(state.copy)
-    for run in state["loss"]:
+    parts, found = Parts(or_silent(monitor)), []
+    for first in range(0, len(seeds), together):
+        group = _Group(spectrum, width, eta, gamma, steps, batch, seeds[first : first + together])
+        found.append(parts.run(f"seeds from {first}", group.train))
+    loss, floor = (np.concatenate([group[name] for group in found]) for name in ("loss", "floor"))
+    for run in loss:
         if keep_diverged:
             run[np.logical_or.accumulate(~(run <= DIVERGED * run[0]))] = math.inf
         else:
             check_finite(run, spectrum.quadrature(), eta, gamma, width, batch)
-    return Simulation(state["loss"], state["floor"])
+    return Simulation(loss, floor)
 
 
-def projected_factor(spectrum: Spectrum, width: int, seed: int) -> Array:
+def projected_factor(spectrum: Spectrum, width: int, seed: int, monitor: Monitor | None = None) -> Array:
     """Return the triangular factor R of ``Lambda^(1/2) [A(0)^T, w*]``, shape (N + 1, N + 1).
 
     ``R^T R`` is the covariance of ``(A(0) psi, w* . psi)``, and ``R[N, N]^2`` the part of the target's variance that no
@@ -167,73 +160,98 @@ def projected_factor(spectrum: Spectrum, width: int, seed: int) -> Array:
         N.
     seed
         Seed of A(0), with independent standard normal entries.
+    monitor
+        May keep the state and give it back.
 
     Returns
     -------
     Array
         Upper triangular.
     """
+    monitor = or_silent(monitor)
     random = np.random.default_rng(np.random.SeedSequence(seed))
     block = 4 * (width + 1)
-    factor = np.zeros((0, width + 1))
+    factor, done = np.zeros((0, width + 1)), 0
+    if (kept := monitor.restored()) is not None:
+        factor, done = kept["factor"], int(kept["modes"])
     for first in range(0, spectrum.modes, block):
         part = slice(first, min(first + block, spectrum.modes))
         root = np.sqrt(spectrum.eigenvalues[part])
         rows = np.empty((root.size, width + 1))
         random.standard_normal(out=rows)
+        if part.stop <= done:
+            continue  # drawn again for the position in the stream
         # The last column held normals only so that one call fills a contiguous array.
         rows[:, -1] = spectrum.target[part]
         rows *= root[:, None]
         factor = np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
+        monitor.safe_point(functools.partial(dict, factor=factor, modes=scalar(part.stop)))
     if factor.shape[0] <= width:  # N = M: the target lies in the span
         factor = np.concatenate([factor, np.zeros((width + 1 - factor.shape[0], width + 1))])
     return factor
 
 
-def _train(
-    seeds: list[int], eta: float, gamma: float, steps: int, batch: float, state: Arrays, monitor: Monitor
-) -> Array:
-    """Train one group of seeds, from the start or from where ``state`` left off; return the losses, (seeds, T + 1)."""
-    count, size = state["factor"].shape[:2]
-    with jax.enable_x64(True):
-        factor = jnp.asarray(state["factor"])
-        # The data stream of a seed must not share numbers with its A(0): fold_in separates them. A step's numbers depend on seed
-        # and step only, so the position in the stream needs no keeping.
-        keys = jnp.stack([jax.random.fold_in(jax.random.key(seed), 1) for seed in seeds])
-        if "w" in state:
-            moving: Any = (jnp.asarray(state["w"]), jnp.asarray(state["b"]))
-            losses = [state["losses"]]
-        else:
-            moving = (jnp.zeros((count, size - 1)), jnp.tile(jnp.eye(size - 1), (count, 1, 1)))
-            losses = []
-        first = sum(part.shape[0] for part in losses)
-        for start in range(first, steps + 1, _CHUNK):
-            # Always a whole chunk: one program is compiled, and what goes beyond the last step is dropped.
-            length = min(_CHUNK, steps + 1 - start)
-            moving, loss = _steps(factor, keys, moving, start, eta, gamma, batch, batch < math.inf, _CHUNK)
-            losses.append(np.asarray(loss)[:length])
-            monitor.advance(count * length)
-            monitor.safe_point(functools.partial(_kept, state, moving, losses))
-    return np.concatenate(losses).T
+@dataclass(frozen=True)
+class _Group:
+    """Seeds that are trained together."""
+
+    spectrum: Spectrum
+    width: int
+    eta: float
+    gamma: float
+    steps: int
+    batch: float
+    seeds: Sequence[int]
+
+    def train(self, monitor: Monitor) -> Arrays:
+        """Return the losses (seeds, T + 1) and the floor (seeds,)."""
+        parts = Parts(monitor)
+        factors = [parts.run(f"factor {seed}", functools.partial(self._factor, seed))["factor"] for seed in self.seeds]
+        floor = np.array([factor[-1, -1] ** 2 for factor in factors])
+        return parts.run("training", functools.partial(self._training, factors)) | {"floor": floor}
+
+    def _factor(self, seed: int, monitor: Monitor) -> Arrays:
+        return {"factor": projected_factor(self.spectrum, self.width, seed, monitor)}
+
+    def _training(self, factors: list[Array], monitor: Monitor) -> Arrays:
+        count, size = len(factors), self.width + 1
+        with jax.enable_x64(True):
+            factor = jnp.stack([jnp.asarray(each) for each in factors])
+            # The data stream of a seed must not share numbers with its A(0): fold_in separates them. A step's numbers depend on
+            # seed and step only, so the position in the stream needs no keeping.
+            keys = jnp.stack([jax.random.fold_in(jax.random.key(seed), 1) for seed in self.seeds])
+            if (kept := monitor.restored()) is not None:
+                moving: Any = (jnp.asarray(kept["w"]), jnp.asarray(kept["b"]))
+                losses = [kept["losses"]]
+            else:
+                moving = (jnp.zeros((count, size - 1)), jnp.tile(jnp.eye(size - 1), (count, 1, 1)))
+                losses = [np.zeros((0, count))]
+            noisy = self.batch < math.inf
+            for start, length in paced(losses[0].shape[0], self.steps + 1, _CHUNK):
+                moving, loss = _steps(factor, keys, moving, start, length, self.eta, self.gamma, self.batch, noisy)
+                losses.append(np.asarray(loss)[:length])
+                monitor.advance(count * length)
+                monitor.safe_point(functools.partial(_kept, moving, losses))
+        return {"loss": np.concatenate(losses).T}
 
 
-def _kept(state: Arrays, moving: tuple[jax.Array, jax.Array], losses: list[Array]) -> Arrays:
-    return state | {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": np.concatenate(losses)}
+def _kept(moving: tuple[jax.Array, jax.Array], losses: list[Array]) -> Arrays:
+    return {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": np.concatenate(losses)}
 
 
-@functools.partial(jax.jit, static_argnames=("noisy", "length"), donate_argnums=(2,))
+@functools.partial(jax.jit, static_argnames=("noisy",), donate_argnums=(2,))
 def _steps(
     factor: jax.Array,
     keys: jax.Array,
     state: tuple[jax.Array, jax.Array],
     first: int,
+    length: int,
     eta: float,
     gamma: float,
     batch: float,
     noisy: bool,
-    length: int,
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-    """Advance all runs by ``length`` steps; return the state and the losses before each, shape (length, seeds)."""
+    """Advance all runs by ``length`` steps, one program for any; return the state and the losses before each, (_CHUNK, seeds)."""
     count, size = factor.shape[0], factor.shape[1]
     width = size - 1
 
@@ -258,4 +276,9 @@ def _steps(
 
         return jax.vmap(one)(step_keys, z)
 
-    return jax.lax.scan(step, state, first + jnp.arange(length))
+    def next_step(number: jax.Array, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
+        moved, loss = step(carry[0], first + number)
+        return moved, carry[1].at[number].set(loss)
+
+    moved, losses = jax.lax.fori_loop(0, length, next_step, (state, jnp.zeros((_CHUNK, count))))
+    return moved, losses

@@ -194,9 +194,9 @@ def test_an_unsolved_cell_survives_the_way_between_processes():
 
 
 @pytest.mark.parametrize("setting", [{"width": 16, "batch": 8.0}, {"width": 16, "samples": 32.0}], ids=str)
-@pytest.mark.parametrize("at", [1, 11, 20, 39], ids=["coarse", "end of coarse", "fine", "end"])
+@pytest.mark.parametrize("at", [3, 15], ids=["coarse", "fine"])
 def test_a_solution_that_is_stopped_goes_on_to_the_same_bits(setting, at):
-    modes, grid = PowerLaw(1.5, 0.6).quadrature(100.0), TimeGrid.log_spaced(0.1, 1e3)
+    modes, grid = PowerLaw(1.5, 0.6).quadrature(100.0), TimeGrid.log_spaced(0.1, 20.0)
     whole = solve(modes, 0.5, grid, **setting)
     stopping = Interrupting(at)
     with pytest.raises(Stopped):

@@ -15,6 +15,7 @@ from neural_scaling.monitor import Monitor
 from neural_scaling.runs import canonical_json, experiment_key, write_result
 
 RUN = InfiniteLimitRun(1.5, 0.4, 50, 0.1, 1.0, 20)
+RECORD = {"seconds": 1.0, "date": "2000-01-01", "hardware": "abacus", "commit": "unknown"}
 SOURCE = """
 from neural_scaling.experiments import InfiniteLimitRun
 from neural_scaling.runs import obtain
@@ -29,9 +30,7 @@ def planted(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "cache"))
     arrays = RUN.run(Monitor())
     false = arrays | {"loss": 0.9 * np.asarray(arrays["loss"])}
-    write_result(
-        tmp_path / "cache" / "results" / "figxx", experiment_key(RUN), canonical_json(RUN), false, {"seconds": 1.0}
-    )
+    write_result(tmp_path / "cache" / "results" / "figxx", experiment_key(RUN), canonical_json(RUN), false, RECORD)
     return tmp_path
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from neural_scaling.monitor import Parts
 from neural_scaling.runs import Experiment
 
 
@@ -43,3 +44,21 @@ class Squares(Experiment):
 
     def deviation(self, arrays, recomputed):
         return float(np.max(np.abs(arrays["values"][:2] - recomputed["values"])))
+
+
+@dataclasses.dataclass(frozen=True)
+class Opaque(Squares):
+    """The same in one long call without safe points, after the first value."""
+
+    kind: ClassVar[str] = "opaque squares"
+
+    def run(self, monitor):
+        parts = Parts(monitor)
+        first = parts.call("first", lambda: {"values": np.zeros(1)})["values"]
+        rest = parts.call("rest", self._rest)["values"]
+        monitor.advance(self.count)
+        return {"values": np.concatenate([first, rest])}
+
+    def _rest(self):
+        time.sleep(self.pause)
+        return {"values": self.scale * np.arange(1.0, self.count) ** 2}

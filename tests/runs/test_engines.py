@@ -117,6 +117,8 @@ def test_killing_a_local_process_costs_only_time(cache):
     [
         (("cluster",), "engine: got 'cluster'; use one of sequential, processes, dask"),
         (("processes", 0), "workers: got 0"),
+        (("sequential", 2), "workers: given with engine 'sequential'"),
+        (("dask", None, "tcp://cluster:8786"), "scheduler: 'tcp://cluster:8786' is open to everyone who reaches it"),
         (("processes", 2, "tcp://127.0.0.1:1"), "scheduler: given with engine 'processes'"),
     ],
 )

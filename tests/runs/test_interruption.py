@@ -7,30 +7,27 @@ import subprocess
 import sys
 import textwrap
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neural_scaling.experiments import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
+from neural_scaling.interruption import stop_on_signal
 from neural_scaling.runs import Engine, Interrupted, experiment_key
 from neural_scaling.runs.checkpoint import Checkpoint
 from neural_scaling.runs.engines import compute_all
 from neural_scaling.runs.execution import compute, compute_and_store
 from neural_scaling.runs.locations import checkpoint_file
-from runs.squares import Squares
+from runs.squares import Opaque, Squares
+from runs.tiny_runs import classes, install, tiny_runs
 
 TESTS = Path(__file__).resolve().parents[1]
 
-# Each takes a second or two, so that kills at random moments fall before, between and into checkpoints.
-RUNS = {
-    "simulation": ToyModelRun(1.5, 0.5, 600, 0.1, 1.0, 10000, width=96, batch=8, seeds=12),
-    "theory": OnlineDMFTRun(1.5, 0.5, 600, 0.1, 1.0, 600, width=32, batch=8),
-    "infinite limit": InfiniteLimitRun(1.5, 0.4, float("inf"), 0.05, 1.0, 60000),
-}
-# ``nox -s soak`` asks for more.
-KILLS = int(os.environ.get("NEURAL_SCALING_TEST_KILLS", "21"))
+# ``nox -s soak`` asks for all kinds, and for more kills.
+KILLS = int(os.environ.get("NEURAL_SCALING_TEST_KILLS", "6"))
+KINDS = sorted(found.kind for found in classes())
+KILLED = KINDS if KILLS >= 100 else ["DMFT", "denoiser", "image kernel", "long DMFT", "minibatch", "simulation"]
 
 
 @pytest.fixture(autouse=True)
@@ -40,45 +37,53 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def warm_up(run):
-    """Return the statement that compiles what ``run`` needs: a kill during compilation would test nothing."""
-    if isinstance(run, Squares):
-        return "import jax; jax.numpy.zeros(1)"
-    return f"from neural_scaling.runs.execution import compute; compute({replace(run, steps=40)!r}, lambda units: None)"
+# The run is made and all that it needs compiled before it begins: a kill during compilation would test nothing.
+PREPARED = """
+    import sys, time
+    from neural_scaling.runs import Interrupted
+    from neural_scaling.runs.execution import RunMonitor, compute, compute_and_store
+    from runs.squares import Opaque, Squares
+    {make}
+    print("ready", flush=True)
+    input()
+    try:
+        compute_and_store(run, "figxx", lambda units: None, lambda message: print(message, flush=True))
+    except Interrupted as stop:
+        print("stopped", flush=True)
+        raise SystemExit(130)
+    print("done", flush=True)
+"""
+#: A run of a kind on made-up data, slowed down at its safe points so that kills fall between and into checkpoints.
+OF_KIND = """
+    from runs.tiny_runs import install, tiny_runs
+    install(setattr)
+    run, points = tiny_runs()[{kind!r}]
+    compute(run, lambda units: None)
+    at_once = RunMonitor.safe_point
+    def safe_point(self, state):
+        time.sleep({seconds} / points)
+        at_once(self, state)
+    RunMonitor.safe_point = safe_point
+"""
 
 
-def prepare(run, interval):
-    """Start a process that will compute ``run``; return it when it only waits to be released."""
-    script = f"""
-        import math
-        from neural_scaling.experiments import *
-        from runs.squares import Squares
-        from neural_scaling.runs.execution import compute_and_store
-        from neural_scaling.runs import Interrupted
-        inf = math.inf
-        {warm_up(run)}
-        print("ready", flush=True)
-        input()
-        try:
-            compute_and_store({run!r}, "figxx", lambda units: None, lambda message: print(message, flush=True))
-        except Interrupted as stop:
-            print("stopped", flush=True)
-            raise SystemExit(130)
-        print("done", flush=True)
-    """
+def prepare(make, interval):
+    """Start a process that will compute a run; return it when it only waits to be released."""
+    make = f"run = {make!r}" if isinstance(make, Squares) else textwrap.indent(textwrap.dedent(make), "    ")
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]),
         "NEURAL_SCALING_CHECKPOINT_SECONDS": str(interval),
+        "NEURAL_SCALING_DEVICE": "cpu",
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)],
+        [sys.executable, "-c", textwrap.dedent(PREPARED.format(make=make.strip()))],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == "ready\n", process.communicate()
     return process
 
 
@@ -95,42 +100,41 @@ def start(run, interval):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RUNS)
-def test_killed_at_random_moments_a_run_ends_with_the_same_bits(name, cache):
-    run, moments = RUNS[name], random.Random(name)
-    compute(replace(run, steps=40), lambda units: None)
-    started = time.monotonic()
+@pytest.mark.parametrize("kind", KILLED)
+def test_killed_at_random_moments_a_run_ends_with_the_same_bits(kind, cache, monkeypatch, capsys):
+    install(monkeypatch.setattr)
+    run, moments = tiny_runs()[kind][0], random.Random(kind)
     expected = compute(run, lambda units: None).arrays
-    seconds = time.monotonic() - started
-    resumed = kills = 0
-    while kills < KILLS // len(RUNS):
-        process = start(run, interval=0.05)
+    make, key = OF_KIND.format(kind=kind, seconds=1.5), experiment_key(run)
+    wanted, kills, resumed = -(-KILLS // len(KILLED)), 0, 0
+    for _ in range(20 * wanted):
+        process = start(make, interval=0.02)
         try:
-            output, errors = process.communicate(timeout=seconds * moments.uniform(0.1, 0.9))
-            assert output.endswith("done\n"), (
-                process.returncode,
-                errors,
-            )  # faster than the kill: this one is complete, begin a new one
-            for path in (cache / "results" / "figxx").iterdir():
+            output, errors = process.communicate(timeout=moments.uniform(0.05, 1.5))
+            assert output.endswith("done\n"), (process.returncode, errors)
+            for path in (cache / "results" / "figxx").iterdir():  # faster than the kill: begin anew
                 path.unlink()
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
+            process.kill()
+            process.communicate()
             kills += 1
-            resumed += "going on from its checkpoint" in process.communicate()[0]
-    process = start(run, interval=30)
-    output, _ = process.communicate(timeout=120)
-    assert output.endswith("done\n")
+            resumed += checkpoint_file(key).exists()
+        if kills >= wanted and (resumed or wanted > 1):
+            break
+    process = start(make, interval=30)
+    output, errors = process.communicate(timeout=120)
+    assert output.endswith("done\n"), errors
+    stored = np.load(cache / "results" / "figxx" / f"{key}.npz")
+    assert set(stored.files) == set(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(stored[name], array, strict=True, err_msg=name)
+    assert not checkpoint_file(key).exists()
+    with capsys.disabled():
+        print(f"\n{kind}: {kills} kills, {resumed} of them left a checkpoint, the same bits")
     assert resumed > 0, "no run went on from a checkpoint: the test tests nothing"
-    found = compute_and_store(run, "figxx", lambda units: None, pytest.fail).arrays
-    # compute_and_store without force computes; the stored result is what the process left.
-    stored = np.load(cache / "results" / "figxx" / f"{experiment_key(run)}.npz")
-    for array_name, array in expected.items():
-        np.testing.assert_array_equal(stored[array_name], array, strict=True)
-        np.testing.assert_array_equal(found[array_name], array, strict=True)
-    assert not checkpoint_file(experiment_key(run)).exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
     run = Squares(200, 1.0, 0.02)
     process = start(run, interval=1000)
@@ -144,6 +148,63 @@ def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
     second = start(run, interval=1000)
     output, _ = second.communicate(timeout=30)
     assert output == "squares 200: going on from its checkpoint\ndone\n"
+
+
+def test_a_signal_ends_a_call_that_has_no_safe_points():
+    run = Opaque(4, 1.0, 60.0)
+    process = start(run, interval=1000)
+    time.sleep(0.6)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=20)
+    assert output == "stopped\n" and process.returncode == 130 and time.monotonic() - began < 10
+    arrays, _ = Checkpoint(checkpoint_file(experiment_key(run)), identity_of(run)).load()
+    np.testing.assert_array_equal(arrays["first=values"], [0.0])
+
+
+def test_a_call_without_safe_points_gives_its_result_or_its_error(cache):
+    run = Opaque(4, 1.0, 0.5)
+    found = compute_and_store(run, "figxx", lambda units: None, pytest.fail)
+    np.testing.assert_array_equal(found.arrays["values"], [0, 1, 4, 9])
+    with pytest.raises(ValueError, match="sleep length must be non-negative"):
+        compute_and_store(Opaque(4, 1.0, -1.0), "figxx", lambda units: None, pytest.fail)
+
+
+def test_a_second_ctrl_c_acts_as_usual_and_other_signals_are_noted_once_more():
+    with pytest.raises(KeyboardInterrupt), stop_on_signal() as request:
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGTERM)
+        assert request and request.signal == signal.SIGTERM
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_signal_between_runs_ends_a_sweep(monkeypatch):
+    monkeypatch.setattr(Squares, "calls", [])
+    signalled = lambda *_: signal.raise_signal(signal.SIGTERM)  # noqa: E731
+    monkeypatch.setattr("neural_scaling.runs.engines.SweepProgress.finished", signalled)
+    with pytest.raises(Interrupted, match="figxx: stopped with 1 of 3 runs finished"):
+        compute_all([Squares(count) for count in (2, 3, 4)], "figxx", Engine())
+
+
+WHILE_IMPORTING = """
+import os, runpy, signal, sys
+
+class Signal:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            os.kill(os.getpid(), signal.{name})
+
+sys.meta_path.insert(0, Signal())
+runpy.run_module("neural_scaling", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGUSR1", 128 + signal.SIGUSR1)])
+def test_a_signal_while_the_program_is_imported_ends_it_with_a_word(name, status):
+    script = WHILE_IMPORTING.replace("{name}", name)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (status, f"{name}: ended; no run was under way.\n")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ from neural_scaling.experiments import InfiniteLimitRun, OnlineDMFTRun, ToyModel
 from neural_scaling.files import NotWritten
 from neural_scaling.runs import (
     DamagedResult,
+    Engine,
     Index,
     canonical_json,
     describe,
@@ -27,6 +31,8 @@ from neural_scaling.runs import (
 from neural_scaling.runs.experiment import UNKNOWN
 from runs.squares import Squares
 
+RECORD = {"seconds": 1, "date": "2000-01-01", "hardware": "abacus", "commit": "unknown"}
+
 
 @pytest.fixture(autouse=True)
 def stores(tmp_path, monkeypatch):
@@ -38,7 +44,7 @@ def stores(tmp_path, monkeypatch):
 
 
 def file_under(folder, experiment, values):
-    write_result(folder, experiment_key(experiment), canonical_json(experiment), {"values": values}, {"seconds": 1})
+    write_result(folder, experiment_key(experiment), canonical_json(experiment), {"values": values}, RECORD)
 
 
 def test_golden_keys():
@@ -78,8 +84,7 @@ def test_versions_of_inputs_are_part_of_the_key(stores, monkeypatch):
 
     of_version("1")
     key, identity = experiment_key(Squares()), canonical_json(Squares())
-    record = {"seconds": 1, "date": "2000-01-01"}
-    write_result(stores / "data" / "results" / "figxx", key, identity, {"values": np.array([7.0])}, record)
+    write_result(stores / "data" / "results" / "figxx", key, identity, {"values": np.array([7.0])}, RECORD)
     assert key != plain and Index("figxx").look_up(Squares()).found is not None
     of_version("2")
     seen = Index("figxx").look_up(Squares())
@@ -204,6 +209,7 @@ def test_no_damage_to_the_store_yields_a_wrong_result(tmp_path_factory, data):
             continue
         if found is not None:
             np.testing.assert_array_equal(found[0]["values"], np.arange(run.count) ** 2.0)
+            assert found[1] == RECORD
 
 
 def test_a_missing_run_is_compared_with_the_nearest_stored_one(stores, capsys):
@@ -242,3 +248,133 @@ def test_promotion_ships_all_runs_or_none(stores):
     assert recompute_slice(runs[1], "figxx") == 0.0
     with pytest.raises(InputError, match="is not shipped"):
         recompute_slice(Squares(9), "figxx")
+
+
+def test_whatever_files_of_a_result_are_replaced_a_reader_has_the_old_one_or_the_new(stores, monkeypatch):
+    folder, key, identity = stores / "results", experiment_key(Squares()), canonical_json(Squares())
+    seen, replace = [], os.replace
+
+    def replaced(*paths):
+        replace(*paths)
+        found = read_result(folder, key, identity)
+        seen.append(None if found is None else found[0]["values"][0])
+
+    monkeypatch.setattr("neural_scaling.files.os.replace", replaced)
+    file_under(folder, Squares(), np.array([1.0]))
+    file_under(folder, Squares(), np.array([2.0]))
+    assert seen == [None, 1.0, 1.0, 2.0, 2.0]
+
+
+def test_a_reader_between_whose_looks_a_result_is_replaced_has_the_new_one(stores, monkeypatch):
+    folder, key, identity = stores / "results", experiment_key(Squares()), canonical_json(Squares())
+    file_under(folder, Squares(), np.array([1.0]))
+    read, left = Path.read_bytes, [1]
+
+    def read_later(path):
+        if path.suffix == ".npz" and left:
+            left.clear()
+            file_under(folder, Squares(), np.array([2.0]))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_later)
+    assert read_result(folder, key, identity)[0]["values"] == [2.0]
+
+
+def test_provenance_stands_under_a_checksum_and_older_files_have_none(stores):
+    folder, key, identity = stores / "results", experiment_key(Squares()), canonical_json(Squares())
+    file_under(folder, Squares(), np.array([1.0]))
+    described = folder / f"{key}.json"
+    body = json.loads(described.read_text())
+    described.write_text(json.dumps(body | {"provenance": RECORD | {"hardware": "a faster one"}}))
+    with pytest.raises(DamagedResult, match="its own checksum does not match"):
+        read_result(folder, key, identity)
+    described.write_text(json.dumps(body | {"remark": "mine"}))
+    with pytest.raises(DamagedResult, match="its own checksum does not match"):
+        read_result(folder, key, identity)
+    seal = body.pop("sha256 of the rest")
+    described.write_text(json.dumps(body))
+    assert read_result(folder, key, identity)[1] == RECORD
+    for strange in (
+        {"sha257 of the rest": seal},
+        {"provenance": {"seconds": 1}},
+        {"provenance": "lost"},
+        {"experiment": []},
+    ):
+        described.write_text(json.dumps(body | strange))
+        with pytest.raises(DamagedResult, match="not what describes a result"):
+            read_result(folder, key, identity)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000, b"5", b"{}", b'{"schema": 1, "provenance": 7}'])
+def test_damaged_json_is_named_and_hides_nothing_else(stores, capsys, content):
+    obtain(Squares(4), "figxx", "full")
+    folder = stores / "cache" / "results" / "figxx"
+    (folder / "0000000000000000.json").write_bytes(content)
+    capsys.readouterr()
+    seen = Index("figxx").look_up(Squares(5))
+    assert f"against {experiment_key(Squares(4))}: count 4 -> 5" in seen.reason
+    assert capsys.readouterr().err.startswith(f"not used: {folder / '0000000000000000.json'}: ")
+
+
+def damaged(stores):
+    """Return the folder of a damaged result of ``Squares()``."""
+    folder = stores / "cache" / "results" / "figxx"
+    file_under(folder, Squares(), np.array([1.0]))
+    (folder / f"{experiment_key(Squares())}.npz").write_bytes(b"")
+    return folder
+
+
+def test_a_cache_that_cannot_be_written_stops_no_listing(stores, monkeypatch):
+    folder = damaged(stores)
+    (stores / "cache" / "running").write_text("in the way of locks")
+    seen = Index("figxx").look_up(Squares())
+    assert seen.found is None and "cached result damaged and not used" in seen.reason
+    (stores / "cache" / "running").unlink()
+
+    def refused(*_):
+        raise PermissionError(30, "Read-only file system")
+
+    monkeypatch.setattr("neural_scaling.runs.store.os.replace", refused)
+    assert "cached result damaged and not used" in Index("figxx").look_up(Squares()).reason
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_what_a_run_is_about_to_replace_is_not_set_aside(stores):
+    folder, lock = damaged(stores), stores / "cache" / "running" / f"{experiment_key(Squares())}.lock"
+    lock.parent.mkdir()
+    with FileLock(lock):
+        assert "damaged" in Index("figxx").look_up(Squares()).reason
+        assert not list(folder.glob("*.damaged"))
+    Index("figxx").look_up(Squares())
+    assert len(list(folder.glob("*.damaged"))) == 2
+
+
+def test_promotion_deletes_only_what_it_wrote(stores):
+    shipped = stores / "data" / "results" / "figxx"
+    file_under(shipped, Squares(7), np.zeros(7))
+    file_under(shipped, Squares(8), np.zeros(8))
+    (shipped / f"{experiment_key(Squares(8))}.npz").write_bytes(b"altered")
+    others = {
+        "README.md": "words",
+        "notes.json": "{}",
+        "x.npz.damaged": "?",
+        f"{experiment_key(Squares(3))}.txt": "words",
+    }
+    for name, text in others.items():
+        (shipped / name).write_text(text)
+    (shipped / "older").mkdir()
+    obtain(Squares(3), "figxx", "full")
+    promote([Squares(3)], "figxx")
+    left = {path.name for path in shipped.iterdir()}
+    kept = {f"{experiment_key(Squares(count))}{suffix}" for count in (3, 8) for suffix in (".npz", ".json")}
+    assert left == {*others, "older", *kept}
+
+
+@pytest.mark.parametrize(
+    "engine", [Engine("sequential"), Engine("processes", 1), Engine("dask", 1)], ids=lambda e: e.kind
+)
+def test_every_engine_has_the_same_advice_where_the_cache_cannot_be_written(engine, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(NotWritten, match=r"file/cache/running.* could not be written .*set NEURAL_SCALING_CACHE"):
+        obtain_all([Squares()], "figxx", "full", engine)

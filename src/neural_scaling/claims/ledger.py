@@ -87,7 +87,7 @@ def load_ledger(path: str | Path) -> list[Claim]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise LedgerError(f"{file}: there is no such ledger; run the notebooks that record claims.") from error
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise LedgerError(f"{file}: not valid JSON ({error}); restore the file from version control.") from error
     _validate(content, str(file))
     return [_from_json(entry) for entry in content]

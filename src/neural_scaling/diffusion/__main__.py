@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from neural_scaling.checks import InputError
+from neural_scaling.commands import leave, status_of
 from neural_scaling.diffusion.experiments import JUDGE, MODELS, WEIGHTS
-from neural_scaling.paths import DataRootMissing
-from neural_scaling.runs import Experiment, Interrupted, obtain, promote
+from neural_scaling.runs import Experiment, obtain, promote
 from neural_scaling.terminal import say
 
 
@@ -24,8 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 for bad input, 130 after an interruption.
+        Exit status, see :func:`~neural_scaling.commands.status_of`.
     """
+    return status_of(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     networks: dict[str, Experiment] = {**MODELS, "judge": JUDGE}
     parser = argparse.ArgumentParser(prog="python -m neural_scaling.diffusion", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
@@ -33,21 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("network", choices=list(networks))
     commands.add_parser("ship", help="copy the weights of the reduced model and of the judge into data/results")
     options = parser.parse_args(arguments)
-    try:
-        if options.command == "train":
+    if options.command == "train":
+        try:
             result = obtain(networks[options.network], WEIGHTS, "full")
-            say(f"{options.network} {result.origin}: loss at the end {result.arrays['loss'][-1]:.4f}")
-        else:
-            copied, size = promote([MODELS["reduced"], JUDGE], WEIGHTS)
-            say(f"{len(copied)} networks copied, {size / 1000:.0f} kB in all")
-    except Interrupted as stop:
-        print(f"{stop}; the same command goes on from there.", file=sys.stderr)
-        return 130
-    except (InputError, DataRootMissing, OSError, ArithmeticError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        except ArithmeticError as error:  # the training diverged
+            raise InputError(str(error)) from error
+        say(f"{options.network} {result.origin}: loss at the end {result.arrays['loss'][-1]:.4f}")
+    else:
+        copied, size = promote([MODELS["reduced"], JUDGE], WEIGHTS)
+        say(f"{len(copied)} networks copied, {size / 1000:.0f} kB in all")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

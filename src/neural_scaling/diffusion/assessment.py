@@ -16,7 +16,7 @@ from neural_scaling.diffusion.experiments import trained_judge
 from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
 from neural_scaling.diffusion.sizes import CLASSES, Pixels, find
 from neural_scaling.diffusion.weights import digest
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.experiments import DeviceRun
 from neural_scaling.spectra import Array
 
@@ -111,22 +111,26 @@ class QualityRun(DeviceRun):
         kept = trained_judge().arrays
         require(digest(kept) == self.judge, "judge", f"{digest(kept)} is there, not {self.judge}", "plan the run anew")
         real = load("mnist")
-        generated = _Set(*self._drawn(monitor))
+        parts = Parts(monitor)
+        generated = _Set(*self._drawn(monitor, parts))
         test = _Set(np.asarray(real.test.images), np.asarray(real.test.labels))
         train = _Set(np.asarray(real.train.images), np.asarray(real.train.labels))
-        said, said_real = classify(generated.images, kept).labels, classify(test.images, kept).labels
+        said, said_real = (
+            parts.call(f"labels of {number}", lambda images=images: vars(classify(images, kept)))["labels"]  # type: ignore[misc]
+            for number, images in enumerate((generated.images, test.images))
+        )
         wrong = np.flatnonzero(said != generated.labels)[:_MISTAKEN]
         sheet = [generated.images[generated.labels == label][:_SHEET] for label in range(CLASSES)]
         return {
             "confusion": _confusion(generated.labels, said),
             "confusion real": _confusion(test.labels, said_real),
-            "frechet": self._distances(generated, test, train, kept),
+            "frechet": self._distances(generated, test, train, kept, parts),
             "grey": np.array([grey_values(each.images) for each in (generated, test, train)]),
             "sheet": np.concatenate(sheet),
             "first": generated.images[:_SHEET],
             "mistaken": generated.images[wrong],
             "mistaken labels": np.stack([generated.labels[wrong], said[wrong]], 1),
-        } | self._neighbours(generated, train.images, test.images)
+        } | self._neighbours(generated, train.images, test.images, parts)
 
     def _check(self) -> None:
         settings = find(self.size)
@@ -145,14 +149,12 @@ class QualityRun(DeviceRun):
         good = self.neighbours >= 1 and self.neighbours % settings.batch == 0
         require(good, "neighbours", f"got {self.neighbours}", f"give a multiple of {settings.batch}")
 
-    def _drawn(self, monitor: Monitor) -> tuple[Pixels, Pixels]:
-        pieces: list[tuple[Pixels, Pixels]] = []
-        for images, labels in self._shards(monitor):
-            pieces.append((images, labels))
-        images, labels = (np.concatenate(parts)[: self.images] for parts in zip(*pieces, strict=True))
+    def _drawn(self, monitor: Monitor, parts: Parts) -> tuple[Pixels, Pixels]:
+        pieces = zip(*self._shards(monitor, parts), strict=True)
+        images, labels = (np.concatenate(piece)[: self.images] for piece in pieces)
         return images, labels
 
-    def _shards(self, monitor: Monitor) -> Iterator[tuple[Pixels, Pixels]]:
+    def _shards(self, monitor: Monitor, parts: Parts) -> Iterator[tuple[Pixels, Pixels]]:
         settings = find(self.size)
         planned = dataset.planned(self.size)[: math.ceil(self.images / settings.images)]
         there = planned[0].weights
@@ -164,10 +166,10 @@ class QualityRun(DeviceRun):
             return
         for number, run in enumerate(planned):
             left = min(settings.images, self.images - number * settings.images)
-            arrays = replace(run, images=left).run(_Counting(monitor))
+            arrays = parts.run(f"shard {number}", replace(run, images=left).run)
             yield arrays["images"], arrays["labels"]
 
-    def _distances(self, generated: _Set, test: _Set, train: _Set, kept: Arrays) -> Array:
+    def _distances(self, generated: _Set, test: _Set, train: _Set, kept: Arrays, parts: Parts) -> Array:
         """Return the Frechet distances of sets chosen at random, balanced, from as many real test images."""
         from neural_scaling.diffusion.classifier import classify
 
@@ -176,18 +178,27 @@ class QualityRun(DeviceRun):
         found = np.empty((len(SETS), self.repeats))
         for repeat in range(self.repeats):
             halves = test.chosen(2 * self.each, random)
-            reference = classify(halves[:, self.each :].reshape(-1, *halves.shape[2:]), kept).features
             sets = [halves[:, : self.each], *(each.chosen(self.each, random) for each in (train, generated, normal))]
-            for row, chosen in enumerate(sets):
-                features = classify(chosen.reshape(-1, *chosen.shape[2:]), kept).features
-                found[row, repeat] = frechet_distance(features, reference)
+
+            def distances(halves: Pixels = halves, sets: list[Pixels] = sets) -> Arrays:
+                other, *features = (
+                    classify(chosen.reshape(-1, *chosen.shape[2:]), kept).features
+                    for chosen in (halves[:, self.each :], *sets)
+                )
+                return {"frechet": np.array([frechet_distance(one, other) for one in features])}
+
+            found[:, repeat] = parts.call(f"repeat {repeat}", distances)["frechet"]
         return found
 
-    def _neighbours(self, generated: _Set, train: Pixels, test: Pixels) -> Arrays:
+    def _neighbours(self, generated: _Set, train: Pixels, test: Pixels, parts: Parts) -> Arrays:
         random = np.random.default_rng([self.seed, 1])
         some, real = generated.images[: self.neighbours], test[random.permutation(len(test))[: self.neighbours]]
-        near, to_test, of_test = nearest(some, train), nearest(some, test).distance, nearest(real, train).distance
-        distance = near.distance
+        pairs = {"generated": (some, train), "to test": (some, test), "of test": (real, train)}
+        found = [
+            parts.call(f"nearest {name}", lambda pair=pair: vars(nearest(*pair)))  # type: ignore[misc]
+            for name, pair in pairs.items()
+        ]
+        distance, to_test, of_test = (each["distance"] for each in found)
         closest = np.array([_least(distance, generated.labels[: self.neighbours] == label) for label in range(CLASSES)])
         return {
             "nearest generated": np.quantile(distance, QUANTILES),
@@ -195,19 +206,9 @@ class QualityRun(DeviceRun):
             "closer": np.array([np.sum(distance < of_test.min()), np.sum(distance < np.quantile(of_test, 0.01))]),
             "nearest is training": np.array([np.sum(distance < to_test), len(train), len(test)]),
             "closest": some[closest],
-            "closest index": near.index[closest],
+            "closest index": found[0]["index"][closest],
             "closest distance": distance[closest],
         }
-
-
-class _Counting(Monitor):
-    """Passes on what is done of a part of a run, but not its state, which is not that of the run."""
-
-    def __init__(self, whole: Monitor) -> None:
-        self._whole = whole
-
-    def advance(self, units: int) -> None:
-        self._whole.advance(units)
 
 
 @dataclass(frozen=True)

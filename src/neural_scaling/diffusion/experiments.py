@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -326,10 +327,15 @@ class ShardRun(DeviceRun):
         begun = monitor.restored()
         pieces: list[Pixels] = [] if begun is None else list(begun["images"])
         labels: list[Pixels] = [] if begun is None else list(begun["labels"])
+
+        def state() -> Arrays:
+            return {"images": np.array(pieces), "labels": np.array(labels)}
+
         for number in range(len(pieces), self.images // self.batch):
             random = np.random.default_rng([self.seed, self.shard, number])
-            labels.append(random.permutation(np.arange(self.batch, dtype=np.uint8) % CLASSES))
-            pieces.append(sampler.draw(labels[-1], random))
+            own = random.permutation(np.arange(self.batch, dtype=np.uint8) % CLASSES)
+            pieces.append(monitor.waiting(partial(sampler.draw, own, random), state))
+            labels.append(own)
             monitor.advance(self.batch)
-            monitor.safe_point(lambda: {"images": np.stack(pieces), "labels": np.stack(labels)})
+            monitor.safe_point(state)
         return {"images": np.concatenate(pieces), "labels": np.concatenate(labels)}

@@ -15,11 +15,12 @@ eqs. 51-52 with ``M = G + gamma C_w I``. All vectors are ``w*_k`` times a smooth
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853
 from threadpoolctl import threadpool_limits
 
 from neural_scaling.checks import require
@@ -27,10 +28,8 @@ from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
 from neural_scaling.dmft.grid import ascending_times
 from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.grids import log_spaced_steps
-from neural_scaling.monitor import Monitor, scalar
+from neural_scaling.monitor import Arrays, Monitor, scalar
 from neural_scaling.spectra import Array, ModeQuadrature
-
-_STRETCH = 1000  # steps between reports of progress
 
 
 @dataclass(frozen=True)
@@ -122,17 +121,6 @@ def infinite_limit(
     # Products of K x K matrices are too small to share: on a busy machine, threads waiting for each other cost a factor of five.
     with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
         for step in range(first, steps + 1):
-            if step % _STRETCH == 0 and step > first:
-                monitor.advance(_STRETCH)
-                monitor.safe_point(
-                    lambda: {
-                        "u": state.u,
-                        "weight_norm": scalar(state.weight_norm),
-                        "kernel": state.kernel,
-                        "rows": np.array(rows),
-                        "step": scalar(step),  # noqa: B023 (called at once)
-                    }
-                )
             a = quadrature.nodes * (1 - state.u)
             if step in wanted:
                 loss = float(quadrature.target_weights @ (a * (1 - state.u)))
@@ -141,6 +129,8 @@ def infinite_limit(
                 rows.append(np.array([loss, state.weight_norm, _sharpness(quadrature, state, gamma)]))
             if step < steps:
                 _advance(quadrature, state, a, eta, gamma)
+                monitor.advance(1)
+                monitor.safe_point(functools.partial(_kept, state, rows, step + 1))
     if len(rows) < times.size:
         check_finite(np.array([quadrature.initial_loss, *[r[0] for r in rows], math.nan]), quadrature, eta, gamma)
     loss, weight_norm, sharpness = np.array(rows).T
@@ -148,7 +138,11 @@ def infinite_limit(
 
 
 def gradient_flow(
-    quadrature: ModeQuadrature, gamma: float, time: Array, relative_tolerance: float = 1e-8
+    quadrature: ModeQuadrature,
+    gamma: float,
+    time: Array,
+    relative_tolerance: float = 1e-8,
+    monitor: Monitor | None = None,
 ) -> InfiniteLimit:
     """Solve the limit N, B -> infinity and eta -> 0 at fixed eta * steps (eqs. 51-52).
 
@@ -163,6 +157,8 @@ def gradient_flow(
     relative_tolerance
         Of the Runge-Kutta integrator. An explicit method: its cost grows with ``time[-1]`` times the largest
         eigenvalue of the kernel; :func:`neural_scaling.dmft.kernel_flow` has no such limit.
+    monitor
+        May keep the state and give it back.
 
     Returns
     -------
@@ -191,32 +187,53 @@ def gradient_flow(
         spike = np.outer(u, a)
         return np.concatenate([u_slope, [growth], (gamma * (spike + spike.T)).ravel()])
 
-    start = np.zeros(size + 1 if gamma == 0 else size + 1 + size * size)
-    if time[-1] == 0:
-        packed = start[:, None]
-    else:
-        with threadpool_limits(1):
-            result = solve_ivp(
-                slope,
-                (0.0, float(time[-1])),
-                start,
-                method="DOP853",
-                t_eval=time,
-                rtol=relative_tolerance,
-                atol=relative_tolerance * 1e-3,
+    def row(packed: Array) -> Array:
+        kernel = np.zeros((size, size)) if gamma == 0 else packed[size + 1 :].reshape(size, size)
+        state = _State(packed[:size], float(packed[size]), kernel)
+        loss = float(quadrature.target_weights @ (quadrature.nodes * (1 - state.u) ** 2))
+        return np.array([loss, state.weight_norm, _sharpness(quadrature, state, gamma)])
+
+    monitor = monitor or Monitor()
+    begin, packed, rows = 0.0, np.zeros(size + 1 if gamma == 0 else size + 1 + size * size), []
+    kept = monitor.restored()
+    if kept is not None:
+        begin, packed, rows = float(kept["time"]), kept["packed"], list(kept["rows"])
+    elif time[-1] == 0:
+        rows = [row(packed)]
+    with threadpool_limits(1):
+        if len(rows) < time.size:
+            small = relative_tolerance * 1e-3
+            solver = DOP853(slope, begin, packed, float(time[-1]), rtol=relative_tolerance, atol=small)
+            if kept is not None:
+                solver.h_abs = float(kept["next step"])
+        while len(rows) < time.size:
+            failure = solver.step()
+            if failure is not None:
+                raise DynamicsDiverged(f"gradient flow could not be integrated: {failure}")
+            between = solver.dense_output()
+            reached = int(np.searchsorted(time, solver.t, side="right"))
+            rows += [row(between(moment)) for moment in time[len(rows) : reached]]
+            monitor.safe_point(
+                functools.partial(
+                    dict,
+                    time=scalar(solver.t),
+                    packed=solver.y,
+                    rows=np.array(rows).reshape(-1, 3),
+                    **{"next step": scalar(solver.h_abs)},
+                )
             )
-        if not result.success:
-            raise DynamicsDiverged(f"gradient flow could not be integrated: {result.message}")
-        packed = result.y
-    rows = []
-    for column in packed.T:
-        kernel = np.zeros((size, size)) if gamma == 0 else column[size + 1 :].reshape(size, size)
-        state = _State(column[:size], float(column[size]), kernel)
-        error = 1 - state.u
-        loss = float(quadrature.target_weights @ (quadrature.nodes * error**2))
-        rows.append((loss, state.weight_norm, _sharpness(quadrature, state, gamma)))
     loss, weight_norm, sharpness = np.array(rows).T
     return InfiniteLimit(time, loss, weight_norm, sharpness)
+
+
+def _kept(state: _State, rows: list[Array], step: int) -> Arrays:
+    return {
+        "u": state.u,
+        "weight_norm": scalar(state.weight_norm),
+        "kernel": state.kernel,
+        "rows": np.array(rows).reshape(-1, 3),
+        "step": scalar(step),
+    }
 
 
 def _advance(quadrature: ModeQuadrature, state: _State, a: Array, eta: float, gamma: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -94,13 +95,20 @@ class LimitRun(Experiment):
         losses, scales = [], []
         if (restored := monitor.restored()) is not None:
             losses, scales = list(restored["loss"]), list(restored["scale"])
+
+        def state() -> Arrays:
+            return {"loss": np.array(losses), "scale": np.array(scales)}
+
         for seed in range(len(scales), self.seeds):
             random = np.random.default_rng(np.random.SeedSequence([seed, self.size, int(self.data)]))
-            loss, scale = (_interpolation if self.data else _projection)(eigenvalues, targets, self.size, random)
+            draw = functools.partial(
+                _interpolation if self.data else _projection, eigenvalues, targets, self.size, random
+            )
+            loss, scale = monitor.waiting(draw, state)
             losses.append(loss)
             scales.append(scale)
             monitor.advance(self.size**2)
-            monitor.safe_point(lambda: {"loss": np.array(losses), "scale": np.array(scales)})
+            monitor.safe_point(state)
         return {"loss": np.array(losses), "scale": np.array(scales)}
 
 

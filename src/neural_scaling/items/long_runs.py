@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from neural_scaling import dmft
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.runs import Experiment
 from neural_scaling.spectra import Array, PowerLaw
 from neural_scaling.theory import effective_time
@@ -69,18 +69,21 @@ class LongRun(Experiment):
         reached = float(effective_time(self.beta, self.gamma, 1.0, self.end))
         modes = PowerLaw(self.alpha, self.beta).quadrature(4 * reached, nodes_per_bin=8)
         found: dict[str, list[Array]] = {"time": [], "loss": [], "weight_norm": [], "error": []}
-        for width, noise in zip(self.widths, self.noises, strict=True):
+        parts = Parts(monitor)
+        for number, (width, noise) in enumerate(zip(self.widths, self.noises, strict=True)):
             # On a log grid the learning rate does nothing but set the noise eta/B.
             batch = math.inf if noise == 0 else 1.0
             grid = dmft.TimeGrid.log_spaced(1.0 if noise == 0 else noise, self.end).head(self.until)
             # The error comes from a second solution on a coarser grid; that of the first curve stands for all.
-            first = not found["loss"]
-            solution = dmft.solve(modes, self.gamma, grid, width=width, batch=batch, estimate_error=first)
-            found["time"].append(solution.time)
-            found["loss"].append(solution.loss)
-            found["weight_norm"].append(solution.weight_norm)
-            found["error"].append(solution.error)
-            monitor.advance(1)
+            how = {"width": width, "batch": batch, "estimate_error": number == 0}
+
+            def solved(rows: Monitor, grid: dmft.TimeGrid = grid, how: dict[str, Any] = how) -> Arrays:
+                solution = dmft.solve(modes, self.gamma, grid, **how, monitor=rows)
+                monitor.advance(1)
+                return {name: getattr(solution, name) for name in found}
+
+            for name, values in parts.run(f"curve {number}", solved, counted=False).items():
+                found[name].append(values)
         return _on_common_times(found)
 
 

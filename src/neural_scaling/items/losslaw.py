@@ -16,7 +16,7 @@ from neural_scaling import dmft
 from neural_scaling.claims import Claim, judge
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.items.long_runs import LongRun
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.parameters import (
     Capacities,
     Count,
@@ -110,14 +110,17 @@ class OrderRun(Experiment):
         """Return ``time`` (R,), eta * steps, and ``lazy`` and ``rich``, losses of shape (models, R)."""
         kept = np.unique(np.geomspace(1, self.steps, 60).astype(int)).astype(np.float64)
         found: dict[str, list[Array]] = {"lazy": [], "rich": []}
-        if (restored := monitor.restored()) is not None:
-            found = {name: list(restored[name]) for name in found}
-        for index in range(len(found["rich"]), self.models):
-            modes = self.spectrum(index).quadrature()
+        parts = Parts(monitor)
+        for index in range(self.models):
             for name, gamma in (("lazy", 0.0), ("rich", self.gamma)):
-                found[name].append(dmft.infinite_limit(modes, self.eta, gamma, self.steps, record=kept).loss)
-            monitor.advance(1)
-            monitor.safe_point(lambda: {name: np.array(losses) for name, losses in found.items()})
+
+                def solved(steps: Monitor, index: int = index, gamma: float = gamma) -> Arrays:
+                    modes = self.spectrum(index).quadrature()
+                    limit = dmft.infinite_limit(modes, self.eta, gamma, self.steps, record=kept, monitor=steps)
+                    monitor.advance(1 if gamma else 0)
+                    return {"loss": limit.loss}
+
+                found[name].append(parts.run(f"{name} {index}", solved, counted=False)["loss"])
         return {"time": kept * self.eta} | {name: np.array(losses) for name, losses in found.items()}
 
 

@@ -17,14 +17,17 @@ Images lie in memory with channels last, in which the convolutions of processors
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, unfold
 
 from neural_scaling.checks import require
+from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.networks.activations import PowerReLU
 from neural_scaling.networks.devices import full_precision, working_dtype
 from neural_scaling.networks.mlp import Member
@@ -253,7 +256,7 @@ class CNNEnsemble:
         return torch.stack(kernels)
 
     @torch.no_grad()
-    def mean_kernel(self, x: torch.Tensor) -> torch.Tensor:
+    def mean_kernel(self, x: torch.Tensor, monitor: Monitor | None = None) -> torch.Tensor:
         """Return the tangent kernel of one output, averaged over outputs, summed layer by layer in float64.
 
         At infinite width, at the start, it is the kernel of every output, and outputs do not mix; the mean over outputs is closer
@@ -264,31 +267,42 @@ class CNNEnsemble:
         ----------
         x
             Images, the same for all members, shape (n, D).
+        monitor
+            May keep the state and give it back.
 
         Returns
         -------
         torch.Tensor
             float64, shape (E, n, n).
         """
-        kernels = []
+        members = Parts(monitor or Monitor())
+        kernels = [
+            members.run(f"member {number}", functools.partial(self._mean_kernel, x, number))["kernel"]
+            for number in range(len(self.members))
+        ]
+        return torch.from_numpy(np.stack(kernels)).to(x.device)
+
+    @torch.no_grad()
+    def _mean_kernel(self, x: torch.Tensor, number: int, monitor: Monitor) -> Arrays:
+        """Return the mean kernel of a member, ``kernel``."""
         with full_precision():
-            for number in range(len(self.members)):
-                weights = self._of(number, self.weights)
-                parts = [self._forward(part, weights)[0] for part in torch.split(x, _BLOCK)]
-                flat, dense = (torch.cat([vars(part)[name] for part in parts]) for name in ("flat", "dense"))
-                active = (dense > 0).to(self.dtype)
-                strength = weights[3].square().mean(1)
-                kernel = (dense @ dense.T).double()
-                kernel += (flat @ flat.T).double() * ((active * strength) @ active.T).double()
-                for output in range(self.shape.outputs):
-                    unit = torch.zeros(_BLOCK, self.shape.outputs, device=x.device, dtype=self.dtype)
-                    unit[:, output] = 1
-                    deltas = [self._deltas(part, unit[: part.flat.shape[0]], weights) for part in parts]
-                    for layer, below in ((1, [part.first_pooled for part in parts]), (0, [p.image for p in parts])):
-                        _add_gram(kernel, below, [delta[layer] for delta in deltas], 1 / self.shape.outputs)
-                kernel = kernel.tril() + kernel.tril(-1).T
-                kernels.append(kernel * (self.shape.scale**2 * self.shape.readout))
-        return torch.stack(kernels)
+            weights = self._of(number, self.weights)
+            parts = [self._forward(part, weights)[0] for part in torch.split(x, _BLOCK)]
+            flat, dense = (torch.cat([vars(part)[name] for part in parts]) for name in ("flat", "dense"))
+            active = (dense > 0).to(self.dtype)
+            strength = weights[3].square().mean(1)
+            kernel = (dense @ dense.T).double()
+            kernel += (flat @ flat.T).double() * ((active * strength) @ active.T).double()
+            gram = _Gram(kernel, monitor)
+            for output in range(gram.output, self.shape.outputs):
+                unit = torch.zeros(_BLOCK, self.shape.outputs, device=x.device, dtype=self.dtype)
+                unit[:, output] = 1
+                deltas = [self._deltas(part, unit[: part.flat.shape[0]], weights) for part in parts]
+                gram.begin(output)
+                for layer, below in ((1, [part.first_pooled for part in parts]), (0, [p.image for p in parts])):
+                    gram.add(below, [delta[layer] for delta in deltas], 1 / self.shape.outputs)
+            kernel = kernel.tril() + kernel.tril(-1).T
+            return {"kernel": (kernel * (self.shape.scale**2 * self.shape.readout)).cpu().numpy()}
 
     def _of(self, number: int, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return the tensors of a member, filters as convolutions take them (out, in, 3, 3), sharing the memory."""
@@ -495,16 +509,43 @@ def _repeated(values: _Values, times: int) -> _Values:
     return _Values(*(part.repeat_interleave(times, dim=0) for part in vars(values).values()))
 
 
-def _add_gram(kernel: torch.Tensor, below: list[torch.Tensor], deltas: list[torch.Tensor], weight: float) -> None:
-    """Add the scalar products of the gradients of a convolution to the lower half, a group of filters at a time."""
-    filters, patch = deltas[0].shape[1], 9 * below[0].shape[1]
-    group = max(1, min(filters, _JACOBIAN_BYTES // (kernel.shape[0] * patch * deltas[0].element_size())))
-    for start in range(0, filters, group):
-        rows = torch.cat(
-            [
-                torch.bmm(unfold(images, 3), _pixels(delta[:, start : start + group])).flatten(1)
-                for images, delta in zip(below, deltas, strict=True)
-            ]
-        )
-        for top in range(0, kernel.shape[0], _BLOCK):  # the lower half, in blocks: the kernel is symmetric
-            kernel[top:, top : top + _BLOCK] += (rows[top:] @ rows[top : top + _BLOCK].T).double() * weight
+class _Gram:
+    """A kernel to whose lower half scalar products of gradients are added, with a safe point after each block of rows."""
+
+    def __init__(self, kernel: torch.Tensor, monitor: Monitor) -> None:
+        self._kernel, self._monitor = kernel, monitor
+        self.output = self._block = self._done = 0  # blocks of the present output, so far and added before
+        if (kept := monitor.restored()) is not None:
+            kernel.copy_(torch.from_numpy(kept["sum"]))
+            self.output, self._done = int(kept["output"]), int(kept["blocks"])
+
+    def begin(self, output: int) -> None:
+        """Turn to an output."""
+        if output != self.output:
+            self.output, self._done = output, 0
+        self._block = 0
+
+    def add(self, below: list[torch.Tensor], deltas: list[torch.Tensor], weight: float) -> None:
+        """Add the scalar products of the gradients of a convolution, a group of filters at a time."""
+        count, filters, patch = self._kernel.shape[0], deltas[0].shape[1], 9 * below[0].shape[1]
+        group = max(1, min(filters, _JACOBIAN_BYTES // (count * patch * deltas[0].element_size())))
+        tops = range(0, count, _BLOCK)  # the lower half, in blocks: the kernel is symmetric
+        for start in range(0, filters, group):
+            if self._block + len(tops) <= self._done:
+                self._block += len(tops)
+                continue
+            rows = torch.cat(
+                [
+                    torch.bmm(unfold(images, 3), _pixels(delta[:, start : start + group])).flatten(1)
+                    for images, delta in zip(below, deltas, strict=True)
+                ]
+            )
+            for top in tops:
+                self._block += 1
+                if self._block > self._done:
+                    part = self._kernel[top:, top : top + _BLOCK]
+                    part += (rows[top:] @ rows[top : top + _BLOCK].T).double() * weight
+                    self._monitor.safe_point(self._state)
+
+    def _state(self) -> Arrays:
+        return {"sum": self._kernel.cpu().numpy(), "output": scalar(self.output), "blocks": scalar(self._block)}

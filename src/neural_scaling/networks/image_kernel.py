@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from neural_scaling.checks import require
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.experiments import DatasetRun, device_name
 from neural_scaling.spectra import Array
 
@@ -240,12 +240,17 @@ class KernelRun(DatasetRun):
         shape = ImageShape(self.width, data.size, data.channels, data.classes)
         model = image_ensemble(shape, [Member(self.seed, 0.0, 1.0)], device)
         index = self._chosen(data.count // self.images, device)
-        kernel = model.mean_kernel(torch.cat([data.take(index), data.test_inputs]))[0].cpu().numpy()
+        inputs, parts = torch.cat([data.take(index), data.test_inputs]), Parts(monitor)
+        kernel = parts.run("kernel", lambda monitor: {"kernel": model.mean_kernel(inputs, monitor)[0].cpu().numpy()})[
+            "kernel"
+        ]
         targets, test_targets = (part.double().cpu().numpy() for part in (data.targets(index), data.test_targets))
         n = self.images
-        found = sampled_kernel(kernel[:n, :n], targets, kernel[n:, :n], test_targets, TIMES)
+        found = parts.call(
+            "curves", lambda: vars(sampled_kernel(kernel[:n, :n], targets, kernel[n:, :n], test_targets, TIMES))
+        )
         monitor.advance(n)
-        kept = {name: getattr(found, name) for name in ("eigenvalues", "power", "rest", "train", "test")}
+        kept = {name: found[name] for name in ("eigenvalues", "power", "rest", "train", "test")}
         kept["diagonal"] = kernel.diagonal()[: min(128, n)].copy()
         return {name: values.astype(np.float32) for name, values in kept.items()}
 

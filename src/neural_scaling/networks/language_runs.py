@@ -185,6 +185,7 @@ class NgramRun(DatasetRun):
         from neural_scaling.text.ngrams import ngram_losses
 
         text = load(self.dataset)
-        losses = ngram_losses(np.asarray(text.train[: self.tokens]), np.asarray(text.test), text.vocabulary)
+        train, test = np.asarray(text.train[: self.tokens]), np.asarray(text.test)
+        losses = monitor.waiting(lambda: ngram_losses(train, test, text.vocabulary), dict)
         monitor.advance(1)
         return {"loss": np.array(losses)}

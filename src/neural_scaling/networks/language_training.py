@@ -105,13 +105,14 @@ def train_language(
     kept = monitor.restored()
     if kept is not None:
         run.restore(kept)
+    run.record(monitor)
     with Prefetched(lambda step: on_host(batches(step), device), start=run.done, stop=run.last) as ahead:
-        while run.done < run.last and not run.over:
-            start = run.done
-            for _ in range(min(_CHUNK, run.last - start)):
-                run.step(handed_over(next(ahead), device))
-            monitor.advance(run.done - start)
+        # The host looks for divergence between chunks only, wherever it was that a run went on.
+        while run.done < run.last and (run.done % _CHUNK or not run.over):
+            run.step(handed_over(next(ahead), device))
+            monitor.advance(1)
             monitor.safe_point(run.kept)
+            run.record(monitor)
     return run.outcome()
 
 
@@ -162,17 +163,16 @@ class _Run:
         self.moved = torch.zeros_like(self.held_out)
         self.final = torch.full((held_out.shape[0],), math.inf, device=held_out.device)
         self.done = self.filled = 0
-        self.record()
 
     @property
     def over(self) -> bool:
         """Whether the training has diverged."""
         return not bool((self.loss[: self.done] <= self.bound).all())
 
-    def record(self) -> None:
+    def record(self, monitor: Monitor) -> None:
         """Look at the held-out text if this is a step to do so."""
         if self.filled < len(self.recorded) and self.done == self.recorded[self.filled]:
-            self.final, self.moved[self.filled] = self.model.evaluate(self.text)
+            self.final, self.moved[self.filled] = monitor.waiting(lambda: self.model.evaluate(self.text), self.kept)
             self.held_out[self.filled] = self.final.mean()
             self.filled += 1
 
@@ -180,7 +180,6 @@ class _Run:
         """Take a step."""
         self.loss[self.done] = self.model.step(tokens)
         self.done += 1
-        self.record()
 
     @property
     def curves(self) -> dict[str, torch.Tensor]:

@@ -10,12 +10,13 @@ those of the mean kernel is too large; those at other images end at what so few 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
 
 from neural_scaling.checks import require
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.experiments import DatasetRun, device_name
 from neural_scaling.networks.image_kernel import TIMES, decompose, diagonal_deviation
 from neural_scaling.spectra import Array
@@ -140,10 +141,14 @@ class MixingRun(DatasetRun):
             ImageShape(self.width, data.size, data.channels, data.classes), [Member(self.seed, 0.0, 1.0)], device
         )
         index = torch.arange(self.images, device=device)
-        kernel = model.tangent_kernel(torch.cat([data.take(index), data.test_inputs]))[0].double().cpu().numpy()
-        monitor.advance(2 * self.images)
+        inputs, parts = torch.cat([data.take(index), data.test_inputs]), Parts(monitor)
+        kernel = parts.call("kernel", lambda: {"kernel": model.tangent_kernel(inputs)[0].cpu().numpy()})["kernel"]
+        kernel = kernel.astype(np.float64)
         targets, test_targets = (part.double().cpu().numpy() for part in (data.targets(index), data.test_targets))
         rows = targets.size
-        train, test = mixing_curves(kernel[:rows, :rows], targets, kernel[rows:, :rows], test_targets, TIMES)
-        kept = {"train": train, "test": test, "diagonal": kernel.diagonal()[: 8 * data.classes].copy()}
+        names = ("train", "test")
+        flows = partial(mixing_curves, kernel[:rows, :rows], targets, kernel[rows:, :rows], test_targets, TIMES)
+        curves = parts.call("curves", lambda: dict(zip(names, flows(), strict=True)))
+        monitor.advance(2 * self.images)
+        kept = curves | {"diagonal": kernel.diagonal()[: 8 * data.classes].copy()}
         return {name: values.astype(np.float32) for name, values in kept.items()}

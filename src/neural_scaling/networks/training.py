@@ -7,7 +7,7 @@ and the step of a divergence are collected there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from neural_scaling.checks import require
-from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.networks.compiling import CompiledStep, Step
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.seeding import stream_seed
@@ -26,6 +26,7 @@ _CHUNK = 100  # steps between which the host looks in
 _TABLE_ROWS = 4096  # inputs evaluated at once
 #: What the initial weights fix is kept for all inputs up to this size, and evaluated batch by batch beyond it.
 TABLE_BYTES = 2**33
+_STATE_BYTES = 2**26  # of it, up to which it goes into the state of a run
 #: A batch loss this many times the first one counts as diverged. Batches of a target with heavy tails differ by a hundred.
 DIVERGED = 1e4
 
@@ -150,16 +151,21 @@ def train(
         "give each step once, in order",
     )
     monitor = monitor or Monitor()
-    run = _Run(model, data, steps, batch, observe or {})
+    parts = Parts(monitor)
+    run = _Run(model, data, steps, batch, observe or {}, parts)
     if compiled:
         run.step = CompiledStep(model.step)
+    monitor = parts.last("training")
     kept = monitor.restored()
     if kept is not None:
         run.restore(kept)
-    while run.done < steps[-1] and not run.over:
-        taken = run.chunk()
-        monitor.advance(taken * len(model.members))
-        monitor.safe_point(run.kept)
+    run.record(monitor)
+    # The host looks for divergence between chunks only, wherever it was that a run went on.
+    while run.done < steps[-1] and (run.done % _CHUNK or not run.over):
+        for _ in run.chunk():
+            monitor.advance(len(model.members))
+            monitor.safe_point(run.kept)
+            run.record(monitor)
     return run.outcome()
 
 
@@ -173,11 +179,12 @@ class _Run:
         recorded: Array,
         batch: int,
         observe: Mapping[str, Callable[[], torch.Tensor]],
+        parts: Parts,
     ) -> None:
         self.model, self.data, self.recorded, self.batch, self.observe = model, data, recorded, batch, observe
         count, device = len(model.members), data.test_inputs.device
-        self.frozen = _table(model, data) if data.count <= batch * recorded[-1] else None
-        self.frozen_test = model.initial(data.test_inputs.expand(count, -1, -1))
+        self.frozen = _table(model, data, parts) if data.count <= batch * recorded[-1] else None
+        self.frozen_test = _initial(model, data.test_inputs, parts, "test inputs", kept=False)
         self.member = torch.arange(count, device=device)[:, None]
         self.generators = [torch.Generator(device) for _ in model.members]
         self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.test_inputs.dtype)
@@ -189,30 +196,34 @@ class _Run:
         self.orders: dict[tuple[int, int], torch.Tensor] = {}
         self.done = self.filled = 0
         self.step: Step = model.step
-        self.record()
 
     @property
     def over(self) -> bool:
         """Whether every member has diverged."""
         return bool(torch.isfinite(self.diverged).all())
 
-    def record(self) -> None:
+    @torch.no_grad()
+    def evaluated(self) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Return the test loss and the observed quantities."""
+        inputs = self.data.test_inputs.expand(len(self.model.members), -1, -1)
+        loss = self.data.loss(self.model.centred(inputs, self.frozen_test))
+        return loss, [quantity() for quantity in self.observe.values()]
+
+    def record(self, monitor: Monitor) -> None:
         """Take the test loss if this is a step to record."""
         if self.filled < len(self.recorded) and self.done == self.recorded[self.filled]:
-            inputs = self.data.test_inputs.expand(len(self.model.members), -1, -1)
-            self.losses[self.filled] = self.data.loss(self.model.centred(inputs, self.frozen_test))
+            self.losses[self.filled], observed = monitor.waiting(self.evaluated, self.kept)
             before = int(self.recorded[self.filled - 1]) if self.filled else 0
             self.stream[self.filled] = self.errors / max(1, self.done - before)
             self.errors.zero_()
-            for name, quantity in self.observe.items():
-                self.observed[name][self.filled] = quantity()
+            for values, value in zip(self.observed.values(), observed, strict=True):
+                values[self.filled] = value
             self.filled += 1
 
-    def chunk(self) -> int:
-        """Take the steps up to the next multiple of the chunk's length or the end; return how many."""
-        start = self.done
-        index = self.samples(start // _CHUNK)
-        for offset in range(start % _CHUNK, _CHUNK):
+    def chunk(self) -> Iterator[None]:
+        """Take the steps up to the next multiple of the chunk's length or the end."""
+        index = self.samples(self.done // _CHUNK)
+        for offset in range(self.done % _CHUNK, _CHUNK):
             if self.done >= self.recorded[-1]:
                 break
             drawn = index[offset]
@@ -225,8 +236,7 @@ class _Run:
             blown = ~(error <= DIVERGED * self.first) & torch.isinf(self.diverged)
             self.diverged.masked_fill_(blown, self.done)
             self.done += 1
-            self.record()
-        return self.done - start
+            yield
 
     def samples(self, chunk: int) -> torch.Tensor:
         """Draw the inputs of a chunk of steps, shape (steps, E, B)."""
@@ -256,7 +266,7 @@ class _Run:
         return torch.cat(list(orders.values()))[start : start + drawn].view(_CHUNK, self.batch)
 
     def kept(self) -> Arrays:
-        """Return the state at the end of a chunk."""
+        """Return the state after a step."""
         tensors = {f"tensor {number}": tensor for number, tensor in enumerate(self.model.state)}
         tensors |= {f"observed {name}": values for name, values in self.observed.items()}
         tensors |= {name: getattr(self, name) for name in _KEPT}
@@ -284,16 +294,28 @@ class _Run:
         return Training(self.recorded.astype(float), loss, stream, diverged, observed)
 
 
-def _table(model: Trainable, data: FiniteData) -> torch.Tensor | None:
+@torch.no_grad()
+def _table(model: Trainable, data: FiniteData, parts: Parts) -> torch.Tensor | None:
     """Return what the initial weights fix at all inputs, (E, G, ...), or None where that is too much to keep."""
-    members, device = len(model.members), data.test_inputs.device
-    table: torch.Tensor | None = None
+    device = data.test_inputs.device
+    one = data.take(torch.zeros(1, dtype=torch.int64, device=device)).expand(len(model.members), -1, -1)
+    size = model.initial(one).nbytes * data.count
+    if size > TABLE_BYTES:
+        return None
+    blocks = []
     for start in range(0, data.count, _TABLE_ROWS):
         index = torch.arange(start, min(start + _TABLE_ROWS, data.count), device=device)
-        rows = model.initial(data.take(index).expand(members, -1, -1))
-        if table is None:
-            table = rows.new_empty((members, data.count, *rows.shape[2:]))
-            if table.nbytes > TABLE_BYTES:
-                return None
-        table[:, start : start + _TABLE_ROWS] = rows
-    return table
+        blocks.append(_initial(model, data.take(index), parts, f"inputs from {start}", size <= _STATE_BYTES))
+    return torch.cat(blocks, dim=1)
+
+
+def _initial(model: Trainable, inputs: torch.Tensor, parts: Parts, name: str, kept: bool) -> torch.Tensor:
+    """Return what the initial weights fix at inputs, (E, B, ...); as a part of the run's state, or else found again."""
+
+    @torch.no_grad()
+    def found() -> torch.Tensor:
+        return model.initial(inputs.expand(len(model.members), -1, -1))
+
+    if not kept:
+        return parts.last(name).waiting(found, dict)
+    return torch.from_numpy(parts.call(name, lambda: {"initial": found().cpu().numpy()})["initial"]).to(inputs.device)

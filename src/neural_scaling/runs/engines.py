@@ -19,12 +19,14 @@ from uuid import uuid4
 
 from threadpoolctl import threadpool_limits
 
-from neural_scaling.checks import require
+from neural_scaling.checks import require, whole
+from neural_scaling.files import make_folder
+from neural_scaling.interruption import Interrupted, StopRequest, stop_on_signal
 from neural_scaling.paths import CACHE_VARIABLE, DATA_VARIABLE, cache_root
 from neural_scaling.runs.checkpoint import INTERVAL_VARIABLE
 from neural_scaling.runs.execution import Outcome, compute_and_store, read_status
 from neural_scaling.runs.experiment import Experiment, experiment_key
-from neural_scaling.runs.interruption import Interrupted, StopRequest, stop_on_signal
+from neural_scaling.runs.store import IF_NOT_WRITTEN
 from neural_scaling.terminal import SweepProgress, say, share
 
 Kind = Literal["sequential", "processes", "dask"]
@@ -46,7 +48,8 @@ class Engine:
     workers
         Number of local worker processes; by default one per two cores, so that each has two threads.
     scheduler
-        Address of a Dask scheduler (``tcp://host:port``); without one a local cluster is started.
+        Address of a Dask scheduler, ``tls://host:port`` or ``tcp://127.0.0.1:port``; without one a local cluster is started, on
+        loopback.
 
     Raises
     ------
@@ -60,14 +63,25 @@ class Engine:
 
     def __post_init__(self) -> None:
         require(self.kind in get_args(Kind), "engine", f"got {self.kind!r}", f"use one of {', '.join(get_args(Kind))}")
-        require(
-            self.workers is None or self.workers >= 1, "workers", f"got {self.workers!r}", "give at least one worker"
-        )
+        if self.workers is not None:
+            object.__setattr__(self, "workers", whole(self.workers, "workers", "give at least one worker", least=1))
+            require(
+                self.kind != "sequential",
+                "workers",
+                "given with engine 'sequential'",
+                "take engine 'processes' or 'dask', or leave them out",
+            )
         require(
             self.scheduler is None or self.kind == "dask",
             "scheduler",
             f"given with engine {self.kind!r}",
             "a scheduler belongs to engine 'dask'",
+        )
+        require(
+            self.scheduler is None or self.scheduler.startswith("tls://") or _on_loopback(self.scheduler),
+            "scheduler",
+            f"{self.scheduler!r} is open to everyone who reaches it, and they can run programs as you",
+            "use tls:// (book, How to rerun) or a scheduler on 127.0.0.1, through an SSH tunnel for example",
         )
 
     @classmethod
@@ -109,19 +123,19 @@ def compute_all(experiments: Sequence[Experiment], item: str, engine: Engine, fo
     Raises
     ------
     Interrupted
-        After SIGINT or SIGTERM: running runs have written checkpoints, finished ones are stored.
+        After a signal: running runs have written checkpoints, finished ones are stored.
     """
     total = sum(experiment.work for experiment in experiments)
     with SweepProgress(item, len(experiments), total) as progress:
         if engine.kind == "sequential":
             outcomes: list[Outcome] = []
-            stop = StopRequest()
-            for experiment in experiments:
-                if stop:  # the run before had no safe point to end at
-                    raise _stopped(item, len(outcomes), len(experiments))
-                progress.running(experiment.label, experiment.work)
-                outcomes.append(compute_and_store(experiment, item, progress.advance, say, force, stop))
-                progress.finished()
+            with stop_on_signal() as stop:
+                for experiment in experiments:
+                    if stop:  # it came between two runs, or the one before had no safe point to end at
+                        raise _stopped(item, len(outcomes), len(experiments))
+                    progress.running(experiment.label, experiment.work)
+                    outcomes.append(compute_and_store(experiment, item, progress.advance, say, force, stop))
+                    progress.finished()
             return outcomes
         return _distribute(experiments, item, engine, force, progress)
 
@@ -131,7 +145,7 @@ def _distribute(
 ) -> list[Outcome]:
     """Spread runs over processes; what a dying worker leaves behind is taken up by another."""
     stop_file = cache_root() / "running" / f"{uuid4().hex}.stop"
-    stop_file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stop_file.parent, IF_NOT_WRITTEN)
     done: dict[int, Outcome] = {}
     spread = _with_joblib if engine.kind == "processes" else _with_dask
     try:
@@ -287,6 +301,11 @@ def _watching(
 def _environment() -> dict[str, str]:
     names = (CACHE_VARIABLE, DATA_VARIABLE, INTERVAL_VARIABLE)
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _on_loopback(address: str) -> bool:
+    host = address.partition("://")[2].rpartition(":")[0].strip("[]")
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _cores() -> int:

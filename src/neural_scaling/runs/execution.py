@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from neural_scaling.checks import InputError
 from neural_scaling.files import make_folder, not_written
-from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.interruption import Interrupted, StopRequest, stop_on_signal
+from neural_scaling.monitor import Arrays, Given, Monitor, scalar
 from neural_scaling.runs.checkpoint import Checkpoint
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key, key_of
-from neural_scaling.runs.interruption import Interrupted, StopRequest, stop_on_signal
-from neural_scaling.runs.locations import cached_results, checkpoint_file, lock_file, status_file
-from neural_scaling.runs.provenance import provenance
+from neural_scaling.runs.locations import cached_results, checkpoint_file, gate_file, lock_file, status_file
+from neural_scaling.runs.provenance import commit, provenance
 from neural_scaling.runs.store import IF_NOT_WRITTEN, DamagedResult, read_result, write_result
 
 _STATUS_SECONDS = 1.0
+_PROGRESS_SECONDS = 0.1
+_POLLING_SECONDS = 0.2  # between looks at a call without safe points
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Status:
 
     Attributes
     ----------
+    label
+        Of the run.
     units, work
         Units done and in all.
     seconds
@@ -39,10 +48,16 @@ class Status:
         Host and process number.
     """
 
+    label: str
+
     units: int
     work: int
     seconds: float
     process: str
+
+
+#: Calls that were left running when their run stopped. They end with the process, which must not wait for them.
+left_behind: list[threading.Thread] = []
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class RunMonitor(Monitor):
     stop
         Whether to stop at the next safe point.
     on_progress
-        Called with the units of work done since the last call, the restored ones first.
+        Called now and then with the units of work done since the last call, the restored ones first.
     """
 
     def __init__(
@@ -77,7 +92,8 @@ class RunMonitor(Monitor):
     ) -> None:
         self._experiment, self._checkpoint, self._stop = experiment, checkpoint, stop
         self._on_progress = on_progress
-        self._units, self._started, self._earlier, self._told = 0, time.monotonic(), 0.0, -_STATUS_SECONDS
+        self._units, self._started, self._earlier = 0, time.monotonic(), 0.0
+        self._shown, self._next_shown, self._next_told = 0, 0.0, 0.0
         self._status = status_file(experiment_key(experiment)) if checkpoint is not None else None
 
     @property
@@ -86,17 +102,57 @@ class RunMonitor(Monitor):
         return self._earlier + time.monotonic() - self._started
 
     def advance(self, units: int) -> None:
-        """Count, and say so to other processes about once a second."""
+        """Count; show it ten times a second at most, and tell other processes about once a second."""
         self._units += units
-        self._on_progress(units)
         now = time.monotonic()
-        if self._status is not None and now - self._told >= _STATUS_SECONDS:
-            self._told = now
-            status = Status(self._units, self._experiment.work, self.seconds, f"{socket.gethostname()}:{os.getpid()}")
-            # Only news for other processes: it may be lost, so no fsync.
+        if now >= self._next_shown:
+            self._next_shown = now + _PROGRESS_SECONDS
+            self.show()
+        if self._status is not None and now >= self._next_told:
+            self._next_told = now + _STATUS_SECONDS
+            process = f"{socket.gethostname()}:{os.getpid()}"
+            status = Status(self._experiment.label, self._units, self._experiment.work, self.seconds, process)
+            # Only news for other processes: it may be lost, on a full disk too, so no fsync.
             partial = self._status.with_suffix(".status.new")
-            partial.write_text(json.dumps(asdict(status)))
-            os.replace(partial, self._status)
+            with contextlib.suppress(OSError):
+                partial.write_text(json.dumps(asdict(status)))
+                os.replace(partial, self._status)
+
+    def show(self) -> None:
+        """Pass on the units that have not been shown yet."""
+        units, self._shown = self._units - self._shown, self._units
+        if units:
+            self._on_progress(units)
+
+    def waiting(self, call: Callable[[], Given], state: Callable[[], Arrays]) -> Given:
+        """Make the call in a thread, ready to keep the state and to stop meanwhile; a call that is left runs to its end."""
+        if self._checkpoint is None:
+            return call()
+        found: list[Given] = []
+        problems: list[BaseException] = []
+        limits = {each["prefix"]: each["num_threads"] for each in threadpool_info()}
+
+        def work() -> None:
+            try:
+                with threadpool_limits(limits):  # of the thread that waits; some libraries hold them by thread
+                    found.append(call())
+            except BaseException as problem:
+                problems.append(problem)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(_POLLING_SECONDS)
+            if thread.is_alive():
+                self.advance(0)
+                try:
+                    self.safe_point(state)
+                except Interrupted:
+                    left_behind.append(thread)
+                    raise
+        if problems:
+            raise problems[0]
+        return found[0]
 
     def safe_point(self, state: Callable[[], Arrays]) -> None:
         """Keep the state if it is due; stop if that was asked for."""
@@ -132,6 +188,7 @@ def compute(experiment: Experiment, on_progress: Callable[[int], object]) -> Out
     """
     monitor = RunMonitor(experiment, None, StopRequest(), on_progress)
     arrays = experiment.run(monitor)
+    monitor.show()
     return Outcome(arrays, provenance(monitor.seconds, experiment.device))
 
 
@@ -169,7 +226,7 @@ def compute_and_store(
     Raises
     ------
     Interrupted
-        After SIGINT or SIGTERM, with the checkpoint written.
+        After a signal, with the checkpoint written.
     OSError
         If result or checkpoint cannot be written; what was kept before is intact.
     """
@@ -184,11 +241,13 @@ def compute_and_store(
             if found is not None:
                 return found
         checkpoint = Checkpoint(checkpoint_file(key), identity)
+        commit()  # found once: the code may be edited before the run ends
         with stop_on_signal(stop) as request:
             monitor = RunMonitor(experiment, checkpoint, request, on_progress)
             if checkpoint.path.exists():
                 say(f"{experiment.label}: going on from its checkpoint")
             arrays = experiment.run(monitor)
+            monitor.show()
             outcome = Outcome(arrays, provenance(monitor.seconds, experiment.device))
             write_result(folder, key, identity, outcome.arrays, outcome.provenance)
         checkpoint.remove()
@@ -206,10 +265,33 @@ def read_status(key: str) -> Status | None:
         return None
 
 
+@contextmanager
+def nothing_running() -> Iterator[None]:
+    """Make sure that no run is on in this cache, and that none begins inside the ``with`` block.
+
+    Raises
+    ------
+    InputError
+        If one is on; it is named.
+    """
+    make_folder(gate_file().parent, IF_NOT_WRITTEN)
+    with FileLock(gate_file()):
+        for path in sorted(lock_file("x").parent.glob("*.lock")):
+            try:
+                with FileLock(path, timeout=0):
+                    pass
+            except Timeout:
+                status = read_status(path.stem)
+                run = f"{status.label} ({status.process}, {status.units} of {status.work})" if status else path.stem
+                raise InputError(f"cache: a run is on, {run}; wait for its end, or stop it first.") from None
+        yield
+
+
 def _acquire(lock: FileLock, key: str, experiment: Experiment, say: Callable[[str], object]) -> bool:
     """Take the lock; return whether another process held it first."""
     try:
-        lock.acquire(timeout=0)
+        with FileLock(gate_file()):
+            lock.acquire(timeout=0)
         return False
     except Timeout:
         status = read_status(key)

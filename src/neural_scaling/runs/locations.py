@@ -31,3 +31,8 @@ def status_file(key: str) -> Path:
 def lock_file(key: str) -> Path:
     """Return the lock that the process computing this key holds."""
     return cache_root() / "running" / f"{key}.lock"
+
+
+def gate_file() -> Path:
+    """Return the lock that is held while a run takes its own, and while the cache is cleared."""
+    return cache_root() / "cache.lock"

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock, Timeout
+
 from neural_scaling.monitor import Arrays
 from neural_scaling.runs.experiment import UNKNOWN, Experiment, canonical_json, key_of, without_versions
-from neural_scaling.runs.locations import cached_results, checkpoint_file, shipped_results
-from neural_scaling.runs.store import DamagedResult, read_result, set_aside
+from neural_scaling.runs.locations import cached_results, checkpoint_file, lock_file, shipped_results
+from neural_scaling.runs.store import DamagedResult, read_body, read_result, set_aside
+from neural_scaling.terminal import say
 
 Origin = Literal["shipped", "cached"]
 
@@ -82,7 +85,7 @@ class Index:
             except DamagedResult as error:
                 damage += f"; {origin} result damaged and not used ({error})"
                 if origin == "cached":
-                    set_aside(folder, key)
+                    _set_aside(folder, key, identity)
                 continue
             if stored is not None:
                 size = sum((folder / f"{key}{suffix}").stat().st_size for suffix in (".npz", ".json"))
@@ -110,7 +113,8 @@ class Index:
                     stored = read_result(folder, body["key"], json.dumps(told))
                 except DamagedResult:
                     continue
-                assert stored is not None  # its JSON has just been read
+                if stored is None:
+                    continue
                 size = sum((folder / f"{body['key']}{suffix}").stat().st_size for suffix in (".npz", ".json"))
                 reason = "found, shipped; the version of its data cannot be checked here"
                 return Lookup(experiment, body["key"], Found(*stored, "shipped", size), reason)
@@ -130,16 +134,32 @@ class Index:
 
 
 def _bodies(folder: Path) -> list[dict[str, Any]]:
-    """Return what is written down about the results in a folder."""
+    """Return what is written down about the results in a folder; what cannot be read is named and left out."""
     bodies = []
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*.json")):
         try:
-            body = json.loads(path.read_text())
-            body["experiment"]["kind"], body["experiment"]["values"], body["provenance"]["date"], body["key"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # damaged ones are named when their key is asked for
-        bodies.append(body)
+            body = read_body(path)
+        except (DamagedResult, OSError) as error:
+            say(f"not used: {error}")
+            continue
+        if body is not None:
+            bodies.append(body)
     return bodies
+
+
+def _set_aside(folder: Path, key: str, identity: str) -> None:
+    """Set a damaged result aside unless a run is just about to replace it, or nothing can be written there."""
+    lock = FileLock(lock_file(key))
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return
+    try:
+        read_result(folder, key, identity)
+    except DamagedResult:
+        set_aside(folder, key)
+    finally:
+        lock.release()
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

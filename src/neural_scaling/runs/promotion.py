@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from neural_scaling.checks import InputError
 from neural_scaling.monitor import Monitor
 from neural_scaling.paths import data_root
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
 from neural_scaling.runs.lookup import Index
-from neural_scaling.runs.store import write_result
+from neural_scaling.runs.store import DamagedResult, read_body, read_result, write_result
 
 
 def promote(experiments: Sequence[Experiment], item: str) -> tuple[list[str], int]:
     """Copy the finished runs of an item from the cache into ``data/results``; drop shipped runs that are not among them.
+
+    Nothing else in that folder is touched, damaged results included.
 
     Parameters
     ----------
@@ -50,10 +54,23 @@ def promote(experiments: Sequence[Experiment], item: str) -> tuple[list[str], in
             write_result(folder, seen.key, canonical_json(seen.experiment), seen.found.arrays, seen.found.provenance)
             copied.append(seen.key)
     current = {seen.key for seen in looked}
-    for path in folder.iterdir():
-        if path.name.split(".")[0] not in current:
-            path.unlink()
-    return copied, sum(path.stat().st_size for path in folder.iterdir())
+    for described in sorted(folder.glob("*.json")):
+        if described.stem not in current and _is_result(described):
+            described.unlink()
+            described.with_suffix(".npz").unlink()
+    return copied, sum((folder / f"{key}{suffix}").stat().st_size for key in current for suffix in (".npz", ".json"))
+
+
+def _is_result(described: Path) -> bool:
+    """Return whether a JSON and the arrays beside it were written here as a whole."""
+    try:
+        body = read_body(described)
+        return (
+            body is not None
+            and read_result(described.parent, described.stem, json.dumps(body["experiment"])) is not None
+        )
+    except (DamagedResult, OSError):
+        return False
 
 
 def recompute_slice(experiment: Experiment, item: str) -> float:

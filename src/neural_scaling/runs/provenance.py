@@ -11,16 +11,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from neural_scaling.paths import checkout
+from neural_scaling.paths import own_checkout
 
 
 @functools.cache
 def commit() -> str:
-    """Return the commit of the checkout, with ``+changes`` if library files differ from it; ``unknown`` outside one."""
-    root = checkout()
+    """Return the commit of the checkout that this package is imported from, with ``+changes`` if library files differ from it.
+
+    ``unknown`` for an installed package, and for a copy that lies in the repository of something else.
+    """
+    root = own_checkout()
     if root is None:
         return "unknown"
     try:
+        if not Path(_git(root, "rev-parse", "--show-toplevel")).samefile(root):
+            return "unknown"
         head = _git(root, "rev-parse", "--short=12", "HEAD")
         changed = _git(root, "status", "--porcelain", "--", "src", "notebooks")
     except (OSError, subprocess.CalledProcessError):
@@ -72,6 +77,7 @@ def provenance(seconds: float, device: str) -> dict[str, Any]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    # Variables such as GIT_DIR, set within a hook, would name another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,19 @@ from neural_scaling.runs.experiment import SCHEMA
 IF_NOT_WRITTEN = f"free space, or set {CACHE_VARIABLE} to a folder on another disk"
 
 
+_FIELDS = {"schema": int, "key": str, "experiment": dict, "sha256": str, "provenance": dict}
+_SEAL = "sha256 of the rest"
+_BEFORE = "until the arrays are replaced"
+
+
 class DamagedResult(RuntimeError):
     """A stored result is truncated, altered, of a foreign schema or filed under the wrong key; it is never used."""
 
 
 def write_result(folder: Path, key: str, identity: str, arrays: Arrays, record: dict[str, Any]) -> None:
-    """Store a result so that a reader sees all of it or nothing.
+    """Store a result so that a reader, and what is left after a kill, has all of it, or all of the one before, or nothing.
 
-    The arrays are replaced first and the JSON last; without a JSON whose checksum fits there is no result.
+    Where there is one before, the new JSON says so until the arrays are replaced: whichever arrays are found fit it.
 
     Parameters
     ----------
@@ -56,9 +63,16 @@ def write_result(folder: Path, key: str, identity: str, arrays: Arrays, record: 
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "provenance": record,
     }
+    described = folder / f"{key}.json"
+    try:
+        before = read_body(described)
+    except (DamagedResult, OSError):
+        before = None
+    if before is not None:
+        before.pop(_BEFORE, None)
+        write_atomically(described, [_sealed(body | {_BEFORE: before})], IF_NOT_WRITTEN)
     write_atomically(folder / f"{key}.npz", [buffer.getvalue()], IF_NOT_WRITTEN)
-    record_text = json.dumps(body, indent=1, sort_keys=True) + "\n"
-    write_atomically(folder / f"{key}.json", [record_text.encode()], IF_NOT_WRITTEN)
+    write_atomically(described, [_sealed(body)], IF_NOT_WRITTEN)
 
 
 def read_result(folder: Path, key: str, identity: str) -> tuple[Arrays, dict[str, Any]] | None:
@@ -79,29 +93,79 @@ def read_result(folder: Path, key: str, identity: str) -> tuple[Arrays, dict[str
         If a file is missing, truncated, altered, of another schema or belongs to another experiment.
     """
     described, stored = folder / f"{key}.json", folder / f"{key}.npz"
-    if not described.exists():
-        return None
+    seen: dict[str, Any] | None = None
+    while True:
+        try:
+            body = read_body(described)
+            if body is None:
+                return None
+            if body["key"] != key or body["experiment"] != json.loads(identity):
+                raise DamagedResult(f"{described}: belongs to another experiment")
+            content = stored.read_bytes()
+            found = hashlib.sha256(content).hexdigest()
+            fitting = [each for each in (body, body.get(_BEFORE)) if each is not None and each["sha256"] == found]
+            if fitting:
+                with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                    return {name: archive[name] for name in archive.files}, dict(fitting[0]["provenance"])
+            problem = f"{stored}: checksum does not match {described.name}"
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            body, problem = None, f"{described}: cannot be read ({error})"
+        if body is None or body == seen:
+            raise DamagedResult(problem)
+        seen = body  # it may have been replaced between the two files: look again
+
+
+def read_body(described: Path) -> dict[str, Any] | None:
+    """Return what the JSON of a result says, or None if there is none.
+
+    Raises
+    ------
+    DamagedResult
+        If it cannot be read, or is not what :func:`write_result` writes. Older files have no checksum of the JSON itself.
+    OSError
+        If it is there and the system does not let it be read.
+    """
     try:
-        body = json.loads(described.read_text())
-        if not isinstance(body, dict) or body.get("schema") != SCHEMA:
-            raise DamagedResult(f"{described}: not of schema {SCHEMA}")
-        if body.get("key") != key or body.get("experiment") != json.loads(identity):
-            raise DamagedResult(f"{described}: belongs to another experiment")
-        content = stored.read_bytes()
-        if hashlib.sha256(content).hexdigest() != body["sha256"]:
-            raise DamagedResult(f"{stored}: checksum does not match {described.name}")
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return arrays, dict(body["provenance"])
-    except DamagedResult:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        body = json.loads(described.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
         raise DamagedResult(f"{described}: cannot be read ({error})") from error
+    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+        raise DamagedResult(f"{described}: not of schema {SCHEMA}")
+    seal = body.pop(_SEAL, None)
+    if seal is not None and seal != _checksum(body):
+        raise DamagedResult(f"{described}: its own checksum does not match")
+    whole = _whole(body) and (_BEFORE not in body or (seal is not None and _whole(body[_BEFORE])))
+    if not whole or set(body) - _FIELDS.keys() - {_BEFORE}:
+        raise DamagedResult(f"{described}: not what describes a result")
+    return body
+
+
+def _whole(body: Any) -> bool:
+    """Return whether all is there that readers rely on."""
+    if not isinstance(body, dict) or not all(isinstance(body.get(name), kind) for name, kind in _FIELDS.items()):
+        return False
+    told, record = body["experiment"], body["provenance"]
+    return (
+        isinstance(told.get("values"), dict)
+        and isinstance(told.get("kind"), str)
+        and isinstance(record.get("seconds"), int | float)
+        and all(isinstance(record.get(name), str) for name in ("date", "hardware", "commit"))
+    )
+
+
+def _sealed(body: dict[str, Any]) -> bytes:
+    return (json.dumps(body | {_SEAL: _checksum(body)}, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def set_aside(folder: Path, key: str) -> None:
-    """Rename the files of a damaged result to ``*.damaged`` so that they are kept but never read."""
+    """Rename the files of a damaged result to ``*.damaged`` so that they are kept but never read; not in a read-only folder."""
     for suffix in (".json", ".npz"):
         path = folder / f"{key}{suffix}"
-        if path.exists():
+        with contextlib.suppress(OSError):
             os.replace(path, path.with_name(path.name + ".damaged"))

@@ -1,0 +1,117 @@
+"""A small run of every kind on made-up data, and the fewest safe points that it has to have."""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from types import SimpleNamespace
+
+import numpy as np
+
+import neural_scaling
+from neural_scaling import experiments as models
+from neural_scaling import finite_data
+from neural_scaling.diffusion import assessment, sizes
+from neural_scaling.diffusion import experiments as diffusion
+from neural_scaling.diffusion.sizes import Size
+from neural_scaling.diffusion.weights import digest
+from neural_scaling.items import bottleneck, long_runs, losslaw
+from neural_scaling.monitor import Monitor
+from neural_scaling.networks import experiments as circle
+from neural_scaling.networks import image_kernel, image_runs, language_runs, output_mixing
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.text import TextDataset
+from pictures import made_up
+
+INFINITE = float("inf")
+DENOISER = diffusion.DenoiserRun(
+    8, 12, 2e-3, 0.9, 0, 12, features=4, schedule="cosine", levels=20, darkest=-1.0, dropped=0.1
+)
+CLASSIFIER = diffusion.ClassifierRun(20, 12, 3e-3, 0.8, seed=0, until=12)
+
+
+def classes():
+    """Return all run classes of the library."""
+    for module in pkgutil.walk_packages(neural_scaling.__path__, "neural_scaling."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found, left = set(), [Experiment]
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        if kind.__module__.startswith("neural_scaling.") and not inspect.isabstract(kind):
+            found.add(kind)
+    return found
+
+
+def digits(images, seed):
+    """Return blobs whose place tells their label."""
+    random = np.random.default_rng(seed)
+    labels = np.tile(np.arange(10, dtype=np.uint8), images // 10)
+    pictures = np.zeros((images, 28, 28, 1), np.uint8)
+    for picture, label in zip(pictures, labels, strict=True):
+        row, column = 4 + 5 * (label // 4), 2 + 6 * (label % 4)
+        picture[row : row + 6, column : column + 6, 0] = random.integers(100, 256, (6, 6))
+    return SimpleNamespace(images=pictures, labels=labels)
+
+
+@functools.cache
+def _digits():
+    return SimpleNamespace(train=digits(300, 0), test=digits(100, 1))
+
+
+@functools.cache
+def _text():
+    words = (np.cumsum(np.random.default_rng(0).choice([1, 5], 6400, p=[0.9, 0.1])) % 12).astype(np.uint16)
+    return TextDataset("cycles", 12, words[:6000], words[6000:])
+
+
+@functools.cache
+def _trained(run):
+    return Result(run.run(Monitor()), {}, "computed")
+
+
+def install(setattr):
+    """Put made-up data and small networks in the place of the real ones, with a function like ``setattr``."""
+    from neural_scaling import datasets, text
+
+    setattr(datasets, "load", lambda name, size=None: _digits() if name == "mnist" else made_up(name=name))
+    setattr(datasets, "version", lambda name: None)
+    setattr(text, "load", lambda name: _text())
+    setattr(diffusion, "trained", lambda run, name: _trained(run))
+    setattr(diffusion, "MODELS", {"tiny": DENOISER})
+    setattr(diffusion, "JUDGE", CLASSIFIER)
+    setattr(sizes, "SIZES", {"small": Size("tiny", 2, 20, 10, 0.5, 4, 1.0)})
+
+
+def tiny_runs():
+    """Return a run and its fewest safe points by kind, once the data are installed."""
+    weights, judge = digest(_trained(DENOISER).arrays), digest(_trained(CLASSIFIER).arrays)
+    law = (1.5, 0.5, 60, 0.1, 1.0, 70)
+    runs = [
+        (models.ToyModelRun(*law, width=6, batch=4, seeds=3), 5),
+        (models.InfiniteLimitRun(1.5, 0.5, INFINITE, 0.1, 1.0, 50), 50),
+        (models.GradientFlowRun(1.5, 0.5, INFINITE, 0.1, 1.0, 200), 20),
+        (models.OnlineDMFTRun(*law, width=6, batch=4), 70),
+        (models.LongDMFTRun(1.5, 0.5, 60, 0.1, 1.0, 2.0, width=6, batch=4), 10),
+        (models.LinearNetworkRun(1.5, 0.5, 30, 8, 4, 0.1, (0.0, 1.0), 40, 0), 40),
+        (finite_data.SampleReuseRun(*law, width=6, seeds=3, samples=9), 5),
+        (finite_data.SampleReuseDMFTRun(*law, width=6, samples=9), 70),
+        (finite_data.SampleReuseFlowRun(1.5, 0.5, 60, 0.1, 1.0, 10, width=6, samples=9), 10),
+        (finite_data.MinibatchDMFTRun(*law, width=6, batch=4, fourth_moment=True), 70),
+        (finite_data.MinibatchRun(*law, width=6, batch=4, seeds=20), 10),
+        (bottleneck.LimitRun(1.5, (0.5, 1.5), 60, 8, 4, True), 4),
+        (long_runs.LongRun(1.5, 0.5, 1.0, 2.0, (INFINITE, 8.0), (0.0, 0.02)), 20),
+        (losslaw.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
+        (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
+        (image_runs.ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 20, 2), 20),
+        (image_kernel.KernelRun("made-up", 20, 10, False, 3, 0), 9),
+        (output_mixing.MixingRun("made-up", 12, 3, 0), 3),
+        (language_runs.LanguageRun("cycles", 8, 2, 2, 8, 4.0, 0.1, 4.0, 8, 20, 3, 5), 20),
+        (language_runs.NgramRun("cycles", 5000), 1),
+        (DENOISER, 12),
+        (CLASSIFIER, 12),
+        (diffusion.ShardRun("tiny", weights, 0.5, 4, 1.0, 20, 10, 0, 0), 3),
+        (assessment.QualityRun("small", weights, judge, images=40, each=3, repeats=1, neighbours=30, seed=0), 8),
+    ]
+    return {run.kind: (run, least) for run, least in runs}
