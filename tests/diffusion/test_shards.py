@@ -75,7 +75,8 @@ class Stopping(Monitor):
 
     def safe_point(self, state):
         self.state = state()
-        raise KeyboardInterrupt
+        if len(self.state["images"]):
+            raise KeyboardInterrupt
 
 
 class GoingOn(Monitor):

@@ -1,5 +1,6 @@
 """The commit that a result is stamped with is that of the code that made it, or unknown."""
 
+import importlib
 import importlib.util
 import subprocess
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from neural_scaling import paths
-from neural_scaling.runs import provenance
 
+provenance = importlib.import_module("neural_scaling.runs.provenance")  # the package has a function of this name
 NAME = ["-c", "user.name=nobody", "-c", "user.email=nobody@localhost"]
 
 
