@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from neural_scaling.checks import InputError
 from neural_scaling.dmft import Case, NotConverged, Solution, TimeGrid, gradient_flow, solve, solve_many
+from neural_scaling.dmft.fast_noise import spectrum_of_projection
 from neural_scaling.spectra import PowerLaw
 from stopping import Interrupting, Resuming, Stopped
 
@@ -140,6 +141,24 @@ def test_noise_wears_the_features_off_on_a_plateau_and_the_solution_goes_on(widt
     change = np.diff(np.log(solution.weight_norm[plateau]))
     assert np.all(change < 0) and np.all(change > -0.5)
     assert np.all(np.diff(solution.loss[plateau]) < 1e-3 * solution.loss[-1])
+
+
+@pytest.mark.parametrize(
+    ("alpha", "modes", "width", "horizon"), [(1.55, 15, 29, 16.0), (1.91, 102, 260, 6e4), (1.5, 200, 8, 1e3)]
+)
+def test_rates_have_the_first_moments_of_the_projected_kernel(alpha, modes, width, horizon):
+    quadrature = PowerLaw(alpha, 1.0, modes).spectrum().quadrature()
+    found = spectrum_of_projection(quadrature, 1 / width, horizon)
+    lam = quadrature.nodes
+    # Of W: sum lambda, and for many features sum lambda^2 + (sum lambda)^2 / N. Half a per cent is what the fit allows for.
+    assert found.weights.sum() == pytest.approx(lam.sum(), rel=5e-3)
+    assert found.weights @ found.rates == pytest.approx(np.sum(lam**2) + lam.sum() ** 2 / width, rel=5e-3)
+
+
+def test_a_kernel_whose_noise_is_not_represented_is_refused():
+    # As many features as modes: the spectrum reaches down to zero.
+    with pytest.raises(InputError, match="width: got 56, at which the noise of small batches"):
+        solve(PowerLaw(1.17, 0.5, 56).spectrum(), 0.0, TimeGrid.log_spaced(0.1, 80.0), width=56, batch=8)
 
 
 def test_head_of_a_grid_gives_the_same_rows():

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.optimize import nnls
 
+from neural_scaling.checks import require
 from neural_scaling.dmft.grid import RADAU_MATRIX, RADAU_NODES
 from neural_scaling.spectra import Array, ModeQuadrature
 
@@ -26,6 +27,7 @@ _RATES_PER_DECADE = 24
 _ANGLES = (0.0, 0.3 * np.pi, 0.5 * np.pi, 0.65 * np.pi)
 #: Largest relative error of the represented resolvent on the rays where it is fitted.
 _LARGEST_MISFIT = 5e-3
+_EXCHANGES = 100  # of each rate in the fit of positive weights
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon
 
     Raises
     ------
-    ArithmeticError
+    InputError
         If no positive weights represent the resolvent to half a per cent.
     """
     nodes, weights = quadrature.nodes, quadrature.weights * quadrature.nodes
@@ -77,10 +79,19 @@ def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon
         columns.append((1 / (p[kept, None] + rates)) * scale[:, None])
         values.append(trace[kept] * scale)
     matrix, value = np.concatenate(columns), np.concatenate(values)
-    fitted, _ = nnls(np.concatenate([matrix.real, matrix.imag]), np.concatenate([value.real, value.imag]))
+    # With gaps in the spectrum, as with more features than modes, rates leave and come back more than three times each.
+    fitted, _ = nnls(
+        np.concatenate([matrix.real, matrix.imag]),
+        np.concatenate([value.real, value.imag]),
+        maxiter=_EXCHANGES * rates.size,
+    )
     misfit = float(np.max(np.abs(matrix @ fitted - value)))
-    if not misfit <= _LARGEST_MISFIT:
-        raise ArithmeticError(f"the spectrum of the projected kernel was not represented (misfit {misfit:.2g})")
+    require(
+        misfit <= _LARGEST_MISFIT,
+        "width",
+        f"got {1 / per_width:g}, at which the noise of small batches in continuous time is known to {misfit:.2g} of it only",
+        "this happens where N is the number of modes: take another N, or unit steps",
+    )
     present = fitted > 0
     return RelaxationRates(rates[present], fitted[present])
 

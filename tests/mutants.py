@@ -1,0 +1,170 @@
+"""Errors put into the library by hand, each with the test that must see it: ``python tests/mutants.py`` tries them all.
+
+Each is put into a copy of ``src``, and the test must fail there; all these tests must pass on ``src`` as it is.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MARCH = "dmft/march.py"
+TABLE = "tests/dmft/test_table_of_oracles.py::test_"
+
+#: File below src/neural_scaling, text that occurs there once, what is put in its place, the test that sees it.
+MUTANTS = [
+    (  # the drive: the part of the weights' correlation lost
+        MARCH,
+        "drive = right + gamma * drive",
+        "drive = right",
+        TABLE + "unit_steps[online-unit steps-rich-N-B]",
+    ),
+    (  # the drive: sign of the memory of the features
+        MARCH,
+        "return np.eye(high)[low:high] + self.setting.gamma * kernel @",
+        "return np.eye(high)[low:high] - self.setting.gamma * kernel @",
+        TABLE + "unit_steps[online-unit steps-rich]",
+    ),
+    (  # the responses: sign
+        MARCH,
+        "identity - self.setting.per_width * summed",
+        "identity + self.setting.per_width * summed",
+        TABLE + "unit_steps[online-unit steps-lazy-N]",
+    ),
+    (  # the responses: that of the data lost
+        MARCH,
+        "self.response[cell, upto] @ self.data_response[upto, upto]",
+        "self.response[cell, upto]",
+        TABLE + "unit_steps[reuse-unit steps-lazy-P]",
+    ),
+    (  # the correlations: noise of the width lost from the loss
+        MARCH,
+        '@ mean**2 + np.einsum("k,ksl,ksl->s", 1 / nodes, driven, learned)',
+        "@ mean**2",
+        TABLE + "unit_steps[online-unit steps-lazy-N]",
+    ),
+    (  # the correlations: power of the eigenvalue in the signal of C2
+        MARCH,
+        "rows += (targets * nodes**2 * mean.T) @ earlier",
+        "rows += (targets * nodes * mean.T) @ earlier",
+        TABLE + "unit_steps[online-unit steps-rich]",
+    ),
+    (  # the noise of a batch: sign of one of the products
+        MARCH,
+        "rows = -np.tensordot(nodes, back, axes=1)",
+        "rows = np.tensordot(nodes, back, axes=1)",
+        TABLE + "unit_steps[online-unit steps-rich-N-B]",
+    ),
+    (  # the noise of a batch: its own row lost
+        MARCH,
+        "back -= np.eye(high)[cell] * noise[:, None, :]",
+        "back -= 0",
+        TABLE + "unit_steps[online-unit steps-rich-B]",
+    ),
+    (  # the fourth moment: lost from the noise of the rest
+        MARCH,
+        "of_rest = scale * self.loss[:high] + nodes * scale * rest[:, :high]",
+        "of_rest = scale * self.loss[:high]",
+        TABLE + "unit_steps[fourth moment-unit steps-lazy-B]",
+    ),
+    (  # the fourth moment: sign of the noise of the width
+        MARCH,
+        'rest[:, cell] += np.einsum("ksl,ksl->ks", driven, learned)',
+        'rest[:, cell] -= np.einsum("ksl,ksl->ks", driven, learned)',
+        TABLE + "unit_steps[fourth moment-unit steps-lazy-N-B]",
+    ),
+    (  # reused samples: the columns of the own row lost
+        MARCH,
+        "if self.grid.explicit:  # the columns",
+        "if False:  # the columns",
+        TABLE + "unit_steps[reuse-unit steps-rich-N-P]",
+    ),
+    (  # reused samples: sign of the direct noise
+        MARCH,
+        "(noisy - weights[:, None, None] * fresh)",
+        "(noisy + weights[:, None, None] * fresh)",
+        TABLE + "unit_steps[reuse-unit steps-rich-N-P]",
+    ),
+    (  # an implicit cell: the coupling to the past through the width lost
+        MARCH,
+        "coupled = self.setting.per_width * total",
+        "coupled = 0 * total",
+        TABLE + "continuous_time[online-log-spaced-rich-N]",
+    ),
+    (  # an implicit cell: sign of the samples in its own responses
+        MARCH,
+        "max(0.0, 1 - per_sample * learned)",
+        "max(0.0, 1 + per_sample * learned)",
+        TABLE + "continuous_time[reuse-log-spaced-lazy-P]",
+    ),
+    (  # an implicit cell: the recoil of white noise within it lost
+        MARCH,
+        "- self.on_grid) + self.cell_noise.recoil",
+        "- self.on_grid)",
+        TABLE + "continuous_time[online-log-spaced-rich-B]",
+    ),
+    (  # an implicit cell: sign of what white noise within it adds to the loss
+        MARCH,
+        "self.loss[cell] += self._noise_of_cell(low, high, before)",
+        "self.loss[cell] -= self._noise_of_cell(low, high, before)",
+        TABLE + "continuous_time[online-log-spaced-lazy-B]",
+    ),
+    (  # the relaxation of white noise: its rate
+        "dmft/fast_noise.py",
+        "_relaxation_weights(2 * rate * width)",
+        "_relaxation_weights(rate * width)",
+        TABLE + "continuous_time[online-log-spaced-lazy-N-B]",
+    ),
+    (  # responses stored: sign
+        "dmft/learned.py",
+        "(rows - rows @ self.learned[:, past, past])",
+        "(rows + rows @ self.learned[:, past, past])",
+        TABLE + "continuous_time[online-log-spaced-lazy]",
+    ),
+    (  # responses from Y alone: earlier chunks lost
+        "dmft/learned.py",
+        "left = rows[:, :, low:high] - earlier",
+        "left = rows[:, :, low:high]",
+        TABLE + "unit_steps[online-unit steps-lazy-N]",
+    ),
+]
+
+
+def place(file, old):
+    """Return the text of a file; its ``old`` must occur exactly once."""
+    text = (ROOT / "src" / "neural_scaling" / file).read_text()
+    assert text.count(old) == 1, f"{file}: {old!r} occurs {text.count(old)} times"
+    return text
+
+
+def failed(source, tests):
+    """Say whether tests fail with the library of a folder; an error of pytest itself counts as neither."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if ended.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(command)}\n{ended.stdout}{ended.stderr}")
+    return ended.returncode == 1
+
+
+def main():
+    """Try all; exit with 1 if a mutant survives or a test fails without one."""
+    if failed(ROOT / "src", sorted({test for *_, test in MUTANTS})):
+        raise SystemExit("the tests fail without a mutant already")
+    survived = 0
+    for file, old, new, test in MUTANTS:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "src"
+            shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+            (source / "neural_scaling" / file).write_text(place(file, old).replace(old, new))
+            killed = failed(source, [test])
+        survived += not killed
+        print(f"{'killed' if killed else 'SURVIVED'}  {file}: {old}  ->  {new}  by  {test}", flush=True)
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""The list of hand-made errors fits the library: what each of them replaces is there, once."""
+
+import pytest
+
+from mutants import MUTANTS, ROOT, place
+
+
+@pytest.mark.parametrize(("file", "old", "new", "test"), MUTANTS)
+def test_what_a_mutant_replaces_is_there(file, old, new, test):
+    assert place(file, old).replace(old, new) != place(file, old)
+    assert (ROOT / test.split("::")[0]).is_file()
