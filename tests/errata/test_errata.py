@@ -21,8 +21,8 @@ def rows():
 
 
 @pytest.mark.parametrize("erratum", CHECKED, ids=[erratum.name for erratum in CHECKED])
-def test_the_printed_form_fails_and_the_corrected_one_holds(erratum):
-    errors = erratum.errors(SETTING)
+def test_the_printed_form_fails_and_the_corrected_one_holds(rows, erratum):
+    (errors,) = [row.errors for row in rows if row.erratum is erratum]
     assert errors.corrected <= erratum.tolerance
     assert errors.printed > FACTOR * erratum.tolerance
     assert erratum.outcome(errors) == "stands"

@@ -105,8 +105,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = write_project(tmp_path_factory.mktemp("executed") / "project")
     project.results("tiny").mkdir(parents=True)
     (project.results("tiny") / "result.json").write_text(json.dumps({"shipped": True}))
-    for job in execution.book_jobs(project):
-        execution.run_for_book(project, job)
+    execution.run_side_by_side(project, execution.book_jobs(project))
     return project
 
 

@@ -51,6 +51,26 @@ def test_a_failing_cell_is_named(project, capsys):
     assert "ValueError: too large" in error
 
 
+def test_a_failing_cell_stops_those_that_have_not_begun_and_leaves_no_page(project, capsys):
+    source = project.notebooks / "tiny.py"
+    source.write_text(source.read_text().replace("known =", 'raise ValueError("too large")\nknown ='))
+    job = registry.job(project, "tiny", "small")
+    with pytest.raises(Problem, match=r"tiny small: a cell failed[\s\S]*ValueError: too large"):
+        execution.run_side_by_side(project, [job] * 40)
+    assert capsys.readouterr().out.count("tiny       small   runs") < 10  # two at a time, and what had begun meanwhile
+    assert not list(project.executed.glob("*.ipynb"))
+    assert not list(project.work.glob("at-work-*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_a_killed_process_is_named_as_that(project):
+    source = project.notebooks / "tiny.py"
+    kill = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+    source.write_text(source.read_text().replace("known =", f"{kill}\nknown ="))
+    with pytest.raises(Problem, match="a process that executed a notebook was killed"):
+        execution.run_side_by_side(project, [registry.job(project, "tiny", "small")])
+
+
 def test_small_scale_gets_an_empty_cache_whatever_the_user_has(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
     monkeypatch.delenv("NEURAL_SCALING_DATASETS", raising=False)
@@ -81,7 +101,7 @@ def test_budgets(project, monkeypatch):
     assert commands.over_budget(many, slack=1.0) == ["all small-scale notebooks took 440 s, more than 420 s."]
     full = [Outcome(registry.job(project, "tiny", "full"), 1e4, None)]
     assert commands.over_budget(full, slack=1.0) == []
-    monkeypatch.setattr(execution, "run_for_book", lambda project, job: Outcome(job, 1e3, None))
+    monkeypatch.setattr(execution, "run_for_book", lambda project, job, **_: Outcome(job, 1e3, None))
     commands.execute_all(project)  # a warning only
     with pytest.raises(Problem, match="more than 90 s"):
         commands.execute_all(project, strict=True)

@@ -69,7 +69,7 @@ def execute_all(project: Project, *, strict: bool = False) -> list[Outcome]:
     """
     jobs = execution.book_jobs(project)
     execution.remove_strays(project, jobs)
-    outcomes = [execution.run_for_book(project, job) for job in jobs]
+    outcomes = execution.run_side_by_side(project, jobs)
     over = over_budget(outcomes, SLACK if strict else 1.0)
     if over and strict:
         raise Problem("\n".join(over))

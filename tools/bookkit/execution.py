@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
+import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,7 +198,63 @@ def book_jobs(project: Project) -> list[Job]:
     ]
 
 
-def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
+def _computed(project: Project, job: Job, notebook: NotebookNode) -> tuple[NotebookNode, str, float]:
+    """Return the executed notebook, its claims and the seconds that it took."""
+    start = time.perf_counter()
+    with kernel_environment(job.scale, project.work) as claims:
+        executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT)
+        made = claims.read_text("utf-8")
+    return executed, made, time.perf_counter() - start
+
+
+def run_side_by_side(project: Project, jobs: Sequence[Job], workers: int = 2) -> list[Outcome]:
+    """Execute notebooks of the book, several at a time, each with one core at small scale.
+
+    Kernels inherit the environment of their process, so each has one of its own; only this process writes pages.
+
+    Parameters
+    ----------
+    project, jobs
+        What to run.
+    workers
+        How many at a time.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of the jobs.
+
+    Raises
+    ------
+    Problem
+        If a cell fails or a process is killed.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    # At Ctrl-C the kernels interrupt their cells, which ends the processes' work; a traceback from each would say no more.
+    ignored = (signal.SIGINT, signal.SIG_IGN)
+    with (
+        ProcessPoolExecutor(workers, spawn, signal.signal, ignored) as processes,
+        ThreadPoolExecutor(workers) as threads,
+    ):
+
+        def one(job: Job) -> Outcome:
+            return run_for_book(project, job, computed=lambda *what: processes.submit(_computed, *what).result())
+
+        try:
+            return list(threads.map(one, jobs))  # the first problem cancels those that have not begun
+        except BrokenProcessPool as error:
+            raise Problem(
+                "a process that executed a notebook was killed. Free memory and run the command again."
+            ) from error
+
+
+def run_for_book(
+    project: Project,
+    job: Job,
+    *,
+    force: bool = False,
+    computed: Callable[[Project, Job, NotebookNode], tuple[NotebookNode, str, float]] = _computed,
+) -> Outcome:
     """Execute a notebook of the book unless nothing has changed, and say why.
 
     Parameters
@@ -203,6 +263,8 @@ def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
         What to run.
     force
         Run it in any case.
+    computed
+        Executes the prepared notebook.
 
     Returns
     -------
@@ -225,11 +287,7 @@ def run_for_book(project: Project, job: Job, *, force: bool = False) -> Outcome:
     notebook = notebooks.prepared(project, job)
     if job.scale != "small":
         notebook = variants.with_suffix(notebook, job.scale, f"{job.scale} scale")
-    start = time.perf_counter()
-    with kernel_environment(job.scale, project.work) as claims:
-        executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT)
-        made = claims.read_text("utf-8")
-    seconds = time.perf_counter() - start
+    executed, made, seconds = computed(project, job, notebook)
     write_atomically(project.claims(job.item, job.scale), made)
     write_atomically(project.executed / f"{job.page}.ipynb", nbformat.writes(executed) + "\n")
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
