@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from threadpoolctl import threadpool_limits
 
-from neural_scaling.checks import require, whole
+from neural_scaling.checks import require, text, whole
 from neural_scaling.files import make_folder
 from neural_scaling.interruption import Interrupted, StopRequest, stop_on_signal
 from neural_scaling.paths import CACHE_VARIABLE, DATA_VARIABLE, cache_root
@@ -71,6 +71,8 @@ class Engine:
                 "given with engine 'sequential'",
                 "take engine 'processes' or 'dask', or leave them out",
             )
+        if self.scheduler is not None:
+            text(self.scheduler, "scheduler")
         require(
             self.scheduler is None or self.kind == "dask",
             "scheduler",

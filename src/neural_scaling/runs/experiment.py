@@ -7,11 +7,12 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from neural_scaling.checks import require
+from neural_scaling.checks import instance, instances, require
 from neural_scaling.monitor import Arrays, Monitor
 
 #: Version of the canonical JSON and of the files of the store.
@@ -77,6 +78,16 @@ class Experiment(ABC):
         """A few words for the terminal."""
 
 
+def a_run(experiment: Experiment) -> Experiment:
+    """Return an experiment, or refuse what is none."""
+    return instance(experiment, "experiment", Experiment, "give a run, such as a ToyModelRun")
+
+
+def several_runs(experiments: Iterable[Experiment], fewest: int = 0) -> list[Experiment]:
+    """Return experiments as a list."""
+    return instances(experiments, "experiments", Experiment, "give a list of runs, such as ToyModelRun", fewest=fewest)
+
+
 def canonical_json(experiment: Experiment) -> str:
     """Return the identity of an experiment as text: sorted keys, canonical floats, versions of inputs, kind, algorithm, schema.
 
@@ -97,6 +108,7 @@ def canonical_json(experiment: Experiment) -> str:
     InputError
         If a value is NaN or not plain (bool, int, float, str, None, or tuples of them).
     """
+    a_run(experiment)
     require(
         dataclasses.is_dataclass(experiment),
         "experiment",

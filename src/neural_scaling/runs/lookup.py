@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from neural_scaling.checks import text
 from neural_scaling.monitor import Arrays
 from neural_scaling.runs.experiment import UNKNOWN, Experiment, canonical_json, key_of, without_versions
 from neural_scaling.runs.locations import cached_results, checkpoint_file, lock_file, shipped_results
@@ -68,7 +69,7 @@ class Index:
     """
 
     def __init__(self, item: str) -> None:
-        self.item = item
+        self.item = text(item, "item")
         shipped = shipped_results()
         self._layers: list[tuple[Path, Origin]] = [] if shipped is None else [(shipped / item, "shipped")]
         self._layers.append((cached_results() / item, "cached"))

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neural_scaling.checks import require
+from neural_scaling.checks import choice, flag, instance, instances, text
 from neural_scaling.monitor import Arrays
 from neural_scaling.runs.engines import Engine, compute_all
 from neural_scaling.runs.execution import compute
-from neural_scaling.runs.experiment import Experiment
+from neural_scaling.runs.experiment import Experiment, a_run, several_runs
 from neural_scaling.runs.lookup import Index
 from neural_scaling.terminal import SweepProgress, say
 
@@ -73,7 +73,9 @@ def obtain_all(
     OSError
         If a computed result cannot be stored (for example a full disk).
     """
-    require(scale in SCALES, "scale", f"got {scale!r}", f"use one of {', '.join(SCALES)}")
+    experiments, force = several_runs(experiments), flag(force, "force")
+    engine = None if engine is None else instance(engine, "engine", Engine, "give an Engine, or None")
+    scale, item = choice(scale, "scale", SCALES), text(item, "item")
     results: dict[Experiment, Result] = {}
     if scale == "small":
         with SweepProgress(item, len(experiments), sum(experiment.work for experiment in experiments)) as progress:
@@ -101,7 +103,7 @@ def obtain_all(
 
 def obtain(experiment: Experiment, item: str, scale: str) -> Result:
     """Return the result of one experiment; see :func:`obtain_all`."""
-    return obtain_all([experiment], item, scale)[experiment]
+    return obtain_all([a_run(experiment)], item, scale)[experiment]
 
 
 def describe(results: Sequence[Result]) -> str:
@@ -117,6 +119,7 @@ def describe(results: Sequence[Result]) -> str:
     str
         For example ``46 runs, shipped: 2026-11-22, AMD EPYC, 2 cores, commit 0123, 1200 s in all``.
     """
+    results = instances(results, "results", Result, "give a list of results, as obtain_all returns them")
     lines = []
     for origin in dict.fromkeys(result.origin for result in results):
         records = [result.provenance for result in results if result.origin == origin]

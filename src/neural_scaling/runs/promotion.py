@@ -9,7 +9,7 @@ from pathlib import Path
 from neural_scaling.checks import InputError
 from neural_scaling.monitor import Monitor
 from neural_scaling.paths import data_root
-from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
+from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key, several_runs
 from neural_scaling.runs.lookup import Index
 from neural_scaling.runs.store import DamagedResult, read_body, read_result, write_result
 
@@ -38,7 +38,7 @@ def promote(experiments: Sequence[Experiment], item: str) -> tuple[list[str], in
     InputError
         If a run is missing; nothing is copied then.
     """
-    index = Index(item)
+    index, experiments = Index(item), several_runs(experiments, fewest=1)
     looked = [index.look_up(experiment) for experiment in experiments]
     missing = [seen for seen in looked if seen.found is None]
     if missing:

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from neural_scaling.checks import real, text
 from neural_scaling.paths import own_checkout
 
 
@@ -62,6 +63,7 @@ def provenance(seconds: float, device: str) -> dict[str, Any]:
     dict
         Plain values: commit, hardware, platform, versions, threads, wall time in seconds, date (UTC).
     """
+    seconds, device = real(seconds, "seconds", least=0.0), text(device, "device")
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "jax", "torch")}
     return {
         "commit": commit(),

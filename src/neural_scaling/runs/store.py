@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neural_scaling import checks
 from neural_scaling.files import make_folder, write_atomically
 from neural_scaling.monitor import Arrays
 from neural_scaling.paths import CACHE_VARIABLE
@@ -53,13 +54,17 @@ def write_result(folder: Path, key: str, identity: str, arrays: Arrays, record: 
     OSError
         If the disk is full or the folder cannot be written; what was there before is intact.
     """
+    folder, told = _checked(folder, key, identity)
+    checks.instance(record, "record", dict, "give the provenance as a dictionary")
+    checks.instance(arrays, "arrays", dict, "give a dictionary of arrays")
+    checks.instances(arrays.values(), "arrays", np.ndarray, "give a dictionary of arrays", fewest=0)
     make_folder(folder, IF_NOT_WRITTEN)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     body = {
         "schema": SCHEMA,
         "key": key,
-        "experiment": json.loads(identity),
+        "experiment": told,
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "provenance": record,
     }
@@ -92,6 +97,7 @@ def read_result(folder: Path, key: str, identity: str) -> tuple[Arrays, dict[str
     DamagedResult
         If a file is missing, truncated, altered, of another schema or belongs to another experiment.
     """
+    folder, told = _checked(folder, key, identity)
     described, stored = folder / f"{key}.json", folder / f"{key}.npz"
     seen: dict[str, Any] | None = None
     while True:
@@ -99,7 +105,7 @@ def read_result(folder: Path, key: str, identity: str) -> tuple[Arrays, dict[str
             body = read_body(described)
             if body is None:
                 return None
-            if body["key"] != key or body["experiment"] != json.loads(identity):
+            if body["key"] != key or body["experiment"] != told:
                 raise DamagedResult(f"{described}: belongs to another experiment")
             content = stored.read_bytes()
             found = hashlib.sha256(content).hexdigest()
@@ -113,6 +119,16 @@ def read_result(folder: Path, key: str, identity: str) -> tuple[Arrays, dict[str
         if body is None or body == seen:
             raise DamagedResult(problem)
         seen = body  # it may have been replaced between the two files: look again
+
+
+def _checked(folder: Path, key: str, identity: str) -> tuple[Path, Any]:
+    """Return the folder, and the identity as values."""
+    checks.text(key, "key")
+    try:
+        told = json.loads(checks.text(identity, "identity"))
+    except ValueError:
+        raise checks.InputError(f"identity: got {identity!r}; give the canonical JSON of an experiment.") from None
+    return checks.path(folder, "folder"), told
 
 
 def read_body(described: Path) -> dict[str, Any] | None:
