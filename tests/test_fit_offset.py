@@ -18,18 +18,11 @@ def curve(offset, exponent, error, seed=0):
 def test_an_exact_curve_gives_its_numbers_back(offset, exponent):
     value, _ = curve(offset, exponent, 0.0)
     fit = fit_offset_power_law(TIME, value, np.full(TIME.size, 1e-2))
-    assert fit.exponent == pytest.approx(exponent, rel=0.006)  # the grid of exponents
-    assert fit.offset == pytest.approx(offset, abs=0.1)
-    assert fit.prefactor * 1e6**-fit.exponent == pytest.approx(4, abs=0.1)
+    assert fit.exponent == pytest.approx(exponent, rel=1e-6)  # rounding, where curves bend little
+    assert fit.offset == pytest.approx(offset, abs=1e-5)
+    assert fit.prefactor * 1e6**-fit.exponent == pytest.approx(4, abs=1e-5)
+    assert not fit.at_bound and fit.correlation == 0
     assert fit.gain > 20 if offset else fit.gain < 4
-
-
-def test_intervals_cover():
-    seen = [fit_offset_power_law(TIME, *curve(3.0, 0.3, 0.01, seed)) for seed in range(200)]
-    inside = np.mean([fit.interval[0] <= 0.3 <= fit.interval[1] for fit in seen])
-    offsets = np.mean([fit.offset_interval[0] <= 3.0 <= fit.offset_interval[1] for fit in seen])
-    assert inside > 0.91  # 0.95 less three standard errors of 200 trials
-    assert offsets > 0.91
 
 
 def test_what_errors_cannot_tell_apart_has_a_wide_interval():
@@ -54,23 +47,7 @@ def test_curves_with_one_constant_give_their_numbers_back():
     assert fit.exponents == pytest.approx(exponents, rel=0.05)
     plain = fit_common_offset(TIME, value - 3, np.full(value.shape, 1e-3))
     assert plain.offset == 0
-    assert plain.exponents == pytest.approx(exponents, rel=0.006)  # the grid of exponents
-
-
-@pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("offset", [0.0, 3.0])
-@pytest.mark.parametrize("error", [1e-4, 0.01])
-def test_intervals_with_one_constant_cover(shared, offset, error):
-    exponents, inside = np.array([0.1, 0.25]), []
-    law = np.stack([offset + 4 * (TIME / 1e6) ** -exponent for exponent in exponents])
-    for seed in range(30):
-        noise = error * np.random.default_rng(seed).standard_normal((2, TIME.size))
-        fit = fit_common_offset(TIME, law + (noise[[0, 0]] if shared else noise), np.full(law.shape, error))
-        least, most = fit.offset_interval
-        within = (fit.intervals[:, 0] <= exponents) & (exponents <= fit.intervals[:, 1])
-        inside.append([least <= offset <= most, *within])
-    # 0.95 less three standard errors of 30 trials, whether noise is shared or not
-    assert np.all(np.mean(inside, axis=0) > 0.83)
+    assert plain.exponents == pytest.approx(exponents, rel=1e-6)
 
 
 def test_intervals_with_one_constant_are_no_wider_than_they_must():
@@ -97,20 +74,59 @@ def test_steep_curves_and_curves_close_to_the_constant(offset, prefactor, expone
 def test_an_exponent_that_is_not_fixed_is_open():
     value = np.stack([3 + 4 * (TIME / 1e6) ** -0.1, 3 + 4 * (TIME / 1e6) ** -0.2])
     fit = fit_common_offset(TIME, value, np.full(value.shape, 3.0))
-    assert fit.intervals[0, 0] == 1e-3
+    assert fit.intervals[0, 0] == 0
     assert fit.offset_interval[0] == 0
 
 
+@pytest.mark.parametrize("exponent", [3.5, 7.0])
+def test_steep_laws_are_found(exponent):
+    time = np.geomspace(1, 1e4, 60)
+    fit = fit_offset_power_law(time, time**-exponent + 0.5, np.full(60, 0.01))
+    assert fit.exponent == pytest.approx(exponent, rel=1e-6)
+    assert fit.interval[0] < exponent < fit.interval[1]
+    assert fit.offset_interval[0] < 0.5 < fit.offset_interval[1]
+    assert not fit.at_bound
+
+
+@pytest.mark.parametrize(
+    "law", [lambda t: t**0.3, lambda t: 0.5 + t**-20.0, lambda t: t**-1e-5], ids=["rising", "step", "flat"]
+)
+def test_values_at_a_bound_are_said_to_be_there_and_open(law):
+    time = np.geomspace(1, 1e4, 60)
+    value = law(time)
+    fit = fit_offset_power_law(time, value, 0.01 * value)
+    common = fit_common_offset(time, [value, 0.5 + time**-0.5], [0.01 * value, np.full(60, 0.01)])
+    assert fit.at_bound and common.at_bound.tolist() == [True, False]
+    assert fit.offset_interval == common.offset_interval == (0.0, np.inf)
+    assert fit.interval[0] == 0 or fit.interval[1] == np.inf
+    assert fit.prefactor >= 0
+    assert np.all(common.intervals == [0.0, np.inf])
+
+
+def test_noise_that_goes_on_shows():
+    """Neighbours with a correlation of 0.9: found without bias, and intervals as much wider."""
+    time, random = np.geomspace(1, 1e4, 100), np.random.default_rng(0)
+    noise = random.standard_normal((60, 100))
+    for i in range(1, 100):
+        noise[:, i] = 0.9 * noise[:, i - 1] + np.sqrt(0.19) * noise[:, i]
+    fits = [
+        fit_offset_power_law(time, (0.5 + time**-0.5) * (1 + 0.001 * one), 0.001 * (0.5 + time**-0.5)) for one in noise
+    ]
+    found = np.array([fit.correlation for fit in fits])
+    assert np.mean(found) == pytest.approx(0.9, abs=4 * np.std(found) / np.sqrt(60))
+    assert np.all(found > 0)
+
+
 def test_bad_input():
-    with pytest.raises(InputError, match="sigma: holds"):
+    with pytest.raises(InputError, match="sigma: got"):
         fit_common_offset(TIME, [TIME, TIME], np.zeros((2, 24)))
-    with pytest.raises(InputError, match="L: holds no curve"):
+    with pytest.raises(InputError, match="L: shape"):
         fit_common_offset(TIME, np.ones((0, 24)), np.ones((0, 24)))
-    with pytest.raises(InputError, match=r"sigma: has shape .*give shape \(2, 24\)"):
+    with pytest.raises(InputError, match=r"sigma: shape .*of shape \(2, 24\)"):
         fit_common_offset(TIME, [TIME, TIME], np.ones((1, 24)))
-    with pytest.raises(InputError, match="sigma: has shape"):
+    with pytest.raises(InputError, match="sigma: shape"):
         fit_offset_power_law(TIME, TIME, [1.0])
-    with pytest.raises(InputError, match="sigma: holds"):
+    with pytest.raises(InputError, match="sigma: got"):
         fit_offset_power_law(TIME, TIME, np.zeros(24))
     with pytest.raises(InputError, match="t: has 3 points"):
         fit_offset_power_law(TIME[:3], TIME[:3], np.ones(3))

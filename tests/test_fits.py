@@ -21,7 +21,7 @@ class TestExactLaws:
         assert fit.exponent == pytest.approx(exponent, abs=1e-12)
         assert math.log(fit.prefactor) == pytest.approx(log_prefactor, abs=1e-11)
         assert fit.curvature < 1e-12
-        assert fit.statistical_error == 0
+        assert 0 < fit.statistical_error < 1e-12  # what rounding leaves unknown
         assert fit.interval[0] <= fit.exponent <= fit.interval[1]
 
     def test_three_points_are_enough(self):
@@ -88,7 +88,8 @@ class TestUncertainty:
         L = np.where(t < 10, t**-1.0, 10.0 * t**-2.0)
         fit = fit_power_law(t, L, points=201)
         assert fit.curvature == pytest.approx(0.5, abs=1e-2)  # the middle point belongs to one half only
-        assert fit.standard_error == fit.curvature
+        assert fit.standard_error == pytest.approx(fit.curvature, rel=5e-3)  # bent points scatter about the line too
+        assert fit.correlated
         assert fit.interval[0] < 1 < 2 < fit.interval[1]
 
     def test_floor_is_covered_by_the_curvature(self):
@@ -105,10 +106,10 @@ BAD_CURVES = {
     "zero": (T, np.where(T == 5, 0.0, 1.0), "^L: "),
     "negative": (T, -T, "^L: "),
     "step zero": (T - 1, T, "^t: "),
-    "unsorted": (T[::-1], T, "^t: .*increase"),
-    "repeated": (np.repeat(T, 2), np.repeat(T, 2), "^t: .*increase"),
+    "unsorted": (T[::-1], T, "^t: .*ascending"),
+    "repeated": (np.repeat(T, 2), np.repeat(T, 2), "^t: .*ascending"),
     "shape": (T, T[:-1], "^L: .*shape"),
-    "two points": (T[:2], T[:2], "^t: .*three"),
+    "two points": (T[:2], T[:2], "^t: .*at least 3"),
     "two-dimensional": (T.reshape(2, -1), T.reshape(2, -1), "^t: .*shape"),
 }
 

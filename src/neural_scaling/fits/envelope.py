@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, instances, real, require
 from neural_scaling.fits.power_law import FloatArray, check_curve
 
 
@@ -86,17 +86,16 @@ def compute_frontier(
     InputError
         If shapes do not fit, a curve cannot be drawn in log-log, or no curve reaches some compute.
     """
-    width = np.asarray(widths, dtype=np.float64)
-    ascending = width.ndim == 1 and width.size >= 1 and bool(np.all(width > 0)) and bool(np.all(np.diff(width) > 0))
-    require(ascending, "widths", f"got {widths!r}", "give positive widths in ascending order")
-    require(len(curves) == width.size, "curves", f"got {len(curves)}", f"give one per width, {width.size}")
-    require(math.isfinite(reach) and reach > 1, "reach", f"got {reach!r}", "give a factor above 1")
-    grid = np.asarray(compute, dtype=np.float64)
-    sound = grid.ndim == 1 and grid.size > 0 and bool(np.all(grid > 0)) and bool(np.all(np.diff(grid) > 0))
-    require(sound, "compute", "is not an ascending grid of positive numbers", "give one, for example np.geomspace")
+    width = array(widths, "widths", above=0, order="rising")
+    remedy = "give a list of pairs, steps and losses, one for each width"
+    pairs = [tuple(pair) for pair in instances(curves, "curves", (tuple, list), remedy, fewest=0)]
+    require(all(len(pair) == 2 for pair in pairs), "curves", "one is no pair", remedy)
+    require(len(pairs) == width.size, "curves", f"got {len(pairs)}", f"give one per width, {width.size}")
+    reach = real(reach, "reach", above=1)
+    grid = array(compute, "compute", above=0, order="rising")
     x, log_width = np.log(grid), np.log(width)
     table = np.empty((width.size, grid.size))
-    for row, offset, (step, loss) in zip(table, log_width, curves, strict=True):
+    for row, offset, (step, loss) in zip(table, log_width, pairs, strict=True):
         t, value = check_curve(step, loss)
         row[:] = np.interp(x - offset, np.log(t), np.log(value), left=math.inf, right=math.inf)
     reached = np.isfinite(table).any(axis=0)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, require, require_positive, whole
 
 FloatArray = NDArray[np.float64]
 
 NORMAL_95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 
+_ROUNDING = float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True)
 class PowerLawFit:
-    """Fit of ``L = prefactor * t^-exponent`` in a window.
+    """Fit of ``L = prefactor * t^-exponent`` in a window: the mean local slope of the curve there.
+
+    The mean weights slopes as least squares does. It is the exponent of the curve where that is a power law; where a correction
+    decays slowly, the exponent it tends to lies outside the interval more often than not.
 
     Attributes
     ----------
@@ -27,7 +34,8 @@ class PowerLawFit:
     prefactor
         Value of the fitted law at t = 1, in the units of L.
     statistical_error
-        Standard error of the exponent from the errors of the points; 0 when none were given.
+        Standard error of the exponent from the errors of the points; without them from the scatter about the line, and
+        from the rounding of the values at least.
     curvature
         Half the difference between the exponents fitted to the two halves (in log t) of the window, with
         the part that noise alone would produce removed in quadrature. It is what is left of a
@@ -35,11 +43,16 @@ class PowerLawFit:
     standard_error
         ``hypot(statistical_error, curvature)``: the curvature is counted as one standard error.
     interval
-        95 % interval, ``exponent -+ 1.96 standard_error``.
+        95 % interval of the mean local slope: ``statistical_error`` times 1.96, or Student's quantile where it comes from the
+        scatter, and 1.96 ``curvature``, added in quadrature. Noise of the points is taken as independent.
     window
         First and last abscissa asked for, in the units of t.
     points
         Number of samples used.
+    correlated
+        Whether neighbouring points depart to the same side of the line as independent noise lets them in less than 1 of 20
+        curves: the curve bends, or its points share noise that the interval does not hold. Noise that is shared shows with
+        some thirty points or more.
     """
 
     exponent: float
@@ -50,6 +63,7 @@ class PowerLawFit:
     interval: tuple[float, float]
     window: tuple[float, float]
     points: int
+    correlated: bool
 
 
 @dataclass(frozen=True)
@@ -88,9 +102,9 @@ def fit_power_law(
     window
         First and last t, both included; the whole curve by default.
     sigma
-        Standard errors of L, shape (T,), positive and independent from point to point. They weight the fit
-        and give the statistical error. Points of one learning curve share their noise: fit each run and
-        use the spread over runs instead.
+        Standard errors of L, shape (T,), positive and independent from point to point. They weight the fit and give the
+        statistical error. Without them all points are taken to scatter alike, independently, and by as much as they do about
+        the line. Points of one learning curve share their noise: fit each run and use the spread over runs instead.
     points
         Largest number of samples, >= 3.
 
@@ -106,16 +120,10 @@ def fit_power_law(
         samples fall into the window.
     """
     time, value = check_curve(t, L)
-    error: FloatArray | None = None
-    if sigma is not None:
-        error = np.asarray(sigma, dtype=np.float64)
-        require(error.shape == time.shape, "sigma", f"has shape {error.shape}", f"give shape {time.shape}")
-        good = bool(np.all(np.isfinite(error)) and np.all(error > 0))
-        require(good, "sigma", "holds a value that is not positive and finite", "drop points without error")
-    require(points >= 3, "points", f"got {points}", "use at least 3 samples")
-    first, last = (float(time[0]), float(time[-1])) if window is None else window
-    require(0 < first < last, "window", f"got {window!r}", "give (start, end) with 0 < start < end")
-    chosen = log_spaced_indices(time, first, last, points)
+    error = None if sigma is None else check_errors(sigma, time.shape)
+    most = whole(points, "points", least=3)
+    first, last = (float(time[0]), float(time[-1])) if window is None else check_window(window)
+    chosen = log_spaced_indices(time, first, last, most)
     require(
         chosen.size >= 3,
         "window",
@@ -124,20 +132,27 @@ def fit_power_law(
     )
     x, y = np.log(time[chosen]), np.log(value[chosen])
     weight = np.ones_like(x) if error is None else (value[chosen] / error[chosen]) ** 2
-    slope, intercept, variance = _weighted_line(x, y, weight)
-    statistical = 0.0 if error is None else math.sqrt(variance)
-    curvature = _curvature(x, y, weight, noisy=error is not None)
-    standard_error = math.hypot(statistical, curvature)
-    half_width = NORMAL_95 * standard_error
+    slope, intercept, variance = weighted_line(x, y, weight)
+    residual = (y - intercept - slope * x) * np.sqrt(weight)
+    noise, quantile = 1.0, NORMAL_95
+    if error is None:
+        freedom = x.size - 2
+        rounding = _ROUNDING * (1 + np.abs(y).max() + abs(slope) * np.abs(x).max())
+        noise = max(float(residual @ residual) / freedom, rounding**2)
+        quantile = float(stdtrit(freedom, 0.975))
+    statistical = math.sqrt(noise * variance)
+    curvature = _curvature(x, y, weight, noise)
+    half_width = math.hypot(quantile * statistical, NORMAL_95 * curvature)
     return PowerLawFit(
         exponent=-slope,
         prefactor=math.exp(intercept) if intercept < 700 else math.inf,
         statistical_error=statistical,
         curvature=curvature,
-        standard_error=standard_error,
+        standard_error=math.hypot(statistical, curvature),
         interval=(-slope - half_width, -slope + half_width),
         window=(first, last),
         points=int(chosen.size),
+        correlated=correlated(residual),
     )
 
 
@@ -166,8 +181,8 @@ def local_slope(t: ArrayLike, L: ArrayLike, width: float = 0.3, points: int = 20
         If the curve is not valid, or no interval holds three points.
     """
     time, value = check_curve(t, L)
-    require(width > 0, "width", f"got {width!r}", "give a width in decades, for example 0.3")
-    require(points >= 1, "points", f"got {points}", "give at least one centre")
+    width = require_positive(width, "width", "give a width in decades, for example 0.3")
+    points = whole(points, "points")
     x, y = np.log(time), np.log(value)
     half = 0.5 * width * math.log(10.0)
     slack = 1e-9
@@ -181,7 +196,7 @@ def local_slope(t: ArrayLike, L: ArrayLike, width: float = 0.3, points: int = 20
         f"no interval of {width:g} decades inside the data holds three points",
         "use a larger width or a finer curve",
     )
-    slopes = [_weighted_line(x[i:j], y[i:j], np.ones(j - i))[0] for i, j in zip(start[keep], stop[keep], strict=True)]
+    slopes = [weighted_line(x[i:j], y[i:j], np.ones(j - i))[0] for i, j in zip(start[keep], stop[keep], strict=True)]
     return LocalSlope(np.exp(centres[keep]), -np.asarray(slopes, dtype=np.float64))
 
 
@@ -204,16 +219,30 @@ def check_curve(t: ArrayLike, L: ArrayLike) -> tuple[FloatArray, FloatArray]:
         If shapes differ, there are fewer than three points, a value is not positive and finite, or t does
         not increase.
     """
-    time = np.asarray(t, dtype=np.float64)
-    value = np.asarray(L, dtype=np.float64)
-    require(time.ndim == 1, "t", f"has shape {time.shape}", "give a one-dimensional array")
-    require(value.shape == time.shape, "L", f"has shape {value.shape}", f"give the shape of t, {time.shape}")
-    require(time.size >= 3, "t", f"has {time.size} points", "give at least three")
-    for name, array in (("t", time), ("L", value)):
-        good = bool(np.all(np.isfinite(array)) and np.all(array > 0))
-        require(good, name, "holds a value that is NaN, infinite or not positive", "drop t = 0 and bad values")
-    require(bool(np.all(np.diff(time) > 0)), "t", "does not increase", "sort the curve, without repeats")
-    return time, value
+    time = array(t, "t", above=0, fewest=3, order="rising")
+    return time, array(L, "L", shape=time.shape, above=0)
+
+
+def check_errors(sigma: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    """Return standard errors of values of some shape as float64, if all are positive."""
+    return array(sigma, "sigma", shape=shape, axes=len(shape), above=0)
+
+
+def check_window(window: Any) -> tuple[float, float]:
+    """Return the ends of a window, if they are positive and in order."""
+    first, last = array(window, "window", shape=(2,), above=0, order="rising")
+    return float(first), float(last)
+
+
+def correlated(residual: FloatArray) -> bool:
+    """Return whether neighbours along the last axis of scaled residuals go together beyond the chance of 1 in 20.
+
+    For independent noise the sum of their products over that of squares has a standard deviation of about one over the root of
+    their number, about a mean below zero.
+    """
+    together = float(np.sum(residual[..., 1:] * residual[..., :-1]))
+    size = residual.shape[-1]
+    return size >= 8 and together > 1.645 / math.sqrt(size) * float(np.sum(residual**2))
 
 
 def log_spaced_indices(t: FloatArray, first: float, last: float, points: int) -> NDArray[np.intp]:
@@ -228,7 +257,7 @@ def log_spaced_indices(t: FloatArray, first: float, last: float, points: int) ->
     return np.asarray(inside[np.unique(nearest)], dtype=np.intp)
 
 
-def _weighted_line(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float, float]:
+def weighted_line(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float, float]:
     """Slope, intercept and (for weights 1/sigma^2) variance of the slope of a weighted straight line."""
     total = float(np.sum(weight))
     mean_x = float(np.sum(weight * x)) / total
@@ -238,14 +267,15 @@ def _weighted_line(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[fl
     return slope, mean_y - slope * mean_x, 1.0 / spread
 
 
-def _curvature(x: FloatArray, y: FloatArray, weight: FloatArray, noisy: bool) -> float:
-    """Half the difference of the slopes of the two halves; the three-point minimum shares the middle."""
+def _curvature(x: FloatArray, y: FloatArray, weight: FloatArray, noise: float) -> float:
+    """Half the difference of the slopes of the two halves; the three-point minimum shares the middle.
+
+    ``noise`` is the variance of a point of weight one.
+    """
     split = int(np.searchsorted(x, 0.5 * (x[0] + x[-1])))
     left = slice(0, max(split, 2))
     right = slice(min(split, x.size - 2), x.size)
-    slope_left, _, variance_left = _weighted_line(x[left], y[left], weight[left])
-    slope_right, _, variance_right = _weighted_line(x[right], y[right], weight[right])
-    squared = 0.25 * (slope_left - slope_right) ** 2
-    if noisy:
-        squared -= 0.25 * (variance_left + variance_right)
-    return math.sqrt(max(0.0, squared))
+    slope_left, _, variance_left = weighted_line(x[left], y[left], weight[left])
+    slope_right, _, variance_right = weighted_line(x[right], y[right], weight[right])
+    squared = (slope_left - slope_right) ** 2 - noise * (variance_left + variance_right)
+    return 0.5 * math.sqrt(max(0.0, squared))

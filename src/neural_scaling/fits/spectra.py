@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
-from neural_scaling.checks import require
-from neural_scaling.fits.power_law import NORMAL_95, FloatArray, PowerLawFit, fit_power_law
+from neural_scaling.checks import InputError, instance, require
+from neural_scaling.fits.power_law import NORMAL_95, FloatArray, PowerLawFit, check_window, fit_power_law
 from neural_scaling.spectra import Spectrum
 
-_BINS_PER_DECADE = 8
+_ROUNDS = 100
+_CLOSE = 1e-12  # in the logarithm of the mean, larger than rounding
+_FEWEST = 20  # modes in a window
+
+
+@dataclass(frozen=True)
+class TargetFit:
+    """Fit of the mean of ``lambda_k (w*_k)^2`` by a power of k.
+
+    Attributes
+    ----------
+    exponent
+        Decay exponent.
+    scatter
+        Variance of the values over the square of their mean: 2 for normal coefficients, 0 where they follow the law.
+    statistical_error
+        Standard error from this scatter.
+    curvature
+        As of :class:`PowerLawFit`, from the lower and the upper half of the window in log k.
+    standard_error
+        ``hypot(statistical_error, curvature)``.
+    modes
+        Number of modes in the window.
+    """
+
+    exponent: float
+    scatter: float
+    statistical_error: float
+    curvature: float
+    standard_error: float
+    modes: int
 
 
 @dataclass(frozen=True)
@@ -24,7 +54,7 @@ class SpectrumFit:
     eigenvalues
         Fit of ``lambda_k`` against k; its exponent is the capacity ``alpha``.
     target
-        Fit of ``lambda_k (w*_k)^2``, averaged in bins, against k; its exponent is ``alpha beta + 1``.
+        Fit of ``lambda_k (w*_k)^2`` against k; its exponent is ``alpha beta + 1``.
     capacity
         ``alpha``.
     source
@@ -36,7 +66,7 @@ class SpectrumFit:
     """
 
     eigenvalues: PowerLawFit
-    target: PowerLawFit
+    target: TargetFit
     capacity: float
     source: float
     source_error: float
@@ -46,9 +76,11 @@ class SpectrumFit:
 def fit_spectrum(spectrum: Spectrum, window: tuple[float, float] | None = None) -> SpectrumFit:
     """Fit capacity and source of a spectrum.
 
-    Target coefficients scatter from mode to mode, so their squares are averaged in geometric bins of modes and weighted by
-    the scatter within a bin. A sum over all later modes would scatter less but lacks the modes beyond the last, which for small
-    sources hold most of it.
+    The model: the mean of ``lambda_k (w*_k)^2`` is a power of k, and the values scatter about it independently, each by the same
+    share of its mean, whether not at all or as squares of normal coefficients do. The fit is that of a gamma law of this scatter
+    with the mean as its only parameter. It compares values with their mean and takes no logarithm of them, and so has no bias,
+    whatever their distribution. A sum over all later modes would scatter less but lacks the modes beyond the last, which
+    for small sources hold most of it.
 
     Parameters
     ----------
@@ -65,41 +97,66 @@ def fit_spectrum(spectrum: Spectrum, window: tuple[float, float] | None = None) 
     Raises
     ------
     InputError
-        If there are fewer than 100 modes, or the window holds too few bins or bins without target.
+        If there are fewer than 100 modes, the window holds too few, or modes without target have no law.
     """
+    spectrum = instance(spectrum, "spectrum", Spectrum, "give a Spectrum")
     require(
         spectrum.modes >= 100, "spectrum", f"has {spectrum.modes} modes", "give at least 100: a power needs decades"
     )
-    first, last = window or (10.0, spectrum.modes / 3)
-    require(
-        1 <= first < last <= spectrum.modes,
-        "window",
-        f"got {window!r}",
-        f"give two mode numbers between 1 and {spectrum.modes}",
-    )
+    first, last = (10.0, spectrum.modes / 3) if window is None else check_window(window)
+    limits = f"give two mode numbers between 1 and {spectrum.modes}"
+    require(1 <= first < last <= spectrum.modes, "window", f"got {window!r}", limits)
     mode = np.arange(1, spectrum.modes + 1, dtype=np.float64)
+    inside = (mode >= first) & (mode <= last)
+    held = int(np.count_nonzero(inside))
+    require(held >= _FEWEST, "window", f"({first:g}, {last:g}) holds {held} modes", f"widen it to {_FEWEST} at least")
     eigenvalues = fit_power_law(mode, spectrum.eigenvalues, (first, last))
-    centre, power, error = _binned(mode, spectrum.eigenvalues * spectrum.target**2, first, last)
-    require(centre.size >= 4, "window", f"({first:g}, {last:g}) holds {centre.size} bins of modes", "widen it")
-    require(bool(np.all(power > 0)), "spectrum", "a bin of modes holds no target", "end the window before it")
-    target = fit_power_law(centre, power, sigma=error)
+    target = _fit_mean(np.log(mode[inside]), (spectrum.eigenvalues * spectrum.target**2)[inside])
     capacity = eigenvalues.exponent
     source = (target.exponent - 1) / capacity
     spread = math.hypot(target.standard_error, source * eigenvalues.standard_error) / capacity
-    interval = (source - NORMAL_95 * spread, source + NORMAL_95 * spread)
-    return SpectrumFit(eigenvalues, target, capacity, source, spread, interval)
+    # The half-width of the capacity has the quantile of its own scatter.
+    own = (eigenvalues.interval[1] - eigenvalues.interval[0]) / 2
+    statistical = float(stdtrit(target.modes - 2, 0.975)) * target.statistical_error
+    half = math.hypot(statistical, NORMAL_95 * target.curvature, source * own) / capacity
+    return SpectrumFit(eigenvalues, target, capacity, source, spread, (source - half, source + half))
 
 
-def _binned(
-    mode: FloatArray, value: FloatArray, first: float, last: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return centres, means and standard errors in geometric bins with at least two modes."""
-    edges = np.geomspace(first, last, max(2, round(_BINS_PER_DECADE * math.log10(last / first))) + 1)
-    rows = []
-    for low, high in itertools.pairwise(edges):
-        inside = (mode >= low) & (mode < high)
-        if inside.sum() >= 2:
-            values = value[inside]
-            error = float(values.std(ddof=1)) / math.sqrt(values.size)
-            rows.append((float(np.exp(np.log(mode[inside]).mean())), float(values.mean()), max(error, 1e-300)))
-    return tuple(np.array(rows, dtype=np.float64).reshape(-1, 3).T)  # type: ignore[return-value]
+def _fit_mean(x: FloatArray, value: FloatArray) -> TargetFit:
+    """Fit the logarithm of the mean of values by a line in x."""
+    slope, level, variance, scatter = _mean_line(x, value)
+    middle = 0.5 * (x[0] + x[-1])
+    halves = [_mean_line(x[side], value[side], (slope, level)) for side in (x <= middle, x > middle)]
+    bend = (halves[0][0] - halves[1][0]) ** 2 - scatter * (halves[0][2] + halves[1][2])
+    rounding = np.finfo(np.float64).eps * (1 + np.abs(level) + np.abs(slope) * x[-1])
+    statistical = math.sqrt(max(scatter, rounding**2) * variance)
+    curvature = 0.5 * math.sqrt(max(0.0, bend))
+    return TargetFit(-slope, scatter, statistical, curvature, math.hypot(statistical, curvature), x.size)
+
+
+def _mean_line(
+    x: FloatArray, value: FloatArray, start: tuple[float, float] | None = None
+) -> tuple[float, float, float, float]:
+    """Return slope and level of the line, the variance of the slope for a scatter of one, and the scatter."""
+    require(
+        bool(np.count_nonzero(value) > 1),
+        "spectrum",
+        "a part of the window holds no target",
+        "end the window before it",
+    )
+    shifted = x - x.mean()
+    spread = float(shifted @ shifted)
+    slope, level = (0.0, math.log(value.mean())) if start is None else (start[0], start[1] + start[0] * x.mean())
+    for _ in range(_ROUNDS):  # Newton's method for the likelihood of a gamma law, whose logarithm is concave
+        ratio = value * np.exp(-level - slope * shifted)
+        excess = ratio - 1
+        total, first, second = ratio.sum(), ratio @ shifted, ratio @ shifted**2
+        lift, turn = excess.sum(), excess @ shifted
+        bend = total * second - first**2
+        lift, turn = (second * lift - first * turn) / bend, (total * turn - first * lift) / bend
+        damping = 1 / max(1.0, abs(lift) + abs(turn) * float(np.abs(shifted).max()))  # where the law is off by far
+        slope, level = slope + damping * turn, level + damping * lift
+        if max(abs(turn), abs(lift)) < _CLOSE:
+            scatter = float(excess @ excess) / (x.size - 2)
+            return slope, level - slope * float(x.mean()), 1 / spread, scatter
+    raise InputError("spectrum: no power law fits the target in a part of the window; choose another window.")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import zeta
 
-from neural_scaling.checks import InputError, require, require_positive
-from neural_scaling.fits.power_law import FloatArray, PowerLawFit, fit_power_law
+from neural_scaling.checks import InputError, flag, real, require_positive
+from neural_scaling.fits.power_law import FloatArray, PowerLawFit, check_curve, check_window, fit_power_law
 from neural_scaling.theory.exponents import regime
 from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
 from neural_scaling.theory.loss_law import bottleneck_exponent
@@ -151,15 +151,15 @@ def theory_window(
     InputError
         If an argument is out of range, or the window is shorter than a third of a decade.
     """
-    require_positive(t_max, "t_max")
-    require(0 < fraction < 1, "fraction", f"got {fraction!r}", "give a share between 0 and 1, for example 0.1")
-    for name, size in (("N", N), ("B", B)):
-        require(not isinstance(size, bool) and size > 0, name, f"got {size!r}", "give > 0 or math.inf")
+    t_max = require_positive(t_max, "t_max")
+    fraction = real(fraction, "fraction", "give a share between 0 and 1, for example 0.1", above=0, below=1)
+    N, B = (real(size, name, above=0, infinite=True) for name, size in (("N", N), ("B", B)))
+    modes, allow_empty = require_positive(modes, "modes"), flag(allow_empty, "allow_empty")
     start = step_of_modes(alpha, beta, gamma, eta, modes)
-    ends = [(float(t_max), "end of the curve")]
+    ends = [(t_max, "end of the curve")]
     if edge_step is not None:
-        require(edge_step >= 0, "edge_step", f"got {edge_step!r}", "give a step >= 0, or None")
-        ends.append((float(edge_step), "edge of stability"))
+        edge = real(edge_step, "edge_step", "give a step of at least 0, or None", least=0, infinite=True)
+        ends.append((edge, "edge of stability"))
     if start < t_max:
         grid = np.geomspace(start, t_max, 4000)
         for share, reason in _corrections(alpha, beta, eta, gamma, N, B, grid):
@@ -208,10 +208,10 @@ def window_sensitivity(
     InputError
         As :func:`~neural_scaling.fits.fit_power_law`, or if ``factor <= 1``.
     """
-    require(math.isfinite(factor) and factor > 1, "factor", f"got {factor!r}", "give a number above 1")
-    start, end = window.span if isinstance(window, Window) else window
+    factor = real(factor, "factor", above=1)
+    start, end = window.span if isinstance(window, Window) else check_window(window)
     central = fit_power_law(t, L, (start, end), sigma)
-    time = np.asarray(t, dtype=np.float64)
+    time, _ = check_curve(t, L)
     table = np.full((3, 3), math.nan)
     for i, first in enumerate((start / factor, start, start * factor)):
         for j, last in enumerate((end / factor, end, end * factor)):

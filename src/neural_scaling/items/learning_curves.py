@@ -77,7 +77,7 @@ class LearningCurve:
         exponents = self.slopes(*window.span)
         if not np.all(np.isfinite(exponents)):
             return Measurement.none("too few finite losses in the window")
-        bend = fit_power_law(self.step[inside], self.mean[inside]).standard_error
+        bend = fit_power_law(self.step[inside], self.mean[inside]).curvature
         scatter = Measurement.mean_of(exponents).interval
         half = math.hypot(NORMAL_95 * bend, (scatter[1] - scatter[0]) / 2 if scatter else 0.0)
         value = float(exponents.mean())
