@@ -9,6 +9,7 @@ from neural_scaling.monitor import Monitor
 from neural_scaling.sample_reuse import simulate_reuse
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.toy_model import projected_factor, simulate
+from oracles.causal import inverse
 from oracles.dense_reuse import dense_reuse, direct_reuse
 
 
@@ -131,18 +132,18 @@ def test_all_responses_are_functions_of_one_matrix(gamma, width, samples):
     eta, steps = 0.3, 24
     c0, c1, r1, r3, c3, _ = dense_reuse(spectrum.eigenvalues, spectrum.target, eta, gamma, steps, width, samples)
     eye, theta = np.eye(steps + 1), eta * np.tril(np.ones((steps + 1, steps + 1)), -1)
-    s = np.linalg.inv(eye - eta * gamma * theta @ np.tril(c3, -1)) @ theta
+    s = inverse(eye - eta * gamma * theta @ np.tril(c3, -1)) @ theta
     x = s + eta * gamma * np.tril(s @ c3 @ s.T, -1)
     y = x @ r3 @ r1
-    h = np.linalg.inv(eye + lam * y)
+    h = inverse(eye + lam * y)
     taken = (lam * y @ h).sum(0)
     close = {"rtol": 1e-9, "atol": 1e-11}
     np.testing.assert_allclose(r1, eye - taken / samples, **close)
     np.testing.assert_allclose(r3, eye - taken / width, **close)
     np.testing.assert_allclose(x @ y, y @ x, **close)
     # The covariances obey the equations of online training with diag(C0)/B replaced by C0/P.
-    both = r3 @ r1
-    ht, reduced = h.transpose(0, 2, 1), np.linalg.solve(both, np.linalg.solve(both, c3).T).T
+    ht, back = h.transpose(0, 2, 1), inverse(r3 @ r1)
+    reduced = back @ c3 @ back.T
     signal = w2 + x @ c3 @ x.T / width
     np.testing.assert_allclose(c0, (h @ (lam * signal + lam**2 * y @ c0 @ y.T / samples) @ ht).sum(0), **close)
     np.testing.assert_allclose(reduced, (h @ (lam * c0 / samples + lam**2 * signal) @ ht).sum(0), **close)

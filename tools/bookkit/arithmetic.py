@@ -47,24 +47,13 @@ def kernel(environment: Mapping[str, str]) -> str:
     return run.stdout.strip() or "of the system"
 
 
-def second(threads: int) -> tuple[dict[str, str] | None, str]:
-    """Return the environment of the second kernels, None if there are none, and a sentence on which there are.
-
-    Parameters
-    ----------
-    threads
-        Of each product of matrices.
-
-    Returns
-    -------
-    tuple
-        Variables or None, sentence.
-    """
+def second() -> tuple[dict[str, str] | None, str]:
+    """Return the environment of the second kernels, None if there are none, and a sentence on which there are."""
     own = kernel({})
     name = _NARROWER.get(own, "")
-    chosen = {**single_threaded(), "OPENBLAS_NUM_THREADS": str(threads), "OPENBLAS_CORETYPE": name}
+    chosen = {**single_threaded(), "OPENBLAS_CORETYPE": name}
     if not name or kernel(chosen) != name:
         return None, f"the kernel {own} is the only one that can be chosen here"
     instructions = _INSTRUCTIONS[name]
     flags = f"{chosen['XLA_FLAGS']} {instructions['XLA_FLAGS']}"
-    return {**chosen, **instructions, "XLA_FLAGS": flags}, f"kernel {name} in place of {own}, threads: {threads}"
+    return {**chosen, **instructions, "XLA_FLAGS": flags}, f"kernel {name} in place of {own}"

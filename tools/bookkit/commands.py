@@ -35,6 +35,14 @@ NUMERICAL = (
     "tests/test_fit_spectrum.py",
     "tests/test_spectra.py",
 )
+#: Those of them that multiply the largest matrices, of which threads change the order of sums.
+THREADED = (
+    "tests/dmft/test_unit_steps.py",
+    "tests/dmft/test_fourth_moment.py",
+    "tests/sample_reuse",
+    "tests/toy_model/test_direct_model.py",
+    "tests/errata/test_tools.py",
+)
 _PYTEST = ("pytest", "-n2", "--dist=worksteal")
 #: Shared machines are slower; beyond this factor it is no longer the machine.
 SLACK = 2.0
@@ -194,7 +202,8 @@ def tests(project: Project) -> None:
     stages: list[Stage] = [
         *_static_stages(project),
         ("unit tests", lambda: _python(project, *_PYTEST, environment=single_threaded())),
-        ("second kernel", lambda: _numerical_tests(project)),
+        ("second kernel", lambda: _second_kernel(project)),
+        ("two threads", lambda: _two_threads(project)),
         ("notebooks", lambda: require_data(execute_all(project, strict=in_ci))),
         ("references", lambda: references.compare_executed(project)),
         ("references again", lambda: _references_again(project)),
@@ -205,20 +214,27 @@ def tests(project: Project) -> None:
     run_stages(stages)
 
 
-def _numerical_tests(project: Project) -> None:
-    """Run numerical tests with the second kernels and two threads; the unit tests have the first and one thread."""
-    environment, sentence = arithmetic.second(threads=2)
-    if environment is None:
-        say(f"skipped: {sentence}")
+def _second_kernel(project: Project) -> None:
+    environment, sentence = arithmetic.second()
+    say(sentence if environment else f"skipped: {sentence}")
+    if environment:
+        _python(project, *_PYTEST, "-m", "not slow", *NUMERICAL, environment=environment)
+
+
+def _two_threads(project: Project) -> None:
+    if os.cpu_count() == 1:
+        say("skipped: two threads would take turns on the only core")
         return
-    say(sentence)
-    _python(project, *_PYTEST, *NUMERICAL, environment=environment)
+    # One process: two of them with two threads each would wait for each other on two cores.
+    _python(
+        project, "pytest", "-m", "not slow", *THREADED, environment={**single_threaded(), "OPENBLAS_NUM_THREADS": "2"}
+    )
 
 
 def _references_again(project: Project) -> None:
     """Execute the references a second time, with other kernels than those that made the pages where there are any."""
-    environment, sentence = arithmetic.second(threads=1)
-    say(f"the same kernels: {sentence}" if environment is None else sentence)
+    environment, sentence = arithmetic.second()
+    say(sentence if environment else f"the same kernels: {sentence}")
     references.compare(project, environment=environment)
 
 
