@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MARCH = "dmft/march.py"
 TABLE = "tests/dmft/test_table_of_oracles.py::test_"
+INPUTS = "tests/inputs/test_inputs.py::test_"
 
 #: File below src/neural_scaling, text that occurs there once, what is put in its place, the test that sees it.
 MUTANTS = [
@@ -129,6 +130,30 @@ MUTANTS = [
         "left = rows[:, :, low:high] - earlier",
         "left = rows[:, :, low:high]",
         TABLE + "unit_steps[online-unit steps-lazy-N]",
+    ),
+    (  # a whole number: fractions let through
+        "checks.py",
+        "(isinstance(number, Integral) or float(number).is_integer())",
+        "True",
+        INPUTS + "wrong_values_are_refused_by_name[theory.self_consistent.level_curve]",
+    ),
+    (  # arrays: the caller's own instead of a copy
+        "checks.py",
+        "return np.array(found, dtype=np.float64)",
+        "return np.asarray(found, dtype=np.float64)",
+        "tests/test_checks.py::test_an_array_is_a_copy_that_nobody_changes",
+    ),
+    (  # arrays: masked values unmasked
+        "checks.py",
+        'require(not masked, argument, "masked values", "remove or fill them")',
+        "",
+        INPUTS + "wrong_values_are_refused_by_name[theory.exponents.chi]",
+    ),
+    (  # a truth value: any object taken for one
+        "theory/compute_optimal.py",
+        'finite_batch = flag(finite_batch, "finite_batch")',
+        "finite_batch = bool(finite_batch)",
+        INPUTS + "wrong_values_are_refused_by_name[theory.compute_optimal.compute_optimum]",
     ),
 ]
 
