@@ -11,6 +11,7 @@ from scipy.special import zeta
 
 from neural_scaling.checks import InputError, flag, real, require_positive
 from neural_scaling.fits.power_law import FloatArray, PowerLawFit, check_curve, check_window, fit_power_law
+from neural_scaling.theory._inputs import capacity, richness, source_exponent
 from neural_scaling.theory.exponents import regime
 from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
 from neural_scaling.theory.loss_law import bottleneck_exponent
@@ -86,6 +87,7 @@ class Sensitivity:
 
     def stable(self, predicted: float, tolerance: float) -> bool:
         """Whether all windows agree on ``|exponent - predicted| <= tolerance``."""
+        predicted, tolerance = real(predicted, "predicted"), require_positive(tolerance, "tolerance")
         seen = self.exponents[np.isfinite(self.exponents)]
         inside = np.abs(seen - predicted) <= tolerance
         return bool(np.all(inside) or not np.any(inside))
@@ -151,7 +153,8 @@ def theory_window(
     InputError
         If an argument is out of range, or the window is shorter than a third of a decade.
     """
-    t_max = require_positive(t_max, "t_max")
+    alpha, beta, gamma = capacity(alpha), source_exponent(beta), richness(gamma)
+    eta, t_max = require_positive(eta, "eta"), require_positive(t_max, "t_max")
     fraction = real(fraction, "fraction", "give a share between 0 and 1, for example 0.1", above=0, below=1)
     N, B = (real(size, name, above=0, infinite=True) for name, size in (("N", N), ("B", B)))
     modes, allow_empty = require_positive(modes, "modes"), flag(allow_empty, "allow_empty")

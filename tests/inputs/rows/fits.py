@@ -1,0 +1,76 @@
+"""Fits, windows and frontiers."""
+
+import math
+
+import numpy as np
+
+from inputs.kinds import Shared, array, flag, instance, pair, real, several, whole
+from inputs.table import row
+from neural_scaling import fits
+from neural_scaling.spectra import PowerLaw
+
+T = np.arange(1.0, 13.0)
+L = 2.0 ** -np.arange(12)
+NOISE = L / 64
+CURVES = np.stack([L + 0.5, 2 * L + 0.5])
+SPECTRUM = Shared(lambda: PowerLaw(1.5, 0.5, 200).spectrum())
+FIT = Shared(lambda: fits.window_sensitivity(T, L, (1.0, 12.0)))
+FRONTIER = Shared(lambda: fits.compute_frontier([8, 16, 32], STEPS, [64.0, 128.0]))
+STEPS = [(T, 4.0 / T + shift) for shift in (0.25, 0.125, 0.0625)]
+
+t = array(T, above=0, ordered=True)
+loss = array(L, above=0).also(L[:5])
+sigma = array(NOISE, above=0).also(NOISE[:5])
+window = pair((1.0, 12.0), (100.0, 200.0))
+
+ROWS = [
+    row(fits.fit_power_law, t=t, L=loss, window=window.or_none(), sigma=sigma.or_none(), points=whole(16, 3)),
+    row(fits.local_slope, t=t, L=loss, width=real(0.5, above=0), points=whole(4)),
+    row(fits.fit_offset_power_law, t=t, L=loss, sigma=sigma),
+    row(fits.fit_common_offset, t=t, L=array(CURVES, axes=2, above=0), sigma=array(CURVES / 64, axes=2, above=0)),
+    row(
+        fits.fit_spectrum,
+        spectrum=instance(SPECTRUM),
+        window=pair((8.0, 64.0)).or_none(),
+    ),
+    row(
+        fits.window_sensitivity, t=t, L=loss, window=pair((2.0, 8.0)), sigma=sigma.or_none(), factor=real(1.5, above=1)
+    ),
+    row(fits.Sensitivity.stable, FIT, predicted=real(1.0), tolerance=real(0.5, above=0)),
+    row(
+        fits.theory_window,
+        alpha=real(1.5, above=1),
+        beta=real(0.5, above=0),
+        eta=real(0.125, above=0),
+        gamma=real(1.0, least=0),
+        t_max=real(2.0**20, above=0),
+        N=real(math.inf, above=0, infinite=True),
+        B=real(math.inf, above=0, infinite=True),
+        modes=real(4.0, above=0),
+        fraction=real(0.125, above=0, below=1),
+        edge_step=real(2.0**18, least=0, infinite=True).or_none(),
+        allow_empty=flag(True),
+    ),
+    row(
+        fits.compute_frontier,
+        widths=array([8, 16, 32], above=0, ordered=True),
+        curves=several(STEPS, STEPS[:2], [(T, L, L)] * 3),
+        compute=array([64.0, 128.0], above=0, ordered=True).also([1e9]),
+        reach=real(2.0, above=1),
+    ),
+]
+
+EXEMPT = dict.fromkeys(
+    (
+        fits.CommonOffsetFit,
+        fits.ComputeFrontier,
+        fits.LocalSlope,
+        fits.OffsetFit,
+        fits.PowerLawFit,
+        fits.Sensitivity,
+        fits.SpectrumFit,
+        fits.TargetFit,
+        fits.Window,
+    ),
+    "a result that users read",
+)
