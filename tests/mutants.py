@@ -59,11 +59,11 @@ MUTANTS = [
         "rows = np.tensordot(nodes, back, axes=1)",
         TABLE + "unit_steps[online-unit steps-rich-N-B]",
     ),
-    (  # the noise of a batch: its own row lost
+    (  # the noise of a batch, in an implicit cell: its own row lost
         MARCH,
         "back -= np.eye(high)[cell] * noise[:, None, :]",
         "back -= 0",
-        TABLE + "unit_steps[online-unit steps-rich-B]",
+        TABLE + "continuous_time[online-log-spaced-rich-B]",
     ),
     (  # the fourth moment: lost from the noise of the rest
         MARCH,
@@ -105,7 +105,13 @@ MUTANTS = [
         MARCH,
         "- self.on_grid) + self.cell_noise.recoil",
         "- self.on_grid)",
-        TABLE + "continuous_time[online-log-spaced-rich-B]",
+        TABLE + "noise_within_a_cell_is_more_than_its_grid_makes_of_it[rich]",
+    ),
+    (  # an implicit cell: the drift of white noise within it lost
+        MARCH,
+        "@ own.T) + self.cell_noise.drift",
+        "@ own.T)",
+        TABLE + "noise_within_a_cell_is_more_than_its_grid_makes_of_it[rich]",
     ),
     (  # an implicit cell: sign of what white noise within it adds to the loss
         MARCH,
@@ -117,7 +123,7 @@ MUTANTS = [
         "dmft/fast_noise.py",
         "_relaxation_weights(2 * rate * width)",
         "_relaxation_weights(rate * width)",
-        TABLE + "continuous_time[online-log-spaced-lazy-N-B]",
+        TABLE + "noise_within_a_cell_is_more_than_its_grid_makes_of_it[lazy]",
     ),
     (  # responses stored: sign
         "dmft/learned.py",

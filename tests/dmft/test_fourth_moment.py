@@ -9,7 +9,6 @@ from neural_scaling import dmft
 from neural_scaling.items.batch import largest_stable_step, second_moments
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.toy_model import simulate
-from oracles.dense_fourth_moment import dense_fourth_moment
 
 
 def lazy_sgd(spectrum, eta, batch, steps, runs, random):
@@ -46,15 +45,6 @@ def test_lazy_at_infinite_width_the_theory_is_the_recursion(batch, fourth_moment
         exact = second_moments(quadrature, 0.2, batch, 120, fourth_moment)
         # The same numbers by other sums: rounding only.
         np.testing.assert_allclose(solution.loss, exact, rtol=1e-10)
-
-
-@pytest.mark.parametrize(("gamma", "width", "batch"), [(0.0, 12, 2), (1.0, 8, 1), (1.0, 1e9, 3)])
-def test_the_closure_is_that_of_the_oracle(gamma, width, batch):
-    spectrum = PowerLaw(1.5, 0.7, 30).spectrum()
-    expected, *_ = dense_fourth_moment(spectrum.eigenvalues, spectrum.target, 0.15, gamma, 30, width, batch)
-    grid = dmft.TimeGrid.unit_steps(0.15, 30)
-    solution = dmft.solve(spectrum.quadrature(), gamma, grid, width=width, batch=batch, fourth_moment=True)
-    np.testing.assert_allclose(solution.loss, expected, rtol=1e-8)
 
 
 def test_stability_bound_is_where_the_recursion_stops_decaying():

@@ -5,8 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from neural_scaling.checks import InputError
@@ -28,21 +26,6 @@ def assert_agrees(spectrum, eta, gamma, steps, width, batch):
     order = got.order
     for mine, theirs in ((order.response, r3), (order.feature_correlation, c3), (order.weight_correlation, c_w)):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-8 * np.max(np.abs(theirs)))
-
-
-@settings(max_examples=30)
-@given(
-    alpha=st.floats(1.05, 3.5),
-    beta=st.floats(0.1, 3.0),
-    modes=st.integers(4, 30),
-    eta=st.floats(0.02, 0.5),
-    gamma=st.floats(0.0, 2.0),
-    steps=st.integers(1, 20),
-    width=st.one_of(st.integers(1, 64).map(float), st.just(math.inf)),
-    batch=st.one_of(st.integers(6, 64).map(float), st.just(math.inf)),
-)
-def test_agrees_with_the_dense_oracle(alpha, beta, modes, eta, gamma, steps, width, batch):
-    assert_agrees(PowerLaw(alpha, beta, modes).spectrum(), eta, gamma, steps, width, batch)
 
 
 @pytest.mark.parametrize(
