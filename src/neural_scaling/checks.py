@@ -366,6 +366,12 @@ def array(
     return found
 
 
+def settle(instance: object, **values: Any) -> None:
+    """Give attributes of a frozen dataclass their checked values."""
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)
+
+
 def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:
     """Return a fresh array of float64, or refuse what is not made of real numbers."""
     if hasattr(values, "detach"):  # a tensor of PyTorch, on any device
@@ -386,7 +392,7 @@ def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:
     good = found.dtype.kind in "iuf" or (found.dtype.kind == "V" and found.dtype.names is None)
     if not good:  # the text of a large array takes longer than all checks of it
         raise InputError(f"{argument}: got {_shown(values)}; {remedy}.")
-    return np.array(found, dtype=np.float64)
+    return np.array(found, dtype=np.float64, order="C")  # sums depend on the order in memory
 
 
 def _is_list(values: Any) -> bool:

@@ -65,7 +65,11 @@ def test_parts_become_one_array(make, root, server):
     folder = make()
     assert_right(folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["record.json", *(f"{name}.npy" for name in ("train_images", "train_labels", "test_images", "test_labels"))]
+        [
+            "checked.json",
+            "record.json",
+            *(f"{name}.npy" for name in ("train_images", "train_labels", "test_images", "test_labels")),
+        ]
     )
     assert downloads(root) == ["parts-parts.json"]
     assert len(server.asked) == TRAIN_PARTS + 1  # each part once

@@ -80,11 +80,11 @@ def test_damage_is_one_clear_error_and_force_mends_it(capsys, root):
     run(capsys, "tiny")
     path = root / "tiny" / "train_labels.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\x0a")
-    assert run(capsys, "tiny")[0] == 0  # only sizes are looked at
-    status, _, error = run(capsys, "verify", "tiny")
-    assert status == 2 and error.startswith(
-        f"error: {path}: its sha256 is not what was written; build the dataset anew with"
-    )
+    for words in (["tiny"], ["verify", "tiny"]):
+        status, _, error = run(capsys, *words)
+        assert status == 2 and error.startswith(
+            f"error: {path}: its sha256 is not what was written; build the dataset anew with"
+        )
     assert run(capsys, "tiny", "--force")[0] == 0
     assert run(capsys, "verify", "tiny")[0] == 0
 

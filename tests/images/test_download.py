@@ -3,11 +3,12 @@
 import re
 
 import pytest
+import requests
 
 from images.tiny import sha256
 from neural_scaling.datasets import download
 from neural_scaling.datasets.download import fetch
-from neural_scaling.datasets.problems import SourceFailed
+from neural_scaling.datasets.problems import SourceFailed, network_trouble
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -100,3 +101,39 @@ def test_a_full_disk_is_an_error_of_its_own(address, tmp_path, said, full_disk):
     ):
         fetch(address, sha256(CONTENT), tmp_path, said.append)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED"), r"host: the secured .* set REQUESTS_CA_BUNDLE"),
+        (requests.exceptions.ProxyError("refused"), r"host: the proxy cannot be used: set HTTPS_PROXY"),
+        (
+            OSError("Could not find a suitable TLS CA certificate bundle"),
+            r"host: the secured .* set REQUESTS_CA_BUNDLE",
+        ),
+    ],
+)
+def test_trouble_with_certificates_and_proxies_is_named(tmp_path, said, monkeypatch, failure, message):
+    def failing(*arguments, **options):
+        raise failure
+
+    monkeypatch.setattr(requests, "get", failing)
+    with pytest.raises(SourceFailed, match=message):
+        fetch("https://host/data.bin", None, tmp_path, said.append)
+
+
+def test_a_proxy_that_does_not_answer_is_named(address, nowhere, tmp_path, said, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", nowhere)
+    with pytest.raises(SourceFailed, match="the proxy cannot be used: set HTTPS_PROXY"):
+        fetch(address, sha256(CONTENT), tmp_path, said.append)
+
+
+def test_a_refused_connection_is_no_trouble_with_a_proxy():
+    assert (
+        network_trouble("npm ERR! network In most cases you are behind a proxy or have bad network settings.") is None
+    )
+    assert "NODE_EXTRA_CA_CERTS" in str(network_trouble("npm ERR! code SELF_SIGNED_CERT_IN_CHAIN"))
+    assert "HTTPS_PROXY" in str(network_trouble("ProxyError('Cannot connect to proxy.', timeout())"))

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from images import tiny as tiny_module
 from images.tiny import record_of, tiny_arrays
 from neural_scaling.datasets import store
 from neural_scaling.datasets.image_data import ImageDataset
@@ -33,7 +35,7 @@ def names(root):
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if not path.name.endswith(".lock"))
 
 
-WHOLE = sorted(["downloads", "tiny", "tiny/record.json", *(f"tiny/{name}.npy" for name in ARRAYS)])
+WHOLE = sorted(["downloads", "tiny", "tiny/checked.json", "tiny/record.json", *(f"tiny/{name}.npy" for name in ARRAYS)])
 #: What was fetched whole is of use to the next call.
 DOWNLOADED = ["downloads/tiny", "downloads/tiny/fetched.bin"]
 
@@ -167,10 +169,11 @@ def test_damage_is_named_or_harmless(tmp_path_factory, data):
         store.read(folder, record)
         store.verify(folder, record)
     except DatasetDamaged as error:
-        assert str(path) in str(error) or "record.json" in path.name
+        assert str(path) in str(error) or path.name == "record.json"
         assert "python -m neural_scaling data tiny --force" in str(error)
     else:  # only what the record says about itself, or a space in a header, may differ unnoticed
-        assert action == "flip" and (path.name == "record.json" or at < 128)
+        # What was last found right may be lost: it is looked at again.
+        assert path.name == "checked.json" or (action == "flip" and (path.name == "record.json" or at < 128))
         dataset = store.read(folder, record)
         np.testing.assert_array_equal(dataset.train.images, TINY[0])
         np.testing.assert_array_equal(dataset.test.labels, TINY[3])
@@ -183,6 +186,55 @@ def test_missing_or_short_files_are_noticed_when_it_is_opened(root, said):
         file.truncate(5000)
     with pytest.raises(DatasetDamaged, match=r"train_images.npy: it has 5000 bytes instead of 94208"):
         store.read(folder, record)
+
+
+def test_bytes_that_change_are_noticed_and_others_compared_once(root, said, monkeypatch):
+    record, compared = record_of(TINY), []
+    folder = store.create(root, record, build, said.append)
+    monkeypatch.setattr(
+        store, "array_sha256", lambda array: compared.append(array.shape) or tiny_module.array_sha256(array)
+    )
+    store.read(folder, record)
+    assert not compared  # they are as they were written
+    (folder / "checked.json").unlink()
+    for _ in range(2):
+        store.read(folder, record)
+    assert len(compared) == 4
+    path = folder / "test_images.npy"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    for _ in range(2):
+        with pytest.raises(DatasetDamaged, match=r"test_images.npy: its sha256 is not what was written"):
+            store.read(folder, record)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(store.read(folder, record).test.images, TINY[2])
+
+
+def test_a_long_comparison_is_said(root, said, monkeypatch):
+    record = record_of(TINY)
+    folder = store.create(root, record, build, lambda line: None)
+    (folder / "checked.json").unlink()
+    monkeypatch.setattr(store, "_LARGE", 1000)
+    for _ in range(2):
+        store.read(folder, record, said.append)
+    assert said == ["tiny: comparing 0.0 GB with their checksums, once"]
+
+
+def test_stored_labels_out_of_range_are_refused(root, said):
+    record = record_of(TINY, known=False)
+    folder = store.create(root, record, build, said.append)
+    fewer = replace(record, classes=tuple("01234"))
+    with pytest.raises(DatasetDamaged, match=r"train: has the label 9; name 10 classes"):
+        store.read(folder, fewer)
+    (folder / "checked.json").unlink()
+    with pytest.raises(DatasetDamaged, match="labels out of range"):
+        store.read(folder, fewer)
+
+
+def test_a_root_that_cannot_be_made_is_named_with_what_to_do(said):
+    remedy = r"/proc/nohome/datasets could not be written .*another folder in NEURAL_SCALING_DATASETS"
+    with pytest.raises(OSError, match=remedy):
+        store.create(Path("/proc/nohome/datasets"), record_of(TINY), build, said.append)
 
 
 BUILDER = """

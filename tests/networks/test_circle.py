@@ -63,7 +63,7 @@ def test_loss_is_exact_over_the_circle():
     [
         (lambda: circle.target([0.0], 0.9), "theta: has an angle 0"),
         (lambda: circle_kernel(1, 1.0), "depth: got 1"),
-        (lambda: circle_kernel(4, 0.5), "power: got q_phi = 0.5"),
+        (lambda: circle_kernel(4, 0.5), "power: got 0.5"),
         (lambda: circle_kernel(4, 1.0, modes=10, angles=16), "modes: got 10"),
         (lambda: power_correlation(np.array(0.5), -0.5), "exponent: got -0.5"),
     ],

@@ -166,13 +166,14 @@ def test_bad_shapes(shape, message):
 
 def test_bad_members():
     for members, message in (
-        ([], "members: there are none"),
+        ([], "members: got 0; give at least 1"),
         ([Member(0, 0.0, 0.1), Member(0, 1.0, 0.1)], "richness: is positive for a member"),
         ([Member(0, 1.0, 0.1), Member(0, 0.0, 0.1)], "richness: is 0 for a member"),
-        ([Member(-1, 1.0, 0.1)], "seed: got -1"),
     ):
         with pytest.raises(InputError, match=message):
             image_ensemble(SHAPE, members, CPU)
+    with pytest.raises(InputError, match="seed: got -1"):
+        Member(-1, 1.0, 0.1)
 
 
 def test_precision_is_what_the_richness_asks_for():

@@ -152,10 +152,10 @@ def test_the_trace_of_a_linearised_network_stays():
         ({"images": 61}, "images: got 61"),
         ({"test": 21}, "test: got 21"),
         ({"width": 0}, "width: got 0"),
-        ({"richness": -1.0}, "richness: got gamma_0 = -1"),
+        ({"richness": -1.0}, "richness: got -1"),
         ({"eta": 0.0}, "eta: got 0"),
         ({"batch": 0}, "batch: got 0"),
-        ({"seeds": 0}, "members"),
+        ({"seeds": 0}, "seeds: got 0"),
         ({"steps": 0}, "steps: got 0"),
     ],
 )

@@ -122,7 +122,7 @@ def test_small_richness_agrees_with_a_smaller_one():
     [
         ({"context": 0}, "length: got 0|context: got 0"),
         ({"heads": 0}, "heads: got 0"),
-        ({"richness": 0.0}, "richness: is 0"),
+        ({"richness": 0.0}, "richness: got 0.0"),
         ({"eta": 0.0}, "eta: got 0"),
         ({"batch": 0}, "batch: got 0"),
         ({"steps": 0}, "steps: got 0"),

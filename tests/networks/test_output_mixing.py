@@ -86,5 +86,5 @@ def test_runs(monkeypatch):
 
 
 def test_bad_input():
-    with pytest.raises(InputError, match="kernel: has shape"):
+    with pytest.raises(InputError, match="kernel: 5 rows"):
         mixing_curves(np.eye(5), np.zeros((3, 2)), np.zeros((2, 6)), np.zeros((1, 2)), TIMES)

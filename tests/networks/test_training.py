@@ -101,12 +101,12 @@ def test_divergence_is_a_result():
     ("change", "message"),
     [
         ({"beta": 0.0}, "beta: got 0"),
-        ({"power": 0.5}, "power: got q_phi = 0.5"),
+        ({"power": 0.5}, "power: got 0.5"),
         ({"width": 0}, "width: got 0"),
-        ({"richness": -1.0}, "richness: got gamma_0 = -1"),
+        ({"richness": -1.0}, "richness: got -1"),
         ({"eta": 0.0}, "eta: got 0"),
         ({"batch": 0}, "batch: got 0"),
-        ({"seeds": 0}, "members"),
+        ({"seeds": 0}, "seeds: got 0"),
         ({"angles": 2}, "angles: got 2"),
         ({"steps": 0}, "steps: got 0"),
     ],
@@ -122,10 +122,72 @@ def test_an_unknown_device(monkeypatch):
         RUN.run(Monitor())
 
 
-def test_steps_that_are_not_ascending():
-    data = CircleData([0.8], CPU, torch.float32, angles=64)
-    with pytest.raises(InputError, match="recorded"):
-        train(ensemble(Shape(3, 8), [Member(0, 1.0, 0.1)], CPU), data, [0, 5, 5], 8)
+def little(dtype=torch.float32):
+    return CircleData([0.8], CPU, dtype, angles=64)
+
+
+def network(richness=1.0, shape=None):
+    return ensemble(shape or Shape(3, 8), [Member(0, richness, 0.1)], CPU)
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [[0, 5, 5], [5, 0], [], [-1, 2], np.geomspace(1, 100, 5), [0, 2.5], [0, np.nan], ["0", "5"], None, 5, [[0, 5]]],
+)
+def test_steps_that_are_not_ascending_whole_numbers(recorded):
+    with pytest.raises(InputError, match=r"^recorded: .*; "):
+        train(network(), little(), recorded, 8)
+
+
+def test_steps_and_sizes_come_in_every_usual_form():
+    expected = train(network(), little(), [0, 2, 5], 8)
+    shape = Shape(np.int64(3), np.array([8, 16])[0], np.float64(2.0), np.float32(1.0))
+    assert shape == Shape(3, 8) and all(type(size) is int for size in (shape.depth, shape.width, shape.inputs))
+    model = ensemble(shape, (Member(np.int64(0), np.float32(1.0), np.float64(0.1)),), "cpu")
+    for recorded in (np.array([0, 2, 5]), np.array([0.0, 2.0, 5.0]), torch.tensor([0, 2, 5]), (0, 2, 5)):
+        found = train(model, little(), recorded, np.int64(8))
+        np.testing.assert_array_equal(found.step, expected.step)
+        np.testing.assert_array_equal(found.loss, expected.loss)
+        assert (found.loss > 0).all()
+        model = network()
+
+
+@pytest.mark.parametrize(("richness", "dtype"), [(1e-3, torch.float32), (1.0, torch.float64)])
+def test_data_of_another_precision_than_the_network(richness, dtype):
+    with pytest.raises(InputError, match=r"^data: its test_inputs are of torch.*, the model is of torch.*; make both"):
+        train(network(richness), little(dtype), [0, 5], 8)
+
+
+def test_targets_of_another_precision_than_the_network():
+    data = little()
+    data._values = data._values.double()
+    with pytest.raises(InputError, match=r"^data: its targets are of torch.float64, the model is of torch.float32"):
+        train(network(), data, [0, 5], 8)
+
+
+@pytest.mark.parametrize("richness", [0.0, 1.0])
+def test_targets_of_zeros_are_learned_at_once(richness):
+    data = little()
+    data._values.zero_()
+    outcome = train(network(richness), data, [0, 5], 8)
+    assert np.isinf(outcome.diverged).all() and (outcome.stream == 0).all()
+
+
+def test_zeros_in_the_first_batches_are_no_divergence():
+    data = little()
+
+    class Late(CircleData):
+        asked = 0
+
+        def targets(self, index):
+            Late.asked += 1
+            return super().targets(index) * (Late.asked > 2)
+
+    late = Late([0.8], CPU, torch.float32, angles=64)
+    expected = train(network(), data, [0, 5], 8).loss[0, 0]
+    outcome = train(network(), late, [0, 1, 2, 5], 8)
+    assert np.isinf(outcome.diverged).all() and np.isfinite(outcome.loss).all()
+    assert (outcome.loss[0, :3] == expected).all() and outcome.loss[0, 3] != expected
 
 
 @pytest.mark.gpu

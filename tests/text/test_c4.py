@@ -105,7 +105,7 @@ def assert_right(folder):
     dataset = store.read(folder, RECORD)
     assert (len(dataset.train), len(dataset.test), dataset.vocabulary) == (COUNT, 100, 400)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["record.json", *(f"{name}.npy" for name in RECORD.arrays)]
+        ["checked.json", "record.json", *(f"{name}.npy" for name in RECORD.arrays)]
     )
 
 

@@ -80,7 +80,7 @@ def test_tokens_may_stay_on_disk(tmp_path):
     ("arguments", "message"),
     [
         ((TOKENS, 0, 1, 0), "length: got 0"),
-        ((TOKENS, 1, 0, 0), "batch: got 0; give at least one sequence"),
+        ((TOKENS, 1, 0, 0), "batch: got 0"),
         ((TOKENS[:10], 10, 1, 0), "tokens: there are 10; give more than 10"),
     ],
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 import pooch
 import requests
 
-from neural_scaling.datasets.problems import SourceFailed, is_disk_problem
+from neural_scaling.datasets.problems import SourceFailed, is_disk_problem, network_trouble
 from neural_scaling.files import NotWritten, not_written
 from neural_scaling.terminal import progress
 
@@ -103,6 +103,9 @@ def fetch(url: str, sha256: str | None, folder: Path, say: Say) -> Path:
             status = "an error" if error.response is None else error.response.status_code
             raise SourceFailed(f"{_host(url)} answered {status}") from error
         except requests.RequestException as error:
+            trouble = network_trouble(type(error).__name__)
+            if trouble:
+                raise SourceFailed(f"{_host(url)}: {trouble}") from error
             now = partial.stat().st_size if partial.exists() else 0
             if attempt < _ATTEMPTS and now != before:  # something came: worth going on
                 continue
@@ -111,7 +114,7 @@ def fetch(url: str, sha256: str | None, folder: Path, say: Say) -> Path:
             if is_disk_problem(error):
                 partial.unlink(missing_ok=True)
                 raise disk_error(folder / name, error) from error
-            raise SourceFailed(f"{_host(url)}: {error}") from error
+            raise SourceFailed(f"{_host(url)}: {network_trouble(str(error)) or error}") from error
         except ValueError as error:
             if before and attempt < _ATTEMPTS:  # the part may have been the bad one: once more from the start
                 continue

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, instance, instances, require, settle
+from neural_scaling.checks import text as checked_text
 from neural_scaling.spectra import Array
 
 Bytes = npt.NDArray[np.uint8]
@@ -25,10 +27,20 @@ class ImageSplit:
         Shape (n, height, width, channels), 0 to 255; may be memory-mapped.
     labels
         Number of the class, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If images or labels are no whole numbers from 0 to 255, their numbers differ or there are none.
     """
 
     images: Bytes
     labels: Bytes
+
+    def __post_init__(self) -> None:
+        images, labels = as_bytes(self.images, "images", axes=4), as_bytes(self.labels, "labels", axes=1)
+        require(len(labels) == len(images), "labels", f"{len(labels)} for {len(images)} images", "give one an image")
+        settle(self, images=images, labels=labels)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,6 +60,11 @@ class ImageDataset:
         Name of each class.
     mean, std
         Mean and standard deviation of the training images, per channel, with white as 1; shape (channels,).
+
+    Raises
+    ------
+    InputError
+        If shapes or labels do not fit, or a channel is the same everywhere.
     """
 
     name: str
@@ -56,6 +73,21 @@ class ImageDataset:
     classes: tuple[str, ...]
     mean: Array
     std: Array
+
+    def __post_init__(self) -> None:
+        name, classes = checked_text(self.name, "name"), tuple(instances(self.classes, "classes", str, "give names"))
+        for argument in ("train", "test"):
+            split = instance(getattr(self, argument), argument, ImageSplit, "give an ImageSplit")
+            shape, wanted = split.images.shape[1:], self.train.images.shape[1:]
+            require(shape == wanted, argument, f"images of shape {shape}", f"give {wanted}, as in both splits")
+            most = int(split.labels.max())
+            require(
+                most < len(classes), argument, f"has the label {most}", f"name {most + 1} classes or mend the labels"
+            )
+        channels = (self.train.images.shape[-1],)
+        mean, std = array(self.mean, "mean", shape=channels), array(self.std, "std", shape=channels)
+        require(bool((std > 0).all()), "std", f"got {std}", "leave out channels that are the same everywhere")
+        settle(self, name=name, classes=classes, mean=mean, std=std)
 
     @classmethod
     def from_arrays(cls, name: str, train: ImageSplit, test: ImageSplit, classes: tuple[str, ...]) -> ImageDataset:
@@ -77,28 +109,9 @@ class ImageDataset:
         Raises
         ------
         InputError
-            If shapes, types or labels do not fit.
+            If shapes or labels do not fit, or a channel is the same everywhere.
         """
-        for argument, split in (("train", train), ("test", test)):
-            images, labels = split.images, split.labels
-            require(
-                images.ndim == 4 and images.dtype == np.uint8 and images.shape[1:] == train.images.shape[1:],
-                argument,
-                f"has images of type {images.dtype} and shape {images.shape}",
-                "give bytes of shape (n, height, width, channels), the same for both splits",
-            )
-            require(
-                len(images) > 0 and labels.shape == (len(images),) and labels.dtype == np.uint8,
-                argument,
-                f"has {len(images)} images and labels of type {labels.dtype} and shape {labels.shape}",
-                "give at least one image and as many labels, as bytes",
-            )
-            require(
-                int(labels.max()) < len(classes),
-                argument,
-                f"has the label {labels.max()}",
-                f"name {labels.max() + 1} classes",
-            )
+        instance(train, "train", ImageSplit, "give an ImageSplit")
         return cls(name, train, test, classes, *moments(train.images))
 
     def normalised(self, images: Bytes) -> npt.NDArray[np.float32]:
@@ -114,9 +127,22 @@ class ImageDataset:
         numpy.ndarray
             float32, same shape.
         """
+        images = as_bytes(images, "images", axes=None)
+        remedy = f"give {self.std.size} channels, last"
+        require(images.shape[-1:] == self.std.shape, "images", f"shape {images.shape}", remedy)
         scale = (1 / (255 * self.std)).astype(np.float32)
         shift = (-self.mean / self.std).astype(np.float32)
         return images.astype(np.float32) * scale + shift
+
+
+def as_bytes(values: Any, argument: str, axes: int | None) -> Bytes:
+    """Return whole numbers from 0 to 255; bytes, which may be memory-mapped, are not copied."""
+    if not (isinstance(values, np.ndarray) and values.dtype == np.uint8):
+        return array(values, argument, axes=axes, whole=True, least=0, most=255).astype(np.uint8)
+    fits = values.size > 0 and (axes is None or values.ndim == axes)
+    require(fits, argument, f"shape {values.shape}", f"give bytes with {axes or 'any number of'} axes, at least one")
+    require(not isinstance(values, np.ma.MaskedArray), argument, "masked values", "remove or fill them")
+    return values
 
 
 def moments(images: Bytes) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neural_scaling.checks import InputError, require
+from neural_scaling.checks import InputError, flag, instance, require
 from neural_scaling.datasets import catalogue, sources, store
 from neural_scaling.datasets.cifar5m import Parts
 from neural_scaling.datasets.download import Say
@@ -113,6 +113,8 @@ def find(name: str, size: str | None = None) -> Entry:
     InputError
         If there is no such dataset or size.
     """
+    instance(name, "name", str, f"use one of {', '.join(ENTRIES)}")
+    require(size is None or isinstance(size, str), "size", f"got {size!r}", "give the name of a size, or leave it out")
     if name not in ENTRIES and size is None:
         first, _, last = name.rpartition("-")
         if last in ENTRIES.get(first, {}):
@@ -156,7 +158,7 @@ def load(name: str, size: str | None = None, say: Say = say_on_terminal) -> Imag
     """
     record = find(name, size).record
     require(isinstance(record, ImageRecord), "name", f"{name} is text", "use neural_scaling.text.load")
-    dataset: ImageDataset = store.read(obtain(name, size, say), record)
+    dataset: ImageDataset = store.read(obtain(name, size, say), record, say)
     return dataset
 
 
@@ -170,8 +172,9 @@ def obtain(name: str, size: str | None = None, say: Say = say_on_terminal, *, fo
     force
         Fetch or make it anew even if it is there.
     """
-    entry = find(name, size)
+    entry, force = find(name, size), flag(force, "force")
     record = entry.record
+    require(callable(say), "say", f"got {type(say).__name__}", "give a function of a line, such as print")
     if entry.version is not None:
         try:
             record = replace(record, version=entry.version())

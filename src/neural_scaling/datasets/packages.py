@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from neural_scaling.datasets.download import Say, disk_error, sha256_of
-from neural_scaling.datasets.problems import SourceFailed, is_disk_problem
+from neural_scaling.datasets.problems import SourceFailed, is_disk_problem, network_trouble
 
 #: Seconds after which a client is given up.
 _LIMIT = 900
@@ -132,5 +132,8 @@ def _run(command: list[str], shown: str, wanted: Path) -> None:
     if any(words in said for words in _FULL):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if run.returncode or not wanted.is_file():
+        trouble = network_trouble(said)
+        if trouble:
+            raise SourceFailed(f"{shown} failed: {trouble}")
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         raise SourceFailed(f"{shown} failed: {lines[-1][:200] if lines else f'exit status {run.returncode}'}")

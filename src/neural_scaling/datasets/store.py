@@ -1,7 +1,8 @@
 """Datasets on disk: arrays in the npy format and a record of them, there entirely or not at all.
 
 A dataset is built in a hidden folder beside its place and renamed when everything in it is written and checked, so nobody ever
-reads a part of one, whenever a process is killed. A lock keeps other processes waiting meanwhile.
+reads a part of one, whenever a process is killed. A lock keeps other processes waiting meanwhile. Every byte is compared with its
+checksum when a dataset is opened, unless size and time of change are those of the last comparison.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from typing import Any, Literal
 import numpy as np
 from filelock import FileLock, Timeout
 
+from neural_scaling.checks import InputError
 from neural_scaling.datasets.download import Say, disk_error
 from neural_scaling.datasets.problems import DatasetDamaged, SourceFailed, is_disk_problem
 from neural_scaling.datasets.records import AnyArray, Opened, Record
-from neural_scaling.files import NotWritten, write_atomically
+from neural_scaling.files import NotWritten, make_folder, write_atomically
 
 SCHEMA = 1
 RECORD = "record.json"
+#: Size and time of change of each array when it was last found to be what was written.
+CHECKED = "checked.json"
 #: In a folder that is being built: the version of the dataset, so that one of another version is not continued.
 VERSION = "version"
 #: What to do if something cannot be written.
@@ -36,6 +40,7 @@ REMEDY = "free space on that disk or name another folder in NEURAL_SCALING_DATAS
 #: What is recorded of each array.
 _DESCRIBED = frozenset({"shape", "bytes", "sha256"})
 _PIECE = 1 << 23  # bytes of an array handled at once
+_LARGE = 1e9  # bytes that take seconds to compare
 
 State = Literal["missing", "whole", "outdated", "damaged"]
 #: Writes the arrays into the first folder, keeps what it fetches in the second, and returns where they came from.
@@ -108,7 +113,7 @@ def create(
     if not force and state(final, record) in {"whole", "damaged"}:
         return final
     with _writing(final, resumable):
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root, REMEDY)
         with _locked(root / f".{record.name}.lock", record.name, say):
             _restore(final)
             now = state(final, record)
@@ -120,7 +125,7 @@ def create(
             if not resumable or _version(building / VERSION) != record.version:
                 shutil.rmtree(building, ignore_errors=True)
             building.mkdir(exist_ok=True)
-            downloads.mkdir(parents=True, exist_ok=True)
+            make_folder(downloads, REMEDY)
             _clear_leftovers(building, downloads)
             _require_space(building, record)
             write_atomically(building / VERSION, [record.version.encode()], REMEDY)
@@ -156,7 +161,10 @@ def state(folder: Path, record: Record[Any]) -> State:
     str
         ``missing``, ``whole``, ``outdated`` (of another version: made anew when it is asked for) or ``damaged``.
     """
-    if not folder.is_dir():
+    try:
+        if not folder.is_dir():
+            return "missing"
+    except OSError:  # above it is a folder that may not be looked into
         return "missing"
     try:
         return "whole" if read_record(folder).get("version") == record.version else "outdated"
@@ -164,8 +172,8 @@ def state(folder: Path, record: Record[Any]) -> State:
         return "damaged"
 
 
-def read(folder: Path, record: Record[Opened]) -> Opened:
-    """Open a dataset; sizes and headers of all files are checked, contents are not.
+def read(folder: Path, record: Record[Opened], say: Say = lambda line: None) -> Opened:
+    """Open a dataset; what has changed since it was last found right is compared with its checksum.
 
     Parameters
     ----------
@@ -173,6 +181,8 @@ def read(folder: Path, record: Record[Opened]) -> Opened:
         From :func:`create`.
     record
         What is known of it.
+    say
+        Prints a line where a comparison may take long.
 
     Returns
     -------
@@ -182,12 +192,22 @@ def read(folder: Path, record: Record[Opened]) -> Opened:
     Raises
     ------
     DatasetDamaged
-        If a file is missing, truncated or of another shape.
+        If a file is missing, truncated, of another shape or has other bytes than were written, or labels or tokens are out of
+        range.
     """
     body = read_record(folder)
     arrays = {name: _opened(folder, record, name, body) for name in record.arrays}
+    if _stamps(folder, record) != _read_stamps(folder):
+        size = sum(array.nbytes for array in arrays.values())
+        if size > _LARGE:
+            say(f"{record.name}: comparing {size / 1e9:.1f} GB with their checksums, once")
+        _compare(folder, record, body, arrays)
+        with contextlib.suppress(OSError):  # where others' datasets can only be read, they are compared every time
+            _write_stamps(folder, record)
     try:
         return record.opened(arrays, body)
+    except InputError as error:
+        raise _damaged(folder, str(error).removesuffix(".")) from error
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder / RECORD, "there is no readable record") from error
 
@@ -211,15 +231,7 @@ def verify(folder: Path, record: Record[Any]) -> dict[str, str]:
         If an array is not what was written, or not what the catalogue says.
     """
     body = read_record(folder)
-    found = {}
-    for number, name in enumerate(record.arrays):
-        path = folder / f"{name}.npy"
-        found[name] = array_sha256(_opened(folder, record, name, body))
-        if found[name] != body["arrays"][name]["sha256"]:
-            raise _damaged(path, "its sha256 is not what was written")
-        if record.sha256 and found[name] != record.sha256[number]:
-            raise _damaged(path, "its sha256 is not that of the original")
-    return found
+    return _compare(folder, record, body, {name: _opened(folder, record, name, body) for name in record.arrays})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -250,6 +262,39 @@ def array_sha256(array: AnyArray) -> str:
     return digest.hexdigest()
 
 
+def _compare(folder: Path, record: Record[Any], body: dict[str, Any], arrays: dict[str, AnyArray]) -> dict[str, str]:
+    """Hold every byte of a dataset to what was written and to what is known; return the checksums."""
+    found = {}
+    for number, (name, array) in enumerate(arrays.items()):
+        path, found[name] = folder / f"{name}.npy", array_sha256(array)
+        if found[name] != body["arrays"][name]["sha256"]:
+            raise _damaged(path, "its sha256 is not what was written")
+        if record.sha256 and found[name] != record.sha256[number]:
+            raise _damaged(path, "its sha256 is not that of the original")
+    try:
+        record.check(arrays)
+    except SourceFailed as error:
+        raise _damaged(folder, str(error)) from error
+    return found
+
+
+def _stamps(folder: Path, record: Record[Any]) -> dict[str, list[int]]:
+    """Return size and time of change of every array."""
+    found = {name: (folder / f"{name}.npy").stat() for name in record.arrays}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+
+
+def _read_stamps(folder: Path) -> Any:
+    try:
+        return json.loads((folder / CHECKED).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_stamps(folder: Path, record: Record[Any]) -> None:
+    write_atomically(folder / CHECKED, [(json.dumps(_stamps(folder, record)) + "\n").encode()], REMEDY)
+
+
 def _finish(folder: Path, record: Record[Any], origin: str) -> None:
     """Check the arrays of a dataset and write its record, last."""
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in record.arrays}
@@ -270,6 +315,7 @@ def _finish(folder: Path, record: Record[Any], origin: str) -> None:
         },
         **record.measured(arrays),
     }
+    _write_stamps(folder, record)
     write_atomically(folder / RECORD, [(json.dumps(body, indent=1) + "\n").encode()], REMEDY)
 
 
@@ -339,7 +385,7 @@ def _clear_leftovers(building: Path, downloads: Path) -> None:
 
 def _move(building: Path, final: Path, record: Record[Any]) -> None:
     """Put a dataset that is complete into its place, without what was only needed to make it."""
-    kept = {RECORD, *(f"{name}.npy" for name in record.arrays)}
+    kept = {RECORD, CHECKED, *(f"{name}.npy" for name in record.arrays)}
     for path in building.iterdir():
         if path.name not in kept:
             path.unlink()

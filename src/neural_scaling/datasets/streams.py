@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import require
-from neural_scaling.datasets.image_data import Bytes, ImageDataset
+from neural_scaling.checks import flag, instance, require, settle, whole
+from neural_scaling.checks import seed as checked_seed
+from neural_scaling.datasets.image_data import Bytes, ImageDataset, as_bytes
 
 Indices = npt.NDArray[np.int64]
 
@@ -46,12 +47,17 @@ class Order:
     replacement: bool = False
 
     def __post_init__(self) -> None:
-        require(self.images >= 1, "images", f"got {self.images}", "give at least one")
-        require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one image")
+        settle(
+            self,
+            images=whole(self.images, "images"),
+            batch=whole(self.batch, "batch"),
+            seed=checked_seed(self.seed),
+            replacement=flag(self.replacement, "replacement"),
+        )
 
     def indices(self, step: int) -> Indices:
         """Return the images of a step, counted from 0; shape (batch,)."""
-        require(step >= 0, "step", f"got {step}", "count steps from 0")
+        step = whole(step, "step", "count steps from 0", least=0)
         if self.replacement:
             generator = np.random.default_rng((self.seed, 0, step))
             return generator.integers(self.images, size=self.batch)
@@ -69,7 +75,7 @@ class Order:
 
     def epochs(self, steps: int) -> float:
         """Return how often each image has been drawn after ``steps``, on average; above 1 images repeat."""
-        return steps * self.batch / self.images
+        return whole(steps, "steps", least=0) * self.batch / self.images
 
     @property
     def fresh_steps(self) -> int:
@@ -78,7 +84,7 @@ class Order:
 
     def repeated(self, steps: int) -> float:
         """Return the share of all images drawn in ``steps`` that had been drawn before, expected if drawn with replacement."""
-        drawn = steps * self.batch
+        drawn = whole(steps, "steps", least=0) * self.batch
         if drawn == 0:
             return 0.0
         distinct = min(drawn, self.images)
@@ -111,7 +117,9 @@ class Stream:
     augmented: bool = False
 
     def __post_init__(self) -> None:
-        count = len(self.dataset.train)
+        count = len(instance(self.dataset, "dataset", ImageDataset, "give an ImageDataset").train)
+        instance(self.order, "order", Order, "give an Order")
+        settle(self, augmented=flag(self.augmented, "augmented"))
         require(self.order.images == count, "order", f"is of {self.order.images} images", f"give one of {count} images")
 
     def batch(self, step: int) -> tuple[npt.NDArray[np.float32], Bytes]:
@@ -129,6 +137,7 @@ class Stream:
         labels : numpy.ndarray
             uint8, shape (batch,).
         """
+        step = whole(step, "step", "count steps from 0", least=0)
         drawn = self.order.indices(step)
         images = self.dataset.train.images[drawn]
         if self.augmented:
@@ -162,7 +171,16 @@ def crops_and_flips(images: Bytes, generator: np.random.Generator, border: Bytes
     -------
     numpy.ndarray
         Same shape.
+
+    Raises
+    ------
+    InputError
+        If images or colour are no bytes of these shapes.
     """
+    images, border = as_bytes(images, "images", axes=4), as_bytes(border, "border", axes=1)
+    fits = border.shape == images.shape[-1:]
+    require(fits, "border", f"shape {border.shape}", f"give {images.shape[-1]} numbers, one a channel")
+    instance(generator, "generator", np.random.Generator, "give a generator, as numpy.random.default_rng makes it")
     count, height, width = images.shape[:3]
     padded = framed(images, border)
     down, right = generator.integers(2 * SHIFT + 1, size=(2, count, 1))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from neural_scaling.checks import array, instance, require, settle, whole
 
 Tokens = npt.NDArray[np.uint16]
 #: Of each document the number of tokens, the one that ends it included, and of characters; shape (documents, 2).
@@ -33,3 +36,20 @@ class TextDataset:
     vocabulary: int
     train: Tokens
     test: Tokens
+
+    def __post_init__(self) -> None:
+        name = instance(self.name, "name", str, "give text")
+        vocabulary = whole(self.vocabulary, "vocabulary", least=2, most=2**16)
+        settle(self, name=name, vocabulary=vocabulary)
+        settle(self, train=as_tokens(self.train, "train"), test=as_tokens(self.test, "test"))
+
+
+def as_tokens(values: Any, argument: str) -> Tokens:
+    """Return tokens; those in the type in which texts are kept may be memory-mapped, and are not copied."""
+    if not (isinstance(values, np.ndarray) and values.dtype == np.uint16):
+        return array(values, argument, whole=True, least=0, most=2**16 - 1).astype(np.uint16)
+    require(
+        values.ndim == 1 and values.size > 0, argument, f"shape {values.shape}", "give one axis of tokens, at least one"
+    )
+    require(not isinstance(values, np.ma.MaskedArray), argument, "masked values", "remove or fill them")
+    return values

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import require
+from neural_scaling.checks import require, seed, settle, text, whole
 from neural_scaling.diffusion import dataset
 from neural_scaling.diffusion.experiments import trained_judge
 from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
@@ -19,6 +19,8 @@ from neural_scaling.diffusion.weights import digest
 from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.experiments import DeviceRun
 from neural_scaling.spectra import Array
+
+__all__ = ["QUANTILES", "SETS", "QualityRun"]
 
 #: Sets whose distance to real test images is measured, in the order of the rows of ``frechet``.
 SETS = ("real test images", "real training images", "generated images", "normal pixels")
@@ -64,6 +66,11 @@ class QualityRun(DeviceRun):
     repeats: int
     neighbours: int
     seed: int
+
+    def __post_init__(self) -> None:
+        settle(self, **{name: text(getattr(self, name), name) for name in ("size", "weights", "judge")})
+        settle(self, **{name: whole(getattr(self, name), name) for name in ("images", "repeats", "neighbours")})
+        settle(self, each=whole(self.each, "each", least=2), seed=seed(self.seed))
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -134,19 +141,18 @@ class QualityRun(DeviceRun):
 
     def _check(self) -> None:
         settings = find(self.size)
-        good = 0 < self.images <= settings.total and self.images % settings.batch == 0
+        good = self.images <= settings.total and self.images % settings.batch == 0
         require(
             good,
             "images",
             f"got {self.images}",
             f"give a multiple of {settings.batch} up to the {settings.total} images of {self.size}",
         )
-        require(self.each >= 2, "each", f"got {self.each}", "give at least 2 images per digit")
         enough = self.each * CLASSES <= self.images and self.neighbours <= self.images
         counts = f"got {self.images} for {self.each} of each digit and {self.neighbours} neighbours"
         require(enough, "images", counts, "judge more images")
         # So that there are all digits among them.
-        good = self.neighbours >= 1 and self.neighbours % settings.batch == 0
+        good = self.neighbours % settings.batch == 0
         require(good, "neighbours", f"got {self.neighbours}", f"give a multiple of {settings.batch}")
 
     def _drawn(self, monitor: Monitor, parts: Parts) -> tuple[Pixels, Pixels]:

@@ -10,10 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from neural_scaling.checks import require
+from neural_scaling.datasets.image_data import as_bytes
 from neural_scaling.diffusion.sizes import CLASSES, SIDE, Pixels
+from neural_scaling.diffusion.training import seeded
 from neural_scaling.diffusion.weights import unpack
 from neural_scaling.monitor import Arrays
+from neural_scaling.networks.tensors import check_tensor
 from neural_scaling.spectra import Array
+
+__all__ = ["FEATURES", "Classifier", "Judged", "classify"]
 
 #: Number of features that distances between sets of images are computed in.
 FEATURES = 64
@@ -33,6 +39,7 @@ class Classifier(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Return the features of images of shape (n, 1, 28, 28), values 0 to 1; shape (n, 64)."""
+        check_tensor(x, "x", (None, 1, SIDE, SIDE), self.first.weight.dtype)
         h = F.max_pool2d(F.relu(self.first(x)), 2)
         h = F.max_pool2d(F.relu(self.second(h)), 2)
         return F.relu(self.dense(h.flatten(1)))
@@ -79,7 +86,10 @@ def classify(images: Pixels, kept: Arrays) -> Judged:
     InputError
         If the weights do not fit.
     """
-    network = Classifier()
+    images = as_bytes(images, "images", axes=4)
+    remedy = f"give images of {SIDE} x {SIDE} grey pixels"
+    require(images.shape[1:] == (SIDE, SIDE, 1), "images", f"shape {images.shape}", remedy)
+    network = seeded(Classifier, 0)
     unpack(kept, network)
     labels, features = [], []
     for rows in _blocks(images):

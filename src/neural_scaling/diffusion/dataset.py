@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 
-from neural_scaling.checks import InputError
+from neural_scaling.checks import InputError, require, whole
 from neural_scaling.diffusion.experiments import ShardRun, trained_denoiser
 from neural_scaling.diffusion.sizes import Pixels, find
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.runs import Engine, Index, canonical_json
 from neural_scaling.runs.engines import compute_all
 from neural_scaling.terminal import say as say_on_terminal
+
+__all__ = ["SHARDS", "origin", "planned", "shards", "version"]
 
 #: Item of the user's cache in which shards are kept.
 SHARDS = "mnist1m-shards"
@@ -102,6 +104,8 @@ def shards(
     OSError
         If a shard cannot be written, for example on a full disk.
     """
+    require(callable(say), "say", f"got {type(say).__name__}", "give a function of a line, such as print")
+    count = None if count is None else whole(count, "count")
     runs, index = planned(size)[:count], Index(SHARDS)
     missing = [run for run in runs if index.look_up(run).found is None]
     say(f"mnist1m {size}: {len(runs) - len(missing)} of {len(runs)} shards are there")

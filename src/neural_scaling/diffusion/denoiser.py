@@ -9,8 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neural_scaling.checks import require
-from neural_scaling.diffusion.sizes import CLASSES
+from neural_scaling.checks import instance, require, settle, whole
+from neural_scaling.diffusion.sizes import CLASSES, SIDE
+from neural_scaling.networks.tensors import check_tensor
+
+__all__ = ["Denoiser", "Shape"]
 
 _GROUPS = 4
 _WAVES = 16  # pairs of sine and cosine that tell the noise level
@@ -29,7 +32,8 @@ class Shape:
     features: int
 
     def __post_init__(self) -> None:
-        good = self.features >= _GROUPS and self.features % _GROUPS == 0
+        settle(self, features=whole(self.features, "features", f"give a positive multiple of {_GROUPS}"))
+        good = self.features % _GROUPS == 0
         require(good, "features", f"got {self.features}", f"give a positive multiple of {_GROUPS}")
 
 
@@ -46,6 +50,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        instance(shape, "shape", Shape, "give a Shape")
         fine, middle, coarse = (shape.features * factor for factor in (1, 2, 4))
         self.shape = shape
         self.level = nn.Sequential(nn.Linear(2 * _WAVES, coarse), nn.SiLU(), nn.Linear(coarse, coarse))
@@ -83,6 +88,10 @@ class Denoiser(nn.Module):
         torch.Tensor
             Shape (n, 1, 28, 28).
         """
+        dtype = self.last.weight.dtype
+        check_tensor(x, "x", (None, 1, SIDE, SIDE), dtype)
+        check_tensor(time, "time", x.shape[:1], dtype)
+        check_tensor(label, "label", x.shape[:1], torch.int64)
         context = F.silu(self.level(_waves(time)) + self.label(label))
         fine = self.down_fine(self.first(x), context)
         middle = self.down_middle(self.halve_fine(fine), context)
@@ -116,7 +125,7 @@ class _Block(nn.Module):
 
 
 def _waves(time: Tensor) -> Tensor:
-    rates = torch.exp(torch.linspace(0, math.log(200), _WAVES, device=time.device))
+    rates = torch.exp(torch.linspace(0, math.log(200), _WAVES, device=time.device, dtype=torch.float32))
     angles = math.pi / 2 * time[:, None] * rates
     return torch.cat((torch.sin(angles), torch.cos(angles)), 1)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
 import numpy as np
 
-from neural_scaling.checks import InputError, require
+from neural_scaling.checks import InputError, choice, instance, real, require, require_positive, settle, text, whole
+from neural_scaling.checks import seed as checked_seed
 from neural_scaling.diffusion.noise import Kind, NoiseSchedule
 from neural_scaling.diffusion.sizes import CLASSES, Pixels
 from neural_scaling.diffusion.weights import digest, pack, unpack
@@ -18,6 +19,19 @@ from neural_scaling.runs import Index, Result
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+__all__ = [
+    "JUDGE",
+    "MODELS",
+    "WEIGHTS",
+    "ClassifierRun",
+    "DenoiserRun",
+    "ShardRun",
+    "TrainingRun",
+    "trained",
+    "trained_denoiser",
+    "trained_judge",
+]
 
 #: Item of the stored results under which weights are kept and shipped.
 WEIGHTS = "diffusion"
@@ -52,6 +66,17 @@ class TrainingRun(DeviceRun):
     average: float
     seed: int
     until: int
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            batch=whole(self.batch, "batch"),
+            steps=whole(self.steps, "steps"),
+            rate=require_positive(self.rate, "rate"),
+            average=real(self.average, "average", least=0, below=1),
+            seed=checked_seed(self.seed),
+            until=whole(self.until, "until"),
+        )
 
     @property
     def work(self) -> int:
@@ -94,6 +119,17 @@ class DenoiserRun(TrainingRun):
     darkest: float
     dropped: float
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        settle(
+            self,
+            features=whole(self.features, "features"),
+            schedule=choice(self.schedule, "schedule", get_args(Kind)),
+            levels=whole(self.levels, "levels", least=2),
+            darkest=real(self.darkest, "darkest", below=1),
+            dropped=real(self.dropped, "dropped", least=0, below=1),
+        )
+
     @property
     def label(self) -> str:
         """Channels, levels and steps."""
@@ -114,8 +150,6 @@ class DenoiserRun(TrainingRun):
         from neural_scaling.diffusion.training import Optimization, Shown, seeded, train
         from neural_scaling.networks.devices import find_device
 
-        require(0 <= self.dropped < 1, "dropped", f"got {self.dropped!r}", "give a probability below 1")
-        require(self.darkest < 1, "darkest", f"got {self.darkest!r}", "give a number below 1, such as -1")
         schedule, device = self.noise, find_device(device_name())
         denoiser = seeded(lambda: Denoiser(Shape(self.features)), self.seed).to(device)
         shown = Shown(self.batch, device)
@@ -219,6 +253,8 @@ def trained(run: TrainingRun, name: str) -> Result:
     InputError
         If there are no weights, or they are damaged.
     """
+    instance(run, "run", TrainingRun, "give a DenoiserRun or a ClassifierRun")
+    name = text(name, "name")
     seen = Index(WEIGHTS).look_up(run)
     if seen.found is None:
         raise InputError(
@@ -245,7 +281,7 @@ def trained_denoiser(model: str) -> Result:
     InputError
         If the model is unknown or has no weights, or they are damaged.
     """
-    require(model in MODELS, "model", f"got {model!r}", f"use one of {', '.join(MODELS)}")
+    model = choice(model, "model", MODELS)
     return trained(MODELS[model], model)
 
 
@@ -289,6 +325,22 @@ class ShardRun(DeviceRun):
     seed: int
     shard: int
 
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            model=text(self.model, "model"),
+            weights=text(self.weights, "weights"),
+            guidance=real(self.guidance, "guidance", least=0),
+            steps=whole(self.steps, "steps"),
+            churn=real(self.churn, "churn", least=0, most=1),
+            images=whole(self.images, "images"),
+            batch=whole(self.batch, "batch"),
+            seed=checked_seed(self.seed),
+            shard=whole(self.shard, "shard", least=0),
+        )
+        fits = self.images % self.batch == 0
+        require(fits, "images", f"got {self.images}", f"give a multiple of the batch of {self.batch}")
+
     @property
     def work(self) -> int:
         """Number of images."""
@@ -312,15 +364,13 @@ class ShardRun(DeviceRun):
         """Return ``images``, shape (images, 28, 28, 1), and ``labels``, shape (images,), both uint8."""
         from neural_scaling.diffusion.denoiser import Denoiser, Shape
         from neural_scaling.diffusion.sampler import Sampler
+        from neural_scaling.diffusion.training import seeded
         from neural_scaling.networks.devices import find_device
 
-        require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one image at a time")
-        whole = self.images >= 1 and self.images % self.batch == 0
-        require(whole, "images", f"got {self.images}", f"give a multiple of the batch of {self.batch}")
         kept, model = trained_denoiser(self.model).arrays, MODELS[self.model]
         found = digest(kept)
         require(found == self.weights, "weights", f"{found} are there, not {self.weights}", "plan the shards anew")
-        denoiser = Denoiser(Shape(model.features))
+        denoiser = seeded(lambda: Denoiser(Shape(model.features)), 0)
         unpack(kept, denoiser)
         denoiser.to(find_device(device_name())).eval()
         sampler = Sampler(denoiser, model.noise, self.steps, self.churn, self.guidance, model.darkest)

@@ -8,8 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, choice, settle, whole
 from neural_scaling.spectra import Array
+
+__all__ = ["Kind", "NoiseSchedule"]
 
 Kind = Literal["cosine", "linear"]
 
@@ -32,6 +34,9 @@ class NoiseSchedule:
 
     beta: Array
 
+    def __post_init__(self) -> None:
+        settle(self, beta=array(self.beta, "beta", above=0, below=1))
+
     @classmethod
     def named(cls, kind: Kind, levels: int) -> NoiseSchedule:
         """Return the schedule of a name.
@@ -53,8 +58,7 @@ class NoiseSchedule:
         InputError
             If the name is unknown or there are fewer than two levels.
         """
-        require(kind in get_args(Kind), "schedule", f"got {kind!r}", f"use one of {', '.join(get_args(Kind))}")
-        require(levels >= 2, "levels", f"got {levels}", "give at least 2 noise levels")
+        kind, levels = choice(kind, "kind", get_args(Kind)), whole(levels, "levels", least=2)
         time = np.arange(levels + 1) / levels
         if kind == "linear":
             return cls(1e-4 + (0.02 - 1e-4) * time[1:])
@@ -89,5 +93,5 @@ class NoiseSchedule:
         InputError
             If ``steps`` is out of range.
         """
-        require(1 <= steps <= self.levels, "steps", f"got {steps}", f"give 1 to {self.levels} steps of the sampler")
+        steps = whole(steps, "steps", f"give 1 to {self.levels} steps of the sampler", most=self.levels)
         return [round(level) for level in np.linspace(self.levels, 0, steps + 1)]

@@ -6,8 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from neural_scaling.checks import instance, real
 from neural_scaling.diffusion.noise import NoiseSchedule
-from neural_scaling.diffusion.sizes import CLASSES
+from neural_scaling.diffusion.sizes import CLASSES, SIDE
+from neural_scaling.networks.tensors import check_tensor
+
+__all__ = ["denoising_loss"]
 
 
 def denoising_loss(
@@ -40,6 +44,12 @@ def denoising_loss(
     torch.Tensor
         A number.
     """
+    instance(denoiser, "denoiser", nn.Module, "give a Denoiser")
+    instance(schedule, "schedule", NoiseSchedule, "give a NoiseSchedule")
+    check_tensor(x, "x", (None, 1, SIDE, SIDE), torch.float32)
+    check_tensor(label, "label", x.shape[:1], torch.int64)
+    dropped = real(dropped, "dropped", least=0, most=1)
+    instance(random, "random", np.random.Generator, "give a generator, as numpy.random.default_rng makes it")
     n = x.shape[0]
     level = random.integers(1, schedule.levels + 1, size=n)
     lost = torch.from_numpy(random.random(n) < dropped).to(x.device)

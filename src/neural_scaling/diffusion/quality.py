@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, require, whole
+from neural_scaling.checks import seed as checked_seed
+from neural_scaling.datasets.image_data import as_bytes
 from neural_scaling.diffusion.sizes import CLASSES, Pixels
 from neural_scaling.spectra import Array
+
+__all__ = ["Nearest", "frechet_distance", "grey_values", "nearest", "normal_digits"]
 
 _ROWS = 2000  # images whose distances are in memory at once
 
 
-def frechet_distance(one: Array, other: Array) -> float:
+def frechet_distance(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """Return the Frechet distance between the normal distributions with the means and covariances of two sets of features.
 
     ``|m_1 - m_2|^2 + tr(C_1 + C_2 - 2 (C_1^(1/2) C_2 C_1^(1/2))^(1/2))``. Of two samples from one distribution it is not zero
@@ -36,8 +40,9 @@ def frechet_distance(one: Array, other: Array) -> float:
     InputError
         If the shapes do not fit.
     """
-    fit = one.ndim == other.ndim == 2 and one.shape[1] == other.shape[1] and min(len(one), len(other)) > 1
-    require(fit, "features", f"shapes {one.shape} and {other.shape}", "give two sets of images with the same features")
+    one, other = array(one, "one", axes=2, fewest=2), array(other, "other", axes=2, fewest=2)
+    fit = one.shape[1] == other.shape[1]
+    require(fit, "other", f"shapes {one.shape} and {other.shape}", "give two sets of images with the same features")
     between = one.mean(0) - other.mean(0)
     first, second = np.cov(one.T), np.cov(other.T)
     root = _root(first)
@@ -80,6 +85,9 @@ def nearest(images: Pixels, among: Pixels) -> Nearest:
     -------
     Nearest
     """
+    images, among = as_bytes(images, "images", axes=4), as_bytes(among, "among", axes=4)
+    same = images.shape[1:] == among.shape[1:]
+    require(same, "among", f"images of shape {among.shape[1:]}", f"give images of shape {images.shape[1:]}")
     best, index = np.full(len(images), np.inf), np.zeros(len(images), np.int64)
     start = 0
     for set_rows in _flat(among):
@@ -126,6 +134,12 @@ def normal_digits(images: Pixels, labels: Pixels, each: int, seed: int) -> tuple
     labels : numpy.ndarray
         uint8, shape (10 each,).
     """
+    images, labels = as_bytes(images, "images", axes=4), as_bytes(labels, "labels", axes=1)
+    require(len(labels) == len(images), "labels", f"{len(labels)} for {len(images)} images", "give one an image")
+    counts = np.bincount(labels, minlength=CLASSES)
+    full = len(counts) == CLASSES and bool((counts > 1).all())
+    require(full, "labels", f"so many of each: {counts.tolist()}", f"give at least two of each of 0 to {CLASSES - 1}")
+    each, seed = whole(each, "each"), checked_seed(seed)
     random, drawn = np.random.default_rng(seed), []
     for label in range(CLASSES):
         real = images[labels == label].reshape(-1, images[0].size) / 255
@@ -148,6 +162,6 @@ def grey_values(images: Pixels) -> Array:
     numpy.ndarray
         Shape (5,). A spread is a standard deviation, bright is at least 250 of 255.
     """
-    values = np.asarray(images).reshape(len(images), -1)
+    values = as_bytes(images, "images", axes=4).reshape(len(images), -1)
     ink = values.mean(1) / 255
     return np.array([ink.mean(), values.std() / 255, ink.std(), np.mean(values == 0), np.mean(values >= 250)])

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, instance, interval, real, require, settle, whole
 from neural_scaling.diffusion.denoiser import Denoiser
 from neural_scaling.diffusion.noise import NoiseSchedule
 from neural_scaling.diffusion.sizes import CLASSES, SIDE, Pixels
+from neural_scaling.networks.tensors import check_tensor
+
+__all__ = ["BLACK", "Predictor", "Sampler", "guided", "sample"]
 
 #: Darker grey values are made black. Real images have one pixel in 200 between black and this; a trace of noise is left there.
 BLACK = 8
@@ -49,8 +53,10 @@ def guided(denoiser: Denoiser, label: Tensor, guidance: float, levels: int) -> P
     InputError
         If ``guidance`` is negative or not finite.
     """
-    good = math.isfinite(guidance) and guidance >= 0
-    require(good, "guidance", f"got {guidance!r}", "give 0 (none) or a positive number")
+    require(callable(denoiser), "denoiser", f"got {type(denoiser).__name__}", "give a Denoiser")
+    check_tensor(label, "label", (None,), torch.int64)
+    guidance = real(guidance, "guidance", "give 0 (none) or a positive number", least=0)
+    levels = whole(levels, "levels")
     both = torch.cat((label, torch.full_like(label, CLASSES))) if guidance else label
 
     def predict(x: Tensor, level: int) -> Tensor:
@@ -105,7 +111,11 @@ def sample(
     InputError
         If ``steps`` or ``churn`` is out of range.
     """
-    require(0 <= churn <= 1, "churn", f"got {churn!r}", "give a number from 0 to 1")
+    require(callable(predict), "predict", f"got {type(predict).__name__}", "give a function, as guided returns it")
+    require(callable(noise), "noise", f"got {type(noise).__name__}", "give a function without arguments")
+    instance(schedule, "schedule", NoiseSchedule, "give a NoiseSchedule")
+    churn = real(churn, "churn", least=0, most=1)
+    bounds = None if bounds is None else interval(bounds, "bounds", least=-math.inf)
     visited, signal = schedule.visited(steps), schedule.signal
     x = noise()
     for t, s in itertools.pairwise(visited):
@@ -145,8 +155,19 @@ class Sampler:
     guidance: float
     darkest: float
 
+    def __post_init__(self) -> None:
+        instance(self.denoiser, "denoiser", Denoiser, "give a Denoiser")
+        instance(self.schedule, "schedule", NoiseSchedule, "give a NoiseSchedule")
+        settle(
+            self,
+            steps=whole(self.steps, "steps", most=self.schedule.levels),
+            churn=real(self.churn, "churn", least=0, most=1),
+            guidance=real(self.guidance, "guidance", least=0),
+            darkest=real(self.darkest, "darkest", below=1),
+        )
+
     @torch.inference_mode()
-    def draw(self, labels: Pixels, random: np.random.Generator) -> Pixels:
+    def draw(self, labels: ArrayLike, random: np.random.Generator) -> Pixels:
         """Draw images of given labels; grey values below :data:`BLACK` become black.
 
         Parameters
@@ -161,13 +182,15 @@ class Sampler:
         numpy.ndarray
             uint8, shape (n, 28, 28, 1).
         """
+        labels = array(labels, "labels", whole=True, least=0, most=CLASSES).astype(np.int64)
+        instance(random, "random", np.random.Generator, "give a generator, as numpy.random.default_rng makes it")
         device = next(self.denoiser.parameters()).device
 
         def noise() -> Tensor:
             values = random.standard_normal((labels.size, 1, SIDE, SIDE), dtype=np.float32)
             return torch.from_numpy(values).to(device, memory_format=torch.channels_last)
 
-        given = torch.from_numpy(labels.astype(np.int64)).to(device)
+        given = torch.from_numpy(labels).to(device)
         predict = guided(self.denoiser, given, self.guidance, self.schedule.levels)
         x = sample(predict, self.schedule, noise, self.steps, self.churn, (self.darkest, 1.0))
         grey = ((x - self.darkest) * (255 / (1 - self.darkest))).round().clamp(0, 255)

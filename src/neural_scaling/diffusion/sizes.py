@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import require
+from neural_scaling.checks import choice, real, seed, settle, text, whole
+
+__all__ = ["CLASSES", "SIDE", "SIZES", "Pixels", "Size", "find"]
 
 #: Images or labels.
 Pixels = npt.NDArray[np.uint8]
@@ -47,6 +49,16 @@ class Size:
     churn: float
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        settle(self, **{name: whole(getattr(self, name), name) for name in ("shards", "images", "batch", "steps")})
+        settle(
+            self,
+            model=text(self.model, "model"),
+            guidance=real(self.guidance, "guidance", least=0),
+            churn=real(self.churn, "churn", least=0, most=1),
+            seed=seed(self.seed),
+        )
+
     @property
     def total(self) -> int:
         """Number of images."""
@@ -83,5 +95,4 @@ def find(size: str) -> Size:
     InputError
         If there is no such size.
     """
-    require(size in SIZES, "size", f"got {size!r}", f"use one of {', '.join(SIZES)}")
-    return SIZES[size]
+    return SIZES[choice(size, "size", SIZES)]

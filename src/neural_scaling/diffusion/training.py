@@ -12,8 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neural_scaling.checks import require, require_positive
+from neural_scaling.checks import instance, real, require, require_positive, settle, whole
+from neural_scaling.checks import seed as checked_seed
 from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.networks.devices import find_device
+
+__all__ = ["RECORDED", "SINGLE", "Optimization", "Shown", "Trained", "TrainingDiverged", "seeded", "train"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -48,12 +52,16 @@ class Optimization:
     average: float
 
     def __post_init__(self) -> None:
-        require(self.steps >= 1, "steps", f"got {self.steps}", "give at least one step")
-        require_positive(self.rate, "rate")
-        require(0 <= self.average < 1, "average", f"got {self.average!r}", "give a number from 0 to below 1")
+        settle(
+            self,
+            steps=whole(self.steps, "steps"),
+            rate=require_positive(self.rate, "rate"),
+            average=real(self.average, "average", least=0, below=1),
+        )
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
+        step = whole(step, "step", "count steps from 0", least=0)
         warm = max(1, min(_WARM_UP, self.steps // 10))
         if step < warm:
             return self.rate * (step + 1) / warm
@@ -78,10 +86,16 @@ class Trained:
 
 
 def seeded(make: Callable[[], Network], seed: int) -> Network:
-    """Return a network with initial weights from a seed, without touching the global random state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make()
+    """Return a network with initial weights from a seed alone; global random state, precision and device are left alone."""
+    require(callable(make), "make", f"got {type(make).__name__}", "give a function without arguments")
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float32)
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            torch.default_generator.manual_seed(checked_seed(seed))
+            return make()
+    finally:
+        torch.set_default_dtype(before)
 
 
 class Shown:
@@ -100,10 +114,10 @@ class Shown:
         If ``batch`` is not positive.
     """
 
-    def __init__(self, batch: int, device: torch.device) -> None:
+    def __init__(self, batch: int, device: torch.device | str) -> None:
         from neural_scaling.datasets import load
 
-        require(batch >= 1, "batch", f"got {batch}", "give at least one image per step")
+        batch, device = whole(batch, "batch", "give at least one image per step"), find_device(device)
         shown = load("mnist").train
         self._batch, self._device = batch, device
         self._images = torch.from_numpy(np.array(shown.images)).permute(0, 3, 1, 2).to(device)
@@ -111,6 +125,7 @@ class Shown:
 
     def draw(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return images with values from 0 to 1, shape (batch, 1, 28, 28), and their labels, drawn with repetition."""
+        instance(random, "random", np.random.Generator, "give a generator, as numpy.random.default_rng makes it")
         chosen = torch.from_numpy(random.integers(len(self._images), size=self._batch)).to(self._device)
         return self._images[chosen].float() / 255, self._labels[chosen]
 
@@ -149,7 +164,11 @@ def train(
     TrainingDiverged
         If the loss is not finite.
     """
-    last = how.steps if until is None else min(until, how.steps)
+    instance(network, "network", nn.Module, "give a module of PyTorch")
+    require(callable(loss), "loss", f"got {type(loss).__name__}", "give a function of the step")
+    instance(how, "how", Optimization, "give an Optimization")
+    instance(monitor, "monitor", Monitor, "give a Monitor")
+    last = how.steps if until is None else min(whole(until, "until"), how.steps)
     average = copy.deepcopy(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=how.rate)
     losses = _restore(network, average, optimizer, monitor)

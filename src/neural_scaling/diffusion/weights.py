@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import InputError
+from neural_scaling.checks import InputError, instance, require
 from neural_scaling.monitor import Arrays
 
 if TYPE_CHECKING:
     import torch
+
+__all__ = ["digest", "pack", "unpack"]
 
 _PREFIX = "weight "
 
@@ -36,7 +38,10 @@ def pack(network: torch.nn.Module) -> Arrays:
     InputError
         If a weight is not finite in half precision.
     """
+    import torch
+
     arrays = {}
+    instance(network, "network", torch.nn.Module, "give a module of PyTorch")
     for name, weight in network.named_parameters():
         with np.errstate(over="ignore"):
             arrays[_PREFIX + name] = weight.detach().cpu().contiguous().numpy().astype(np.float16)
@@ -62,6 +67,8 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]], network: torch.nn.Module) -> 
     """
     import torch
 
+    instance(network, "network", torch.nn.Module, "give a module of PyTorch")
+    _check(arrays)
     names = {name.removeprefix(_PREFIX) for name in arrays if name.startswith(_PREFIX)}
     own = dict(network.named_parameters())
     if names != set(own):
@@ -76,7 +83,14 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]], network: torch.nn.Module) -> 
 
 def digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of kept weights: which weights an image comes from."""
+    _check(arrays)
     whole = hashlib.sha256()
     for name in sorted(name for name in arrays if name.startswith(_PREFIX)):
         whole.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
     return whole.hexdigest()[:16]
+
+
+def _check(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    remedy = "give them as pack returns them"
+    for name, kept in instance(arrays, "weights", Mapping, remedy).items():
+        require(isinstance(kept, np.ndarray), "weights", f"{name} is of type {type(kept).__name__}", remedy)

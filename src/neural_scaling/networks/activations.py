@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import real, settle
+
+__all__ = ["PowerReLU"]
 
 _TINY = 1e-30  # keeps 0/0 from being formed
 
@@ -30,12 +32,8 @@ class PowerReLU:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        require(
-            0.5 < self.power < math.inf,
-            "power",
-            f"got q_phi = {self.power!r}",
-            "give a power above 1/2: up to there the slope of the activation has no second moment",
-        )
+        remedy = "give a power above 1/2: up to there the slope of the activation has no second moment"
+        settle(self, power=real(self.power, "power", remedy, above=0.5))
 
     @property
     def gain(self) -> float:

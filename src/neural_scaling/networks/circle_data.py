@@ -13,8 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, require, whole
 from neural_scaling.circle import tail, target
+from neural_scaling.networks.devices import find_device
+from neural_scaling.networks.tensors import check_numbers, check_tensor, float_type
+
+__all__ = ["ANGLES", "KERNEL_ANGLES", "TEST_ANGLES", "CircleData"]
 
 #: Angles that batches are drawn from.
 ANGLES = 2**17
@@ -32,7 +36,7 @@ class CircleData:
     Parameters
     ----------
     decays
-        q of each member's target.
+        q of each member's target, above 1/2.
     device, dtype
         Where and how the data are held.
     angles, test_angles
@@ -44,13 +48,15 @@ class CircleData:
     def __init__(
         self,
         decays: Sequence[float],
-        device: torch.device,
+        device: torch.device | str,
         dtype: torch.dtype,
         angles: int = ANGLES,
         test_angles: int = TEST_ANGLES,
     ) -> None:
-        require(angles >= 4, "angles", f"got {angles!r}", "give at least 4")
-        require(test_angles >= 4 and test_angles % 2 == 0, "test_angles", f"got {test_angles!r}", "give an even number")
+        decays = array(decays, "decays", above=0.5).tolist()
+        device, dtype = find_device(device), float_type(dtype)
+        angles, test_angles = whole(angles, "angles", least=4), whole(test_angles, "test_angles", least=4)
+        require(test_angles % 2 == 0, "test_angles", f"got {test_angles!r}", "give an even number")
         theta = 2 * math.pi * (np.arange(angles) + 0.5) / angles
         distinct = {q: target(theta, q) for q in decays}
         rows = {q: row for row, q in enumerate(distinct)}
@@ -63,7 +69,7 @@ class CircleData:
         #: Every so many of the test inputs, for the kernel.
         self.kernel_inputs = self.test_inputs[:: max(1, test_angles // KERNEL_ANGLES)]
         modes = np.arange(1, test_angles // 2)
-        cosines = np.stack([modes ** -float(q) for q in decays])
+        cosines = np.stack([modes**-q for q in decays])
         self._cosines = torch.tensor(cosines, device=device, dtype=dtype)
         beyond = [tail(q, test_angles // 2) for q in decays]
         self._tails = torch.tensor(beyond, device=device, dtype=dtype)
@@ -75,6 +81,7 @@ class CircleData:
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
         """Return training inputs by number, with one more dimension than the numbers."""
+        check_numbers(index, "index")
         return self.inputs[index]
 
     def targets(self, index: torch.Tensor) -> torch.Tensor:
@@ -90,6 +97,7 @@ class CircleData:
         torch.Tensor
             Shape (E, B).
         """
+        check_tensor(index, "index", (len(self._rows), None), torch.int64)
         return self._values[self._rows, index]
 
     def loss(self, output: torch.Tensor) -> torch.Tensor:
@@ -108,6 +116,7 @@ class CircleData:
         torch.Tensor
             Shape (E,).
         """
+        check_tensor(output, "output", (len(self._rows), len(self.test_inputs)), self.test_inputs.dtype)
         series = torch.fft.rfft(output) / output.shape[1]
         cosine, sine = 2 * series.real[:, 1:-1], 2 * series.imag[:, 1:-1]
         learned = ((self._cosines - cosine).square() + sine.square()).sum(1) / 2

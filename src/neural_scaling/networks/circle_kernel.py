@@ -26,11 +26,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import hyp2f1, zeta
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, real, require, require_positive, whole
 from neural_scaling.circle import decay
 from neural_scaling.spectra import Array
+
+__all__ = ["ANGLES", "CircleKernel", "circle_kernel", "lazy_loss", "power_correlation"]
 
 #: Angles at which kernels are evaluated; aliasing reaches 1e-3 of the eigenvalues at a thousandth of this.
 ANGLES = 2**18
@@ -80,25 +83,23 @@ def circle_kernel(depth: int, power: float, modes: int = 1000, angles: int = ANG
     InputError
         If an argument is out of range.
     """
-    require(depth >= 2, "depth", f"got {depth!r}", "give at least 2 layers of weights")
-    require(
-        0.5 < power < math.inf,
-        "power",
-        f"got q_phi = {power!r}",
-        "give a power above 1/2: up to there the tangent kernel of the infinite network is infinite",
-    )
-    require(angles % 2 == 0 and 1 <= modes < angles // 2, "modes", f"got {modes!r}", "stay below half the angles")
+    depth = whole(depth, "depth", "give at least 2 layers of weights", least=2)
+    remedy = "give a power above 1/2: up to there the tangent kernel of the infinite network is infinite"
+    power = real(power, "power", remedy, above=0.5)
+    angles = whole(angles, "angles", least=4)
+    require(angles % 2 == 0, "angles", f"got {angles}", "give an even number")
+    modes = whole(modes, "modes", "stay below half the angles", most=angles // 2 - 1)
     correlation = np.cos(2 * math.pi * np.arange(angles // 2 + 1) / angles)
     tangent, slope = correlation, power**2 / (2 * power - 1)
     for _ in range(depth - 1):
-        value = power_correlation(correlation, power)
-        tangent = tangent * slope * power_correlation(correlation, power - 1) + value
+        value = _correlation(correlation, power)
+        tangent = tangent * slope * _correlation(correlation, power - 1) + value
         correlation = value
     trace = float(tangent[0])
     return CircleKernel(depth, power, _eigenvalues(tangent, modes), _eigenvalues(correlation, modes), trace)
 
 
-def power_correlation(correlation: Array, exponent: float) -> Array:
+def power_correlation(correlation: ArrayLike, exponent: float) -> Array:
     """Return the average of ``[u]_+^a [v]_+^a`` over normals of a correlation, relative to that at correlation 1.
 
     Parameters
@@ -113,7 +114,12 @@ def power_correlation(correlation: Array, exponent: float) -> Array:
     Array
         Between 0 and 1.
     """
-    require(exponent > -0.5, "exponent", f"got {exponent!r}", "give an exponent above -1/2")
+    correlation = array(correlation, "correlation", axes=None, least=-1, most=1)
+    return _correlation(correlation, real(exponent, "exponent", above=-0.5))
+
+
+def _correlation(correlation: Array, exponent: float) -> Array:
+    """Return :func:`power_correlation`, of correlations that rounding may have moved beyond 1."""
     s = np.clip((1 + correlation) / 2, 0.0, 1.0)
     third = exponent + 1.5
     # F(1/2, 1/2; c; 1) by Gauss.
@@ -121,7 +127,7 @@ def power_correlation(correlation: Array, exponent: float) -> Array:
     return np.asarray(s ** (exponent + 0.5) * hyp2f1(0.5, 0.5, third, s) / at_one)
 
 
-def lazy_loss(eigenvalues: Array, beta: float, power: float, eta: float, steps: Array) -> Array:
+def lazy_loss(eigenvalues: ArrayLike, beta: float, power: float, eta: float, steps: ArrayLike) -> Array:
     """Return the loss of the linearised network at infinite width and batch on the target of source beta.
 
     Every mode is learned by itself: ``sum_k k^-2q (1 - eta_0 lambda_k)^(2 t)/2``. Modes beyond the given ones count as not
@@ -130,22 +136,32 @@ def lazy_loss(eigenvalues: Array, beta: float, power: float, eta: float, steps: 
     Parameters
     ----------
     eigenvalues
-        Of the tangent kernel for k = 0, 1, ..., shape (K,).
+        Of the tangent kernel for k = 0, 1, ..., shape (K,), at least two.
     beta, power
         Source and q_phi.
     eta
         eta_0.
     steps
-        Shape (R,).
+        From 0 on, shape (R,); whole numbers where eta_0 lambda_k is above 1.
 
     Returns
     -------
     Array
         Shape (R,).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
     """
-    q = decay(beta, power)
+    eigenvalues, steps = array(eigenvalues, "eigenvalues", fewest=2), array(steps, "steps", least=0)
+    q, eta = decay(beta, power), require_positive(eta, "eta")
+    signs = eta * eigenvalues[1:].max() <= 1 or bool(np.all(steps == np.round(steps)))
+    require(
+        signs, "steps", "not whole, with modes that change sign at every step", "give whole steps, or a smaller eta"
+    )
     modes = np.arange(1, eigenvalues.size)
-    left = (1 - eta * eigenvalues[1:]) ** (2 * np.asarray(steps)[:, None])
+    left = (1 - eta * eigenvalues[1:]) ** (2 * steps[:, None])
     return np.asarray(left @ modes ** (-2 * q) / 2 + float(zeta(2 * q, eigenvalues.size)) / 2)
 
 

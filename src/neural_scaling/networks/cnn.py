@@ -26,13 +26,18 @@ import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, unfold
 
-from neural_scaling.checks import require
+from neural_scaling.checks import instance, require, settle, whole
 from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.networks.activations import PowerReLU
-from neural_scaling.networks.devices import full_precision, working_dtype
-from neural_scaling.networks.mlp import Member
-from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
+from neural_scaling.networks.devices import find_device, full_precision, working_dtype
+from neural_scaling.networks.mlp import Member, check_members
+from neural_scaling.networks.parametrization import Parametrization, hidden_scale
 from neural_scaling.networks.seeding import standard_normal
+from neural_scaling.networks.tensors import check_tensor, float_type
+
+__all__ = ["CNNEnsemble", "ImageShape", "LinearisedCNNEnsemble", "image_ensemble", "initial_filters"]
+
+_SHAPE = "give an ImageShape"
 
 _GAIN = PowerReLU(1.0).gain
 _BLOCK = 500  # images evaluated at once where no gradient is needed
@@ -62,10 +67,13 @@ class ImageShape:
     outputs: int = 10
 
     def __post_init__(self) -> None:
-        check_width(self.width)
-        require(self.size >= 10, "size", f"got {self.size!r}", "give images of at least 10 by 10 pixels")
-        require(self.channels >= 1, "channels", f"got {self.channels!r}", "give at least one channel")
-        require(self.outputs >= 1, "outputs", f"got {self.outputs!r}", "give at least one output")
+        settle(
+            self,
+            width=whole(self.width, "width"),
+            size=whole(self.size, "size", "give images of at least 10 by 10 pixels", least=10),
+            channels=whole(self.channels, "channels"),
+            outputs=whole(self.outputs, "outputs"),
+        )
 
     @property
     def inputs(self) -> int:
@@ -118,17 +126,21 @@ class CNNEnsemble:
     members
         At least one, none linearised.
     device
-        Where the weights are.
+        Where the weights are, or the name that :func:`~neural_scaling.networks.devices.find_device` takes.
     dtype
         ``torch.float32`` or ``torch.float64``.
     """
 
     def __init__(
-        self, shape: ImageShape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+        self,
+        shape: ImageShape,
+        members: Sequence[Member],
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
-        require(len(members) > 0, "members", "there are none", "give at least one")
-        self.shape, self.members, self.dtype = shape, tuple(members), dtype
-        self.scales = [Parametrization(shape.readout, member.richness, member.eta) for member in members]
+        self.shape, self.members = instance(shape, "shape", ImageShape, _SHAPE), check_members(members)
+        device, self.dtype = find_device(device), float_type(dtype)
+        self.scales = [Parametrization(shape.readout, member.richness, member.eta) for member in self.members]
         self._check_mode()
         self.weights = [
             torch.stack(layer).to(device, dtype)
@@ -170,11 +182,13 @@ class CNNEnsemble:
         torch.Tensor
             Shape (E, B, k).
         """
+        self._check_inputs(x)
         return self._evaluated(x, self.weights)
 
     @torch.no_grad()
     def initial(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the initial network fixes at these inputs, F of the initial weights; see :meth:`raw`."""
+        self._check_inputs(x)
         return self._evaluated(x, self._start)
 
     @torch.no_grad()
@@ -193,8 +207,10 @@ class CNNEnsemble:
         torch.Tensor
             Shape (E, B, k).
         """
-        outward = torch.tensor(self._outward, dtype=self.dtype).to(x.device, non_blocking=True)
-        return (self.raw(x) - frozen) * outward[:, None, None]
+        self._check_inputs(x)
+        self._check_frozen(x, frozen)
+        outward = torch.tensor(self._outward, device="cpu", dtype=self.dtype).to(x.device, non_blocking=True)
+        return (self._evaluated(x, self.weights) - frozen) * outward[:, None, None]
 
     @torch.no_grad()
     def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
@@ -210,6 +226,9 @@ class CNNEnsemble:
         torch.Tensor
             Squared error of the batch before the step, mean over images and outputs, shape (E,).
         """
+        self._check_inputs(x)
+        check_tensor(y, "y", (*x.shape[:2], self.shape.outputs), self.dtype)
+        self._check_frozen(x, frozen)
         errors = []
         with full_precision():
             for number in range(len(self.members)):
@@ -237,6 +256,7 @@ class CNNEnsemble:
         torch.Tensor
             Shape (E, n k, n k), rows ordered by image, then output.
         """
+        check_tensor(x, "x", (None, self.shape.inputs), self.dtype)
         count, outputs = x.shape[0], self.shape.outputs
         kernels = []
         with full_precision():
@@ -275,7 +295,10 @@ class CNNEnsemble:
         torch.Tensor
             float64, shape (E, n, n).
         """
-        members = Parts(monitor or Monitor())
+        check_tensor(x, "x", (None, self.shape.inputs), self.dtype)
+        members = Parts(
+            instance(Monitor() if monitor is None else monitor, "monitor", Monitor, "give a Monitor, or None")
+        )
         kernels = [
             members.run(f"member {number}", functools.partial(self._mean_kernel, x, number))["kernel"]
             for number in range(len(self.members))
@@ -303,6 +326,12 @@ class CNNEnsemble:
                     gram.add(below, [delta[layer] for delta in deltas], 1 / self.shape.outputs)
             kernel = kernel.tril() + kernel.tril(-1).T
             return {"kernel": (kernel * (self.shape.scale**2 * self.shape.readout)).cpu().numpy()}
+
+    def _check_inputs(self, x: torch.Tensor) -> None:
+        check_tensor(x, "x", (len(self.members), None, self.shape.inputs), self.dtype)
+
+    def _check_frozen(self, x: torch.Tensor, frozen: torch.Tensor) -> None:
+        check_tensor(frozen, "frozen", (*x.shape[:2], self.shape.outputs), self.dtype)
 
     def _of(self, number: int, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return the tensors of a member, filters as convolutions take them (out, in, 3, 3), sharing the memory."""
@@ -388,7 +417,11 @@ class LinearisedCNNEnsemble(CNNEnsemble):
     """
 
     def __init__(
-        self, shape: ImageShape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+        self,
+        shape: ImageShape,
+        members: Sequence[Member],
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(shape, members, device, dtype)
         self.displacement = [torch.zeros_like(weight) for weight in self.weights]
@@ -400,6 +433,9 @@ class LinearisedCNNEnsemble(CNNEnsemble):
     def _kept_start(self) -> list[torch.Tensor]:
         return self.weights
 
+    def _check_frozen(self, x: torch.Tensor, frozen: torch.Tensor) -> None:
+        check_tensor(frozen, "frozen", (*x.shape[:2], 0), self.dtype)
+
     @property
     def state(self) -> list[torch.Tensor]:
         """The displacement V, layer by layer; the weights stay."""
@@ -408,11 +444,14 @@ class LinearisedCNNEnsemble(CNNEnsemble):
     @torch.no_grad()
     def initial(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the initial network fixes at these inputs: nothing is kept, shape (E, B, 0)."""
+        self._check_inputs(x)
         return x[..., :0]
 
     @torch.no_grad()
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
         """Return f; ``frozen`` has no part in it."""
+        self._check_inputs(x)
+        self._check_frozen(x, frozen)
         outputs = []
         with full_precision():
             for number in range(len(self.members)):
@@ -442,7 +481,7 @@ class LinearisedCNNEnsemble(CNNEnsemble):
 
 
 def image_ensemble(
-    shape: ImageShape, members: Sequence[Member], device: torch.device, dtype: torch.dtype | None = None
+    shape: ImageShape, members: Sequence[Member], device: torch.device | str, dtype: torch.dtype | None = None
 ) -> CNNEnsemble:
     """Return the ensemble that the members' richness asks for, in the precision that it asks for.
 
@@ -464,9 +503,10 @@ def image_ensemble(
     InputError
         If a value is out of range, linearised members are mixed with others, or the device lacks the precision.
     """
+    shape, members = instance(shape, "shape", ImageShape, _SHAPE), check_members(members)
     scales = [Parametrization(shape.readout, member.richness, member.eta) for member in members]
     dtype = working_dtype([scale.precision for scale in scales], device, dtype)
-    kind = LinearisedCNNEnsemble if scales and scales[0].linearised else CNNEnsemble
+    kind = LinearisedCNNEnsemble if scales[0].linearised else CNNEnsemble
     return kind(shape, members, device, dtype)
 
 
@@ -478,13 +518,14 @@ def initial_filters(shape: ImageShape, seed: int) -> list[torch.Tensor]:
     shape
         Of the network.
     seed
-        Non-negative.
+        A whole number from 0 on.
 
     Returns
     -------
     list of torch.Tensor
         float32 on the processor, with the shapes of :attr:`ImageShape.layers`.
     """
+    shape = instance(shape, "shape", ImageShape, _SHAPE)
     return standard_normal(shape.layers, seed, 2)
 
 

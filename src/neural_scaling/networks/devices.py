@@ -7,19 +7,23 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import choice, require
 from neural_scaling.networks.parametrization import Precision
+from neural_scaling.networks.tensors import float_type
+
+__all__ = ["KINDS", "describe_device", "find_device", "full_precision", "working_dtype"]
 
 KINDS = ("auto", "cuda", "mps", "cpu")
 
 
-def find_device(name: str = "auto") -> torch.device:
+def find_device(name: str | torch.device = "auto") -> torch.device:
     """Return the device that a name asks for.
 
     Parameters
     ----------
     name
-        ``cpu``, ``cuda`` (also ``cuda:1``), ``mps``, or ``auto`` for the first there is of CUDA, MPS and the processor.
+        ``cpu``, ``cuda`` (also ``cuda:1``), ``mps``, or ``auto`` for the first there is of CUDA, MPS and the processor; or the
+        device itself.
 
     Returns
     -------
@@ -30,7 +34,8 @@ def find_device(name: str = "auto") -> torch.device:
     InputError
         If the name is unknown, or the device is not there.
     """
-    kind = name.split(":")[0]
+    name = str(name) if isinstance(name, torch.device) else name
+    kind = name.split(":")[0] if isinstance(name, str) else None
     require(kind in KINDS, "device", f"got {name!r}", f"use one of {', '.join(KINDS)}")
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
@@ -48,7 +53,9 @@ def find_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def working_dtype(precisions: Iterable[Precision], device: torch.device, dtype: torch.dtype | None) -> torch.dtype:
+def working_dtype(
+    precisions: Iterable[Precision], device: torch.device | str, dtype: torch.dtype | None
+) -> torch.dtype:
     """Return the arithmetic of an ensemble.
 
     Parameters
@@ -69,10 +76,13 @@ def working_dtype(precisions: Iterable[Precision], device: torch.device, dtype: 
     InputError
         If it is float64 on an MPS device, which has none.
     """
+    require(isinstance(precisions, list | tuple), "precisions", f"got {precisions!r}", "give a list")
+    wanted = [choice(one, "precisions", ("float32", "float64")) for one in precisions]
     if dtype is None:
-        dtype = torch.float64 if "float64" in precisions else torch.float32
+        dtype = torch.float64 if "float64" in wanted else torch.float32
+    float_type(dtype)
     require(
-        device.type != "mps" or dtype != torch.float64,
+        find_device(device).type != "mps" or dtype != torch.float64,
         "richness",
         "asks for float64, which an MPS device lacks",
         "use the device cpu, or a richness of 0 or of at least 0.01",
@@ -95,6 +105,7 @@ def full_precision() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = before
 
 
-def describe_device(device: torch.device) -> str:
+def describe_device(device: torch.device | str) -> str:
     """Return the device in a few words, for the provenance of a result."""
+    device = find_device(device)
     return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type

@@ -8,10 +8,22 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from neural_scaling.checks import LARGEST_SEED, real, require_positive, settle, whole
 from neural_scaling.circle import decay
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.runs.experiment import ADDED, Experiment
+
+__all__ = [
+    "DEVICE_VARIABLE",
+    "CircleRun",
+    "DatasetRun",
+    "DeviceRun",
+    "NetworkRun",
+    "device_description",
+    "device_name",
+]
 
 #: Environment variable that names the device of network runs; without it the first there is of CUDA, MPS and the processor.
 DEVICE_VARIABLE = "NEURAL_SCALING_DEVICE"
@@ -119,6 +131,23 @@ class CircleRun(NetworkRun):
     angles: int
     first_seed: int = field(default=0, metadata=ADDED)
 
+    def __post_init__(self) -> None:
+        scale = Parametrization(self.width, self.richness, self.eta)
+        settle(
+            self,
+            beta=require_positive(self.beta, "beta"),
+            power=real(self.power, "power", above=0.5),
+            depth=whole(self.depth, "depth", least=2),
+            width=scale.width,
+            richness=scale.richness,
+            eta=scale.eta,
+            batch=whole(self.batch, "batch"),
+            steps=whole(self.steps, "steps"),
+            seeds=whole(self.seeds, "seeds"),
+            angles=whole(self.angles, "angles", least=4),
+            first_seed=whole(self.first_seed, "first_seed", least=0, most=LARGEST_SEED),
+        )
+
     @property
     def label(self) -> str:
         """Source, activation, richness, learning rate, width, batch, and the first seed unless it is 0."""
@@ -128,7 +157,7 @@ class CircleRun(NetworkRun):
 
     def up_to(self, seeds: int) -> list[Self]:
         """Return this run and those of the same kind that go on to a number of seeds, each with as many seeds as this one."""
-        return [replace(self, first_seed=first) for first in range(0, seeds, self.seeds)]
+        return [replace(self, first_seed=first) for first in range(0, whole(seeds, "seeds"), self.seeds)]
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return losses and the size of the tangent kernel on recorded steps.

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import flag, instance, require, whole
+from neural_scaling.datasets.image_data import ImageDataset
 from neural_scaling.datasets.streams import SHIFT, framed
+from neural_scaling.networks.devices import find_device
+from neural_scaling.networks.tensors import check_numbers, check_tensor, float_type
 
 if TYPE_CHECKING:
-    from neural_scaling.datasets import ImageDataset, ImageSplit
+    from neural_scaling.datasets import ImageSplit
     from neural_scaling.datasets.image_data import Bytes
+
+__all__ = ["HELD_BYTES", "KERNEL_IMAGES", "ImageData"]
 
 #: Test images at which the tangent kernel is followed.
 KERNEL_IMAGES = 16
@@ -53,13 +58,16 @@ class ImageData:
     def __init__(
         self,
         dataset: ImageDataset,
-        device: torch.device,
+        device: torch.device | str,
         dtype: torch.dtype,
         images: int | None = None,
         test: int = 2000,
         crops: bool = False,
         replacement: bool = False,
     ) -> None:
+        instance(dataset, "dataset", ImageDataset, "give a dataset, as neural_scaling.datasets.load returns it")
+        device, dtype = find_device(device), float_type(dtype)
+        crops, replacement = flag(crops, "crops"), flag(replacement, "replacement")
         height, breadth, channels = dataset.train.images.shape[1:]
         require(height == breadth, "dataset", f"{dataset.name} has images of {height} x {breadth}", "give square ones")
         self.classes, self.size, self.channels = len(dataset.classes), int(height), int(channels)
@@ -70,8 +78,10 @@ class ImageData:
         self._shift = torch.tensor(-dataset.mean / dataset.std, device=device, dtype=dtype)
         border = np.rint(255 * dataset.mean).astype(np.uint8)
         self._images, self._labels = _held(dataset.train, images, border if crops else None, "images", device)
+        test = whole(test, "test", most=len(dataset.test))
         pictures, self._test_labels = _held(dataset.test, test, border if crops else None, "test", device)
-        variant = torch.randint(self.variants, (test,), generator=torch.Generator().manual_seed(0)).to(device)
+        generator = torch.Generator("cpu").manual_seed(0)
+        variant = torch.randint(self.variants, (test,), generator=generator, device="cpu").to(device)
         self.test_inputs = self._drawn(pictures, torch.arange(test, device=device), variant)
         #: The first test images, for the kernel.
         self.kernel_inputs = self.test_inputs[:KERNEL_IMAGES]
@@ -95,6 +105,7 @@ class ImageData:
         torch.Tensor
             Images as rows with the channels of a pixel together, shape (..., D).
         """
+        check_numbers(index, "index")
         return self._drawn(self._images, index // self.variants, index % self.variants)
 
     def targets(self, index: torch.Tensor) -> torch.Tensor:
@@ -110,6 +121,7 @@ class ImageData:
         torch.Tensor
             Shape (..., k).
         """
+        check_numbers(index, "index")
         return self._unit[self._labels[index // self.variants]]
 
     @property
@@ -130,6 +142,7 @@ class ImageData:
         torch.Tensor
             Shape (E,).
         """
+        check_tensor(output, "output", (None, *self.test_targets.shape), self._dtype)
         return (output - self.test_targets).square().mean(dim=(1, 2))
 
     def _drawn(self, images: torch.Tensor | Bytes, number: torch.Tensor, variant: torch.Tensor) -> torch.Tensor:
@@ -153,10 +166,7 @@ def _held(
 ) -> tuple[torch.Tensor | Bytes, torch.Tensor]:
     """Return the first images of a split, in a border if one is given, and their labels; many images stay where they are."""
     there = len(split.labels)
-    wanted = there if count is None else count
-    require(
-        1 <= wanted <= there, name, f"got {count!r}, but the split holds {there}", f"give a number from 1 to {there}"
-    )
+    wanted = there if count is None else whole(count, name, f"give a number from 1 to {there}", most=there)
     labels = torch.from_numpy(np.array(split.labels[:wanted]).astype(np.int64)).to(device)
     if border is None and split.images[:wanted].nbytes > HELD_BYTES:
         return split.images[:wanted], labels

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, flag, require, seed, settle, text, whole
 from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.experiments import DatasetRun, device_name
 from neural_scaling.spectra import Array
@@ -26,8 +27,12 @@ from neural_scaling.spectra import Array
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["TIMES", "KernelRun", "Modes", "SampledKernel", "decompose", "sampled_kernel"]
+
 #: Times eta_0 t of the lazy learning curves.
 TIMES = np.geomspace(0.1, 1e5, 73)
+#: By which the halves of a kernel summed in float32 may differ, relative to its largest number.
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,15 @@ class Modes:
     along: Array
     seen: Array
 
-    def flow(self, test_targets: Array, time: Array) -> tuple[Array, Array]:
+    def __post_init__(self) -> None:
+        values = array(self.eigenvalues, "eigenvalues", order="descending")
+        along = array(self.along, "along", axes=2)
+        require(len(along) == values.size, "along", f"shape {along.shape}", f"give {values.size} rows, one a mode")
+        seen = array(self.seen, "seen", axes=2)
+        require(seen.shape[1] == values.size, "seen", f"shape {seen.shape}", f"give {values.size} columns, one a mode")
+        settle(self, eigenvalues=values, along=along, seen=seen)
+
+    def flow(self, test_targets: ArrayLike, time: ArrayLike) -> tuple[Array, Array]:
         """Return the mean squared error of gradient flow at the images and at the others, shape (T,) each.
 
         Parameters
@@ -89,6 +102,8 @@ class Modes:
         -------
         train, test : Array
         """
+        test_targets = array(test_targets, "test_targets", shape=(len(self.seen), self.along.shape[1]), axes=2)
+        time = array(time, "time", least=0)
         power = (self.along**2).sum(axis=1) / self.along.size
         rates = np.maximum(self.eigenvalues, 0)
         train, test = [], []
@@ -101,7 +116,7 @@ class Modes:
         return np.array(train), np.array(test)
 
 
-def decompose(kernel: Array, targets: Array, across: Array, images: int) -> Modes:
+def decompose(kernel: ArrayLike, targets: ArrayLike, across: ArrayLike, images: int) -> Modes:
     """Diagonalize a kernel, as an operator on functions of equally weighted images.
 
     Parameters
@@ -120,12 +135,30 @@ def decompose(kernel: Array, targets: Array, across: Array, images: int) -> Mode
     Modes
         r eigenvalues, targets (r, k) along the eigenvectors, and these at the other rows (m, r).
     """
+    kernel, targets, across = symmetric(kernel), array(targets, "targets", axes=2), array(across, "across", axes=2)
+    rows = len(kernel)
+    require(len(targets) == rows, "targets", f"shape {targets.shape}", f"give {rows} rows, as the kernel has")
+    require(across.shape[1] == rows, "across", f"shape {across.shape}", f"give {rows} columns, as the kernel has")
+    images = whole(images, "images", most=rows)
     values, vectors = np.linalg.eigh(kernel / images)
     values, vectors = values[::-1], vectors[:, ::-1]
     return Modes(values, vectors.T @ targets, across @ vectors / images)
 
 
-def sampled_kernel(kernel: Array, targets: Array, across: Array, test_targets: Array, time: Array) -> SampledKernel:
+def symmetric(kernel: ArrayLike) -> Array:
+    """Return a symmetric kernel; its halves may differ by the rounding of sums in float32, and the lower one counts."""
+    found = array(kernel, "kernel", axes=2)
+    require(
+        found.shape[0] == found.shape[1], "kernel", f"shape {found.shape}", "give a row and a column for each target"
+    )
+    apart = float(np.abs(found - found.T).max()) <= _ROUNDING * float(np.abs(found).max())
+    require(apart, "kernel", "it is not symmetric", "give scalar products of gradients")
+    return found
+
+
+def sampled_kernel(
+    kernel: ArrayLike, targets: ArrayLike, across: ArrayLike, test_targets: ArrayLike, time: ArrayLike
+) -> SampledKernel:
     """Diagonalize a kernel on n images and follow gradient flow on them.
 
     Parameters
@@ -150,14 +183,17 @@ def sampled_kernel(kernel: Array, targets: Array, across: Array, test_targets: A
     InputError
         If shapes do not fit.
     """
+    kernel, targets = symmetric(kernel), array(targets, "targets", axes=2)
     count, outputs = targets.shape
-    fits = kernel.shape == (count, count) and across.shape == (test_targets.shape[0], count)
-    require(fits, "kernel", f"has shape {kernel.shape} for {count} targets", "give a row and a column for each target")
+    require(len(kernel) == count, "kernel", f"{len(kernel)} rows for {count} targets", "give a row for each target")
+    across = array(across, "across", axes=2)
+    test_targets = array(test_targets, "test_targets", axes=2, shape=(len(across), outputs))
+    time = array(time, "time", least=0)
     modes = decompose(kernel, targets, across, count)
     power = (modes.along**2).sum(axis=1) / (count * outputs)
     rest = _rests(modes.seen, modes.eigenvalues, modes.along, test_targets)
     train, test = modes.flow(test_targets, time)
-    return SampledKernel(modes.eigenvalues, power, rest, np.asarray(time), np.array(train), np.array(test))
+    return SampledKernel(modes.eigenvalues, power, rest, time, train, test)
 
 
 def _rests(seen: Array, values: Array, along: Array, test_targets: Array) -> Array:
@@ -201,6 +237,17 @@ class KernelRun(DatasetRun):
     crops: bool
     width: int
     seed: int
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=text(self.dataset, "dataset"),
+            images=whole(self.images, "images"),
+            test=whole(self.test, "test"),
+            crops=flag(self.crops, "crops"),
+            width=whole(self.width, "width"),
+            seed=seed(self.seed),
+        )
 
     @property
     def work(self) -> int:
@@ -258,9 +305,9 @@ class KernelRun(DatasetRun):
         """Return the numbers of the inputs: each image once, cropped in a way of its own."""
         import torch
 
-        generator = torch.Generator().manual_seed(1)
-        ways = torch.randint(variants, (self.images,), generator=generator)
-        return (torch.arange(self.images) * variants + ways).to(device)
+        generator = torch.Generator("cpu").manual_seed(1)
+        ways = torch.randint(variants, (self.images,), generator=generator, device="cpu")
+        return (torch.arange(self.images, device="cpu") * variants + ways).to(device)
 
 
 def diagonal_deviation(arrays: Arrays, recomputed: Arrays) -> float:

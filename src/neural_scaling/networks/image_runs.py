@@ -7,9 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from neural_scaling.checks import flag, settle, text, whole
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.networks.experiments import DatasetRun, NetworkRun, device_name
+from neural_scaling.networks.parametrization import Parametrization
+
+__all__ = ["ImageRun"]
 
 _PER_DECADE = 10
 
@@ -63,6 +67,22 @@ class ImageRun(DatasetRun, NetworkRun):
     steps: int
     seeds: int
 
+    def __post_init__(self) -> None:
+        scale = Parametrization(self.width, self.richness, self.eta)
+        settle(
+            self,
+            dataset=text(self.dataset, "dataset"),
+            images=whole(self.images, "images", least=0),
+            test=whole(self.test, "test"),
+            crops=flag(self.crops, "crops"),
+            width=scale.width,
+            richness=scale.richness,
+            eta=scale.eta,
+            batch=whole(self.batch, "batch"),
+            steps=whole(self.steps, "steps"),
+            seeds=whole(self.seeds, "seeds"),
+        )
+
     @property
     def label(self) -> str:
         """Dataset, richness, learning rate, width and batch."""
@@ -98,7 +118,7 @@ class ImageRun(DatasetRun, NetworkRun):
         members = [Member(seed, self.richness, self.eta) for seed in range(self.seeds)]
         model = image_ensemble(shape, members, device)
         recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
-        kernel = torch.empty(0)
+        kernel = data.test_inputs[:0]
 
         def trace() -> torch.Tensor:
             nonlocal kernel  # made once for both quantities, of which the engine asks in this order

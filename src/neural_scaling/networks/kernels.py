@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+
+from neural_scaling.checks import require
+from neural_scaling.networks.tensors import check_tensor
+
+__all__ = ["circle_spectrum", "kernel_sharpness", "kernel_trace"]
+
+#: Rounding of sums in float32, by which the halves of a kernel may differ, relative to its largest number.
+_ROUNDING = 1e-4
 
 
 def kernel_trace(kernel: torch.Tensor) -> torch.Tensor:
@@ -18,6 +28,7 @@ def kernel_trace(kernel: torch.Tensor) -> torch.Tensor:
     torch.Tensor
         Mean of the diagonal, shape (E,).
     """
+    _check(kernel)
     return kernel.diagonal(dim1=1, dim2=2).mean(1)
 
 
@@ -27,15 +38,18 @@ def kernel_sharpness(kernel: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     kernel
-        Shape (E, n, n).
+        Symmetric, shape (E, n, n).
 
     Returns
     -------
     torch.Tensor
         Shape (E,); NaN where the kernel is not finite.
     """
+    _check(kernel)
     finite = torch.isfinite(kernel).flatten(1).all(1)
     clean = torch.where(finite[:, None, None], kernel, torch.zeros_like(kernel))
+    apart = (clean - clean.transpose(1, 2)).abs().amax() <= _ROUNDING * clean.abs().amax()
+    require(bool(apart), "kernel", "it is not symmetric", "give scalar products of gradients")
     if clean.device.type == "mps":  # which has no eigenvalues
         clean = clean.cpu()
     largest = torch.linalg.eigvalsh(clean)[:, -1].to(kernel.device) / kernel.shape[1]
@@ -55,7 +69,13 @@ def circle_spectrum(kernel: torch.Tensor) -> torch.Tensor:
     torch.Tensor
         ``<e_k, K e_k>`` for k = 0 .. n/2, shape (E, n/2 + 1).
     """
+    _check(kernel)
     count = kernel.shape[1]
     waves = torch.fft.ifft(torch.fft.fft(kernel, dim=1), dim=2)
     spectrum: torch.Tensor = waves.diagonal(dim1=1, dim2=2).real[:, : count // 2 + 1] / count
     return spectrum
+
+
+def _check(kernel: Any) -> None:
+    rows = kernel.shape[-1] if isinstance(kernel, torch.Tensor) and kernel.ndim else None
+    check_tensor(kernel, "kernel", (None, rows or None, rows or None))

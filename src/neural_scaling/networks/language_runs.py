@@ -7,10 +7,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from neural_scaling.checks import require
+from neural_scaling.checks import require, require_positive, seed, settle, text, whole
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor
 from neural_scaling.networks.experiments import DatasetRun, device_name
+
+__all__ = ["LanguageRun", "NgramRun"]
 
 _PER_DECADE = 10
 _SLICE = 3  # steps of the slice that checks a kept run
@@ -67,6 +69,15 @@ class LanguageRun(DatasetRun):
     seed: int
     test: int
 
+    def __post_init__(self) -> None:
+        positive = ("eta", "residual")
+        numbers = ("context", "depth", "heads", "head_size", "batch", "steps", "test")
+        lazy = "give a positive number, for example 1e-4 for the lazy limit"
+        richness = require_positive(self.richness, "richness", lazy)
+        settle(self, dataset=text(self.dataset, "dataset"), seed=seed(self.seed), richness=richness)
+        settle(self, **{name: require_positive(getattr(self, name), name) for name in positive})
+        settle(self, **{name: whole(getattr(self, name), name) for name in numbers})
+
     @property
     def work(self) -> int:
         """Number of steps."""
@@ -113,10 +124,10 @@ class LanguageRun(DatasetRun):
         from neural_scaling.text import Sequences, load
 
         device = find_device(device_name())
-        text = load(self.dataset)
-        shape = TransformerShape(text.vocabulary, self.context, self.depth, self.heads, self.head_size, self.residual)
-        train = Sequences(text.train, self.context, self.batch, self.seed)
-        test = Sequences(text.test, self.context, 1, 0)
+        found = load(self.dataset)
+        shape = TransformerShape(found.vocabulary, self.context, self.depth, self.heads, self.head_size, self.residual)
+        train = Sequences(found.train, self.context, self.batch, self.seed)
+        test = Sequences(found.test, self.context, 1, 0)
         # Else the loss of a batch would not be that of new text.
         most = train.fresh_steps
         require(self.steps <= most, "steps", f"got {self.steps}", f"give at most {most}, one pass over the text")
@@ -134,7 +145,7 @@ class LanguageRun(DatasetRun):
             "final": outcome.final,
             "moved": outcome.moved,
             "diverged": np.asarray(outcome.diverged),
-            "vocabulary": np.asarray(text.vocabulary),
+            "vocabulary": np.asarray(found.vocabulary),
         }
 
 
@@ -155,6 +166,9 @@ class NgramRun(DatasetRun):
 
     dataset: str
     tokens: int
+
+    def __post_init__(self) -> None:
+        settle(self, dataset=text(self.dataset, "dataset"), tokens=whole(self.tokens, "tokens", least=2))
 
     @property
     def device(self) -> str:
@@ -184,8 +198,8 @@ class NgramRun(DatasetRun):
         from neural_scaling.text import load
         from neural_scaling.text.ngrams import ngram_losses
 
-        text = load(self.dataset)
-        train, test = np.asarray(text.train[: self.tokens]), np.asarray(text.test)
-        losses = monitor.waiting(lambda: ngram_losses(train, test, text.vocabulary), dict)
+        found = load(self.dataset)
+        train, test = np.asarray(found.train[: self.tokens]), np.asarray(found.test)
+        losses = monitor.waiting(lambda: ngram_losses(train, test, found.vocabulary), dict)
         monitor.advance(1)
         return {"loss": np.array(losses)}

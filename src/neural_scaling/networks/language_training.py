@@ -16,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, instance, require
 from neural_scaling.monitor import Arrays, Monitor, scalar
-from neural_scaling.networks.transformer import Transformer
+from neural_scaling.networks.devices import find_device
+from neural_scaling.networks.training import recorded_steps
+from neural_scaling.networks.transformer import Transformer, TransformerShape
 from neural_scaling.spectra import Array
 from neural_scaling.text import Prefetched
+
+__all__ = ["DIVERGED", "LanguageTraining", "train_language"]
 
 # Token numbers of sequences, shape (B, T + 1): inputs are all but the last, targets all but the first.
 Tokens = npt.NDArray[np.int64]
@@ -64,7 +68,7 @@ def train_language(
     batches: Callable[[int], Tokens],
     held_out: Tokens,
     recorded: Sequence[int],
-    device: torch.device,
+    device: torch.device | str,
     monitor: Monitor | None = None,
 ) -> LanguageTraining:
     """Train up to the last recorded step.
@@ -78,7 +82,7 @@ def train_language(
     held_out
         Sequences that are only looked at.
     recorded
-        Steps after which that is done, ascending from 0 on.
+        Steps after which that is done, ascending whole numbers from 0 on.
     device
         That of the model.
     monitor
@@ -91,22 +95,23 @@ def train_language(
     Raises
     ------
     InputError
-        If the steps are not ascending.
+        If the steps are not ascending whole numbers, tokens are not in the vocabulary, or the model is on another device.
     """
-    steps = np.asarray(recorded)
-    require(
-        steps.size > 0 and steps[0] >= 0 and bool(np.all(np.diff(steps) > 0)),
-        "recorded",
-        "steps are not ascending from 0 on",
-        "give each step once, in order",
-    )
-    run = _Run(model, torch.from_numpy(held_out).to(device), steps)
-    monitor = monitor or Monitor()
+    steps = recorded_steps(recorded)
+    shape = instance(model, "model", Transformer, "give a Transformer").shape
+    require(callable(batches), "batches", f"got {type(batches).__name__}", "give a function of the step")
+    text = _tokens(held_out, "held_out", shape)
+    monitor = instance(Monitor() if monitor is None else monitor, "monitor", Monitor, "give a Monitor, or None")
+    device, own = find_device(device), model.displacement["readout"].device
+    require(device.type == own.type, "device", f"got {device}", f"give that of the model, {own}")
+    run = _Run(model, torch.from_numpy(text).to(own), steps)
     kept = monitor.restored()
     if kept is not None:
         run.restore(kept)
     run.record(monitor)
-    with Prefetched(lambda step: on_host(batches(step), device), start=run.done, stop=run.last) as ahead:
+    with Prefetched(
+        lambda step: on_host(_tokens(batches(step), "batches", shape), device), start=run.done, stop=run.last
+    ) as ahead:
         # The host looks for divergence between chunks only, wherever it was that a run went on.
         while run.done < run.last and (run.done % _CHUNK or not run.over):
             run.step(handed_over(next(ahead), device))
@@ -114,6 +119,15 @@ def train_language(
             monitor.safe_point(run.kept)
             run.record(monitor)
     return run.outcome()
+
+
+def _tokens(tokens: npt.ArrayLike, argument: str, shape: TransformerShape) -> Tokens:
+    """Return sequences of tokens that a network knows."""
+    found = array(tokens, argument, axes=2, whole=True, least=0, most=shape.vocabulary - 1)
+    length = found.shape[1]
+    remedy = f"give 2 to {shape.context + 1}, one more than are read"
+    require(2 <= length <= shape.context + 1, argument, f"{length} tokens in a row", remedy)
+    return found.astype(np.int64)
 
 
 def on_host(tokens: Tokens, device: torch.device) -> torch.Tensor:
@@ -154,14 +168,14 @@ def handed_over(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
 class _Run:
     """A training on its way."""
 
-    def __init__(self, model: Transformer, held_out: torch.Tensor, recorded: Array) -> None:
+    def __init__(self, model: Transformer, held_out: torch.Tensor, recorded: npt.NDArray[np.int64]) -> None:
         self.model, self.text, self.recorded = model, held_out, recorded
         self.last = int(recorded[-1])
         self.bound = DIVERGED * math.log(model.shape.vocabulary)
-        self.loss = torch.full((self.last,), math.inf, device=held_out.device)
-        self.held_out = torch.full((len(recorded),), math.inf, device=held_out.device)
+        self.loss = torch.full((self.last,), math.inf, device=held_out.device, dtype=torch.float32)
+        self.held_out = torch.full((len(recorded),), math.inf, device=held_out.device, dtype=torch.float32)
         self.moved = torch.zeros_like(self.held_out)
-        self.final = torch.full((held_out.shape[0],), math.inf, device=held_out.device)
+        self.final = torch.full((held_out.shape[0],), math.inf, device=held_out.device, dtype=torch.float32)
         self.done = self.filled = 0
 
     @property

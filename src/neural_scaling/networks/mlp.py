@@ -14,11 +14,17 @@ from dataclasses import dataclass
 
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import instance, instances, require, settle, whole
+from neural_scaling.checks import seed as checked_seed
 from neural_scaling.networks.activations import PowerReLU
-from neural_scaling.networks.devices import working_dtype
-from neural_scaling.networks.parametrization import Parametrization, check_width, hidden_scale
+from neural_scaling.networks.devices import find_device, working_dtype
+from neural_scaling.networks.parametrization import Parametrization, hidden_scale
 from neural_scaling.networks.seeding import standard_normal
+from neural_scaling.networks.tensors import check_tensor, float_type
+
+__all__ = ["LinearisedEnsemble", "MLPEnsemble", "Member", "Shape", "ensemble", "initial_weights"]
+
+_SHAPE = "give a Shape"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,15 @@ class Member:
     seed: int
     richness: float
     eta: float
+
+    def __post_init__(self) -> None:
+        scale = Parametrization(1, self.richness, self.eta)
+        settle(self, seed=checked_seed(self.seed), richness=scale.richness, eta=scale.eta)
+
+
+def check_members(members: Sequence[Member]) -> tuple[Member, ...]:
+    """Return the members of an ensemble, at least one."""
+    return tuple(instances(members, "members", Member, "give a list of Member, at least one"))
 
 
 @dataclass(frozen=True)
@@ -62,10 +77,13 @@ class Shape:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        require(self.depth >= 2, "depth", f"got {self.depth!r}", "give at least 2 layers of weights")
-        check_width(self.width)
-        require(self.inputs >= 1, "inputs", f"got {self.inputs!r}", "give at least one input")
-        PowerReLU(self.power)
+        settle(
+            self,
+            depth=whole(self.depth, "depth", "give at least 2 layers of weights", least=2),
+            width=whole(self.width, "width"),
+            inputs=whole(self.inputs, "inputs"),
+            power=PowerReLU(self.power).power,
+        )
 
     @property
     def step_products(self) -> list[tuple[int, int]]:
@@ -84,18 +102,18 @@ class MLPEnsemble:
     members
         At least one, none linearised.
     device
-        Where the weights are.
+        Where the weights are, or the name that :func:`~neural_scaling.networks.devices.find_device` takes.
     dtype
         ``torch.float32`` or ``torch.float64``.
     """
 
     def __init__(
-        self, shape: Shape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+        self, shape: Shape, members: Sequence[Member], device: torch.device | str, dtype: torch.dtype = torch.float32
     ) -> None:
-        require(len(members) > 0, "members", "there are none", "give at least one")
-        self.shape, self.members, self.dtype = shape, tuple(members), dtype
+        self.shape, self.members = instance(shape, "shape", Shape, _SHAPE), check_members(members)
+        device, self.dtype = find_device(device), float_type(dtype)
         self.activation = PowerReLU(shape.power)
-        self.scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
+        self.scales = [Parametrization(shape.width, member.richness, member.eta) for member in self.members]
         self._check_mode()
         self._spaces: dict[tuple[str, int], torch.Tensor] = {}
         self.weights = [
@@ -139,6 +157,7 @@ class MLPEnsemble:
         torch.Tensor
             Shape (E, B).
         """
+        self._check_inputs(x)
         return self._output(x, self.weights)
 
     def initial(self, x: torch.Tensor) -> torch.Tensor:
@@ -154,6 +173,7 @@ class MLPEnsemble:
         torch.Tensor
             The same before and after training, shape (E, B).
         """
+        self._check_inputs(x)
         return self._output(x, self._start)
 
     def arguments(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -169,6 +189,7 @@ class MLPEnsemble:
         list of torch.Tensor
             L - 1 of shape (E, B, N).
         """
+        self._check_inputs(x)
         found, previous = [], x
         for weight, factor in zip(self.weights[:-1], self._factors, strict=True):
             h = factor * torch.bmm(previous, weight)
@@ -191,7 +212,9 @@ class MLPEnsemble:
         torch.Tensor
             Shape (E, B).
         """
-        return (self.raw(x) - frozen) * self._outward
+        self._check_inputs(x)
+        self._check_frozen(x, frozen)
+        return (self._output(x, self.weights) - frozen) * self._outward
 
     def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
         """Take one step on half the mean squared error of a batch.
@@ -206,6 +229,9 @@ class MLPEnsemble:
         torch.Tensor
             Mean squared error of the batch before the step, shape (E,).
         """
+        self._check_inputs(x)
+        check_tensor(y, "y", x.shape[:2], self.dtype)
+        self._check_frozen(x, frozen)
         arguments, values = self._forward(x, self.weights)
         output = torch.bmm(values[-1], self.weights[-1]).squeeze(2) * self._readout
         error = y - (output - frozen) * self._outward
@@ -229,6 +255,7 @@ class MLPEnsemble:
         torch.Tensor
             Shape (E, n, n); its diagonal is about L at the start.
         """
+        check_tensor(x, "x", (None, self.shape.inputs), self.dtype)
         inputs = x.expand(len(self.members), -1, -1)
         arguments, values = self._forward(inputs, self.weights)
         kernel = self._readout**2 * _gram(values[-1])
@@ -239,6 +266,12 @@ class MLPEnsemble:
             kernel += self._factors[layer] ** 2 * _gram(below) * _gram(delta)
             gradient = self._factors[layer] * torch.bmm(delta, self.weights[layer].transpose(1, 2))
         return kernel * self.shape.width
+
+    def _check_inputs(self, x: torch.Tensor) -> None:
+        check_tensor(x, "x", (len(self.members), None, self.shape.inputs), self.dtype)
+
+    def _check_frozen(self, x: torch.Tensor, frozen: torch.Tensor) -> None:
+        check_tensor(frozen, "frozen", x.shape[:2], self.dtype)
 
     def _output(self, x: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
         last = self._forward(x, weights)[1][-1]
@@ -302,7 +335,7 @@ class LinearisedEnsemble(MLPEnsemble):
     """
 
     def __init__(
-        self, shape: Shape, members: Sequence[Member], device: torch.device, dtype: torch.dtype = torch.float32
+        self, shape: Shape, members: Sequence[Member], device: torch.device | str, dtype: torch.dtype = torch.float32
     ) -> None:
         super().__init__(shape, members, device, dtype)
         self.displacement = [torch.zeros_like(weight) for weight in self.weights]
@@ -313,6 +346,10 @@ class LinearisedEnsemble(MLPEnsemble):
 
     def _initial(self) -> list[torch.Tensor]:
         return self.weights  # which stay
+
+    def _check_frozen(self, x: torch.Tensor, frozen: torch.Tensor) -> None:
+        both = 2 * (self.shape.depth - 1) * self.shape.width
+        check_tensor(frozen, "frozen", (*x.shape[:2], both), self.dtype)
 
     @property
     def state(self) -> list[torch.Tensor]:
@@ -332,6 +369,7 @@ class LinearisedEnsemble(MLPEnsemble):
         torch.Tensor
             Values (without gain) of each hidden layer, then derivatives of each, shape (E, B, 2 (L - 1) N).
         """
+        self._check_inputs(x)
         arguments, values = self._forward(x, self.weights)
         last = len(values) - 1
         gradient = self._readout * self.weights[-1].transpose(1, 2).expand_as(values[-1])
@@ -343,10 +381,15 @@ class LinearisedEnsemble(MLPEnsemble):
 
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
         """Return f; see :meth:`MLPEnsemble.centred`."""
+        self._check_inputs(x)
+        self._check_frozen(x, frozen)
         return self._tangent(*self._features(x, frozen))
 
     def step(self, x: torch.Tensor, y: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
         """Take one step of V on half the mean squared error of a batch; see :meth:`MLPEnsemble.step`."""
+        self._check_inputs(x)
+        check_tensor(y, "y", x.shape[:2], self.dtype)
+        self._check_frozen(x, frozen)
         below, derivatives = self._features(x, frozen)
         error = y - self._tangent(below, derivatives)
         coefficient = (error * (self._steps / error.shape[1]))[:, :, None]
@@ -374,7 +417,7 @@ class LinearisedEnsemble(MLPEnsemble):
 
 
 def ensemble(
-    shape: Shape, members: Sequence[Member], device: torch.device, dtype: torch.dtype | None = None
+    shape: Shape, members: Sequence[Member], device: torch.device | str, dtype: torch.dtype | None = None
 ) -> MLPEnsemble:
     """Return the ensemble that the members' richness asks for, in the precision that it asks for.
 
@@ -396,9 +439,10 @@ def ensemble(
     InputError
         If a value is out of range or linearised members are mixed with others.
     """
+    shape, members = instance(shape, "shape", Shape, _SHAPE), check_members(members)
     scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
     dtype = working_dtype([scale.precision for scale in scales], device, dtype)
-    kind = LinearisedEnsemble if scales and scales[0].linearised else MLPEnsemble
+    kind = LinearisedEnsemble if scales[0].linearised else MLPEnsemble
     return kind(shape, members, device, dtype)
 
 
@@ -410,13 +454,14 @@ def initial_weights(shape: Shape, seed: int) -> list[torch.Tensor]:
     shape
         Of the network.
     seed
-        Non-negative.
+        A whole number from 0 on.
 
     Returns
     -------
     list of torch.Tensor
         float32 on the processor, (fan-in, fan-out) of each layer.
     """
+    shape = instance(shape, "shape", Shape, _SHAPE)
     sizes = [shape.inputs, *[shape.width] * (shape.depth - 1), 1]
     return standard_normal(itertools.pairwise(sizes), seed, 0)
 

@@ -14,19 +14,22 @@ from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, require, seed, settle, text, whole
 from neural_scaling.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.experiments import DatasetRun, device_name
-from neural_scaling.networks.image_kernel import TIMES, decompose, diagonal_deviation
+from neural_scaling.networks.image_kernel import TIMES, decompose, diagonal_deviation, symmetric
 from neural_scaling.spectra import Array
+
+__all__ = ["KERNELS", "MixingRun", "mixing_curves"]
 
 #: Kernels, in the order of the rows of the curves.
 KERNELS = ("mean over outputs", "each output's own", "whole")
 
 
 def mixing_curves(
-    kernel: Array, targets: Array, across: Array, test_targets: Array, time: Array
+    kernel: ArrayLike, targets: ArrayLike, across: ArrayLike, test_targets: ArrayLike, time: ArrayLike
 ) -> tuple[Array, Array]:
     """Follow gradient flow by three kernels: the mean over outputs, the kernel that each output has, and all of the kernel.
 
@@ -55,21 +58,23 @@ def mixing_curves(
     InputError
         If shapes do not fit.
     """
+    kernel, targets = symmetric(kernel), array(targets, "targets", axes=2)
+    test_targets, time = array(test_targets, "test_targets", axes=2), array(time, "time", least=0)
     (count, outputs), (others, _) = targets.shape, test_targets.shape
-    fits = kernel.shape == (count * outputs,) * 2 and across.shape == (others * outputs, count * outputs)
-    require(
-        fits, "kernel", f"has shape {kernel.shape} for targets {targets.shape}", "give a row for each image and output"
-    )
-    whole = kernel.reshape(count, outputs, count, outputs)
+    fits = len(kernel) == count * outputs
+    require(fits, "kernel", f"{len(kernel)} rows for targets {targets.shape}", "give a row for each image and output")
+    require(test_targets.shape[1] == outputs, "test_targets", f"shape {test_targets.shape}", f"give {outputs} columns")
+    across = array(across, "across", axes=2, shape=(others * outputs, count * outputs))
+    joined = kernel.reshape(count, outputs, count, outputs)
     beyond = across.reshape(others, outputs, count, outputs)
 
     def flow(kernel: Array, targets: Array, across: Array, test_targets: Array) -> tuple[Array, Array]:
         return decompose(kernel, targets, across, count).flow(test_targets, time)
 
-    mean_kernel, mean_across = (np.einsum("acbc->ab", part) / outputs for part in (whole, beyond))
+    mean_kernel, mean_across = (np.einsum("acbc->ab", part) / outputs for part in (joined, beyond))
     mean = flow(mean_kernel, targets, mean_across, test_targets)
     own = [
-        flow(whole[:, one, :, one], targets[:, [one]], beyond[:, one, :, one], test_targets[:, [one]])
+        flow(joined[:, one, :, one], targets[:, [one]], beyond[:, one, :, one], test_targets[:, [one]])
         for one in range(outputs)
     ]
     joint = flow(kernel, targets.reshape(-1, 1), across, test_targets.reshape(-1, 1))
@@ -103,6 +108,15 @@ class MixingRun(DatasetRun):
     images: int
     width: int
     seed: int
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=text(self.dataset, "dataset"),
+            images=whole(self.images, "images"),
+            width=whole(self.width, "width"),
+            seed=seed(self.seed),
+        )
 
     @property
     def work(self) -> int:

@@ -41,7 +41,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from neural_scaling.checks import require
+from neural_scaling.checks import real, require, require_positive, settle, whole
+
+__all__ = ["FLOAT64_BELOW", "MupSettings", "Parametrization", "Precision", "hidden_scale", "precision"]
 
 #: Below this richness a network trains in float64, since F - F_init is too small a part of F for float32.
 FLOAT64_BELOW = 1e-2
@@ -92,9 +94,12 @@ class Parametrization:
     eta: float
 
     def __post_init__(self) -> None:
-        check_width(self.width)
-        check_richness(self.richness)
-        check_learning_rate(self.eta)
+        settle(
+            self,
+            width=whole(self.width, "width"),
+            richness=_richness(self.richness),
+            eta=require_positive(self.eta, "eta", "give a positive learning rate eta_0"),
+        )
 
     @property
     def linearised(self) -> bool:
@@ -138,6 +143,7 @@ class Parametrization:
         require(
             not self.linearised, "richness", "is 0", "the linearised network has no muP counterpart; give gamma_0 > 0"
         )
+        base_width, inputs = whole(base_width, "base_width"), whole(inputs, "inputs")
         lr = self.eta * self.richness**2
         return MupSettings(1 / (self.richness * math.sqrt(base_width)), lr, lr * base_width / inputs)
 
@@ -148,7 +154,7 @@ class Parametrization:
 
 def hidden_scale(fan_in: int) -> float:
     """Return the factor ``fan_in^(-1/2)`` in front of the weights of every layer but the readout."""
-    return 1 / math.sqrt(fan_in)
+    return 1 / math.sqrt(whole(fan_in, "fan_in"))
 
 
 def precision(richness: float) -> Precision:
@@ -169,24 +175,8 @@ def precision(richness: float) -> Precision:
     str
         ``float32`` or ``float64``.
     """
-    return "float64" if 0 < richness < FLOAT64_BELOW else "float32"
+    return "float64" if 0 < _richness(richness) < FLOAT64_BELOW else "float32"
 
 
-def check_width(width: int) -> None:
-    """Raise InputError unless the width is a whole number of at least 1."""
-    require(isinstance(width, int) and width >= 1, "width", f"got {width!r}", "give a whole number of at least 1")
-
-
-def check_richness(richness: float) -> None:
-    """Raise InputError unless the richness is zero (linearised) or positive."""
-    require(
-        0 <= richness < math.inf,
-        "richness",
-        f"got gamma_0 = {richness!r}",
-        "give a positive number, or 0 for the linearised network",
-    )
-
-
-def check_learning_rate(eta: float) -> None:
-    """Raise InputError unless the learning rate is positive."""
-    require(0 < eta < math.inf, "eta", f"got {eta!r}", "give a positive learning rate eta_0")
+def _richness(value: float) -> float:
+    return real(value, "richness", "give a positive number, or 0 for the linearised network", least=0)

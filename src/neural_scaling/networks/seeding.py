@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import seed as checked_seed
 
 
 def stream_seed(*words: int) -> int:
@@ -33,7 +33,7 @@ def standard_normal(shapes: Iterable[Sequence[int]], seed: int, stream: int) -> 
     shapes
         Of the tensors, in the order in which they are drawn.
     seed
-        Non-negative.
+        A whole number from 0 on.
     stream
         One number for each kind of network.
 
@@ -45,8 +45,8 @@ def standard_normal(shapes: Iterable[Sequence[int]], seed: int, stream: int) -> 
     Raises
     ------
     InputError
-        If the seed is negative.
+        If the seed is none.
     """
-    require(seed >= 0, "seed", f"got {seed!r}", "give a non-negative integer")
-    generator = torch.Generator().manual_seed(stream_seed(seed, stream))
-    return [torch.randn(tuple(shape), generator=generator) for shape in shapes]
+    # Neither the global precision nor the global device of torch may count.
+    generator = torch.Generator("cpu").manual_seed(stream_seed(checked_seed(seed), stream))
+    return [torch.randn(tuple(shape), generator=generator, dtype=torch.float32, device="cpu") for shape in shapes]

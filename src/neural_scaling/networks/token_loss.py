@@ -12,6 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
+from neural_scaling.checks import instance, require_positive, settle
+from neural_scaling.networks.tensors import check_tensor
+
+__all__ = ["CentredReadout", "token_loss", "token_loss_gradient"]
+
 #: Logits at once by type of device: 8 MB in float32, about a processor's cache; 1 GB elsewhere, for products of many rows.
 _BLOCK = {"cpu": 2**21}
 _LARGE_BLOCK = 2**28
@@ -35,6 +40,11 @@ class CentredReadout:
     displacement: torch.Tensor
     richness: float
 
+    def __post_init__(self) -> None:
+        check_tensor(self.start, "start", (None, None))
+        check_tensor(self.displacement, "displacement", self.start.shape, self.start.dtype)
+        settle(self, richness=require_positive(self.richness, "richness"))
+
     @property
     def matrix(self) -> torch.Tensor:
         """R_init over V, divided by N, which gives f in one product with :meth:`joined`."""
@@ -47,6 +57,7 @@ class CentredReadout:
 
     def joined(self, features: torch.Tensor, initial: torch.Tensor) -> torch.Tensor:
         """Return ``(z - z_init)/gamma_0`` and z side by side, shape (..., 2 N)."""
+        _check_features(self, features, initial)
         return torch.cat([(features - initial) / self.richness, features], -1)
 
 
@@ -69,6 +80,7 @@ def token_loss(
     torch.Tensor
         Nats, shape (...).
     """
+    _check(head, features, initial, targets)
     matrix = head.matrix
     parts = [
         -log_softmax(head.joined(z, z_init) @ matrix, 1).gather(1, token[:, None])[:, 0]
@@ -93,6 +105,7 @@ def token_loss_gradient(
     loss, features, displacement : torch.Tensor
         The mean, a scalar; its derivatives by z, shape (..., N), and by V, shape (N, vocabulary).
     """
+    _check(head, features, initial, targets)
     matrix, slope = head.matrix, head.slope
     total = features.new_zeros(())
     by_features, by_displacement = [], torch.zeros_like(head.displacement)
@@ -109,6 +122,18 @@ def token_loss_gradient(
         (torch.cat(by_features) * share).view_as(features),
         by_displacement * (share / features.shape[-1]),
     )
+
+
+def _check(head: CentredReadout, features: torch.Tensor, initial: torch.Tensor, targets: torch.Tensor) -> None:
+    instance(head, "head", CentredReadout, "give a CentredReadout")
+    _check_features(head, features, initial)
+    check_tensor(targets, "targets", features.shape[:-1], torch.int64)
+
+
+def _check_features(head: CentredReadout, features: torch.Tensor, initial: torch.Tensor) -> None:
+    rows = [None] * (max(features.ndim, 2) - 1) if isinstance(features, torch.Tensor) else [None]
+    check_tensor(features, "features", (*rows, head.start.shape[0]), head.start.dtype)
+    check_tensor(initial, "initial", features.shape, head.start.dtype)
 
 
 def _blocks(

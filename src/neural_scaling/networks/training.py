@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, flag, instance, require, whole
 from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.networks.compiling import CompiledStep, Step
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.seeding import stream_seed
 from neural_scaling.spectra import Array
+
+__all__ = ["DIVERGED", "TABLE_BYTES", "FiniteData", "Trainable", "Training", "train"]
 
 _KEPT = ("losses", "stream", "errors", "diverged", "first")  # of the state
 _CHUNK = 100  # steps between which the host looks in
@@ -31,6 +34,7 @@ _STATE_BYTES = 2**26  # of it, up to which it goes into the state of a run
 DIVERGED = 1e4
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """What the engine asks of an ensemble; :class:`~neural_scaling.networks.mlp.MLPEnsemble` is one."""
 
@@ -53,6 +57,7 @@ class Trainable(Protocol):
         """Take a step on a batch and return its mean squared error."""
 
 
+@runtime_checkable
 class FiniteData(Protocol):
     """Data whose inputs are numbered, so that the initial network may be evaluated at each once."""
 
@@ -140,19 +145,17 @@ def train(
     Raises
     ------
     InputError
-        If the batch is below 1 or the steps are not ascending.
+        If the batch is below 1, the steps are not ascending whole numbers, or model and data differ in precision or device.
     """
-    steps = np.asarray(recorded)
-    require(batch >= 1, "batch", f"got {batch!r}", "give at least one sample")
-    require(
-        steps.size > 0 and steps[0] >= 0 and bool(np.all(np.diff(steps) > 0)),
-        "recorded",
-        "steps are not ascending from 0 on",
-        "give each step once, in order",
-    )
-    monitor = monitor or Monitor()
-    parts = Parts(monitor)
-    run = _Run(model, data, steps, batch, observe or {}, parts)
+    instance(model, "model", Trainable, "give an ensemble, as ensemble() makes it")
+    _check_data(model, instance(data, "data", FiniteData, "give data, as CircleData or ImageData are"))
+    batch, steps = whole(batch, "batch"), recorded_steps(recorded)
+    monitor = instance(Monitor() if monitor is None else monitor, "monitor", Monitor, "give a Monitor, or None")
+    observe = instance({} if observe is None else observe, "observe", Mapping, "give functions by their names")
+    for name, quantity in observe.items():
+        require(callable(quantity), "observe", f"{name!r} is no function", "give functions by their names")
+    compiled, parts = flag(compiled, "compiled"), Parts(monitor)
+    run = _Run(model, data, steps, batch, observe, parts)
     if compiled:
         run.step = CompiledStep(model.step)
     monitor = parts.last("training")
@@ -169,6 +172,27 @@ def train(
     return run.outcome()
 
 
+def recorded_steps(recorded: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return steps to record at: whole numbers from 0 on, each once, in order."""
+    return array(recorded, "recorded", least=0, whole=True, order="rising").astype(np.int64)
+
+
+def _check_data(model: Trainable, data: FiniteData) -> None:
+    """Refuse data that are empty, not finite, of another precision or on another device than the model."""
+    whole(data.count, "data", "give at least one input")
+    require(data.test_inputs.numel() > 0, "data", "no test inputs", "give at least one")
+    _require_alike(model, "test_inputs", data.test_inputs)
+    finite = bool(data.test_inputs.isfinite().all())
+    require(finite, "data", "NaN or infinity in test_inputs", "remove what is not finite")
+
+
+def _require_alike(model: Trainable, name: str, part: torch.Tensor) -> None:
+    own = model.state[0]
+    remedy = "make both alike; a positive richness below 0.01 makes an ensemble of torch.float64"
+    for found, wanted in ((part.dtype, own.dtype), (part.device, own.device)):
+        require(found == wanted, "data", f"its {name} are of {found}, the model is of {wanted}", remedy)
+
+
 class _Run:
     """A training on its way."""
 
@@ -176,7 +200,7 @@ class _Run:
         self,
         model: Trainable,
         data: FiniteData,
-        recorded: Array,
+        recorded: npt.NDArray[np.int64],
         batch: int,
         observe: Mapping[str, Callable[[], torch.Tensor]],
         parts: Parts,
@@ -191,7 +215,7 @@ class _Run:
         self.stream = torch.zeros_like(self.losses)
         self.errors = torch.zeros(count, device=device, dtype=data.test_inputs.dtype)  # summed since the last record
         self.observed = {name: torch.zeros_like(self.losses) for name in observe}
-        self.diverged = torch.full((count,), float("inf"), device=device)
+        self.diverged = torch.full((count,), float("inf"), device=device, dtype=torch.float32)
         self.first = torch.zeros(count, device=device, dtype=data.test_inputs.dtype)
         self.orders: dict[tuple[int, int], torch.Tensor] = {}
         self.done = self.filled = 0
@@ -229,11 +253,15 @@ class _Run:
             drawn = index[offset]
             inputs = self.data.take(drawn)
             frozen = self.model.initial(inputs) if self.frozen is None else self.frozen[self.member, drawn]
-            error = self.step(inputs, self.data.targets(drawn), frozen)
-            self.errors += error
+            targets = self.data.targets(drawn)
             if self.done == 0:
-                self.first = error
-            blown = ~(error <= DIVERGED * self.first) & torch.isinf(self.diverged)
+                _require_alike(self.model, "inputs", inputs)
+                _require_alike(self.model, "targets", targets)
+            error = self.step(inputs, targets, frozen)
+            self.errors += error
+            # The first batch on which a member was wrong at all: targets may vanish on those before.
+            self.first = torch.where(self.first > 0, self.first, error)
+            blown = ~((error <= DIVERGED * self.first) & (error < float("inf"))) & torch.isinf(self.diverged)
             self.diverged.masked_fill_(blown, self.done)
             self.done += 1
             yield

@@ -54,11 +54,14 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import embedding, gelu, layer_norm, scaled_dot_product_attention
 
-from neural_scaling.checks import require, require_positive
-from neural_scaling.networks.devices import full_precision
+from neural_scaling.checks import instance, require, require_positive, settle, whole
+from neural_scaling.networks.devices import find_device, full_precision
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.seeding import standard_normal
+from neural_scaling.networks.tensors import check_tensor, float_type
 from neural_scaling.networks.token_loss import CentredReadout, token_loss, token_loss_gradient
+
+__all__ = ["LAYER_NORM_EPSILON", "Transformer", "TransformerShape", "initial_weights"]
 
 Weights = dict[str, torch.Tensor]
 #: What keeps a layer norm of nothing finite.
@@ -100,11 +103,12 @@ class TransformerShape:
     residual: float = 8.0
 
     def __post_init__(self) -> None:
-        for name in ("context", "depth", "heads", "head_size"):
-            value = getattr(self, name)
-            require(isinstance(value, int) and value >= 1, name, f"got {value!r}", "give a whole number of at least 1")
-        require(self.vocabulary >= 2, "vocabulary", f"got {self.vocabulary!r}", "give at least two tokens")
-        require_positive(self.residual, "residual")
+        settle(
+            self,
+            vocabulary=whole(self.vocabulary, "vocabulary", "give at least two tokens", least=2),
+            residual=require_positive(self.residual, "residual"),
+        )
+        settle(self, **{name: whole(getattr(self, name), name) for name in ("context", "depth", "heads", "head_size")})
 
     @property
     def width(self) -> int:
@@ -189,9 +193,12 @@ class Transformer:
         shape: TransformerShape,
         scale: Parametrization,
         seed: int,
-        device: torch.device,
+        device: torch.device | str,
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        instance(shape, "shape", TransformerShape, "give a TransformerShape")
+        instance(scale, "scale", Parametrization, "give a Parametrization")
+        device, dtype = find_device(device), float_type(dtype)
         require(not scale.linearised, "richness", "is 0", "give a small one, for example 1e-4, for the lazy limit")
         require(scale.width == shape.width, "width", f"got {scale.width}", f"give heads x head size, {shape.width}")
         self.shape, self.scale, self.dtype = shape, scale, dtype
@@ -227,6 +234,7 @@ class Transformer:
         InputError
             If the sequences are longer than the context.
         """
+        self._check(tokens, self.shape.context)
         head = self._head()
         return head.joined(*self._features(tokens)) @ head.matrix
 
@@ -251,6 +259,7 @@ class Transformer:
         InputError
             If the sequences are longer than the context.
         """
+        self._check(tokens, self.shape.context + 1, fewest=2)
         head, losses, moves = self._head(), [], []
         for part in torch.split(tokens, max(1, _EVALUATED // self.shape.context)):
             last, first = self._features(part[:, :-1])
@@ -277,6 +286,7 @@ class Transformer:
         InputError
             If the sequences are longer than the context.
         """
+        self._check(tokens, self.shape.context + 1, fewest=2)
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
         with torch.no_grad():
             first = features(self._start, inputs, self.shape)
@@ -291,6 +301,18 @@ class Transformer:
                 self.displacement[name].add_(slope, alpha=-rate)
             self.displacement["readout"].add_(readout, alpha=-self._rate("readout") / self.scale.richness**2)
         return loss
+
+    def _check(self, tokens: torch.Tensor, most: int, fewest: int = 1) -> None:
+        """Refuse what are no tokens; on a GPU their range is left to the caller, since a look at it would wait for the device."""
+        check_tensor(tokens, "tokens", (None, None), torch.int64)
+        length, known = tokens.shape[1], self.shape.vocabulary
+        remedy = f"give {fewest} to {most}; the context is {self.shape.context}"
+        require(fewest <= length <= most, "tokens", f"are {length} in a row", remedy)
+        if tokens.device.type == "cpu":
+            low, high = (int(bound) for bound in tokens.aminmax())
+            require(
+                low >= 0 and high < known, "tokens", f"go from {low} to {high}", f"the vocabulary has 0 to {known - 1}"
+            )
 
     def _rate(self, name: str) -> float:
         """Return the step of a tensor of weights W."""
@@ -352,7 +374,7 @@ def initial_weights(shape: TransformerShape, seed: int) -> Weights:
     shape
         Of the network.
     seed
-        Non-negative.
+        A whole number from 0 on.
 
     Returns
     -------
@@ -362,8 +384,9 @@ def initial_weights(shape: TransformerShape, seed: int) -> Weights:
     Raises
     ------
     InputError
-        If the seed is negative.
+        If the seed is none.
     """
+    instance(shape, "shape", TransformerShape, "give a TransformerShape")
     return dict(zip(shape.sizes, standard_normal(shape.sizes.values(), seed, 4), strict=True))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from neural_scaling.checks import InputError
 from neural_scaling.datasets.problems import DatasetError
 from neural_scaling.datasets.store import REMEDY
-from neural_scaling.files import write_atomically
+from neural_scaling.files import make_folder, write_atomically
 from neural_scaling.paths import DataRootMissing, datasets_root
 from neural_scaling.terminal import say
 from neural_scaling.text import build, corpus, tokenizer
@@ -58,7 +58,7 @@ def train_tokenizer() -> Path:
     """
     path = tokenizer.committed_path()
     downloads = datasets_root() / "downloads" / "speeches-books"
-    downloads.mkdir(parents=True, exist_ok=True)
+    make_folder(downloads, REMEDY)
     train, test = corpus.split(corpus.obtain(downloads, say))
     say(f"training on {len(train)} documents")
     model = tokenizer.train(document.text for document in train)

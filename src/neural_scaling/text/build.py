@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from neural_scaling.checks import instance, instances
 from neural_scaling.datasets.download import Say
 from neural_scaling.datasets.text_data import Lengths, Tokens
 from neural_scaling.text import corpus, tokenizer
 from neural_scaling.text.corpus import Document
 from neural_scaling.text.tokenizer import Tokenizer
+
+__all__ = ["encoded"]
 
 
 def speeches_books(downloads: Path, say: Say) -> tuple[Tokens, Lengths, Tokens, Lengths]:
@@ -40,6 +43,8 @@ def speeches_books(downloads: Path, say: Say) -> tuple[Tokens, Lengths, Tokens, 
 
 def encoded(documents: Sequence[Document], model: Tokenizer) -> tuple[Tokens, Lengths]:
     """Return the tokens of documents, one after the other, and the number of tokens and characters of each."""
+    documents = instances(documents, "documents", Document, "give a list of documents", fewest=0)
+    instance(model, "model", Tokenizer, "give a Tokenizer")
     parts = [model.encode(document.text) for document in documents]
     sizes = [(len(part), len(document.text)) for part, document in zip(parts, documents, strict=True)]
     return np.concatenate([*parts, np.zeros(0, np.uint16)]), np.array(sizes, np.uint32).reshape(-1, 2)

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from neural_scaling.checks import instance, instances, settle, whole
 from neural_scaling.datasets import store
 from neural_scaling.datasets.catalogue import C4_REVISION, T5_SHA256
 from neural_scaling.datasets.download import Say, fetch
-from neural_scaling.datasets.problems import SourceFailed, is_disk_problem
+from neural_scaling.datasets.problems import SourceFailed, is_disk_problem, network_trouble
 from neural_scaling.datasets.records import TextRecord
 from neural_scaling.datasets.sources import unavailable
 from neural_scaling.datasets.store import npy_header, write_array
@@ -28,6 +29,8 @@ from neural_scaling.files import write_atomically
 from neural_scaling.terminal import progress
 from neural_scaling.text.prefetch import Prefetched
 from neural_scaling.text.tokenizer import Tokenizer
+
+__all__ = ["Position", "Streamed", "documents"]
 
 ADDRESS = f"https://huggingface.co/datasets/allenai/c4/resolve/{C4_REVISION}/en"
 TRAIN = tuple(f"{ADDRESS}/c4-train.{number:05d}-of-01024.json.gz" for number in range(1024))
@@ -65,6 +68,9 @@ class Position:
     file: int = 0
     document: int = 0
 
+    def __post_init__(self) -> None:
+        settle(self, **{name: whole(getattr(self, name), name, least=0) for name in ("file", "document")})
+
 
 BEGINNING = Position()
 
@@ -84,6 +90,8 @@ def documents(addresses: Sequence[str], start: Position = BEGINNING) -> Iterator
     SourceFailed
         If the package ``datasets`` is missing, or a file cannot be had or is something else.
     """
+    addresses = instances(addresses, "addresses", str, "give a list of addresses or paths")
+    instance(start, "start", Position, "give a Position")
     library = _library()
     features = library.Features({column: library.Value("string") for column in _COLUMNS})
     for file in range(start.file, len(addresses)):
@@ -98,7 +106,8 @@ def documents(addresses: Sequence[str], start: Position = BEGINNING) -> Iterator
             if isinstance(error, OSError) and is_disk_problem(error):
                 raise
             lines = str(error).splitlines() or [type(error).__name__]
-            raise SourceFailed(f"{addresses[file]}: {lines[0][:200]}") from error
+            trouble = network_trouble(f"{type(error).__name__} {error}")
+            raise SourceFailed(f"{addresses[file]}: {trouble or lines[0][:200]}") from error
 
 
 def t5_tokenizer(downloads: Path, say: Say) -> Tokenizer:
@@ -132,6 +141,13 @@ class Streamed:
     train: tuple[str, ...] = TRAIN
     test: tuple[str, ...] = TEST
     model: Tokenizer | None = None
+
+    def __post_init__(self) -> None:
+        instance(self.record, "record", TextRecord, "give a TextRecord")
+        for name in ("train", "test"):
+            addresses = instances(getattr(self, name), name, str, "give addresses or paths")
+            settle(self, **{name: tuple(addresses)})
+        instance(self.model, "model", (Tokenizer, type(None)), "give a Tokenizer, or None for that of T5")
 
     def build(self, folder: Path, downloads: Path, say: Say) -> str:
         """Make the text; goes on where an interrupted call was (a build for ``datasets.store.create``).

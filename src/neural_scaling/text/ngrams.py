@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, require, whole
 from neural_scaling.spectra import Array
+
+__all__ = ["DISCOUNT", "ngram_losses"]
 
 #: Taken off every count of a pair and given to what was not seen after the first token of it.
 DISCOUNT = 0.75
 
 
-def ngram_losses(train: npt.NDArray[np.integer], test: npt.NDArray[np.integer], vocabulary: int) -> tuple[float, float]:
+def ngram_losses(train: npt.ArrayLike, test: npt.ArrayLike, vocabulary: int) -> tuple[float, float]:
     """Return the cross-entropies of a text under frequencies of tokens and of pairs of tokens in another one.
 
     Frequencies of tokens count every token once more than it was seen. Those of pairs are interpolated with them after an
@@ -37,9 +39,8 @@ def ngram_losses(train: npt.NDArray[np.integer], test: npt.NDArray[np.integer], 
     InputError
         If a text has fewer than two tokens or a token is not in the vocabulary.
     """
-    for name, tokens in (("train", train), ("test", test)):
-        require(tokens.size >= 2, name, f"has {tokens.size} tokens", "give at least two")
-        require(int(tokens.max()) < vocabulary, name, f"holds token {tokens.max()}", "give a larger vocabulary")
+    vocabulary = whole(vocabulary, "vocabulary")
+    train, test = _tokens(train, "train", vocabulary), _tokens(test, "test", vocabulary)
     counts = np.bincount(train, minlength=vocabulary)
     frequency = (counts + 1) / (train.size + vocabulary)
     single: Array = frequency[test[1:]]
@@ -53,6 +54,17 @@ def ngram_losses(train: npt.NDArray[np.integer], test: npt.NDArray[np.integer], 
     rest = np.where(followed[before] > 0, DISCOUNT * kinds[before], 1.0)
     both = (found + rest * single) / np.maximum(followed[before], 1)
     return float(-np.log(single).mean()), float(-np.log(both).mean())
+
+
+def _tokens(values: npt.ArrayLike, argument: str, vocabulary: int) -> npt.NDArray[np.integer]:
+    """Return a text of at least two tokens of the vocabulary; arrays of whole numbers are not copied."""
+    kept = isinstance(values, np.ndarray) and values.dtype.kind in "iu" and values.ndim == 1 and values.size > 1
+    tokens = np.asarray(values) if kept else array(values, argument, whole=True, least=0, fewest=2).astype(np.int64)
+    low, high = int(tokens.min()), int(tokens.max())
+    require(
+        low >= 0 and high < vocabulary, argument, f"holds tokens {low} to {high}", "give a vocabulary with all of them"
+    )
+    return tokens
 
 
 def _pairs(tokens: npt.NDArray[np.integer], vocabulary: int) -> npt.NDArray[np.int64]:

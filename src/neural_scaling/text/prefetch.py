@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from neural_scaling.checks import require
+from neural_scaling.checks import require, whole
 
 Item = TypeVar("Item")
 
@@ -39,8 +39,10 @@ class Prefetched(Generic[Item]):
     """
 
     def __init__(self, make: Callable[[int], Item], start: int = 0, stop: int | None = None, ahead: int = 4) -> None:
-        require(ahead >= 1, "ahead", f"got {ahead}", "keep at least one item ready")
-        self._make, self._start, self._stop = make, start, stop
+        require(callable(make), "make", f"got {type(make).__name__}", "give a function of the step")
+        ahead = whole(ahead, "ahead", "keep at least one item ready")
+        self._make, self._start = make, whole(start, "start", least=0)
+        self._stop = None if stop is None else whole(stop, "stop", least=0)
         self._ready: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(ahead)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)

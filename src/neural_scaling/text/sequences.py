@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.checks import require
+from neural_scaling.checks import array, require, settle, whole
+from neural_scaling.checks import seed as checked_seed
 from neural_scaling.datasets.streams import Order
-from neural_scaling.datasets.text_data import Tokens
+from neural_scaling.datasets.text_data import Tokens, as_tokens
 
 #: Token numbers, shape (sequences, length + 1): inputs are all but the last column, targets all but the first.
 Batch = npt.NDArray[np.int64]
@@ -49,8 +50,13 @@ class Sequences:
     seed: int
 
     def __post_init__(self) -> None:
-        require(self.length >= 1, "length", f"got {self.length}", "give at least one token")
-        require(self.batch >= 1, "batch", f"got {self.batch}", "give at least one sequence")
+        settle(
+            self,
+            tokens=as_tokens(self.tokens, "tokens"),
+            length=whole(self.length, "length"),
+            batch=whole(self.batch, "batch"),
+            seed=checked_seed(self.seed),
+        )
         require(
             len(self.tokens) > self.length, "tokens", f"there are {len(self.tokens)}", f"give more than {self.length}"
         )
@@ -81,7 +87,8 @@ class Sequences:
         numpy.ndarray
             int64, shape (n, length + 1).
         """
-        starts = np.asarray(sequences, np.int64) * self.length
+        numbers = array(sequences, "sequences", whole=True, least=0, most=len(self) - 1)
+        starts = numbers.astype(np.int64) * self.length
         drawn: Batch = self.tokens[starts[:, None] + np.arange(self.length + 1)].astype(np.int64)
         return drawn
 
@@ -108,6 +115,6 @@ class Sequences:
         numpy.ndarray
             int64, shape (batch, length + 1), the last one perhaps with fewer rows.
         """
-        stop = len(self) if limit is None else min(limit, len(self))
+        stop = len(self) if limit is None else min(whole(limit, "limit"), len(self))
         for first in range(0, stop, self.batch):
             yield self.at(np.arange(first, min(first + self.batch, stop)))

@@ -20,9 +20,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neural_scaling.checks import InputError, array, instance, instances, whole
+from neural_scaling.checks import text as checked_text
 from neural_scaling.datasets.problems import DatasetDamaged
 from neural_scaling.datasets.text_data import END, Tokens
 from neural_scaling.paths import data_root
+
+__all__ = ["LINE_BYTES", "OPTIONS", "VOCABULARY", "Tokenizer", "committed", "committed_path", "lines", "train"]
 
 #: SentencePiece leaves out longer lines when it is trained, without a word.
 LINE_BYTES = 4192
@@ -52,15 +56,26 @@ class Tokenizer:
     ----------
     model
         Content of its file.
+
+    Raises
+    ------
+    InputError
+        If it is no such file; where it is first used.
     """
 
     model: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        instance(self.model, "model", bytes, "give the bytes of a file of SentencePiece")
 
     @functools.cached_property
     def _processor(self) -> Any:
         from sentencepiece import SentencePieceProcessor
 
-        return SentencePieceProcessor(model_proto=self.model)
+        try:
+            return SentencePieceProcessor(model_proto=self.model)
+        except RuntimeError as error:
+            raise InputError("model: no file of SentencePiece; give the bytes of one.") from error
 
     @property
     def pieces(self) -> int:
@@ -89,11 +104,11 @@ class Tokenizer:
         numpy.ndarray
             uint16, shape (n,).
         """
-        return self.encode_all([text])[0]
+        return self.encode_all([checked_text(text, "text")])[0]
 
     def encode_all(self, texts: Sequence[str]) -> list[Tokens]:
         """Return the tokens of several documents as :meth:`encode` gives them, made with all cores."""
-        parts = [list(lines(text)) for text in texts]
+        parts = [list(lines(text)) for text in instances(texts, "texts", str, "give a list of texts")]
         # each line is encoded by itself, so the result does not depend on the number of threads
         encoded = iter(self._processor.encode([line for part in parts for line in part], num_threads=-1))
         return [
@@ -101,12 +116,14 @@ class Tokenizer:
             for part in parts
         ]
 
-    def decode(self, tokens: npt.NDArray[Any]) -> str:
+    def decode(self, tokens: npt.ArrayLike) -> str:
         """Return the text of tokens, without what ends documents."""
-        return str(self._processor.decode([int(token) for token in tokens if token != END]))
+        known = array(tokens, "tokens", whole=True, least=0, most=self.pieces - 1)
+        return str(self._processor.decode([int(token) for token in known if token != END]))
 
     def normalised(self, text: str) -> str:
         """Return a text as :meth:`decode` gives it back."""
+        text = checked_text(text, "text")
         parts = [str(part).replace("\u2581", " ").strip() for part in self._processor.normalize(list(lines(text)))]
         return " ".join(part for part in parts if part)
 
@@ -119,9 +136,10 @@ def lines(text: str, limit: int = LINE_BYTES) -> Iterator[str]:
     text
         Any.
     limit
-        In UTF-8.
+        In UTF-8, at least the 4 bytes of one character.
     """
-    for line in text.splitlines():
+    limit = whole(limit, "limit", least=4)
+    for line in checked_text(text, "text").splitlines():
         rest = line.strip()
         while rest:
             part = rest.encode()[:limit].decode(
@@ -150,8 +168,10 @@ def train(texts: Iterable[str], options: dict[str, Any] = OPTIONS) -> Tokenizer:
     """
     from sentencepiece import SentencePieceTrainer
 
+    instance(options, "options", dict, "give a dictionary, such as OPTIONS")
     written = io.BytesIO()
-    every = (line for text in texts for line in lines(text))
+    listed = instances(texts, "texts", str, "give a list of texts")
+    every = (line for text in listed for line in lines(text))
     SentencePieceTrainer.train(sentence_iterator=every, model_writer=written, minloglevel=1, **options)
     return Tokenizer(written.getvalue())
 
