@@ -195,7 +195,7 @@ def test_with_the_label_dropped_labels_do_not_matter(denoiser):
     ("call", "argument"),
     [
         (lambda: NoiseSchedule.named("cosine", 1), "levels"),
-        (lambda: NoiseSchedule.named("square", 10), "schedule"),
+        (lambda: NoiseSchedule.named("square", 10), "kind"),
         (lambda: NoiseSchedule.named("cosine", 10).visited(11), "steps"),
         (lambda: NoiseSchedule.named("cosine", 10).visited(0), "steps"),
         (lambda: sample(lambda x, t: x, NoiseSchedule.named("cosine", 10), normal(0, 2), 5, churn=1.5), "churn"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -20,7 +20,7 @@ Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record(Generic[Opened]):
+class Record(ABC, Generic[Opened]):
     """What is known about a dataset.
 
     Attributes

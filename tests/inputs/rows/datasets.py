@@ -18,7 +18,7 @@ images = array(IMAGES, axes=4, least=0, most=255, whole=True)
 labels = array(LABELS, least=0, most=255, whole=True)
 several_labels = datasets.ImageSplit(IMAGES, LABELS + 1)
 splits = instance(split, several_labels)
-classes = several(CLASSES, "ab")
+classes = several(CLASSES, "ab").named("classes", "train")  # any name will do, but not one for two classes
 name = text("own")
 
 ROWS = [

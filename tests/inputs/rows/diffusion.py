@@ -80,7 +80,7 @@ ROWS = [
         noise=call(lambda: torch.ones(2)),
         steps=steps,
         churn=churn,
-        bounds=pair((-1.0, 1.0), least=-np.inf),
+        bounds=pair((-1.0, 1.0), least=-np.inf).or_none(),
     ),
     row(
         sampler.Sampler,
@@ -113,17 +113,9 @@ ROWS = [
         random=random,
     ),
     row(weights.pack, network=instance(judge)),
-    row(
-        weights.unpack,
-        arrays=Kind(judge_weights, lambda right: [None, "text", 3, {}, {"weight a": 1}, [right]]),
-        network=instance(judge),
-    ),
-    row(weights.digest, arrays=Kind(judge_weights, lambda right: [None, "text", 3, {"weight a": 1}, [right]])),
-    row(
-        classifier.classify,
-        images=images,
-        kept=Kind(judge_weights, lambda right: [None, "text", 3, {}, [right]]).named("arrays"),
-    ),
+    row(weights.unpack, arrays=packed.also({}), network=instance(judge)),
+    row(weights.digest, arrays=packed),
+    row(classifier.classify, images=images, kept=packed.also({})),
     row(classifier.Classifier.features, judge, x=x),
     row(classifier.Classifier.forward, judge, x=x),
     row(
@@ -147,7 +139,7 @@ ROWS = [
     row(quality.nearest, images=images, among=images),
     row(
         quality.normal_digits,
-        images=array(PIXELS, axes=4, least=0, most=255, whole=True),
+        images=array(PIXELS[:, :4, :4], axes=4, least=0, most=255, whole=True),
         labels=array(LABELS, least=0, most=9, whole=True),
         each=whole(1),
         seed=seed(),

@@ -24,6 +24,11 @@ def written(name: str, content: bytes) -> Path:
     return FOLDER / name
 
 
+def words(*right: str) -> Kind:
+    """A list of any texts."""
+    return Kind(list(right), lambda right: [None, "text", 3, [3], [None], [b"text"], []], lambda right: [tuple(right)])
+
+
 wheel = Shared(lambda: written("a.whl", wheel_of({"one": "We the people."})))
 archive = Shared(lambda: written("a.tgz", archive_of({"book": "[A Book]\n\nOnce."})))
 model = Shared(small_tokenizer)
@@ -50,23 +55,23 @@ ROWS = [
     row(corpus.sha256_of, documents=documents),
     row(tokenizer.Tokenizer, model=Kind(b"a model", lambda right: [None, 3, "a model", [right]])),
     row(tokenizer.Tokenizer.encode, model, text=text("we the people")),
-    row(tokenizer.Tokenizer.encode_all, model, texts=several(["we", "the people"], "we", [b"we"])),
+    row(tokenizer.Tokenizer.encode_all, model, texts=words("we", "the people")),
     row(tokenizer.Tokenizer.decode, model, tokens=array([5, 300, 1], least=0, whole=True).also([10**6])),
     row(tokenizer.Tokenizer.normalised, model, text=text("we  the\tpeople")),
     row(tokenizer.lines, text=text("we the people"), limit=whole(8, 4)),
     row(
         tokenizer.train,
-        texts=several(["we the people of the union", "the law of the sea"], "we the people"),
+        texts=words("we the people of the union", "the law of the sea"),
         options=Kind({**SMALL, "vocab_size": 290}, lambda right: [None, "text", 3, [right]]),
     ),
     row(build.encoded, documents=several(DOCUMENTS, empty=True), model=instance(model)),
-    row(ngrams.ngram_losses, train=tokens, test=tokens, vocabulary=whole(4, 4)),
+    row(ngrams.ngram_losses, train=tokens, test=tokens, vocabulary=whole(4).named("vocabulary", "train")),
     row(c4.Position, file=whole(0, 0), document=whole(2, 0)),
     row(
         c4.Streamed,
         record=instance(RECORD),
-        train=several(["a.json"], "a.json"),
-        test=several(["b.json"], "b.json"),
+        train=words("a.json"),
+        test=words("b.json"),
         model=instance(model).or_none(),
     ),
 ]
