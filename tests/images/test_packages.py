@@ -61,6 +61,8 @@ def test_a_wheel_likewise(client, downloads, said):
         ("echo 'npm error 404 thing is not there' >&2; exit 1", "failed: npm error 404 thing is not there"),
         ("exit 7", "failed: exit status 7"),
         ("exit 0", "failed: exit status 0"),
+        ("echo 'npm error code SELF_SIGNED_CERT_IN_CHAIN' >&2; exit 1", "failed: the secured .* set REQUESTS_CA_BUNDLE"),
+        ("echo 'ProxyError: Cannot connect to proxy.' >&2; exit 1", "failed: the proxy cannot be used: set HTTPS_PROXY"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(client, downloads, said, script, reason):
@@ -79,6 +81,14 @@ def test_no_npm(client, downloads, said):
 def test_an_archive_put_there_by_hand_needs_no_npm(client, downloads, said):
     (downloads / "thing-1.0.tgz").write_bytes(b"archive\n")
     assert npm(downloads, said) == downloads / "thing-1.0.tgz"
+
+
+def test_a_half_written_archive_is_not_used(client, downloads, said):
+    (downloads / "thing-1.0.tgz").write_bytes(b"arch")
+    with pytest.raises(SourceFailed, match="npm is not on the PATH"):
+        npm(downloads, said)
+    client("echo archive > thing-1.0.tgz")
+    assert npm(downloads, said).read_bytes() == b"archive\n"
 
 
 def test_no_pip(client, downloads, said):
