@@ -61,8 +61,14 @@ def test_a_wheel_likewise(client, downloads, said):
         ("echo 'npm error 404 thing is not there' >&2; exit 1", "failed: npm error 404 thing is not there"),
         ("exit 7", "failed: exit status 7"),
         ("exit 0", "failed: exit status 0"),
-        ("echo 'npm error code SELF_SIGNED_CERT_IN_CHAIN' >&2; exit 1", "failed: the secured .* set REQUESTS_CA_BUNDLE"),
-        ("echo 'ProxyError: Cannot connect to proxy.' >&2; exit 1", "failed: the proxy cannot be used: set HTTPS_PROXY"),
+        (
+            "echo 'npm error code SELF_SIGNED_CERT_IN_CHAIN' >&2; exit 1",
+            "failed: the secured .* set REQUESTS_CA_BUNDLE",
+        ),
+        (
+            "echo 'ProxyError: Cannot connect to proxy.' >&2; exit 1",
+            "failed: the proxy cannot be used: set HTTPS_PROXY",
+        ),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(client, downloads, said, script, reason):

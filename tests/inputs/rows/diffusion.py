@@ -182,7 +182,6 @@ ROWS = [
 ]
 
 _READ = "a result that users read"
-_RUN = "asked by the store of results, with results of its own"
 _WEIGHTS = "refuses a size as find does; tested with small weights"
 EXEMPT = {
     training.Trained: _READ,
@@ -194,10 +193,4 @@ EXEMPT = {
     dataset.planned: _WEIGHTS,
     dataset.version: _WEIGHTS,
     dataset.shards: _WEIGHTS,
-    experiments.TrainingRun.deviation: _RUN,
-    **{
-        method: _RUN
-        for kind in (experiments.ClassifierRun, experiments.DenoiserRun, experiments.ShardRun, assessment.QualityRun)
-        for method in (kind.run, kind.deviation)
-    },
 }

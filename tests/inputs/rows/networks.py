@@ -368,7 +368,6 @@ ROWS = [
 
 _READ = "a result that users read"
 _STEP = "called within a step, whose input is checked"
-_RUN = "asked by the store of results, with results of its own"
 EXEMPT = {
     parametrization.MupSettings: _READ,
     training.Training: _READ,
@@ -378,16 +377,4 @@ EXEMPT = {
     circle_kernel.CircleKernel: _READ,
     activations.PowerReLU.rectified: _STEP,
     activations.PowerReLU.times_slope: _STEP,
-    **{
-        method: _RUN
-        for kind in (
-            experiments.CircleRun,
-            image_runs.ImageRun,
-            image_kernel.KernelRun,
-            output_mixing.MixingRun,
-            language_runs.LanguageRun,
-            language_runs.NgramRun,
-        )
-        for method in (kind.run, kind.deviation)
-    },
 }
