@@ -192,7 +192,7 @@ ROWS = [
     row(cnn.CNNEnsemble.centred, images_model, x=pixels, frozen=floats(1, 2, 2)),
     row(cnn.CNNEnsemble.step, images_trained, x=pixels, **image_trainable),
     row(cnn.CNNEnsemble.tangent_kernel, images_model, x=floats(3, 100)),
-    row(cnn.CNNEnsemble.mean_kernel, images_model, x=floats(3, 100)),
+    row(cnn.CNNEnsemble.mean_kernel, images_model, x=floats(3, 100), monitor=instance(Monitor()).or_none()),
     row(cnn.LinearisedCNNEnsemble.initial, images_lazy, x=pixels),
     row(cnn.LinearisedCNNEnsemble.centred, images_lazy, x=pixels, frozen=floats(1, 2, 0)),
     row(devices.find_device, name=device().named("device")),
