@@ -169,4 +169,4 @@ def test_images_that_are_not_square():
     dataset = made_up()
     wide = ImageSplit(dataset.train.images[:, :, :10], dataset.train.labels)
     with pytest.raises(InputError, match="12 x 10"):
-        ImageData(dataclasses.replace(dataset, train=wide), CPU, torch.float32)
+        ImageData(dataclasses.replace(dataset, train=wide, test=wide), CPU, torch.float32)
