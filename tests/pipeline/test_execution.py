@@ -84,6 +84,7 @@ def test_small_scale_gets_an_empty_cache_whatever_the_user_has(tmp_path, monkeyp
             assert os.environ["NEURAL_SCALING_CLAIMS"] == ""
             assert "NEURAL_SCALING_DATA" not in os.environ
             assert "MPLBACKEND" not in os.environ
+            assert os.environ["IPYTHONDIR"].startswith(str(tmp_path / "work"))
     with execution.kernel_environment("full", tmp_path / "work", own_cache=True) as claims:
         assert claims.read_text() == "[]\n"
         assert os.environ["NEURAL_SCALING_CLAIMS"] == str(claims)

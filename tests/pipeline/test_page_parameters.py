@@ -16,6 +16,15 @@ BOOK = Project(Path(__file__).resolve().parents[2])
 WITHOUT = {"claims", "speed"}  # they show what was kept
 #: Pages whose default is one network, of which no error is taken.
 ONE_SEED = {("source", "seeds")}
+#: Values that are numbers and yet none for a parameter of that name.
+OUT_OF_RANGE = {
+    "alpha": 1.0,
+    "beta_hard": 1.0,
+    "beta_easy": 1.0,
+    "gammas": [1.0, 0.5],
+    "window": [3.0, 2.0],
+    "quoted": 0.3,
+}
 
 
 def plan_of(item):
@@ -42,7 +51,7 @@ ROWS = [(item, name, kind) for item in PAGES for name, kind in declared(item).it
 
 
 def wrong_values(item, name, kind):
-    anything = ["x", None, [], {}, True, float("nan"), -1, "1"]
+    anything = ["x", None, [], {}, True, float("nan"), -1, "1", OUT_OF_RANGE.get(name)]
     if kind.startswith("list"):
         return [*anything, 0.5, ["x"], [None], [float("nan")], [-1], [[-1.0, 0.5]], [[]]]
     few = [1] if "seeds" in name and kind == "int" and (item, name) not in ONE_SEED else []

@@ -109,9 +109,9 @@ def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_
         wanted = {
             "NEURAL_SCALING_TERMINAL": terminal_name(),
             "NEURAL_SCALING_CLAIMS": str(claims) if keep_claims else "",
-            # Neither the user's settings nor whether there is a home folder to write to may change a page.
-            "IPYTHONDIR": str(place / "ipython"),
-            "JUPYTER_RUNTIME_DIR": str(place / "jupyter"),
+            "IPYTHONDIR": str(
+                place / "ipython"
+            ),  # the user's own may hold scripts, which would change what a page shows
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
             "PYTHONHASHSEED": "0",
             # Those of the user in any case: they are fetched, not computed, and checked whenever they are opened.
