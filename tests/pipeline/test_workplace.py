@@ -63,7 +63,7 @@ def test_a_kernel_dies_with_its_build_and_has_written_where_nothing_reads(projec
     )
     source.write_text(source.read_text().replace("_ = record([claim])\n", endless))
     told = tmp_path / "pid"
-    command = [sys.executable, str(ROOT / "tools" / "book.py"), "--root", str(project.root), "references"]
+    command = [sys.executable, str(ROOT / "tools" / "book.py"), "--root", str(project.root), "book"]
     with subprocess.Popen(command, env={**ENVIRONMENT, "NEURAL_SCALING_TEST_PID": str(told)}) as build:
         until(told.exists)
         build.send_signal(signal.SIGKILL)

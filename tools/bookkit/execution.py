@@ -8,6 +8,7 @@ import datetime
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -207,6 +208,19 @@ def _computed(project: Project, job: Job, notebook: NotebookNode) -> tuple[Noteb
     return executed, made, time.perf_counter() - start
 
 
+def _begin(parent: int) -> None:
+    """Make a process end with the one that started it, and its kernel, which watches it, with both."""
+    # At Ctrl-C the kernels interrupt their cells, which ends the processes' work; a traceback from each would say no more.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def run_side_by_side(project: Project, jobs: Sequence[Job], workers: int = 2) -> list[Outcome]:
     """Execute notebooks of the book, several at a time, each with one core at small scale.
 
@@ -230,10 +244,8 @@ def run_side_by_side(project: Project, jobs: Sequence[Job], workers: int = 2) ->
         If a cell fails or a process is killed.
     """
     spawn = multiprocessing.get_context("spawn")
-    # At Ctrl-C the kernels interrupt their cells, which ends the processes' work; a traceback from each would say no more.
-    ignored = (signal.SIGINT, signal.SIG_IGN)
     with (
-        ProcessPoolExecutor(workers, spawn, signal.signal, ignored) as processes,
+        ProcessPoolExecutor(workers, spawn, _begin, (os.getpid(),)) as processes,
         ThreadPoolExecutor(workers) as threads,
     ):
 
