@@ -41,6 +41,7 @@ def test_matrix_of_the_features_has_the_stated_form():
     start = np.concatenate([np.zeros(13), np.eye(12).ravel()])
     state = solve_ivp(slope, (0, 10), start, rtol=1e-11, atol=1e-13).y[:, -1]
     u, scale = state[:12], 1 + gamma * state[12]
+    # The integrator keeps 1e-11 a step, some tens of steps.
     np.testing.assert_allclose(state[13:].reshape(12, 12), np.eye(12) + gamma / scale * np.outer(u, u), atol=1e-9)
     assert u @ u == pytest.approx(state[12] * scale, rel=1e-9)
 
@@ -70,6 +71,7 @@ def test_lazy_limit():
     time = np.geomspace(0.1, 1e4, 12)
     flow = kernel_flow(quadrature, 0.0, time)
     error = np.exp(-np.outer(time, quadrature.nodes))
+    # The integrator keeps 1e-8 a step, some tens of steps.
     np.testing.assert_allclose(flow.error, error, atol=1e-6)
     np.testing.assert_array_equal(flow.scale, 1)
     np.testing.assert_array_equal(flow.spike, 0)

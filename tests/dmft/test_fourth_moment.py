@@ -51,6 +51,7 @@ def test_stability_bound_is_where_the_recursion_stops_decaying():
     quadrature = PowerLaw(1.5, 0.5, 60).spectrum().quadrature()
     for batch in (1, 4, 16):
         bound = largest_stable_step(quadrature, batch)
+        # The bound is a root found to 1e-12, and the quantity is linear there.
         assert dmft.mean_square_stability(quadrature, bound, batch) == pytest.approx(1, abs=1e-6)
         below, above = (second_moments(quadrature, factor * bound, batch, 4000) for factor in (0.95, 1.05))
         assert below[-1] < 0.5 * below[0]

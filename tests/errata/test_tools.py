@@ -24,6 +24,7 @@ SPECTRUM = PowerLaw(1.5, 0.5, 40).spectrum()
 def test_dense_equations_agree_with_the_oracle(eta, gamma, width):
     found = solve_dense(Problem(SPECTRUM, eta, gamma, 8, width))
     c0, r3, c3, c_w = dense_online(SPECTRUM.eigenvalues, SPECTRUM.target, eta, gamma, 8, width, math.inf)
+    # Both iterate to a residual, 1e-10 and less; far entries are small, hence the absolute part.
     for value, expected in ((found.c0, c0), (found.r3, r3), (found.c3, c3), (found.c_w, c_w)):
         np.testing.assert_allclose(value, expected, rtol=1e-8, atol=1e-10 * np.max(np.abs(expected)))
     np.testing.assert_allclose(np.diag(found.c1), np.diag(found.c0), rtol=1e-12)  # no sample is seen twice
@@ -33,6 +34,7 @@ def test_a_solution_comes_out_unchanged_and_each_printed_form_changes_it():
     problem = Problem(SPECTRUM, 0.2, 1.0, 10, 32, 24)
     known = solve_dense(problem)
     again = substitute(problem, known)
+    # A fixed point, iterated until rounding is left.
     np.testing.assert_allclose(again.c3, known.c3, rtol=1e-9)
     for name in Forms.__dataclass_fields__:
         printed = substitute(problem, known, Forms(**{name: False}))
@@ -73,6 +75,7 @@ def test_the_flow_is_that_of_the_library():
     flow = solve_flow(1.5, 0.5, 1.0, (1.0, 10.0))
     reference = dmft.gradient_flow(flow.quadrature, 1.0, np.array([1.0, 10.0]))
     loss = flow.error**2 @ (flow.quadrature.target_weights * flow.quadrature.nodes)
+    # Both integrators keep 1e-8 or better a step.
     np.testing.assert_allclose(loss, reference.loss, rtol=1e-6)
     np.testing.assert_allclose(flow.weight_norm, reference.weight_norm, rtol=1e-6)
 
@@ -80,7 +83,7 @@ def test_the_flow_is_that_of_the_library():
 @given(st.integers(1, 30))
 def test_resolvent(size):
     x = SPECTRUM.eigenvalues * resolvent(SPECTRUM, size)
-    assert np.sum(x / (1 + x)) == pytest.approx(size, rel=1e-9)
+    assert np.sum(x / (1 + x)) == pytest.approx(size, rel=1e-9)  # the root is found to 1e-13 in its logarithm
 
 
 def test_the_ansatz_ratio_is_the_limit_of_its_sums():

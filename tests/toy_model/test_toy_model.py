@@ -27,6 +27,7 @@ def test_infinite_batch_follows_the_direct_path(gamma):
     got = simulate(spectrum, 8, 0.2, gamma, 100, [3, 4])
     for run, seed in zip(got.loss, (3, 4), strict=True):
         expected = direct_losses(spectrum, initial_projection(30, 8, seed), 0.2, gamma, 100)
+        # A hundred steps of rounding, and that of the projection onto N + 1 features.
         np.testing.assert_allclose(run, expected, rtol=1e-9)
 
 
@@ -62,20 +63,21 @@ def test_factor_is_the_covariance_of_projected_features_and_target_in_blocks():
     rows = np.concatenate([random.standard_normal((min(24, 1000 - k), 6)) for k in range(0, 1000, 24)])
     rows[:, -1] = spectrum.target
     rows *= np.sqrt(spectrum.eigenvalues)[:, None]
+    # The factor of blocks one after another: rounding of 1000 terms, the absolute part for entries that cancel.
     np.testing.assert_allclose(factor.T @ factor, rows.T @ rows, rtol=1e-10, atol=1e-12)
     np.testing.assert_array_equal(factor, np.triu(factor))
 
 
 def test_as_many_parameters_as_modes_leave_no_floor():
     got = simulate(PowerLaw(1.5, 0.6, 6).spectrum(), 6, 0.2, 0.0, 3, [0])
-    assert got.floor[0] == pytest.approx(0, abs=1e-20)
+    assert got.floor[0] == pytest.approx(0, abs=1e-20)  # the square of what rounding leaves of numbers of order one
 
 
 def test_limit_of_long_training_does_not_depend_on_richness():
     spectrum = PowerLaw(1.2, 0.8, 40).spectrum()
     lazy = simulate(spectrum, 3, 0.3, 0.0, 4000, range(4))
     rich = simulate(spectrum, 3, 0.3, 1.0, 4000, range(4))
-    np.testing.assert_allclose(lazy.floor, rich.floor)
+    np.testing.assert_array_equal(lazy.floor, rich.floor)  # the same factor
     # Three features, thousands of steps: the slowest direction has decayed to rounding.
     np.testing.assert_allclose(rich.loss[:, -1], rich.floor, rtol=1e-8)
     np.testing.assert_allclose(lazy.loss[:, -1], lazy.floor, rtol=1e-8)
@@ -85,6 +87,7 @@ def test_limit_of_long_training_does_not_depend_on_richness():
 def test_first_loss_is_the_variance_of_the_target():
     law = PowerLaw(1.5, 0.4, 500)
     got = simulate(law.spectrum(), 10, 0.1, 1.0, 1, [0, 1])
+    # A sum of 500 positive terms: rounding.
     np.testing.assert_allclose(got.loss[:, 0], law.spectrum().quadrature().initial_loss, rtol=1e-12)
 
 
