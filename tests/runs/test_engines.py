@@ -138,3 +138,11 @@ def test_engine_is_read_from_the_environment(monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_WORKERS", "many")
     with pytest.raises(InputError, match="NEURAL_SCALING_WORKERS: got 'many'"):
         Engine.from_environment()
+
+
+def test_the_recipes_of_the_book_open_nothing_to_the_network():
+    recipe = (TESTS.parent / "book" / "runs.md").read_text().replace("\\\n", " ")
+    commands = [line for line in recipe.splitlines() if "dask scheduler --" in line or "dask worker tcp" in line]
+    assert len(commands) == 2 and all("--host 127.0.0.1" in line for line in commands)
+    assert "--no-dashboard" in commands[0] and "--dashboard-address 127.0.0.1:0" in commands[1]
+    assert 'protocol="tls://"' in recipe and recipe.count('"127.0.0.1:') == 2

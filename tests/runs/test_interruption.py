@@ -257,6 +257,15 @@ def identity_of(run):
     return canonical_json(run)
 
 
+def test_a_checkpoint_of_another_version_is_named_and_not_used(cache, monkeypatch, capsys):
+    path = cache / "running" / "x.checkpoint"
+    Checkpoint(path, "id").save(lambda: {"values": np.arange(3)}, units=3)
+    monkeypatch.setattr("neural_scaling.runs.checkpoint.FORMAT", 3)
+    assert Checkpoint(path, "id").load() is None
+    assert "written by another version of the library" in capsys.readouterr().err
+    assert path.with_name("x.checkpoint.damaged").exists()
+
+
 def test_a_full_disk_keeps_the_older_checkpoint(cache, monkeypatch):
     checkpoint = Checkpoint(cache / "running" / "x.checkpoint", "id")
     checkpoint.save(lambda: {"values": np.arange(3)}, units=3)

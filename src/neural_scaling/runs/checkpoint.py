@@ -21,6 +21,9 @@ from neural_scaling.runs.store import IF_NOT_WRITTEN
 INTERVAL_VARIABLE = "NEURAL_SCALING_CHECKPOINT_SECONDS"
 _INTERVAL = 30.0
 _IDENTITY = "experiment identity"
+_FORMAT = "format"
+#: Raised when the states that runs offer change: those of another format are not used.
+FORMAT = 2
 
 
 class Checkpoint:
@@ -62,7 +65,10 @@ class Checkpoint:
         started = time.monotonic()
         buffer = io.BytesIO()
         np.savez(
-            buffer, allow_pickle=False, **{_IDENTITY: np.array(self.identity), "units": np.array(units)}, **state()
+            buffer,
+            allow_pickle=False,
+            **{_IDENTITY: np.array(self.identity), _FORMAT: np.array(FORMAT), "units": np.array(units)},
+            **state(),
         )
         content = buffer.getbuffer()
         make_folder(self.path.parent, IF_NOT_WRITTEN)
@@ -84,6 +90,8 @@ class Checkpoint:
                 arrays = {name: archive[name] for name in archive.files}
             if str(arrays.pop(_IDENTITY)) != self.identity:
                 raise ValueError("belongs to another experiment")
+            if int(arrays.pop(_FORMAT, np.array(1))) != FORMAT:
+                raise ValueError("written by another version of the library")
             return arrays, int(arrays.pop("units"))
         except (ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
             aside = self.path.with_name(self.path.name + ".damaged")

@@ -6,15 +6,13 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from neural_scaling.checks import InputError
-from neural_scaling.datasets.problems import DatasetError
+from neural_scaling.commands import leave, status_of
 from neural_scaling.datasets.store import REMEDY
 from neural_scaling.files import make_folder, write_atomically
-from neural_scaling.paths import DataRootMissing, datasets_root
+from neural_scaling.paths import datasets_root
 from neural_scaling.terminal import say
 from neural_scaling.text import build, corpus, tokenizer
 
@@ -32,20 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 for bad input.
+        Exit status, see :func:`~neural_scaling.commands.status_of`.
     """
+    return status_of(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(prog="python -m neural_scaling.text", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     commands.add_parser(
         "train-tokenizer", help="train the tokenizer of the speeches and books on the training documents"
     )
     parser.parse_args(arguments)
-    try:
-        train_tokenizer()
-    except (InputError, DataRootMissing, DatasetError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    train_tokenizer()
 
 
 def train_tokenizer() -> Path:
@@ -94,4 +91,4 @@ def train_tokenizer() -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
