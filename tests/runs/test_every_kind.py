@@ -44,6 +44,7 @@ def test_every_class_has_a_row(monkeypatch):
     assert rows == CLASSES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(CLASSES))
 def test_a_run_goes_on_from_its_state_to_the_same_bits(kind, monkeypatch):
     install(monkeypatch.setattr)
