@@ -200,9 +200,7 @@ def fit_common_offset(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> CommonOff
         limits = total[best] + ONE_PARAMETER_95 * rise
         accepted = np.flatnonzero(total <= limits.max())
         if noise is None and zoom and (accepted.size > _OFFSETS / 4 or zoom == _ZOOMS - 1):
-            at = [
-                curve.prefactor(offsets[[best]], row[[best]])[0] for curve, row in zip(curves, exponents, strict=True)
-            ]
+            at = [curve.law(offsets[[best]], row[[best]])[1][0] for curve, row in zip(curves, exponents, strict=True)]
             prefactors = np.array(at)
             noise = _noise(curves, float(offsets[best]), exponents[:, best], prefactors)
             limits = total[best] + ONE_PARAMETER_95 * noise.rise
@@ -256,8 +254,12 @@ class _Curve:
     @property
     def flat(self) -> float:
         """Chi squared of the best constant."""
-        mean = self.value @ self.weight / self.weight.sum()
-        return float((self.value - mean) ** 2 @ self.weight)
+        return float((self.value - self.mean) ** 2 @ self.weight)
+
+    @property
+    def mean(self) -> float:
+        """That constant."""
+        return float(self.value @ self.weight / self.weight.sum())
 
     def profile(self, exponents: FloatArray) -> _Profile:
         """Return the best law at each exponent."""
@@ -303,28 +305,27 @@ class _Curve:
         least = np.maximum(found.free - half, 0.0)[kept]
         most = np.minimum(found.free + half, found.most)[kept]
         if self.flat <= limit:
-            most = np.append(
-                most, self.value @ self.weight / self.weight.sum() + math.sqrt((limit - self.flat) / self.weight.sum())
-            )
+            most = np.append(most, self.mean + math.sqrt((limit - self.flat) / self.weight.sum()))
         return float(least.min()), float(most.max())
 
-    def prefactor(self, offset: FloatArray, exponent: FloatArray) -> FloatArray:
-        """Return the best prefactor, shape (C,)."""
+    def law(self, offset: FloatArray, exponent: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return chi squared and the best prefactor, shape (C,) each."""
         power = self.time ** -exponent[:, None]
         left = self.value - offset[:, None]
-        return np.asarray(np.maximum((power * left) @ self.weight / (power**2 @ self.weight), 0.0))
+        prefactor = np.maximum((power * left) @ self.weight / (power**2 @ self.weight), 0.0)
+        return (left - prefactor[:, None] * power) ** 2 @ self.weight, prefactor
 
     def chi2(self, offset: FloatArray, exponent: FloatArray) -> FloatArray:
         """Return chi squared with the best prefactor, shape (C,)."""
-        missed = (
-            self.value - offset[:, None] - self.prefactor(offset, exponent)[:, None] * self.time ** -exponent[:, None]
-        )
-        return np.asarray(missed**2 @ self.weight)
+        return self.law(offset, exponent)[0]
 
     def best(self, offset: FloatArray) -> FloatArray:
         """Return the exponent of least chi squared for each offset, shape (C,): golden sections about the best of a grid."""
         grid = np.geomspace(LEAST_EXPONENT, LARGEST_EXPONENT, 50)
-        seen = np.stack([self.chi2(offset, np.full(offset.shape, exponent)) for exponent in grid])
+        found = self.profile(grid)
+        stiff, free, most = found.stiff[:, None], found.free[:, None], found.most[:, None]
+        flat = self.weight.sum() * (offset - self.mean) ** 2 + self.flat
+        seen = np.where(offset < most, found.free_chi2[:, None] + stiff * (offset - free) ** 2, flat)
         least = np.argmin(seen, axis=0)
         low, high = (np.log(grid[np.clip(least + side, 0, grid.size - 1)]) for side in (-1, 1))
         for _ in range(_HALVINGS):
