@@ -27,6 +27,9 @@
 # - **corrected**: the statement as printed is not confirmed, and a stated correction is;
 # - **inconclusive**: anything else.
 #
+# The interval of an exponent is that of the mean slope of a curve in the window named, in logarithms. It need not hold the power to
+# which the curve tends, if a correction decays slowly.
+#
 # Locations follow the numbering of arXiv 2409.17858v1.
 
 # %% tags=["hide-input", "parameters"]

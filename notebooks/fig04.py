@@ -83,7 +83,7 @@ display(draw.loss_figure(panels))
 # On a common grid of compute the curves are interpolated in log-log. At each compute the loss is a smooth function of $\ln N$ with one minimum; a
 # parabola around the best width gives the loss and the width there, and $t^* = C/N^*$. A fit starts where, by the loss law with prefactors one, the optimum has ten
 # parameters and ten learned modes. For the simulations it ends at the largest compute at which the best width lies between two others; for
-# the theory it covers the last two decades; the curves named limit are at the second batch. Intervals are 95 %: spread over resampled seeds and bend inside the window.
+# the theory it covers the last two decades; the curves named limit are at the second batch. Intervals are 95 %, of the mean slope in the window: spread over resampled seeds and bend inside it.
 
 # %% tags=["hide-input"]
 sources = ("simulation", "theory", "limit")
@@ -93,17 +93,17 @@ fits = [
     for source in sources
     if source != "limit" or panel.batch_limit != panel.batch
 ]
-print("task        curves      window               r      interval         Table 1")
+print("task        curves      window               slope  interval         Table 1: r")
 for panel, source, row in fits:
     window = f"{row.window[0]:8.1e} to {row.window[1]:7.1e}"
     print(
         f"{panel.regime:10s}  {source:10s}  {window}  {row.r:.3f}  [{row.r_interval[0]:.3f}, {row.r_interval[1]:.3f}]   {row.predicted_r:.3f}"
     )
 print()
-print("task        curves      N*: a  interval        Table 1   t*: 1-a  Table 1")
+print("task        curves      N*     interval        Table 1: a  t*: 1-a  Table 1")
 for panel, source, row in fits:
     print(
-        f"{panel.regime:10s}  {source:10s}  {row.a:.3f}  [{row.a_interval[0]:.3f}, {row.a_interval[1]:.3f}]  {row.predicted_a:.3f}"
+        f"{panel.regime:10s}  {source:10s}  {row.a:.3f}  [{row.a_interval[0]:.3f}, {row.a_interval[1]:.3f}]  {row.predicted_a:.3f}  "
         f"     {1 - row.a:.3f}    {1 - row.predicted_a:.3f}"
     )
 

@@ -101,8 +101,8 @@ display(draw.kernel_figure(rich))
 # %% [markdown]
 # No window looks at the loss. A window starts where the loss of the infinitely wide linearised network, known exactly, has an exponent
 # within a tenth of $\beta$, on the clock of the growing kernel, $\int K(t)/K(0)\,dt$; for rich networks on hard tasks the kernel must also have
-# doubled. It ends at the last step, or when $\eta_0$ times the largest eigenvalue reaches 1. The interval has the spread over seeds and the bend
-# of the curve. "Late" is the exponent in the later half, in log steps, of the window; "lazy" is the exponent of the infinitely wide linearised network in the same window.
+# doubled. It ends at the last step, or when $\eta_0$ times the largest eigenvalue reaches 1. The interval is that of the mean slope in the window and has
+# the spread over seeds and the bend of the curve. "Late" is the exponent in the later half, in log steps, of the window; "lazy" is the exponent of the infinitely wide linearised network in the same window.
 
 # %% tags=["hide-input"]
 print("(a)")

@@ -91,7 +91,7 @@ display(draw.kernel_figure(found))
 #
 # No window looks at the loss. A window starts when ten modes of the kernel at the start are learned, $\lambda_{10} \eta_0 \int K(t)/K(0)\,dt = 1$, and for a
 # network whose kernel doubles, when it has; it ends at the last step. A network counts as rich if its kernel has doubled, as lazy if it ends less than a
-# quarter above its start, and as neither in between, where no power is predicted. The interval has the spread over seeds and the bend of the curve.
+# quarter above its start, and as neither in between, where no power is predicted. The interval is that of the mean slope in the window, with the spread over seeds and the bend of the curve.
 # Predictions: *paper* and *own* from the paper's source and the measured one; *curve*, for lazy networks, the exponent in the same window of the
 # grey curve, since a measured spectrum is no power law and bends, given where its two bounds stay within a factor 1.5; outputs that move each other make linearised networks of finite width slower still, as the
 # page on {ref}`the source <source-page>` shows.

@@ -92,7 +92,7 @@ for row in spectra:
 # of weights). Quartiles exist for any tail.
 
 # %% tags=["hide-input"]
-print("q_phi  predicted  fitted  95 % interval")
+print("q_phi  predicted  slope   95 % interval")
 for line in scatter:
     low, high = line.fit.interval
     print(f"{line.power:<6g} {line.predicted:<10.2f} {line.fit.exponent:<7.2f} {low:.2f} to {high:.2f}")

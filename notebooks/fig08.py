@@ -99,7 +99,7 @@ display(draw.gap_figure(found, plan.average))
 # weighs more, so that the later half of the window counts most. Beside the
 # power law stands one with a constant. Three things end in a constant, or look so over a decade: the entropy of the text, what a network of this
 # width cannot learn, and the noise of the steps. One curve cannot tell them apart. A constant near the loss itself makes any exponent possible:
-# its interval shows how much. Last comes one constant for all networks, as the entropy of the text would be. Errors are those of
+# its interval shows how much. Without a constant the interval is that of the mean slope in the window. Last comes one constant for all networks, as the entropy of the text would be. Errors are those of
 # one set of initial weights and one order of the text; the last table has the laziest and the richest network for every seed of this page.
 
 # %% tags=["hide-input"]

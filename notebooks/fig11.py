@@ -112,8 +112,8 @@ display(draw.loss_figure(easy, hard))
 # %% [markdown]
 # Every curve is fitted in a window that theory gives before looking. It starts when five modes are learned, with a kernel that starts at 2 and grows by
 # $\gamma_0^2$ times the growth of eq. 10. It ends with the last step, at the edge of stability, or where the transient of finite width,
-# $(1/N)\,(2\eta_0 t)^{-(\min(1, \beta) - 1/\alpha)}$, is half of $(2\eta_0 t)^{-\beta}$, with prefactors one. The interval counts the spread over seeds
-# (Student's) and the bend of the curves in the window.
+# $(1/N)\,(2\eta_0 t)^{-(\min(1, \beta) - 1/\alpha)}$, is half of $(2\eta_0 t)^{-\beta}$, with prefactors one. The interval, of the mean slope in the window,
+# counts the spread over seeds (Student's) and the bend of the curves.
 #
 # For the hard task a second fit adds to the loss the variance of the target beyond the $M$ modes, which a network with infinitely many modes would still have to learn:
 # at $\beta = 0.2$ this tail is not small, and without it any curve that falls looks steeper than its power.

@@ -62,7 +62,7 @@ display(Markdown(intro.exponent_table(alpha, [beta_hard, beta_easy, beta_super_e
 #
 # The curves solve the model exactly in unit steps for infinitely many modes, infinite width and infinite batch, with the learning rate
 # stated below. Each exponent is fitted in a window that theory fixes beforehand, from ten learned modes to the end of the
-# curve. The interval covers the bend of the curve inside that window, not what is left to $t \to \infty$: the rich exponent
+# curve. The interval is that of the mean slope in that window: it covers the bend of the curve there, not what is left to $t \to \infty$: the rich exponent
 # of the hard task still rises towards its limit, and that of the easy task still falls, because there the kernel settles only
 # like $t^{1-\beta}$.
 

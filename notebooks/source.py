@@ -20,7 +20,7 @@
 # convolutional networks the paper gives $\beta = 0.30$ on MNIST and $0.075$ on CIFAR, both hard, without saying how they were found.
 #
 # **What came out.** Here both exponents are measured, from the tangent kernel of a convolutional network on some of the images, and the
-# learning curve that the spectrum predicts for linearised networks is held against such networks. The table has the numbers and their intervals. Both
+# learning curve that the spectrum predicts for linearised networks is held against such networks. The table has the numbers, mean slopes in a window, and their intervals. Both
 # tasks are hard, $\beta < 1$, and CIFAR-10 is much harder than MNIST. $n$ images bound the source from two sides, and the bounds close slowly as
 # $n$ grows. The source rises with the width of the network and may not have arrived. Neither spectrum is one power: the capacity falls along it, but
 # tails and eigenvalues bend together, and of each other they are a power. Linearised networks are slower than the average

@@ -126,7 +126,7 @@ for row in rich:
 # ## Simulation
 #
 # Gradient descent on the population at one width and many draws of the projection, minus the loss at infinite width with the same number of modes and the same steps. The points of a curve share
-# their noise, so exponents get their interval by resampling the draws.
+# their noise, so mean slopes in the window get their interval by resampling the draws.
 
 # %% tags=["hide-input"]
 simulations = [item.simulated(plan, value, results) for value in (0.0, gamma)]

@@ -188,7 +188,7 @@ def table(rows: Sequence[CurveRow]) -> str:
     -------
     str
     """
-    lines = ["beta q_phi gamma0 paper fit   95 % interval  late  lazy  window (steps)"]
+    lines = ["beta q_phi gamma0 paper slope 95 % interval  late  lazy  window (steps)"]
     for row in rows:
         run = row.run
         head = f"{run.beta:<4.3g} {run.power:<5g} {run.richness:<6g} {row.predicted:<5.2f}"

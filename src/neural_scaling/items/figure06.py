@@ -374,7 +374,7 @@ def table(found: Curves) -> str:
     own = found.source.source
     lines = [
         f"{_title(found)}: beta {found.paper:g} in the paper, {own:.3f} measured",
-        "gamma0  kernel  kind     fit    95 % interval   paper  own    curve  window (steps)   edge from  repeated  stream/test",
+        "gamma0  kernel  kind     slope  95 % interval   paper  own    curve  window (steps)   edge from  repeated  stream/test",
     ]
     for row in found.rows:
         head = f"{row.run.richness:<7g} {row.growth.max():<7.2f} {row.kind:<8}"

@@ -598,10 +598,10 @@ def seed_table(pairs: Sequence[tuple[Curve, Curve]]) -> str:
     Returns
     -------
     str
-        One line per seed: the exponent of the laziest, by how much that of the richest exceeds it, and by how much the richest
+        One line per seed: the mean slope of the laziest, by how much that of the richest exceeds it, and by how much the richest
         ends lower on held-out text; with 95 % intervals.
     """
-    lines = ["seed  lazy    95 % interval     richest, excess            held-out, difference"]
+    lines = ["seed  slope   95 % interval     richest, excess            held-out, difference"]
     for lazy, richest in pairs:
         if lazy.fit is None:
             lines.append(f"{lazy.run.seed:<5d} too few batches to fit")
@@ -632,7 +632,7 @@ def table(curves: Sequence[Curve]) -> str:
     -------
     str
     """
-    lines = ["gamma0  moved   train   held-out  exponent  95 % interval     halves"]
+    lines = ["gamma0  moved   train   held-out  slope     95 % interval     halves"]
     beside = ["gamma0  with a constant  95 % interval   constant, nats"]
     for one in curves:
         head = f"{one.run.richness:<7g}"

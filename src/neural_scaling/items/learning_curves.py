@@ -111,7 +111,7 @@ class FittedCurve(LearningCurve):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the exponent; NaN without a window."""
+        """95 % interval of the mean slope in the window; NaN without a window."""
         return self.measured.interval or (math.nan, math.nan)
 
 
