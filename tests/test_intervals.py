@@ -110,6 +110,15 @@ def _known(cell):
     yield Outcome.of("value", cell.exponent, fits, lambda fit: (fit.value, *fit.interval))
 
 
+def _few(cell):
+    """A mean whose standard error comes from the scatter of as many values as the cell has points."""
+    values = cell.exponent + cell.noise * cell.draws()[:, 0]
+    errors = values.std(axis=1, ddof=1) / math.sqrt(cell.points)
+    means = zip(values.mean(axis=1), errors, strict=True)
+    fits = [Measurement.with_error(mean, error, count=cell.points) for mean, error in means]
+    yield Outcome.of("value", cell.exponent, fits, lambda fit: (fit.value, *fit.interval))
+
+
 def _ended(cell):
     law = cell.law()
     fits = [fit_offset_power_law(cell.time, law * (1 + cell.noise * one[0]), cell.noise * law) for one in cell.draws()]
@@ -140,6 +149,7 @@ ESTIMATORS: dict[str, tuple[type, Callable]] = {
     "line": (PowerLawFit, _line),
     "runs": (Measurement, _runs),
     "known": (Measurement, _known),
+    "few": (Measurement, _few),
     "ended": (OffsetFit, _ended),
     "common": (CommonOffsetFit, _common),
     "shared": (CommonOffsetFit, lambda cell: _common(cell, shared=True)),
@@ -167,6 +177,8 @@ def _cells():
         yield Cell("ended", exponent, noise, 0.9, offset, 100, True), often
         for estimator in ("common", "shared"):
             yield Cell(estimator, exponent, noise, 0, offset, 24, True), False
+    for noise, values in itertools.product(noises, (3, 8, 50)):
+        yield Cell("few", 1.0, noise, 0, 0, values, False), noise == 0.1
     yield Cell("common", 0.4, 1e-5, 0, 0.5, 12, True), True
     for source, modes in itertools.product((0.1, 0.4, 1.0, 2.0, 4.0), (300, 1000, 3000)):
         yield Cell("source", source, 1.0, 0, 0, modes, False), (source, modes) == (0.4, 1000)

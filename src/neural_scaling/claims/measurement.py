@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from neural_scaling import checks
 from neural_scaling.claims.claim import Claim, found, pair
@@ -67,11 +67,17 @@ class Measurement:
         return cls(value, (value, value))
 
     @classmethod
-    def with_error(cls, value: float, standard_error: float, window: tuple[float, float] | None = None) -> Measurement:
-        """Return a number with the normal 95 % interval of its standard error; one seed has none."""
+    def with_error(
+        cls, value: float, standard_error: float, window: tuple[float, float] | None = None, count: int | None = None
+    ) -> Measurement:
+        """Return a number with the 95 % interval of its standard error, which one seed does not have.
+
+        It is Student's interval where the error comes from the scatter of ``count`` values, else the normal one.
+        """
         value = checks.real(value, "value", FINITE)
-        half = NORMAL_95 * checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)
-        return cls(value, (value - half, value + half), window)
+        error = checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)
+        quantile = NORMAL_95 if count is None else float(stdtrit(checks.whole(count, "count", least=2) - 1, 0.975))
+        return cls(value, (value - quantile * error, value + quantile * error), window)
 
     @classmethod
     def last_of(cls, values: Array, window: tuple[float, float]) -> Measurement:
@@ -87,7 +93,7 @@ class Measurement:
         if count < 2 or not np.all(np.isfinite(values)):
             return cls.none("not enough finite values")
         mean = float(values.mean())
-        half = float(student.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count))
+        half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / math.sqrt(count))
         return cls(mean, (mean - half, mean + half), window)
 
     @classmethod

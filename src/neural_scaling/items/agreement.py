@@ -30,11 +30,14 @@ class AgreementRow:
         Simulated mean over theory, averaged over the logarithm of the step.
     standard_error
         From the spread over seeds, which are independent.
+    seeds
+        Number of these.
     """
 
     size: int
     ratio: float
     standard_error: float
+    seeds: int
 
 
 def seed_losses(result: Result) -> Array:
@@ -102,7 +105,7 @@ def agreement_rows(
         if draws:
             random = np.random.default_rng(0)
             error = np.std([resampled_mean(per_seed, random) for _ in range(draws)], ddof=1)
-        rows.append(AgreementRow(size, float(per_seed.mean()), float(error)))
+        rows.append(AgreementRow(size, float(per_seed.mean()), float(error), per_seed.size))
     return rows
 
 
@@ -137,7 +140,7 @@ def claims_at_both_ends(
             f"The mean field theory gives the mean loss of the {task} task at {symbol} = {row.size}.",
             "simulated mean over theory, averaged over log steps",
             1.0,
-            Measurement.with_error(row.ratio, row.standard_error),
+            Measurement.with_error(row.ratio, row.standard_error, count=row.seeds),
             LOSS_TOLERANCE,
             scale,
             doubt=doubt if row.ratio > 1 else "",

@@ -835,7 +835,7 @@ def network_claim(plan: Plan, rows: Sequence[NetworkRow], exact: Curve, scale: s
         f"The kernel of networks with N = {plan.width} grows as in the limit of infinite width.",
         f"simulated scale over that of gradient flow at eta t = {last.time:g}, beta = {exact.beta:g}",
         1.0,
-        Measurement.with_error(last.scale / theory, last.scale_error / theory),
+        Measurement.with_error(last.scale / theory, last.scale_error / theory, count=plan.seeds),
         NETWORK_TOLERANCE,
         scale,
     )

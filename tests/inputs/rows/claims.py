@@ -78,6 +78,7 @@ ROWS = [
         value=number,
         standard_error=real(0.5, least=0),
         window=interval.or_none(),
+        count=whole(4, 2).or_none(),
     ),
     row(Measurement.last_of, values=array([1.0, 2.0]), window=interval.or_none()),
     row(Measurement.mean_of, values=array([1.0, 2.0], nan=True, empty=True), window=interval.or_none()),
