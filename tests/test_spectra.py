@@ -105,10 +105,10 @@ def test_bad_power_laws_are_refused(arguments, message):
         ([], [], "eigenvalues: shape"),
         ([[1.0]], [[1.0]], "eigenvalues: shape"),
         ([1.0, 0.5], [1.0], "target: shape"),
-        ([1.0, math.nan], [1.0, 1.0], "NaN or infinity in the spectrum"),
+        ([1.0, math.nan], [1.0, 1.0], "eigenvalues: NaN or infinity"),
         ([1.0, 0.5], [1.0, math.inf], "target: NaN or infinity"),
         ([1.0, 0.0], [1.0, 1.0], "zero or negative"),
-        ([0.5, 1.0], [1.0, 1.0], "not in descending order"),
+        ([0.5, 1.0], [1.0, 1.0], "eigenvalues: its values are not descending"),
     ],
 )
 def test_bad_spectra_are_refused(eigenvalues, target, message):

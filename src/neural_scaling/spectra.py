@@ -17,7 +17,9 @@ from numpy.polynomial.chebyshev import chebpts1
 from numpy.polynomial.legendre import leggauss
 from scipy.special import roots_jacobi
 
-from neural_scaling.checks import require, require_positive
+from neural_scaling import checks
+from neural_scaling.checks import InputError, require, require_positive
+from neural_scaling.values import ArrayValue
 
 Array = npt.NDArray[np.float64]
 
@@ -26,10 +28,36 @@ _LARGEST_SUMMED_MODE = 1 << 17
 _EXACT_MODES = 32
 _BIN_RATIO = 2.0
 _NODES_PER_BIN = 12
+#: Error of interpolation in the last bin that bounds its horizon; with its derivative it adds up to 1e-5 of a loss.
+_LAST_BIN_ERROR = 1e-6
+#: A spectrum is compressed when it has more modes than this (seconds of a solver) and that removes at least half of them.
+_FEW_MODES = 512
+_COMPRESSED_NODES = 20
 
 
-@dataclass(frozen=True)
-class ModeQuadrature:
+class NotResolved(InputError):
+    """The dynamics reaches an effective time at which modes count that the quadrature does not resolve.
+
+    Attributes
+    ----------
+    reached
+        Effective time reached: the integral of the kernel's growth over eta * steps.
+    """
+
+    def __init__(self, argument: str, horizon: float, reached: float) -> None:
+        super().__init__(
+            f"{argument}: resolves modes to an effective time of {horizon:.3g}, but eta * steps times the growth of the kernel "
+            f"reaches {reached:.3g}; give the PowerLaw itself, or its quadrature(horizon={4 * reached:.2g})."
+        )
+        self._found = argument, horizon, reached
+        self.reached = reached
+
+    def __reduce__(self) -> tuple[type[NotResolved], tuple[str, float, float]]:
+        return NotResolved, self._found  # as errors are sent between processes
+
+
+@dataclass(frozen=True, eq=False)
+class ModeQuadrature(ArrayValue):
     """Nodes and weights with ``sum_k g(lambda_k) ~ weights @ g(nodes)`` for smooth ``g`` with ``g(0) = 0``.
 
     Attributes
@@ -39,12 +67,48 @@ class ModeQuadrature:
     weights
         Weights of the plain sum over modes, shape (K,).
     target_weights
-        Weights of ``sum_k (w*_k)^2 g(lambda_k)``, shape (K,).
+        Weights of ``sum_k (w*_k)^2 g(lambda_k)``, shape (K,). Like ``weights``, some of an interpolation may be negative.
+    horizon
+        Longest effective time, eta * steps times the growth of the kernel, to which the dynamics is resolved: losses to 2e-5
+        where bins have eight nodes or more. Infinite where every mode is resolved. Solvers refuse to go beyond.
+
+    Raises
+    ------
+    InputError
+        If shapes differ, nodes are not positive and descending, a value is not finite, or the target's variance is negative.
     """
 
     nodes: Array
     weights: Array
     target_weights: Array
+    horizon: float = math.inf
+
+    def __post_init__(self) -> None:
+        nodes = checks.array(self.nodes, "nodes", above=0.0, order="descending")
+        weights = checks.array(self.weights, "weights", shape=nodes.shape)
+        targets = checks.array(self.target_weights, "target_weights", shape=nodes.shape)
+        # Single weights of an interpolation may be negative, variances may not.
+        require(
+            float(weights @ nodes) > 0,
+            "weights",
+            "the trace of the kernel is not positive",
+            "give the weights of a sum over modes",
+        )
+        require(
+            float(targets @ nodes) >= 0,
+            "target_weights",
+            "the variance of the target is negative",
+            "give the weights of a sum over modes of (w*_k)^2",
+        )
+        horizon = checks.real(self.horizon, "horizon", above=0.0, infinite=True)
+        for name, value in zip(("nodes", "weights", "target_weights"), (nodes, weights, targets), strict=True):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "horizon", horizon)
+
+    def check_resolved(self, reached: float, argument: str) -> None:
+        """Raise :class:`NotResolved` naming ``argument`` if an effective time is beyond the horizon."""
+        if reached > self.horizon:
+            raise NotResolved(argument, self.horizon, reached)
 
     @property
     def initial_loss(self) -> float:
@@ -57,8 +121,8 @@ class ModeQuadrature:
         return float(self.weights @ self.nodes)
 
 
-@dataclass(frozen=True)
-class Spectrum:
+@dataclass(frozen=True, eq=False)
+class Spectrum(ArrayValue):
     """Eigenvalues of the infinite-width kernel and coefficients of the target in its eigenbasis (eqs. 2, 3).
 
     Parameters
@@ -78,41 +142,15 @@ class Spectrum:
     target: Array
 
     def __post_init__(self) -> None:
-        eigenvalues = np.asarray(self.eigenvalues, dtype=np.float64)
-        target = np.asarray(self.target, dtype=np.float64)
+        eigenvalues = checks.array(self.eigenvalues, "eigenvalues", order="descending")
         require(
-            eigenvalues.ndim == 1 and eigenvalues.size > 0,
-            "eigenvalues",
-            f"shape {eigenvalues.shape}",
-            "give a one-dimensional array with at least one mode",
-        )
-        require(
-            target.shape == eigenvalues.shape,
-            "target",
-            f"shape {target.shape} does not match eigenvalues {eigenvalues.shape}",
-            "give one coefficient per mode",
-        )
-        require(
-            bool(np.all(np.isfinite(eigenvalues))),
-            "eigenvalues",
-            "NaN or infinity in the spectrum",
-            "remove the modes that are not finite",
-        )
-        require(bool(np.all(np.isfinite(target))), "target", "NaN or infinity", "remove what is not finite")
-        require(
-            bool(np.all(eigenvalues > 0)),
+            bool(eigenvalues[-1] > 0),
             "eigenvalues",
             "zero or negative value",
             "drop modes of zero variance: no step can learn them",
         )
-        require(
-            bool(np.all(np.diff(eigenvalues) <= 0)),
-            "eigenvalues",
-            "not in descending order",
-            "sort eigenvalues and target together, largest first",
-        )
         object.__setattr__(self, "eigenvalues", eigenvalues)
-        object.__setattr__(self, "target", target)
+        object.__setattr__(self, "target", checks.array(self.target, "target", shape=eigenvalues.shape))
 
     @property
     def modes(self) -> int:
@@ -120,7 +158,10 @@ class Spectrum:
         return int(self.eigenvalues.size)
 
     def quadrature(self) -> ModeQuadrature:
-        """Return the plain sum over all modes, exact, K = M."""
+        """Return the plain sum over all modes, exact, K = M.
+
+        Solvers take the spectrum itself and compress a long one, which is many times faster.
+        """
         return ModeQuadrature(self.eigenvalues, np.ones(self.modes), self.target**2)
 
     def compressed(self, nodes_per_bin: int = 16) -> ModeQuadrature:
@@ -147,7 +188,7 @@ class Spectrum:
         InputError
             If the number of nodes is out of range.
         """
-        require(2 <= nodes_per_bin <= 40, "nodes_per_bin", f"got {nodes_per_bin!r}", "give 2 to 40 nodes")
+        nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2, most=40)
         octave = np.floor(np.log2(self.eigenvalues[0] / self.eigenvalues))
         nodes, weights, targets = [], [], []
         for number in np.unique(octave):
@@ -191,14 +232,11 @@ class PowerLaw:
     modes: float = math.inf
 
     def __post_init__(self) -> None:
-        require_positive(self.alpha, "alpha", "the capacity exponent must be a positive finite number")
-        require_positive(self.beta, "beta", "the source exponent must be a positive finite number")
-        require(
-            self.modes == math.inf or (self.modes >= 1 and self.modes == int(self.modes)),
-            "modes",
-            f"got {self.modes!r}",
-            "give a positive whole number, or math.inf",
-        )
+        alpha = require_positive(self.alpha, "alpha", "the capacity exponent must be a positive finite number")
+        beta = require_positive(self.beta, "beta", "the source exponent must be a positive finite number")
+        modes = checks.count(self.modes, "modes")
+        for name, value in (("alpha", alpha), ("beta", beta), ("modes", modes)):
+            object.__setattr__(self, name, value)
         require(
             self.alpha > 1 or self.modes < math.inf,
             "alpha",
@@ -228,7 +266,8 @@ class PowerLaw:
         Parameters
         ----------
         horizon
-            Largest effective time, in units of eta * steps times the growth of the kernel, that must be resolved.
+            Largest effective time, in units of eta * steps times the growth of the kernel, that must be resolved. Solvers
+            compare it with the time that they reach; given the law itself they choose it.
         nodes_per_bin
             Nodes for each factor of two of the eigenvalues. Relaxed losses come out to 1e-9 with 12 and to 1e-5 with 8, which is
             enough for a log-spaced grid of times.
@@ -244,14 +283,14 @@ class PowerLaw:
         InputError
             If ``horizon`` is not positive and finite, or there are fewer than two nodes in a bin.
         """
-        require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")
-        require(nodes_per_bin >= 2, "nodes_per_bin", f"got {nodes_per_bin!r}", "give at least two nodes")
+        horizon = require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")
+        nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
         if self.modes <= 2 * _EXACT_MODES:
             return self.spectrum().quadrature()
         last = min(self.modes, float(_EXACT_MODES))
         exact = PowerLaw(self.alpha, self.beta, int(last)).spectrum().quadrature()
         nodes, weights, targets = [exact.nodes], [exact.weights], [exact.target_weights]
-        first = int(last) + 1
+        first, resolved = int(last) + 1, math.inf
         while first <= self.modes:
             next_first = math.ceil(first * _BIN_RATIO ** (1 / self.alpha))
             closing = first**-self.alpha * horizon <= 1 or next_first > self.modes
@@ -263,9 +302,11 @@ class PowerLaw:
             weights.append(self._moments(first, stop, bin_nodes, -self.alpha) / bin_nodes)
             targets.append(self._moments(first, stop, bin_nodes, -self.alpha * self.beta - 1) / bin_nodes)
             if closing:
+                if next_first <= self.modes:
+                    resolved = _reach(nodes_per_bin) * first**self.alpha
                 break
             first = next_first
-        return ModeQuadrature(np.concatenate(nodes), np.concatenate(weights), np.concatenate(targets))
+        return ModeQuadrature(np.concatenate(nodes), np.concatenate(weights), np.concatenate(targets), resolved)
 
     def _moments(self, first: int, stop: float, nodes: Array, power: float) -> Array:
         """Return ``sum_{first <= k < stop} k^power ell_j(k^-alpha)`` for the Lagrange polynomials of ``nodes``."""
@@ -290,6 +331,79 @@ class PowerLaw:
         k = np.exp(log_k)
         jacobian = w * k * (math.log(high) - math.log(low)) / 2
         return np.asarray((jacobian * k**power) @ _lagrange(nodes, k**-self.alpha))
+
+
+def as_quadrature(modes: PowerLaw | Spectrum | ModeQuadrature, argument: str, horizon: float) -> ModeQuadrature:
+    """Return the quadrature that a solver works with.
+
+    Parameters
+    ----------
+    modes
+        A quadrature is taken as it is; a spectrum is compressed if it has more than 512 modes and that removes half of them,
+        which changes sums over modes by less than 1e-10; a power law is resolved to ``horizon``.
+    argument
+        Name of ``modes`` for the message.
+    horizon
+        Effective time.
+
+    Returns
+    -------
+    ModeQuadrature
+
+    Raises
+    ------
+    InputError
+        If ``modes`` is none of these.
+    """
+    if isinstance(modes, PowerLaw):
+        return modes.quadrature(horizon)
+    if isinstance(modes, ModeQuadrature):
+        return modes
+    spectrum = checks.instance(modes, argument, Spectrum, "give a PowerLaw, Spectrum or ModeQuadrature")
+    if spectrum.modes > _FEW_MODES:
+        few = spectrum.compressed(_COMPRESSED_NODES)
+        if 2 * few.nodes.size <= spectrum.modes:
+            return few
+    return spectrum.quadrature()
+
+
+def as_spectrum(modes: PowerLaw | Spectrum | ModeQuadrature, argument: str) -> Spectrum:
+    """Return the modes, one by one, that a simulation works with.
+
+    Parameters
+    ----------
+    modes
+        A spectrum, a power law of finitely many modes, or a quadrature that is the plain sum over modes.
+    argument
+        Name of ``modes`` for the message.
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    InputError
+        If ``modes`` is none of these.
+    """
+    remedy = "give a Spectrum, or a PowerLaw with a finite number of modes"
+    if isinstance(modes, PowerLaw):
+        require(modes.modes < math.inf, argument, "infinitely many modes", remedy)
+        return modes.spectrum()
+    if isinstance(modes, ModeQuadrature):
+        plain = bool(np.all(modes.weights == 1) and np.all(modes.target_weights >= 0))
+        require(plain, argument, "a quadrature that is not the plain sum over modes", remedy)
+        return Spectrum(modes.nodes, np.sqrt(modes.target_weights))
+    return checks.instance(modes, argument, Spectrum, remedy)
+
+
+def _reach(nodes: int) -> float:
+    """Return the largest ``lambda z`` in a bin that reaches down to zero where interpolation resolves ``1/(1 + lambda z)``.
+
+    With the pole at ``lambda = -1/z`` the error falls like ``rho^-n``, where ``(rho + 1/rho)/2 = 1 + 2 / (lambda z)``.
+    """
+    rho = math.pow(_LAST_BIN_ERROR, -1 / nodes)
+    return 2 / ((rho + 1 / rho) / 2 - 1)
 
 
 def _chebyshev(low: float, high: float, count: int) -> Array:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,19 +25,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from neural_scaling import checks
 from neural_scaling.checks import require
 from neural_scaling.dmft.diverged import DIVERGED
 from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, paced, scalar
-from neural_scaling.spectra import Array, Spectrum
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_spectrum
+from neural_scaling.values import ArrayValue
 
 _TINY = 1e-300  # keeps a vanished residual from dividing by zero
 _CHUNK = 32  # most steps of one call; between calls progress is reported and the state can be kept
 _GROUP_BYTES = 2**28  # of the matrices of the seeds trained together: also the size of a checkpoint
 
 
-@dataclass(frozen=True)
-class Simulation:
+@dataclass(frozen=True, eq=False)
+class Simulation(ArrayValue):
     """Outcome of :func:`simulate`.
 
     Attributes
@@ -67,12 +69,12 @@ class Simulation:
 
 
 def simulate(
-    spectrum: Spectrum,
+    spectrum: PowerLaw | Spectrum | ModeQuadrature,
     width: int,
     eta: float,
     gamma: float,
     steps: int,
-    seeds: Sequence[int],
+    seeds: Iterable[int],
     batch: float = math.inf,
     monitor: Monitor | None = None,
     keep_diverged: bool = False,
@@ -80,12 +82,12 @@ def simulate(
     """Train the model from ``w = 0`` on Gaussian features, one independent A(0) and data stream per seed.
 
     Seeds are trained together, as many at a time as fit in a quarter GiB; a seed's curve does not depend on the
-    others. Computed in float64 on JAX's default device.
+    others, nor on how JAX is configured. Computed in float64 on JAX's default device.
 
     Parameters
     ----------
     spectrum
-        The M modes.
+        The M modes, or a power law of finitely many.
     width
         N, at most M.
     eta
@@ -95,7 +97,7 @@ def simulate(
     steps
         Number of steps T.
     seeds
-        One non-negative integer per run.
+        One whole number from 0 to 2^63 - 1 per run.
     batch
         B, or ``math.inf`` for gradient descent on the population.
     monitor
@@ -116,21 +118,18 @@ def simulate(
     DynamicsDiverged
         If a run blows up, unless ``keep_diverged``.
     """
-    check_dynamics(spectrum.quadrature(), eta, gamma, steps, width, batch)
-    require(width < math.inf, "width", "infinite", "a simulation has finite width; use dmft for the limit")
+    spectrum = as_spectrum(spectrum, "spectrum")
+    eta, gamma, steps, size, batch = check_dynamics(spectrum.quadrature(), eta, gamma, steps, width, batch)
+    require(size < math.inf, "width", "infinite", "a simulation has finite width; use dmft for the limit")
+    width = int(size)
     require(
         width <= spectrum.modes,
         "width",
         f"N = {width} exceeds the number of modes M = {spectrum.modes}",
         "take N <= M: more parameters than modes are redundant",
     )
-    require(
-        len(seeds) > 0 and all(seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds),
-        "seeds",
-        f"got {list(seeds)!r}",
-        "give at least one non-negative integer, each once",
-    )
-    width = int(width)
+    seeds = checks.seeds(seeds)
+    keep_diverged = checks.flag(keep_diverged, "keep_diverged")
     together = max(1, _GROUP_BYTES // (16 * (width + 1) ** 2))
     parts, found = Parts(or_silent(monitor)), []
     for first in range(0, len(seeds), together):
@@ -201,7 +200,7 @@ class _Group:
     gamma: float
     steps: int
     batch: float
-    seeds: Sequence[int]
+    seeds: list[int]
 
     def train(self, monitor: Monitor) -> Arrays:
         """Return the losses (seeds, T + 1) and the floor (seeds,)."""
@@ -215,11 +214,11 @@ class _Group:
 
     def _training(self, factors: list[Array], monitor: Monitor) -> Arrays:
         count, size = len(factors), self.width + 1
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), jax.threefry_partitionable(True):
             factor = jnp.stack([jnp.asarray(each) for each in factors])
             # The data stream of a seed must not share numbers with its A(0): fold_in separates them. A step's numbers depend on
             # seed and step only, so the position in the stream needs no keeping.
-            keys = jnp.stack([jax.random.fold_in(jax.random.key(seed), 1) for seed in self.seeds])
+            keys = [jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 1) for seed in self.seeds]
             if (kept := monitor.restored()) is not None:
                 moving: Any = (jnp.asarray(kept["w"]), jnp.asarray(kept["b"]))
                 losses = [kept["losses"]]
@@ -228,7 +227,9 @@ class _Group:
                 losses = [np.zeros((0, count))]
             noisy = self.batch < math.inf
             for start, length in paced(losses[0].shape[0], self.steps + 1, _CHUNK):
-                moving, loss = _steps(factor, keys, moving, start, length, self.eta, self.gamma, self.batch, noisy)
+                moving, loss = _steps(
+                    factor, jnp.stack(keys), moving, start, length, self.eta, self.gamma, self.batch, noisy
+                )
                 losses.append(np.asarray(loss)[:length])
                 monitor.advance(count * length)
                 monitor.safe_point(functools.partial(_kept, moving, losses))

@@ -107,7 +107,7 @@ def test_only_the_start():
 
 @pytest.mark.parametrize("time", [np.array([]), np.array([2.0, 1.0]), np.array([-1.0]), np.array([math.nan])])
 def test_bad_time_is_refused(time):
-    with pytest.raises(InputError, match="time: not an ascending list"):
+    with pytest.raises(InputError, match="time: "):
         kernel_flow(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), 1.0, time)
 
 

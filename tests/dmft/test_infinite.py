@@ -95,11 +95,11 @@ def test_sharpness_starts_at_the_largest_eigenvalue_and_matches_the_full_matrix(
 
 @pytest.mark.parametrize("record", [np.array([]), np.array([3, 2]), np.array([-1, 4]), np.array([0, 99])])
 def test_bad_record_is_refused(record):
-    with pytest.raises(InputError, match="record: not an ascending list"):
+    with pytest.raises(InputError, match="record: "):
         infinite_limit(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), 0.1, 0.0, 10, record=record)
 
 
 @pytest.mark.parametrize("time", [np.array([]), np.array([2.0, 1.0]), np.array([-1.0]), np.array([math.nan])])
 def test_bad_time_is_refused(time):
-    with pytest.raises(InputError, match="time: not an ascending list"):
+    with pytest.raises(InputError, match="time: "):
         gradient_flow(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), 0.0, time)

@@ -96,9 +96,9 @@ def test_first_loss_is_the_variance_of_the_target():
     [
         ({"width": 21}, "width: N = 21 exceeds the number of modes M = 20"),
         ({"width": math.inf}, "width: infinite"),
-        ({"seeds": []}, "seeds: got []"),
+        ({"seeds": []}, "seeds: got none"),
         ({"seeds": [1, 1]}, "seeds: got [1, 1]"),
-        ({"seeds": [-1]}, "seeds: got [-1]"),
+        ({"seeds": [-1]}, "seeds: got -1"),
         ({"eta": 3.0}, "eta: got 3.0"),
         ({"gamma": -1.0}, "gamma: got -1.0"),
     ],

@@ -20,24 +20,35 @@ order eta only: :func:`neural_scaling.dmft.infinite_limit` moves the matrix.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
-from neural_scaling.checks import require
+from neural_scaling import checks
 from neural_scaling.dmft.diverged import DynamicsDiverged
 from neural_scaling.dmft.grid import ascending_times
-from neural_scaling.spectra import Array, ModeQuadrature
+from neural_scaling.spectra import Array, ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
+from neural_scaling.values import ArrayValue
+
+T = TypeVar("T")
 
 # Errors of learned modes are far below one and set the growth of the scale late: they need an absolute tolerance of their own.
 _ABSOLUTE_TOLERANCE = 1e-14
+#: Parts of the last time at which the scale of the kernel is looked at: between them its integral by straight lines is good to a
+#: per cent, as the scale moves by powers of time.
+ON_THE_WAY = np.geomspace(1e-3, 1.0, 50)
+#: How much further than gradient flow reaches a quadrature is made to resolve: noise and finite width change the growth.
+_MARGIN = 4.0
 
 
-@dataclass(frozen=True)
-class KernelFlow:
+@dataclass(frozen=True, eq=False)
+class KernelFlow(ArrayValue):
     """Population gradient flow with everything that its kernel consists of.
 
     Attributes
@@ -101,7 +112,10 @@ class KernelFlow:
             def secular(shift: float, strength: Array = strength, gaps: Array = gaps) -> float:
                 return float(np.sum(strength / (gaps + shift))) - 1
 
-            found.append(base + float(brentq(secular, float(strength[0]) * 1e-3, 2 * excess, xtol=1e-14)))
+            low = max(float(strength[0]) * 1e-3, 1e-14 * base)
+            # Without a target on the largest eigenvalue that one may stay the largest.
+            shift = float(brentq(secular, low, 2 * excess, xtol=1e-14 * base)) if secular(low) > 0 else 0.0
+            found.append(base + shift)
         return np.array(found)
 
     def eigenvalue_at(self, level: float = 0.5) -> Array:
@@ -122,7 +136,7 @@ class KernelFlow:
         InputError
             If ``level`` is not between 0 and 1.
         """
-        require(0 < level < 1, "level", f"got {level!r}", "give a relative error between 0 and 1")
+        level = checks.real(level, "level", above=0.0, below=1.0)
         log_nodes = np.log(self.quadrature.nodes)
         result = np.full(self.time.size, math.nan)
         for row, error in enumerate(self.error):
@@ -133,8 +147,8 @@ class KernelFlow:
         return result
 
 
-@dataclass(frozen=True)
-class DecayTerms:
+@dataclass(frozen=True, eq=False)
+class DecayTerms(ArrayValue):
     """The parts of ``-(1/2) dL/dt = Delta^T K Delta`` (eq. 53), each of shape (R,).
 
     Attributes
@@ -163,20 +177,28 @@ def decay_terms(flow: KernelFlow) -> DecayTerms:
     Returns
     -------
     DecayTerms
+
+    Raises
+    ------
+    InputError
+        If ``flow`` is none.
     """
+    flow = checks.instance(flow, "flow", KernelFlow, "give what kernel_flow returns")
     lam, weights = flow.quadrature.nodes, flow.quadrature.target_weights
     lazy = flow.error**2 @ (weights * lam**2)
     overlap = (flow.error * (1 - flow.error)) @ (weights * lam)
     return DecayTerms(lazy, flow.gamma * flow.weight_norm * lazy, flow.gamma / flow.scale * overlap**2)
 
 
-def kernel_flow(quadrature: ModeQuadrature, gamma: float, time: Array, relative_tolerance: float = 1e-8) -> KernelFlow:
+def kernel_flow(
+    modes: PowerLaw | Spectrum | ModeQuadrature, gamma: float, time: ArrayLike, relative_tolerance: float = 1e-8
+) -> KernelFlow:
     """Solve eqs. 51-52 in the rank-one form of this module.
 
     Parameters
     ----------
-    quadrature
-        Modes, resolving ``time[-1]`` times the growth of the kernel.
+    modes
+        A power law, a spectrum, or a quadrature that resolves ``time[-1]`` times the growth of the kernel.
     gamma
         Richness.
     time
@@ -192,13 +214,42 @@ def kernel_flow(quadrature: ModeQuadrature, gamma: float, time: Array, relative_
     Raises
     ------
     InputError
-        If ``time`` is empty, negative or not ascending, or gamma is negative.
+        If an argument is out of range, or a quadrature does not resolve the time that is reached.
     DynamicsDiverged
         If the integrator gives up.
     """
     time = ascending_times(time)
-    require(math.isfinite(gamma) and gamma >= 0, "gamma", f"got {gamma!r}", "give zero or a positive richness")
-    lam, weights = quadrature.nodes, quadrature.target_weights
+    gamma = checks.real(gamma, "gamma", "give zero or a positive richness", least=0.0)
+    tolerance = checks.real(relative_tolerance, "relative_tolerance", above=0.0, below=1.0)
+    return resolving(modes, max(float(time[-1]), 1.0), lambda quadrature: _flow(quadrature, gamma, time, tolerance))
+
+
+def resolving(modes: PowerLaw | Spectrum | ModeQuadrature, horizon: float, solver: Callable[[ModeQuadrature], T]) -> T:
+    """Return what a solver finds on a quadrature; that of a power law is extended until it resolves what is reached."""
+    while True:
+        try:
+            return solver(as_quadrature(modes, "modes", horizon))
+        except NotResolved as missed:
+            if not isinstance(modes, PowerLaw):
+                raise
+            horizon = _MARGIN * missed.reached
+
+
+def horizon_of_flow(modes: PowerLaw | Spectrum | ModeQuadrature, gamma: float, time: float) -> float:
+    """Return the horizon to which to resolve a power law for a solution to ``time``; others are resolved already."""
+    if not isinstance(modes, PowerLaw):
+        return time
+    flow = kernel_flow(modes, gamma, time * ON_THE_WAY, 1e-4)
+    return _MARGIN * effective_time(flow.time, flow.scale)
+
+
+def effective_time(time: Array, scale: Array) -> float:
+    """Return the integral of the kernel's growth, 1 at time 0, to the last time."""
+    return float(np.trapezoid(np.append(1.0, scale), np.append(0.0, time)))
+
+
+def _flow(quadrature: ModeQuadrature, gamma: float, time: Array, relative_tolerance: float) -> KernelFlow:
+    lam, weights = quadrature.nodes / quadrature.nodes[0], quadrature.target_weights
     size = lam.size
     diagonal = np.arange(size)
     start = np.append(np.ones(size), 0.0)
@@ -221,18 +272,23 @@ def kernel_flow(quadrature: ModeQuadrature, gamma: float, time: Array, relative_
 
     if time[-1] == 0:
         return KernelFlow(quadrature, gamma, time, start[None, :size], np.zeros(1))
+    # In units of the largest eigenvalue and of the target; values between those asked for show how far the kernel grows.
+    unit = quadrature.initial_loss / float(quadrature.nodes[0])
+    kept = np.union1d(time, time[-1] * ON_THE_WAY)
     # The integrator's first step subtracts from a row of memory that it has not set, and never uses the difference.
     with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
         result = solve_ivp(
             slope,
-            (0.0, float(time[-1])),
+            (0.0, float(kept[-1] * quadrature.nodes[0])),
             start,
             method="BDF",
-            t_eval=time,
+            t_eval=kept * quadrature.nodes[0],
             jac=jacobian,
             rtol=relative_tolerance,
-            atol=_ABSOLUTE_TOLERANCE,
+            atol=_ABSOLUTE_TOLERANCE * np.append(np.ones(size), unit or 1.0),
         )
     if not result.success:
         raise DynamicsDiverged(f"gradient flow could not be integrated: {result.message}")
-    return KernelFlow(quadrature, gamma, time, np.ascontiguousarray(result.y[:size].T), np.asarray(result.y[size]))
+    quadrature.check_resolved(effective_time(kept, 1 + gamma * result.y[size]), "modes")
+    found = result.y[:, np.isin(kept, time)]
+    return KernelFlow(quadrature, gamma, time, np.ascontiguousarray(found[:size].T), np.asarray(found[size]))

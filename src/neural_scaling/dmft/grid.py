@@ -16,12 +16,19 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from neural_scaling import checks
 from neural_scaling.checks import require, require_positive
 from neural_scaling.spectra import Array
+from neural_scaling.values import ArrayValue
 
 #: Width of the first cell in units of one over the largest eigenvalue of the kernel: the dynamics is analytic there.
 _FIRST_CELL = 0.1
+#: A first cell is at most this wide in units of the time on which anything moves at first: the rule's error, ``x^6/7200`` for a
+#: mode that grows or decays by ``x``, is then 2e-6.
+_WIDEST_START = 0.5
+_CELLS_PER_DECADE = 6.0
 
 _ROOT6 = math.sqrt(6.0)
 #: Nodes, weights and Butcher matrix of the three-point Radau IIA rule (Hairer and Wanner, Solving ODEs II, IV.5).
@@ -36,7 +43,7 @@ RADAU_MATRIX: Array = np.array(
 
 
 @dataclass(frozen=True, eq=False)
-class TimeGrid:
+class TimeGrid(ArrayValue):
     """Times at which the order parameters are represented, and how integrals over the past are taken.
 
     Make one by :meth:`unit_steps` or :meth:`log_spaced`.
@@ -54,6 +61,8 @@ class TimeGrid:
         for unit steps, where a row integrates over earlier rows only.
     horizon
         End of the grid of which this is the :meth:`head`, else its own.
+    cells_per_decade
+        Of a log-spaced grid whose first cell is left to the solver, else 0.
     """
 
     eta: float
@@ -61,6 +70,7 @@ class TimeGrid:
     weight: Array
     cell: Array
     horizon: float
+    cells_per_decade: float = 0.0
 
     @classmethod
     def unit_steps(cls, eta: float, steps: int) -> TimeGrid:
@@ -78,18 +88,14 @@ class TimeGrid:
         InputError
             If an argument is out of range.
         """
-        require_positive(eta, "eta", "give a positive learning rate")
-        require(
-            isinstance(steps, int | np.integer) and not isinstance(steps, bool) and steps >= 1,
-            "steps",
-            f"got {steps!r}",
-            "give a whole number of at least 1",
-        )
+        eta, steps = require_positive(eta, "eta", "give a positive learning rate"), checks.whole(steps, "steps")
         time = eta * np.arange(steps + 1, dtype=np.float64)
         return cls(eta, time, np.full(steps + 1, eta), np.zeros((1, 1)), float(time[-1]))
 
     @classmethod
-    def log_spaced(cls, eta: float, end: float, cells_per_decade: float = 6, first: float = _FIRST_CELL) -> TimeGrid:
+    def log_spaced(
+        cls, eta: float, end: float, cells_per_decade: float = _CELLS_PER_DECADE, first: float | None = None
+    ) -> TimeGrid:
         """Return a grid of geometrically growing cells from 0 to ``end``, for gradient flow with white SGD noise.
 
         Parameters
@@ -101,30 +107,65 @@ class TimeGrid:
         cells_per_decade
             Cells a decade, three rows each.
         first
-            Width of the first cell, in eta * steps; the default suits a largest eigenvalue of order one.
+            Width of the first cell, in eta * steps. By default the solver makes it a tenth of one over the largest eigenvalue.
+            In either case it puts shorter cells before one in which the dynamics moves too far.
 
         Raises
         ------
         InputError
             If an argument is out of range.
         """
-        require_positive(eta, "eta", "give a positive learning rate")
-        require_positive(end, "end", "give the last value of eta * steps")
-        require_positive(cells_per_decade, "cells_per_decade", "give a positive number of cells")
-        require_positive(first, "first", "give the width of the first cell")
+        eta = require_positive(eta, "eta", "give a positive learning rate")
+        end = require_positive(end, "end", "give the last value of eta * steps")
+        cells = require_positive(cells_per_decade, "cells_per_decade", "give a positive number of cells")
+        if first is None:
+            return cls._geometric(eta, end, cells, _FIRST_CELL, cells)
+        return cls._geometric(eta, end, cells, require_positive(first, "first", "give the width of the first cell"))
+
+    @classmethod
+    def _geometric(cls, eta: float, end: float, cells_per_decade: float, first: float, kept: float = 0.0) -> TimeGrid:
         if end <= first:
             edges = np.array([0.0, end])
         else:
             cells = max(1, math.ceil(cells_per_decade * math.log10(end / first)))
             edges = np.concatenate([[0.0], np.geomspace(first, end, cells + 1)])
-        return cls._of_cells(eta, edges, end)
+        return cls._of_cells(eta, edges, end, kept)
+
+    def fitted(self, largest: float, rate: float) -> TimeGrid:
+        """Return the log-spaced grid with the first cell that a setting needs.
+
+        Parameters
+        ----------
+        largest
+            Largest eigenvalue of the kernel.
+        rate
+            One over the time on which anything moves at first.
+
+        Raises
+        ------
+        InputError
+            On a grid of unit steps.
+        """
+        require(not self.explicit, "grid", "unit steps have no cells", "take a smaller eta")
+        grid = self
+        if self.cells_per_decade:
+            whole = self._geometric(self.eta, self.horizon, self.cells_per_decade, _FIRST_CELL / largest)
+            grid = whole if self.time[-1] == self.horizon else whole.head(float(self.time[-1]))
+        edges = known = np.append(0.0, grid.time[grid.block - 1 :: grid.block])
+        widest = _WIDEST_START / rate
+        if edges[1] > widest:
+            cells = math.ceil((self.cells_per_decade or _CELLS_PER_DECADE) * math.log10(edges[1] / widest))
+            edges = np.concatenate([[0.0], np.geomspace(widest, edges[1], cells + 1), edges[2:]])
+        if edges.size == 2:
+            edges = np.insert(edges, 1, edges[1] / 2)  # a grid of one cell has no coarser one to be compared with
+        return grid if edges is known else self._of_cells(self.eta, edges, self.horizon)
 
     @classmethod
-    def _of_cells(cls, eta: float, edges: Array, horizon: float) -> TimeGrid:
+    def _of_cells(cls, eta: float, edges: Array, horizon: float, cells_per_decade: float = 0.0) -> TimeGrid:
         widths = np.diff(edges)
         time = (edges[:-1, None] + widths[:, None] * RADAU_NODES).ravel()
         weight = (widths[:, None] * RADAU_MATRIX[-1]).ravel()
-        return cls(eta, time, weight, RADAU_MATRIX, horizon)
+        return cls(eta, time, weight, RADAU_MATRIX, horizon, cells_per_decade)
 
     @property
     def explicit(self) -> bool:
@@ -168,9 +209,10 @@ class TimeGrid:
             On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps have no cells", "take fewer steps")
+        until = checks.real(until, "until", least=0.0, infinite=True)
         ends = self.time[self.block - 1 :: self.block]
         kept = ends[: max(1, int(np.searchsorted(ends, until * (1 + 1e-9), side="right")))]
-        return self._of_cells(self.eta, np.append(0.0, kept), self.horizon)
+        return self._of_cells(self.eta, np.append(0.0, kept), self.horizon, self.cells_per_decade)
 
     def refined(self, after: float) -> TimeGrid:
         """Return the log-spaced grid with every cell that starts at ``after`` or later halved.
@@ -192,8 +234,8 @@ class TimeGrid:
         return self._of_cells(self.eta, np.sort(np.append(edges, middles)), self.horizon)
 
 
-def ascending_times(time: Array) -> Array:
-    """Return times as an array after checking them.
+def ascending_times(time: ArrayLike) -> Array:
+    """Return times as a read-only array after checking them.
 
     Parameters
     ----------
@@ -209,12 +251,4 @@ def ascending_times(time: Array) -> Array:
     InputError
         If there are none, or they are not finite, negative or not ascending.
     """
-    time = np.asarray(time, dtype=np.float64)
-    usable = time.ndim == 1 and time.size > 0 and bool(np.all(np.isfinite(time)))
-    require(
-        usable and bool(np.all(np.diff(time) > 0)) and bool(time[0] >= 0),
-        "time",
-        "not an ascending list of finite, non-negative values of eta * steps",
-        "sort it and drop repeated values",
-    )
-    return time
+    return checks.array(time, "time", least=0.0, order="rising")

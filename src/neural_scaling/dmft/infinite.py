@@ -20,20 +20,23 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
 from threadpoolctl import threadpool_limits
 
-from neural_scaling.checks import require
+from neural_scaling import checks
 from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
+from neural_scaling.dmft.flow import horizon_of_flow, resolving
 from neural_scaling.dmft.grid import ascending_times
-from neural_scaling.dmft.stability import check_dynamics, check_finite
+from neural_scaling.dmft.stability import check_dynamics, check_finite, richness
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor, scalar
-from neural_scaling.spectra import Array, ModeQuadrature
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
+from neural_scaling.values import ArrayValue
 
 
-@dataclass(frozen=True)
-class InfiniteLimit:
+@dataclass(frozen=True, eq=False)
+class InfiniteLimit(ArrayValue):
     """Solution at N, B -> infinity.
 
     Attributes
@@ -60,22 +63,23 @@ class _State:
     u: Array  # u_k / w*_k, shape (K,)
     weight_norm: float
     kernel: Array  # (G - I)_kl / (w*_k w*_l), shape (K, K)
+    reached: float = 0.0  # effective time
 
 
 def infinite_limit(
-    quadrature: ModeQuadrature,
+    modes: PowerLaw | Spectrum | ModeQuadrature,
     eta: float,
     gamma: float,
     steps: int,
-    record: Array | None = None,
+    record: ArrayLike | None = None,
     monitor: Monitor | None = None,
 ) -> InfiniteLimit:
     """Solve the model at N, B -> infinity, exact in unit steps (eq. 44 with the factors of eta corrected).
 
     Parameters
     ----------
-    quadrature
-        Modes, resolving ``eta * steps`` times the growth of the kernel (:meth:`~neural_scaling.spectra.PowerLaw.quadrature`).
+    modes
+        A power law, a spectrum, or a quadrature that resolves ``eta * steps`` times the growth of the kernel.
     eta
         Learning rate.
     gamma
@@ -95,27 +99,34 @@ def infinite_limit(
     Raises
     ------
     InputError
-        If an argument is out of range.
+        If an argument is out of range, or a quadrature does not resolve the time that is reached.
     DynamicsDiverged
         If the loss blows up.
     """
-    check_dynamics(quadrature, eta, gamma, steps, math.inf, math.inf)
-    times = log_spaced_steps(steps) if record is None else np.asarray(record)
-    require(
-        times.ndim == 1
-        and times.size > 0
-        and bool(np.all(np.diff(times) > 0))
-        and times[0] >= 0
-        and times[-1] <= steps,
-        "record",
-        "not an ascending list of steps in [0, steps]",
-        "give whole steps, each once, ascending",
+    # The smallest horizon is enough to see lambda_1.
+    eta, gamma, steps, _, _ = check_dynamics(as_quadrature(modes, "modes", 1.0), eta, gamma, steps, math.inf, math.inf)
+    times = log_spaced_steps(steps) if record is None else _steps_to_record(record, steps)
+    horizon = horizon_of_flow(modes, gamma, eta * steps)
+    # What a monitor keeps is of the first horizon.
+    watch = [monitor or Monitor()]
+    return resolving(
+        modes,
+        horizon,
+        lambda quadrature: _infinite_limit(quadrature, eta, gamma, steps, times, watch.pop() if watch else Monitor()),
     )
+
+
+def _steps_to_record(record: ArrayLike, steps: int) -> Array:
+    return checks.array(record, "record", least=0.0, most=steps, whole=True, order="rising")
+
+
+def _infinite_limit(
+    quadrature: ModeQuadrature, eta: float, gamma: float, steps: int, times: Array, monitor: Monitor
+) -> InfiniteLimit:
     size = quadrature.nodes.size
-    monitor = monitor or Monitor()
     state, rows, first = _State(np.zeros(size), 0.0, np.zeros((size, size))), [], 0
     if (restored := monitor.restored()) is not None:
-        state = _State(restored["u"], float(restored["weight_norm"]), restored["kernel"])
+        state = _State(restored["u"], float(restored["weight_norm"]), restored["kernel"], float(restored["reached"]))
         rows, first = list(restored["rows"]), int(restored["step"])
     wanted = {int(t) for t in times}
     # Products of K x K matrices are too small to share: on a busy machine, threads waiting for each other cost a factor of five.
@@ -128,6 +139,8 @@ def infinite_limit(
                     break
                 rows.append(np.array([loss, state.weight_norm, _sharpness(quadrature, state, gamma)]))
             if step < steps:
+                state.reached += eta * (1 + gamma * state.weight_norm)
+                quadrature.check_resolved(state.reached, "modes")
                 _advance(quadrature, state, a, eta, gamma)
                 monitor.advance(1)
                 monitor.safe_point(functools.partial(_kept, state, rows, step + 1))
@@ -138,9 +151,9 @@ def infinite_limit(
 
 
 def gradient_flow(
-    quadrature: ModeQuadrature,
+    modes: PowerLaw | Spectrum | ModeQuadrature,
     gamma: float,
-    time: Array,
+    time: ArrayLike,
     relative_tolerance: float = 1e-8,
     monitor: Monitor | None = None,
 ) -> InfiniteLimit:
@@ -148,8 +161,8 @@ def gradient_flow(
 
     Parameters
     ----------
-    quadrature
-        Modes, resolving ``time[-1]`` times the growth of the kernel.
+    modes
+        A power law, a spectrum, or a quadrature that resolves ``time[-1]`` times the growth of the kernel.
     gamma
         Richness.
     time
@@ -168,17 +181,33 @@ def gradient_flow(
     Raises
     ------
     InputError
-        If ``time`` is empty, negative or not ascending, or gamma is negative.
+        If an argument is out of range, or a quadrature does not resolve the time that is reached.
     DynamicsDiverged
         If the integrator gives up.
     """
-    time = ascending_times(time)
-    require(math.isfinite(gamma) and gamma >= 0, "gamma", f"got {gamma!r}", "give zero or a positive richness")
+    time, gamma = ascending_times(time), richness(gamma)
+    tolerance = checks.real(relative_tolerance, "relative_tolerance", above=0.0, below=1.0)
+    horizon = horizon_of_flow(modes, gamma, float(time[-1])) if time[-1] else 1.0
+    watch = [monitor or Monitor()]
+    return resolving(
+        modes,
+        horizon,
+        lambda quadrature: _gradient_flow(quadrature, gamma, time, tolerance, watch.pop() if watch else Monitor()),
+    )
+
+
+def _gradient_flow(
+    quadrature: ModeQuadrature, gamma: float, time: Array, relative_tolerance: float, monitor: Monitor
+) -> InfiniteLimit:
     size = quadrature.nodes.size
+    # In units of the largest eigenvalue, of the target and of gamma.
+    rate = float(quadrature.nodes[0])
+    nodes, unit = quadrature.nodes / rate, quadrature.initial_loss / rate or 1.0
+    absolute = np.concatenate([np.ones(size), [unit], np.full(size * size if gamma else 0, gamma)])
 
     def slope(_: float, packed: Array) -> Array:
         u, weight_norm = packed[:size], float(packed[size])
-        a = quadrature.nodes * (1 - u)
+        a = nodes * (1 - u)
         if gamma == 0:
             return np.append(a, 2 * float((quadrature.target_weights * u) @ a))
         kernel = packed[size + 1 :].reshape(size, size)
@@ -193,31 +222,36 @@ def gradient_flow(
         loss = float(quadrature.target_weights @ (quadrature.nodes * (1 - state.u) ** 2))
         return np.array([loss, state.weight_norm, _sharpness(quadrature, state, gamma)])
 
-    monitor = monitor or Monitor()
     begin, packed, rows = 0.0, np.zeros(size + 1 if gamma == 0 else size + 1 + size * size), []
+    reached, ends = 0.0, time * rate
     kept = monitor.restored()
     if kept is not None:
         begin, packed, rows = float(kept["time"]), kept["packed"], list(kept["rows"])
+        reached = float(kept["reached"])
     elif time[-1] == 0:
         rows = [row(packed)]
     with threadpool_limits(1):
         if len(rows) < time.size:
-            small = relative_tolerance * 1e-3
-            solver = DOP853(slope, begin, packed, float(time[-1]), rtol=relative_tolerance, atol=small)
+            small = relative_tolerance * 1e-3 * absolute
+            solver = DOP853(slope, begin, packed, float(ends[-1]), rtol=relative_tolerance, atol=small)
             if kept is not None:
                 solver.h_abs = float(kept["next step"])
         while len(rows) < time.size:
+            before, norm = solver.t, float(solver.y[size])
             failure = solver.step()
             if failure is not None:
                 raise DynamicsDiverged(f"gradient flow could not be integrated: {failure}")
+            reached += (solver.t - before) / rate * (1 + gamma * (norm + float(solver.y[size])) / 2)
+            quadrature.check_resolved(reached, "modes")
             between = solver.dense_output()
-            reached = int(np.searchsorted(time, solver.t, side="right"))
-            rows += [row(between(moment)) for moment in time[len(rows) : reached]]
+            passed = int(np.searchsorted(ends, solver.t, side="right"))
+            rows += [row(between(moment)) for moment in ends[len(rows) : passed]]
             monitor.safe_point(
                 functools.partial(
                     dict,
                     time=scalar(solver.t),
                     packed=solver.y,
+                    reached=scalar(reached),
                     rows=np.array(rows).reshape(-1, 3),
                     **{"next step": scalar(solver.h_abs)},
                 )
@@ -231,6 +265,7 @@ def _kept(state: _State, rows: list[Array], step: int) -> Arrays:
         "u": state.u,
         "weight_norm": scalar(state.weight_norm),
         "kernel": state.kernel,
+        "reached": scalar(state.reached),
         "rows": np.array(rows).reshape(-1, 3),
         "step": scalar(step),
     }

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import joblib
 
+from neural_scaling import checks
 from neural_scaling.checks import InputError, require
 from neural_scaling.dmft.diverged import DynamicsDiverged
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.solve import Solution, solve
-from neural_scaling.spectra import ModeQuadrature, Spectrum
+from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Case:
 
 
 def solve_many(
-    modes: ModeQuadrature | Spectrum,
+    modes: PowerLaw | Spectrum | ModeQuadrature,
     cases: Sequence[Case],
     grid: TimeGrid,
     *,
@@ -70,9 +71,13 @@ def solve_many(
     Raises
     ------
     InputError
-        If there is no case.
+        If there is no case, or ``cases`` or ``workers`` are something else.
     """
+    remedy = "give a list of Case"
+    cases = [checks.instance(case, "cases", Case, remedy) for case in checks.instance(cases, "cases", Sequence, remedy)]
     require(len(cases) > 0, "cases", "got none", "give at least one Case")
+    workers = checks.whole(workers, "workers", "give a positive whole number, or -1 for all cores", least=-1)
+    require(workers != 0, "workers", "got 0", "give a positive whole number, or -1 for all cores")
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         found = joblib.Parallel(n_jobs=workers)(
             joblib.delayed(_outcome)(modes, case, grid, estimate_error) for case in cases
@@ -81,7 +86,7 @@ def solve_many(
 
 
 def _outcome(
-    modes: ModeQuadrature | Spectrum, case: Case, grid: TimeGrid, estimate_error: bool
+    modes: PowerLaw | Spectrum | ModeQuadrature, case: Case, grid: TimeGrid, estimate_error: bool
 ) -> Solution | InputError | DynamicsDiverged | NotConverged:
     try:
         return solve(

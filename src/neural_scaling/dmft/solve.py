@@ -11,20 +11,28 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
+from neural_scaling import checks
 from neural_scaling.checks import require
 from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
+from neural_scaling.dmft.flow import horizon_of_flow, resolving
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.march import March, Setting
 from neural_scaling.dmft.stability import check_finite, check_setting, suggested_eta
 from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
-from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
+from neural_scaling.values import ArrayValue
 
 _REFINEMENTS = 3  # how often the cells from one that is not found on are halved
+_CELLS = (6.0, 12.0, 24.0)  # cells a decade, tried in turn for a tolerance
+#: Part of the first change of the loss by which the first row may miss its closed short-time form; what is of second order in
+#: time is less, as the first row lies at a thirteenth of the time on which anything moves at first, or before.
+_START = 0.5
+_FOUND = 1e-7  # to which the loss of a cell is found, in units of the loss of the untrained model
 
 
-@dataclass(frozen=True)
-class OrderParameters:
+@dataclass(frozen=True, eq=False)
+class OrderParameters(ArrayValue):
     """Order parameters on the rows of a grid, each R x R.
 
     Responses act on functions given at the rows, weights of integrals included; correlations are values at pairs of rows.
@@ -55,8 +63,8 @@ class OrderParameters:
     weight_correlation: Array
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, eq=False)
+class Solution(ArrayValue):
     """Outcome of :func:`solve`.
 
     Attributes
@@ -102,10 +110,13 @@ class Solution:
 
 
 def solve(
-    modes: ModeQuadrature | Spectrum,
+    modes: PowerLaw | Spectrum | ModeQuadrature,
     gamma: float,
-    grid: TimeGrid,
+    grid: TimeGrid | None = None,
     *,
+    until: float | None = None,
+    eta: float | None = None,
+    tolerance: float = 1e-2,
     width: float = math.inf,
     batch: float = math.inf,
     samples: float = math.inf,
@@ -115,18 +126,24 @@ def solve(
 ) -> Solution:
     """Solve the mean field theory of the projected linear model (eqs. 18-31 online, eq. 41 with reused samples).
 
-    In unit steps the solution is exact. On a log-spaced grid it is that of gradient flow with white SGD noise of strength
-    ``eta/B``, to the error that is reported.
+    ``solve(modes, gamma, until=1e4)`` chooses the grid. In unit steps the solution is exact. On a log-spaced grid it is that of
+    gradient flow with white SGD noise of strength ``eta/B``, to the error that is reported.
 
     Parameters
     ----------
     modes
-        A quadrature over modes that resolves the last time times the growth of the kernel, or a spectrum, all of whose modes
-        are kept.
+        A power law, which is resolved as far as the dynamics reaches; a spectrum, compressed if it is long (``.quadrature()``
+        keeps all its modes, and takes many times longer); or a quadrature, refused where the dynamics goes beyond its horizon.
     gamma
         Richness, 0 for random features.
     grid
-        :meth:`TimeGrid.unit_steps` or :meth:`TimeGrid.log_spaced`.
+        :meth:`TimeGrid.unit_steps` or :meth:`TimeGrid.log_spaced`; or leave it out and give ``until``.
+    until
+        Last time, eta * steps, of a log-spaced grid as fine as ``tolerance`` needs.
+    eta
+        Learning rate, for ``until`` at finite batch only: the noise has the strength ``eta/B``.
+    tolerance
+        Largest relative error of the loss, for ``until`` only.
     width
         N, or infinity.
     batch
@@ -148,15 +165,36 @@ def solve(
     Raises
     ------
     InputError
-        If an argument is out of range, ``eta`` is unstable, or both B and P are finite.
+        If an argument is out of range, ``eta`` is unstable, both B and P are finite, a quadrature does not resolve the time that
+        is reached, or ``tolerance`` needs a finer grid than 24 cells a decade.
     DynamicsDiverged
         If the loss blows up.
     NotConverged
         If a cell of a log-spaced grid is not found, on finer grids neither.
     """
+    fourth_moment = checks.flag(fourth_moment, "fourth_moment")
+    estimate_error = checks.flag(estimate_error, "estimate_error")
+    if until is not None:
+        require(grid is None, "grid", "given together with until", "give one of them")
+        end, tolerance = checks.require_positive(until, "until"), checks.require_positive(tolerance, "tolerance")
+        require(
+            eta is not None or checks.count(batch, "batch") == math.inf,
+            "eta",
+            "left out at finite batch",
+            "give the learning rate: the noise of SGD has the strength eta/B",
+        )
+        for cells in _CELLS:
+            made = TimeGrid.log_spaced(1.0 if eta is None else eta, end, cells)
+            options = {"width": width, "batch": batch, "samples": samples, "fourth_moment": fourth_moment}
+            found = solve(modes, gamma, made, monitor=monitor, **options)  # type: ignore[arg-type]
+            if found.error.max() <= tolerance:
+                return found
+        found_error = f"got {tolerance:g}, and the error is {found.error.max():.2g} at {cells:g} cells a decade"
+        require(False, "tolerance", found_error, "accept a larger error, or give a finer grid")
     begin = clock.perf_counter()
-    quadrature = modes.quadrature() if isinstance(modes, Spectrum) else modes
-    check_setting(quadrature, grid, gamma, width, batch, samples)
+    grid = checks.instance(grid, "grid", TimeGrid, "give a TimeGrid, or leave it out and give until")
+    few = as_quadrature(modes, "modes", 1.0)  # what there is at the start, whatever the horizon
+    gamma, width, batch, samples = check_setting(few, grid, gamma, width, batch, samples)
     require(
         not fourth_moment or batch < math.inf,
         "fourth_moment",
@@ -164,18 +202,47 @@ def solve(
         "give a finite batch, or leave it out",
     )
     setting = Setting(gamma, 1 / width, 1 / batch, 1 / samples, fourth_moment)
-    monitor = monitor or Monitor()
+    watch = [monitor or Monitor()]  # what it keeps is of the first horizon
+    return resolving(
+        modes,
+        horizon_of_flow(modes, gamma, float(grid.time[-1])),
+        lambda resolved: _solve(resolved, grid, setting, watch.pop() if watch else Monitor(), estimate_error, begin),
+    )
+
+
+def _solve(
+    quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor, estimate_error: bool, begin: float
+) -> Solution:
     if grid.explicit:
         march = _unit_steps(quadrature, grid, setting, monitor)
         rows = np.arange(grid.rows)
-        error = np.zeros(grid.rows)
-    else:
-        march, coarse = _log_spaced(quadrature, grid, setting, monitor, estimate_error)
-        grid = march.grid
-        rows = np.arange(grid.block - 1, grid.rows, grid.block)
-        error = _difference(march, coarse) if coarse else np.full(rows.size, math.nan)
-    solution = _solution(march, rows, error, clock.perf_counter() - begin)
-    return solution if grid.explicit else _from_the_start(solution, quadrature)
+        return _solution(march, rows, np.zeros(grid.rows), clock.perf_counter() - begin)
+    if quadrature.initial_loss == 0:
+        return _without_target(quadrature, grid, setting, monitor, estimate_error, begin)
+    march, coarse = _log_spaced(quadrature, grid, setting, monitor, estimate_error)
+    rows = np.arange(march.grid.block - 1, march.grid.rows, march.grid.block)
+    error = _difference(march, coarse) if coarse else np.full(rows.size, math.nan)
+    return _from_the_start(_solution(march, rows, error, clock.perf_counter() - begin), quadrature)
+
+
+def _without_target(
+    quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor, estimate_error: bool, begin: float
+) -> Solution:
+    """Solve for a target of zeros: the features stay, and correlations, linear in the target's variance then, vanish."""
+    any_target = replace(quadrature, target_weights=quadrature.weights)
+    lazy = _solve(any_target, grid, replace(setting, gamma=0.0), monitor, estimate_error, begin)
+    none, order = 0 * lazy.loss, lazy.order
+    return replace(
+        lazy,
+        loss=none,
+        train_loss=None if lazy.train_loss is None else none,
+        weight_norm=none,
+        order=replace(
+            order,
+            feature_correlation=0 * order.feature_correlation,
+            weight_correlation=0 * order.weight_correlation,
+        ),
+    )
 
 
 def _unit_steps(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor) -> March:
@@ -188,6 +255,7 @@ def _unit_steps(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, mo
             if not march.loss[march.count - 1] <= DIVERGED * march.loss[0]:
                 seen = march.loss[: march.count]
                 check_finite(seen, quadrature, grid.eta, setting.gamma, setting.width, setting.batch)
+            _check_resolved(march)
             monitor.advance(1)
             monitor.safe_point(march.state)
     return march
@@ -196,6 +264,7 @@ def _unit_steps(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, mo
 def _log_spaced(
     quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, monitor: Monitor, with_coarse: bool
 ) -> tuple[March, _Coarse | None]:
+    grid = grid.fitted(float(quadrature.nodes[0]), _first_rate(quadrature, grid.eta, setting))
     coarse, parts = None, Parts(monitor)
     if with_coarse:
         first = grid.coarsened()
@@ -259,9 +328,46 @@ def _cells(march: March, monitor: Monitor, further: Arrays) -> March:
                     f"the loss blows up at eta * t = {time:.3g} with eta = {grid.eta:g}: the noise of SGD feeds on itself "
                     f"as the kernel grows; try eta <= {min(stable, grid.eta / 2):.2g}, a larger batch or a smaller gamma."
                 )
+            if march.count == grid.block:
+                _check_start(march)
+            _check_resolved(march)
             monitor.advance(grid.block)
             monitor.safe_point(lambda: march.state() | further)
     return march
+
+
+def _first_rate(quadrature: ModeQuadrature, eta: float, setting: Setting) -> float:
+    """Return one over the time on which anything moves at first: errors, the kernel by the signal, and both by the noise."""
+    loss, trace, noise = quadrature.initial_loss, quadrature.trace, setting.per_batch * eta
+    projected = float(quadrature.nodes[0]) + trace * (setting.per_width + setting.per_sample)
+    signal = float(quadrature.target_weights @ quadrature.nodes**2) + setting.per_sample * loss * trace
+    feeding = noise * float(quadrature.weights @ quadrature.nodes**2)
+    return projected + feeding + math.sqrt(setting.gamma * signal) + setting.gamma * noise * loss * trace
+
+
+def _check_start(march: March) -> None:
+    """Refuse a first cell whose first row is not on the closed short-time form of the loss.
+
+    At first order in time features are those of the untrained model at any N and P:
+    ``dL/dt = -2 sum_k lambda_k^2 (w*_k)^2 + eta/B (L sum_k lambda_k^2 + fourth moment)``; at second order the noise of P samples
+    can be as large, as it is of the loss and not of the signal.
+    """
+    quadrature, setting = march.quadrature, march.setting
+    loss, time, squares = quadrature.initial_loss, float(march.grid.time[0]), quadrature.nodes**2
+    signal = 2 * float(quadrature.target_weights @ squares)
+    spread = loss * float(quadrature.weights @ squares)
+    noise = spread + setting.fourth_moment * float(quadrature.target_weights @ quadrature.nodes**3)
+    noise *= setting.per_batch * march.grid.eta
+    missed = abs(float(march.loss[0]) - loss - (noise - signal) * time)
+    allowed = time * (signal + noise + time * setting.per_sample * spread)
+    if not missed <= _START * allowed + _FOUND * loss:
+        raise NotConverged(0.0, f"the loss misses its short-time form by {missed / (time * signal):.2g} of its change")
+
+
+def _check_resolved(march: March) -> None:
+    rows = slice(0, march.count)
+    scale = 1 + march.setting.gamma * march.weight_norm[rows]
+    march.quadrature.check_resolved(float(march.grid.weight[rows] @ scale), "modes")
 
 
 def _difference(march: March, coarse: _Coarse) -> Array:

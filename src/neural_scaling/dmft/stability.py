@@ -6,19 +6,20 @@ import math
 
 import numpy as np
 
+from neural_scaling import checks
 from neural_scaling.checks import require, require_positive
 from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
 from neural_scaling.dmft.flow import kernel_flow
 from neural_scaling.dmft.grid import TimeGrid
-from neural_scaling.spectra import Array, ModeQuadrature
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 
 _COARSE = 64  # modes that are enough to see how far the kernel grows
 
 
 def check_dynamics(
     quadrature: ModeQuadrature, eta: float, gamma: float, steps: int, width: float, batch: float
-) -> None:
-    """Refuse settings that no run can use.
+) -> tuple[float, float, int, float, float]:
+    """Return eta, gamma, steps, width and batch in their internal form; refuse settings that no run can use.
 
     Parameters
     ----------
@@ -39,21 +40,10 @@ def check_dynamics(
         If an argument is out of range, or ``eta`` is at or above the bound of linear stability:
         ``eta lambda_1 < 2`` and, at finite B, the mean-square condition of :func:`mean_square_stability`.
     """
-    require_positive(eta, "eta", "give a positive learning rate")
-    require(
-        math.isfinite(gamma) and gamma >= 0,
-        "gamma",
-        f"got {gamma!r}",
-        "the richness must be zero (lazy) or positive",
-    )
-    require(
-        isinstance(steps, int | np.integer) and not isinstance(steps, bool) and steps >= 1,
-        "steps",
-        f"got {steps!r}",
-        "give a whole number of at least 1",
-    )
-    _check_count(width, "width")
-    _check_count(batch, "batch")
+    eta = require_positive(eta, "eta", "give a positive learning rate")
+    gamma = richness(gamma)
+    steps = checks.whole(steps, "steps")
+    width, batch = checks.count(width, "width"), checks.count(batch, "batch")
     largest = float(quadrature.nodes[0])
     require(
         eta * largest < 2,
@@ -69,12 +59,18 @@ def check_dynamics(
             f"got {eta!r} at batch {batch:g}, where SGD noise feeds on itself (mean-square stability {stability:.3g} >= 1)",
             f"take eta <= {suggested_eta(quadrature, gamma, eta * steps, width, batch):.2g} or a larger batch",
         )
+    return eta, gamma, steps, width, batch
+
+
+def richness(gamma: float) -> float:
+    """Return gamma as ``float``, or refuse it."""
+    return checks.real(gamma, "gamma", "the richness must be zero (lazy) or positive", least=0.0)
 
 
 def check_setting(
     quadrature: ModeQuadrature, grid: TimeGrid, gamma: float, width: float, batch: float, samples: float
-) -> None:
-    """Refuse settings of :func:`~neural_scaling.dmft.solve` that no run can use.
+) -> tuple[float, float, float, float]:
+    """Return gamma, width, batch and samples in their internal form; refuse settings that no run of ``solve`` can use.
 
     Parameters
     ----------
@@ -92,21 +88,20 @@ def check_setting(
     InputError
         If an argument is out of range, ``eta`` is unstable, or both B and P are finite.
     """
-    _check_count(samples, "samples")
+    width, batch, samples = (
+        checks.count(value, name) for value, name in ((width, "width"), (batch, "batch"), (samples, "samples"))
+    )
     require(
         samples == math.inf or batch == math.inf,
         "samples",
-        f"got {samples!r} together with batch {batch!r}",
+        f"got {samples:g} together with batch {batch:g}",
         "the theory knows fresh batches (finite batch) or full-batch descent on reused samples (finite samples), not both",
     )
+    gamma = richness(gamma)
     if grid.explicit:
         check_dynamics(quadrature, grid.eta, gamma, grid.rows - 1, width, batch)
-        return
-    # A step of gradient flow is never too long: only the noise, of strength eta/B, can be too strong.
-    flow_eta = min(grid.eta, 1e-3 / float(quadrature.nodes[0]))
-    check_dynamics(quadrature, flow_eta, gamma, 1, width, math.inf)
-    _check_count(batch, "batch")
-    if batch < math.inf:
+    elif batch < math.inf:
+        # A step of gradient flow is never too long: only the noise, of strength eta/B, can be too strong.
         noise = grid.eta / batch * quadrature.trace / 2
         require(
             noise < 1,
@@ -115,14 +110,10 @@ def check_setting(
             f"(eta/B times half the trace is {noise:.3g} >= 1)",
             f"take eta <= {grid.eta / noise / 2:.3g} or a larger batch",
         )
+    return gamma, width, batch, samples
 
 
-def _check_count(value: float, name: str) -> None:
-    good = value == math.inf or (value >= 1 and value == int(value))
-    require(good, name, f"got {value!r}", "give a positive whole number, or math.inf")
-
-
-def mean_square_stability(quadrature: ModeQuadrature, eta: float, batch: float) -> float:
+def mean_square_stability(modes: PowerLaw | Spectrum | ModeQuadrature, eta: float, batch: float) -> float:
     """Return the mean-square-stability number of lazy SGD at infinite width; the loss stays bounded below 1.
 
     For Gaussian features the second moments ``m_k = <v0_k^2>`` obey
@@ -131,7 +122,7 @@ def mean_square_stability(quadrature: ModeQuadrature, eta: float, batch: float) 
 
     Parameters
     ----------
-    quadrature
+    modes
         Modes of the kernel.
     eta
         Learning rate.
@@ -141,8 +132,17 @@ def mean_square_stability(quadrature: ModeQuadrature, eta: float, batch: float) 
     Returns
     -------
     float
-        The sum above; ``inf`` if a denominator is not positive.
+        The sum above; ``inf`` if a denominator is not positive, 0 at infinite batch.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
     """
+    # The sum is over smooth functions of the eigenvalue; no time is involved.
+    quadrature = as_quadrature(modes, "modes", 1.0)
+    eta = require_positive(eta, "eta", "give a positive learning rate")
+    batch = checks.count(batch, "batch")
     denominator = 2 - eta * quadrature.nodes * (1 + 1 / batch)
     if np.any(denominator <= 0):
         return math.inf
@@ -172,7 +172,7 @@ def suggested_eta(
         over N.
     """
     few = _coarse(quadrature)
-    flow = kernel_flow(few, gamma, np.append(0.0, np.geomspace(min(0.1, time / 2), time, 16)))
+    flow = kernel_flow(few, gamma, np.append(0.0, np.geomspace(1e-4 * time, time, 32)))
     largest = float(flow.sharpness.max())
     growth = largest / float(few.nodes[0]) * (1 + quadrature.trace / float(quadrature.nodes[0]) / width)
     grown = ModeQuadrature(growth * quadrature.nodes, quadrature.weights, quadrature.target_weights)
