@@ -1,7 +1,8 @@
 """Random settings over the whole range that the theory is made for: each gives a result with an error, or says what to change.
 
 ``python tests/random_settings.py`` tries all 200, prints those that stand out and a tally; ``--keep`` writes the table.
-The tests take the first 30.
+``--finer`` solves those on a log grid once more in cells four times as fine, and compares the error with the stated one.
+The tests take the first 30, and the finer grid for a few.
 """
 
 import argparse
@@ -73,13 +74,13 @@ def _draw(generator):
     return replace(setting, samples=math.inf, batch=setting.batch if finite_batch else math.inf)
 
 
-def solution(setting):
-    """Solve a setting."""
+def solution(setting, grid=None, **options):
+    """Solve a setting, on a grid of its own if there is none."""
     end = setting.eta * setting.end if setting.unit_steps else setting.end
     modes = PowerLaw(setting.alpha, setting.beta).quadrature(4 * end * (1 + 3 * setting.gamma), nodes_per_bin=8)
-    if setting.unit_steps:
+    if grid is None and setting.unit_steps:
         grid = TimeGrid.unit_steps(setting.eta, int(setting.end))
-    else:
+    elif grid is None:
         grid = TimeGrid.log_spaced(setting.eta, setting.end)
     return solve(
         modes,
@@ -89,10 +90,21 @@ def solution(setting):
         batch=setting.batch,
         samples=setting.samples,
         fourth_moment=setting.fourth_moment,
+        **options,
     )
 
 
-def outcome(setting):
+def true_over_stated(setting):
+    """Return how large the error of a log-spaced grid is in units of the stated one, at the row where it is largest."""
+    found = solution(setting)
+    finer = solution(setting, found.grid.refined(0.0).refined(0.0), estimate_error=False)
+    rows = np.searchsorted(finer.time, found.time * (1 - 1e-9))[1:]
+    error = np.abs(found.loss[1:] / finer.loss[rows] - 1)
+    # Below the residual to which cells are solved there is nothing to estimate.
+    return float(np.max(np.where(error > 1e-7, error / found.error[1:], 0.0)))
+
+
+def outcome(setting, finer=False):
     """Return what became of a setting: kind, estimated error, seconds and message."""
     begin = time.perf_counter()
     try:
@@ -104,7 +116,13 @@ def outcome(setting):
         sound = np.all(np.isfinite(found.loss)) and np.all(found.loss > 0) and np.all(np.isfinite(found.error))
         size, message = float(found.error.max()), ""
         kind = ("result" if size <= COARSE else "coarse result") if sound else "UNSOUND"
-    return {"kind": kind, "error": size, "seconds": round(time.perf_counter() - begin, 2), "message": message}
+    found = {"kind": kind, "error": size, "seconds": round(time.perf_counter() - begin, 2), "message": message}
+    if finer and size is not None and not setting.unit_steps:
+        try:
+            found["true over stated"] = true_over_stated(setting)
+        except NotConverged:
+            found["true over stated"] = None
+    return found
 
 
 def _remedy(setting, error):
@@ -138,16 +156,23 @@ def main():
     """Try all settings, print, keep if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help=f"write the outcomes to {KEPT.name}")
+    parser.add_argument(
+        "--finer", action="store_true", help="compare the stated errors with those against a finer grid"
+    )
     parser.add_argument("--count", type=int, default=COUNT)
     asked = parser.parse_args()
     rows = []
     for setting in tqdm(drawn(asked.count), desc="random settings", unit="setting"):
-        found = outcome(setting)
+        found = outcome(setting, asked.finer)
         rows.append({key: str(value) if value == math.inf else value for key, value in asdict(setting).items()} | found)
         if found["kind"] != "result":
             tqdm.write(f"{setting}\n  {found['kind']} {found['error'] or ''} {found['message']}")
     tally = dict(Counter(row["kind"] for row in rows).most_common())
     print(*(f"{count} x {kind}" for kind, count in tally.items()), sep="\n")
+    ratios = [row["true over stated"] for row in rows if row.get("true over stated") is not None]
+    if ratios:
+        above = sum(ratio > 1 for ratio in ratios)
+        print(f"true over stated error: largest {max(ratios):.2f}, above one in {above} of {len(ratios)}")
     print(f"longest {max(row['seconds'] for row in rows):.1f} s, together {sum(row['seconds'] for row in rows):.0f} s")
     if asked.keep:
         provenance = {"commit": commit(), "hardware": hardware(), "seed": SEED}

@@ -1,17 +1,28 @@
 """Spectra, power laws and the quadrature over modes against plain sums and zeta functions."""
 
 import math
+import pickle
 import re
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import zeta
 
 from neural_scaling.checks import InputError
-from neural_scaling.dmft import TimeGrid, solve
-from neural_scaling.spectra import PowerLaw, Spectrum
+from neural_scaling.dmft import (
+    TimeGrid,
+    decay_terms,
+    gradient_flow,
+    infinite_limit,
+    kernel_flow,
+    mean_square_stability,
+    solve,
+)
+from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
+from neural_scaling.toy_model import simulate
 
 
 def test_power_law_has_the_stated_eigenvalues_and_target():
@@ -153,3 +164,153 @@ def test_the_theory_on_a_compressed_spectrum_is_that_of_all_modes():
     exact, few = (solve(modes, 1.0, grid, width=32, batch=16).loss for modes in (spectrum, spectrum.compressed(20)))
     # Products of a few responses, each exact to 2e-11.
     np.testing.assert_allclose(few, exact, rtol=1e-9)
+
+
+LAW = PowerLaw(1.5, 0.4)
+#: Its modes beyond the 32nd matter early.
+FLAT = PowerLaw(1.05, 0.3)
+
+
+@pytest.mark.parametrize("nodes", [8, 12])
+@pytest.mark.parametrize(("alpha", "beta"), [(1.05, 0.1), (1.5, 0.4), (4.0, 3.0)])
+def test_a_quadrature_resolves_what_its_horizon_says(alpha, beta, nodes):
+    law = PowerLaw(alpha, beta)
+    few, many = law.quadrature(33.0, nodes), law.quadrature(1e5, 16)
+    assert few.horizon >= 33.0
+    z = few.horizon
+    for g in (lambda x: x * z / (1 + x * z), lambda x: x / (1 + x * z) ** 2, lambda x: x * np.exp(-2 * x * z)):
+        for weights in ("weights", "target_weights"):
+            exact = getattr(many, weights) @ g(many.nodes)
+            assert getattr(few, weights) @ g(few.nodes) == pytest.approx(exact, rel=2e-5)
+
+
+def test_every_mode_resolved_is_an_infinite_horizon():
+    assert PowerLaw(1.5, 0.4, 50).quadrature(1.0).horizon == math.inf
+    assert PowerLaw(1.5, 0.4, 400).quadrature(1e9).horizon == math.inf
+    assert PowerLaw(1.5, 0.4, 400).quadrature(10.0).horizon < 1e3
+    assert PowerLaw(1.5, 0.4, 400).spectrum().quadrature().horizon == math.inf
+
+
+BEYOND = {
+    "kernel_flow": lambda modes: kernel_flow(modes, 5.0, [30.0]),
+    "gradient_flow": lambda modes: gradient_flow(modes, 5.0, [1.0, 30.0]),
+    "infinite_limit": lambda modes: infinite_limit(modes, 0.1, 5.0, 300, [300]),
+    "unit steps": lambda modes: solve(modes, 5.0, TimeGrid.unit_steps(0.1, 300), width=32),
+    "log grid": lambda modes: solve(modes, 5.0, TimeGrid.log_spaced(0.1, 30.0, 3), width=32),
+}
+
+
+@pytest.mark.parametrize("solver", BEYOND)
+def test_a_solver_refuses_to_go_beyond_the_horizon_and_extends_that_of_a_law(solver):
+    narrow = FLAT.quadrature(10.0, 8)
+    with pytest.raises(InputError, match=r"^modes: resolves modes to .*; give the PowerLaw itself") as caught:
+        BEYOND[solver](narrow)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    assert isinstance(caught.value, NotResolved) and caught.value.reached > narrow.horizon
+    # 2e-5 a sum, amplified by the growth of the kernel.
+    right = BEYOND[solver](FLAT.quadrature(1e5)).loss[-1]
+    assert BEYOND[solver](FLAT).loss[-1] == pytest.approx(right, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_flow_in_the_rich_regime_is_right_for_the_law_itself():
+    # With modes resolved to eta * t alone the loss came out 2700 times too small.
+    right = kernel_flow(LAW.quadrature(1e11, 8), 5.0, [1e6]).loss[0]
+    assert kernel_flow(LAW, 5.0, [1e6]).loss[0] == pytest.approx(right, rel=1e-4)
+    with pytest.raises(InputError, match=r"modes: resolves"):
+        kernel_flow(LAW.quadrature(1e6), 5.0, [1e6])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (([0.5, 1.0], [1.0, 1.0], [1.0, 1.0]), "nodes: its values are not descending"),
+        (([1.0, -0.5], [1.0, 1.0], [1.0, 1.0]), "nodes: got"),
+        (([1.0, math.nan], [1.0, 1.0], [1.0, 1.0]), "nodes: NaN"),
+        (([1.0, 0.5], [1.0], [1.0, 1.0]), "weights: shape (1,)"),
+        (([1.0, 0.5], [1.0, 1.0], [1.0, 1.0, 1.0]), "target_weights: shape (3,)"),
+        (([1.0, 0.5], [1.0, 1.0], [1.0, math.inf]), "target_weights: NaN or infinity"),
+        (([1.0, 0.5], [1.0, -3.0], [1.0, 1.0]), "weights: the trace of the kernel is not positive"),
+        (([1.0, 0.5], [1.0, 1.0], [1.0, -3.0]), "target_weights: the variance of the target is negative"),
+        (([1.0, 0.5], [1.0, 1.0], [1.0, 1.0], 0.0), "horizon: got 0.0"),
+    ],
+)
+def test_bad_quadratures_are_refused(values, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        ModeQuadrature(*values)
+
+
+def test_values_are_copied_frozen_compared_and_pickled():
+    eigenvalues, target = np.arange(1.0, 11) ** -1.5, np.ones(10)
+    spectrum = Spectrum(eigenvalues, target)
+    quadrature, grid = spectrum.quadrature(), TimeGrid.log_spaced(0.1, 10.0)
+    eigenvalues[0] = target[0] = -1.0
+    assert spectrum.eigenvalues[0] == spectrum.target[0] == 1.0
+    again = PowerLaw(1.5, 0.5, 10).spectrum().eigenvalues
+    assert spectrum == Spectrum(list(again), (1.0,) * 10) and hash(spectrum) == hash(Spectrum(again, np.ones(10)))
+    assert spectrum != Spectrum(again, np.full(10, 2.0)) and spectrum != "spectrum"
+    flow = kernel_flow(quadrature, 1.0, [0.0, 1.0])
+    values = (spectrum, quadrature, grid, flow, solve(spectrum, 0.5, grid, width=4))
+    for value in (*values, values[-1].order, infinite_limit(spectrum, 0.1, 0.5, 5), decay_terms(flow)):
+        copy = pickle.loads(pickle.dumps(value))
+        assert copy == value and hash(copy) == hash(value)
+        for name, array in vars(copy).items():
+            if isinstance(array, np.ndarray):
+                with pytest.raises(ValueError, match="read-only"):
+                    array[...] = 0
+                with pytest.raises(ValueError, match="read-only"):
+                    getattr(value, name)[...] = 0
+
+
+@pytest.mark.parametrize("cast", [list, tuple, np.float32, torch.tensor], ids=["list", "tuple", "float32", "torch"])
+def test_a_spectrum_is_taken_in_every_usual_form(cast):
+    eigenvalues, target = np.array([1.0, 0.5, 0.25]), np.array([1.0, -2.0, 0.5])
+    assert Spectrum(cast(eigenvalues), cast(target)) == Spectrum(eigenvalues, target)
+    assert (
+        ModeQuadrature(cast(eigenvalues), cast([1.0] * 3), cast(target**2))
+        == Spectrum(eigenvalues, target).quadrature()
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", [[1 + 1j, 0.5], np.ma.masked_array([1.0, 0.5], [False, True]), "text", None, [True, True]]
+)
+def test_what_is_no_spectrum_is_refused(wrong):
+    for make in (lambda: Spectrum(wrong, [1.0, 1.0]), lambda: Spectrum([1.0, 0.5], wrong)):
+        with pytest.raises(InputError, match=r"^(eigenvalues|target): "):
+            make()
+
+
+def test_laws_spectra_and_quadratures_are_taken_alike():
+    law = PowerLaw(1.5, 0.5, 40)
+    grid, spectrum = TimeGrid.unit_steps(0.1, 5), law.spectrum()
+    for solver in (
+        lambda modes: solve(modes, 1.0, grid, width=8).loss,
+        lambda modes: infinite_limit(modes, 0.1, 1.0, 5).loss,
+        lambda modes: gradient_flow(modes, 1.0, [1.0]).loss,
+        lambda modes: kernel_flow(modes, 1.0, [1.0]).loss,
+        lambda modes: simulate(modes, 4, 0.1, 1.0, 5, [0]).loss,
+        lambda modes: mean_square_stability(modes, 0.1, 8),
+    ):
+        of_law, of_spectrum, of_quadrature = (solver(modes) for modes in (law, spectrum, spectrum.quadrature()))
+        np.testing.assert_allclose(of_spectrum, of_law, rtol=1e-13)
+        np.testing.assert_allclose(of_quadrature, of_law, rtol=1e-13)
+        for wrong in ("law", None, PowerLaw, [1.0, 0.5]):
+            with pytest.raises(InputError, match=r"^(modes|spectrum): got"):
+                solver(wrong)
+    with pytest.raises(InputError, match=r"^spectrum: infinitely many modes"):
+        simulate(LAW, 4, 0.1, 1.0, 5, [0])
+    with pytest.raises(InputError, match=r"^spectrum: a quadrature that is not the plain sum"):
+        simulate(LAW.quadrature(10.0), 4, 0.1, 1.0, 5, [0])
+
+
+def test_a_long_spectrum_is_compressed_and_a_short_one_kept():
+    assert as_quadrature(PowerLaw(1.5, 0.5, 300).spectrum(), "modes", 1.0).nodes.size == 300
+    spectrum = PowerLaw(1.5, 0.5, 2000).spectrum()
+    assert as_quadrature(spectrum, "modes", 1.0).nodes.size < 250
+    grid = TimeGrid.unit_steps(0.2, 12)
+    few, all_modes = (solve(modes, 1.0, grid, width=32, batch=16).loss for modes in (spectrum, spectrum.quadrature()))
+    np.testing.assert_allclose(few, all_modes, rtol=1e-9)
+    # A spectrum of a few degenerate levels far apart does not get shorter, and stays.
+    scattered = Spectrum(2.0 ** -np.repeat(np.arange(60.0), 10), np.ones(600))
+    assert as_quadrature(scattered, "modes", 1.0).nodes.size == 600

@@ -23,3 +23,10 @@ def test_a_result_or_a_remedy(setting):
         assert found["error"] is not None
     else:
         assert found["message"].endswith(".") and "eta" in found["message"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [8, 16, 82, 167, 196])
+def test_the_stated_error_is_an_overestimate(number):
+    # Reused samples, small batches (82: a plain difference is twice too small), and neither.
+    assert 0 < random_settings.true_over_stated(random_settings.drawn(200)[number]) < 1

@@ -233,7 +233,7 @@ def _gradient_flow(
     with threadpool_limits(1):
         if len(rows) < time.size:
             small = relative_tolerance * 1e-3 * absolute
-            solver = DOP853(slope, begin, packed, float(ends[-1]), rtol=relative_tolerance, atol=small)
+            solver = DOP853(slope, begin, packed, float(ends[-1]), rtol=relative_tolerance, atol=small)  # type: ignore[arg-type]
             if kept is not None:
                 solver.h_abs = float(kept["next step"])
         while len(rows) < time.size:

@@ -24,6 +24,11 @@ from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as
 from neural_scaling.values import ArrayValue
 
 _REFINEMENTS = 3  # how often the cells from one that is not found on are halved
+#: Coarse cells among which the largest difference counts for the error: with noise, errors of both signs alternate over decades.
+_NEARBY, _NEARBY_NOISE = 5, 9
+#: Without noise the error falls at least like the width of the cells: that of the finer grid is at most the difference. White
+#: noise in a cell is known to order one half, and an error that falls by sqrt(2) is this many times the difference.
+_HALF_ORDER = 1 / (math.sqrt(2) - 1)
 _CELLS = (6.0, 12.0, 24.0)  # cells a decade, tried in turn for a tolerance
 #: Part of the first change of the loss by which the first row may miss its closed short-time form; what is of second order in
 #: time is less, as the first row lies at a thirteenth of the time on which anything moves at first, or before.
@@ -78,8 +83,10 @@ class Solution(ArrayValue):
     weight_norm
         ``|w|^2/N``, the diagonal of ``C_w``, shape (R,); ``1 + gamma`` times it is the growth of the kernel's scale.
     error
-        Estimated relative error of ``loss``, shape (R,): on a log-spaced grid the difference from a grid with cells
-        twice as wide, which overestimates the error of the finer one; zero on unit steps.
+        Estimated relative error of ``loss``, shape (R,), meant to overestimate: on a log-spaced grid the difference from a grid
+        with cells twice as wide, the largest nearby, at finite batch times 2.4; zero on unit steps. Of 55 random settings
+        compared with cells four times as fine (``tests/random_settings.py --finer``) none had a larger error: at most 0.74 of the
+        stated one at finite batch, and 0.19 without.
     learned
         ``1 - H_k 1``, the learned part of the target's mode at every node, shape (K, R).
     grid
@@ -156,7 +163,7 @@ def solve(
     estimate_error
         Solve on a coarser grid too; without it ``error`` is NaN on a log-spaced grid.
     monitor
-        Told of progress in rows; may keep the state and give it back.
+        On a given grid told of progress in rows; may keep the state and give it back.
 
     Returns
     -------
@@ -186,7 +193,7 @@ def solve(
         for cells in _CELLS:
             made = TimeGrid.log_spaced(1.0 if eta is None else eta, end, cells)
             options = {"width": width, "batch": batch, "samples": samples, "fourth_moment": fourth_moment}
-            found = solve(modes, gamma, made, monitor=monitor, **options)  # type: ignore[arg-type]
+            found = solve(modes, gamma, made, **options)  # type: ignore[arg-type]
             if found.error.max() <= tolerance:
                 return found
         found_error = f"got {tolerance:g}, and the error is {found.error.max():.2g} at {cells:g} cells a decade"
@@ -237,6 +244,7 @@ def _without_target(
         loss=none,
         train_loss=None if lazy.train_loss is None else none,
         weight_norm=none,
+        error=none,
         order=replace(
             order,
             feature_correlation=0 * order.feature_correlation,
@@ -341,22 +349,23 @@ def _first_rate(quadrature: ModeQuadrature, eta: float, setting: Setting) -> flo
     loss, trace, noise = quadrature.initial_loss, quadrature.trace, setting.per_batch * eta
     projected = float(quadrature.nodes[0]) + trace * (setting.per_width + setting.per_sample)
     signal = float(quadrature.target_weights @ quadrature.nodes**2) + setting.per_sample * loss * trace
-    feeding = noise * float(quadrature.weights @ quadrature.nodes**2)
+    feeding = noise * float(quadrature.weights @ quadrature.nodes**2 + setting.per_width * trace**2)
     return projected + feeding + math.sqrt(setting.gamma * signal) + setting.gamma * noise * loss * trace
 
 
 def _check_start(march: March) -> None:
     """Refuse a first cell whose first row is not on the closed short-time form of the loss.
 
-    At first order in time features are those of the untrained model at any N and P:
-    ``dL/dt = -2 sum_k lambda_k^2 (w*_k)^2 + eta/B (L sum_k lambda_k^2 + fourth moment)``; at second order the noise of P samples
-    can be as large, as it is of the loss and not of the signal.
+    At first order in time features are those of the untrained model, whose noise is felt through the projection too:
+    ``dL/dt = -2 sum_k lambda_k^2 (w*_k)^2 + eta/B sum_k lambda_k (lambda_k + tr/N) (L + lambda_k (w*_k)^2)``, the last term with
+    the fourth moment only. At second order the noise of P samples can be as large, as it is of the loss and not of the signal.
     """
     quadrature, setting = march.quadrature, march.setting
-    loss, time, squares = quadrature.initial_loss, float(march.grid.time[0]), quadrature.nodes**2
-    signal = 2 * float(quadrature.target_weights @ squares)
-    spread = loss * float(quadrature.weights @ squares)
-    noise = spread + setting.fourth_moment * float(quadrature.target_weights @ quadrature.nodes**3)
+    nodes, targets = quadrature.nodes, quadrature.target_weights
+    loss, time = quadrature.initial_loss, float(march.grid.time[0])
+    felt = nodes * (nodes + setting.per_width * quadrature.trace)
+    signal, spread = 2 * float(targets @ nodes**2), loss * float(quadrature.weights @ felt)
+    noise = spread + setting.fourth_moment * float((targets * nodes) @ felt)
     noise *= setting.per_batch * march.grid.eta
     missed = abs(float(march.loss[0]) - loss - (noise - signal) * time)
     allowed = time * (signal + noise + time * setting.per_sample * spread)
@@ -371,13 +380,14 @@ def _check_resolved(march: March) -> None:
 
 
 def _difference(march: March, coarse: _Coarse) -> Array:
-    """Return the relative difference of the losses at the ends of cells, interpolated to those of the finer grid."""
+    """Return an overestimate of the relative error at the ends of cells, from the difference that halving the cells made."""
     ends = slice(march.grid.block - 1, None, march.grid.block)
     fine_time, coarse_time = march.grid.time[ends], coarse.grid.time[ends]
     shared = np.searchsorted(fine_time, coarse_time * (1 - 1e-9)).astype(int)
     difference = np.abs(coarse.loss[ends] / march.loss[ends][shared] - 1)
     # Where the curves cross the difference vanishes, the error does not: the largest nearby counts.
-    return np.asarray(np.interp(fine_time, coarse_time, maximum_filter1d(difference, 5)))
+    nearby, factor = (_NEARBY_NOISE, _HALF_ORDER) if march.setting.per_batch else (_NEARBY, 1.0)
+    return np.asarray(factor * np.interp(fine_time, coarse_time, maximum_filter1d(difference, nearby)))
 
 
 def _solution(march: March, rows: npt.NDArray[np.intp], error: Array, seconds: float) -> Solution:
