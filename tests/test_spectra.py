@@ -195,7 +195,7 @@ BEYOND = {
     "kernel_flow": lambda modes: kernel_flow(modes, 5.0, [30.0]),
     "gradient_flow": lambda modes: gradient_flow(modes, 5.0, [1.0, 30.0]),
     "infinite_limit": lambda modes: infinite_limit(modes, 0.02, 5.0, 1500, [1500]),
-    "unit steps": lambda modes: solve(modes, 5.0, TimeGrid.unit_steps(0.05, 200), width=32),
+    "unit steps": lambda modes: solve(modes, 20.0, TimeGrid.unit_steps(0.025, 200)),
     "log grid": lambda modes: solve(modes, 5.0, TimeGrid.log_spaced(0.1, 30.0, 3), width=32),
 }
 
