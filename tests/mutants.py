@@ -161,6 +161,66 @@ MUTANTS = [
         "finite_batch = bool(finite_batch)",
         INPUTS + "wrong_values_are_refused_by_name[theory.compute_optimal.compute_optimum]",
     ),
+    (  # a long call: signals are not looked at meanwhile
+        "runs/execution.py",
+        "self.safe_point(state)\n                except",
+        "pass\n                except",
+        "tests/runs/test_interruption.py::test_a_signal_ends_a_call_that_has_no_safe_points",
+    ),
+    (  # a result replaced: the one before forgotten while its arrays stand
+        "runs/store.py",
+        "[_sealed(body | {_BEFORE: before})]",
+        "[_sealed(body)]",
+        "tests/runs/test_runs.py::test_whatever_files_of_a_result_are_replaced_a_reader_has_the_old_one_or_the_new",
+    ),
+    (  # a result replaced between two looks: taken for damaged
+        "runs/store.py",
+        "if body is None or body == seen:",
+        "if True:",
+        "tests/runs/test_runs.py::test_a_reader_between_whose_looks_a_result_is_replaced_has_the_new_one",
+    ),
+    (  # provenance: its checksum not looked at
+        "runs/store.py",
+        "if seal is not None and seal != _checksum(body):",
+        "if False:",
+        "tests/runs/test_runs.py::test_provenance_stands_under_a_checksum_and_older_files_have_none",
+    ),
+    (  # a state on a log-spaced grid: what a cell keeps of its noise lost
+        MARCH,
+        '    "weight_norm_correction",\n)',
+        ")",
+        "tests/dmft/test_log_grid.py::test_a_solution_that_is_stopped_goes_on_to_the_same_bits",
+    ),
+    (  # a kernel: blocks added before a stop added once more
+        "networks/cnn.py",
+        "if self._block > self._done:",
+        "if True:",
+        "tests/runs/test_every_kind.py::test_a_run_goes_on_from_its_state_to_the_same_bits[image kernel]",
+    ),
+    (  # gradient flow: the next step chosen anew after a stop
+        "dmft/infinite.py",
+        'solver.h_abs = float(kept["next step"])',
+        "pass",
+        "tests/runs/test_every_kind.py::test_a_run_goes_on_from_its_state_to_the_same_bits[gradient flow]",
+    ),
+    (  # the commit: that of a surrounding repository
+        "runs/provenance.py",
+        'if not Path(_git(root, "rev-parse", "--show-toplevel")).samefile(root):',
+        "if False:",
+        "tests/runs/test_commit.py::test_a_surrounding_or_a_named_repository_is_never_taken_for_it",
+    ),
+    (  # promotion: everything that is not current is deleted
+        "runs/promotion.py",
+        "described.stem not in current and _is_result(described)",
+        "described.stem not in current",
+        "tests/runs/test_runs.py::test_promotion_deletes_only_what_it_wrote",
+    ),
+    (  # the cache: cleared under a run
+        "cli.py",
+        "with nothing_running():",
+        "if True:",
+        "tests/test_cli.py::test_the_cache_is_not_cleared_while_a_run_is_on",
+    ),
 ]
 
 

@@ -17,8 +17,8 @@ from neural_scaling.diffusion.sizes import Size
 from neural_scaling.diffusion.weights import digest
 from neural_scaling.items import bottleneck, long_runs, losslaw
 from neural_scaling.monitor import Monitor
+from neural_scaling.networks import cnn, image_kernel, image_runs, language_runs, output_mixing
 from neural_scaling.networks import experiments as circle
-from neural_scaling.networks import image_kernel, image_runs, language_runs, output_mixing
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.text import TextDataset
 from pictures import made_up
@@ -81,6 +81,8 @@ def install(setattr):
     setattr(diffusion, "trained", lambda run, name: _trained(run))
     setattr(diffusion, "MODELS", {"tiny": DENOISER})
     setattr(diffusion, "JUDGE", CLASSIFIER)
+    setattr(cnn, "_BLOCK", 7)  # so that even a small kernel is added up in blocks and groups
+    setattr(cnn, "_JACOBIAN_BYTES", 2**13)
     setattr(sizes, "SIZES", {"small": Size("tiny", 2, 20, 10, 0.5, 4, 1.0)})
 
 
@@ -105,7 +107,7 @@ def tiny_runs():
         (losslaw.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
         (image_runs.ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 20, 2), 20),
-        (image_kernel.KernelRun("made-up", 20, 10, False, 3, 0), 9),
+        (image_kernel.KernelRun("made-up", 20, 10, False, 3, 0), 40),
         (output_mixing.MixingRun("made-up", 12, 3, 0), 3),
         (language_runs.LanguageRun("cycles", 8, 2, 2, 8, 4.0, 0.1, 4.0, 8, 20, 3, 5), 20),
         (language_runs.NgramRun("cycles", 5000), 1),
