@@ -3,6 +3,7 @@
 import math
 import re
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
@@ -54,6 +55,18 @@ def test_a_curve_does_not_depend_on_the_other_seeds():
     alone = simulate(spectrum, 8, 0.2, 1.0, 40, [1], 4)
     # Batched and single products may round differently; nothing else may differ.
     np.testing.assert_allclose(together.loss[1], alone.loss[0], rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [jax.enable_x64(True), jax.threefry_partitionable(False), jax.default_prng_impl("rbg")],
+    ids=["x64", "threefry", "rbg"],
+)
+def test_the_seed_alone_decides_whatever_jax_is_set_to(setting):
+    spectrum = PowerLaw(1.5, 0.6, 50).spectrum()
+    expected = simulate(spectrum, 8, 0.2, 1.0, 10, [3], batch=4).loss
+    with setting:
+        np.testing.assert_array_equal(simulate(spectrum, 8, 0.2, 1.0, 10, [3], batch=4).loss, expected)
 
 
 def test_factor_is_the_covariance_of_projected_features_and_target_in_blocks():
