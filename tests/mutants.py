@@ -220,6 +220,23 @@ MUTANTS = [
         "with nothing_running():",
         "if True:",
         "tests/test_cli.py::test_the_cache_is_not_cleared_while_a_run_is_on",
+    (  # pages: small values under the name of full ones
+        "notebook.py",
+        "            nearest == scale,\n",
+        "            True,\n",
+        "tests/pipeline/test_page_parameters.py::test_small_values_are_not_called_full",
+    ),
+    (  # claims: mathematics in their text takes effect
+        "claims/tables.py",
+        "<>#|$~^&])",
+        "<>#|~^&])",
+        "tests/test_claims.py::TestEscaping",
+    ),
+    (  # claims: one seed has an error
+        "claims/measurement.py",
+        'checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)',
+        "standard_error",
+        "tests/test_claims.py::TestNoNumber::test_one_seed_has_no_error",
     ),
 ]
 
