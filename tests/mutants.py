@@ -220,6 +220,7 @@ MUTANTS = [
         "with nothing_running():",
         "if True:",
         "tests/test_cli.py::test_the_cache_is_not_cleared_while_a_run_is_on",
+    ),
     (  # pages: small values under the name of full ones
         "notebook.py",
         "            nearest == scale,\n",
