@@ -145,8 +145,8 @@ MUTANTS = [
     ),
     (  # arrays: the caller's own instead of a copy
         "checks.py",
-        "return np.array(found, dtype=np.float64)",
-        "return np.asarray(found, dtype=np.float64)",
+        "return np.array(found, dtype=np.float64, ",
+        "return np.asarray(found, dtype=np.float64, ",
         "tests/test_checks.py::test_an_array_is_a_copy_that_nobody_changes",
     ),
     (  # arrays: masked values unmasked
