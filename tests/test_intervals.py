@@ -179,7 +179,8 @@ def _cells():
             yield Cell(estimator, exponent, noise, 0, offset, 24, True), False
     for noise, values in itertools.product(noises, (3, 8, 50)):
         yield Cell("few", 1.0, noise, 0, 0, values, False), noise == 0.1
-    yield Cell("common", 0.4, 1e-5, 0, 0.5, 12, True), True
+    for estimator in ("common", "shared"):
+        yield Cell(estimator, 0.4, 1e-5, 0, 0.5, 12, True), True
     for source, modes in itertools.product((0.1, 0.4, 1.0, 2.0, 4.0), (300, 1000, 3000)):
         yield Cell("source", source, 1.0, 0, 0, modes, False), (source, modes) == (0.4, 1000)
 
@@ -193,7 +194,7 @@ def test_every_public_estimator_with_an_interval_has_rows():
                 found.add(name)
     tested = {kind.__name__ for kind, _ in ESTIMATORS.values()}
     assert found == tested | set(CARRIERS)
-    assert {cell.estimator for cell, often in _cells() if often} >= set(ESTIMATORS) - {"shared"}
+    assert {cell.estimator for cell, often in _cells() if often} == set(ESTIMATORS)
 
 
 def _fields(kind):
@@ -225,6 +226,9 @@ def check(cell, outcome):
     if closed.mean() > 0.95:
         width = np.median((outcome.high - outcome.low)[closed])
         bias = np.median(outcome.estimates) - outcome.truth
-        assert abs(bias) < 0.1 * width, f"{outcome.name}: bias {bias:.3g}, width {width:.3g}"
+        # What may not be negative exceeds a truth of nothing by 0.4 standard errors on average, a fifth of an interval that ends there.
+        assert abs(bias) < (0.2 if outcome.bounded else 0.1) * width, (
+            f"{outcome.name}: bias {bias:.3g}, width {width:.3g}"
+        )
     if cell.estimator in {"ended", "common", "shared"}:
         assert np.all((outcome.low == 0) | np.isinf(outcome.high) | ~outcome.flagged), "a value at a bound, and closed"
