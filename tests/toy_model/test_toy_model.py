@@ -125,3 +125,19 @@ def test_bad_input_names_argument_and_remedy(change, message):
 def test_divergence_is_reported():
     with pytest.raises(DynamicsDiverged, match="try eta"):
         simulate(PowerLaw(1.5, 0.5, 20).spectrum(), 2, 1.9, 5.0, 200, range(4))
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        lambda: jax.default_prng_impl("rbg"),
+        lambda: jax.threefry_partitionable(False),
+        lambda: jax.enable_x64(True),
+    ],
+    ids=["generator", "partitionable", "double precision"],
+)
+def test_the_seed_alone_decides_whatever_the_configuration_of_jax(configured):
+    spectrum = PowerLaw(1.5, 0.6, 12).spectrum()
+    expected = simulate(spectrum, 4, 0.1, 1.0, 6, [3, 2**40], 3).loss
+    with configured():
+        np.testing.assert_array_equal(simulate(spectrum, 4, 0.1, 1.0, 6, [3, 2**40], 3).loss, expected)
