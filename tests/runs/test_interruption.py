@@ -25,9 +25,9 @@ from runs.tiny_runs import classes, install, tiny_runs
 TESTS = Path(__file__).resolve().parents[1]
 
 # ``nox -s soak`` asks for all kinds, and for more kills.
-KILLS = int(os.environ.get("NEURAL_SCALING_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("NEURAL_SCALING_TEST_KILLS", "4"))
 KINDS = sorted(found.kind for found in classes())
-KILLED = KINDS if KILLS >= 100 else ["DMFT", "denoiser", "image kernel", "long DMFT", "minibatch", "simulation"]
+KILLED = KINDS if KILLS >= 100 else ["DMFT", "denoiser", "image kernel", "simulation"]
 
 
 @pytest.fixture(autouse=True)
