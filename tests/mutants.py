@@ -117,7 +117,7 @@ MUTANTS = [
         MARCH,
         "self.loss[cell] += self._noise_of_cell(low, high, before)",
         "self.loss[cell] -= self._noise_of_cell(low, high, before)",
-        TABLE + "continuous_time[online-log-spaced-lazy-B]",
+        TABLE + "noise_within_a_cell_is_more_than_its_grid_makes_of_it[lazy]",
     ),
     (  # the relaxation of white noise: its rate
         "dmft/fast_noise.py",
