@@ -226,7 +226,7 @@ def check(cell, outcome):
     if closed.mean() > 0.95:
         width = np.median((outcome.high - outcome.low)[closed])
         bias = np.median(outcome.estimates) - outcome.truth
-        # What may not be negative exceeds a truth of nothing by 0.4 standard errors on average, a fifth of an interval that ends there.
+        # What may not be negative exceeds a truth of nothing by 0.4 standard errors on average: a fifth of an interval cut there.
         assert abs(bias) < (0.2 if outcome.bounded else 0.1) * width, (
             f"{outcome.name}: bias {bias:.3g}, width {width:.3g}"
         )
