@@ -15,15 +15,17 @@ import numpy as np
 
 from neural_scaling import checks
 from neural_scaling.dmft.stability import check_dynamics, check_finite
-from neural_scaling.spectra import Array, Spectrum
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_spectrum
+from neural_scaling.values import ArrayValue
 
 __all__ = ["DirectRun", "best_in_span", "initial_features", "train_directly"]
 
+Modes = PowerLaw | Spectrum | ModeQuadrature
 Form = Literal["projected", "factored", "unprojected"]
 
 
-@dataclass(frozen=True)
-class DirectRun:
+@dataclass(frozen=True, eq=False)
+class DirectRun(ArrayValue):
     """Outcome of :func:`train_directly`.
 
     Attributes
@@ -49,7 +51,7 @@ class DirectRun:
         return float(self.weights @ self.weights) / self.weights.size
 
 
-def initial_features(spectrum: Spectrum, width: int, seed: int) -> Array:
+def initial_features(spectrum: Modes, width: int, seed: int) -> Array:
     """Return A(0) with independent standard normal entries, shape (N, M).
 
     Parameters
@@ -71,12 +73,12 @@ def initial_features(spectrum: Spectrum, width: int, seed: int) -> Array:
     InputError
         If ``width`` is below 1.
     """
-    modes = _checked(spectrum).modes
+    modes = as_spectrum(spectrum, "spectrum").modes
     return np.random.default_rng(checks.seed(seed)).standard_normal((checks.whole(width, "width"), modes))
 
 
 def train_directly(
-    spectrum: Spectrum,
+    spectrum: Modes,
     initial: Array,
     eta: float,
     gamma: float,
@@ -117,7 +119,7 @@ def train_directly(
     DynamicsDiverged
         If the loss blows up.
     """
-    spectrum = _checked(spectrum)
+    spectrum = as_spectrum(spectrum, "spectrum")
     initial = checks.array(initial, "initial", shape=(None, spectrum.modes))
     eta, gamma = checks.require_positive(eta, "eta"), checks.real(gamma, "gamma", least=0.0)
     steps, batch, seed = checks.whole(steps, "steps"), checks.count(batch, "batch"), checks.seed(seed)
@@ -154,7 +156,7 @@ def train_directly(
     return DirectRun(loss, weights, features, None)
 
 
-def best_in_span(spectrum: Spectrum, initial: Array) -> float:
+def best_in_span(spectrum: Modes, initial: Array) -> float:
     """Return the smallest loss that a combination of the initial features can reach.
 
     Parameters
@@ -169,12 +171,9 @@ def best_in_span(spectrum: Spectrum, initial: Array) -> float:
     float
         Residual variance of the target after projection on the rows of A(0).
     """
-    initial = checks.array(initial, "initial", shape=(None, _checked(spectrum).modes))
+    spectrum = as_spectrum(spectrum, "spectrum")
+    initial = checks.array(initial, "initial", shape=(None, spectrum.modes))
     root = np.sqrt(spectrum.eigenvalues)
     target = root * spectrum.target
     basis, _ = np.linalg.qr((initial * root).T)
     return float(np.sum((target - basis @ (basis.T @ target)) ** 2))
-
-
-def _checked(spectrum: Spectrum) -> Spectrum:
-    return checks.instance(spectrum, "spectrum", Spectrum, "give a Spectrum, as PowerLaw(...).spectrum() is one")

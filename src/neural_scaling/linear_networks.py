@@ -32,7 +32,8 @@ from neural_scaling.checks import require, require_positive
 from neural_scaling.dmft.diverged import DIVERGED
 from neural_scaling.grids import log_spaced_steps
 from neural_scaling.monitor import Arrays, Monitor, or_silent, scalar
-from neural_scaling.spectra import Array, Spectrum
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_spectrum
+from neural_scaling.values import ArrayValue
 
 __all__ = [
     "LinearNetworkHistory",
@@ -46,6 +47,10 @@ __all__ = [
 _GATHERED = 16  # rank-one updates added to D at once
 _SHARP_MODES = 128  # leading modes that hold the kernel's largest eigenvector
 _SAME_DIRECTION = 1e-8  # part of a residual outside the others' span, relative, below which it is taken to lie inside
+
+
+#: Modes in any form.
+Modes = PowerLaw | Spectrum | ModeQuadrature
 
 
 @dataclass(frozen=True)
@@ -127,8 +132,8 @@ def richness(gamma: float, width: int, init_scale: float) -> float:
     return require_positive(gamma, "gamma") / units
 
 
-@dataclass(frozen=True)
-class LinearNetworkHistory:
+@dataclass(frozen=True, eq=False)
+class LinearNetworkHistory(ArrayValue):
     """What :func:`train_linear_networks` records; arrays have shape (G, R) for G richnesses and R recorded steps.
 
     From the step where a network diverged, its loss is infinite and the rest zero.
@@ -192,7 +197,7 @@ CURVES = tuple(field.name for field in fields(LinearNetworkHistory) if field.nam
 
 
 def train_linear_networks(
-    spectrum: Spectrum,
+    spectrum: Modes,
     width: int,
     eta0: float,
     gammas: Sequence[float],
@@ -233,7 +238,7 @@ def train_linear_networks(
     InputError
         If an argument is out of range or the initial kernel is already unstable at ``eta0``.
     """
-    spectrum = _checked(spectrum)
+    spectrum = as_spectrum(spectrum, "spectrum")
     width = checks.whole(
         width, "width", f"give a whole number up to the number of modes, {spectrum.modes}", most=spectrum.modes
     )
@@ -271,7 +276,7 @@ def train_linear_networks(
     return LinearNetworkHistory(recorded.astype(np.float64), diverged_at=networks.diverged_at, **values)
 
 
-def lazy_loss(spectrum: Spectrum, width: float, eta0: float, steps: Array, seed: int) -> Array:
+def lazy_loss(spectrum: Modes, width: float, eta0: float, steps: Array, seed: int) -> Array:
     """Return the exact loss of a linearised network at infinite batch, the limit gamma0 -> 0 and B -> infinity.
 
     The residual decays along the eigenvectors of the kernel ``Lambda^(1/2) (A(0)^T A(0) + |w(0)|^2) Lambda^(1/2)``, which is
@@ -300,7 +305,11 @@ def lazy_loss(spectrum: Spectrum, width: float, eta0: float, steps: Array, seed:
     InputError
         If an argument is out of range.
     """
-    spectrum, width, eta0 = _checked(spectrum), checks.count(width, "width"), require_positive(eta0, "eta0")
+    spectrum, width, eta0 = (
+        as_spectrum(spectrum, "spectrum"),
+        checks.count(width, "width"),
+        require_positive(eta0, "eta0"),
+    )
     steps, seed = checks.array(steps, "steps", least=0.0), checks.seed(seed)
     require(spectrum.modes <= 4096, "spectrum", f"M = {spectrum.modes} is too many to diagonalise", "take M <= 4096")
     root = np.sqrt(spectrum.eigenvalues)
@@ -319,10 +328,6 @@ def _initial(width: int, modes: int, seed: int) -> tuple[Array, Array]:
     random = np.random.default_rng(np.random.SeedSequence([seed, 0]))
     features = random.standard_normal((width, modes)) / math.sqrt(width)
     return features, random.standard_normal(width) / math.sqrt(width)
-
-
-def _checked(spectrum: Spectrum) -> Spectrum:
-    return checks.instance(spectrum, "spectrum", Spectrum, "give a Spectrum, as PowerLaw(...).spectrum() is one")
 
 
 class _Networks:

@@ -31,16 +31,17 @@ from neural_scaling import checks
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, paced, scalar
-from neural_scaling.spectra import Array, ModeQuadrature, Spectrum
+from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_spectrum
 from neural_scaling.toy_model import projected_factor
+from neural_scaling.values import ArrayValue
 
 __all__ = ["ReuseLimit", "ReuseSimulation", "reuse_limit", "simulate_reuse"]
 
 _CHUNK = 64  # most steps of one call; between calls progress is reported and the state can be kept
 
 
-@dataclass(frozen=True)
-class ReuseSimulation:
+@dataclass(frozen=True, eq=False)
+class ReuseSimulation(ArrayValue):
     """Outcome of :func:`simulate_reuse`.
 
     Attributes
@@ -62,7 +63,7 @@ class ReuseSimulation:
 
 
 def simulate_reuse(
-    spectrum: Spectrum,
+    spectrum: PowerLaw | Spectrum | ModeQuadrature,
     width: int,
     samples: int,
     eta: float,
@@ -106,7 +107,7 @@ def simulate_reuse(
     DynamicsDiverged
         If a run blows up.
     """
-    spectrum = checks.instance(spectrum, "spectrum", Spectrum, "give a Spectrum, as PowerLaw(...).spectrum() is one")
+    spectrum = as_spectrum(spectrum, "spectrum")
     width = checks.whole(
         width, "width", f"give a whole number up to the number of modes, {spectrum.modes}", most=spectrum.modes
     )

@@ -21,6 +21,8 @@ from neural_scaling import checks
 from neural_scaling.checks import InputError, require, require_positive
 from neural_scaling.values import ArrayValue
 
+__all__ = ["ModeQuadrature", "NotResolved", "PowerLaw", "Spectrum"]
+
 Array = npt.NDArray[np.float64]
 
 #: Beyond this mode number a bin is summed as an integral (midpoint Euler-Maclaurin, relative error below 1e-9).

@@ -33,6 +33,8 @@ from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, paced, sca
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_spectrum
 from neural_scaling.values import ArrayValue
 
+__all__ = ["Simulation", "simulate"]
+
 _TINY = 1e-300  # keeps a vanished residual from dividing by zero
 _CHUNK = 32  # most steps of one call; between calls progress is reported and the state can be kept
 _GROUP_BYTES = 2**28  # of the matrices of the seeds trained together: also the size of a checkpoint

@@ -228,6 +228,7 @@ class TimeGrid(ArrayValue):
             On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps are exact", "refine a log-spaced grid")
+        after = checks.real(after, "after", least=0.0)
         edges = np.append(0.0, self.time[self.block - 1 :: self.block])
         late = edges[:-1] >= after * (1 - 1e-9)
         middles = np.where(edges[:-1] > 0, np.sqrt(edges[:-1] * edges[1:]), edges[1:] / 2)[late]

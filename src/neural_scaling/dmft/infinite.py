@@ -30,7 +30,7 @@ from neural_scaling.dmft.flow import horizon_of_flow, resolving
 from neural_scaling.dmft.grid import ascending_times
 from neural_scaling.dmft.stability import check_dynamics, check_finite, richness
 from neural_scaling.grids import log_spaced_steps
-from neural_scaling.monitor import Arrays, Monitor, scalar
+from neural_scaling.monitor import Arrays, Monitor, or_silent, scalar
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 from neural_scaling.values import ArrayValue
 
@@ -108,7 +108,7 @@ def infinite_limit(
     times = log_spaced_steps(steps) if record is None else _steps_to_record(record, steps)
     horizon = horizon_of_flow(modes, gamma, eta * steps)
     # What a monitor keeps is of the first horizon.
-    watch = [monitor or Monitor()]
+    watch = [or_silent(monitor)]
     return resolving(
         modes,
         horizon,
@@ -188,7 +188,7 @@ def gradient_flow(
     time, gamma = ascending_times(time), richness(gamma)
     tolerance = checks.real(relative_tolerance, "relative_tolerance", above=0.0, below=1.0)
     horizon = horizon_of_flow(modes, gamma, float(time[-1])) if time[-1] else 1.0
-    watch = [monitor or Monitor()]
+    watch = [or_silent(monitor)]
     return resolving(
         modes,
         horizon,

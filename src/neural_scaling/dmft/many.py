@@ -17,7 +17,7 @@ from neural_scaling.dmft.diverged import DynamicsDiverged
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.solve import Solution, solve
-from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
+from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,9 @@ def solve_many(
     remedy = "give a list of Case"
     cases = [checks.instance(case, "cases", Case, remedy) for case in checks.instance(cases, "cases", Sequence, remedy)]
     require(len(cases) > 0, "cases", "got none", "give at least one Case")
+    as_quadrature(modes, "modes", 1.0)
+    grid = checks.instance(grid, "grid", TimeGrid, "give a TimeGrid")
+    estimate_error = checks.flag(estimate_error, "estimate_error")
     workers = checks.whole(workers, "workers", "give a positive whole number, or -1 for all cores", least=-1)
     require(workers != 0, "workers", "got 0", "give a positive whole number, or -1 for all cores")
     with joblib.parallel_config("loky", inner_max_num_threads=1):

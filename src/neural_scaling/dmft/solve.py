@@ -19,7 +19,7 @@ from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.march import March, Setting
 from neural_scaling.dmft.stability import check_finite, check_setting, suggested_eta
-from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
+from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, scalar
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 from neural_scaling.values import ArrayValue
 
@@ -181,6 +181,7 @@ def solve(
     """
     fourth_moment = checks.flag(fourth_moment, "fourth_moment")
     estimate_error = checks.flag(estimate_error, "estimate_error")
+    monitor = or_silent(monitor)
     if until is not None:
         require(grid is None, "grid", "given together with until", "give one of them")
         end, tolerance = checks.require_positive(until, "until"), checks.require_positive(tolerance, "tolerance")
@@ -199,6 +200,7 @@ def solve(
         found_error = f"got {tolerance:g}, and the error is {found.error.max():.2g} at {cells:g} cells a decade"
         require(False, "tolerance", found_error, "accept a larger error, or give a finer grid")
     begin = clock.perf_counter()
+    require(eta is None, "eta", "given together with a grid, which has its own", "leave it out")
     grid = checks.instance(grid, "grid", TimeGrid, "give a TimeGrid, or leave it out and give until")
     few = as_quadrature(modes, "modes", 1.0)  # what there is at the start, whatever the horizon
     gamma, width, batch, samples = check_setting(few, grid, gamma, width, batch, samples)
@@ -209,7 +211,7 @@ def solve(
         "give a finite batch, or leave it out",
     )
     setting = Setting(gamma, 1 / width, 1 / batch, 1 / samples, fourth_moment)
-    watch = [monitor or Monitor()]  # what it keeps is of the first horizon
+    watch = [monitor]  # what it keeps is of the first horizon
     return resolving(
         modes,
         horizon_of_flow(modes, gamma, float(grid.time[-1])),

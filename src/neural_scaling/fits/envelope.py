@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from neural_scaling.checks import array, instances, real, require
 from neural_scaling.fits.power_law import FloatArray, check_curve
+from neural_scaling.values import ArrayValue
 
 
-@dataclass(frozen=True)
-class ComputeFrontier:
+@dataclass(frozen=True, eq=False)
+class ComputeFrontier(ArrayValue):
     """Lower envelope of loss curves on a grid of compute; every array has the same shape (C,).
 
     Attributes

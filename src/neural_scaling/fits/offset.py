@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 
 from neural_scaling.checks import array, require
 from neural_scaling.fits.power_law import FloatArray, check_curve, check_errors, correlated
+from neural_scaling.values import ArrayValue
 
 #: Exponents that are told apart from a constant below and from a single first point above.
 LEAST_EXPONENT, LARGEST_EXPONENT = 1e-3, 10.0
@@ -129,8 +130,8 @@ def fit_offset_power_law(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> Offset
     )
 
 
-@dataclass(frozen=True)
-class CommonOffsetFit:
+@dataclass(frozen=True, eq=False)
+class CommonOffsetFit(ArrayValue):
     """Fit of ``L_i = offset + prefactor_i * t^-exponent_i`` with one offset for several curves, nothing of it negative.
 
     Attributes

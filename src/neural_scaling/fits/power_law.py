@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from neural_scaling.checks import array, require, require_positive, whole
+from neural_scaling.values import ArrayValue
 
 FloatArray = NDArray[np.float64]
 
@@ -66,8 +67,8 @@ class PowerLawFit:
     correlated: bool
 
 
-@dataclass(frozen=True)
-class LocalSlope:
+@dataclass(frozen=True, eq=False)
+class LocalSlope(ArrayValue):
     """Local decay exponent along a curve.
 
     Attributes

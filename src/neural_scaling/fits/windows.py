@@ -15,6 +15,7 @@ from neural_scaling.theory._inputs import capacity, richness, source_exponent
 from neural_scaling.theory.exponents import regime
 from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
 from neural_scaling.theory.loss_law import bottleneck_exponent
+from neural_scaling.values import ArrayValue
 
 SHORTEST_WINDOW = 1.0 / 3.0
 """Decades below which a window is refused."""
@@ -60,8 +61,8 @@ class Window:
         return self.start, self.end
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, eq=False)
+class Sensitivity(ArrayValue):
     """How the exponent moves when the ends of a window move.
 
     Attributes

@@ -24,6 +24,7 @@ from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, 
 from neural_scaling.theory.exponents import Regime, chi, regime
 from neural_scaling.theory.loss_law import PowerTerm, Version, loss_terms
 from neural_scaling.theory.phases import Phase, phase
+from neural_scaling.values import ArrayValue
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class ComputeOptimum:
     a: float
 
 
-@dataclass(frozen=True)
-class Frontier:
+@dataclass(frozen=True, eq=False)
+class Frontier(ArrayValue):
     """Numerical compute-optimal frontier; every array has the shape of ``log_compute``.
 
     Attributes

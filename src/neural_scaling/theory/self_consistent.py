@@ -24,13 +24,14 @@ from neural_scaling.theory._inputs import (
     richness,
     source_exponent,
 )
+from neural_scaling.values import ArrayValue
 
 LATEST_TIME = 1e140
 """Largest time that is accepted, in eta*steps; beyond it ``t^2`` leaves double precision."""
 
 
-@dataclass(frozen=True)
-class SelfConsistentCurve:
+@dataclass(frozen=True, eq=False)
+class SelfConsistentCurve(ArrayValue):
     """Solution of the scale-only dynamics.
 
     Attributes

@@ -1,0 +1,36 @@
+"""Runs as values."""
+
+from inputs.kinds import array, count, flag, real, seed, whole
+from inputs.table import row
+from neural_scaling import experiments, finite_data
+
+law = {"alpha": real(1.5, above=0), "beta": real(0.5, above=0), "modes": count(20)}
+setting = {**law, "eta": real(0.125, above=0), "gamma": real(1.0, least=0)}
+steps = {**setting, "steps": whole(10)}
+sizes = {"width": count(8), "batch": count(4)}
+seeded = {**steps, "width": whole(8), "batch": count(4), "seeds": whole(2)}
+
+ROWS = [
+    row(experiments.InfiniteLimitRun, **steps),
+    row(experiments.GradientFlowRun, **steps),
+    row(experiments.OnlineDMFTRun, **steps, **sizes),
+    row(experiments.LongDMFTRun, **setting, **sizes, time=real(8.0, above=0), until=real(4.0, above=0, infinite=True)),
+    row(experiments.ToyModelRun, **seeded),
+    row(
+        experiments.LinearNetworkRun,
+        alpha=law["alpha"],
+        beta=law["beta"],
+        modes=whole(20),
+        width=whole(8),
+        batch=count(4),
+        eta0=setting["eta"],
+        gammas=array((0.0, 0.5), least=0),
+        steps=whole(10),
+        seed=seed(),
+    ),
+    row(finite_data.SampleReuseRun, **seeded, samples=whole(6)),
+    row(finite_data.SampleReuseDMFTRun, **steps, **sizes, samples=count(6)),
+    row(finite_data.SampleReuseFlowRun, **steps, **sizes, samples=count(6)),
+    row(finite_data.MinibatchDMFTRun, **steps, **sizes, fourth_moment=flag(True)),
+    row(finite_data.MinibatchRun, **seeded),
+]
