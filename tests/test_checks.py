@@ -21,7 +21,7 @@ NO_NUMBERS = [
     np.ones(2),
     np.ma.masked,
     {},
-    object(),
+    object,
     math.nan,
     np.float32("nan"),
 ]
