@@ -173,3 +173,7 @@ def test_statistics_count_and_leave_out_diverged_seeds():
     assert np.all(np.diff(found["diverged"]) >= 0)
     assert np.all(np.isfinite(found["mean"])) and np.all(np.isfinite(found["median"]))
     assert np.all(found["median_low"] <= found["median"]) and np.all(found["median"] <= found["median_high"])
+    few = MinibatchRun(2.0, 1.2, 50, 0.1, 1.0, 60, width=8, batch=4, seeds=5).run(Monitor())
+    assert np.all(few["median_low"] == 0) and np.all(
+        np.isinf(few["median_high"])
+    )  # 5 values: 1 in 16 leave the median out

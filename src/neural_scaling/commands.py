@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from neural_scaling.checks import InputError
 from neural_scaling.datasets.problems import DatasetError
+from neural_scaling.dmft import DynamicsDiverged, NotConverged
 from neural_scaling.interruption import Ended, Interrupted, ended_by_signal
 from neural_scaling.paths import DataRootMissing
 from neural_scaling.runs.execution import left_behind
@@ -34,7 +35,7 @@ def status_of(command: Callable[[], object]) -> int:
         # What is still in the buffer would be written at the end, into the same broken pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (InputError, DataRootMissing, DatasetError, OSError) as error:
+    except (InputError, DynamicsDiverged, NotConverged, DataRootMissing, DatasetError, OSError) as error:
         return _said(f"error: {error}", 2)
     return 0
 

@@ -231,8 +231,8 @@ def _statistics(noisy: Array, control: Array) -> dict[str, float]:
         "top": np.sort(x)[-max(1, x.size // 100) :].sum() / x.sum(),
         "diverged": np.count_nonzero(~kept),
         "median": float(np.median(noisy)),
-        "median_low": ordered[low - 1],
-        "median_high": ordered[high],
+        "median_low": ordered[low - 1] if low else 0.0,  # five values or fewer bound nothing
+        "median_high": ordered[high] if high < noisy.size else math.inf,
         "low": ordered[int(0.16 * noisy.size)],
         "high": ordered[int(0.84 * noisy.size)],
         "excess": ratio,

@@ -48,8 +48,8 @@ class NotResolved(InputError):
 
     def __init__(self, argument: str, horizon: float, reached: float) -> None:
         super().__init__(
-            f"{argument}: resolves modes to an effective time of {horizon:.3g}, but eta * steps times the growth of the kernel "
-            f"reaches {reached:.3g}; give the PowerLaw itself, or its quadrature(horizon={4 * reached:.2g})."
+            f"{argument}: resolves modes to an effective time (eta * steps times the growth of the kernel) of {horizon:.3g}, but "
+            f"{reached:.3g} is reached; give the PowerLaw itself, or its quadrature(horizon={4 * reached:.2g})."
         )
         self._found = argument, horizon, reached
         self.reached = reached

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 
 from neural_scaling.checks import InputError
 from neural_scaling.dmft import TimeGrid, solve
-from neural_scaling.spectra import PowerLaw, Spectrum
+from neural_scaling.spectra import NotResolved, PowerLaw, Spectrum
 from neural_scaling.theory import (
     data_bottleneck,
     effective_scale,
@@ -115,3 +115,13 @@ def test_relative_noise_of_a_lazy_hard_task():
     modes = PowerLaw(2.0, 0.5).quadrature(4e8)
     relative = noise_coefficient(modes, [1e8]) / lazy_loss(modes, [1e8])
     assert relative[0] == pytest.approx(modes.trace / 2, rel=1e-3)
+
+
+def test_a_law_is_resolved_as_far_as_it_must_be_and_a_short_quadrature_is_refused():
+    law = PowerLaw(1.5, 0.5)
+    for closed_form, reached in ((model_bottleneck, 1000.0), (data_bottleneck, 1000.0), (lazy_loss, [1e6])):
+        assert closed_form(law, reached) == pytest.approx(closed_form(law.quadrature(1e8), reached), rel=2e-5)
+        with pytest.raises(NotResolved, match="modes: resolves modes to an effective time"):
+            closed_form(law.quadrature(10.0), reached)
+    few = PowerLaw(1.5, 0.5, 300).spectrum()
+    assert model_bottleneck(few, 20) == model_bottleneck(few.quadrature(), 20)

@@ -23,20 +23,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from neural_scaling.checks import array, instance, require, require_positive
-from neural_scaling.spectra import ModeQuadrature
+from neural_scaling.checks import array, require, require_positive
+from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
 from neural_scaling.theory._inputs import FloatArray
 
+_Modes = PowerLaw | Spectrum | ModeQuadrature
 _SERIES_BELOW = 1e-3  # |x| below which (x - 1 + exp(-x)) / x^2 is summed as a series: four terms leave 1e-15
 
 
-def effective_scale(modes: ModeQuadrature, size: float) -> float:
+def effective_scale(modes: _Modes, size: float) -> float:
     """Solve ``sum_k lambda_k r / (1 + lambda_k r) = size`` for r (eqs. 74 and 77).
 
     Parameters
     ----------
     modes
-        Modes; a quadrature must resolve a horizon of about ``size^alpha``.
+        Modes; the horizon of a quadrature must not be below r, about ``size^alpha``.
     size
         N (then r is r_3) or P (then r is r_1), > 0 and below the number of modes.
 
@@ -50,11 +51,26 @@ def effective_scale(modes: ModeQuadrature, size: float) -> float:
     InputError
         If ``size`` is not positive or the modes do not suffice.
     """
-    return _scale_of(_checked(modes), size, "size")
+    return _within_reach(modes, size, "size")[1]
+
+
+def _within_reach(modes: _Modes, size: float, argument: str) -> tuple[ModeQuadrature, float]:
+    """Return modes that resolve the scale r, and r."""
+    size, horizon = require_positive(size, argument), 1.0
+    while True:
+        quadrature = as_quadrature(modes, "modes", horizon)
+        r = _scale_of(quadrature, size, argument)
+        try:
+            quadrature.check_resolved(r, "modes")
+        except NotResolved:
+            if not isinstance(modes, PowerLaw):
+                raise
+            horizon = 4 * r
+        else:
+            return quadrature, r
 
 
 def _scale_of(modes: ModeQuadrature, size: float, argument: str) -> float:
-    size = require_positive(size, argument)
     nodes, weights = modes.nodes, modes.weights
 
     def excess(log_r: float) -> float:
@@ -69,7 +85,7 @@ def _scale_of(modes: ModeQuadrature, size: float, argument: str) -> float:
     return math.exp(float(brentq(excess, low, high, xtol=1e-14)))
 
 
-def model_bottleneck(modes: ModeQuadrature, N: float) -> float:
+def model_bottleneck(modes: _Modes, N: float) -> float:
     """Loss at width N for t, B -> infinity: the residual of a projection, ``sum_k lambda_k (w*_k)^2 / (1 + lambda_k r)``.
 
     Parameters
@@ -89,11 +105,11 @@ def model_bottleneck(modes: ModeQuadrature, N: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    r = _scale_of(_checked(modes), N, "N")
-    return float(modes.target_weights @ (modes.nodes / (1 + modes.nodes * r)))
+    quadrature, r = _within_reach(modes, N, "N")
+    return float(quadrature.target_weights @ (quadrature.nodes / (1 + quadrature.nodes * r)))
 
 
-def printed_bottleneck(modes: ModeQuadrature, size: float) -> float:
+def printed_bottleneck(modes: _Modes, size: float) -> float:
     """Sum with the second power, ``sum_k lambda_k (w*_k)^2 / (1 + lambda_k r)^2``, as eqs. 76 and 78 have it.
 
     Parameters
@@ -113,14 +129,14 @@ def printed_bottleneck(modes: ModeQuadrature, size: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    return _second_power(modes, _scale_of(_checked(modes), size, "size"))
+    return _second_power(*_within_reach(modes, size, "size"))
 
 
 def _second_power(modes: ModeQuadrature, r: float) -> float:
     return float(modes.target_weights @ (modes.nodes / (1 + modes.nodes * r) ** 2))
 
 
-def data_bottleneck(modes: ModeQuadrature, P: float) -> float:
+def data_bottleneck(modes: _Modes, P: float) -> float:
     """Test loss for t, N -> infinity on P samples: :func:`printed_bottleneck` divided by ``1 - df_2/P``.
 
     ``df_2 = sum_k (lambda_k r / (1 + lambda_k r))^2``; for power laws the factor tends to alpha.
@@ -142,12 +158,12 @@ def data_bottleneck(modes: ModeQuadrature, P: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    r = _scale_of(_checked(modes), P, "P")
-    reach = modes.nodes * r / (1 + modes.nodes * r)
-    return _second_power(modes, r) / (1 - float(modes.weights @ reach**2) / float(P))
+    quadrature, r = _within_reach(modes, P, "P")
+    reach = quadrature.nodes * r / (1 + quadrature.nodes * r)
+    return _second_power(quadrature, r) / (1 - float(quadrature.weights @ reach**2) / float(P))
 
 
-def lazy_loss(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
+def lazy_loss(modes: _Modes, time: ArrayLike) -> FloatArray:
     """Loss at N, B -> infinity and gamma = 0 in gradient flow, ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k t)``.
 
     Parameters
@@ -165,15 +181,15 @@ def lazy_loss(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
     Raises
     ------
     InputError
-        If a time is not positive.
+        If a time is not positive, or beyond the horizon of the modes.
     """
-    modes, times = _checked(modes), array(time, "time", above=0)
+    quadrature, times = _resolving(modes, time)
     with np.errstate(under="ignore"):
-        decay = np.exp(-2 * np.outer(times, modes.nodes))
-    return np.asarray(decay @ (modes.target_weights * modes.nodes))
+        decay = np.exp(-2 * np.outer(times, quadrature.nodes))
+    return np.asarray(decay @ (quadrature.target_weights * quadrature.nodes))
 
 
-def transient_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
+def transient_coefficient(modes: _Modes, time: ArrayLike) -> FloatArray:
     """Coefficient of 1/N in the loss at gamma = 0 and B = infinity, ``ell_N(t)`` of :mod:`~neural_scaling.theory.finite_size`.
 
     The mean-field order: pairings that hold for one pair of equal modes only, smaller by a power of time, are left out.
@@ -193,12 +209,12 @@ def transient_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
     Raises
     ------
     InputError
-        If a time is not positive.
+        If a time is not positive, or beyond the horizon of the modes.
     """
-    modes = _checked(modes)
-    nodes, plain, target = modes.nodes, modes.weights, modes.target_weights
+    quadrature, times = _resolving(modes, time)
+    nodes, plain, target = quadrature.nodes, quadrature.weights, quadrature.target_weights
     values = []
-    for t in array(time, "time", above=0):
+    for t in times:
         with np.errstate(under="ignore"):
             decay = np.exp(-nodes * t)
             # Row k, column l.
@@ -215,7 +231,7 @@ def transient_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
     return np.array(values)
 
 
-def noise_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
+def noise_coefficient(modes: _Modes, time: ArrayLike) -> FloatArray:
     """Coefficient of eta/B in the loss at gamma = 0 and N = infinity, ``ell_B(t)`` of :mod:`~neural_scaling.theory.finite_size`.
 
     Parameters
@@ -233,19 +249,24 @@ def noise_coefficient(modes: ModeQuadrature, time: ArrayLike) -> FloatArray:
     Raises
     ------
     InputError
-        If a time is not positive.
+        If a time is not positive, or beyond the horizon of the modes.
     """
-    nodes = _checked(modes).nodes
+    quadrature, times = _resolving(modes, time)
+    nodes = quadrature.nodes
     values = []
-    for t in array(time, "time", above=0):
+    for t in times:
         with np.errstate(under="ignore"):
             delayed = _delayed(nodes, 2 * float(t))
-            values.append(0.5 * (modes.weights * nodes**2) @ delayed @ (modes.target_weights * nodes))
+            values.append(0.5 * (quadrature.weights * nodes**2) @ delayed @ (quadrature.target_weights * nodes))
     return np.array(values)
 
 
-def _checked(modes: ModeQuadrature) -> ModeQuadrature:
-    return instance(modes, "modes", ModeQuadrature, "give the quadrature of a PowerLaw or of a Spectrum")
+def _resolving(modes: _Modes, time: ArrayLike) -> tuple[ModeQuadrature, FloatArray]:
+    """Return modes that resolve the latest of some times, and the times."""
+    times = array(time, "time", above=0)
+    quadrature = as_quadrature(modes, "modes", float(times.max()))
+    quadrature.check_resolved(float(times.max()), "modes")
+    return quadrature, times
 
 
 def _delayed(nodes: FloatArray, t: float) -> FloatArray:
