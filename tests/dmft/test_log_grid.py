@@ -128,14 +128,16 @@ def test_the_error_falls_with_the_grid_and_is_reported():
     quadrature = PowerLaw(1.5, 0.5).quadrature(1e4)
     coarse, fine = (solve(quadrature, 1.0, TimeGrid.log_spaced(0.1, 1e3, cells), width=32, batch=8) for cells in (4, 8))
     assert 0 < fine.error.max() < coarse.error.max() < 0.02
-    assert abs(coarse.loss[-1] / fine.loss[-1] - 1) == pytest.approx(fine.error[-1], rel=0.5)
+    # Noise within cells makes the difference of two grids fall with the root of their width only: the rest is a multiple of it.
+    rest = abs(coarse.loss[-1] / fine.loss[-1] - 1) / (math.sqrt(2) - 1)
+    assert rest == pytest.approx(fine.error[-1], rel=0.5)
 
 
 @pytest.mark.parametrize(("width", "batch", "beta"), [(16, 8, 0.8), (64, 2, 0.8), (32, 5, 1.2)])
 def test_noise_wears_the_features_off_on_a_plateau_and_the_solution_goes_on(width, batch, beta):
     quadrature = PowerLaw(1.5, beta).quadrature(1e5, nodes_per_bin=8)
     solution = solve(quadrature, 1.0, TimeGrid.log_spaced(0.1, 3e4), width=width, batch=batch)
-    assert solution.error.max() < 2e-3
+    assert solution.error.max() < 2e-3 / (math.sqrt(2) - 1)  # two grids differ by 2e-3 at most
     assert solution.residual < 1e-7
     plateau = solution.time > width**1.5
     # |w|^2 falls smoothly, without a jump to another solution of a cell.

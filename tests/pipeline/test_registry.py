@@ -19,14 +19,14 @@ def test_overrides_are_parsed_checked_and_name_the_folder(project):
     again = registry.job(project, "tiny", "small", {"count": "7", "power": "3"})
     other = registry.job(project, "tiny", "small", {"count": "8", "power": "3"})
     assert job.folder == again.folder != other.folder
-    assert job.folder.startswith("tiny-small-") and len(job.folder) == len("tiny-small-") + 8
+    assert job.folder.startswith("tiny-small-changed-") and len(job.folder) == len("tiny-small-changed-") + 8
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["tony"], "unknown item 'tony'. Did you mean 'tiny'? Valid: tiny."),
-        (["tiny", "--scale", "ful"], "unknown scale 'ful'. Did you mean 'full'? Valid: full, reduced, small."),
+        (["tiny", "--scale", "ful"], "unknown scale of tiny 'ful'. Did you mean 'full'? Valid: full, small."),
         (["tiny", "-p", "powr", "1"], "unknown parameter in the command line for tiny 'powr'. Did you mean 'power'?"),
         (["tiny", "-p", "count", "1.5"], "parameter 'count' is 1.5 (float), but the notebook declares `int`"),
         (["tiny", "-p", "count", "["], "parameter 'count': '[' is not valid YAML"),
