@@ -175,7 +175,7 @@ for title, _, series in studies:
             late = row.exponent_between(row.run.steps / 10, row.run.steps)
             inside = f"{row.exponent:.3f}" if row.fitted else "  -  "
             end = f"diverged at step {row.diverged:.0f}" if row.diverged < float("inf") else ""
-            print(f"  {row.run.label:<55} window {inside}  last decade {late:.3f}  {end}")
+            print(f"  {row.run.label:<55} window {inside}  last decade {'-' if late != late else f'{late:.3f}'}  {end}")
 
 # %% [markdown]
 # A linearised network of finite width on an easy task leaves the power $t^{-\beta}$, the later the wider it is. What its loss has more than
