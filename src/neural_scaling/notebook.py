@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 from neural_scaling import __version__, checks
 from neural_scaling.checks import InputError, choice, require
 from neural_scaling.datasets import DatasetUnavailable, ImageDataset, load
-from neural_scaling.parameters import SCALES, Parameters, parameters_file, values_at
-from neural_scaling.paths import shipped_scale
+from neural_scaling.parameters import Parameters, parameters_file, values_at
+from neural_scaling.paths import SCALES, shipped_scale
 from neural_scaling.runs import Experiment, Index
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.text import TextDataset

@@ -24,12 +24,10 @@ from neural_scaling import checks
 from neural_scaling.checks import require
 from neural_scaling.datasets.loading import ENTRIES
 from neural_scaling.datasets.records import ImageRecord, Record, TextRecord
-from neural_scaling.paths import checkout
+from neural_scaling.paths import SCALES, checkout
 
 #: Returns a value in its internal form, or raises naming the parameter.
 Check = Callable[[Any, str], Any]
-
-SCALES = ("small", "reduced", "full")
 
 
 class Parameters:

@@ -24,6 +24,8 @@ __all__ = [
     "shipped_scale",
 ]
 
+#: Scales of a page; ``reduced`` stands between the two for pages whose full scale needs a GPU.
+SCALES = ("small", "reduced", "full")
 DATA_VARIABLE = "NEURAL_SCALING_DATA"
 CACHE_VARIABLE = "NEURAL_SCALING_CACHE"
 DATASETS_VARIABLE = "NEURAL_SCALING_DATASETS"

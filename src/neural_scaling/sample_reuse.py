@@ -25,13 +25,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import brentq
 
 from neural_scaling import checks
 from neural_scaling.checks import require
 from neural_scaling.dmft.stability import check_dynamics, check_finite
 from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, paced, scalar
 from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_spectrum
+from neural_scaling.theory.finite_size import within_reach
 from neural_scaling.toy_model import projected_factor
 from neural_scaling.values import ArrayValue
 
@@ -163,7 +163,7 @@ class ReuseLimit:
     printed: float
 
 
-def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> ReuseLimit:
+def reuse_limit(modes: PowerLaw | Spectrum | ModeQuadrature, width: float, samples: float) -> ReuseLimit:
     r"""Return the limit of the theory as t -> infinity, which does not depend on the richness (eqs. 77-78 and beyond).
 
     The matrix Y of the equations becomes a number y with ``sum_k K_k = min(N, P)``, ``K_k = lambda_k y / (1 + lambda_k y)``, so
@@ -176,8 +176,8 @@ def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> Reu
 
     Parameters
     ----------
-    quadrature
-        The modes; their number must exceed ``min(N, P)``.
+    modes
+        Their number must exceed ``min(N, P)``, and the horizon of a quadrature y.
     width, samples
         N and P, different, at most one of them infinite.
 
@@ -190,9 +190,6 @@ def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> Reu
     InputError
         If N = P, where the limit is infinite, both are infinite, or there are not enough modes.
     """
-    quadrature = checks.instance(
-        quadrature, "quadrature", ModeQuadrature, "give the quadrature of a PowerLaw or of a Spectrum"
-    )
     width = checks.real(width, "width", least=1.0, infinite=True)
     samples = checks.real(samples, "samples", least=1.0, infinite=True)
     smaller = min(width, samples)
@@ -202,20 +199,12 @@ def reuse_limit(quadrature: ModeQuadrature, width: float, samples: float) -> Reu
         f"N = P = {samples:g}, where the loss grows without bound",
         "take different N and P, and at most one of them infinite",
     )
-    nodes, weights, targets = quadrature.nodes, quadrature.weights, quadrature.target_weights
-
-    def learned(log_y: float) -> Array:
-        return np.asarray(1 / (1 + np.exp(-log_y) / nodes))
-
-    low, high = -math.log(nodes[0]) - 50.0, 0.0
-    while weights @ learned(high) <= smaller:
-        high += 5.0
-        require(high < 500, "samples", f"min(N, P) = {smaller:g} is not below the number of modes", "take more modes")
-    log_y = float(brentq(lambda x: float(weights @ learned(x)) - smaller, low, high, xtol=1e-13))
-    k = learned(log_y)
-    d = float(weights @ k**2)
-    bias = float((targets * nodes) @ (1 - k) ** 2)
-    moved = float(targets @ k**2) * math.exp(-log_y)
+    quadrature, y = within_reach(modes, smaller, "samples")
+    nodes = quadrature.nodes
+    k = nodes * y / (1 + nodes * y)
+    d = float(quadrature.weights @ k**2)
+    bias = float((quadrature.target_weights * nodes) @ (1 - k) ** 2)
+    moved = float(quadrature.target_weights @ k**2) / y
     per_width, per_sample = 1 / width, 1 / samples
     system = np.array(
         [

@@ -125,3 +125,11 @@ def test_a_law_is_resolved_as_far_as_it_must_be_and_a_short_quadrature_is_refuse
             closed_form(law.quadrature(10.0), reached)
     few = PowerLaw(1.5, 0.5, 300).spectrum()
     assert model_bottleneck(few, 20) == model_bottleneck(few.quadrature(), 20)
+
+
+def test_as_many_directions_as_modes_have_no_scale():
+    modes = PowerLaw(1.5, 0.8, 40).spectrum()
+    assert effective_scale(modes, 39.5) < math.inf
+    for size in (40, 41):
+        with pytest.raises(InputError, match="size: got 4"):
+            effective_scale(modes, size)

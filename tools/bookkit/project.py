@@ -8,8 +8,6 @@ from pathlib import Path
 from neural_scaling import files
 
 IF_NOT_WRITTEN = "make the checkout writable and free space on its disk, or work in a copy of it"
-#: ``reduced`` stands between the two for items whose full scale needs a GPU; the others have no such file of parameters.
-SCALES = ("small", "reduced", "full")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from nbformat import NotebookNode
 
 from bookkit import parameters
 from bookkit.problems import Problem, unknown
-from bookkit.project import SCALES, Project
+from bookkit.project import Project
+from neural_scaling.paths import SCALES
 
 #: Key of the notebook header under which an item lists further files that it reads.
 HEADER = "neural_scaling"

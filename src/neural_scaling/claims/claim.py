@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from neural_scaling import checks
+from neural_scaling.paths import SCALES
 
 Verdict = Literal["confirmed", "not confirmed", "corrected", "inconclusive"]
-SCALES = ("small", "reduced", "full")
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,11 @@ from neural_scaling.checks import array, require, require_positive
 from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
 from neural_scaling.theory._inputs import FloatArray
 
-_Modes = PowerLaw | Spectrum | ModeQuadrature
+Modes = PowerLaw | Spectrum | ModeQuadrature
 _SERIES_BELOW = 1e-3  # |x| below which (x - 1 + exp(-x)) / x^2 is summed as a series: four terms leave 1e-15
 
 
-def effective_scale(modes: _Modes, size: float) -> float:
+def effective_scale(modes: Modes, size: float) -> float:
     """Solve ``sum_k lambda_k r / (1 + lambda_k r) = size`` for r (eqs. 74 and 77).
 
     Parameters
@@ -51,10 +51,10 @@ def effective_scale(modes: _Modes, size: float) -> float:
     InputError
         If ``size`` is not positive or the modes do not suffice.
     """
-    return _within_reach(modes, size, "size")[1]
+    return within_reach(modes, size, "size")[1]
 
 
-def _within_reach(modes: _Modes, size: float, argument: str) -> tuple[ModeQuadrature, float]:
+def within_reach(modes: Modes, size: float, argument: str) -> tuple[ModeQuadrature, float]:
     """Return modes that resolve the scale r, and r."""
     size, horizon = require_positive(size, argument), 1.0
     while True:
@@ -79,13 +79,13 @@ def _scale_of(modes: ModeQuadrature, size: float, argument: str) -> float:
 
     low = math.log(size / float(weights @ nodes)) - 1e-9  # lambda r / (1 + lambda r) < lambda r
     high = low + 1.0
-    while excess(high) < 0:
+    while excess(high) <= 0:  # rounding fills as many directions as there are modes
         high += 2.0
         require(high < 600, argument, f"got {size:g}, more than the modes can fill", "take fewer, or more modes")
     return math.exp(float(brentq(excess, low, high, xtol=1e-14)))
 
 
-def model_bottleneck(modes: _Modes, N: float) -> float:
+def model_bottleneck(modes: Modes, N: float) -> float:
     """Loss at width N for t, B -> infinity: the residual of a projection, ``sum_k lambda_k (w*_k)^2 / (1 + lambda_k r)``.
 
     Parameters
@@ -105,11 +105,11 @@ def model_bottleneck(modes: _Modes, N: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    quadrature, r = _within_reach(modes, N, "N")
+    quadrature, r = within_reach(modes, N, "N")
     return float(quadrature.target_weights @ (quadrature.nodes / (1 + quadrature.nodes * r)))
 
 
-def printed_bottleneck(modes: _Modes, size: float) -> float:
+def printed_bottleneck(modes: Modes, size: float) -> float:
     """Sum with the second power, ``sum_k lambda_k (w*_k)^2 / (1 + lambda_k r)^2``, as eqs. 76 and 78 have it.
 
     Parameters
@@ -129,14 +129,14 @@ def printed_bottleneck(modes: _Modes, size: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    return _second_power(*_within_reach(modes, size, "size"))
+    return _second_power(*within_reach(modes, size, "size"))
 
 
 def _second_power(modes: ModeQuadrature, r: float) -> float:
     return float(modes.target_weights @ (modes.nodes / (1 + modes.nodes * r) ** 2))
 
 
-def data_bottleneck(modes: _Modes, P: float) -> float:
+def data_bottleneck(modes: Modes, P: float) -> float:
     """Test loss for t, N -> infinity on P samples: :func:`printed_bottleneck` divided by ``1 - df_2/P``.
 
     ``df_2 = sum_k (lambda_k r / (1 + lambda_k r))^2``; for power laws the factor tends to alpha.
@@ -158,12 +158,12 @@ def data_bottleneck(modes: _Modes, P: float) -> float:
     InputError
         As :func:`effective_scale`.
     """
-    quadrature, r = _within_reach(modes, P, "P")
+    quadrature, r = within_reach(modes, P, "P")
     reach = quadrature.nodes * r / (1 + quadrature.nodes * r)
     return _second_power(quadrature, r) / (1 - float(quadrature.weights @ reach**2) / float(P))
 
 
-def lazy_loss(modes: _Modes, time: ArrayLike) -> FloatArray:
+def lazy_loss(modes: Modes, time: ArrayLike) -> FloatArray:
     """Loss at N, B -> infinity and gamma = 0 in gradient flow, ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k t)``.
 
     Parameters
@@ -189,7 +189,7 @@ def lazy_loss(modes: _Modes, time: ArrayLike) -> FloatArray:
     return np.asarray(decay @ (quadrature.target_weights * quadrature.nodes))
 
 
-def transient_coefficient(modes: _Modes, time: ArrayLike) -> FloatArray:
+def transient_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
     """Coefficient of 1/N in the loss at gamma = 0 and B = infinity, ``ell_N(t)`` of :mod:`~neural_scaling.theory.finite_size`.
 
     The mean-field order: pairings that hold for one pair of equal modes only, smaller by a power of time, are left out.
@@ -231,7 +231,7 @@ def transient_coefficient(modes: _Modes, time: ArrayLike) -> FloatArray:
     return np.array(values)
 
 
-def noise_coefficient(modes: _Modes, time: ArrayLike) -> FloatArray:
+def noise_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
     """Coefficient of eta/B in the loss at gamma = 0 and N = infinity, ``ell_B(t)`` of :mod:`~neural_scaling.theory.finite_size`.
 
     Parameters
@@ -261,7 +261,7 @@ def noise_coefficient(modes: _Modes, time: ArrayLike) -> FloatArray:
     return np.array(values)
 
 
-def _resolving(modes: _Modes, time: ArrayLike) -> tuple[ModeQuadrature, FloatArray]:
+def _resolving(modes: Modes, time: ArrayLike) -> tuple[ModeQuadrature, FloatArray]:
     """Return modes that resolve the latest of some times, and the times."""
     times = array(time, "time", above=0)
     quadrature = as_quadrature(modes, "modes", float(times.max()))

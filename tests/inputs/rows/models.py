@@ -35,7 +35,7 @@ ROWS = [
     ),
     row(
         sample_reuse.reuse_limit,
-        quadrature=instance(SPECTRUM.quadrature()),
+        modes=spectrum,
         width=real(3.0, least=1, infinite=True),
         samples=real(4.0, least=1, infinite=True).also(3.0),
     ),
