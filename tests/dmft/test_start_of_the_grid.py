@@ -8,6 +8,7 @@ import pytest
 from neural_scaling.checks import InputError
 from neural_scaling.dmft import NotConverged, TimeGrid, implicit, kernel_flow, solve
 from neural_scaling.spectra import PowerLaw, Spectrum
+from stopping import Interrupting, Resuming, Stopped
 
 LOUD = Spectrum(np.arange(1.0, 61) ** -1.5, 200 * np.arange(1.0, 61) ** -0.2)
 
@@ -96,6 +97,19 @@ def test_until_chooses_grid_and_modes_for_a_tolerance(gamma, setting):
     assert np.all(np.abs(found.loss / finer.loss[rows] - 1) <= 1e-3)
 
 
+def test_a_search_for_a_tolerance_goes_on_where_it_was_stopped():
+    law = PowerLaw(1.5, 0.6, 30)
+    whole = solve(law, 1.0, until=10.0, width=8, tolerance=1e-5)
+    assert whole.grid.rows > 3 * 6 * 2, "the first grid tried does not do"
+    interrupting = Interrupting(
+        whole.grid.rows // 3
+    )  # within the last grid tried, the others have offered as many states
+    with pytest.raises(Stopped):
+        solve(law, 1.0, until=10.0, width=8, tolerance=1e-5, monitor=interrupting)
+    again = solve(law, 1.0, until=10.0, width=8, tolerance=1e-5, monitor=Resuming(interrupting.state))
+    np.testing.assert_array_equal(again.loss, whole.loss)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -103,6 +117,7 @@ def test_until_chooses_grid_and_modes_for_a_tolerance(gamma, setting):
         ({"grid": TimeGrid.log_spaced(0.1, 1.0), "until": 3.0}, "grid: given together with until"),
         ({"until": 3.0, "batch": 4}, "eta: left out at finite batch"),
         ({"until": -3.0}, "until: got -3.0"),
+        ({"until": 3.0, "estimate_error": False}, "estimate_error: False together with until"),
         ({"until": 3.0, "tolerance": 1e-15}, "tolerance: got 1e-15, and the error is"),
         ({"grid": TimeGrid.log_spaced(0.1, 1.0), "estimate_error": 1}, "estimate_error: got 1"),
         ({"grid": TimeGrid.log_spaced(0.1, 1.0), "fourth_moment": "yes"}, "fourth_moment: got 'yes'"),

@@ -191,10 +191,17 @@ def solve(
             "left out at finite batch",
             "give the learning rate: the noise of SGD has the strength eta/B",
         )
+        require(
+            estimate_error,
+            "estimate_error",
+            "False together with until",
+            "leave it out: the grid is chosen by the error",
+        )
+        parts = Parts(monitor)
         for cells in _CELLS:
             made = TimeGrid.log_spaced(1.0 if eta is None else eta, end, cells)
             options = {"width": width, "batch": batch, "samples": samples, "fourth_moment": fourth_moment}
-            found = solve(modes, gamma, made, **options)  # type: ignore[arg-type]
+            found = solve(modes, gamma, made, **options, monitor=parts.last(f"{cells:g} cells"))  # type: ignore[arg-type]
             if found.error.max() <= tolerance:
                 return found
         found_error = f"got {tolerance:g}, and the error is {found.error.max():.2g} at {cells:g} cells a decade"
