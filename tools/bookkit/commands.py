@@ -43,6 +43,8 @@ THREADED = (
     "tests/toy_model/test_direct_model.py",
     "tests/errata/test_tools.py",
 )
+#: Pages that train networks: minutes of products of large matrices, whose tests run with the others.
+NETWORKS = ("fig05", "fig06", "fig07", "fig08", "mnist1m", "mup", "source", "table1")
 _PYTEST = ("pytest", "-n2", "--dist=worksteal")
 #: Shared machines are slower; beyond this factor it is no longer the machine.
 SLACK = 2.0
@@ -232,10 +234,11 @@ def _two_threads(project: Project) -> None:
 
 
 def _references_again(project: Project) -> None:
-    """Execute the references a second time, with other kernels than those that made the pages where there are any."""
+    """Execute pages of theory a second time, with other kernels than those that made the book where there are any."""
     environment, sentence = arithmetic.second()
     say(sentence if environment else f"the same kernels: {sentence}")
-    references.compare(project, environment=environment)
+    chosen = [item for item in registry.items(project) if item not in NETWORKS]
+    references.compare(project, chosen, environment=environment)
 
 
 def quick(project: Project) -> None:

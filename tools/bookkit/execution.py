@@ -27,7 +27,7 @@ from bookkit import notebooks, registry, stamps, variants, workplace
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
-from bookkit.stages import THREAD_VARIABLES
+from bookkit.stages import single_threaded
 from bookkit.terminal import CellLine, say, terminal_name
 from neural_scaling.paths import datasets_root
 
@@ -118,9 +118,9 @@ def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_
             # Those of the user in any case: they are fetched, not computed, and checked whenever they are opened.
             "NEURAL_SCALING_DATASETS": str(datasets_root().absolute()),
         }
-        if scale == "small":
+        if scale == "small" or not own_cache:
             # Threads of small products wait for each other on a busy machine, several times longer than they save.
-            wanted.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+            wanted.update(single_threaded())
         unwanted = ["MPLBACKEND", "NEURAL_SCALING_DATA"]  # they would change what a notebook shows or reads
         if scale == "small" or not own_cache:
             wanted["NEURAL_SCALING_CACHE"] = str(place / "cache")

@@ -11,7 +11,7 @@ import difflib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import nbformat
 from nbformat import NotebookNode
@@ -131,13 +131,20 @@ def compare_executed(project: Project) -> None:
         raise Problem("\n".join([*wrong, f"If the change is meant: {REMEDY}"]))
 
 
-def compare(project: Project, workers: int = 2, environment: Mapping[str, str] | None = None) -> None:
-    """Execute every reference again with nbval, from an empty cache, and compare the checked cells.
+def compare(
+    project: Project,
+    chosen: Sequence[str] | None = None,
+    workers: int = 2,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Execute references again with nbval, from an empty cache, and compare the checked cells.
 
     Parameters
     ----------
     project
         The checkout.
+    chosen
+        Items; all if None.
     workers
         Notebooks executed side by side.
     environment
@@ -151,11 +158,14 @@ def compare(project: Project, workers: int = 2, environment: Mapping[str, str] |
     wrong = stale(project)
     if wrong:
         raise Problem("\n".join(wrong))
-    if not registry.items(project):
+    paths = [
+        str(project.references / f"{item}.ipynb") for item in (registry.items(project) if chosen is None else chosen)
+    ]
+    if not paths:
         return
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
     # Without loadfile the cells of one notebook would be spread over workers.
-    command += ["-p", "no:cacheprovider", "-q", f"-n{workers}", "--dist=loadfile", str(project.references)]
+    command += ["-p", "no:cacheprovider", "-q", f"-n{workers}", "--dist=loadfile", *paths]
     with execution.kernel_environment("small", project.work, keep_claims=False):
         variables = {**os.environ, **single_threaded(), **(environment or {})}
         run = subprocess.run(command, cwd=project.root, env=variables, check=False)
