@@ -30,21 +30,23 @@ def test_shipped_results_are_small(item):
     assert size < 800_000
 
 
+RUNS = {experiment_key(run): (item, run) for item in SHIPPED for run in experiments(item, shipped_scale(item))}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "run",
-    [
-        pytest.param((item, run), id=f"{item}-{experiment_key(run)}")
-        for item in SHIPPED
-        for run in experiments(item, shipped_scale(item))
-    ],
-)
-def test_a_recomputed_slice_agrees(run):
-    item, experiment = run
+@pytest.mark.parametrize("key", RUNS, ids=lambda key: f"{RUNS[key][0]}-{key}")
+def test_a_recomputed_slice_agrees(key):
+    item, experiment = RUNS[key]
     name = getattr(experiment, "dataset", "")
     if name.startswith("mnist1m") and not folder_of(name).is_dir():
         pytest.skip(f"{name} is not on disk, and drawing it takes longer than all tests")
     assert recompute_slice(experiment, item) < experiment.tolerance
+
+
+@pytest.mark.parametrize("key", RUNS)
+def test_items_that_share_a_run_ship_the_same_result(key):
+    files = [path for item in SHIPPED for path in (data_root() / "results" / item).glob(f"{key}.npz")]
+    assert files and len({path.read_bytes() for path in files}) == 1
 
 
 def test_the_comparison_can_fail(monkeypatch):
