@@ -45,7 +45,9 @@ def test_what_runs_again_is_there(path):
 def test_each_stage_has_its_kernels_and_threads(monkeypatch, project, capsys):
     ran = []
     monkeypatch.setattr(commands, "_python", lambda _, *words, environment: ran.append((words, environment)))
-    monkeypatch.setattr(references, "compare", lambda _, chosen, environment: ran.append((("references",), environment)))
+    monkeypatch.setattr(
+        references, "compare", lambda _, chosen, environment: ran.append((("references",), environment))
+    )
     monkeypatch.setattr(arithmetic, "second", lambda: ({"OPENBLAS_CORETYPE": "Haswell"}, "Haswell in place of Zen"))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     for stage in (commands._second_kernel, commands._two_threads, commands._references_again):
