@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_scaling.experiments import InfiniteLimitRun
+from neural_scaling.models.runs import InfiniteLimitRun
 from neural_scaling.runs import Index, canonical_json, experiment_key, write_result
 
 

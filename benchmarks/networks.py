@@ -9,9 +9,9 @@ import time
 
 import torch
 
+from neural_scaling.base.devices import describe_device, find_device
 from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.compiling import CompiledStep
-from neural_scaling.networks.devices import describe_device, find_device
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 
 WIDTH, BATCH, ROUNDS, REPEATS = 512, 256, 40, 5

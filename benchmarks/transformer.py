@@ -16,7 +16,7 @@ import time
 
 import torch
 
-from neural_scaling.networks.devices import describe_device, find_device
+from neural_scaling.base.devices import describe_device, find_device
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.transformer import Transformer, TransformerShape
 

@@ -42,13 +42,13 @@ seeds: int = 1024  # simulations per richness and batch
 import numpy as np
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import dmft, notebook, runs
-from neural_scaling.figures import batch as draw
-from neural_scaling.items import batch as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import batch as page
+from neural_scaling import dmft, runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
@@ -113,8 +113,8 @@ grid = dmft.TimeGrid.unit_steps(eta, steps)
 print("     mean-square stable   left side      lazy loss / exact, worst step")
 print(f"  B  below eta =          at eta = {eta:<4g}  paper  with fourth moment")
 for batch in batches:
-    bound, number = item.largest_stable_step(quadrature, batch), dmft.mean_square_stability(quadrature, eta, batch)
-    exact = item.second_moments(quadrature, eta, batch, steps)
+    bound, number = page.largest_stable_step(quadrature, batch), dmft.mean_square_stability(quadrature, eta, batch)
+    exact = page.second_moments(quadrature, eta, batch, steps)
     solved = dmft.solve(quadrature, 0.0, grid, batch=batch, fourth_moment=True).loss
     printed = dmft.solve(quadrature, 0.0, grid, batch=batch).loss
     assert np.max(np.abs(solved / exact - 1)) < 1e-9, "the theory is not the recursion"
@@ -128,11 +128,11 @@ for batch in batches:
 # simulation and in both theories.
 
 # %% tags=["hide-input"]
-found = [[item.curves(plan, gamma, batch, results) for batch in batches] for gamma in gammas]
-rows = [[item.error_row(one) for one in row] for row in found]
+found = [[page.curves(plan, gamma, batch, results) for batch in batches] for gamma in gammas]
+rows = [[page.error_row(one) for one in row] for row in found]
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-excess", "caption": "Loss at batch B over loss at infinite batch, minus one, against steps, lazy (above) and rich (below). Dots: simulation with two standard errors. Dashed: the paper's theory. Lines: with the fourth moment. A bar across the panel: the mean is one seed that is about to blow up."}, "image": {"alt": "Two log-log panels of the relative excess of the loss, one colour per batch. For the lazy network the dots lie on the full lines and above the dashed ones. For the rich network they lie above both, closer to the full lines."}}
-display(draw.excess_figure(found))
+display(page.excess_figure(found))
 
 # %% [markdown]
 # The same averaged over the logarithm of the step, with 95 % errors (upper bounds: the errors of single steps are added as if they were the same).
@@ -146,7 +146,7 @@ for row in (row for batched in rows for row in batched):
     )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-error", "caption": "Relative error of both theories against the batch, for the loss relative to infinite batch averaged over log steps. Grey: two standard errors of the simulation. A batch is left out where a few seeds decide the mean."}, "image": {"alt": "Two log-log panels. Lazy: the error of the paper's theory falls as one over B, the error with the fourth moment is lost in the noise of the simulation. Rich: both fall as one over B, the one with the fourth moment a factor of about two lower."}}
-display(draw.error_figure(rows))
+display(page.error_figure(rows))
 
 # %% [markdown]
 # Now the loss itself, mean over seeds against theory in per cent, at single steps. Here the effect of finite width is included; it is the same at all $B$.
@@ -171,7 +171,7 @@ for step in (3, 10, steps):
 # the median lies below the mean, and the paper's curve, which is too low for the mean, happens to run near the median.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-spread", "caption": "The loss at the smallest batch, lazy (above) and rich (below): mean with two standard errors, median, the range from the 16th to the 84th percentile, a few single seeds, and both theories."}, "image": {"alt": "Two log-log panels. Single runs jump by factors of several from step to step, more so for the rich network. The mean lies well above the median; the theory with the fourth moment follows the mean when lazy."}}
-display(draw.spread_figure([batched[0] for batched in found]))
+display(page.spread_figure([batched[0] for batched in found]))
 
 # %% tags=["hide-input"]
 print(f"gamma   B   lowest median/mean   largest share of top 1 %   diverged of {seeds}")
@@ -189,7 +189,7 @@ for row in (row for batched in rows for row in batched):
 # A ratio counts as confirmed within 0.025. "Corrected" means that the paper's theory fails by that rule and the one with the fourth moment passes.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.excess_claims([row for batched in rows for row in batched], width, scale)
+claims = page.excess_claims([row for batched in rows for row in batched], width, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -43,13 +43,13 @@ end_steps: int = 8000  # their steps
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import bottleneck as draw
-from neural_scaling.items import bottleneck as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import bottleneck as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
@@ -93,11 +93,11 @@ print(runs.describe(list(results.values())))
 # independent draws, the lines {eq}`eq-model-bottleneck` and {eq}`eq-data-bottleneck` for infinitely many modes.
 
 # %% tags=["hide-input"]
-model = item.curves(plan, False, results)
-data = item.curves(plan, True, results)
+model = page.curves(plan, False, results)
+data = page.curves(plan, True, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck", "caption": "Loss at the end of training against (a) the width on fresh data and (b) the number of samples. Circles: mean of draws with 95 % interval. Lines: deterministic equivalent. Dotted: the sum with the second power and no prefactor, as printed for both."}, "image": {"alt": "Two log-log plots. In the upper, curves for three sources; those for sources 1.5 and 3 run parallel and far above the dotted printed curves, which fall more steeply. In the lower, all curves run parallel to the printed ones, slightly above. Circles lie on the lines."}}
-display(draw.bottleneck_figure(model, data))
+display(page.bottleneck_figure(model, data))
 
 # %% [markdown]
 # The fits to simulated means start at 16 directions or samples, where the sums begin to look like integrals, and end at the largest size, far below the number of
@@ -113,9 +113,9 @@ for curve in (*model, *data):
 print("exponent of  beta  simulated [95 %]          simulated mean over equivalent")
 for curve in (*model, *data):
     name = "data" if curve.data else "width"
-    ratio, error = item.agreement(curve)
-    print(f"{name:<11}  {curve.beta:<4g}  {item.exponent_text(curve.fit):<24}  {ratio:.3f} +- {1.96 * error:.3f}")
-    assert abs(ratio - 1) < item.RATIO_TOLERANCE + 3 * error, "equivalent and draws part"
+    ratio, error = page.agreement(curve)
+    print(f"{name:<11}  {curve.beta:<4g}  {page.exponent_text(curve.fit):<24}  {ratio:.3f} +- {1.96 * error:.3f}")
+    assert abs(ratio - 1) < page.RATIO_TOLERANCE + 3 * error, "equivalent and draws part"
 
 # %% [markdown]
 # ## The scale of the response
@@ -124,10 +124,10 @@ for curve in (*model, *data):
 # the equation in {eq}`eq-model-bottleneck` at leading order. It is the time beyond which width (or data) limits training.
 
 # %% tags=["hide-input"]
-scales = [item.scale_curve(plan, kind, results) for kind in (False, True)]
+scales = [page.scale_curve(plan, kind, results) for kind in (False, True)]
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck-scale", "caption": "The scales r3 of the width and r1 of the data, divided by their predicted power. Symbols: mean over draws of the trace of the inverse Gram matrix, with 95 % interval. Lines: the self-consistent equation, the same for both, for infinitely many modes (solid) and for as many as the draws have (dashed)."}, "image": {"alt": "Scales divided by size to the power alpha against size on a logarithmic axis. The solid line falls slowly and levels off, the dashed one turns up where the number of modes is felt; circles and squares lie near the dashed line, above it at the smallest sizes."}}
-display(draw.scale_figure(scales, alpha))
+display(page.scale_figure(scales, alpha))
 
 # %% [markdown]
 # ## The end of training does not depend on richness
@@ -137,10 +137,10 @@ display(draw.scale_figure(scales, alpha))
 # least norm, at any richness. Both need a learning rate below the edge of stability of the final kernel.
 
 # %% tags=["hide-input"]
-trained = item.ends(plan)
+trained = page.ends(plan)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck-end", "caption": "Relative distance of the loss of small trained models from the limit given by linear algebra, for several richnesses, (a) on the population and (b) on a fixed set of samples. Dotted: 1e-13."}, "image": {"alt": "Two log-log plots of the distance from the limit against steps. All curves drop to rounding level, the richer the sooner."}}
-display(draw.end_figure(trained))
+display(page.end_figure(trained))
 
 # %% tags=["hide-input", "nbval-check-output"]
 for row in trained:
@@ -156,7 +156,7 @@ for row in trained:
 # the draws confirm in value, has to settle the power.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(model, data, scales, trained, alpha, scale)
+claims = page.claims(model, data, scales, trained, alpha, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -38,9 +38,9 @@ scale: str = "small"  # small or full; the ledger holds all scales
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.paths import data_root
+from companion import claims as ledger
+from companion import notebook
+from neural_scaling.base.paths import data_root
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale))

@@ -53,11 +53,10 @@ horizon: float = 300.0  # end of the integrated gradient flow, eta*steps (ours)
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.errata import Setting
-from neural_scaling.figures import errata as figure
-from neural_scaling.items import errata as item
+from companion import claims as ledger
+from companion import notebook
+from companion.errata import Setting
+from companion.pages import errata as page
 
 setting = notebook.plan(Setting, globals())
 
@@ -65,10 +64,10 @@ setting = notebook.plan(Setting, globals())
 print(notebook.provenance(scale, range(seeds), plan=setting))
 
 # %% tags=["hide-input"]
-rows = item.check_all(setting)
+rows = page.check_all(setting)
 
 # %% tags=["remove-cell", "nbval-check-output"]
-print(item.to_text(rows))
+print(page.to_text(rows))
 
 # %% [markdown]
 # ## Matters of substance
@@ -76,13 +75,13 @@ print(item.to_text(rows))
 # What "error" means differs from row to row; the entries below the figure say.
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(item.to_table(item.of_kind(rows, "substance"))))
+display(Markdown(page.to_table(page.of_kind(rows, "substance"))))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-errata", "caption": "Printed (dashed) against corrected (dotted). (a) Loss at the end of training of an easy task, from exact projections. (b, c) Leading corrections in 1/N and in the learning rate over the batch for lazy gradient flow, from closed forms (solid); dotted lines are slopes only, shifted. (d) Ratio of the middle to the last term of eq. 53 along the rich gradient flow of hard tasks; printed, it vanishes."}, "image": {"alt": "Panel a: points on the corrected line, far above the printed one, which is steeper. Panel b: the coefficient rises with time for the hard task, where the printed power falls, and falls as printed for the easy task. Panel c: the coefficient of the hard task falls much more slowly than printed, that of the super-easy task as printed. Panel d: both ratios level off well above zero."}}
-display(figure.draw(item.curves(setting), alpha))
+display(page.draw(page.curves(setting), alpha))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(item.to_entries(item.of_kind(rows, "substance"), setting)))
+display(Markdown(page.to_entries(page.of_kind(rows, "substance"), setting)))
 
 # %% [markdown]
 # ### Where the corrections in the lazy limit come from
@@ -111,16 +110,16 @@ display(Markdown(item.to_entries(item.of_kind(rows, "substance"), setting)))
 # ## Misprints
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(item.to_table(item.of_kind(rows, "misprint"))))
+display(Markdown(page.to_table(page.of_kind(rows, "misprint"))))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(item.to_entries(item.of_kind(rows, "misprint"), setting)))
+display(Markdown(page.to_entries(page.of_kind(rows, "misprint"), setting)))
 
 # %% [markdown]
 # ## Suspected, did not stand
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(item.to_entries(item.of_kind(rows, "suspicion"), setting)))
+display(Markdown(page.to_entries(page.of_kind(rows, "suspicion"), setting)))
 
 # %% [markdown]
 # ## Claims
@@ -130,7 +129,7 @@ display(Markdown(item.to_entries(item.of_kind(rows, "suspicion"), setting)))
 # each power the side on which the printed form is right is tested too.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.substance_claims(setting, scale)
+claims = page.substance_claims(setting, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -51,13 +51,12 @@ largest_source: float = 2.3  # upper end of beta in (b) and (c) (ours)
 import numpy as np
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.figures import figure01 as figure
-from neural_scaling.items import figure01 as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig01 as page
 from neural_scaling.theory import chi
 
-plan = notebook.plan(item.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, plan=plan))
@@ -81,7 +80,7 @@ print(notebook.provenance(scale, plan=plan))
 
 # %% tags=["hide-input"]
 rows = [
-    item.exponent_row(alpha, beta, richness, tuple(late), tuple(early)) for richness in (0.0, gamma) for beta in sources
+    page.exponent_row(alpha, beta, richness, tuple(late), tuple(early)) for richness in (0.0, gamma) for beta in sources
 ]
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -99,7 +98,7 @@ for row in rows:
 # compared with the labels.
 
 # %% tags=["hide-input"]
-counts = item.phase_counts(largest_capacity, largest_source, grid)
+counts = page.phase_counts(largest_capacity, largest_source, grid)
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("                          the terms left are those")
@@ -110,7 +109,7 @@ for count in counts:
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-1", "caption": "Figure 1 of the paper. (a) Exponent of the loss in time against the source, lazy (dashed) and rich (solid). Circles: fitted to integrated curves at very late times. Crosses: rich curves fitted between 100 and 10000. (b, c) Phases, with the two terms that balance at fixed compute; the arrow points to the one that takes over. The dagger marks the label that differs from the printed figure."}, "image": {"alt": "Panel a: the rich exponent lies above the lazy straight line for sources below 1 and joins it at 1; measured circles lie on both curves, crosses slightly above near source 1. Panels b and c: the plane of source and capacity, divided by a vertical line at source 1 and a curve at 2 minus 1 over capacity into hard, easy and super-easy regions; only the hard region differs between lazy and rich."}}
 beta = np.linspace(0.002, 1.23, 300)
-display(figure.draw(beta, chi(beta, rich=False), chi(beta), rows, largest_capacity))
+display(page.draw(beta, chi(beta, rich=False), chi(beta), rows, largest_capacity))
 
 # %% [markdown]
 # Two corrections found elsewhere in this book do not change the phases but what happens inside them. For hard tasks
@@ -126,7 +125,7 @@ display(figure.draw(beta, chi(beta, rich=False), chi(beta), rows, largest_capaci
 # hard sources; a label counts as confirmed if its two terms are the ones that remain at every task of the region.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [*item.exponent_claims(rows, hard, easy, scale), *item.phase_claims(counts, scale)]
+claims = [*page.exponent_claims(rows, hard, easy, scale), *page.phase_claims(counts, scale)]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -48,15 +48,15 @@ steps_edge: int = 5000  # last step of that study (ours)
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.claims.tables import fixed
-from neural_scaling.figures import figure02 as draw
-from neural_scaling.items import figure02 as item
-from neural_scaling.items.agreement import LOSS_TOLERANCE
+from companion import claims as ledger
+from companion import notebook
+from companion.agreement import LOSS_TOLERANCE
+from companion.claims.tables import fixed
+from companion.pages import fig02 as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
@@ -70,11 +70,11 @@ print(runs.describe(list(results.values())))
 # curve comes near the edge of stability.
 
 # %% tags=["hide-input"]
-easy = item.infinite_panel(plan, beta_easy, results)
-hard = item.infinite_panel(plan, beta_hard, results)
+easy = page.infinite_panel(plan, beta_easy, results)
+hard = page.infinite_panel(plan, beta_hard, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2ab", "caption": "Figure 2(a, b) of the paper. Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 (black) to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}}
-display(draw.infinite_figure(easy, hard))
+display(page.infinite_figure(easy, hard))
 
 # %% [markdown]
 # Every curve is fitted in a window fixed by theory before looking: it starts when ten modes are learned,
@@ -86,7 +86,7 @@ display(draw.infinite_figure(easy, hard))
 for panel, name in ((easy, "easy"), (hard, "hard")):
     print(f"{name} task, beta = {panel.beta:g}")
     print("  gamma  predicted  fitted  +-     window           moved windows")
-    for row in item.exponents(panel):
+    for row in page.exponents(panel):
         fit = row.fit
         window = f"{fit.window[0]:6.0f} to {fit.window[1]:6.0f}"
         moved = f"{row.lowest:.3f} to {row.highest:.3f}"
@@ -102,11 +102,11 @@ for panel, name in ((easy, "easy"), (hard, "hard")):
 # (the paper does not say what its band is).
 
 # %% tags=["hide-input"]
-easy_finite = item.finite_panel(plan, beta_easy, results)
-hard_finite = item.finite_panel(plan, beta_hard, results)
+easy_finite = page.finite_panel(plan, beta_easy, results)
+hard_finite = page.finite_panel(plan, beta_hard, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2cd", "caption": "Figure 2(c, d) of the paper. Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean field theory. Dashed grey: the power of infinite width."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}}
-display(draw.finite_figure(easy_finite, hard_finite))
+display(page.finite_figure(easy_finite, hard_finite))
 
 # %% [markdown]
 # For each seed the ratio of its loss to the theory is averaged over the logarithm of the step; mean and error over seeds say how well
@@ -114,7 +114,7 @@ display(draw.finite_figure(easy_finite, hard_finite))
 
 # %% tags=["hide-input"]
 for panel, name in ((easy_finite, "easy"), (hard_finite, "hard")):
-    rows = item.agreement(panel)
+    rows = page.agreement(panel)
     print(f"{name} task, beta = {panel.beta:g}: simulated mean over theory")
     for row in rows:
         print(f"  N = {row.size:5d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
@@ -132,10 +132,10 @@ for panel, name in ((easy_finite, "easy"), (hard_finite, "hard")):
 # transient that lasts until the edge.
 
 # %% tags=["hide-input"]
-edge = item.edge_of_stability(plan, results)
+edge = page.edge_of_stability(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2-edge", "caption": "The hard task at several learning rates and richness 1, against learning rate times steps: loss (spikes cut), and learning rate times the largest eigenvalue of the kernel. Crosses: where that product reaches 2. Dashed: the rich and the lazy power."}, "image": {"alt": "Upper panel: loss curves of all learning rates coincide until each reaches the edge of stability, earlier for larger learning rate; from there the loss spikes and then falls more slowly. Lower panel: learning rate times largest eigenvalue grows and settles near 2."}}
-display(draw.edge_figure(edge, beta_hard, gamma=1.0))
+display(page.edge_figure(edge, beta_hard, gamma=1.0))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("eta    gamma  eta*gamma  edge at step  predicted  exponent before")
@@ -151,7 +151,7 @@ for row in edge:
 # %% tags=["hide-input"]
 for row in (row for row in edge if row.after == row.after):
     print(f"eta = {row.eta:<4g} gamma = {row.gamma:<5g} exponent beyond the edge {row.after:.2f}")
-    assert row.after < 2 * beta_hard / (1 + beta_hard) - item.EXPONENT_TOLERANCE, "the rich exponent survives the edge"
+    assert row.after < 2 * beta_hard / (1 + beta_hard) - page.EXPONENT_TOLERANCE, "the rich exponent survives the edge"
 
 # %% [markdown]
 # ## Claims
@@ -160,12 +160,12 @@ for row in (row for row in edge if row.after == row.after):
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
-    *item.exponent_claims(easy, scale),
-    item.constant_claim(easy, scale),
-    *item.exponent_claims(hard, scale),
-    *item.agreement_claims(easy_finite, scale),
-    *item.agreement_claims(hard_finite, scale),
-    *item.edge_claims(edge, beta_hard, scale),
+    *page.exponent_claims(easy, scale),
+    page.constant_claim(easy, scale),
+    *page.exponent_claims(hard, scale),
+    *page.agreement_claims(easy_finite, scale),
+    *page.agreement_claims(hard_finite, scale),
+    *page.edge_claims(edge, beta_hard, scale),
 ]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))

@@ -43,16 +43,16 @@ time_long: float = 1.0e4  # last eta*t of the theory at late times (ours)
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import figure03 as draw
-from neural_scaling.items import figure03 as item
-from neural_scaling.items.agreement import LOSS_TOLERANCE
+from companion import claims as ledger
+from companion import notebook
+from companion.agreement import LOSS_TOLERANCE
+from companion.pages import fig03 as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
-hard = item.panel(plan, beta_hard, results)
-super_easy = item.panel(plan, beta_super_easy, results)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+hard = page.panel(plan, beta_hard, results)
+super_easy = page.panel(plan, beta_super_easy, results)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(max(seeds)), plan=plan))
@@ -68,7 +68,7 @@ print(runs.describe(list(results.values())))
 
 # %% tags=["hide-input", "nbval-check-output"]
 for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
-    rows = item.stability(panel)
+    rows = page.stability(panel)
     print(f"{name} task, eta = {panel.eta:g}, K = {rows[0].growth:.2f} at step {steps}")
     print("   B    at first  at last")
     for row in rows:
@@ -82,7 +82,7 @@ for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
 # modes, as the paper states it. The band is one standard deviation over seeds.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-3", "caption": "Figure 3 of the paper. Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}}
-display(draw.loss_figure(hard, super_easy))
+display(page.loss_figure(hard, super_easy))
 
 # %% [markdown]
 # The mean of the simulations over the theory, averaged over the logarithm of the step. The theory is exact only to leading order in
@@ -90,7 +90,7 @@ display(draw.loss_figure(hard, super_easy))
 
 # %% tags=["hide-input"]
 for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
-    rows = item.agreement(panel)
+    rows = page.agreement(panel)
     print(f"{name} task: simulated mean over theory")
     for row in rows:
         print(f"  B = {row.size:3d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
@@ -104,7 +104,7 @@ for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
 for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
     print(f"{name} task, against B = {batches[-1]}")
     print("   B    excess at last step   theory   difference of exponents")
-    for row in item.excess(panel):
+    for row in page.excess(panel):
         low, high = row.interval
         print(
             f"  {row.batch:3d}    {row.at_last:6.3f} [{low:6.3f}, {high:6.3f}]  {row.theory:6.3f}"
@@ -120,11 +120,11 @@ for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
 # transient of finite width). Windows come from the loss law with prefactors one: a term counts as alone where it is ten times the next.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-3-late", "caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much a batch of one raises the loss of the hard task at infinite width, and the power with which the kernel grows."}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}}
-display(draw.late_figure(hard, super_easy))
+display(page.late_figure(hard, super_easy))
 
 # %% tags=["hide-input", "nbval-check-output"]
-transients = item.transients(super_easy)
-noise = item.hard_noise(hard)
+transients = page.transients(super_easy)
+noise = page.hard_noise(hard)
 print("term                          predicted  fitted   +-     window in eta*t")
 for row in (*transients, noise):
     text = (
@@ -148,12 +148,12 @@ for row in (*transients, noise):
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
-    item.shift_claim(hard, scale),
-    *item.transient_claims("hard", [noise], "a", scale),
-    *item.agreement_claims(hard, scale),
-    *item.transient_claims("super-easy", transients, "b", scale),
-    item.batch_claim(super_easy, scale),
-    *item.agreement_claims(super_easy, scale),
+    page.shift_claim(hard, scale),
+    *page.transient_claims("hard", [noise], "a", scale),
+    *page.agreement_claims(hard, scale),
+    *page.transient_claims("super-easy", transients, "b", scale),
+    page.batch_claim(super_easy, scale),
+    *page.agreement_claims(super_easy, scale),
 ]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))

@@ -46,14 +46,14 @@ batches_limit: list[float] = [float("inf"), 16.0, 4.0]  # B of the theory's seco
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import figure04 as draw
-from neural_scaling.items import figure04 as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig04 as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
-panels = [item.panel(plan, index, results) for index in range(len(betas))]
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+panels = [page.panel(plan, index, results) for index in range(len(betas))]
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(max(seeds)), plan=plan))
@@ -68,14 +68,14 @@ print(runs.describe(list(results.values())))
 
 # %% tags=["hide-input", "nbval-check-output"]
 for panel in panels:
-    share = item.missing_tail(panel)
+    share = page.missing_tail(panel)
     print(
         f"{panel.regime:10s}  beta = {panel.beta:<5g}eta = {panel.eta:<5g}B = {panel.batch:<3d}  left out: {share:.2%} of the smallest loss"
     )
     assert share < 0.01, "too few modes"
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4", "caption": "Figure 4 of the paper. Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dashed grey: the power of Table 1; dotted in (c): that of an infinite batch."}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}}
-display(draw.loss_figure(panels))
+display(page.loss_figure(panels))
 
 # %% [markdown]
 # ## The frontier and its exponents
@@ -88,7 +88,7 @@ display(draw.loss_figure(panels))
 # %% tags=["hide-input"]
 sources = ("simulation", "theory", "limit")
 fits = [
-    (panel, source, item.exponents(panel, source))
+    (panel, source, page.exponents(panel, source))
     for panel in panels
     for source in sources
     if source != "limit" or panel.batch_limit != panel.batch
@@ -108,7 +108,7 @@ for panel, source, row in fits:
     )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4-allocation", "caption": "Optimal width and optimal number of steps against compute. Markers: simulations. Lines: theory. Dashed: the powers that follow from Table 1."}, "image": {"alt": "Two log-log plots. Optimal width and optimal steps grow as powers of compute for three tasks; the hard task takes the narrowest networks and the most steps. Markers scatter around the lines."}}
-display(draw.allocation_figure(panels))
+display(page.allocation_figure(panels))
 
 # %% [markdown]
 # (fig-4-approach-section)=
@@ -123,10 +123,10 @@ display(draw.allocation_figure(panels))
 
 # %% tags=["hide-input", "nbval-check-output"]
 for panel in panels:
-    print(f"{panel.regime:10s}  eta = {panel.eta:<5g}edge of stability at step {item.edge_step(panel):.1e}")
+    print(f"{panel.regime:10s}  eta = {panel.eta:<5g}edge of stability at step {page.edge_step(panel):.1e}")
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4-approach", "caption": "Local exponents of the frontier of the theory, over one decade of compute, at the batch of the figure (full lines) and at that of the second solution (dash-dotted). Dashed: Table 1. Markers: fits to the simulations with their 95 % intervals; thin lines: their windows."}, "image": {"alt": "Two plots of exponents against compute on a logarithmic axis. Upper panel: the exponent of the loss for three tasks approaches its dashed line. Lower panel: the same for the optimal width."}}
-display(draw.slope_figure(panels, [row for _, source, row in fits if source == "simulation"]))
+display(page.slope_figure(panels, [row for _, source, row in fits if source == "simulation"]))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("theory: local exponents over the last two decades")
@@ -147,10 +147,10 @@ for panel, source, row in fits:
 claims = []
 for panel in panels:
     rows = [row for owner, _, row in fits if owner is panel]
-    claims += item.exponent_claims(panel, rows, scale)
+    claims += page.exponent_claims(panel, rows, scale)
     if panel.beta < 1:
-        claims += [item.gain_claim(panel, row, scale) for row in rows if row.source != "theory"]
-    claims.append(item.agreement_claim(panel, *item.frontier_ratio(panel), scale))
+        claims += [page.gain_claim(panel, row, scale) for row in rows if row.source != "theory"]
+    claims.append(page.agreement_claim(panel, *page.frontier_ratio(panel), scale))
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

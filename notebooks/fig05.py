@@ -54,14 +54,15 @@ width_easy_study: list[int] = [32, 64, 128]  # N of that study
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import circle as draw
-from neural_scaling.items import circle_curves as curves
-from neural_scaling.items import figure05 as item
+from companion import circle_curves as curves
+from companion import circle_figures as draw
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig05 as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
@@ -203,9 +204,9 @@ for row in curves.curve_rows(plan.by_width_easy(), results):
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
-    *item.exponent_claims(plan, results, scale),
-    *item.growth_claims(plan, results, scale),
-    *item.width_claims(plan, results, scale),
+    *page.exponent_claims(plan, results, scale),
+    *page.growth_claims(plan, results, scale),
+    *page.width_claims(plan, results, scale),
 ]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))

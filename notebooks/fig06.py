@@ -52,17 +52,18 @@ kernel_test: int = 300  # its test images
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import images as draw
-from neural_scaling.items import figure06 as item
+from companion import claims as ledger
+from companion import image_figures as draw
+from companion import notebook
+from companion.pages import fig06 as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-needed = notebook.needs_data(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+needed = notebook.needs_data(plan.experiments(), page.ITEM, scale)
 if needed and any(notebook.dataset(panel.dataset) is None for panel in plan.panels()):
-    scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
-found = [item.curves(panel, results) for panel in plan.panels()]
+    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+found = [page.curves(panel, results) for panel in plan.panels()]
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(plan.seeds), plan=plan))
@@ -98,7 +99,7 @@ display(draw.kernel_figure(found))
 
 # %% tags=["hide-input"]
 for one in found:
-    print(item.table(one))
+    print(page.table(one))
     print()
 
 # %% [markdown]
@@ -108,7 +109,7 @@ for one in found:
 for one in found:
     print(one.panel.dataset)
     for row in one.rows:
-        print(f"  gamma0 {row.run.richness:<5g} {item.departure(row).text}")
+        print(f"  gamma0 {row.run.richness:<5g} {page.departure(row).text}")
 
 # %% tags=["hide-input"]
 # What must hold at any scale: the richest network wins over the linearised one, and its kernel has grown.
@@ -131,8 +132,8 @@ for one in found:
 # steepens more than the linearised one does, interval over networks included. Fewer steps than the paper's 100000 cannot speak against it.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [claim for one in found for claim in item.exponent_claims(one, scale)]
-claims += [item.departure_claim(one, scale) for one in found if one.panel.dataset.startswith("cifar")]
+claims = [claim for one in found for claim in page.exponent_claims(one, scale)]
+claims += [page.departure_claim(one, scale) for one in found if one.panel.dataset.startswith("cifar")]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

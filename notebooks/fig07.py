@@ -48,14 +48,15 @@ seeds_scatter: int = 256  # networks per width of that study
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import circle as draw
-from neural_scaling.items import circle_curves as curves
-from neural_scaling.items import figure07 as item
+from companion import circle_curves as curves
+from companion import circle_figures as draw
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig07 as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
@@ -122,15 +123,15 @@ for one, other in zip(rich, lazy, strict=True):
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
-    *item.spectrum_claims(spectra, scale),
-    *item.fluctuation_claims(scatter, scale),
-    *item.exponent_claims(plan, results, scale),
+    *page.spectrum_claims(spectra, scale),
+    *page.fluctuation_claims(scatter, scale),
+    *page.exponent_claims(plan, results, scale),
 ]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 
 # %% tags=["hide-input", "nbval-check-output"]
-for claim in item.spectrum_claims(spectra, scale):
+for claim in page.spectrum_claims(spectra, scale):
     print(f"{claim.id}: {claim.verdict}")
 
 # %% [markdown]

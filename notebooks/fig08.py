@@ -52,17 +52,17 @@ trial: int = 20  # steps of a trial
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import figure08 as draw
-from neural_scaling.items import figure08 as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig08 as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-if notebook.needs_data(plan.experiments(), item.ITEM, scale) and notebook.text(plan.dataset) is None:
-    scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
-found = [item.curve(run, plan.start, results) for run in plan.runs()]
-levels = item.levels(plan, results)
+plan = notebook.plan(page.Plan, globals())
+if notebook.needs_data(plan.experiments(), page.ITEM, scale) and notebook.text(plan.dataset) is None:
+    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+found = [page.curve(run, plan.start, results) for run in plan.runs()]
+levels = page.levels(plan, results)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=plan.seeds, plan=plan))
@@ -81,7 +81,7 @@ print(runs.describe(list(results.values())))
 print(levels)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-8", "caption": "Figure 8 of the paper, on the text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, dots for held-out text. Grey: the logarithm of the vocabulary, and the losses by frequencies of tokens and of pairs of tokens. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks."}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}}
-display(draw.loss_figure(found, levels, plan.average))
+display(page.loss_figure(found, levels, plan.average))
 
 # %% [markdown]
 # ## Lazy and rich on the same batches
@@ -90,7 +90,7 @@ display(draw.loss_figure(found, levels, plan.average))
 # text, relative to their own size; the square root of two is as far as features go that have forgotten where they started.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-8-gap", "caption": "Above: loss over that of the laziest network, moving averages over the same batches. Below: change of the features that the readout sees, relative to their size."}, "image": {"alt": "Upper panel: ratios of losses against tokens, one line per richness. Lower panel: how far features have moved, growing with training and with the richness."}}
-display(draw.gap_figure(found, plan.average))
+display(page.gap_figure(found, plan.average))
 
 # %% [markdown]
 # ## Exponents
@@ -103,15 +103,15 @@ display(draw.gap_figure(found, plan.average))
 # one set of initial weights and one order of the text; the last table has the laziest and the richest network for every seed of this page.
 
 # %% tags=["hide-input"]
-print(item.table(found))
-for name, exponent in item.predictions(found[0].fit.exponent).items() if found[0].fit else ():
+print(page.table(found))
+for name, exponent in page.predictions(found[0].fit.exponent).items() if found[0].fit else ():
     print(f"predicted from the lazy exponent: {name} {exponent:.4f}")
-print(f"lazy exponent of the paper's lines, by eye, C4: {item.PAPER_SOURCE}")
-print(item.common_table(found))
+print(f"lazy exponent of the paper's lines, by eye, C4: {page.PAPER_SOURCE}")
+print(page.common_table(found))
 pairs = [
-    (item.curve(lazy, plan.start, results), item.curve(rich, plan.start, results)) for lazy, rich in plan.repeats()
+    (page.curve(lazy, plan.start, results), page.curve(rich, plan.start, results)) for lazy, rich in plan.repeats()
 ]
-print(item.seed_table(pairs))
+print(page.seed_table(pairs))
 
 # %% tags=["hide-input"]
 # What must hold at any scale: the richest network ends lower than the laziest, in fresh batches and on held-out text, and its features have moved.
@@ -135,7 +135,7 @@ print("all learn from the start:", all(bool(one.binned[1, 0] < one.loss[0]) for 
 # averaged over groups of neighbours, which share documents.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(found, scale)
+claims = page.claims(found, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 
@@ -158,4 +158,4 @@ display(Markdown(ledger.to_markdown(claims)))
 #   that a true power law is refused more often there than in one of twenty cases.
 
 # %% tags=["hide-input"]
-print(item.trial_table(plan, results))
+print(page.trial_table(plan, results))

@@ -38,18 +38,17 @@ seed: int = 0  # of the random projection
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.figures import figure09 as figure
-from neural_scaling.items import figure09 as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig09 as page
 
-plan = notebook.plan(item.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=seed, plan=plan))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-9", "caption": "Figure 9 of the paper. The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained."}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}}
-display(figure.draw())
+display(page.draw())
 
 # %% [markdown]
 # With $A_0 = A(0)$, the update of (c) is
@@ -66,8 +65,8 @@ display(figure.draw())
 # rescaling of the learning rate of $B$.
 
 # %% tags=["hide-input"]
-several = item.compare(alpha, beta, modes, width, eta, gamma, steps, seed)
-single = item.compare(alpha, beta, modes, 1, eta, gamma, steps, seed)
+several = page.compare(alpha, beta, modes, width, eta, gamma, steps, seed)
+single = page.compare(alpha, beta, modes, 1, eta, gamma, steps, seed)
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("N  model            initial  final    floor of the projection")
@@ -82,7 +81,7 @@ for comparison in (several, single):
 # behind, at one part in a thousand.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.model_claims(several, single, scale)
+claims = page.model_claims(several, single, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

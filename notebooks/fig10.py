@@ -39,13 +39,12 @@ import math
 import numpy as np
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.figures import figure10 as figure
-from neural_scaling.items import figure10 as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig10 as page
 from neural_scaling.theory import chi, chi_level
 
-plan = notebook.plan(item.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, plan=plan))
@@ -61,7 +60,7 @@ print(notebook.provenance(scale, plan=plan))
 # late times.
 
 # %% tags=["hide-input"]
-rows = item.level_rows(alpha, gamma, sources, levels, tuple(window))
+rows = page.level_rows(alpha, gamma, sources, levels, tuple(window))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print(("level     " + "  ".join(f"beta = {beta:<4g}      " for beta in sources)).rstrip())
@@ -73,7 +72,7 @@ for level in (*range(levels + 1), math.inf):
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-10", "caption": "Figure 10 of the paper. Exponent of the loss at levels 0 to 6 of the approximation and in the limit (dotted), against the source. Odd levels are dashed. Circles: fitted to integrated curves of levels 0, 1, 2 and of the limit."}, "image": {"alt": "Curves of the exponent against the source. Level 0 is a straight line, level 1 an arch above all others; higher levels alternate around the limit curve and close in on it, fastest at small sources. All join at source 1. Measured circles lie on their curves."}}
 beta = np.linspace(0.002, 1.2, 300)
 curves = {level: chi_level(beta, level) for level in range(levels + 1)}
-display(figure.draw(beta, curves, chi(beta), [row for row in rows if row.level in (0, 1, 2, math.inf)]))
+display(page.draw(beta, curves, chi(beta), [row for row in rows if row.level in (0, 1, 2, math.inf)]))
 
 # %% [markdown]
 # ## Claims
@@ -81,7 +80,7 @@ display(figure.draw(beta, curves, chi(beta), [row for row in rows if row.level i
 # An exponent counts as confirmed within 0.002, less than the gap between the two highest levels at $\beta = 0.4$.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.level_claims(rows, quoted, scale)
+claims = page.level_claims(rows, quoted, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

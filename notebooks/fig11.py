@@ -51,14 +51,14 @@ import math
 
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import figure11 as draw
-from neural_scaling.items import figure11 as item
-from neural_scaling.linear_networks import literal_setting
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import fig11 as page
+from neural_scaling import runs
+from neural_scaling.models.linear_networks import literal_setting
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
@@ -93,11 +93,11 @@ for scale_of_entries in (width**-0.5, 1.0):
 # ## Figure 11: the loss
 
 # %% tags=["hide-input"]
-easy = item.curves(plan.runs(beta_easy), results)
-hard = item.curves(plan.runs(beta_hard), results)
-easy_wide = item.curves(plan.wide(beta_easy), results)
-hard_wide = item.curves(plan.wide(beta_hard), results)
-strong = item.curves(plan.strong(), results)
+easy = page.curves(plan.runs(beta_easy), results)
+hard = page.curves(plan.runs(beta_hard), results)
+easy_wide = page.curves(plan.wide(beta_easy), results)
+hard_wide = page.curves(plan.wide(beta_hard), results)
+strong = page.curves(plan.strong(), results)
 for data in (easy, hard, easy_wide, hard_wide, strong):
     for seed, stopped in enumerate(data.diverged_at):
         for gamma, step in zip(data.gammas, stopped, strict=True):
@@ -107,7 +107,7 @@ for data in (easy, hard, easy_wide, hard_wide, strong):
                 )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11", "caption": "Figure 11 of the paper. Test loss of linear networks against steps, (a) easy and (b) hard task, for five richnesses on the same batches. Lines and bands: geometric mean and one standard deviation over seeds. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task the curves of all richnesses run nearly parallel. For the hard task those of small richness coincide and the richest falls faster."}}
-display(draw.loss_figure(easy, hard))
+display(page.loss_figure(easy, hard))
 
 # %% [markdown]
 # Every curve is fitted in a window that theory gives before looking. It starts when five modes are learned, with a kernel that starts at 2 and grows by
@@ -124,7 +124,7 @@ for data, quantity in ((easy, "loss"), (hard, "loss"), (hard, "loss, all modes")
     print(f"beta = {data.beta:g}, N = {data.width}: {quantity}")
     print(header)
     for gamma in data.gammas:
-        row = item.exponent_row(data, gamma, quantity)
+        row = page.exponent_row(data, gamma, quantity)
         if row is not None:
             print(
                 f"  {gamma:<6g}  {row.lazy:.3f}  {row.rich:.3f}  {round(row.exponent, 2) + 0.0:.2f}    {row.window.start:.0f} to {row.window.end:.0f}"
@@ -135,7 +135,7 @@ print(f"tail of the hard task beyond M = {modes}: {hard.tail:.3f}")
 # ## Figure 12: the growth of the weights
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-12", "caption": "Figure 12 of the paper. The squared norm of the readout for the same runs, (a) easy and (b) hard task. Lines: geometric mean over seeds; the band, one standard deviation, is drawn for the largest richness only. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$."}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}}
-display(draw.weights_figure(easy, hard))
+display(page.weights_figure(easy, hard))
 
 # %% [markdown]
 # At small richness $|w|^2$ stays at its initial value and what grows is too small to see; the fits therefore also take $|w - w(0)|^2$. For $\gamma_0 \to 0$ that is
@@ -146,7 +146,7 @@ for data, quantity in ((easy, "|w|^2"), (hard, "|w|^2"), (hard, "|w - w(0)|^2"))
     print(f"beta = {data.beta:g}, N = {data.width}: growth of {quantity}")
     print(header)
     for gamma in data.gammas:
-        row = item.exponent_row(data, gamma, quantity)
+        row = page.exponent_row(data, gamma, quantity)
         if row is not None:
             print(
                 f"  {gamma:<6g}  {row.lazy:.3f}  {row.rich:.3f}  {round(row.exponent, 2) + 0.0:.2f}    {row.window.start:.0f} to {row.window.end:.0f}"
@@ -165,14 +165,14 @@ for data, quantity in ((easy, "|w|^2"), (hard, "|w|^2"), (hard, "|w - w(0)|^2"))
 # longer small compared with $N$.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11-regime", "caption": "Local exponents of the hard task, averaged over half a decade, at the smallest and largest richness of the figures and far in the rich regime. Upper panel: decay of the loss (the tail of unseen modes added). Lower panel: growth of the squared change of the readout. Dashed: lazy and rich prediction."}, "image": {"alt": "Upper panel: the local exponent of the loss stays near 0.2 for the smallest richness, rises towards one third for richness one and lies near one third for the largest. Lower panel: local growth exponents of the weights fall towards the predictions from above."}}
-display(draw.regime_figure(hard, strong))
+display(page.regime_figure(hard, strong))
 
 # %% tags=["hide-input", "nbval-check-output"]
 for data, name in ((easy_wide, "wide"), (hard_wide, "wide"), (strong, "far in the rich regime")):
     print(f"beta = {data.beta:g}, N = {data.width}, eta0 = {data.eta0:g} ({name})")
     for gamma in data.gammas:
         for quantity in ("loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"):
-            row = item.exponent_row(data, gamma, quantity)
+            row = page.exponent_row(data, gamma, quantity)
             if row is not None and (data.beta < 1 or quantity == "loss"):
                 print(
                     f"  gamma0 = {gamma:<6g} {quantity:<16} {round(row.exponent, 2) + 0.0:6.2f}  (lazy {row.lazy:.3f}, rich {row.rich:.3f})"
@@ -183,7 +183,7 @@ for data, name in ((easy_wide, "wide"), (hard_wide, "wide"), (strong, "far in th
 # kernel. All widths are fitted in the window of the paper's.
 
 # %% tags=["hide-input", "nbval-check-output"]
-lazy = item.lazy_rows(plan, easy)
+lazy = page.lazy_rows(plan, easy)
 print(f"linearised networks, easy task, beta = {beta_easy:g}, steps {lazy[0].window[0]:.0f} to {lazy[0].window[1]:.0f}")
 for row in lazy:
     print(f"  N = {row.width:<5g} exponent {row.exponent:.2f} +- {row.interval[1] - row.exponent:.2f}")
@@ -197,14 +197,14 @@ for row in lazy:
 # $1 - (M/N)/(|w|^2 - 1)^2$ (for large $N$, from the R-transform of a Wishart matrix). Smaller ones are there too, but hidden in the bulk: the change $A - A(0)$ is close to rank one at any richness.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11-spike", "caption": "Overlap of the leading left singular vector of the first layer with the readout, against the squared norm of the readout: one dot per fourth recorded step and seed, at the largest richness of Figure 11 and far in the rich regime. Dashed: the prediction for infinite width."}, "image": {"alt": "Overlap against squared norm of w. For the hard task the overlap rises to nearly one along the dashed prediction as the norm grows. The easy task stays at the left, where the overlap is small."}}
-display(draw.spike_figure(easy, hard, strong, modes))
+display(page.spike_figure(easy, hard, strong, modes))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print(f"last step; the spike leaves the bulk at |w|^2 = {1 + math.sqrt(modes / width):.1f}")
 print("beta  gamma0  |w|^2  overlap of A's leading      share of first in    A - A(0): overlap with   imbalance")
 print("                     vectors with w, theta       norm^2 of A - A(0)   w, target (as functions)")
 for data in (easy, hard, strong):
-    for row in item.spike_rows(data):
+    for row in page.spike_rows(data):
         print(
             f"{row.beta:<4g}  {row.gamma:<6g}  {row.weight_norm:5.1f}  {row.with_readout:.1f}, {row.with_learned:.1f}"
             f"                    {row.change_rank_one:.2f}                 {row.change_with_readout:.2f}, {row.change_with_target:.2f}"
@@ -222,9 +222,9 @@ for data in (easy, hard, strong):
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
-    *item.loss_claims(plan, (easy, hard), (easy_wide, hard_wide), strong, scale),
-    item.lazy_claim(lazy, beta_easy, scale),
-    *item.weight_claims(plan, (easy, hard), hard_wide, strong, scale),
+    *page.loss_claims(plan, (easy, hard), (easy_wide, hard_wide), strong, scale),
+    page.lazy_claim(lazy, beta_easy, scale),
+    *page.weight_claims(plan, (easy, hard), hard_wide, strong, scale),
 ]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))

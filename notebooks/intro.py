@@ -39,21 +39,19 @@ explorer_eta: float = 0.1  # explorer: largest learning rate, divided where the 
 # %% tags=["hide-input"]
 from IPython.display import HTML, Markdown, display
 
-from neural_scaling import notebook
-from neural_scaling.figures import explorer as page
-from neural_scaling.figures import intro as figure
-from neural_scaling.items import explorer, intro
+from companion import explorer, notebook
+from companion.pages import intro as page
 
-plan = notebook.plan(intro.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 
-hard = intro.measured_curves(alpha, beta_hard, [0.0, gamma], eta, steps, scale)
-easy = intro.measured_curves(alpha, beta_easy, [0.0, gamma], eta, steps, scale)
+hard = page.measured_curves(alpha, beta_hard, [0.0, gamma], eta, steps, scale)
+easy = page.measured_curves(alpha, beta_easy, [0.0, gamma], eta, steps, scale)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-main", "caption": "The main result. Loss against time (learning rate times steps) at infinite width and batch, lazy (black) and with feature learning (orange), for a hard and an easy task. Dashed: the predicted powers. On the hard task feature learning changes the slope, on the easy one only the constant."}, "image": {"alt": "Two log-log plots of loss against time. Hard task: the lazy curve falls with slope minus 0.4, the rich one visibly faster with slope minus 0.57. Easy task: lazy and rich curves fall side by side with slope minus 1.2, the rich one lower."}}
-display(figure.draw([hard, easy]))
+display(page.draw([hard, easy]))
 
 # %% tags=["remove-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-display(Markdown(intro.exponent_table(alpha, [beta_hard, beta_easy, beta_super_easy], [*hard, *easy])))
+display(Markdown(page.exponent_table(alpha, [beta_hard, beta_easy, beta_super_easy], [*hard, *easy])))
 
 # %% [markdown]
 # $\chi$ is the exponent of the loss in time, $L \sim t^{-\chi}$, with $\chi = \beta$ when lazy and $\chi = \beta \max(1, 2/(1+\beta))$
@@ -86,7 +84,7 @@ print(f"largest eta * sharpness of these curves: {sharpness:.2f} (unstable from 
 grid = explorer.compute_explorer(alphas, betas, gammas, explorer_time, explorer_eta)
 
 # %% tags=["remove-input"]
-display(HTML(page.explorer_html(grid, start=(alpha, beta_hard, gamma))))
+display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print(f"curves computed for the explorer: {len(alphas) * len(betas) * (1 + len(gammas))}")

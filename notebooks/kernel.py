@@ -61,13 +61,12 @@ single_seeds: int = 3  # networks with N = 1 for each M
 import numpy as np
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.figures import kernel as draw
-from neural_scaling.items import kernel as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import kernel as page
 from neural_scaling.theory import self_similar_solution
 
-plan = notebook.plan(item.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
@@ -97,7 +96,7 @@ print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 # the learning rate, the first is $\gamma |w|^2/N$ and its eigenvector points along $B^\top w$.
 
 # %% tags=["hide-input", "nbval-check-output"]
-network_spike = item.spike_rows(plan)
+network_spike = page.spike_rows(plan)
 print("eta      first   gamma |w|^2/N  second   misalignment")
 for row in network_spike:
     print(f"{row.eta:<7g}  {row.first:.3f}   {row.scale:.3f}          {row.second:.4f}  {row.misalignment:.0e}")
@@ -108,16 +107,16 @@ for row in network_spike:
 # seeds; lines are {eq}`eq-rank-one`, $K_k/\lambda_k = s + \frac{\gamma}{s} u_k^2$.
 
 # %% tags=["hide-input"]
-hard_curves = [item.curve(plan, beta) for beta in hard]
-easy_curves = [item.curve(plan, beta) for beta in easy]
+hard_curves = [page.curve(plan, beta) for beta in hard]
+easy_curves = [page.curve(plan, beta) for beta in easy]
 hard_curve = hard_curves[hard.index(quoted_hard)]
 easy_curve = easy_curves[easy.index(quoted_easy)]
 defect = max(float(np.max(np.abs(c.flow.invariant_defect))) for c in (*hard_curves, *easy_curves))
 assert defect < 1e-5, "the invariant |u|^2 = C_w s is not kept"
-networks = item.network_rows(plan, shown)
+networks = page.network_rows(plan, shown)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-network", "caption": "Effective kernel of four modes over its initial value, hard task. Lines: limit of infinite width. Dots: mean over simulated networks. Dashed: the scale alone."}, "image": {"alt": "Four rising curves of effective kernel against eta t from about 1.2 to 6. The first mode rises above the others early, later modes follow one after the other, and all approach a common curve slightly above the dashed scale. Dots lie on the curves."}}
-display(draw.network_figure(plan, networks, shown, hard_curve))
+display(page.network_figure(plan, networks, shown, hard_curve))
 
 # %% [markdown]
 # ## Spike against scale
@@ -127,7 +126,7 @@ display(draw.network_figure(plan, networks, shown, hard_curve))
 # spike with it.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-parts", "caption": "Eigenvalue of the spike, scale times the largest eigenvalue of the initial kernel, and largest eigenvalue of their sum (dashed). Dotted: the size gamma |y|^2 of the spike at first order in gamma."}, "image": {"alt": "Two log-log plots against eta t. For the hard task the scale grows as a power, the spike peaks near 1 and falls as a power. For the easy task both level off. The largest eigenvalue lies on the scale for the hard task and above it for the easy one."}}
-display(draw.parts_figure(plan, hard_curve, easy_curve))
+display(page.parts_figure(plan, hard_curve, easy_curve))
 
 # %% [markdown]
 # ## The late solution of a hard task
@@ -150,14 +149,14 @@ display(draw.parts_figure(plan, hard_curve, easy_curve))
 # proved.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-growth", "caption": "Scale of the kernel (top) and mode that is half learned (bottom). Dashed: the late solution with its prefactor, nothing fitted; for the easy tasks the limit of the scale and the mode learned at that constant scale."}, "image": {"alt": "Two log-log plots against eta t up to 1e9. The scale of hard tasks grows as powers, steeper for smaller source, and that of easy tasks levels off near 2. The number of modes learned grows as a power for all. Dashed lines coincide with the curves from about 100 on."}}
-display(draw.growth_figure(plan, hard_curves, easy_curves))
+display(page.growth_figure(plan, hard_curves, easy_curves))
 
 # %% [markdown]
 # Windows come from theory: ten modes learned, and the first correction, the part of the kernel with another power of time, down to a tenth:
 # $\gamma (\eta t)^{1-\chi} \ge 10$ for hard tasks, $\gamma (\eta t)^{1-\beta} \le 1/10$ for easy ones. The spike of a hard task is fitted once it has formed, $(\eta t)^{-\chi} \le 0.01$.
 
 # %% tags=["hide-input", "nbval-check-output"]
-rows = [row for measured in (*hard_curves, *easy_curves) for row in item.growth_rows(plan, measured)]
+rows = [row for measured in (*hard_curves, *easy_curves) for row in page.growth_rows(plan, measured)]
 print("beta  quantity            predicted  fitted  +-     window of eta t")
 for row in rows:
     window = f"{row.fit.window[0]:.1e} to {row.fit.window[1]:.0e}"
@@ -178,7 +177,7 @@ for row in rows:
 # last line of eq. 53, makes the ratio larger (dotted).
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-terms", "caption": "(a) The three terms of eq. 53 in units of L/(2 eta t): their sum is the local exponent. (b) Second over third term for all tasks; dashed the late solution, dotted with the approximation of the last line of eq. 53."}, "image": {"alt": "Upper panel: the share of the initial kernel falls as a power, those of scale and spike become constant, about 0.48 and 0.09. Lower panel: the ratio of spike to scale becomes constant for hard tasks, between 0.1 and 0.3, and falls as a power for easy tasks."}}
-display(draw.terms_figure(plan, hard_curves, easy_curves))
+display(page.terms_figure(plan, hard_curves, easy_curves))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("beta  ratio at the last time  late solution  as printed")
@@ -197,10 +196,10 @@ for measured in (*hard_curves, *easy_curves):
 # $2 (y - \Delta) \cdot \Delta$; the rest is the spike.
 
 # %% tags=["hide-input"]
-level_rows = item.level_rows(plan, hard_curve)
+level_rows = page.level_rows(plan, hard_curve)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-levels", "caption": "Loss at each level of approximation over the exact loss of the hard task. Shaded: window of the fits."}, "image": {"alt": "Ratios against eta t. Level 0 rises as a power above one, level 1 falls as a power, level 2 rises slowly, level 3 falls slowly, and level infinity stays constant near 0.75."}}
-display(draw.level_figure(level_rows, hard_curve))
+display(page.level_figure(level_rows, hard_curve))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("level     chi_n  fitted  +-")
@@ -211,8 +210,8 @@ late = self_similar_solution(alpha, quoted_hard, gamma)
 closure = next(row for row in level_rows if np.isinf(row.level))
 print("\nlevel inf over exact loss")
 print(f"measured at the last time           {closure.loss[-1] / hard_curve.flow.loss[-1]:.3f}")
-print(f"late solutions                      {item.closure_ratio(late):.3f}")
-print(f"the same with the exact rate        {item.closure_ratio(late, exact_rate=True):.3f}")
+print(f"late solutions                      {page.closure_ratio(late):.3f}")
+print(f"the same with the exact rate        {page.closure_ratio(late, exact_rate=True):.3f}")
 
 # %% [markdown]
 # ## The norm of the weights
@@ -221,7 +220,7 @@ print(f"the same with the exact rate        {item.closure_ratio(late, exact_rate
 # $|w^*|^2$; rich learning needs less, since the features grow too: $C_w (1 + \gamma C_w) = |w^*|^2$ at the end.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-norm", "caption": "Squared norm of the readout weights, rich (lines) and lazy (dotted), on both sides of source 1. Triangles: limits of the easy tasks."}, "image": {"alt": "Log-log plot against eta t. For sources below 1 the norm grows as a power, faster for lazy learning. For sources above 1 it levels off at the values marked by triangles, lower for rich learning."}}
-display(draw.norm_figure(plan, hard_curves, easy_curves))
+display(page.norm_figure(plan, hard_curves, easy_curves))
 
 # %% [markdown]
 # ## Two forms of the model, and no projection
@@ -230,20 +229,20 @@ display(draw.norm_figure(plan, hard_curves, easy_curves))
 # rounding, in exact arithmetic for any batch size and step. Equation 17 as printed lacks the factor $\gamma$, which its text supplies.
 
 # %% tags=["hide-input"]
-forms = item.forms_rows(plan)
+forms = page.forms_rows(plan)
 for row in forms:
     print(f"B = {row.batch:<4g} largest relative difference of the loss {row.loss:.0e}, of A {row.features:.0e}")
-    assert max(row.loss, row.features) < item.ROUNDING, "the two forms of the model part"
+    assert max(row.loss, row.features) < page.ROUNDING, "the two forms of the model part"
 
 # %% [markdown]
 # With the projection a network of one parameter stays at the best loss that its one random feature allows. Without it $A$ turns towards the
 # target, and the loss falls to zero, mode by mode: the more modes, the longer it takes.
 
 # %% tags=["hide-input"]
-single = item.single_rows(plan)
+single = page.single_rows(plan)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-single", "caption": "Loss of networks with N = 1, one line per seed, without the projection (lines) and with it (dashed)."}, "image": {"alt": "Log-log plot of loss against steps. With the projection the loss stays near 2. Without it the loss falls without a floor, below 1e-6 for 64 modes and more slowly for 256."}}
-display(draw.single_figure(single))
+display(page.single_figure(single))
 
 # %% [markdown]
 # ## Claims
@@ -252,15 +251,15 @@ display(draw.single_figure(single))
 # within 5 %.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-weak_curve = item.curve(plan, quoted_easy, small_gamma)
+weak_curve = page.curve(plan, quoted_easy, small_gamma)
 spike_row = next(row for row in rows if row.name == "spike" and row.beta == quoted_hard)
 claims = [
-    *item.growth_claims(rows, scale),
-    *item.decay_claims(plan, (*hard_curves, *easy_curves), scale),
-    *item.spike_claims(plan, spike_row, weak_curve, easy_curve, network_spike, scale),
-    *item.level_claims(plan, level_rows, hard_curve, scale),
-    item.network_claim(plan, networks, hard_curve, scale),
-    *item.model_claims(plan, forms, single, scale),
+    *page.growth_claims(rows, scale),
+    *page.decay_claims(plan, (*hard_curves, *easy_curves), scale),
+    *page.spike_claims(plan, spike_row, weak_curve, easy_curve, network_spike, scale),
+    *page.level_claims(plan, level_rows, hard_curve, scale),
+    page.network_claim(plan, networks, hard_curve, scale),
+    *page.model_claims(plan, forms, single, scale),
 ]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))

@@ -55,13 +55,13 @@ order_steps: int = 2000  # their steps
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import losslaw as draw
-from neural_scaling.items import losslaw as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import losslaw as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=0, plan=plan))
@@ -75,14 +75,14 @@ print(runs.describe(list(results.values())))
 # shows as a factor that grows with time or width.
 
 # %% tags=["hide-input"]
-rows = [item.law_row(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
+rows = [page.law_row(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-ratio", "caption": "Largest factor between the mean-field solution and the fitted four-term law, over all curves and times, for every task: lazy (top) and rich (bottom), powers as printed (left) and as corrected (right)."}, "image": {"alt": "Four coloured tables over capacity and source. The printed columns hold factors far above one for many tasks, the corrected columns stay close to one throughout."}}
-display(draw.ratio_figure(rows))
+display(page.ratio_figure(rows))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-curves", "caption": "Solution (lines) of two tasks at several widths without noise, with the corrected law (dashed) and the printed one (dotted), four constants fitted for each."}, "image": {"alt": "Log-log plots of loss against time, one curve per width. Curves leave the limiting power one by one and level off at a height set by the width. The dashed law follows them, the dotted one misses the plateaus or the approach to them."}}
 shown = [row for row in rows if row.alpha == 2.0 and row.beta in (min(sources), max(sources))]
-display(draw.curves_figure([row for row in shown if row.rich]))
+display(page.curves_figure([row for row in shown if row.rich]))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("largest factor between solution and law")
@@ -121,7 +121,7 @@ for row in rows:
 # %% tags=["hide-input", "nbval-check-output"]
 print("alpha  beta  rich over lazy loss, a decade before the end and at the end")
 for row in (row for row in rows if row.rich and row.beta > 1):
-    early, late = item.constants(rows, row.alpha, row.beta)
+    early, late = page.constants(rows, row.alpha, row.beta)
     print(f"{row.alpha:<5g}  {row.beta:<4g}  {early:.3f}  {late:.3f}")
 
 # %% [markdown]
@@ -132,8 +132,8 @@ for row in (row for row in rows if row.rich and row.beta > 1):
 # the same time; differences below 2 % count as ties.
 
 # %% tags=["hide-input"]
-orders = [item.order_row(run, results[run]) for run in plan.orders()]
-heads = [item.head_start(power, order_gamma) for power in powers]
+orders = [page.order_row(run, results[run]) for run in plan.orders()]
+heads = [page.head_start(power, order_gamma) for power in powers]
 
 # %% tags=["hide-input", "nbval-check-output"]
 for order in orders:
@@ -150,7 +150,7 @@ for order in orders:
 # is smaller, so the model ahead is lazily better at all times; rich, it ends up worse.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-order", "caption": "(a) Lazy and rich loss of random models of one hard target at the same time; ringed: the clearest reversal. (b) Loss of a power-law model whose first eight eigenvalues are doubled over that of the plain one, against time, for the hard and the easy target, lazy and rich."}, "image": {"alt": "Upper: scatter of rich against lazy losses, rising but with a wide spread; two ringed points joined by a falling line. Lower: ratios start below one; the lazy ones rise to one and stay there, the rich ones cross above one and stay above."}}
-display(draw.order_figure(orders[0], heads))
+display(page.order_figure(orders[0], heads))
 
 # %% tags=["hide-input", "nbval-check-output"]
 for head in heads:
@@ -165,7 +165,7 @@ for head in heads:
 # Exponents count as confirmed within 0.05, the end of training within 2 %. The corrected law counts as such where its largest factor is below the square root of that of the printed law.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(rows, orders, heads, gamma, scale)
+claims = page.claims(rows, orders, heads, gamma, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -43,16 +43,16 @@ seed: int = 0  # of these choices
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import mnist1m as draw
-from neural_scaling.items import mnist1m as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import mnist1m as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 digits = notebook.dataset("mnist")
 if digits is None:
-    scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
-result = runs.obtain(plan.quality(), item.ITEM, scale)
+    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
+result = runs.obtain(plan.quality(), page.ITEM, scale)
 denoiser, drawn = plan.denoiser, plan.drawn
 
 # %% tags=["hide-input", "provenance"]
@@ -70,16 +70,16 @@ print("weights: " + runs.describe([denoiser]))
 # $w$ {cite:p}`ho2022classifier`, and part of the noise is drawn anew.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(item.settings_table()))
+display(Markdown(page.settings_table()))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-loss", "caption": "Training of the denoiser: mean square error of the predicted velocity, mean over blocks of 100 steps."}, "image": {"alt": "Log-log plot of the training loss against steps: a steep fall in the first few hundred steps, then a slow one."}}
-display(draw.loss_figure(denoiser))
+display(page.loss_figure(denoiser))
 
 # %% [markdown]
 # ## The images
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-sheet", "caption": "The first ten generated images of each digit, not chosen, beside the first ten of the real test images."}, "image": {"alt": "Two sheets of ten times ten handwritten digits, generated ones on the left, real ones on the right. They look alike."}}
-display(draw.sheet_figure(result, digits))
+display(page.sheet_figure(result, digits))
 
 # %% [markdown]
 # ## The right digit
@@ -87,12 +87,12 @@ display(draw.sheet_figure(result, digits))
 # A small convolutional network, trained on the real training images, tells which digit an image shows.
 
 # %% tags=["hide-input"]
-for name, share in (("generated", item.accuracy(result)), ("real test", item.accuracy(result, real=True))):
+for name, share in (("generated", page.accuracy(result)), ("real test", page.accuracy(result, real=True))):
     print(
         f"accuracy on {name:9s} images: {100 * share.value:.2f} %  (95 %: {100 * share.low:.2f} to {100 * share.high:.2f})"
     )
 print("digits drawn and as the classifier counts them:")
-for digit, (asked, seen) in enumerate(item.counts(result)):
+for digit, (asked, seen) in enumerate(page.counts(result)):
     print(f"  {digit}  {asked:6d}  {seen:6d}")
 
 # %% [markdown]
@@ -106,14 +106,14 @@ for digit, (asked, seen) in enumerate(item.counts(result)):
 
 # %% tags=["hide-input"]
 print(f"{10 * plan.each} images in each set, {plan.repeats} choices: mean and standard deviation")
-for row in item.distances(result):
+for row in page.distances(result):
     print(f"  {row.name:22s}  {row.mean:8.3f} +- {row.spread:.3f}")
-part, spread = item.way_to_bad(result)
+part, spread = page.way_to_bad(result)
 print(f"generated images are {100 * part:.1f} +- {100 * spread:.1f} % of the way from training images to normal pixels")
 
 # %% tags=["hide-input"]
 print("grey values        mean   spread  spread of mean  black  bright")
-for name, values in item.grey_rows(result):
+for name, values in page.grey_rows(result):
     mean, deviation, ink, black, bright = values
     print(f"  {name:15s}  {mean:.4f}  {deviation:.4f}  {ink:.4f}          {black:.3f}  {bright:.3f}")
 
@@ -125,21 +125,21 @@ for name, values in item.grey_rows(result):
 # training image. If the model knew nothing special about its training images this would happen six times out of seven; for a copy it always does.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-distance", "caption": "Distance to the nearest training image: share of images below it."}, "image": {"alt": "Two rising curves of the share of images against distance, one of real test images and one of generated ones."}}
-display(draw.distance_figure(result))
+display(page.distance_figure(result))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-neighbours", "caption": "Of each digit the generated image that is nearest to a training image, with its distance, above that training image, with its label; then generated images that the classifier takes for another digit."}, "image": {"alt": "Rows of ten digits: generated ones, their nearest training images, which look similar but not equal, and generated digits that are hard to read."}}
-display(draw.neighbours_figure(result, digits))
+display(page.neighbours_figure(result, digits))
 
 # %% tags=["hide-input"]
 closer = result.arrays["closer"]
 print(
-    f"median distance to the nearest training image: generated {item.median_distance(result):.2f}, real test {item.median_distance(result, real=True):.2f}"
+    f"median distance to the nearest training image: generated {page.median_distance(result):.2f}, real test {page.median_distance(result, real=True):.2f}"
 )
 print(
     f"generated images nearer than any of {plan.neighbours} test images: {closer[0]}; than 99 % of them: {closer[1]} of {plan.neighbours}"
 )
 count, train, test = result.arrays["nearest is training"]
-copied = item.copies(result, plan.neighbours)
+copied = page.copies(result, plan.neighbours)
 print(
     f"nearest real image is a training image: {100 * count / plan.neighbours:.1f} %, expected {100 * train / (train + test):.1f} %"
 )
@@ -153,7 +153,7 @@ print(
 # Accuracies count as equal within one point, distributions within 5 % of the way to the bad imitation, images as new up to a tenth of copies.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(plan, result, scale)
+claims = page.claims(plan, result, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -52,22 +52,21 @@ richness_limit: list[float] = [0.01, 0.003, 0.001, 0.0003]  # gamma_0 of (d), de
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.figures import mup as draw
-from neural_scaling.items import mup as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import mup as page
 
-plan = notebook.plan(item.Plan, globals())
-check = item.coordinate_check(plan)
-curves = item.width_curves(plan)
-search = item.eta_search(plan)
-limit = item.lazy_limit(plan)
+plan = notebook.plan(page.Plan, globals())
+check = page.coordinate_check(plan)
+curves = page.width_curves(plan)
+search = page.eta_search(plan)
+limit = page.lazy_limit(plan)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mup", "caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order."}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}}
-display(draw.draw(check, curves, search, limit))
+display(page.draw(check, curves, search, limit))
 
 # %% tags=["hide-input"]
 names = [f"hidden layer {layer + 1}" for layer in range(depth - 1)] + ["output"]
@@ -84,7 +83,7 @@ for width, best in zip(search.widths, search.best, strict=True):
 # A slope counts as flat within 0.1; a scaling that is wrong by a power of the width is off by at least one half.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(check, curves, search, limit, scale)
+claims = page.claims(check, curves, search, limit, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -45,13 +45,13 @@ seeds_plateau: int = 192  # simulations per P of that study
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import reuse as draw
-from neural_scaling.items import reuse as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import reuse as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(max(seeds, seeds_plateau)), plan=plan))
@@ -67,7 +67,7 @@ print(runs.describe(list(results.values())))
 # $$
 #
 # training loss $|v^1|^2/P$, test loss $v^{0\top} \Lambda v^0$. The simulation draws $P$ Gaussian samples once;
-# {py:mod}`neural_scaling.sample_reuse` says how all of it is reduced to matrices of size $\min(N, P)$.
+# {py:mod}`neural_scaling.models.sample_reuse` says how all of it is reduced to matrices of size $\min(N, P)$.
 #
 # (reuse-derivation)=
 # ## The theory in closed form
@@ -123,11 +123,11 @@ print(runs.describe(list(results.values())))
 # ## Learning curves
 
 # %% tags=["hide-input"]
-found = [item.curves(plan, gamma, results) for gamma in gammas]
-plateaus = [item.curves(plan, gamma, results, plateau=True) for gamma in gammas]
+found = [page.curves(plan, gamma, results) for gamma in gammas]
+plateaus = [page.curves(plan, gamma, results, plateau=True) for gamma in gammas]
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-curves", "caption": "Test loss (left) and training loss (right) against steps for several numbers of samples, lazy (above) and rich (below). Lines and bands: mean and standard deviation over simulations. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Four log-log panels of loss against steps. Test losses fall, pass through a minimum and rise to a plateau, higher for fewer samples. Training losses keep falling, to zero where there are fewer samples than parameters. Dashed theory curves lie on the means."}}
-display(draw.curves_figure(found))
+display(page.curves_figure(found))
 
 # %% [markdown]
 # The average over the logarithm of the step of each seed's loss over the theory, with 95 % errors. The theory is the leading order for
@@ -137,10 +137,10 @@ display(draw.curves_figure(found))
 # %% tags=["hide-input"]
 for one in (*found, *plateaus):
     print(f"gamma = {one.gamma:g}, N = {one.width}: simulated mean over theory")
-    for row in item.agreement(one):
+    for row in page.agreement(one):
         test = f"test {row.test:.3f} +- {1.96 * row.test_error:.3f}"
         print(f"  P = {row.samples:4d}   {test}   training {row.train:.3f} +- {1.96 * row.train_error:.3f}")
-        assert abs(row.test - 1) < 2 * item.LOSS_TOLERANCE + 3 * row.test_error, "theory and simulation part"
+        assert abs(row.test - 1) < 2 * page.LOSS_TOLERANCE + 3 * row.test_error, "theory and simulation part"
 
 # %% [markdown]
 # ## The gap
@@ -149,7 +149,7 @@ for one in (*found, *plateaus):
 # the modes learned so far, and the training loss is what is left of the test loss after each learned mode has used up one sample.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-gap", "caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}}
-display(draw.gap_figure(found))
+display(page.gap_figure(found))
 
 # %% [markdown]
 # (reuse-stopping)=
@@ -161,7 +161,7 @@ display(draw.gap_figure(found))
 # %% tags=["hide-input"]
 print("gamma    P   best step (theory)   best (theory)   last step (theory)   limit")
 for one in found:
-    for row in item.stopping(one):
+    for row in page.stopping(one):
         best = f"{row.best_step:9.0f} ({row.expected_best_step:6.0f})   {row.best:.3f} ({row.expected_best:.3f})"
         print(
             f"{row.gamma:5g}  {row.samples:3d}   {best}   {row.last:9.3f} ({row.expected_last:.3f})   {row.limit:5.3f}"
@@ -186,7 +186,7 @@ for one in found:
 
 # %% tags=["hide-input"]
 print("  N    P    simulated         theory   ratio          eq. 78 as printed")
-rows, plateau_rows = item.limits(plan, found[0]), item.limits(plan, plateaus[0])
+rows, plateau_rows = page.limits(plan, found[0]), page.limits(plan, plateaus[0])
 for row in (*rows, *plateau_rows):
     ratio = f"{row.simulated / row.theory:.3f} +- {1.96 * row.error / row.theory:.3f}"
     print(
@@ -194,7 +194,7 @@ for row in (*rows, *plateau_rows):
     )
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-peak", "caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step and P, joined by straight lines. Line: theory of the limit."}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}}
-display(draw.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
+display(page.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
 
 # %% [markdown]
 # ## The bottleneck in P
@@ -212,10 +212,10 @@ display(draw.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
 # to the loss what keeps it at $N^{-\alpha\min(1, \beta)}$: responses are symmetric in $N$ and $P$, losses are not.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-plateau", "caption": "The bottleneck in P at a width much larger than P. Above: test loss against steps, with the theory (dashed) and its limit (grey bars). Below: the limit against P, of simulated draws, of the theory at this width and at infinite width, and of eq. 78 as printed; dotted the predicted power."}, "image": {"alt": "Upper panel: test losses for each number of samples level off, rich ones earlier, on the same plateau. Lower panel: the plateaus fall with the number of samples along the theory at this width, above eq. 78 by a constant factor."}}
-display(draw.plateau_figure(plateaus, plan.quadrature(), alpha * min(2.0, beta)))
+display(page.plateau_figure(plateaus, plan.quadrature(), alpha * min(2.0, beta)))
 
 # %% tags=["hide-input", "nbval-check-output"]
-power, prefactor = item.bottleneck(alpha, beta)
+power, prefactor = page.bottleneck(alpha, beta)
 print(
     f"exponent of the limit in P, N infinite, P from 1e2 to 1e4: {power.exponent:.2f}, predicted {alpha * min(2.0, beta):.2f}"
 )
@@ -227,8 +227,8 @@ print(f"limit over eq. 78 as printed at P = 1e4: {prefactor:.2f}, predicted alph
 # A ratio of losses counts as confirmed within 5 %.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [claim for one in found for claim in item.agreement_claims(item.agreement(one), one.width, scale)]
-claims += [*item.limit_claims(plateau_rows, scale), item.richness_claim([*found, *plateaus], scale)]
+claims = [claim for one in found for claim in page.agreement_claims(page.agreement(one), one.width, scale)]
+claims += [*page.limit_claims(plateau_rows, scale), page.richness_claim([*found, *plateaus], scale)]
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -64,13 +64,13 @@ plateau_seeds: int = 8  # its simulations
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import sgdnoise as draw
-from neural_scaling.items import sgdnoise as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import sgdnoise as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(sim_seeds), plan=plan))
@@ -103,10 +103,10 @@ print(runs.describe(list(results.values())))
 # ## Lazy: the exact coefficient
 
 # %% tags=["hide-input"]
-lazy = item.lazy_rows(plan)
+lazy = page.lazy_rows(plan)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-lazy", "caption": "Coefficient of eta/B in the lazy loss, exact. (a) With the corrected power (dashed, shifted up) and, where it differs, the printed one (dotted). (b) Relative to the loss times half the trace of the kernel, cut at 200."}, "image": {"alt": "Two log-log plots against time. Upper: coefficients of hard and easy tasks fall more slowly than the dotted printed powers. Lower: relative coefficients of hard and easy tasks tend to one, those of super-easy tasks leave the plot."}}
-display(draw.lazy_figure(lazy))
+display(page.lazy_figure(lazy))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("decay exponent of the coefficient of eta/B, lazy")
@@ -122,10 +122,10 @@ for row in lazy:
 # For Gaussian features the second moments of the errors obey a closed recursion at any learning rate and batch, which is iterated here for a hard task. The ratio of the losses tends to $1/(1 - s)$.
 
 # %% tags=["hide-input"]
-exact = item.exact_rows(plan)
+exact = page.exact_rows(plan)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-exact", "caption": "Lazy and hard: loss at batch B over loss at infinite batch, from the exact recursion (lines), its limit 1/(1 - s) (dashed), and the first order in eta/B (dotted)."}, "image": {"alt": "Ratios against steps on a logarithmic axis, one curve per batch. Each rises within some ten steps and then stays level on its dashed limit, the higher the smaller the batch."}}
-display(draw.exact_figure(exact))
+display(page.exact_figure(exact))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("batch  exact ratio  1/(1 - s)")
@@ -139,17 +139,17 @@ for row in exact:
 # compared with one at infinite batch that shares its projection, and averaged over bins of time. The theory drawn there is the paper's, which leaves out part of the Gaussian fourth moment; at small batch it lies low.
 
 # %% tags=["hide-input"]
-rich = item.rich_rows(plan, results)
-simulation = item.simulated(plan, results)
+rich = page.rich_rows(plan, results)
+simulation = page.simulated(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-rich", "caption": "Relative excess of the loss by SGD noise at richness 1. (a) Mean field theory at infinite width and small eta/B; dashed: K times half the trace of the kernel. (b) Simulation at finite width and small batch, 95 % intervals; dashed: mean field theory."}, "image": {"alt": "Upper: relative excess of two hard tasks grows over many decades parallel to and somewhat above the dashed line, that of an easy task becomes level. Lower: simulated excess grows with time, near and somewhat above the dashed theory."}}
-display(draw.rich_figure(rich, simulation))
+display(page.rich_figure(rich, simulation))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("exponent of    relative excess (growth)  L_B - L_inf (decay)")
 print("alpha  beta    predicted  fitted         printed  corrected  fitted")
 for row in rich:
-    growth = item.growth_exponent(row)
+    growth = page.growth_exponent(row)
     print(
         f"{row.alpha:<5g}  {row.beta:<6g}  {growth:<9.2f}  {-row.fit.exponent:<13.2f}  {row.paper:<7.2f}  {row.corrected:<9.2f}  "
         f"{row.fit_loss.exponent:.2f}"
@@ -161,7 +161,7 @@ print("alpha  beta  lowest in window  at the end  scale only")
 for row in rich:
     if row.fit_kernel is not None:
         print(
-            f"{row.alpha:<5g}  {row.beta:<4g}  {row.ratio[0]:<16.2f}  {row.ratio[2]:<10.2f}  {item.scale_prefactor(row.beta):.2f}"
+            f"{row.alpha:<5g}  {row.beta:<4g}  {row.ratio[0]:<16.2f}  {row.ratio[2]:<10.2f}  {page.scale_prefactor(row.beta):.2f}"
         )
 
 # %% tags=["hide-input"]
@@ -189,7 +189,7 @@ for row in plan.plateau():
 # Lazy exponents count as confirmed within 0.05, rich ones in time and the power of the relative excess in $K$ within 0.1, and the exact ratio within 2 %.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(lazy, exact, rich, simulation, scale)
+claims = page.claims(lazy, exact, rich, simulation, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

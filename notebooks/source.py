@@ -47,18 +47,18 @@ mixed_images: int = 40  # images on which outputs that move each other are follo
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import images as draw
-from neural_scaling.items import image_tasks
-from neural_scaling.items import source as item
+from companion import claims as ledger
+from companion import image_figures as draw
+from companion import image_tasks, notebook
+from companion.pages import source as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-needed = notebook.needs_data(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+needed = notebook.needs_data(plan.experiments(), page.ITEM, scale)
 if needed and any(notebook.dataset(name) is None for name in datasets):
-    scale, plan = notebook.shipped_plan(item.Plan, item.ITEM)
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
-tasks = [item.task(plan, name, results) for name in plan.datasets]
+    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+tasks = [page.task(plan, name, results) for name in plan.datasets]
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(plan.seeds), plan=plan))
@@ -134,9 +134,9 @@ for one in tasks:
         )
 
 # %% tags=["hide-input"]
-print(item.slowing_table(tasks))
+print(page.slowing_table(tasks))
 for one in tasks:
-    print(f"{one.name}: noise of single batches, eta0 tr K/(2 B): {item.noise(one):.1%}")
+    print(f"{one.name}: noise of single batches, eta0 tr K/(2 B): {page.noise(one):.1%}")
 
 # %% tags=["hide-input"]
 # What must hold at any scale: bounds are bounds, and the kernel at the start tells how fast a linearised network learns.
@@ -154,7 +154,7 @@ for one in tasks:
 # would add to it, as in {ref}`Figure 6 <fig-6-page>`, between the step at which ten modes are learned, $1/(\eta_0\lambda_{10})$, and the last.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(tasks, scale)
+claims = page.claims(tasks, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

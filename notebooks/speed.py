@@ -30,12 +30,12 @@ scale: str = "small"  # small or full; both show what was kept
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from neural_scaling import notebook, paths
-from neural_scaling.figures import speed as draw
-from neural_scaling.items import speed as item
+from companion import notebook
+from companion.pages import speed as page
+from neural_scaling.base import paths
 
-numbers = item.kept(paths.data_root() / "benchmarks" / "mean_field.json")
-settings = item.kept(paths.data_root() / "benchmarks" / "random_settings.json")
+numbers = page.kept(paths.data_root() / "benchmarks" / "mean_field.json")
+settings = page.kept(paths.data_root() / "benchmarks" / "random_settings.json")
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale))
@@ -62,8 +62,8 @@ print(
 # ## How the cost grows
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-speed", "caption": "Seconds of a solution against the number of steps, the number of modes that are all kept, the width, and the last time on a logarithmic grid, error estimate included. Dashed: the fitted power."}, "image": {"alt": "Four log-log panels of seconds. Against steps they rise steeply, against modes nearly linearly, against the width not at all, against the last time slowly."}}
-growth = item.growth(numbers)
-display(draw.cost_figure(growth))
+growth = page.growth(numbers)
+display(page.cost_figure(growth))
 
 # %% tags=["hide-input"]
 print("seconds grow with the power")

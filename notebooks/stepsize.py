@@ -39,16 +39,15 @@ late: float = 40.0  # from here powers of time are fitted, eta*steps
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from neural_scaling import notebook
-from neural_scaling.figures import stepsize as draw
-from neural_scaling.items import stepsize as item
+from companion import notebook
+from companion.pages import stepsize as page
 
-plan = notebook.plan(item.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 
 tasks = [("hard", beta_hard, 0.0), ("easy", beta_easy, 0.0), ("hard", beta_hard, gamma), ("easy", beta_easy, gamma)]
-gaps = [[item.without_noise(alpha, beta, rich, eta, end) for eta in etas] for _, beta, rich in tasks]
+gaps = [[page.without_noise(alpha, beta, rich, eta, end) for eta in etas] for _, beta, rich in tasks]
 noisy = [
-    [item.with_noise(alpha, beta_hard, rich, eta, batch, noise_end) for eta in noise_etas] for rich in (0.0, gamma)
+    [page.with_noise(alpha, beta_hard, rich, eta, batch, noise_end) for eta in noise_etas] for rich in (0.0, gamma)
 ]
 
 # %% tags=["hide-input", "provenance"]
@@ -66,17 +65,17 @@ print(notebook.provenance(scale, plan=plan))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-stepsize", "caption": "Relative difference of the loss in steps from that of gradient flow, at infinite width and batch. Dashed: the lazy law. Dotted: beyond the edge of stability."}, "image": {"alt": "Four log-log panels of the difference against time, one line for each of five learning rates. Lazy, all lines fall as one over time along the dashed law. Rich and hard they fall more slowly, and for the two largest learning rates jump up at the edge of stability. Rich and easy they level off."}}
 titles = ["lazy, hard", "lazy, easy", "rich, hard", "rich, easy"]
-display(draw.gap_figure(list(zip(titles, gaps, strict=True))))
+display(page.gap_figure(list(zip(titles, gaps, strict=True))))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print(f"size of the difference: power of eta at eta t = {at:g}, power of time from {late:g} on")
 print("task  gamma  power of eta  power of time  in units of eta at the end")
 for (name, _, rich), row in zip(tasks, gaps, strict=True):
-    in_eta, in_time = item.power_in_eta(row, at), item.power_in_time(row[0], late)
+    in_eta, in_time = page.power_in_eta(row, at), page.power_in_time(row[0], late)
     print(
         f"{name}  {rich:<5g}  {-in_eta.exponent:<12.2f}  {-in_time.exponent:<13.2f}  {row[0].gap[-1] / row[0].eta:.4f}"
     )
-print(f"law, lazy: hard {item.lazy_law(beta_hard, 1, end):.4f}, easy {item.lazy_law(beta_easy, 1, end):.4f}")
+print(f"law, lazy: hard {page.lazy_law(beta_hard, 1, end):.4f}, easy {page.lazy_law(beta_easy, 1, end):.4f}")
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("edge of stability, rich")
@@ -94,13 +93,13 @@ for name, row in (("hard", gaps[2]), ("easy", gaps[3])):
 # $\frac{\eta}{B} \sum_k \lambda_k / 2$ in continuous time, and the difference tends to the ratio of the two factors less one, here with {eq}`eq-stepsize` added. Rich, $\lambda_k$ stands for the grown kernel's eigenvalue, so that the difference grows.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-stepsize-noise", "caption": "The same for the hard task at a finite batch and infinite width."}, "image": {"alt": "Two log-log panels of the difference against time for three learning rates. Lazy, the lines change sign once and level off. Rich, they rise."}}
-display(draw.gap_figure([("lazy, hard, with noise", noisy[0]), ("rich, hard, with noise", noisy[1])]))
+display(page.gap_figure([("lazy, hard, with noise", noisy[0]), ("rich, hard, with noise", noisy[1])]))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print(f"difference at eta t = {noise_end:g}, B = {batch}")
 print("eta   lazy     law      rich")
 for lazy, rich in zip(*noisy, strict=True):
-    law = item.noise_law(alpha, lazy.eta, batch) + item.lazy_law(beta_hard, lazy.eta, noise_end)
+    law = page.noise_law(alpha, lazy.eta, batch) + page.lazy_law(beta_hard, lazy.eta, noise_end)
     print(f"{lazy.eta:<4g}  {lazy.gap[-1]:<8.4f} {law:<8.4f}  {rich.gap[-1]:.3f}")
 
 # %% [markdown]

@@ -48,11 +48,11 @@ grid: int = 14  # tasks per axis of the check over the plane (ours)
 import numpy as np
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook
-from neural_scaling.items import table1 as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import table1 as page
 
-plan = notebook.plan(item.Plan, globals())
+plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, plan=plan))
@@ -69,7 +69,7 @@ print(notebook.provenance(scale, plan=plan))
 tasks = [
     (value, beta, rich) for value in (alpha, *capacities) for beta in (hard, easy, super_easy) for rich in (False, True)
 ]
-rows = [item.optimum_row(*task, compute) for task in tasks]
+rows = [page.optimum_row(*task, compute) for task in tasks]
 print("exponent r of the loss")
 print(f"alpha  beta  regime      limit  formula  printed  corrected  C={compute:.0e}")
 for row in rows:
@@ -90,7 +90,7 @@ for row in rows:
     )
 
 # %% tags=["hide-input", "nbval-check-output"]
-cases, gap = item.grid_gap(np.linspace(1.1, 4.0, grid).tolist(), np.linspace(0.1, 2.5, grid).tolist())
+cases, gap = page.grid_gap(np.linspace(1.1, 4.0, grid).tolist(), np.linspace(0.1, 2.5, grid).tolist())
 assert gap < 1e-6, f"a formula and its minimisation differ by {gap}"
 print(f"{cases} minimisations agree with the formulas to 1e-6")
 
@@ -103,8 +103,8 @@ print(f"{cases} minimisations agree with the formulas to 1e-6")
 # holds, the exponent of the law drops:
 
 # %% tags=["hide-input", "nbval-check-output"]
-small_noise = item.optimum_row(alpha, hard, True, compute).r
-kept = item.fixed_batch_exponent(alpha, hard)
+small_noise = page.optimum_row(alpha, hard, True, compute).r
+kept = page.fixed_batch_exponent(alpha, hard)
 print(f"alpha = {alpha:g}, beta = {hard:g}, rich:")
 print(f"r = {small_noise:.3f} while (eta/B) K(t) is small")
 print(f"r = {kept:.3f} if (eta/B) K(t) L(t) is kept for ever")
@@ -116,7 +116,7 @@ print(f"r = {kept:.3f} if (eta/B) K(t) L(t) is kept for ever")
 # tested is the step from the loss law to the table. The loss law itself is tested where the dynamics is solved.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.table_claims([row for row in rows if row.alpha == alpha], cases, gap, scale)
+claims = page.table_claims([row for row in rows if row.alpha == alpha], cases, gap, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

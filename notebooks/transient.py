@@ -49,13 +49,13 @@ sim_from: float = 3.0  # start of the window in which they are compared, eta*ste
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from neural_scaling import claims as ledger
-from neural_scaling import notebook, runs
-from neural_scaling.figures import transient as draw
-from neural_scaling.items import transient as item
+from companion import claims as ledger
+from companion import notebook
+from companion.pages import transient as page
+from neural_scaling import runs
 
-plan = notebook.plan(item.Plan, globals())
-results = runs.obtain_all(plan.experiments(), item.ITEM, scale)
+plan = notebook.plan(page.Plan, globals())
+results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale, seeds=range(sim_seeds), plan=plan))
@@ -87,10 +87,10 @@ print(runs.describe(list(results.values())))
 # a hundred modes are learned at the capacities shown.
 
 # %% tags=["hide-input"]
-lazy = item.lazy_rows(plan)
+lazy = page.lazy_rows(plan)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-lazy", "caption": "Coefficient of 1/N in the lazy loss, from the exact formula. Dashed: the corrected power, shifted up. Dotted: the printed power where it differs."}, "image": {"alt": "Log-log plot of the coefficient against time for five tasks. For sources 0.3 and 0.5 the curves rise or stay level while the dotted printed powers fall; for sources above 1 they fall along the printed power."}}
-display(draw.coefficient_figure(lazy))
+display(page.coefficient_figure(lazy))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("decay exponent of the coefficient, lazy (negative: it grows)")
@@ -107,10 +107,10 @@ for row in lazy:
 # coefficient of $1/N$. Against time the power is approached as slowly as $K = 1 + \gamma C_w$ forgets its constant 1; on the clock $a = \int K\, dt$, which the solution gives, there is no such crossover.
 
 # %% tags=["hide-input"]
-rich = item.rich_rows(plan, results)
+rich = page.rich_rows(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-rich", "caption": "Coefficient of 1/N in the rich loss, from the mean field theory. (a) Against time; dashed: the corrected power, shifted up; dotted: the printed power where it differs. (b) Divided by the corrected power of the effective time, normalized at the end; dotted: what the printed power would look like."}, "image": {"alt": "Two log-log plots. Upper: the coefficient of hard tasks grows or stays level along dashed lines while dotted printed powers fall. Lower: divided by the corrected power the curves become level."}}
-display(draw.rich_figure(rich))
+display(page.rich_figure(rich))
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("decay exponent of the coefficient, rich (negative: it grows)")
@@ -129,10 +129,10 @@ for row in rich:
 # their noise, so mean slopes in the window get their interval by resampling the draws.
 
 # %% tags=["hide-input"]
-simulations = [item.simulated(plan, value, results) for value in (0.0, gamma)]
+simulations = [page.simulated(plan, value, results) for value in (0.0, gamma)]
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-simulation", "caption": "Excess of the simulated loss at finite width, times the width: mean and 95 % interval over draws, lazy (black) and rich. Dashed: mean field theory at the same width. Dotted: the printed power from the start of the window."}, "image": {"alt": "Log-log plot of the excess against time, lazy and rich. After an initial dip both rise with time, along the dashed theory, the rich one faster; dotted lines of the printed power fall."}}
-display(draw.simulation_figure(simulations))
+display(page.simulation_figure(simulations))
 
 # %% tags=["hide-input"]
 print("       simulated over          exponent")
@@ -143,7 +143,7 @@ for row in simulations:
         f"{row.gamma:<5g}  {row.ratio:.2f} +- {1.96 * row.ratio_error:<12.2f}  {interval:<21}"
         f"  {row.theory_exponent:<6.2f}  {row.paper:.2f}"
     )
-    assert abs(row.ratio - 1) < item.EXCESS_TOLERANCE + 3 * row.ratio_error, "theory and simulation part"
+    assert abs(row.ratio - 1) < page.EXCESS_TOLERANCE + 3 * row.ratio_error, "theory and simulation part"
 
 # %% [markdown]
 # ## Claims
@@ -152,7 +152,7 @@ for row in simulations:
 # crossover; the simulated excess within 15 %.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = item.claims(lazy, rich, simulations, scale)
+claims = page.claims(lazy, rich, simulations, scale)
 ledger.record(claims)
 display(Markdown(ledger.to_markdown(claims)))
 

@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MARCH = "dmft/march.py"
+MARCH = "neural_scaling/dmft/march.py"
 TABLE = "tests/dmft/test_table_of_oracles.py::test_"
 INPUTS = "tests/inputs/test_inputs.py::test_"
 
-#: File below src/neural_scaling, text that occurs there once, what is put in its place, the test that sees it.
+#: File below src, text that occurs there once, what is put in its place, the test that sees it.
 MUTANTS = [
     (  # the drive: the part of the weights' correlation lost
         MARCH,
@@ -120,67 +120,67 @@ MUTANTS = [
         TABLE + "noise_within_a_cell_is_more_than_its_grid_makes_of_it[lazy]",
     ),
     (  # the relaxation of white noise: its rate
-        "dmft/fast_noise.py",
+        "neural_scaling/dmft/fast_noise.py",
         "_relaxation_weights(2 * rate * width)",
         "_relaxation_weights(rate * width)",
         TABLE + "noise_within_a_cell_is_more_than_its_grid_makes_of_it[lazy]",
     ),
     (  # responses stored: sign
-        "dmft/learned.py",
+        "neural_scaling/dmft/learned.py",
         "(rows - rows @ self.learned[:, past, past])",
         "(rows + rows @ self.learned[:, past, past])",
         TABLE + "continuous_time[online-log-spaced-lazy]",
     ),
     (  # responses from Y alone: earlier chunks lost
-        "dmft/learned.py",
+        "neural_scaling/dmft/learned.py",
         "left = rows[:, :, low:high] - earlier",
         "left = rows[:, :, low:high]",
         TABLE + "unit_steps[online-unit steps-lazy-N]",
     ),
     (  # a whole number: fractions let through
-        "checks.py",
+        "neural_scaling/base/checks.py",
         "(isinstance(number, Integral) or float(number).is_integer())",
         "True",
         INPUTS + "wrong_values_are_refused_by_name[theory.self_consistent.level_curve]",
     ),
     (  # arrays: the caller's own instead of a copy
-        "checks.py",
+        "neural_scaling/base/checks.py",
         "return np.array(found, dtype=np.float64, ",
         "return np.asarray(found, dtype=np.float64, ",
         "tests/test_checks.py::test_an_array_is_a_copy_that_nobody_changes",
     ),
     (  # arrays: masked values unmasked
-        "checks.py",
+        "neural_scaling/base/checks.py",
         'require(not masked, argument, "masked values", "remove or fill them")',
         "",
         INPUTS + "wrong_values_are_refused_by_name[theory.exponents.chi]",
     ),
     (  # a truth value: any object taken for one
-        "theory/compute_optimal.py",
+        "neural_scaling/theory/compute_optimal.py",
         'finite_batch = flag(finite_batch, "finite_batch")',
         "finite_batch = bool(finite_batch)",
         INPUTS + "wrong_values_are_refused_by_name[theory.compute_optimal.compute_optimum]",
     ),
     (  # a long call: signals are not looked at meanwhile
-        "runs/execution.py",
+        "neural_scaling/runs/execution.py",
         "self.safe_point(state)\n                except",
         "pass\n                except",
         "tests/runs/test_interruption.py::test_a_signal_ends_a_call_that_has_no_safe_points",
     ),
     (  # a result replaced: the one before forgotten while its arrays stand
-        "runs/store.py",
+        "neural_scaling/runs/store.py",
         "[_sealed(body | {_BEFORE: before})]",
         "[_sealed(body)]",
         "tests/runs/test_runs.py::test_whatever_files_of_a_result_are_replaced_a_reader_has_the_old_one_or_the_new",
     ),
     (  # a result replaced between two looks: taken for damaged
-        "runs/store.py",
+        "neural_scaling/runs/store.py",
         "if body is None or body == seen:",
         "if True:",
         "tests/runs/test_runs.py::test_a_reader_between_whose_looks_a_result_is_replaced_has_the_new_one",
     ),
     (  # provenance: its checksum not looked at
-        "runs/store.py",
+        "neural_scaling/runs/store.py",
         "if seal is not None and seal != _checksum(body):",
         "if False:",
         "tests/runs/test_runs.py::test_provenance_stands_under_a_checksum_and_older_files_have_none",
@@ -192,49 +192,49 @@ MUTANTS = [
         "tests/dmft/test_log_grid.py::test_a_solution_that_is_stopped_goes_on_to_the_same_bits",
     ),
     (  # a kernel: blocks added before a stop added once more
-        "networks/cnn.py",
+        "neural_scaling/networks/cnn.py",
         "if self._block > self._done:",
         "if True:",
         "tests/runs/test_every_kind.py::test_a_run_goes_on_from_its_state_to_the_same_bits[image kernel]",
     ),
     (  # gradient flow: the next step chosen anew after a stop
-        "dmft/infinite.py",
+        "neural_scaling/dmft/infinite.py",
         'solver.h_abs = float(kept["next step"])',
         "pass",
         "tests/runs/test_every_kind.py::test_a_run_goes_on_from_its_state_to_the_same_bits[gradient flow]",
     ),
     (  # the commit: that of a surrounding repository
-        "runs/provenance.py",
+        "neural_scaling/runs/provenance.py",
         'if not Path(_git(root, "rev-parse", "--show-toplevel")).samefile(root):',
         "if False:",
         "tests/runs/test_commit.py::test_a_surrounding_or_a_named_repository_is_never_taken_for_it",
     ),
     (  # promotion: everything that is not current is deleted
-        "runs/promotion.py",
+        "neural_scaling/runs/promotion.py",
         "described.stem not in current and _is_result(described)",
         "described.stem not in current",
         "tests/runs/test_runs.py::test_promotion_deletes_only_what_it_wrote",
     ),
     (  # the cache: cleared under a run
-        "cli.py",
+        "neural_scaling/cli.py",
         "with nothing_running():",
         "if True:",
         "tests/test_cli.py::test_the_cache_is_not_cleared_while_a_run_is_on",
     ),
     (  # pages: small values under the name of full ones
-        "notebook.py",
+        "companion/notebook.py",
         "            nearest == scale,\n",
         "            True,\n",
         "tests/pipeline/test_page_parameters.py::test_small_values_are_not_called_full",
     ),
     (  # claims: mathematics in their text takes effect
-        "claims/tables.py",
+        "companion/claims/tables.py",
         "<>#|$~^&])",
         "<>#|~^&])",
         "tests/test_claims.py::TestEscaping",
     ),
     (  # claims: one seed has an error
-        "claims/measurement.py",
+        "companion/claims/measurement.py",
         'checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)',
         "standard_error",
         "tests/test_claims.py::TestNoNumber::test_one_seed_has_no_error",
@@ -244,7 +244,7 @@ MUTANTS = [
 
 def place(file, old):
     """Return the text of a file; its ``old`` must occur exactly once."""
-    text = (ROOT / "src" / "neural_scaling" / file).read_text()
+    text = (ROOT / "src" / file).read_text()
     assert text.count(old) == 1, f"{file}: {old!r} occurs {text.count(old)} times"
     return text
 
@@ -268,7 +268,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "src"
             shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
-            (source / "neural_scaling" / file).write_text(place(file, old).replace(old, new))
+            (source / file).write_text(place(file, old).replace(old, new))
             killed = failed(source, [test])
         survived += not killed
         print(f"{'killed' if killed else 'SURVIVED'}  {file}: {old}  ->  {new}  by  {test}", flush=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neural_scaling.datasets import ImageDataset, ImageSplit
+from neural_scaling.data import ImageDataset, ImageSplit
 
 
 def made_up(images=60, test=20, size=12, channels=3, name="made-up"):

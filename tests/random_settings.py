@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import DynamicsDiverged, NotConverged, TimeGrid, solve
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.spectra import PowerLaw

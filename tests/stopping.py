@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.monitor import Monitor
 
 
 class Stopped(Exception):

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_scaling import checks
-from neural_scaling.checks import InputError
+from neural_scaling.base import checks
+from neural_scaling.base.checks import InputError
 
 NO_NUMBERS = [
     None,

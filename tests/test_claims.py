@@ -11,8 +11,7 @@ from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 
-from neural_scaling.checks import InputError
-from neural_scaling.claims import (
+from companion.claims import (
     CLAIMS_VARIABLE,
     Claim,
     LedgerError,
@@ -29,7 +28,8 @@ from neural_scaling.claims import (
     to_markdown,
     write_ledger,
 )
-from neural_scaling.claims.tables import fixed
+from companion.claims.tables import fixed
+from neural_scaling.base.checks import InputError
 from neural_scaling.fits import fit_power_law
 
 CLAIM = Claim(
@@ -285,7 +285,7 @@ class TestLedger:
         def broken(*_):
             raise OSError("disk full")
 
-        monkeypatch.setattr("neural_scaling.files.os.replace", broken)
+        monkeypatch.setattr("neural_scaling.base.files.os.replace", broken)
         with pytest.raises(OSError, match="disk full"):
             write_ledger(path, [changed(id="b")])
         assert path.read_bytes() == before

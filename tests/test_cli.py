@@ -10,8 +10,9 @@ import threading
 import pytest
 from filelock import FileLock
 
+from companion import cli as book
 from neural_scaling import cli
-from neural_scaling.paths import checkout
+from neural_scaling.base.paths import checkout
 from neural_scaling.runs import experiment_key, obtain
 from neural_scaling.runs.execution import nothing_running
 from runs.squares import Squares
@@ -21,26 +22,26 @@ from runs.squares import Squares
 def squares(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path))
-    monkeypatch.setattr(cli, "experiments", lambda item, scale: [Squares(3), Squares(4)])
+    monkeypatch.setattr(book, "experiments", lambda item, scale: [Squares(3), Squares(4)])
     return tmp_path
 
 
 def test_runs_are_listed_computed_and_shipped(capsys, squares):
-    assert cli.main(["runs", "figxx"]) == 0
+    assert book.main(["runs", "figxx"]) == 0
     table = capsys.readouterr().out
     assert table.count("missing") == 2 and experiment_key(Squares(3)) in table
-    assert cli.main(["runs", "figxx", "--compute", "--engine", "sequential"]) == 0
+    assert book.main(["runs", "figxx", "--compute", "--engine", "sequential"]) == 0
     assert capsys.readouterr().out.count("found, cached") == 2
-    assert cli.main(["runs", "promote", "figxx"]) == 0
+    assert book.main(["runs", "promote", "figxx"]) == 0
     assert "2 runs copied" in capsys.readouterr().out
-    assert cli.main(["runs", "figxx"]) == 0
+    assert book.main(["runs", "figxx"]) == 0
     table = capsys.readouterr().out
     assert table.count("found, shipped") == 2 and "cores" in table
     assert len(list((squares / "results" / "figxx").glob("*.npz"))) == 2
 
 
 def test_cache_is_listed_and_cleared(capsys, squares):
-    cli.main(["runs", "figxx", "--compute"])
+    book.main(["runs", "figxx", "--compute"])
     capsys.readouterr()
     assert cli.main(["cache"]) == 0
     assert "figxx: 2 runs" in capsys.readouterr().out
@@ -61,32 +62,32 @@ def test_cache_is_listed_and_cleared(capsys, squares):
     ],
 )
 def test_bad_input_is_one_line(words, message, capsys):
-    assert cli.main(words) == 2
+    assert book.main(words) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 
 
 def test_unknown_item_is_named(monkeypatch, capsys):
     monkeypatch.undo()
-    assert cli.main(["runs", "fig99"]) == 2
-    assert "item: 'fig99' keeps no runs; use one of fig02" in capsys.readouterr().err
+    assert book.main(["runs", "fig99"]) == 2
+    assert "item: 'fig99' keeps no runs; use one of batch, " in capsys.readouterr().err
 
 
 def test_a_scale_that_an_item_does_not_have_is_named(monkeypatch, capsys):
     monkeypatch.undo()
-    assert cli.main(["runs", "fig02", "--scale", "reduced"]) == 2
+    assert book.main(["runs", "fig02", "--scale", "reduced"]) == 2
     assert capsys.readouterr().err == "error: scale: fig02 has no 'reduced'; use one of small, full.\n"
 
 
 def test_a_missing_data_root_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path / "nowhere"))
-    assert cli.main(["runs", "figxx"]) == 2
+    assert book.main(["runs", "figxx"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: NEURAL_SCALING_DATA: ") and error.count("\n") == 1
 
 
 def test_the_cache_is_not_cleared_while_a_run_is_on(capsys, squares):
-    cli.main(["runs", "figxx", "--compute"])
+    book.main(["runs", "figxx", "--compute"])
     running = squares / "cache" / "running"
     (running / "1234.status").write_text(
         '{"label": "squares 9", "units": 3, "work": 9, "seconds": 1.0, "process": "here:12"}'
@@ -113,8 +114,8 @@ def test_no_run_begins_while_the_cache_is_cleared(squares):
 
 
 def test_a_signal_where_no_run_is_under_way_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "experiments", lambda item, scale: signal.raise_signal(signal.SIGTERM))
-    assert cli.main(["runs", "figxx"]) == 143
+    monkeypatch.setattr(book, "experiments", lambda item, scale: signal.raise_signal(signal.SIGTERM))
+    assert book.main(["runs", "figxx"]) == 143
     assert capsys.readouterr().err == "SIGTERM: ended; no run was under way.\n"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.fits import compute_frontier, fit_power_law
 
 WIDTHS = np.round(8 * 2 ** (np.arange(17) / 2))

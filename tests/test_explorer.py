@@ -8,13 +8,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
+from companion import explorer as items_explorer
+from companion.explorer import LARGEST_SHARPNESS, compute_explorer, explorer_data, explorer_html, script_safe_json
+from companion.pages.intro import exponent_table, measured_curves
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import gradient_flow, infinite_limit
-from neural_scaling.figures.explorer import explorer_data, explorer_html, script_safe_json
 from neural_scaling.fits import fit_power_law
-from neural_scaling.items import explorer as items_explorer
-from neural_scaling.items.explorer import LARGEST_SHARPNESS, compute_explorer
-from neural_scaling.items.intro import exponent_table, measured_curves
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import chi, compute_optimum, kernel_scale, regime
 

@@ -8,11 +8,24 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from neural_scaling.checks import InputError
-from neural_scaling.figures import book_style, figure01, figure09, figure10, new_figure, richness_color, width_color
-from neural_scaling.figures.style import FROZEN, INK, LAZY, MUTED, RICH, TRAINABLE
-from neural_scaling.items import figure01 as item01
-from neural_scaling.items import figure10 as item10
+from companion.pages import fig01 as figure01
+from companion.pages import fig01 as item01
+from companion.pages import fig09 as figure09
+from companion.pages import fig10 as figure10
+from companion.pages import fig10 as item10
+from companion.style import (
+    FROZEN,
+    INK,
+    LAZY,
+    MUTED,
+    RICH,
+    TRAINABLE,
+    book_style,
+    new_figure,
+    richness_color,
+    width_color,
+)
+from neural_scaling.base.checks import InputError
 from neural_scaling.theory import chi, chi_level
 
 BETA = np.linspace(0.01, 1.2, 20)

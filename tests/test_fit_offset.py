@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.fits import fit_common_offset, fit_offset_power_law
 
 TIME = np.geomspace(1e5, 1e7, 24)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.fits import fit_spectrum
 from neural_scaling.spectra import PowerLaw, Spectrum
 

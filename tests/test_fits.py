@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.fits import fit_power_law, local_slope, theory_window, window_sensitivity
 from neural_scaling.theory import chi, modes_learned, self_consistent_curve
 

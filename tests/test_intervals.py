@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from companion.claims import Measurement
 from inputs.table import public_modules
-from neural_scaling.claims import Measurement
 from neural_scaling.fits import (
     CommonOffsetFit,
     OffsetFit,

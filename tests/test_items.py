@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
-from neural_scaling.items import figure01, figure10, table1
+from companion.pages import fig01 as figure01
+from companion.pages import fig10 as figure10
+from companion.pages import table1
 
 LATE, EARLY = (1e80, 1e120), (1e2, 1e4)
 

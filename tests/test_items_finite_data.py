@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.figures import batch as draw_batch
-from neural_scaling.figures import reuse as draw_reuse
-from neural_scaling.finite_data import MinibatchRun, SampleReuseRun
-from neural_scaling.items import batch, reuse
-from neural_scaling.monitor import Monitor
+from companion.pages import batch, reuse
+from companion.pages import batch as draw_batch
+from companion.pages import reuse as draw_reuse
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.models.finite_data import MinibatchRun, SampleReuseRun
+from neural_scaling.models.sample_reuse import reuse_limit, simulate_reuse
 from neural_scaling.runs import Result
-from neural_scaling.sample_reuse import reuse_limit, simulate_reuse
 from neural_scaling.spectra import PowerLaw
 
 REUSE = reuse.Plan(1.5, 0.5, 200, 0.1, (0.0, 1.0), 16, (8, 16, 64), 200, 48, 40, 48, (6, 12), 48)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from neural_scaling.figures import kernel as draw
-from neural_scaling.items import kernel as item
+from companion.pages import kernel as draw
+from companion.pages import kernel as item
 from neural_scaling.theory import mode_sum, self_similar_solution
 
 PLAN = item.Plan(

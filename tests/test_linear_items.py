@@ -8,15 +8,15 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.experiments import LinearNetworkRun
-from neural_scaling.figures import figure11 as draw
-from neural_scaling.grids import log_spaced_steps
-from neural_scaling.items import figure11 as item
-from neural_scaling.items.registry import experiments
-from neural_scaling.linear_networks import CURVES
-from neural_scaling.monitor import Monitor
+from companion.pages import fig11 as draw
+from companion.pages import fig11 as item
+from companion.registry import experiments
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.grids import log_spaced_steps
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.models.linear_networks import CURVES
+from neural_scaling.models.runs import LinearNetworkRun
 from neural_scaling.runs import Result
-from neural_scaling.spectra import Array
 from neural_scaling.theory import chi
 
 PLAN = item.Plan(

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
-from neural_scaling.items import figure09
-from neural_scaling.linear_models import loss_curve, projection_floor
+from companion.pages import fig09 as figure09
+from neural_scaling.base.checks import InputError
+from neural_scaling.models.linear_models import loss_curve, projection_floor
 
 LAM = np.arange(1, 13.0) ** -1.5
 TARGET = np.arange(1, 13.0) ** 0.2

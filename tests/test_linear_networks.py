@@ -7,8 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.linear_networks import (
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Arrays, Monitor
+from neural_scaling.models.linear_networks import (
     CURVES,
     LinearNetworkHistory,
     _Networks,
@@ -18,8 +20,7 @@ from neural_scaling.linear_networks import (
     richness,
     train_linear_networks,
 )
-from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.spectra import Array, PowerLaw, Spectrum
+from neural_scaling.spectra import PowerLaw, Spectrum
 
 SPECTRUM = PowerLaw(2.0, 0.6, 40).spectrum()
 WIDTH, ETA0 = 7, 0.2

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.figures import bottleneck as draw_bottleneck
-from neural_scaling.figures import losslaw as draw_losslaw
-from neural_scaling.figures import sgdnoise as draw_sgdnoise
-from neural_scaling.figures import transient as draw_transient
-from neural_scaling.items import bottleneck, losslaw, sgdnoise, transient
-from neural_scaling.items.long_runs import LongRun
+from companion.long_runs import LongRun
+from companion.pages import bottleneck, losslaw, sgdnoise, transient
+from companion.pages import bottleneck as draw_bottleneck
+from companion.pages import losslaw as draw_losslaw
+from companion.pages import sgdnoise as draw_sgdnoise
+from companion.pages import transient as draw_transient
 from neural_scaling.runs import Result, obtain_all
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import lazy_loss, loss_terms, model_bottleneck

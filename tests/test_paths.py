@@ -2,7 +2,7 @@
 
 import pytest
 
-from neural_scaling import paths
+from neural_scaling.base import paths
 
 
 def test_the_checkout_is_found_from_the_package():

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import t as student
 
 from neural_scaling import dmft
-from neural_scaling.sample_reuse import simulate_reuse
+from neural_scaling.models.sample_reuse import simulate_reuse
 from neural_scaling.spectra import PowerLaw
 
 # (alpha, beta, M, N, P, gamma, eta)

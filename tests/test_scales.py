@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.direct_model import train_directly
 from neural_scaling.dmft import TimeGrid, gradient_flow, infinite_limit, kernel_flow, mean_square_stability, solve
-from neural_scaling.sample_reuse import reuse_limit, simulate_reuse
+from neural_scaling.models.direct_model import train_directly
+from neural_scaling.models.sample_reuse import reuse_limit, simulate_reuse
+from neural_scaling.models.toy_model import simulate
 from neural_scaling.spectra import PowerLaw, Spectrum
-from neural_scaling.toy_model import simulate
 
 BASE = PowerLaw(1.5, 0.6, 12).spectrum()
 GAMMA, ETA, STEPS, END = 1.5, 0.2, 20, 8.0

@@ -2,12 +2,12 @@
 
 import pytest
 
-from neural_scaling.datasets.loading import folder_of
-from neural_scaling.items.registry import EXPERIMENTS, experiments
-from neural_scaling.paths import data_root, datasets_root, shipped_scale
+from companion.registry import experiments, plans
+from neural_scaling.base.paths import data_root, datasets_root, shipped_scale
+from neural_scaling.data.loading import folder_of
 from neural_scaling.runs import Index, experiment_key, recompute_slice
 
-SHIPPED = [item for item in EXPERIMENTS if (data_root() / "results" / item).is_dir()]
+SHIPPED = [item for item in plans() if (data_root() / "results" / item).is_dir()]
 
 
 @pytest.fixture(autouse=True)

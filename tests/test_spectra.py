@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import zeta
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import (
     TimeGrid,
     decay_terms,
@@ -21,8 +21,8 @@ from neural_scaling.dmft import (
     mean_square_stability,
     solve,
 )
+from neural_scaling.models.toy_model import simulate
 from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
-from neural_scaling.toy_model import simulate
 
 
 def test_power_law_has_the_stated_eigenvalues_and_target():

@@ -4,10 +4,10 @@ import io
 
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.figures import speed as draw
-from neural_scaling.items import speed
-from neural_scaling.paths import data_root
+from companion.pages import speed
+from companion.pages import speed as draw
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.paths import data_root
 
 
 def test_kept_numbers_are_drawn_with_their_powers(tmp_path):

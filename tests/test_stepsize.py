@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.figures import stepsize as draw
-from neural_scaling.items import stepsize
+from companion.pages import stepsize
+from companion.pages import stepsize as draw
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.5])

@@ -9,7 +9,7 @@ import time
 import pytest
 from tqdm import tqdm
 
-from neural_scaling import terminal
+from neural_scaling.base import terminal
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals exist on Linux and macOS only")
 fcntl = pytest.importorskip("fcntl")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
+from companion.wear import wear
 from neural_scaling.dmft import TimeGrid, solve
-from neural_scaling.items.wear import wear
+from neural_scaling.models.toy_model import simulate
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.toy_model import simulate
 
 # (alpha, beta, M, N, B, gamma, eta)
 SETTINGS = [

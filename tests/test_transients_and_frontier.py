@@ -6,13 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.experiments import LongDMFTRun, OnlineDMFTRun
-from neural_scaling.figures import figure03 as draw03
-from neural_scaling.figures import figure04 as draw04
-from neural_scaling.grids import log_spaced_steps, resampled
-from neural_scaling.items import figure03, figure04
-from neural_scaling.monitor import Monitor
+from companion.pages import fig03 as draw03
+from companion.pages import fig03 as figure03
+from companion.pages import fig04 as draw04
+from companion.pages import fig04 as figure04
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.grids import log_spaced_steps, resampled
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.models.runs import LongDMFTRun, OnlineDMFTRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import compute_optimum, frontier, loss, loss_terms, modes_learned
 

@@ -12,18 +12,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numpy.polynomial.chebyshev import chebpts1
 from numpy.polynomial.legendre import leggauss
 from scipy.special import roots_jacobi
 
-from neural_scaling import checks
-from neural_scaling.checks import InputError, require, require_positive
-from neural_scaling.values import ArrayValue
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.checks import InputError, require, require_positive
 
 __all__ = ["ModeQuadrature", "NotResolved", "PowerLaw", "Spectrum"]
-
-Array = npt.NDArray[np.float64]
 
 #: Beyond this mode number a bin is summed as an integral (midpoint Euler-Maclaurin, relative error below 1e-9).
 _LARGEST_SUMMED_MODE = 1 << 17

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neural_scaling import datasets
-from neural_scaling.diffusion import experiments, sizes
-from neural_scaling.diffusion.experiments import ClassifierRun, DenoiserRun
-from neural_scaling.diffusion.sizes import Size
+from neural_scaling.data import entries
+from neural_scaling.data.digits import runs as experiments
+from neural_scaling.data.digits import sizes
+from neural_scaling.data.digits.runs import ClassifierRun, DenoiserRun
+from neural_scaling.data.digits.sizes import Size
 from neural_scaling.runs import obtain
 
 
@@ -30,7 +31,7 @@ def tiny(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path))
     monkeypatch.setenv("NEURAL_SCALING_DEVICE", "cpu")
     data = SimpleNamespace(train=split(300, 0), test=split(100, 1))
-    monkeypatch.setattr(datasets, "load", lambda name: data)
+    monkeypatch.setattr(entries, "MNIST", SimpleNamespace(load=lambda: data))
     model = DenoiserRun(8, 30, 2e-3, 0.9, 0, 30, features=4, schedule="cosine", levels=20, darkest=-1.0, dropped=0.1)
     monkeypatch.setattr(experiments, "MODELS", {"tiny": model})
     monkeypatch.setattr(experiments, "JUDGE", ClassifierRun(20, 40, 3e-3, 0.8, seed=0, until=40))

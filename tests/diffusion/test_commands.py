@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from neural_scaling.datasets import loading
-from neural_scaling.diffusion import dataset, experiments, sizes
-from neural_scaling.diffusion.__main__ import main
+from neural_scaling.data import loading
+from neural_scaling.data.digits import dataset, sizes
+from neural_scaling.data.digits import runs as experiments
+from neural_scaling.data.digits.__main__ import main
 from neural_scaling.runs import experiment_key
 
 
 def test_networks_are_trained_and_shipped(tiny, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("neural_scaling.diffusion.__main__.MODELS", {"reduced": tiny})
-    monkeypatch.setattr("neural_scaling.diffusion.__main__.JUDGE", experiments.JUDGE)
+    monkeypatch.setattr("neural_scaling.data.digits.__main__.MODELS", {"reduced": tiny})
+    monkeypatch.setattr("neural_scaling.data.digits.__main__.JUDGE", experiments.JUDGE)
     assert main(["ship"]) == 2
     assert "2 of 2 full-scale runs of diffusion are missing" in capsys.readouterr().err
     assert main(["train", "reduced"]) == main(["train", "judge"]) == main(["ship"]) == 0

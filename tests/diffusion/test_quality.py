@@ -6,17 +6,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.diffusion import experiments
-from neural_scaling.diffusion.assessment import QualityRun, _Set
-from neural_scaling.diffusion.classifier import classify
-from neural_scaling.diffusion.experiments import trained_denoiser, trained_judge
-from neural_scaling.diffusion.quality import frechet_distance, grey_values, nearest, normal_digits
-from neural_scaling.diffusion.weights import digest
-from neural_scaling.figures import mnist1m as draw
-from neural_scaling.items import mnist1m
-from neural_scaling.items.mnist1m import Share
-from neural_scaling.monitor import Monitor
+from companion.pages import mnist1m
+from companion.pages import mnist1m as draw
+from companion.pages.mnist1m import Share
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data import entries
+from neural_scaling.data.digits import runs as experiments
+from neural_scaling.data.digits.assessment import QualityRun, _Set
+from neural_scaling.data.digits.classifier import classify
+from neural_scaling.data.digits.quality import frechet_distance, grey_values, nearest, normal_digits
+from neural_scaling.data.digits.runs import trained_denoiser, trained_judge
+from neural_scaling.data.digits.weights import digest
 from neural_scaling.runs import obtain
 
 
@@ -50,7 +51,7 @@ def pictures(count, seed):
 
 
 def test_nearest_images_are_those_of_a_plain_search(monkeypatch):
-    from neural_scaling.diffusion import quality
+    from neural_scaling.data.digits import quality
 
     monkeypatch.setattr(quality, "_ROWS", 7)
     images, among = pictures(20, 0), pictures(33, 1)
@@ -88,9 +89,7 @@ def judged(trained):
 
 
 def test_the_classifier_learns_blobs(judged):
-    from neural_scaling import datasets
-
-    data = datasets.load("mnist")
+    data = entries.MNIST.load()
     labels = classify(data.test.images, trained_judge().arrays).labels
     assert np.mean(labels == data.test.labels) > 0.9
 
@@ -106,9 +105,7 @@ def test_a_stopped_large_set_and_a_small_one_give_the_same_first_images(judged):
 
 
 def test_the_quality_of_real_images_passed_off_as_generated(judged, monkeypatch):
-    from neural_scaling import datasets
-
-    data = datasets.load("mnist")
+    data = entries.MNIST.load()
 
     def real(self, monitor):
         return {"images": data.train.images[:20], "labels": data.train.labels[:20]}
@@ -142,7 +139,7 @@ def test_images_are_chosen_in_random_order():
 
 
 def test_figures_are_drawn_with_and_without_real_images(judged, trained):
-    from neural_scaling import datasets
+    from neural_scaling import data as datasets
 
     result = SimpleNamespace(arrays=judged.run(Monitor()))
     real = datasets.load("mnist")

@@ -9,12 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
-from neural_scaling.diffusion.denoiser import Denoiser, Shape
-from neural_scaling.diffusion.noise import NoiseSchedule
-from neural_scaling.diffusion.objective import denoising_loss
-from neural_scaling.diffusion.sampler import guided, sample
-from neural_scaling.diffusion.sizes import CLASSES
+from neural_scaling.base.checks import InputError
+from neural_scaling.data.digits.denoiser import Denoiser, Shape
+from neural_scaling.data.digits.noise import NoiseSchedule
+from neural_scaling.data.digits.objective import denoising_loss
+from neural_scaling.data.digits.sampler import guided, sample
+from neural_scaling.data.digits.sizes import CLASSES
 
 KINDS = st.sampled_from(["cosine", "linear"])
 

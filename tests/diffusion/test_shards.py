@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling.checks import InputError
-from neural_scaling.datasets import loading, store
-from neural_scaling.datasets.catalogue import MNIST1M
-from neural_scaling.datasets.generated import build_from
-from neural_scaling.datasets.problems import DatasetUnavailable
-from neural_scaling.diffusion import dataset, experiments, sizes
-from neural_scaling.diffusion.denoiser import Denoiser
-from neural_scaling.diffusion.experiments import trained_denoiser
-from neural_scaling.diffusion.sampler import BLACK
-from neural_scaling.diffusion.weights import digest
-from neural_scaling.files import write_atomically
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.files import write_atomically
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data import loading, store
+from neural_scaling.data.catalogue import MNIST1M
+from neural_scaling.data.digits import dataset, sizes
+from neural_scaling.data.digits import runs as experiments
+from neural_scaling.data.digits.denoiser import Denoiser
+from neural_scaling.data.digits.runs import trained_denoiser
+from neural_scaling.data.digits.sampler import BLACK
+from neural_scaling.data.digits.weights import digest
+from neural_scaling.data.generated import build_from
+from neural_scaling.data.problems import DatasetUnavailable
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.runs import Interrupted, canonical_json, experiment_key
 from neural_scaling.runs.execution import RunMonitor
@@ -155,7 +156,7 @@ def test_a_set_on_disk_is_whole_where_nobody_can_tell_another_version(trained, t
         assert loading.state("mnist1m-small") == "outdated"
     monkeypatch.setattr(experiments, "MODELS", {"tiny": replace(trained, seed=5)})  # not trained
     assert loading.state("mnist1m-small") == "whole" and loading.verify("mnist1m-small")
-    with pytest.raises(DatasetUnavailable, match=r"cannot be made. weights: .*neural_scaling.diffusion train tiny"):
+    with pytest.raises(DatasetUnavailable, match=r"cannot be made. weights: .*neural_scaling.data.digits train tiny"):
         loading.obtain("mnist1m-small")
 
 
@@ -225,7 +226,7 @@ def test_a_run_on_generated_images_is_another_with_other_weights(trained, monkey
 
 
 def test_without_weights_the_error_says_what_to_do(tiny):
-    with pytest.raises(InputError, match=r"^weights: .*missing.*neural_scaling.diffusion train tiny"):
+    with pytest.raises(InputError, match=r"^weights: .*missing.*neural_scaling.data.digits train tiny"):
         dataset.version("small")
 
 

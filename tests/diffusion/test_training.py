@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from neural_scaling.checks import InputError
-from neural_scaling.diffusion.denoiser import Denoiser, Shape
-from neural_scaling.diffusion.experiments import MODELS
-from neural_scaling.diffusion.sampler import Sampler
-from neural_scaling.diffusion.training import Optimization, TrainingDiverged, train
-from neural_scaling.diffusion.weights import digest, pack, unpack
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data.digits.denoiser import Denoiser, Shape
+from neural_scaling.data.digits.optimization import Optimization, TrainingDiverged, train
+from neural_scaling.data.digits.runs import MODELS
+from neural_scaling.data.digits.sampler import Sampler
+from neural_scaling.data.digits.weights import digest, pack, unpack
 
 FULL = MODELS["full"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import TimeGrid, decay_terms, gradient_flow, infinite_limit, kernel_flow, solve
 from neural_scaling.spectra import PowerLaw
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from companion.pages.batch import largest_stable_step, second_moments
 from neural_scaling import dmft
-from neural_scaling.items.batch import largest_stable_step, second_moments
+from neural_scaling.models.toy_model import simulate
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.toy_model import simulate
 
 
 def lazy_sgd(spectrum, eta, batch, steps, runs, random):

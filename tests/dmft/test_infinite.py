@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import gradient_flow, infinite_limit
 from neural_scaling.spectra import PowerLaw
 from oracles.dense_dmft import convolution_infinite

@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import Case, NotConverged, Solution, TimeGrid, gradient_flow, solve, solve_many
 from neural_scaling.dmft.fast_noise import spectrum_of_projection
 from neural_scaling.spectra import PowerLaw

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import NotConverged, TimeGrid, implicit, kernel_flow, solve
 from neural_scaling.spectra import PowerLaw, Spectrum
 from stopping import Interrupting, Resuming, Stopped

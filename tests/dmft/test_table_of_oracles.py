@@ -13,7 +13,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import TimeGrid, gradient_flow, infinite_limit, kernel_flow, solve
 from neural_scaling.spectra import PowerLaw
 from oracles.dense_dmft import dense_online

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import DynamicsDiverged, TimeGrid, infinite_limit, solve
 from neural_scaling.dmft.learned import ShiftedResponses, StoredResponses
 from neural_scaling.spectra import PowerLaw, Spectrum

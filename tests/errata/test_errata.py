@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from neural_scaling import paths
-from neural_scaling.checks import InputError
-from neural_scaling.errata import ERRATA, FACTOR, Erratum, Errors, Setting, infinite, meanfield
-from neural_scaling.figures import errata as figure
-from neural_scaling.items import errata as item
+from companion.errata import ERRATA, FACTOR, Erratum, Errors, Setting, infinite, meanfield
+from companion.pages import errata as figure
+from companion.pages import errata as item
+from neural_scaling.base import paths
+from neural_scaling.base.checks import InputError
 
 SETTING = Setting()
 CHECKED = [erratum for erratum in ERRATA if erratum.check is not None and erratum.kind != "suspicion"]

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companion.errata.bottleneck import resolvent
+from companion.errata.dense import Forms, Problem, solve_dense, substitute
+from companion.errata.first_order import batch_correction, width_correction
+from companion.errata.flow import solve_flow
+from companion.errata.infinite import ansatz_ratio
+from companion.errata.simulation import simulate_descent
 from neural_scaling import dmft
-from neural_scaling.errata.bottleneck import resolvent
-from neural_scaling.errata.dense import Forms, Problem, solve_dense, substitute
-from neural_scaling.errata.first_order import batch_correction, width_correction
-from neural_scaling.errata.flow import solve_flow
-from neural_scaling.errata.infinite import ansatz_ratio
-from neural_scaling.errata.simulation import simulate_descent
 from neural_scaling.spectra import PowerLaw
 from oracles.dense_dmft import dense_online
 

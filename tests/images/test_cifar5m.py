@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from images.tiny import record_of
-from neural_scaling.datasets import cifar5m, formats, store
-from neural_scaling.datasets.cifar5m import Parts
-from neural_scaling.datasets.problems import DatasetDamaged, DatasetUnavailable, SourceFailed
+from neural_scaling.data import cifar5m, formats, store
+from neural_scaling.data.cifar5m import Parts
+from neural_scaling.data.problems import DatasetDamaged, DatasetUnavailable, SourceFailed
 
 ROWS, TRAIN_PARTS, TEST = 40, 3, 15
 

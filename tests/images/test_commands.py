@@ -6,12 +6,12 @@ import pytest
 
 from images.tiny import record_of, tiny_arrays
 from neural_scaling import cli
-from neural_scaling.checks import InputError
-from neural_scaling.datasets import catalogue, commands, load, loading
-from neural_scaling.datasets.loading import Entry
-from neural_scaling.datasets.problems import SourceFailed
-from neural_scaling.datasets.sources import Source, build_from
-from neural_scaling.paths import checkout
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.paths import checkout
+from neural_scaling.data import catalogue, commands, load, loading
+from neural_scaling.data.loading import Entry
+from neural_scaling.data.problems import SourceFailed
+from neural_scaling.data.sources import Source, build_from
 
 TINY = tiny_arrays()
 RECORD = record_of(TINY)

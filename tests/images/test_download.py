@@ -6,9 +6,9 @@ import pytest
 import requests
 
 from images.tiny import sha256
-from neural_scaling.datasets import download
-from neural_scaling.datasets.download import fetch
-from neural_scaling.datasets.problems import SourceFailed, network_trouble
+from neural_scaling.data import download
+from neural_scaling.data.download import fetch
+from neural_scaling.data.problems import SourceFailed, network_trouble
 
 CONTENT = bytes(range(256)) * 1000
 

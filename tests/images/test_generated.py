@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from images.tiny import record_of, tiny_arrays
-from neural_scaling.datasets import loading, store
-from neural_scaling.datasets.generated import build_from
-from neural_scaling.datasets.loading import Entry, load
-from neural_scaling.datasets.problems import SourceFailed
+from neural_scaling.data import loading, store
+from neural_scaling.data.generated import build_from
+from neural_scaling.data.loading import Entry, load
+from neural_scaling.data.problems import SourceFailed
 
 SHARDS = [tiny_arrays(number, train=25)[:2] for number in range(4)]
 IMAGES, LABELS = (np.concatenate(arrays) for arrays in zip(*SHARDS, strict=True))

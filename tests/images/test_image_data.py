@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from images.tiny import tiny_arrays
-from neural_scaling.checks import InputError
-from neural_scaling.datasets import ImageDataset, ImageSplit
-from neural_scaling.datasets.image_data import moments
+from neural_scaling.base.checks import InputError
+from neural_scaling.data import ImageDataset, ImageSplit
+from neural_scaling.data.image_data import moments
 
 TINY = tiny_arrays()
 CLASSES = tuple("0123456789")

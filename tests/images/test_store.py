@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from images import tiny as tiny_module
 from images.tiny import record_of, tiny_arrays
-from neural_scaling.datasets import store
-from neural_scaling.datasets.image_data import ImageDataset
-from neural_scaling.datasets.problems import DatasetDamaged, SourceFailed
+from neural_scaling.data import store
+from neural_scaling.data.image_data import ImageDataset
+from neural_scaling.data.problems import DatasetDamaged, SourceFailed
 
 TINY = tiny_arrays()
 ARRAYS = record_of(TINY).arrays
@@ -242,7 +242,7 @@ import os, signal, sys, time
 from pathlib import Path
 from images.tiny import record_of, tiny_arrays
 from images.test_store import build
-from neural_scaling.datasets import store
+from neural_scaling.data import store
 
 def slow(folder, downloads, say):
     with Path(sys.argv[2]).open("a") as file:

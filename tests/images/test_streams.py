@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from images.tiny import tiny_arrays
-from neural_scaling.checks import InputError
-from neural_scaling.datasets import ImageDataset, ImageSplit, Order, Stream, crops_and_flips
+from neural_scaling.base.checks import InputError
+from neural_scaling.data import ImageDataset, ImageSplit, Order, Stream, crops_and_flips
 
 TINY = tiny_arrays()
 DATASET = ImageDataset(

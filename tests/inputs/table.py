@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from inputs.kinds import Fresh, Kind, Shared, value_of
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.runs import Experiment
 
 HERE = Path(__file__).resolve().parent
 #: Modules that pages of the book call without being listed there.
-UNLISTED = ("neural_scaling.grids", "neural_scaling.linear_models")
+UNLISTED = ("neural_scaling.base.grids", "neural_scaling.models.linear_models")
 API_PAGE = HERE.parents[1] / "book" / "api.md"
 
 
@@ -106,7 +106,7 @@ def _methods(kind: type) -> list[Callable[..., Any]]:
     for name in set(dir(kind)) - (set(dir(Experiment)) if issubclass(kind, Experiment) else set()):
         method = getattr(kind, name)
         ours = getattr(method, "__module__", "") or ""
-        if not name.startswith("_") and inspect.isroutine(method) and ours.startswith("neural_scaling"):
+        if not name.startswith("_") and inspect.isroutine(method) and ours.startswith(("neural_scaling", "companion")):
             out.append(method)
     return out
 

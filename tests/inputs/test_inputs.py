@@ -65,7 +65,7 @@ def test_right_values_give_the_same_result_in_every_form(row: Row) -> None:
 
 
 #: Data and weights are large and go to PyTorch as they are, which takes no read-only array.
-_THEORY = [row for row in _ROWS if row.name.split(".")[1] not in {"datasets", "diffusion", "networks", "text"}]
+_THEORY = [row for row in _ROWS if row.name.split(".")[1] not in {"data", "networks"}]
 
 
 @pytest.mark.parametrize("row", _THEORY, ids=lambda row: row.name.removeprefix("neural_scaling."))

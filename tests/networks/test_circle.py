@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.integrate import quad
 
-from neural_scaling import circle
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
+from neural_scaling.models import circle
 from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.circle_kernel import circle_kernel, lazy_loss, power_correlation
 

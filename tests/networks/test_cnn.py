@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, conv2d
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.mlp import Member
 

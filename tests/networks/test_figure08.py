@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.items import figure08
-from neural_scaling.items.figure08 import Plan
+from companion.pages import fig08 as figure08
+from companion.pages.fig08 import Plan
+from neural_scaling.base.checks import InputError
 from neural_scaling.runs import Result
 
 PLAN = Plan(

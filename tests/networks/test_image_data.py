@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling.checks import InputError
-from neural_scaling.datasets import ImageSplit
-from neural_scaling.datasets.streams import SHIFT
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data import ImageSplit
+from neural_scaling.data.streams import SHIFT
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.image_data import ImageData
 from neural_scaling.networks.image_runs import ImageRun
@@ -113,7 +113,7 @@ RUN = ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 130, 2)
 
 @pytest.fixture
 def offline(monkeypatch):
-    monkeypatch.setattr("neural_scaling.datasets.load", lambda name, size=None: made_up(name=name))
+    monkeypatch.setattr("neural_scaling.data.load", lambda name, size=None: made_up(name=name))
 
 
 @pytest.mark.parametrize("change", [{}, {"richness": 0.0}, {"crops": True}])

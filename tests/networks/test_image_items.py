@@ -5,15 +5,17 @@ import math
 
 import numpy as np
 import pytest
-import yaml
 from matplotlib.figure import Figure
 
-from neural_scaling.figures import images as draw
-from neural_scaling.items import figure06, image_tasks, source
+from companion import image_figures as draw
+from companion import image_tasks
+from companion.pages import fig06 as figure06
+from companion.pages import source
+from companion.parameters import values_at
+from neural_scaling.base.paths import shipped_scale
 from neural_scaling.networks.image_kernel import TIMES, KernelRun
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.networks.output_mixing import MixingRun
-from neural_scaling.paths import checkout, shipped_scale
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
@@ -23,9 +25,7 @@ CAPACITY = 1.3
 
 def plan(module, scale=None):
     scale = scale or shipped_scale(module.ITEM)
-    values = yaml.safe_load((checkout() / "notebooks" / "parameters" / f"{module.ITEM}.{scale}.yaml").read_text())
-    values.pop("scale")
-    return module.Plan(**values)
+    return module.Plan(**values_at(module.ITEM, scale))
 
 
 def spectrum(run, beta, gap=1.0):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling.checks import InputError
-from neural_scaling.items.image_tasks import fitted_row
-from neural_scaling.monitor import Monitor
+from companion.image_tasks import fitted_row
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.image_data import ImageData
 from neural_scaling.networks.image_kernel import TIMES, KernelRun, sampled_kernel
@@ -92,7 +92,7 @@ RUN = KernelRun("made-up", 60, 20, False, 3, 0)
 
 @pytest.mark.parametrize("crops", [False, True])
 def test_runs(monkeypatch, crops):
-    monkeypatch.setattr("neural_scaling.datasets.load", lambda name, size=None: made_up(name=name))
+    monkeypatch.setattr("neural_scaling.data.load", lambda name, size=None: made_up(name=name))
     run = dataclasses.replace(RUN, crops=crops)
     arrays = run.run(Monitor())
     assert {name: values.shape for name, values in arrays.items()} == {

@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 import pytest
-import yaml
 from matplotlib.figure import Figure
 
-from neural_scaling.figures import circle as draw
-from neural_scaling.items import circle_curves as curves
-from neural_scaling.items import figure05, figure07
-from neural_scaling.networks.experiments import CircleRun
-from neural_scaling.paths import checkout
+from companion import circle_curves as curves
+from companion import circle_figures as draw
+from companion.pages import fig05 as figure05
+from companion.pages import fig07 as figure07
+from companion.parameters import values_at
+from neural_scaling.networks.runs import CircleRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
@@ -76,9 +76,7 @@ def test_divergence_is_said():
 
 
 def plan(module, scale="small"):
-    values = yaml.safe_load((checkout() / "notebooks" / "parameters" / f"{module.ITEM}.{scale}.yaml").read_text())
-    values.pop("scale")
-    return module.Plan(**values)
+    return module.Plan(**values_at(module.ITEM, scale))
 
 
 def results_of(runs, exponent=None):

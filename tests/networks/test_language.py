@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling import text as text_package
-from neural_scaling.checks import InputError
-from neural_scaling.datasets.text_data import TextDataset
-from neural_scaling.monitor import Monitor
+from neural_scaling import data as data_package
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data.text import Sequences
+from neural_scaling.data.text_data import TextDataset
 from neural_scaling.networks.language_runs import LanguageRun, NgramRun
 from neural_scaling.networks.language_training import handed_over, on_host, train_language
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.transformer import Transformer, TransformerShape
-from neural_scaling.text import Sequences
 from stopping import Interrupting, Resuming, Stopped
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def cycles(count, seed):
 @pytest.fixture(autouse=True)
 def corpus(monkeypatch):
     made = TextDataset("cycles", 12, cycles(6000, 0), cycles(400, 1))
-    monkeypatch.setattr(text_package, "load", lambda name: {"cycles": made}[name])
+    monkeypatch.setattr(data_package, "load_text", lambda name: {"cycles": made}[name])
 
 
 @pytest.mark.parametrize("richness", [1e-4, 0.1])

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 from matplotlib.figure import Figure
 
-from neural_scaling.figures import mup as draw
-from neural_scaling.items import mup
+from companion.pages import mup
+from companion.pages import mup as draw
 
 PLAN = mup.Plan(
     depth=3,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling.checks import InputError
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.image_data import ImageData
 from neural_scaling.networks.image_kernel import TIMES
@@ -75,7 +75,7 @@ def test_a_linearised_network_in_training_follows_the_whole_kernel():
 
 
 def test_runs(monkeypatch):
-    monkeypatch.setattr("neural_scaling.datasets.load", lambda name, size=None: made_up(name=name))
+    monkeypatch.setattr("neural_scaling.data.load", lambda name, size=None: made_up(name=name))
     run = MixingRun("made-up", 12, 3, 0)
     arrays = run.run(Monitor())
     shapes = {"train": (3, TIMES.size), "test": (3, TIMES.size), "diagonal": (32,)}

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.devices import find_device
 from neural_scaling.networks.activations import PowerReLU
-from neural_scaling.networks.devices import find_device
 from neural_scaling.networks.mlp import LinearisedEnsemble, Member, MLPEnsemble, Shape, ensemble, initial_weights
 from neural_scaling.networks.parametrization import Parametrization, precision
 

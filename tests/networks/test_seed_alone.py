@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling.datasets import ImageDataset, ImageSplit
-from neural_scaling.diffusion.classifier import classify
-from neural_scaling.diffusion.denoiser import Denoiser
-from neural_scaling.diffusion.denoiser import Shape as DenoiserShape
-from neural_scaling.diffusion.training import seeded
-from neural_scaling.diffusion.weights import pack
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data import ImageDataset, ImageSplit
+from neural_scaling.data.digits.classifier import classify
+from neural_scaling.data.digits.denoiser import Denoiser
+from neural_scaling.data.digits.denoiser import Shape as DenoiserShape
+from neural_scaling.data.digits.optimization import seeded
+from neural_scaling.data.digits.weights import pack
 from neural_scaling.networks import cnn, mlp, transformer
-from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.networks.image_data import ImageData
 from neural_scaling.networks.language_training import train_language
 from neural_scaling.networks.parametrization import Parametrization
+from neural_scaling.networks.runs import CircleRun
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_nothing_global_counts_or_is_changed(make):
 
 
 def test_a_judge_leaves_global_random_numbers_alone():
-    from neural_scaling.diffusion.classifier import Classifier
+    from neural_scaling.data.digits.classifier import Classifier
 
     kept = pack(seeded(Classifier, 0))
     before = torch.get_rng_state()

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling.checks import InputError
-from neural_scaling.circle import variance
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.models.circle import variance
 from neural_scaling.networks import training
 from neural_scaling.networks.circle_data import CircleData
-from neural_scaling.networks.experiments import CircleRun
 from neural_scaling.networks.mlp import Member, Shape, ensemble
+from neural_scaling.networks.runs import CircleRun
 from neural_scaling.networks.training import train
 from neural_scaling.runs import canonical_json
 from stopping import Interrupting, Resuming, Stopped

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.networks import token_loss, transformer
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.transformer import Transformer, TransformerShape

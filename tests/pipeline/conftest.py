@@ -53,7 +53,7 @@ figure, axes = plt.subplots(figsize=(2, 2))
 _ = axes.plot(values)
 
 # %%
-from neural_scaling.claims import Claim, record
+from companion.claims import Claim, record
 
 claim = Claim(
     id="tiny.sum", item="tiny", location="nowhere", statement="The sum grows.", quantity="sum", predicted=None,
@@ -76,9 +76,7 @@ def write_project(root: Path) -> Project:
     for folder in ("notebooks/parameters", "src/package", "data/claims", "book"):
         (root / folder).mkdir(parents=True)
     (root / "notebooks" / "tiny.py").write_text(TINY)
-    for scale, count in (("small", 3), ("full", 5)):
-        values = f"scale: {scale}\npower: 2.0\ncount: {count}\n"
-        (root / "notebooks" / "parameters" / f"tiny.{scale}.yaml").write_text(values)
+    (root / "notebooks" / "parameters" / "tiny.full.yaml").write_text("scale: full\ncount: 5\n")
     (root / "src" / "package" / "module.py").write_text("VALUE = 1\n")
     (root / "data" / "claims" / "ledger.json").write_text("[]\n")
     (root / "book" / "text.md").write_text("(text-page)=\n# A text\n\nSee {ref}`tiny-page`.\n")

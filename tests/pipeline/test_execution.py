@@ -16,10 +16,12 @@ def tree(folder):
 
 
 def test_the_executed_notebook_shows_values_and_hides_the_run(executed):
-    notebook = nbformat.read(executed.executed / "tiny.ipynb", as_version=4)
+    small = nbformat.read(executed.executed / "tiny.ipynb", as_version=4)
+    assert not any("injected-parameters" in cell.metadata.get("tags", []) for cell in small.cells)
+    notebook = nbformat.read(executed.executed / "tiny_full.ipynb", as_version=4)
     nbformat.validate(notebook)
     injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
-    assert [cell.source for cell in injected] == ['# Parameters\nscale = "small"\npower = 2.0\ncount = 3']
+    assert [cell.source for cell in injected] == ['# Parameters\nscale = "full"\ncount = 5']
     assert "papermill" not in json.dumps(notebook.metadata)
     assert str(executed.root) not in nbformat.writes(notebook)
 

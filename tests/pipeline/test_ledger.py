@@ -7,7 +7,7 @@ import pytest
 
 from bookkit import ledger, registry
 from bookkit.problems import Problem
-from neural_scaling.claims import Claim, write_ledger
+from companion.claims import Claim, write_ledger
 
 
 def claim(name, item="tiny", scale="small", **changes):

@@ -8,7 +8,7 @@ from bookkit.problems import Problem
 
 CELL = """
 # %% tags=["remove-input"]
-from neural_scaling import notebook
+from companion import notebook
 
 digits = notebook.dataset("mnist")
 print("digits:", digits)

@@ -9,8 +9,8 @@ import pytest
 
 from bookkit import parameters, registry
 from bookkit.project import Project
-from neural_scaling import notebook
-from neural_scaling.checks import InputError
+from companion import notebook
+from neural_scaling.base.checks import InputError
 
 BOOK = Project(Path(__file__).resolve().parents[2])
 WITHOUT = {"claims", "speed"}  # they show what was kept
@@ -117,7 +117,7 @@ def test_small_values_are_not_called_full(changes):
 
 def test_outside_a_checkout_nothing_is_compared(monkeypatch):
     values = registry.job(BOOK, "fig02", "small").values
-    monkeypatch.setattr("neural_scaling.parameters.checkout", lambda: None)
+    monkeypatch.setattr("companion.parameters.checkout", lambda: None)
     found = notebook.plan(plan_of("fig02"), {**values, "beta_hard": 0.6})
     assert notebook.provenance("small", plan=found).startswith("scale: small, values not compared · ")
     with pytest.raises(notebook.ParameterError, match="scale: got 'huge'; use one of small, reduced, full"):

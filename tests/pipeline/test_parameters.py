@@ -97,9 +97,15 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
         parameters.check_values({"beta_had": 1.0}, declared("beta_hard: float = 1.0"), "here.yaml")
 
 
-def test_a_parameter_without_value_is_refused():
-    with pytest.raises(Problem, match=r"no value for b\."):
-        parameters.check_complete({"a": 1}, declared("a: int = 1\nb: int = 2"), "here.yaml")
+def test_values_of_the_cell():
+    cell = 'a: int = 1\nb: list[float] = [float("inf"), -2.0]\nc: str = "x"  # a letter'
+    assert parameters.cell_values(notebook(cell)) == {"a": 1, "b": [float("inf"), -2.0], "c": "x"}
+
+
+def test_a_value_that_stands_in_the_notebook_is_not_repeated():
+    parameters.check_no_repetition({"scale": "full", "a": 2}, {"scale": "small", "a": 1, "b": 2}, "here.yaml")
+    with pytest.raises(Problem, match=r"here\.yaml: b repeats the notebook\. Remove the line\."):
+        parameters.check_no_repetition({"a": 2, "b": 2}, {"a": 1, "b": 2}, "here.yaml")
 
 
 @pytest.mark.parametrize(("text", "message"), [("[1, 2]", "is not a mapping"), ("a: [", "is not valid YAML")])

@@ -10,14 +10,14 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from neural_scaling.experiments import InfiniteLimitRun
-from neural_scaling.monitor import Monitor
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.models.runs import InfiniteLimitRun
 from neural_scaling.runs import canonical_json, experiment_key, write_result
 
 RUN = InfiniteLimitRun(1.5, 0.4, 50, 0.1, 1.0, 20)
 RECORD = {"seconds": 1.0, "date": "2000-01-01", "hardware": "abacus", "commit": "unknown"}
 SOURCE = """
-from neural_scaling.experiments import InfiniteLimitRun
+from neural_scaling.models.runs import InfiniteLimitRun
 from neural_scaling.runs import obtain
 
 print(f"{{obtain(InfiniteLimitRun(1.5, 0.4, 50, 0.1, 1.0, 20), 'figxx', {scale!r}).arrays['loss'][-1]:.4f}}")

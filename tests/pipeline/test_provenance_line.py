@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from neural_scaling import notebook
+from companion import notebook
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,16 @@ def test_a_sound_project_passes(project):
 
 
 def test_each_thing_that_is_wrong_is_reported(project):
-    (project.parameters / "tiny.small.yaml").write_text("scale: full\npower: 2.0\ncount: 3\n")
+    (project.parameters / "tiny.reduced.yaml").write_text("scale: full\npower: 3.0\n")
     (project.parameters / "tiny.full.yaml").unlink()
+    (project.parameters / "tiny.small.yaml").write_text("")
     (project.parameters / "tiny.huge.yaml").write_text("")
     source = project.notebooks / "tiny.py"
     header = "# ---\n# jupyter:\n#   neural_scaling:\n#     reads: [data/none.json]\n# ---\n\n"
     source.write_text(header + source.read_text() + "\n# %%\n# %matplotlib inline\n")
     wrong = "\n".join(registry.check(project))
-    assert "tiny.small.yaml: scale is 'full'" in wrong
+    assert "tiny.reduced.yaml: scale is 'full'" in wrong
+    assert "tiny.small.yaml belongs to no notebook or scale" in wrong
     assert "tiny.full.yaml is missing" in wrong
     assert "tiny.huge.yaml belongs to no notebook or scale" in wrong
     assert "the cell starting '%matplotlib inline' is not plain Python" in wrong
@@ -62,9 +64,7 @@ def test_each_thing_that_is_wrong_is_reported(project):
 
 def test_the_table_of_contents_must_name_every_notebook_and_no_other(project):
     (project.notebooks / "other.py").write_text((project.notebooks / "tiny.py").read_text())
-    for scale in ("small", "full"):
-        text = (project.parameters / f"tiny.{scale}.yaml").read_text()
-        (project.parameters / f"other.{scale}.yaml").write_text(text)
+    (project.parameters / "other.full.yaml").write_text((project.parameters / "tiny.full.yaml").read_text())
     project.toc.write_text(project.toc.read_text() + "  - file: book/_executed/tiny_full\n")
     with pytest.raises(Problem) as problem:
         commands.check_items(project)

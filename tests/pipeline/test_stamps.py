@@ -39,15 +39,15 @@ def test_line_ends_are_no_change(copied, small):
 
 
 def test_a_changed_parameter_is_the_reason(copied):
-    path = copied.parameters / "tiny.small.yaml"
-    path.write_text(path.read_text().replace("count: 3", "count: 4"))
-    assert stamps.why_run(copied, registry.job(copied, "tiny", "small")) == "parameters changed"
+    path = copied.parameters / "tiny.full.yaml"
+    path.write_text(path.read_text().replace("count: 5", "count: 4"))
+    assert stamps.why_run(copied, registry.job(copied, "tiny", "full")) == "parameters changed"
 
 
 def test_a_comment_in_the_parameters_is_no_reason(copied):
-    path = copied.parameters / "tiny.small.yaml"
-    path.write_text("# three of them\n" + path.read_text())
-    assert stamps.why_run(copied, registry.job(copied, "tiny", "small")) is None
+    path = copied.parameters / "tiny.full.yaml"
+    path.write_text("# five of them\n" + path.read_text())
+    assert stamps.why_run(copied, registry.job(copied, "tiny", "full")) is None
 
 
 def test_changed_results_concern_the_full_scale_only(copied, small):

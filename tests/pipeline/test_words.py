@@ -82,7 +82,7 @@ def test_a_closed_pipe():
 @pytest.fixture
 def with_page(project):
     """The tiny project with a real page beside it."""
-    for name in ("fig10.py", "parameters/fig10.small.yaml", "parameters/fig10.full.yaml"):
+    for name in ("fig10.py", "parameters/fig10.full.yaml"):
         shutil.copy(ROOT / "notebooks" / name, project.notebooks / name)
     return project
 
@@ -118,7 +118,7 @@ def test_a_home_that_cannot_be_written(project, monkeypatch, capsys):
     assert commands.main(["--root", str(project.root), "execute", "tiny"]) == 0
     source = project.notebooks / "tiny.py"
     kept = (
-        "from neural_scaling.experiments import InfiniteLimitRun\nfrom neural_scaling.runs import obtain\n"
+        "from neural_scaling.models.runs import InfiniteLimitRun\nfrom neural_scaling.runs import obtain\n"
         'obtain(InfiniteLimitRun(1.5, 0.4, 50, 0.1, 1.0, 20), "tiny", scale)\n'
     )
     source.write_text(source.read_text().replace("import os\n", kept))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from neural_scaling.monitor import Parts
+from neural_scaling.base.monitor import Parts
 from neural_scaling.runs import Experiment
 
 

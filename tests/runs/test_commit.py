@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neural_scaling import paths
+from neural_scaling.base import paths
 
 provenance = importlib.import_module("neural_scaling.runs.provenance")  # the package has a function of this name
 NAME = ["-c", "user.name=nobody", "-c", "user.email=nobody@localhost"]
@@ -70,7 +70,7 @@ def test_a_surrounding_or_a_named_repository_is_never_taken_for_it(tmp_path, mon
 @pytest.mark.parametrize("place", ["src", ".venv/lib/python/site-packages"])
 def test_only_the_checkout_that_the_package_is_imported_from_is_its_own(tmp_path, monkeypatch, place):
     root = checkout_in(tmp_path)
-    file = root / place / "neural_scaling" / "paths.py"
+    file = root / place / "neural_scaling" / "base" / "paths.py"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(Path(paths.__file__).read_bytes())
     spec = importlib.util.spec_from_file_location("somewhere", file)

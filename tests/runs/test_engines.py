@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.experiments import OnlineDMFTRun, ToyModelRun
+from neural_scaling.base.checks import InputError
+from neural_scaling.models.runs import OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import Engine, obtain_all
 from runs.squares import Squares
 

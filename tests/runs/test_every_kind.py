@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from neural_scaling.monitor import Monitor, paced
+from neural_scaling.base.monitor import Monitor, paced
 from runs.tiny_runs import classes, install, tiny_runs
 
 CLASSES = {found.kind: found for found in classes()}
@@ -48,7 +48,7 @@ def test_every_class_has_a_row(monkeypatch):
 @pytest.mark.parametrize("kind", sorted(CLASSES))
 def test_a_run_goes_on_from_its_state_to_the_same_bits(kind, monkeypatch):
     install(monkeypatch.setattr)
-    monkeypatch.setattr("neural_scaling.monitor._PACE", 1e9)  # the same portions every time
+    monkeypatch.setattr("neural_scaling.base.monitor._PACE", 1e9)  # the same portions every time
     run, least = tiny_runs()[kind]
     watching = Watching()
     whole = run.run(watching)
@@ -68,7 +68,7 @@ def test_a_run_goes_on_from_its_state_to_the_same_bits(kind, monkeypatch):
 
 def test_portions_of_steps_last_about_a_second(monkeypatch):
     now = 0.0
-    monkeypatch.setattr("neural_scaling.monitor.time.monotonic", lambda: now)
+    monkeypatch.setattr("neural_scaling.base.monitor.time.monotonic", lambda: now)
     portions = []
     for start, count in paced(3, 200, 32):
         assert start == 3 + sum(portions)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neural_scaling.interruption import stop_on_signal
+from neural_scaling.base.interruption import stop_on_signal
 from neural_scaling.runs import Engine, Interrupted, experiment_key
 from neural_scaling.runs.checkpoint import Checkpoint
 from neural_scaling.runs.engines import compute_all
@@ -274,7 +274,7 @@ def test_a_full_disk_keeps_the_older_checkpoint(cache, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("neural_scaling.files.os.fsync", full_disk)
+        patch.setattr("neural_scaling.base.files.os.fsync", full_disk)
         with pytest.raises(OSError, match="No space left on device"):
             checkpoint.save(lambda: {"values": np.arange(9)}, units=9)
     arrays, units = checkpoint.load()

@@ -11,9 +11,9 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
-from neural_scaling.experiments import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
-from neural_scaling.files import NotWritten
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.files import NotWritten
+from neural_scaling.models.runs import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import (
     DamagedResult,
     Engine,
@@ -164,7 +164,7 @@ def test_a_failed_write_leaves_what_was_there(stores, monkeypatch):
     def full_disk(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("neural_scaling.files.os.fsync", full_disk)
+    monkeypatch.setattr("neural_scaling.base.files.os.fsync", full_disk)
     with pytest.raises(OSError, match=r"could not be written \(No space left.*free space, or set NEURAL_SCALING_CACHE"):
         file_under(folder, Squares(), np.zeros(3))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -259,7 +259,7 @@ def test_whatever_files_of_a_result_are_replaced_a_reader_has_the_old_one_or_the
         found = read_result(folder, key, identity)
         seen.append(None if found is None else found[0]["values"][0])
 
-    monkeypatch.setattr("neural_scaling.files.os.replace", replaced)
+    monkeypatch.setattr("neural_scaling.base.files.os.replace", replaced)
     file_under(folder, Squares(), np.array([1.0]))
     file_under(folder, Squares(), np.array([2.0]))
     assert seen == [None, 1.0, 1.0, 2.0, 2.0]

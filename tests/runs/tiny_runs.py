@@ -8,19 +8,21 @@ from types import SimpleNamespace
 
 import numpy as np
 
+import companion
 import neural_scaling
-from neural_scaling import experiments as models
-from neural_scaling import finite_data
-from neural_scaling.diffusion import assessment, sizes
-from neural_scaling.diffusion import experiments as diffusion
-from neural_scaling.diffusion.sizes import Size
-from neural_scaling.diffusion.weights import digest
-from neural_scaling.items import bottleneck, long_runs, losslaw
-from neural_scaling.monitor import Monitor
+from companion import long_runs
+from companion.pages import bottleneck, losslaw
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data.digits import assessment, sizes
+from neural_scaling.data.digits import runs as diffusion
+from neural_scaling.data.digits.sizes import Size
+from neural_scaling.data.digits.weights import digest
+from neural_scaling.data.text import TextDataset
+from neural_scaling.models import finite_data
+from neural_scaling.models import runs as models
 from neural_scaling.networks import cnn, image_kernel, image_runs, language_runs, output_mixing
-from neural_scaling.networks import experiments as circle
+from neural_scaling.networks import runs as circle
 from neural_scaling.runs import Experiment, Result
-from neural_scaling.text import TextDataset
 from pictures import made_up
 
 INFINITE = float("inf")
@@ -32,14 +34,15 @@ CLASSIFIER = diffusion.ClassifierRun(20, 12, 3e-3, 0.8, seed=0, until=12)
 
 def classes():
     """Return all run classes of the library."""
-    for module in pkgutil.walk_packages(neural_scaling.__path__, "neural_scaling."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    for package in (neural_scaling, companion):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     found, left = set(), [Experiment]
     while left:
         kind = left.pop()
         left += kind.__subclasses__()
-        if kind.__module__.startswith("neural_scaling.") and not inspect.isabstract(kind):
+        if kind.__module__.startswith(("neural_scaling.", "companion.")) and not inspect.isabstract(kind):
             found.add(kind)
     return found
 
@@ -73,11 +76,11 @@ def _trained(run):
 
 def install(setattr):
     """Put made-up data and small networks in the place of the real ones, with a function like ``setattr``."""
-    from neural_scaling import datasets, text
+    from neural_scaling import data as datasets
 
     setattr(datasets, "load", lambda name, size=None: _digits() if name == "mnist" else made_up(name=name))
     setattr(datasets, "version", lambda name: None)
-    setattr(text, "load", lambda name: _text())
+    setattr(datasets, "load_text", lambda name: _text())
     setattr(diffusion, "trained", lambda run, name: _trained(run))
     setattr(diffusion, "MODELS", {"tiny": DENOISER})
     setattr(diffusion, "JUDGE", CLASSIFIER)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
+from neural_scaling.base.monitor import Monitor
 from neural_scaling.dmft import DynamicsDiverged
-from neural_scaling.monitor import Monitor
-from neural_scaling.sample_reuse import simulate_reuse
+from neural_scaling.models.sample_reuse import simulate_reuse
+from neural_scaling.models.toy_model import projected_factor, simulate
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.toy_model import projected_factor, simulate
 from oracles.causal import inverse
 from oracles.dense_reuse import dense_reuse, direct_reuse
 

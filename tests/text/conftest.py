@@ -2,7 +2,7 @@
 
 import pytest
 
-from neural_scaling.text import corpus
+from neural_scaling.data.text import corpus
 from text.tiny import BOOKS, SPEECHES, archive_of, sha256, wheel_of
 
 

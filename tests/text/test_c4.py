@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neural_scaling.datasets import TextRecord, catalogue, store
-from neural_scaling.datasets.problems import DatasetUnavailable, SourceFailed
-from neural_scaling.text import c4
-from neural_scaling.text.c4 import Position, Streamed, documents
+from neural_scaling.data import TextRecord, catalogue, store
+from neural_scaling.data.problems import DatasetUnavailable, SourceFailed
+from neural_scaling.data.text import c4
+from neural_scaling.data.text.c4 import Position, Streamed, documents
 from text.tiny import sentence, small_tokenizer
 
 TEXTS = [[sentence((file, number), 5 + number) for number in range(7 + file)] for file in range(3)]

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
-from neural_scaling.datasets.problems import SourceFailed
-from neural_scaling.text import corpus
+from neural_scaling.base.checks import InputError
+from neural_scaling.data.problems import SourceFailed
+from neural_scaling.data.text import corpus
 from text.tiny import BOOKS, SPEECHES, archive_of, document, sentence, wheel_of
 
 

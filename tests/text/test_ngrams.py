@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.text.ngrams import DISCOUNT, ngram_losses
+from neural_scaling.base.checks import InputError
+from neural_scaling.data.text.ngrams import DISCOUNT, ngram_losses
 
 VOCABULARY = 7
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from neural_scaling.checks import InputError
-from neural_scaling.text import Prefetched
+from neural_scaling.base.checks import InputError
+from neural_scaling.data.text import Prefetched
 
 
 @pytest.fixture(autouse=True)

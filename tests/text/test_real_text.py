@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from neural_scaling.datasets import catalogue, store
-from neural_scaling.datasets.problems import SourceFailed
-from neural_scaling.text import build, corpus, tokenizer
+from neural_scaling.data import catalogue, store
+from neural_scaling.data.problems import SourceFailed
+from neural_scaling.data.text import build, corpus, tokenizer
 from text.test_corpus import passages
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.checks import InputError
-from neural_scaling.text import Prefetched, Sequences
+from neural_scaling.base.checks import InputError
+from neural_scaling.data.text import Prefetched, Sequences
 
 TOKENS = np.random.default_rng(0).integers(8192, size=10_001).astype(np.uint16)
 

@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from neural_scaling import cli, datasets
-from neural_scaling.checks import InputError
-from neural_scaling.datasets import TextRecord, catalogue, loading, sources, store
-from neural_scaling.datasets.loading import Entry
-from neural_scaling.datasets.problems import DatasetDamaged, DatasetUnavailable, SourceFailed
-from neural_scaling.datasets.text_data import END
-from neural_scaling.text import build, c4, corpus, load, tokenizer
+from neural_scaling import cli
+from neural_scaling import data as datasets
+from neural_scaling.base.checks import InputError
+from neural_scaling.data import TextRecord, catalogue, loading, sources, store
+from neural_scaling.data import load_text as load
+from neural_scaling.data.loading import Entry
+from neural_scaling.data.problems import DatasetDamaged, DatasetUnavailable, SourceFailed
+from neural_scaling.data.text import build, c4, corpus, tokenizer
+from neural_scaling.data.text_data import END
 from text.tiny import small_tokenizer
 
 
@@ -109,9 +111,9 @@ def test_neither_package(made, said, monkeypatch):
 
 
 def test_images_and_texts_are_told_apart(said):
-    with pytest.raises(InputError, match=r"name: mnist is no text; use neural_scaling\.datasets\.load\."):
+    with pytest.raises(InputError, match=r"name: mnist is no text; use neural_scaling\.data\.load\."):
         load("mnist", say=said.append)
-    with pytest.raises(InputError, match=r"name: speeches-books is text; use neural_scaling\.text\.load\."):
+    with pytest.raises(InputError, match=r"name: speeches-books is text; use neural_scaling\.data\.load_text\."):
         datasets.load("speeches-books", say=said.append)
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neural_scaling.datasets.problems import DatasetDamaged
-from neural_scaling.datasets.text_data import END
-from neural_scaling.paths import DATA_VARIABLE, checkout
-from neural_scaling.text import __main__ as command_line
-from neural_scaling.text import corpus, tokenizer
+from neural_scaling.base.paths import DATA_VARIABLE, checkout
+from neural_scaling.data.problems import DatasetDamaged
+from neural_scaling.data.text import __main__ as command_line
+from neural_scaling.data.text import corpus, tokenizer
+from neural_scaling.data.text_data import END
 from text.tiny import SMALL, sentence, small_tokenizer
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=200) | st.text("ab \n\t\u00e9\u20ac\U0001f600", max_size=200)

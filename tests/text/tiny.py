@@ -8,8 +8,8 @@ import zipfile
 
 import numpy as np
 
-from neural_scaling.text import tokenizer
-from neural_scaling.text.corpus import Document
+from neural_scaling.data.text import tokenizer
+from neural_scaling.data.text.corpus import Document
 
 WORDS = [
     "the",

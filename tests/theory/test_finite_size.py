@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.spectra import NotResolved, PowerLaw, Spectrum
 from neural_scaling.theory import (

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from neural_scaling.theory import (
-    chi,
-    chi_level,
-    kernel_growth_exponent,
-    level_curve,
-    mode_sum,
-    self_consistent_curve,
-)
+from neural_scaling.theory import chi, chi_level, kernel_growth_exponent, level_curve, mode_sum, self_consistent_curve
 
 
 @pytest.mark.parametrize("x", [1e-12, 1e-6, 0.3, 20.0, 1e4])

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from neural_scaling.direct_model import best_in_span, initial_features, train_directly
 from neural_scaling.dmft import DynamicsDiverged
+from neural_scaling.models.direct_model import best_in_span, initial_features, train_directly
 from neural_scaling.spectra import PowerLaw
 from oracles.direct_simulation import direct_losses
 

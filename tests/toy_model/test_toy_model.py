@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from neural_scaling.checks import InputError
+from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import DynamicsDiverged
+from neural_scaling.models.toy_model import projected_factor, simulate
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.toy_model import projected_factor, simulate
 from oracles.direct_simulation import direct_losses
 
 

@@ -18,7 +18,7 @@ from bookkit.project import Project
 from bookkit.registry import Job
 from bookkit.stages import Stage, run_stages, single_threaded
 from bookkit.terminal import say
-from neural_scaling.files import NotWritten
+from neural_scaling.base.files import NotWritten
 
 #: Seconds on two cores that one small-scale notebook, and all of them together, may take.
 NOTEBOOK_BUDGET = 45.0
@@ -428,6 +428,7 @@ def _static_stages(project: Project) -> list[Stage]:
     return [
         ("notebook checks", lambda: check_items(project)),
         ("lint", lambda: _lint(project)),
+        ("rooms", lambda: _rooms(project)),
         ("types", lambda: _types(project)),
     ]
 
@@ -435,6 +436,13 @@ def _static_stages(project: Project) -> list[Stage]:
 def _lint(project: Project) -> None:
     _python(project, "ruff", "check", ".")
     _python(project, "ruff", "format", "--check", ".")
+
+
+def _rooms(project: Project) -> None:
+    """Check that lower rooms of the house never import upper ones, see pyproject.toml."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
+    if subprocess.run(command, cwd=project.root, check=False).returncode:
+        raise Problem("a room imports one above it (see above). Move the code down, or the import up.")
 
 
 def _types(project: Project) -> None:

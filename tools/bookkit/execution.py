@@ -29,7 +29,7 @@ from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
 from bookkit.stages import single_threaded
 from bookkit.terminal import CellLine, say, terminal_name
-from neural_scaling.paths import datasets_root
+from neural_scaling.base.paths import datasets_root
 
 ENGINE = "bookkit"
 #: Errors of the library that say all there is to say: what cannot be used or written, and what to do.

@@ -8,7 +8,7 @@ from pathlib import Path
 from bookkit.problems import Problem
 from bookkit.project import Project
 from bookkit.registry import Job
-from neural_scaling.claims import Claim, LedgerError, load_ledger, write_ledger
+from companion.claims import Claim, LedgerError, load_ledger, write_ledger
 
 #: From (item, scale) to the claims that the notebook made.
 Made = dict[tuple[str, str], list[Claim]]

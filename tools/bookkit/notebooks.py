@@ -31,9 +31,9 @@ def prepared(project: Project, job: Job) -> NotebookNode:
     notebook = registry.source(project, job.item)
     notebook.metadata = NotebookNode(kernelspec=dict(KERNEL))
     notebook = load_notebook_node(notebook)
-    if job.values:
+    if job.differing:
         notebook = parameterize_notebook(
-            notebook, dict(job.values), kernel_name=KERNEL["name"], language=KERNEL["language"]
+            notebook, dict(job.differing), kernel_name=KERNEL["name"], language=KERNEL["language"]
         )
         for cell in notebook.cells:
             cell.source = cell.source.rstrip("\n")  # papermill ends its cell with an empty line
@@ -42,7 +42,7 @@ def prepared(project: Project, job: Job) -> NotebookNode:
 
 
 def notices(executed: NotebookNode) -> list[str]:
-    """Return what an executed notebook could not have, as :func:`neural_scaling.notebook.dataset` left it in its outputs."""
+    """Return what an executed notebook could not have, as :func:`companion.notebook.dataset` left it in its outputs."""
     marks = [
         output.get("metadata", {}).get("neural_scaling", {}).get("notice")
         for cell in executed.cells
@@ -54,7 +54,7 @@ def notices(executed: NotebookNode) -> list[str]:
 def _fold_values(notebook: NotebookNode) -> None:
     """Fold the cell of injected values where the notebook asks for it with the tag ``fold-values``."""
     tagged = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
-    if "fold-values" in tagged:
+    if "fold-values" in tagged and "injected-parameters" in tagged:
         tagged["injected-parameters"].metadata["tags"].append("hide-input")
 
 

@@ -4,7 +4,7 @@ The cell holds annotated assignments and nothing else::
 
     beta: float = 0.4  # source exponent, dimensionless
 
-It is read with :mod:`ast` and never run. Values come from YAML.
+The values are those of small scale; what differs at another one stands in a YAML file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import yaml
 from nbformat import NotebookNode
 
 from bookkit.problems import Problem, unknown
+from companion.parameters import defaults
 
 TAG = "parameters"
 SCALARS: dict[str, tuple[type, ...]] = {"float": (float, int), "int": (int,), "str": (str,), "bool": (bool,)}
@@ -63,6 +64,11 @@ def declared(notebook: NotebookNode, where: str) -> dict[str, ast.expr]:
     return names
 
 
+def cell_values(notebook: NotebookNode) -> dict[str, Any]:
+    """Return the values that the ``parameters`` cell gives, those of small scale."""
+    return defaults(next(cell.source for cell in notebook.cells if TAG in cell.metadata.get("tags", [])))
+
+
 def read_values(path: Path) -> dict[str, Any]:
     """Return the values written in a YAML file.
 
@@ -72,7 +78,9 @@ def read_values(path: Path) -> dict[str, Any]:
         If the file is missing, is not YAML or is not a mapping of names to values.
     """
     if not path.is_file():
-        raise Problem(f"{path.name} is missing. Write it: one line `name: value` for each parameter.")
+        raise Problem(
+            f"{path.name} is missing. Write it: `scale` and one line `name: value` for each parameter that differs."
+        )
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
     except yaml.YAMLError as error:
@@ -113,17 +121,11 @@ def check_values(values: Mapping[str, Any], names: Mapping[str, ast.expr], where
             )
 
 
-def check_complete(values: Mapping[str, Any], names: Mapping[str, ast.expr], where: str) -> None:
-    """Check that no declared parameter is left out.
-
-    Raises
-    ------
-    Problem
-        If one is: a default that differs from the file nobody looked at would go unnoticed.
-    """
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise Problem(f"{where}: no value for {', '.join(missing)}. Add a line `name: value` for each.")
+def check_no_repetition(values: Mapping[str, Any], small: Mapping[str, Any], where: str) -> None:
+    """Refuse a value that the notebook gives already: it would stand in two places, and one would be forgotten."""
+    repeated = [name for name, value in values.items() if name != "scale" and value == small[name]]
+    if repeated:
+        raise Problem(f"{where}: {', '.join(repeated)} repeats the notebook. Remove the line.")
 
 
 def parse_override(text: str, name: str) -> Any:

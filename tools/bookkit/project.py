@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from neural_scaling import files
+from neural_scaling.base import files
 
 IF_NOT_WRITTEN = "make the checkout writable and free space on its disk, or work in a copy of it"
 

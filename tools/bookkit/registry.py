@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from bookkit import parameters
 from bookkit.problems import Problem, unknown
 from bookkit.project import Project
-from neural_scaling.paths import SCALES
+from neural_scaling.base.paths import SCALES
 
 #: Key of the notebook header under which an item lists further files that it reads.
 HEADER = "neural_scaling"
@@ -36,12 +36,15 @@ class Job:
         All parameters.
     overrides
         Those that the user changed on the command line.
+    differing
+        Those that are not as the notebook has them.
     """
 
     item: str
     scale: str
     values: Mapping[str, Any]
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    differing: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def page(self) -> str:
@@ -122,18 +125,24 @@ def job(project: Project, item: str, scale: str, overrides: Mapping[str, str] | 
     if scale not in scales(project, item):
         raise unknown(f"scale of {item}", scale, scales(project, item), "Give one of them after --scale.")
     names = parameters.declared(notebook, f"notebooks/{item}.py")
-    file = project.parameters / f"{item}.{scale}.yaml"
-    where = f"notebooks/parameters/{file.name}"
-    values = parameters.read_values(file)
+    values = small = parameters.cell_values(notebook)
+    where = f"notebooks/{item}.py"
     parameters.check_values(values, names, where)
-    parameters.check_complete(values, names, where)
-    if values.get("scale", scale) != scale:
-        raise Problem(f"{where}: scale is {values['scale']!r}. Make it {scale!r}, as the file name says.")
+    if scale != "small":
+        file = project.parameters / f"{item}.{scale}.yaml"
+        where = f"notebooks/parameters/{file.name}"
+        differing = parameters.read_values(file)
+        parameters.check_values(differing, names, where)
+        parameters.check_no_repetition(differing, small, where)
+        values = {**small, **differing}
+    if values["scale"] != scale:
+        raise Problem(f"{where}: scale is {values['scale']!r}. Make it {scale!r}.")
     changed = {name: parameters.parse_override(text, name) for name, text in (overrides or {}).items()}
     parameters.check_values(changed, names, f"the command line for {item}")
     if changed.get("scale", scale) != scale:
         raise Problem(f"parameter 'scale' alone changes no value. Give --scale {changed['scale']}.")
-    return Job(item, scale, {**values, **changed}, changed)
+    values = {**values, **changed}
+    return Job(item, scale, values, changed, {name: value for name, value in values.items() if value != small[name]})
 
 
 def check(project: Project) -> list[str]:
@@ -152,7 +161,7 @@ def check(project: Project) -> list[str]:
             except Problem as problem:
                 wrong.append(str(problem))
         wrong += _misused(project, item)
-    known = {f"{item}.{scale}.yaml" for item in items(project) for scale in SCALES}
+    known = {f"{item}.{scale}.yaml" for item in items(project) for scale in SCALES[1:]}
     wrong += [
         f"notebooks/parameters/{path.name} belongs to no notebook or scale. Rename or remove it."
         for path in sorted(project.parameters.glob("*"))

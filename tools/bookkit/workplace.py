@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from bookkit.project import IF_NOT_WRITTEN
 from bookkit.terminal import say
-from neural_scaling.files import make_folder
+from neural_scaling.base.files import make_folder
 
 _PREFIX = "at-work-"
 

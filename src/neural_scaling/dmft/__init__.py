@@ -6,10 +6,9 @@ log-spaced grids to very long times (eqs. 18-31 and 41). :func:`solve_many` take
 many steps, and its gradient-flow limit explicitly; :mod:`~neural_scaling.dmft.flow` takes that limit to any time.
 """
 
-from neural_scaling.dmft.diverged import DynamicsDiverged
+from neural_scaling.dmft.diverged import DynamicsDiverged, NotConverged
 from neural_scaling.dmft.flow import DecayTerms, KernelFlow, decay_terms, kernel_flow
 from neural_scaling.dmft.grid import TimeGrid
-from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.infinite import InfiniteLimit, gradient_flow, infinite_limit
 from neural_scaling.dmft.many import Case, solve_many
 from neural_scaling.dmft.solve import OrderParameters, Solution, solve

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from neural_scaling.spectra import Array
+from neural_scaling.base.arrays import Array
 
 #: A residual this much larger than the best so far is a step gone wrong.
 _SETBACK = 10.0

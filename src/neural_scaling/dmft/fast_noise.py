@@ -19,9 +19,10 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.optimize import nnls
 
-from neural_scaling.checks import require
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import require
 from neural_scaling.dmft.grid import RADAU_MATRIX, RADAU_NODES
-from neural_scaling.spectra import Array, ModeQuadrature
+from neural_scaling.spectra import ModeQuadrature
 
 _RATES_PER_DECADE = 24
 _ANGLES = (0.0, 0.3 * np.pi, 0.5 * np.pi, 0.65 * np.pi)

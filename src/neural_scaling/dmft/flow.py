@@ -30,11 +30,11 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
-from neural_scaling import checks
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array, ArrayValue
 from neural_scaling.dmft.diverged import DynamicsDiverged
 from neural_scaling.dmft.grid import ascending_times
-from neural_scaling.spectra import Array, ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
-from neural_scaling.values import ArrayValue
+from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
 
 T = TypeVar("T")
 

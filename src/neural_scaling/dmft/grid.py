@@ -18,10 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neural_scaling import checks
-from neural_scaling.checks import require, require_positive
-from neural_scaling.spectra import Array
-from neural_scaling.values import ArrayValue
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.checks import require, require_positive
 
 #: Width of the first cell in units of one over the largest eigenvalue of the kernel: the dynamics is analytic there.
 _FIRST_CELL = 0.1

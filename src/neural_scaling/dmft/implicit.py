@@ -11,16 +11,13 @@ of ``dmft.anderson`` into Newton's method there, and the first guess carries on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from neural_scaling.base.arrays import Array
 from neural_scaling.dmft.anderson import fixed_point
+from neural_scaling.dmft.diverged import NotConverged
 from neural_scaling.dmft.fast_noise import cell_noise
-from neural_scaling.spectra import Array
-
-if TYPE_CHECKING:
-    from neural_scaling.dmft.march import March
+from neural_scaling.dmft.march import March
 
 #: Residual of the correlations of a cell, relative to the largest of their row, that is aimed at, and that is accepted: late on a
 #: plateau C3 vanishes and rounding of the sums that cancel in it is all that is left of it.
@@ -35,25 +32,17 @@ _PROBE = 1e-4  # relative change of a row of X: far above rounding, far below th
 _LARGEST_CHANGE = 4.0
 
 
-class NotConverged(ArithmeticError):
-    """The correlations of a cell could not be found; the message says where and what to change.
-
-    Attributes
-    ----------
-    time
-        Start of the cell, in eta * steps.
-    """
-
-    def __init__(self, time: float, found: str) -> None:
-        super().__init__(
-            f"the correlations from eta * t = {time:.4g} on were not found ({found}), on a finer grid neither: "
-            "end the grid there, or take a smaller eta / batch or gamma."
-        )
-        self.time = time
-        self._found = found
-
-    def __reduce__(self) -> tuple[type[NotConverged], tuple[float, str]]:
-        return NotConverged, (self.time, self._found)  # as errors are sent between processes
+def advance(march: March) -> None:
+    """Solve the next cell of either grid; its rows are the next ones of all order parameters."""
+    low, high = march.count, march.count + march.grid.block
+    if march.grid.explicit:
+        march.fill_drive(low, high)
+        learned, loop = march.fill_responses(low, high)
+        march.fill_correlations(low, high, learned)
+    else:
+        learned, loop = solve_cell(march, low, high)
+        march.weight_norm_correction[low:high] = march.cell_noise.weight_norm
+    march.append(low, high, learned, loop)
 
 
 def solve_cell(march: March, low: int, high: int) -> tuple[Array, Array]:

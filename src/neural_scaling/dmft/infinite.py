@@ -24,15 +24,15 @@ from numpy.typing import ArrayLike
 from scipy.integrate import DOP853
 from threadpoolctl import threadpool_limits
 
-from neural_scaling import checks
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.grids import log_spaced_steps
+from neural_scaling.base.monitor import Arrays, Monitor, or_silent, scalar
 from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
 from neural_scaling.dmft.flow import horizon_of_flow, resolving
 from neural_scaling.dmft.grid import ascending_times
 from neural_scaling.dmft.stability import check_dynamics, check_finite, richness
-from neural_scaling.grids import log_spaced_steps
-from neural_scaling.monitor import Arrays, Monitor, or_silent, scalar
-from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
-from neural_scaling.values import ArrayValue
+from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from neural_scaling.monitor import Arrays
-from neural_scaling.spectra import Array
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.monitor import Arrays
 
 _CHUNK = (
     32  # rows solved together: large enough for matrix products, small enough that the chunk's own inverse costs little

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import joblib
 
-from neural_scaling import checks
-from neural_scaling.checks import InputError, require
-from neural_scaling.dmft.diverged import DynamicsDiverged
+from neural_scaling.base import checks
+from neural_scaling.base.checks import InputError, require
+from neural_scaling.dmft.diverged import DynamicsDiverged, NotConverged
 from neural_scaling.dmft.grid import TimeGrid
-from neural_scaling.dmft.implicit import NotConverged
 from neural_scaling.dmft.solve import Solution, solve
 from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 

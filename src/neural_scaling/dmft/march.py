@@ -29,12 +29,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.monitor import Arrays, scalar
+from neural_scaling.dmft.diverged import NotConverged
 from neural_scaling.dmft.fast_noise import CellNoise, mode_noise, spectrum_of_projection
 from neural_scaling.dmft.grid import TimeGrid
-from neural_scaling.dmft.implicit import NotConverged, solve_cell
 from neural_scaling.dmft.learned import LearnedResponses, ShiftedResponses, StoredResponses
-from neural_scaling.monitor import Arrays, scalar
-from neural_scaling.spectra import Array, ModeQuadrature
+from neural_scaling.spectra import ModeQuadrature
 
 _KEPT = (
     "weight_response",
@@ -86,7 +87,7 @@ class Setting:
 
 
 class March:
-    """The order parameters on the rows so far; :meth:`advance` adds a cell.
+    """The order parameters on the rows so far; ``implicit.advance`` adds a cell.
 
     Matrices are R x R: ``response`` R3, ``data_response`` R1, ``both`` Q, ``drive`` X, ``weight_response`` S,
     ``weight_correlation`` C_w, ``feature_correlation`` C3, ``gradient_correlation`` the C2 of the equations above and
@@ -122,25 +123,10 @@ class March:
         self.count = 0
         self.residual = 0.0
 
-    def advance(self) -> None:
-        """Solve the next cell.
-
-        Raises
-        ------
-        NotConverged
-            If its correlations are not found.
-        """
-        low, high = self.count, self.count + self.grid.block
-        if self.grid.explicit:
-            self.fill_drive(low, high)
-            learned, loop = self.fill_responses(low, high)
-            self.fill_correlations(low, high, learned)
-        else:
-            learned, loop = solve_cell(self, low, high)
-            self.weight_norm_correction[low:high] = self.cell_noise.weight_norm
+    def append(self, low: int, high: int, learned: Array, loop: Array) -> None:
+        """Keep the rows of K_k and Y of a cell that is solved, and push S on to the next."""
         self.learned.append(loop, learned)
-        memory = self._memory(low, high)
-        self.pushed[:high] += self.grid.weight[low:high] @ memory
+        self.pushed[:high] += self.grid.weight[low:high] @ self._memory(low, high)
         self.count = high
 
     @property

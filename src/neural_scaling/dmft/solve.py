@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
-from neural_scaling import checks
-from neural_scaling.checks import require
-from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.checks import require
+from neural_scaling.base.monitor import Arrays, Monitor, Parts, or_silent, scalar
+from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged, NotConverged
 from neural_scaling.dmft.flow import horizon_of_flow, resolving
 from neural_scaling.dmft.grid import TimeGrid
-from neural_scaling.dmft.implicit import NotConverged
+from neural_scaling.dmft.implicit import advance
 from neural_scaling.dmft.march import March, Setting
 from neural_scaling.dmft.stability import check_finite, check_setting, suggested_eta
-from neural_scaling.monitor import Arrays, Monitor, Parts, or_silent, scalar
-from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
-from neural_scaling.values import ArrayValue
+from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 
 _REFINEMENTS = 3  # how often the cells from one that is not found on are halved
 #: Coarse cells among which the largest difference counts for the error: with noise, errors of both signs alternate over decades.
@@ -268,7 +268,7 @@ def _unit_steps(quadrature: ModeQuadrature, grid: TimeGrid, setting: Setting, mo
         march.restore(kept)
     with np.errstate(over="ignore", invalid="ignore"):
         while march.count < grid.rows:
-            march.advance()
+            advance(march)
             if not march.loss[march.count - 1] <= DIVERGED * march.loss[0]:
                 seen = march.loss[: march.count]
                 check_finite(seen, quadrature, grid.eta, setting.gamma, setting.width, setting.batch)
@@ -337,7 +337,7 @@ def _cells(march: March, monitor: Monitor, further: Arrays) -> March:
     quadrature, grid, setting = march.quadrature, march.grid, march.setting
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while march.count < grid.rows:
-            march.advance()
+            advance(march)
             if not march.loss[march.count - 1] <= DIVERGED * quadrature.initial_loss:
                 stable = suggested_eta(quadrature, setting.gamma, grid.horizon, setting.width, setting.batch)
                 time = float(grid.time[march.count - 1])

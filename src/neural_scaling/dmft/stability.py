@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from neural_scaling import checks
-from neural_scaling.checks import require, require_positive
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import require, require_positive
 from neural_scaling.dmft.diverged import DIVERGED, DynamicsDiverged
 from neural_scaling.dmft.flow import kernel_flow
 from neural_scaling.dmft.grid import TimeGrid
-from neural_scaling.spectra import Array, ModeQuadrature, PowerLaw, Spectrum, as_quadrature
+from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_quadrature
 
 _COARSE = 64  # modes that are enough to see how far the kernel grows
 

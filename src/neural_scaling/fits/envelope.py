@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neural_scaling.checks import array, instances, real, require
+from neural_scaling.base.arrays import ArrayValue
+from neural_scaling.base.checks import array, instances, real, require
 from neural_scaling.fits.power_law import FloatArray, check_curve
-from neural_scaling.values import ArrayValue
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from neural_scaling.checks import array, require
+from neural_scaling.base.arrays import ArrayValue
+from neural_scaling.base.checks import array, require
 from neural_scaling.fits.power_law import FloatArray, check_curve, check_errors, correlated
-from neural_scaling.values import ArrayValue
 
 #: Exponents that are told apart from a constant below and from a single first point above.
 LEAST_EXPONENT, LARGEST_EXPONENT = 1e-3, 10.0

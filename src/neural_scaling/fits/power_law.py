@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from neural_scaling.checks import array, require, require_positive, whole
-from neural_scaling.values import ArrayValue
+from neural_scaling.base.arrays import ArrayValue
+from neural_scaling.base.checks import array, require, require_positive, whole
 
 FloatArray = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from neural_scaling.checks import InputError, instance, require
+from neural_scaling.base.checks import InputError, instance, require
 from neural_scaling.fits.power_law import NORMAL_95, FloatArray, PowerLawFit, check_window, fit_power_law
 from neural_scaling.spectra import Spectrum
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import zeta
 
-from neural_scaling.checks import InputError, flag, real, require_positive
+from neural_scaling.base.arrays import ArrayValue
+from neural_scaling.base.checks import InputError, flag, real, require_positive
 from neural_scaling.fits.power_law import FloatArray, PowerLawFit, check_curve, check_window, fit_power_law
 from neural_scaling.theory._inputs import capacity, richness, source_exponent
 from neural_scaling.theory.exponents import regime
 from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
 from neural_scaling.theory.loss_law import bottleneck_exponent
-from neural_scaling.values import ArrayValue
 
 SHORTEST_WINDOW = 1.0 / 3.0
 """Decades below which a window is refused."""

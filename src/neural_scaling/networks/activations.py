@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from neural_scaling.checks import real, settle
+from neural_scaling.base.checks import real, settle
 
 __all__ = ["PowerReLU"]
 

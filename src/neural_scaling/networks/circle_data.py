@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from neural_scaling.checks import array, require, whole
-from neural_scaling.circle import tail, target
-from neural_scaling.networks.devices import find_device
-from neural_scaling.networks.tensors import check_numbers, check_tensor, float_type
+from neural_scaling.base.checks import array, require, whole
+from neural_scaling.base.devices import find_device
+from neural_scaling.base.tensors import check_numbers, check_tensor, float_type
+from neural_scaling.models.circle import tail, target
 
 __all__ = ["ANGLES", "KERNEL_ANGLES", "TEST_ANGLES", "CircleData"]
 

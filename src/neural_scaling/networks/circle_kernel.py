@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import hyp2f1, zeta
 
-from neural_scaling.checks import array, real, require, require_positive, whole
-from neural_scaling.circle import decay
-from neural_scaling.spectra import Array
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import array, real, require, require_positive, whole
+from neural_scaling.models.circle import decay
 
 __all__ = ["ANGLES", "CircleKernel", "circle_kernel", "lazy_loss", "power_correlation"]
 

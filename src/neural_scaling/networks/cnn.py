@@ -26,14 +26,14 @@ import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, unfold
 
-from neural_scaling.checks import instance, require, settle, whole
-from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
+from neural_scaling.base.checks import instance, require, settle, whole
+from neural_scaling.base.devices import find_device, full_precision, working_dtype
+from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
+from neural_scaling.base.tensors import check_tensor, float_type
 from neural_scaling.networks.activations import PowerReLU
-from neural_scaling.networks.devices import find_device, full_precision, working_dtype
 from neural_scaling.networks.mlp import Member, check_members
 from neural_scaling.networks.parametrization import Parametrization, hidden_scale
 from neural_scaling.networks.seeding import standard_normal
-from neural_scaling.networks.tensors import check_tensor, float_type
 
 __all__ = ["CNNEnsemble", "ImageShape", "LinearisedCNNEnsemble", "image_ensemble", "initial_filters"]
 
@@ -126,7 +126,7 @@ class CNNEnsemble:
     members
         At least one, none linearised.
     device
-        Where the weights are, or the name that :func:`~neural_scaling.networks.devices.find_device` takes.
+        Where the weights are, or the name that :func:`~neural_scaling.base.devices.find_device` takes.
     dtype
         ``torch.float32`` or ``torch.float64``.
     """

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from neural_scaling.checks import flag, instance, require, whole
-from neural_scaling.datasets.image_data import ImageDataset
-from neural_scaling.datasets.streams import SHIFT, framed
-from neural_scaling.networks.devices import find_device
-from neural_scaling.networks.tensors import check_numbers, check_tensor, float_type
+from neural_scaling.base.checks import flag, instance, require, whole
+from neural_scaling.base.devices import find_device
+from neural_scaling.base.tensors import check_numbers, check_tensor, float_type
+from neural_scaling.data.image_data import ImageDataset
+from neural_scaling.data.streams import SHIFT, framed
 
 if TYPE_CHECKING:
-    from neural_scaling.datasets import ImageSplit
-    from neural_scaling.datasets.image_data import Bytes
+    from neural_scaling.data import ImageSplit
+    from neural_scaling.data.image_data import Bytes
 
 __all__ = ["HELD_BYTES", "KERNEL_IMAGES", "ImageData"]
 
@@ -65,7 +65,7 @@ class ImageData:
         crops: bool = False,
         replacement: bool = False,
     ) -> None:
-        instance(dataset, "dataset", ImageDataset, "give a dataset, as neural_scaling.datasets.load returns it")
+        instance(dataset, "dataset", ImageDataset, "give a dataset, as neural_scaling.data.load returns it")
         device, dtype = find_device(device), float_type(dtype)
         crops, replacement = flag(crops, "crops"), flag(replacement, "replacement")
         height, breadth, channels = dataset.train.images.shape[1:]

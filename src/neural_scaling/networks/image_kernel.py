@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neural_scaling.checks import array, flag, require, seed, settle, text, whole
-from neural_scaling.monitor import Arrays, Monitor, Parts
-from neural_scaling.networks.experiments import DatasetRun, device_name
-from neural_scaling.spectra import Array
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import array, flag, require, seed, settle, text, whole
+from neural_scaling.base.monitor import Arrays, Monitor, Parts
+from neural_scaling.networks.runs import DatasetRun
+from neural_scaling.runs.device import device_name
 
 if TYPE_CHECKING:
     import torch
@@ -213,7 +214,7 @@ class KernelRun(DatasetRun):
     Parameters
     ----------
     dataset
-        As :func:`neural_scaling.datasets.load` takes it.
+        As :func:`neural_scaling.data.load` takes it.
     images
         n, training images, the first ones.
     test
@@ -275,9 +276,9 @@ class KernelRun(DatasetRun):
         """
         import torch
 
-        from neural_scaling.datasets import load
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.data import load
         from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.devices import find_device
         from neural_scaling.networks.image_data import ImageData
         from neural_scaling.networks.mlp import Member
 

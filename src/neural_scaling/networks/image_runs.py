@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from neural_scaling.checks import flag, settle, text, whole
-from neural_scaling.grids import log_spaced_steps
-from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import DatasetRun, NetworkRun, device_name
+from neural_scaling.base.checks import flag, settle, text, whole
+from neural_scaling.base.grids import log_spaced_steps
+from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.networks.parametrization import Parametrization
+from neural_scaling.networks.runs import DatasetRun, NetworkRun
+from neural_scaling.runs.device import device_name
 
 __all__ = ["ImageRun"]
 
@@ -28,7 +29,7 @@ class ImageRun(DatasetRun, NetworkRun):
     Parameters
     ----------
     dataset
-        As :func:`neural_scaling.datasets.load` takes it.
+        As :func:`neural_scaling.data.load` takes it.
     images
         Number of training images, the first ones; 0 for all.
     test
@@ -102,9 +103,9 @@ class ImageRun(DatasetRun, NetworkRun):
         """
         import torch
 
-        from neural_scaling.datasets import Order, load
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.data import Order, load
         from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.devices import find_device
         from neural_scaling.networks.image_data import ImageData
         from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
         from neural_scaling.networks.mlp import Member

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from neural_scaling.checks import require
-from neural_scaling.networks.tensors import check_tensor
+from neural_scaling.base.checks import require
+from neural_scaling.base.tensors import check_tensor
 
 __all__ = ["circle_spectrum", "kernel_sharpness", "kernel_trace"]
 

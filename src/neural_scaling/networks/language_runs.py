@@ -7,10 +7,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from neural_scaling.checks import require, require_positive, seed, settle, text, whole
-from neural_scaling.grids import log_spaced_steps
-from neural_scaling.monitor import Arrays, Monitor
-from neural_scaling.networks.experiments import DatasetRun, device_name
+from neural_scaling.base.checks import require, require_positive, seed, settle, text, whole
+from neural_scaling.base.grids import log_spaced_steps
+from neural_scaling.base.monitor import Arrays, Monitor
+from neural_scaling.networks.runs import DatasetRun
+from neural_scaling.runs.device import device_name
 
 __all__ = ["LanguageRun", "NgramRun"]
 
@@ -27,7 +28,7 @@ class LanguageRun(DatasetRun):
     Parameters
     ----------
     dataset
-        As :func:`neural_scaling.text.load` takes it.
+        As :func:`neural_scaling.data.load_text` takes it.
     context
         T, tokens of a sequence that are read, and that are predicted.
     depth
@@ -117,14 +118,15 @@ class LanguageRun(DatasetRun):
         InputError
             If the text is shorter than the steps need, or there are not so many held-out sequences.
         """
-        from neural_scaling.networks.devices import find_device
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.data import load_text
+        from neural_scaling.data.text import Sequences
         from neural_scaling.networks.language_training import train_language
         from neural_scaling.networks.parametrization import Parametrization
         from neural_scaling.networks.transformer import Transformer, TransformerShape
-        from neural_scaling.text import Sequences, load
 
         device = find_device(device_name())
-        found = load(self.dataset)
+        found = load_text(self.dataset)
         shape = TransformerShape(found.vocabulary, self.context, self.depth, self.heads, self.head_size, self.residual)
         train = Sequences(found.train, self.context, self.batch, self.seed)
         test = Sequences(found.test, self.context, 1, 0)
@@ -151,12 +153,12 @@ class LanguageRun(DatasetRun):
 
 @dataclass(frozen=True)
 class NgramRun(DatasetRun):
-    """Losses on held-out text of what knows only frequencies: :func:`neural_scaling.text.ngrams.ngram_losses`.
+    """Losses on held-out text of what knows only frequencies: :func:`neural_scaling.data.text.ngrams.ngram_losses`.
 
     Parameters
     ----------
     dataset
-        As :func:`neural_scaling.text.load` takes it.
+        As :func:`neural_scaling.data.load_text` takes it.
     tokens
         How many of the training text are counted, its first ones; all if it has fewer.
     """
@@ -195,10 +197,10 @@ class NgramRun(DatasetRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``loss`` (2,), nats per token: by frequencies of tokens, and of pairs."""
-        from neural_scaling.text import load
-        from neural_scaling.text.ngrams import ngram_losses
+        from neural_scaling.data import load_text
+        from neural_scaling.data.text.ngrams import ngram_losses
 
-        found = load(self.dataset)
+        found = load_text(self.dataset)
         train, test = np.asarray(found.train[: self.tokens]), np.asarray(found.test)
         losses = monitor.waiting(lambda: ngram_losses(train, test, found.vocabulary), dict)
         monitor.advance(1)

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from neural_scaling.checks import array, instance, require
-from neural_scaling.monitor import Arrays, Monitor, scalar
-from neural_scaling.networks.devices import find_device
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import array, instance, require
+from neural_scaling.base.devices import find_device
+from neural_scaling.base.monitor import Arrays, Monitor, scalar
+from neural_scaling.data.text import Prefetched
 from neural_scaling.networks.training import recorded_steps
 from neural_scaling.networks.transformer import Transformer, TransformerShape
-from neural_scaling.spectra import Array
-from neural_scaling.text import Prefetched
 
 __all__ = ["DIVERGED", "LanguageTraining", "train_language"]
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import torch
 
-from neural_scaling.checks import instance, instances, require, settle, whole
-from neural_scaling.checks import seed as checked_seed
+from neural_scaling.base.checks import instance, instances, require, settle, whole
+from neural_scaling.base.checks import seed as checked_seed
+from neural_scaling.base.devices import find_device, working_dtype
+from neural_scaling.base.tensors import check_tensor, float_type
 from neural_scaling.networks.activations import PowerReLU
-from neural_scaling.networks.devices import find_device, working_dtype
 from neural_scaling.networks.parametrization import Parametrization, hidden_scale
 from neural_scaling.networks.seeding import standard_normal
-from neural_scaling.networks.tensors import check_tensor, float_type
 
 __all__ = ["LinearisedEnsemble", "MLPEnsemble", "Member", "Shape", "ensemble", "initial_weights"]
 
@@ -102,7 +102,7 @@ class MLPEnsemble:
     members
         At least one, none linearised.
     device
-        Where the weights are, or the name that :func:`~neural_scaling.networks.devices.find_device` takes.
+        Where the weights are, or the name that :func:`~neural_scaling.base.devices.find_device` takes.
     dtype
         ``torch.float32`` or ``torch.float64``.
     """

@@ -16,11 +16,12 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neural_scaling.checks import array, require, seed, settle, text, whole
-from neural_scaling.monitor import Arrays, Monitor, Parts
-from neural_scaling.networks.experiments import DatasetRun, device_name
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import array, require, seed, settle, text, whole
+from neural_scaling.base.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.image_kernel import TIMES, decompose, diagonal_deviation, symmetric
-from neural_scaling.spectra import Array
+from neural_scaling.networks.runs import DatasetRun
+from neural_scaling.runs.device import device_name
 
 __all__ = ["KERNELS", "MixingRun", "mixing_curves"]
 
@@ -90,7 +91,7 @@ class MixingRun(DatasetRun):
     Parameters
     ----------
     dataset
-        As :func:`neural_scaling.datasets.load` takes it.
+        As :func:`neural_scaling.data.load` takes it.
     images
         n, the first training images, and as many test images.
     width
@@ -143,9 +144,9 @@ class MixingRun(DatasetRun):
         """
         import torch
 
-        from neural_scaling.datasets import load
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.data import load
         from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.devices import find_device
         from neural_scaling.networks.image_data import ImageData
         from neural_scaling.networks.mlp import Member
 

@@ -39,16 +39,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-from neural_scaling.checks import real, require, require_positive, settle, whole
+from neural_scaling.base.checks import real, require, require_positive, settle, whole
+from neural_scaling.base.tensors import Precision
 
 __all__ = ["FLOAT64_BELOW", "MupSettings", "Parametrization", "Precision", "hidden_scale", "precision"]
 
 #: Below this richness a network trains in float64, since F - F_init is too small a part of F for float32.
 FLOAT64_BELOW = 1e-2
-
-Precision = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 
-from neural_scaling.checks import seed as checked_seed
+from neural_scaling.base.checks import seed as checked_seed
 
 
 def stream_seed(*words: int) -> int:

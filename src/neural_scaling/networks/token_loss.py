@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
-from neural_scaling.checks import instance, require_positive, settle
-from neural_scaling.networks.tensors import check_tensor
+from neural_scaling.base.checks import instance, require_positive, settle
+from neural_scaling.base.tensors import check_tensor
 
 __all__ = ["CentredReadout", "token_loss", "token_loss_gradient"]
 

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from neural_scaling.checks import array, flag, instance, require, whole
-from neural_scaling.monitor import Arrays, Monitor, Parts, scalar
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import array, flag, instance, require, whole
+from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.networks.compiling import CompiledStep, Step
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.seeding import stream_seed
-from neural_scaling.spectra import Array
 
 __all__ = ["DIVERGED", "TABLE_BYTES", "FiniteData", "Trainable", "Training", "train"]
 

@@ -54,11 +54,11 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import embedding, gelu, layer_norm, scaled_dot_product_attention
 
-from neural_scaling.checks import instance, require, require_positive, settle, whole
-from neural_scaling.networks.devices import find_device, full_precision
+from neural_scaling.base.checks import instance, require, require_positive, settle, whole
+from neural_scaling.base.devices import find_device, full_precision
+from neural_scaling.base.tensors import check_tensor, float_type
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.seeding import standard_normal
-from neural_scaling.networks.tensors import check_tensor, float_type
 from neural_scaling.networks.token_loss import CentredReadout, token_loss, token_loss_gradient
 
 __all__ = ["LAYER_NORM_EPSILON", "Transformer", "TransformerShape", "initial_weights"]

@@ -5,7 +5,7 @@ An :class:`Experiment` is a frozen dataclass of plain values; the canonical JSON
 being killed; an :class:`Engine` spreads runs over processes or a cluster.
 """
 
-from neural_scaling.interruption import Interrupted
+from neural_scaling.base.interruption import Interrupted
 from neural_scaling.runs.engines import Engine
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
 from neural_scaling.runs.lookup import Found, Index, Lookup

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_scaling.files import make_folder, write_atomically
-from neural_scaling.monitor import Arrays
+from neural_scaling.base.files import make_folder, write_atomically
+from neural_scaling.base.monitor import Arrays
 from neural_scaling.runs.store import IF_NOT_WRITTEN
 
 #: Environment variable with the seconds between checkpoints.

@@ -19,15 +19,15 @@ from uuid import uuid4
 
 from threadpoolctl import threadpool_limits
 
-from neural_scaling.checks import require, text, whole
-from neural_scaling.files import make_folder
-from neural_scaling.interruption import Interrupted, StopRequest, stop_on_signal
-from neural_scaling.paths import CACHE_VARIABLE, DATA_VARIABLE, cache_root
+from neural_scaling.base.checks import require, text, whole
+from neural_scaling.base.files import make_folder
+from neural_scaling.base.interruption import Interrupted, StopRequest, stop_on_signal
+from neural_scaling.base.paths import CACHE_VARIABLE, DATA_VARIABLE, cache_root
+from neural_scaling.base.terminal import SweepProgress, say, share
 from neural_scaling.runs.checkpoint import INTERVAL_VARIABLE
 from neural_scaling.runs.execution import Outcome, compute_and_store, read_status
 from neural_scaling.runs.experiment import Experiment, experiment_key
 from neural_scaling.runs.store import IF_NOT_WRITTEN
-from neural_scaling.terminal import SweepProgress, say, share
 
 Kind = Literal["sequential", "processes", "dask"]
 

@@ -17,10 +17,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from neural_scaling.checks import InputError
-from neural_scaling.files import make_folder, not_written
-from neural_scaling.interruption import Interrupted, StopRequest, stop_on_signal
-from neural_scaling.monitor import Arrays, Given, Monitor, scalar
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.files import make_folder, not_written
+from neural_scaling.base.interruption import Interrupted, StopRequest, stop_on_signal
+from neural_scaling.base.monitor import Arrays, Given, Monitor, scalar
 from neural_scaling.runs.checkpoint import Checkpoint
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key, key_of
 from neural_scaling.runs.locations import cached_results, checkpoint_file, gate_file, lock_file, status_file

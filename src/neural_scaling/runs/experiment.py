@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from neural_scaling.checks import instance, instances, require
-from neural_scaling.monitor import Arrays, Monitor
+from neural_scaling.base.checks import instance, instances, require
+from neural_scaling.base.monitor import Arrays, Monitor
 
 #: Version of the canonical JSON and of the files of the store.
 SCHEMA = 1

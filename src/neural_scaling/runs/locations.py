@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neural_scaling.paths import cache_root, find_data_root
+from neural_scaling.base.paths import cache_root, find_data_root
 
 
 def shipped_results() -> Path | None:

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from neural_scaling.checks import text
-from neural_scaling.monitor import Arrays
+from neural_scaling.base.checks import text
+from neural_scaling.base.monitor import Arrays
+from neural_scaling.base.terminal import say
 from neural_scaling.runs.experiment import UNKNOWN, Experiment, canonical_json, key_of, without_versions
 from neural_scaling.runs.locations import cached_results, checkpoint_file, lock_file, shipped_results
 from neural_scaling.runs.store import DamagedResult, read_body, read_result, set_aside
-from neural_scaling.terminal import say
 
 Origin = Literal["shipped", "cached"]
 

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neural_scaling.checks import choice, flag, instance, instances, text
-from neural_scaling.monitor import Arrays
-from neural_scaling.paths import SCALES
+from neural_scaling.base.checks import choice, flag, instance, instances, text
+from neural_scaling.base.monitor import Arrays
+from neural_scaling.base.paths import SCALES
+from neural_scaling.base.terminal import SweepProgress, say
 from neural_scaling.runs.engines import Engine, compute_all
 from neural_scaling.runs.execution import compute
 from neural_scaling.runs.experiment import Experiment, a_run, several_runs
 from neural_scaling.runs.lookup import Index
-from neural_scaling.terminal import SweepProgress, say
 
 
 @dataclass(frozen=True)

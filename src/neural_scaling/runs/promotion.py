@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from neural_scaling.checks import InputError
-from neural_scaling.monitor import Monitor
-from neural_scaling.paths import data_root
+from neural_scaling.base.checks import InputError
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.base.paths import data_root
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key, several_runs
 from neural_scaling.runs.lookup import Index
 from neural_scaling.runs.store import DamagedResult, read_body, read_result, write_result

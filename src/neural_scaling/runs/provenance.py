@@ -11,8 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from neural_scaling.checks import real, text
-from neural_scaling.paths import own_checkout
+from neural_scaling.base.checks import real, text
+from neural_scaling.base.paths import own_checkout
 
 
 @functools.cache

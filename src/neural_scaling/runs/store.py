@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from neural_scaling import checks
-from neural_scaling.files import make_folder, write_atomically
-from neural_scaling.monitor import Arrays
-from neural_scaling.paths import CACHE_VARIABLE
+from neural_scaling.base import checks
+from neural_scaling.base.files import make_folder, write_atomically
+from neural_scaling.base.monitor import Arrays
+from neural_scaling.base.paths import CACHE_VARIABLE
 from neural_scaling.runs.experiment import SCHEMA
 
 #: What to do if a result or a checkpoint cannot be written.

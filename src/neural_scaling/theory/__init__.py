@@ -48,12 +48,7 @@ from neural_scaling.theory.loss_law import (
     transient_exponent,
 )
 from neural_scaling.theory.phases import Phase, phase, phases, super_easy_boundary
-from neural_scaling.theory.self_consistent import (
-    SelfConsistentCurve,
-    level_curve,
-    mode_sum,
-    self_consistent_curve,
-)
+from neural_scaling.theory.self_consistent import SelfConsistentCurve, level_curve, mode_sum, self_consistent_curve
 from neural_scaling.theory.self_similar import (
     SelfSimilarSolution,
     limiting_scale,

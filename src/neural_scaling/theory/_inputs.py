@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neural_scaling.checks import array, real, require_positive
+from neural_scaling.base.checks import array, real, require_positive
 
 FloatArray = NDArray[np.float64]
 

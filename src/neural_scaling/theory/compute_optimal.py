@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from neural_scaling.checks import flag, instance, instances, real, require, require_positive
+from neural_scaling.base.arrays import ArrayValue
+from neural_scaling.base.checks import flag, instance, instances, real, require, require_positive
 from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, source_exponent
 from neural_scaling.theory.exponents import Regime, chi, regime
 from neural_scaling.theory.loss_law import PowerTerm, Version, loss_terms
 from neural_scaling.theory.phases import Phase, phase
-from neural_scaling.values import ArrayValue
 
 
 @dataclass(frozen=True)

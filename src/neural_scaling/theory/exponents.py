@@ -12,7 +12,7 @@ from typing import Literal, overload
 import numpy as np
 from scipy.special import zeta
 
-from neural_scaling.checks import count, flag
+from neural_scaling.base.checks import count, flag
 from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, source_exponent
 
 Regime = Literal["hard", "easy", "super-easy"]

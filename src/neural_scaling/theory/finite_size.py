@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from neural_scaling.checks import array, require, require_positive
+from neural_scaling.base.checks import array, require, require_positive
 from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
 from neural_scaling.theory._inputs import FloatArray
 

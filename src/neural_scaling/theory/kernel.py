@@ -12,14 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from neural_scaling.checks import require_positive
-from neural_scaling.theory._inputs import (
-    FloatArray,
-    capacity,
-    positive_array,
-    richness,
-    source_exponent,
-)
+from neural_scaling.base.checks import require_positive
+from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, richness, source_exponent
 from neural_scaling.theory.exponents import chi
 
 

@@ -24,12 +24,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neural_scaling.checks import array, choice, instances, real, require_positive, text
-from neural_scaling.theory._inputs import (
-    FloatArray,
-    capacity,
-    source_exponent,
-)
+from neural_scaling.base.checks import array, choice, instances, real, require_positive, text
+from neural_scaling.theory._inputs import FloatArray, capacity, source_exponent
 from neural_scaling.theory.exponents import kernel_growth_exponent, regime, time_multiplier
 
 Version = Literal["paper", "corrected"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neural_scaling.checks import array, flag
+from neural_scaling.base.checks import array, flag
 from neural_scaling.theory._inputs import FloatArray
 from neural_scaling.theory.exponents import Regime, regime
 from neural_scaling.theory.loss_law import BOTTLENECK, GRADIENT_FLOW, SGD, TRANSIENT

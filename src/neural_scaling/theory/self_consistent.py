@@ -16,15 +16,9 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from scipy.special import gammainc, gammaln
 
-from neural_scaling.checks import array, require, whole
-from neural_scaling.theory._inputs import (
-    FloatArray,
-    capacity,
-    positive_array,
-    richness,
-    source_exponent,
-)
-from neural_scaling.values import ArrayValue
+from neural_scaling.base.arrays import ArrayValue
+from neural_scaling.base.checks import array, require, whole
+from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, richness, source_exponent
 
 LATEST_TIME = 1e140
 """Largest time that is accepted, in eta*steps; beyond it ``t^2`` leaves double precision."""

@@ -25,7 +25,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import hyp1f1
 
-from neural_scaling.checks import real, require_positive
+from neural_scaling.base.checks import real, require_positive
 from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, richness
 from neural_scaling.theory.exponents import rkhs_norm_squared
 

@@ -3,13 +3,14 @@
 import tempfile
 from pathlib import Path
 
+from companion import claims
+from companion import style as figures
+from companion.claims import Claim, Measurement
+from companion.errata import Erratum, Errors, Setting
+from companion.parameters import Parameters
 from inputs.kinds import Shared, array, call, choice, flag, instance, measured, pair, path, real, several, text, whole
 from inputs.table import row
-from neural_scaling import claims, figures
-from neural_scaling.claims import Claim, Measurement
-from neural_scaling.errata import Erratum, Errors, Setting
 from neural_scaling.fits import fit_power_law
-from neural_scaling.parameters import Parameters
 
 FOLDER = tempfile.TemporaryDirectory(prefix="neural-scaling-inputs-")
 LEDGER = Path(FOLDER.name) / "ledger.json"

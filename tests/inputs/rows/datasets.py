@@ -4,7 +4,7 @@ import numpy as np
 
 from inputs.kinds import Fresh, Kind, Shared, array, choice, flag, instance, seed, several, text, whole
 from inputs.table import row
-from neural_scaling import datasets
+from neural_scaling import data as datasets
 
 CLASSES = ["even", "odd"]
 IMAGES = np.random.default_rng(0).integers(256, size=(4, 10, 10, 1)).astype(np.uint8)
@@ -58,6 +58,7 @@ _NETWORK = "needs the network, and is tested against a server on this machine; r
 _RECORD = "filled in by the catalogue alone, and tested with the store"
 EXEMPT = {
     datasets.load: _NETWORK,
+    datasets.load_text: _NETWORK,
     datasets.obtain: _NETWORK,
     datasets.verify: _NETWORK,
     **{

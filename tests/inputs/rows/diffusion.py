@@ -19,21 +19,21 @@ from inputs.kinds import (
     whole,
 )
 from inputs.table import row
-from neural_scaling.diffusion import (
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data.digits import (
     assessment,
     classifier,
     dataset,
     denoiser,
-    experiments,
     noise,
     objective,
     quality,
     sampler,
     sizes,
-    training,
     weights,
 )
-from neural_scaling.monitor import Monitor
+from neural_scaling.data.digits import optimization as training
+from neural_scaling.data.digits import runs as experiments
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 2)
 PIXELS = np.random.default_rng(0).integers(256, size=(20, 28, 28, 1)).astype(np.uint8)

@@ -2,7 +2,8 @@
 
 from inputs.kinds import array, count, flag, real, seed, whole
 from inputs.table import row
-from neural_scaling import experiments, finite_data
+from neural_scaling.models import finite_data
+from neural_scaling.models import runs as experiments
 
 law = {"alpha": real(1.5, above=0), "beta": real(0.5, above=0), "modes": count(20)}
 setting = {**law, "eta": real(0.125, above=0), "gamma": real(1.0, least=0)}

@@ -4,8 +4,9 @@ import numpy as np
 
 from inputs.kinds import array, choice, count, instance, real, seed, seeds, whole
 from inputs.table import row
-from neural_scaling import circle, direct_model, grids, linear_models, linear_networks, sample_reuse
-from neural_scaling.monitor import Monitor
+from neural_scaling.base import grids
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.models import circle, direct_model, linear_models, linear_networks, sample_reuse
 from neural_scaling.spectra import PowerLaw
 
 LAW = PowerLaw(1.5, 0.5, 6)

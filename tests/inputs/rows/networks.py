@@ -20,15 +20,14 @@ from inputs.kinds import (
     whole,
 )
 from inputs.table import row
-from neural_scaling.datasets import ImageDataset, ImageSplit
-from neural_scaling.monitor import Monitor
+from neural_scaling.base import devices
+from neural_scaling.base.monitor import Monitor
+from neural_scaling.data import ImageDataset, ImageSplit
 from neural_scaling.networks import (
     activations,
     circle_data,
     circle_kernel,
     cnn,
-    devices,
-    experiments,
     image_data,
     image_kernel,
     image_runs,
@@ -42,6 +41,7 @@ from neural_scaling.networks import (
     training,
     transformer,
 )
+from neural_scaling.networks import runs as experiments
 from neural_scaling.networks.mlp import Member, Shape
 from neural_scaling.networks.parametrization import Parametrization
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from inputs.kinds import Shared, choice, flag, instance, path, real, several, text, whole
 from inputs.table import row
 from neural_scaling import runs
-from neural_scaling.experiments import ToyModelRun
+from neural_scaling.models.runs import ToyModelRun
 from neural_scaling.runs import Engine, Result
 from neural_scaling.runs.provenance import provenance
 

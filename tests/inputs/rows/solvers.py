@@ -6,9 +6,10 @@ import numpy as np
 
 from inputs.kinds import Shared, array, count, flag, instance, real, seeds, several, whole
 from inputs.table import row
-from neural_scaling import dmft, toy_model
+from neural_scaling import dmft
+from neural_scaling.base.monitor import Monitor
 from neural_scaling.dmft import Case, TimeGrid
-from neural_scaling.monitor import Monitor
+from neural_scaling.models import toy_model
 from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
 
 LAW = PowerLaw(1.5, 0.5, 6)

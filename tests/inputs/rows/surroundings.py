@@ -2,11 +2,12 @@
 
 import dataclasses
 
+from companion import notebook
+from companion.errata import Setting
 from inputs.kinds import Fresh, choice, instance, kind_of, real, seeds, several, text, texts, whole
 from inputs.table import row
-from neural_scaling import checks, monitor, notebook, paths, terminal
-from neural_scaling.errata import Setting
-from neural_scaling.experiments import ToyModelRun
+from neural_scaling.base import checks, monitor, paths, terminal
+from neural_scaling.models.runs import ToyModelRun
 
 SWEEP = Fresh(lambda: terminal.SweepProgress("sweep", 1, 10))
 

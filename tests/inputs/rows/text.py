@@ -7,9 +7,9 @@ import numpy as np
 
 from inputs.kinds import Kind, Shared, array, call, instance, path, real, seed, several, text, whole
 from inputs.table import row
-from neural_scaling import text as texts
-from neural_scaling.datasets import TextRecord
-from neural_scaling.text import build, c4, corpus, ngrams, tokenizer
+from neural_scaling.data import TextRecord
+from neural_scaling.data import text as texts
+from neural_scaling.data.text import build, c4, corpus, ngrams, tokenizer
 from text.tiny import SMALL, archive_of, small_tokenizer, wheel_of
 
 FOLDER = Path(tempfile.mkdtemp(prefix="texts-"))
@@ -77,7 +77,6 @@ ROWS = [
 ]
 
 EXEMPT = {
-    texts.load: "needs the network; refuses as neural_scaling.datasets.load, and is tested where its package is",
     c4.Streamed.build: "called by the store of datasets with folders of its own",
     c4.documents: "needs the optional package datasets, and is tested where that is installed",
 }

@@ -1,0 +1,89 @@
+"""Simulations as curves, and the theory beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from companion.claims import Claim, Measurement, judged
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import require
+from neural_scaling.base.grids import resampled
+from neural_scaling.runs import Result
+
+#: Agreement of the simulated mean with the theory, relative. The theory is exact as N, B -> infinity only.
+LOSS_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """Simulation beside theory at one size."""
+
+    size: int  # N or B
+    ratio: float  # simulated mean over theory, averaged over the logarithm of the step
+    standard_error: float  # from the spread over seeds, which are independent
+    seeds: int  # number of these
+
+
+def seed_losses(result: Result) -> Array:
+    """Return the loss of every seed from step 1 on, shape (S, R); at step 0 it is the variance of the target for all."""
+    return np.asarray(result.arrays["loss"][:, 1:], dtype=np.float64)
+
+
+def mean_curve(result: Result) -> tuple[Array, Array]:
+    """Return the steps from 1 on and the mean loss over seeds, each of shape (R,)."""
+    return result.arrays["step"][1:], seed_losses(result).mean(axis=0)
+
+
+def resampled_mean(values: Array, random: np.random.Generator) -> Array:
+    """Return the mean over seeds drawn with replacement; the first axis of the values is that of the seeds."""
+    return np.asarray(values[random.integers(0, values.shape[0], values.shape[0])].mean(axis=0))
+
+
+def dense_curve(time: Array, loss: Array, first: float) -> tuple[Array, Array]:
+    """Draw a curve of few times as a spline, forty points a decade."""
+    last = float(time[-1])
+    dense = np.geomspace(first, last, max(2, math.ceil(40 * math.log10(last / first))))
+    dense[0], dense[-1] = first, last
+    return dense, resampled(time, loss, dense)
+
+
+def agreement_rows(
+    sizes: Sequence[int], theory: Sequence[Result], simulation: Sequence[Result], draws: int = 0
+) -> list[AgreementRow]:
+    """Compare the mean of simulations with the theory on the same steps."""
+    rows = []
+    for size, expected, found in zip(sizes, theory, simulation, strict=True):
+        # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
+        weights = np.gradient(np.log(expected.arrays["step"][1:]))
+        per_seed = (seed_losses(found) / expected.arrays["loss"][1:]) @ weights / weights.sum()
+        require(per_seed.size >= 2, "simulation", "has one seed", "take two or more, for a standard error")
+        error = per_seed.std(ddof=1) / math.sqrt(per_seed.size)
+        if draws:
+            random = np.random.default_rng(0)
+            error = np.std([resampled_mean(per_seed, random) for _ in range(draws)], ddof=1)
+        rows.append(AgreementRow(size, float(per_seed.mean()), float(error), per_seed.size))
+    return rows
+
+
+def claims_at_both_ends(
+    rows: Sequence[AgreementRow], panel: str, task: str, symbol: str, scale: str, doubt: str = ""
+) -> list[Claim]:
+    """Return the claims that theory describes simulation, at the smallest and the largest size."""
+    return [
+        judged(
+            f"fig{int(panel[:-1]):02d}.{task}.theory-{symbol.lower()}{row.size}",
+            f"Fig. {panel}, eqs. 26-31",
+            f"The mean field theory gives the mean loss of the {task} task at {symbol} = {row.size}.",
+            "simulated mean over theory, averaged over log steps",
+            1.0,
+            Measurement.with_error(row.ratio, row.standard_error, count=row.seeds),
+            LOSS_TOLERANCE,
+            scale,
+            doubt=doubt if row.ratio > 1 else "",
+        )
+        for row in dict.fromkeys((rows[0], rows[-1]))
+    ]

@@ -1,0 +1,166 @@
+"""A measured number as a claim needs it, and the claim that judging it makes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from companion.claims.claim import Claim, found, pair
+from companion.claims.judgement import ends, judge
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array
+from neural_scaling.fits import PowerLawFit
+from neural_scaling.fits.power_law import NORMAL_95
+
+FINITE = "give a finite number, or Measurement.none with the reason"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A number with what is known about it.
+
+    Attributes
+    ----------
+    value
+        The number, or None where there is none.
+    interval
+        95 % interval, or the extremes seen where nothing is random; None without a value.
+    window
+        First and last abscissa of what it was taken from, if there is one.
+    missing
+        Why there is no value, for the reason of the claim.
+
+    Raises
+    ------
+    InputError
+        If a field is of another type, or the ends of an interval are reversed.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None
+    window: tuple[float, float] | None = None
+    missing: str = ""
+
+    def __post_init__(self) -> None:
+        # Every comparison with NaN is false, so that it would pass for agreement or disagreement, as it happens.
+        if self.value is not None:
+            checks.keep(self, value=checks.real(self.value, "value", FINITE))
+        if self.interval is not None:
+            numbers = [checks.real(end, "interval", FINITE) for end in ends(self.interval)]
+            checks.keep(self, interval=tuple(numbers))
+        if self.window is not None:
+            checks.keep(self, window=pair(self.window, "window"))
+        checks.text(self.missing, "missing")
+
+    @classmethod
+    def none(cls, missing: str) -> Measurement:
+        """Return that there is no number, and why."""
+        return cls(None, None, None, missing)
+
+    @classmethod
+    def exact(cls, value: float) -> Measurement:
+        """Return a number without an error."""
+        value = found(value, "value")
+        return cls(value, (value, value))
+
+    @classmethod
+    def with_error(
+        cls, value: float, standard_error: float, window: tuple[float, float] | None = None, count: int | None = None
+    ) -> Measurement:
+        """Return a number with the 95 % interval of its standard error, which one seed does not have.
+
+        It is Student's interval where the error comes from the scatter of ``count`` values, else the normal one.
+        """
+        value = checks.real(value, "value", FINITE)
+        error = checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)
+        quantile = NORMAL_95 if count is None else float(stdtrit(checks.whole(count, "count", least=2) - 1, 0.975))
+        return cls(value, (value - quantile * error, value + quantile * error), window)
+
+    @classmethod
+    def last_of(cls, values: Array, window: tuple[float, float]) -> Measurement:
+        """Return the last of several values, shape (n,), with their extremes."""
+        found = checks.array(values, "values")
+        return cls(float(found[-1]), (float(found.min()), float(found.max())), window)
+
+    @classmethod
+    def mean_of(cls, values: Array, window: tuple[float, float] | None = None) -> Measurement:
+        """Return the mean of independent values, shape (n,), with Student's 95 % interval; none unless two or more are finite."""
+        values = checks.array(values, "values", fewest=0, nan=True)
+        count = values.size
+        if count < 2 or not np.all(np.isfinite(values)):
+            return cls.none("not enough finite values")
+        mean = float(values.mean())
+        half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / math.sqrt(count))
+        return cls(mean, (mean - half, mean + half), window)
+
+    @classmethod
+    def exponent(cls, fit: PowerLawFit | None) -> Measurement:
+        """Return the exponent of a fit, or no number where nothing could be fitted."""
+        if fit is None:
+            return cls(None, None)
+        fit = checks.instance(fit, "fit", PowerLawFit, "give a fit by fit_power_law, or None")
+        if not all(map(math.isfinite, (fit.exponent, *fit.interval))):
+            return cls.none("the fit does not bound the exponent")
+        return cls(fit.exponent, fit.interval, fit.window)
+
+
+def judged(
+    id: str,
+    location: str,
+    statement: str,
+    quantity: str,
+    predicted: float,
+    measured: Measurement,
+    tolerance: float,
+    scale: str,
+    corrected: float | None = None,
+    remark: str = "",
+    doubt: str = "",
+) -> Claim:
+    """Judge a prediction by :func:`judge` and return the claim.
+
+    Parameters
+    ----------
+    id
+        Of the claim; what stands before its first dot is its item.
+    location, statement, quantity, scale
+        As in :class:`Claim`.
+    predicted, tolerance, corrected
+        As in :func:`judge`.
+    measured
+        What was found.
+    remark
+        Added to the reason.
+    doubt
+        Added to the reason, after the remark, unless the claim is confirmed.
+
+    Returns
+    -------
+    Claim
+
+    Raises
+    ------
+    InputError
+        From :func:`judge`.
+    """
+    for name, value in (("id", id), ("remark", remark), ("doubt", doubt)):
+        checks.text(value, name)
+    measured = checks.instance(measured, "measured", Measurement, "give a Measurement")
+    verdict, reason = judge(predicted, measured.value, measured.interval, tolerance, corrected)
+    return Claim(
+        id=id,
+        item=id.partition(".")[0],
+        location=location,
+        statement=statement,
+        quantity=quantity,
+        predicted=predicted,
+        measured=measured.value,
+        interval=measured.interval,
+        window=measured.window,
+        scale=scale,
+        verdict=verdict,
+        reason=(measured.missing or reason) + remark + ("" if verdict == "confirmed" else doubt),
+    )

@@ -1,0 +1,182 @@
+"""Errata of the limits of long training, eqs. 12 and 70-78."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+from scipy.optimize import brentq
+
+from companion.errata.erratum import Erratum, Errors, Setting
+from neural_scaling.base.arrays import Array
+from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.spectra import PowerLaw, Spectrum
+
+#: Widths of the exact projections.
+WIDTHS = (16, 32, 64, 128, 256)
+_MODES = 3000
+_RUNS = 24
+
+
+def resolvent(spectrum: Spectrum, size: float) -> float:
+    """Solve ``size = sum_k lambda_k r / (1 + lambda_k r)`` for r (eqs. 74 and 77)."""
+    lam = spectrum.eigenvalues
+
+    def excess(log_r: float) -> float:
+        x = lam * math.exp(log_r)
+        return float(np.sum(x / (1 + x))) - size
+
+    return math.exp(brentq(excess, -50.0, 100.0, xtol=1e-13))
+
+
+@cache
+def projection_floors(alpha: float, beta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean loss of the best predictor in the span of N random features, the exact limit of training."""
+    spectrum = PowerLaw(alpha, beta, _MODES).spectrum()
+    root = np.sqrt(spectrum.eigenvalues)
+    means, spreads = [], []
+    for width in WIDTHS:
+        floors = []
+        for seed in range(_RUNS):
+            random = np.random.default_rng([seed, width])
+            columns = [random.standard_normal((_MODES, width)), spectrum.target[:, None]]
+            factor = np.asarray(np.linalg.qr(root[:, None] * np.hstack(columns), mode="r"))
+            floors.append(factor[-1, -1] ** 2)
+        means.append(float(np.mean(floors)))
+        spreads.append(float(np.std(floors, ddof=1) / np.mean(floors) / math.sqrt(_RUNS)))
+    return tuple(means), tuple(spreads)
+
+
+def floor_forms(setting: Setting) -> tuple[Array, Array]:
+    """Evaluate eq. 76 as printed and as corrected, easy task, r3 from eq. 74."""
+    spectrum = PowerLaw(setting.alpha, setting.easy, _MODES).spectrum()
+    weight = spectrum.eigenvalues * spectrum.target**2
+    lost = [1 / (1 + spectrum.eigenvalues * resolvent(spectrum, width)) for width in WIDTHS]
+    return np.array([np.sum(weight * x**2) for x in lost]), np.array([np.sum(weight * x) for x in lost])
+
+
+def floor_errors(setting: Setting) -> Errors:
+    """Eq. 76: largest relative error of the limit of training against exact projections, easy task."""
+    floors = np.array(projection_floors(setting.alpha, setting.easy)[0])
+    return Errors(*(float(np.max(np.abs(form / floors - 1))) for form in floor_forms(setting)))
+
+
+def floor_fit(setting: Setting, beta: float) -> PowerLawFit:
+    """Fit the exponent of the exact floor in N."""
+    floors, spreads = projection_floors(setting.alpha, beta)
+    sigma = np.array(floors) * np.array(spreads)
+    return fit_power_law(WIDTHS, floors, (WIDTHS[0], WIDTHS[-1]), sigma)
+
+
+def floor_exponent(setting: Setting) -> Errors:
+    """Eqs. 8, 9, 12, 76, 80: error of the exponent of the bottleneck in N, easy task."""
+    measured = floor_fit(setting, setting.easy).exponent
+    alpha, beta = setting.alpha, setting.easy
+    return Errors(abs(alpha * min(2.0, beta) - measured), abs(alpha * min(1.0, beta) - measured))
+
+
+def product_of_responses(setting: Setting) -> Errors:
+    """Before eq. 74: error of ``r3 r24 / N`` from eqs. 73 and 74."""
+    spectrum = PowerLaw(setting.alpha, setting.hard, _MODES).spectrum()
+    r3 = resolvent(spectrum, setting.width)
+    r24 = -float(np.sum(spectrum.eigenvalues / (1 + spectrum.eigenvalues * r3)))
+    product = r3 * r24 / setting.width
+    return Errors(abs(setting.width / _MODES - product), abs(-1 - product))
+
+
+@cache
+def interpolation_losses(alpha: float, beta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean loss of the minimum-norm interpolation of P samples, the exact limit of training at infinite width."""
+    spectrum = PowerLaw(alpha, beta, _MODES).spectrum()
+    root = np.sqrt(spectrum.eigenvalues)
+    means, spreads = [], []
+    for size in WIDTHS:
+        losses = []
+        for seed in range(_RUNS):
+            psi = np.random.default_rng([seed, size]).standard_normal((size, _MODES)) * root
+            # Training moves the error in the span of the samples only.
+            basis = np.linalg.qr(psi.T)[0]
+            error = spectrum.target - basis @ (basis.T @ spectrum.target)
+            losses.append(float(np.sum((root * error) ** 2)))
+        means.append(float(np.mean(losses)))
+        spreads.append(float(np.std(losses, ddof=1) / np.mean(losses) / math.sqrt(_RUNS)))
+    return tuple(means), tuple(spreads)
+
+
+def data_fit(setting: Setting) -> PowerLawFit:
+    """Fit the exponent of the exact data floor in P, easy task."""
+    losses, spreads = (np.array(values) for values in interpolation_losses(setting.alpha, setting.easy))
+    return fit_power_law(WIDTHS, losses, (WIDTHS[0], WIDTHS[-1]), losses * spreads)
+
+
+def data_floor(setting: Setting) -> Errors:
+    """Eq. 78: weighted mean relative error of the limit of full-batch training on P samples, infinite width."""
+    spectrum = PowerLaw(setting.alpha, setting.easy, _MODES).spectrum()
+    losses, spreads = interpolation_losses(setting.alpha, setting.easy)
+    plain, full = [], []
+    for size, loss in zip(WIDTHS, losses, strict=True):
+        x = spectrum.eigenvalues * resolvent(spectrum, size)
+        plain.append(float(np.sum(spectrum.eigenvalues * spectrum.target**2 / (1 + x) ** 2)) / loss - 1)
+        share = float(np.sum((x / (1 + x)) ** 2)) / size
+        full.append((plain[-1] + 1) / (1 - share) - 1)
+    weights = np.array(spreads) ** -2  # draws differ most at small P
+    return Errors(*(abs(float(np.average(values, weights=weights))) for values in (plain, full)))
+
+
+ERRATA = (
+    Erratum(
+        "product-of-responses",
+        "before eq. 74",
+        "misprint",
+        r"$\frac1N r_3 r_{2,4} = \nu$",
+        r"$\frac1N r_3 r_{2,4} = -1$",
+        r"Integrated over time eq. 23 reads $1 = -\frac1N r_{2,4}\, r_3$ at late times, which with eq. 73 is eq. 74.",
+        "error of the product, eqs. 73 and 74 solved",
+        1e-9,
+        product_of_responses,
+        page="bottleneck-page",
+    ),
+    Erratum(
+        "floor-value",
+        "eq. 76",
+        "substance",
+        r"$\sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k N^\alpha)^2}$",
+        r"$\sum_k \frac{\lambda_k (w^*_k)^2}{1 + \lambda_k r_3}$",
+        r"Eq. 72 contains $\int u^4$, of variance $c/N$; eq. 76 drops it. Both together are the residual of the "
+        r"orthogonal projection of the target on the $N$ features, first power. (Checked with $r_3$ for $N^\alpha$, which "
+        r"favours the printed form.)",
+        r"largest relative error against exact projections, $\beta = %(easy)g$, $N = 16$ to $256$",
+        0.1,
+        floor_errors,
+        page="bottleneck-page",
+    ),
+    Erratum(
+        "floor-exponent",
+        "eqs. 8, 9, 12, 76, 80, floor",
+        "substance",
+        r"$N^{-\alpha \min\{2, \beta\}}$; eq. 12: $N^{-\alpha\beta}$",
+        r"$N^{-\alpha \min\{1, \beta\}}$",
+        r"$\sum_k k^{-\alpha\beta-1}/(1 + k^{-\alpha} N^\alpha)$ is dominated by small $k$ once $\beta > 1$. Random "
+        r"features do not single out the first $N$ modes. For $\beta < 1$ nothing changes. $P$ keeps $\min(2, \beta)$.",
+        r"error of the exponent of exact projections, $\beta = %(easy)g$",
+        0.15,
+        floor_exponent,
+        page="bottleneck-page",
+    ),
+    Erratum(
+        "data-prefactor",
+        "eq. 78",
+        "substance",
+        r"$\sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k P^\alpha)^2}$",
+        r"$\frac{1}{1 - \mathrm{df}_2/P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k r_1)^2}$, "
+        r"$\mathrm{df}_2 = \sum_k \big(\tfrac{\lambda_k r_1}{1 + \lambda_k r_1}\big)^2$",
+        r"$u^2_k$ has the variance $\lambda_k C_1/P$; summed it returns $\mathrm{df}_2/P$ of the loss. The factor tends "
+        r"to $\alpha$; the exponent $\alpha \min(2, \beta)$ in $P$ is right. (Checked with $r_1$ for $P^\alpha$, "
+        r"which favours the printed form.)",
+        r"mean relative error against exact interpolation, $\beta = %(easy)g$, $P = 16$ to $256$",
+        0.08,
+        data_floor,
+        page="reuse-limit",
+    ),
+)

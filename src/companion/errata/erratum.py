@@ -1,0 +1,100 @@
+"""An erratum as an object: what is printed, what should stand there, and a check that tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from companion.claims.claim import found
+from companion.parameters import Capacity, Count, EasySource, HardSource, Parameters, Positive, Seeds, Window
+from neural_scaling.base import checks
+from neural_scaling.base.checks import require
+
+Kind = Literal["misprint", "substance", "suspicion"]
+Outcome = Literal["stands", "did not stand", "by reading"]
+
+#: The printed form fails if its error exceeds the tolerance this many times.
+FACTOR = 3.0
+
+
+@dataclass(frozen=True)
+class Setting(Parameters, item="errata"):
+    """Numbers that the checks share."""
+
+    alpha: Capacity = 1.5  # capacity
+    # hard, easy, super_easy: sources of a hard, an easy and a super-easy task
+    hard: HardSource = 0.5
+    easy: EasySource = 1.5
+    super_easy: EasySource = 3.6
+    gamma: Positive = 1.0  # richness
+    eta: Positive = 0.1  # learning rate of the simulated runs
+    # modes, width, samples, batch: M, N, P and B of the simulated runs
+    modes: Count = 200
+    width: Count = 64
+    samples: Count = 24
+    batch: Count = 4
+    # steps, seeds: steps and number of the simulated runs
+    steps: Count = 24
+    seeds: Seeds = 200
+    window: Window = (1e4, 1e6)  # first and last time of fits to closed forms, eta*steps
+    late: Window = (1e80, 1e120)  # first and last time of fits to the self-consistent curve, eta*steps
+    horizon: Positive = 300.0  # last time of the integrated gradient flow, eta*steps
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        edge = 2 - 1 / self.alpha
+        require(self.super_easy > edge, "super_easy", f"got {self.super_easy!r}", f"give a source above {edge:g}")
+        for name in ("width", "samples", "batch", "steps"):
+            require(getattr(self, name) >= 2, name, "got 1", "give a whole number above 1")
+        require(self.width < self.modes, "width", f"got {self.width}", f"give less than the {self.modes} modes")
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Error of the printed and of the corrected form, in the same measure."""
+
+    printed: float
+    corrected: float
+
+    def __post_init__(self) -> None:
+        checks.keep(self, printed=found(self.printed, "printed"), corrected=found(self.corrected, "corrected"))
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """A place in the paper where something else should stand."""
+
+    name: str  # unique; lower case words joined by hyphens
+    location: str  # equation, figure or page of the first arXiv version
+    kind: Kind  # misprint, matter of substance, or a suspicion that did not stand
+    # printed, corrected: the two forms, in Markdown with formulas
+    printed: str
+    corrected: str
+    reason: str  # why, in a line or two of Markdown
+    quantity: str = ""  # what the errors are, with fields of Setting as %(name)g; empty if the check is reading alone
+    tolerance: float = 0.0  # largest error of a form that counts as right
+    check: Callable[[Setting], Errors] | None = None  # measures the errors; None if the check is reading alone
+    page: str = ""  # label of a page or section with more, or nothing
+
+    def __post_init__(self) -> None:
+        for name in ("name", "location", "printed", "corrected", "reason", "quantity", "page"):
+            checks.text(getattr(self, name), name)
+        checks.choice(self.kind, "kind", get_args(Kind))
+        checks.keep(self, tolerance=checks.real(self.tolerance, "tolerance", least=0.0))
+        checks.require(
+            self.check is None or callable(self.check), "check", f"got {self.check!r}", "give a function, or None"
+        )
+
+    def errors(self, setting: Setting) -> Errors | None:
+        """Measure both forms; None if the check is reading alone."""
+        setting = checks.instance(setting, "setting", Setting, "give a Setting")
+        return None if self.check is None else self.check(setting)
+
+    def outcome(self, errors: Errors | None) -> Outcome:
+        """Return whether the erratum stands: the printed form fails by a clear factor and the corrected one holds."""
+        if errors is None:
+            return "did not stand" if self.kind == "suspicion" else "by reading"
+        errors = checks.instance(errors, "errors", Errors, "give the result of errors()")
+        holds = errors.corrected <= self.tolerance
+        return "stands" if holds and not errors.printed <= FACTOR * self.tolerance else "did not stand"

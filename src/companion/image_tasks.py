@@ -1,0 +1,183 @@
+r"""Capacity and source of real tasks, and learning curves of convolutional networks on them: rows, windows, fits.
+
+A kernel on n images bounds what it estimates from both sides. What the first k eigenfunctions leave of the targets is too small
+at the n images, which their coefficients were fitted to, and too large at other images; the two biases are alike and of
+relative size k/n. Their geometric mean is taken and half their distance (in the fitted exponent) counted as an error. Windows
+of modes run from 10 to n/10. Learning curves of gradient flow are bounded and averaged likewise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import require
+from neural_scaling.fits import PowerLawFit, Window, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.networks.image_kernel import TIMES, KernelRun
+from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.theory import chi
+
+#: Source that the paper gives.
+_PAPER = {"mnist": 0.30, "mnist1m": 0.30, "cifar10": 0.075, "cifar5m": 0.075}
+#: Modes learned at the start of a window, and share of n that a window of modes ends at.
+FIRST_MODE = 10
+LAST_SHARE = 0.1
+#: A kernel that has grown by this factor counts as rich, one that has grown by less than the other as lazy.
+GROWN, STILL = 2.0, 1.25
+#: eta_0 times the largest eigenvalue at the edge of stability.
+EDGE = 2.0
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """Spectrum of one kernel with its exponents."""
+
+    run: KernelRun  # what was measured
+    # eigenvalues, power, rest: as in SampledKernel, shape (n,)
+    eigenvalues: Array
+    power: Array
+    rest: Array
+    left: Array  # what the first k eigenfunctions leave at the n images, shape (n,)
+    # train, test: bounds of the lazy learning curve at TIMES, shape (T,)
+    train: Array
+    test: Array
+    window: tuple[float, float]  # modes fitted
+    eigenvalue_fit: PowerLawFit  # its exponent is the capacity
+    # fits of left and rest against the eigenvalue; their exponents bound the source
+    tail_fits: tuple[PowerLawFit, PowerLawFit]
+    # capacity, source: alpha and beta
+    capacity: float
+    source: float
+    # capacity_interval, source_interval: 95 % intervals from the bend of the curves and, for the source, the
+    # distance of its bounds
+    capacity_interval: tuple[float, float]
+    source_interval: tuple[float, float]
+
+    def lazy(self, time: Array) -> Array:
+        """Return the lazy learning curve between its bounds, at times ``eta_0 t`` inside ``TIMES``."""
+        middle = 0.5 * (np.log(self.train) + np.log(self.test))
+        return np.asarray(np.exp(np.interp(np.log(time), np.log(TIMES), middle)))
+
+    def spread(self, time: float) -> float:
+        """Return the factor between the bounds of the lazy curve at a time ``eta_0 t`` inside ``TIMES``."""
+        return float(np.exp(np.interp(math.log(time), np.log(TIMES), np.log(self.test / self.train))))
+
+    @property
+    def arrival(self) -> float:
+        """Time ``eta_0 t`` at which :data:`FIRST_MODE` modes are learned, ``1/lambda``."""
+        return float(1 / self.eigenvalues[FIRST_MODE - 1])
+
+
+def paper_source(dataset: str) -> float:
+    """Return the source that the paper gives for a dataset, named as :func:`neural_scaling.data.load` takes it."""
+    name = dataset.partition("-")[0]
+    require(name in _PAPER, "dataset", f"the paper gives no source of {dataset!r}", f"use one of {', '.join(_PAPER)}")
+    return _PAPER[name]
+
+
+def source_row(run: KernelRun, results: Mapping[Experiment, Result]) -> SourceRow:
+    """Collect and fit the spectrum of one kernel."""
+    arrays = {name: values.astype(np.float64) for name, values in results[run].arrays.items()}
+    curves = ("eigenvalues", "power", "rest", "train", "test")
+    return fitted_row(run, *(arrays[name] for name in curves))
+
+
+def fitted_row(run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array) -> SourceRow:
+    """Fit capacity and source of a spectrum; see :class:`SourceRow` for the arguments."""
+    count = eigenvalues.size
+    window = (float(FIRST_MODE), LAST_SHARE * count)
+    require(window[1] >= 2 * window[0], "images", f"got {count}", f"give at least {20 * FIRST_MODE}")
+    mode = np.arange(1, count + 1, dtype=np.float64)
+    left = power[::-1].cumsum()[::-1] - power
+    inside = (mode >= window[0]) & (mode <= window[1])
+    values = fit_power_law(mode[inside], eigenvalues[inside])
+    # Eigenvalues and tails bend together where neither is a power of the mode; of each other they are one (eq. 6).
+    tails = tuple(fit_power_law(1 / eigenvalues[inside], tail[inside]) for tail in (left, rest))
+    source = 0.5 * (tails[0].exponent + tails[1].exponent)
+    bound = 0.5 * abs(tails[0].exponent - tails[1].exponent)
+    bend = 0.5 * (tails[0].standard_error + tails[1].standard_error)
+    error = math.hypot(NORMAL_95 * bend, bound)
+    return SourceRow(
+        run, eigenvalues, power, rest, left, train, test, window, values, (tails[0], tails[1]), values.exponent, source,
+        values.interval, (source - error, source + error),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageRow(FittedCurve):
+    """One learning curve."""
+
+    run: ImageRun  # what was trained
+    repeated: float  # share of the samples whose image had been seen before, whichever way cropped
+    # loss of the stream over the test loss at the end, mean over seeds: below one as far as images are remembered.
+    # NaN where it was not recorded
+    memory: float
+
+    @property
+    def kind(self) -> str:
+        """``lazy``, ``rich`` or ``between``, by how much the kernel has grown by the last step."""
+        if not self.run.richness or self.growth[-1] < STILL:
+            return "lazy"
+        return "rich" if self.growth.max() >= GROWN else "between"
+
+    @property
+    def edge(self) -> float:
+        """First step at which eta_0 times the largest eigenvalue is nine tenths of that at the edge, or infinity."""
+        beyond = np.flatnonzero(self.sharpness >= 0.9 * EDGE)
+        return float(self.step[beyond[0]]) if beyond.size else math.inf
+
+    def predicted(self, beta: float) -> float:
+        """Return the exponent that a source lets expect: beta for a lazy network, else chi(beta)."""
+        return float(chi(beta, rich=self.kind != "lazy"))
+
+
+def image_row(run: ImageRun, source: SourceRow, results: Mapping[Experiment, Result]) -> ImageRow:
+    """Collect and fit one curve.
+
+    The window starts when 10 modes of the kernel at the start are learned, on the clock of the growing kernel
+    (``int K/K(0) dt``), and, for a network that turns rich, when its kernel has doubled. It ends at the last step.
+    """
+    curve = learning_curve(results[run], run.eta)
+    window = _window(run, curve, source.arrival / run.eta)
+    arrays = results[run].arrays
+    repeated = float(arrays.get("repeated images", arrays["repeated"]))
+    memory = math.nan
+    if "stream" in arrays:
+        memory = float(arrays["stream"][:, -1].mean() / arrays["loss"][:, -1].mean())
+    return ImageRow(
+        **vars(curve), window=window, measured=curve.measure(window), run=run, repeated=repeated, memory=memory
+    )
+
+
+def source_table(rows: Sequence[SourceRow]) -> str:
+    """Return capacities and sources as lines of text."""
+    lines = ["dataset   N    n     seed  alpha  95 % interval  beta   95 % interval   bounds          paper"]
+    for row in rows:
+        run = row.run
+        bounds = " to ".join(f"{fit.exponent:.3f}" for fit in row.tail_fits[::-1])
+        low, high = row.capacity_interval
+        first, last = row.source_interval
+        lines.append(
+            f"{run.dataset:<9} {run.width:<4d} {run.images:<5d} {run.seed:<5d} {row.capacity:<6.2f} [{low:.2f}, {high:.2f}]"
+            f"   {row.source:<6.3f} [{first:6.3f}, {last:.3f}] {bounds:<15} {paper_source(run.dataset):g}"
+        )
+    return "\n".join(lines)
+
+
+def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
+    """Return the window that the kernel fixes."""
+    reached, why = curve.clock() >= arrival, f"{FIRST_MODE} modes learned"
+    if run.richness > 0 and curve.growth.max() >= GROWN:
+        reached, why = reached & (np.maximum.accumulate(curve.growth) >= GROWN), f"{why} and kernel doubled"
+    first = np.flatnonzero(reached)
+    start = float(curve.step[first[0]]) if first.size else math.inf
+    if math.isinf(start):
+        why += ": not before the last step"
+    return Window(start, curve.last_finite(), why, "diverged" if math.isfinite(curve.diverged) else "last step")

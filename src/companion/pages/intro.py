@@ -1,0 +1,140 @@
+"""The front page: the main result on one easy and one hard task, and the exponents in one table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from companion.claims import number
+from companion.parameters import (
+    Capacities,
+    Capacity,
+    Count,
+    EasySource,
+    HardSource,
+    Parameters,
+    Positive,
+    Rising,
+    Sources,
+)
+from companion.style import LAZY, MUTED, RICH, book_style, new_figure
+from neural_scaling.base.arrays import Array
+from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window
+from neural_scaling.models.runs import InfiniteLimitRun
+from neural_scaling.runs import obtain
+from neural_scaling.theory import chi, compute_optimum, edge_of_stability_step, regime
+
+ITEM = "intro"
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """Parameters of the page."""
+
+    alpha: Capacity
+    beta_hard: HardSource
+    beta_easy: EasySource
+    beta_super_easy: EasySource
+    gamma: Positive
+    eta: Positive
+    steps: Count
+    alphas: Capacities
+    betas: Sources
+    gammas: Rising
+    explorer_time: Positive
+    explorer_eta: Positive
+
+
+@dataclass(frozen=True)
+class MeasuredCurve:
+    """A loss curve at N, B -> infinity with its exponent."""
+
+    beta: float  # source
+    gamma: float  # richness, 0 for the lazy limit
+    time: Array  # eta * steps, positive, shape (R,)
+    loss: Array  # shape (R,)
+    sharpness: float  # largest value of eta times the sharpness; gradient descent is at the edge of stability at 2
+    predicted: float  # exponent that theory gives (eq. 10)
+    fit: PowerLawFit  # in the window that theory gives, in eta * steps
+
+
+def measured_curves(
+    alpha: float, beta: float, gammas: Sequence[float], eta: float, steps: int, scale: str
+) -> list[MeasuredCurve]:
+    """Solve one task with infinitely many modes at several richnesses and fit each curve."""
+    curves = []
+    for gamma in gammas:
+        arrays = obtain(InfiniteLimitRun(alpha, beta, math.inf, eta, gamma, steps), ITEM, scale).arrays
+        edge = edge_of_stability_step(beta, gamma, eta)
+        window = theory_window(alpha, beta, eta, gamma, steps, edge_step=edge if edge < math.inf else None)
+        time, loss = eta * arrays["step"][1:], arrays["loss"][1:]
+        fit = fit_power_law(time, loss, (eta * window.start, eta * window.end))
+        sharpness = eta * float(np.max(arrays["sharpness"]))
+        curves.append(MeasuredCurve(beta, gamma, time, loss, sharpness, chi(beta, rich=gamma > 0), fit))
+    return curves
+
+
+def exponent_table(alpha: float, betas: Sequence[float], curves: Sequence[MeasuredCurve]) -> str:
+    """Return the exponents of the loss in time and in compute, predicted and measured, as a Markdown table."""
+    head = ("Task", r"$\chi$, theory", r"$\chi$, measured [95 %]", "$r$, theory")
+    rows = [head, ("---",) * len(head)]
+    for beta in betas:
+        for rich in (False, True):
+            fits = [curve.fit for curve in curves if curve.beta == beta and (curve.gamma > 0) == rich]
+            rows.append(
+                (
+                    rf"{regime(alpha, beta)}, $\beta = {beta:g}$, {'rich' if rich else 'lazy'}",
+                    number(chi(beta, rich)),
+                    ", ".join(_with_interval(fit) for fit in fits) or "not shown",
+                    number(compute_optimum(alpha, beta, rich).r),
+                )
+            )
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _with_interval(fit: PowerLawFit) -> str:
+    low, high = fit.interval
+    return f"{number(fit.exponent, 3)} [{number(low, 3)}, {number(high, 3)}]"
+
+
+def draw(panels: Sequence[Sequence[MeasuredCurve]]) -> Figure:
+    """Draw loss against time, one panel for each task."""
+    with book_style():
+        figure = new_figure(4.0)
+        for axes, curves in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+            for curve in curves:
+                rich = curve.gamma > 0
+                color, name = (RICH, rf"rich, $\gamma = {curve.gamma:g}$") if rich else (LAZY, "lazy")
+                axes.loglog(curve.time, curve.loss, color=color, label=name)
+                _guide(axes, curve, color)
+            kind = "hard" if curves[0].beta < 1 else "easy"
+            axes.set_title(rf"{kind} task, $\beta = {curves[0].beta:g}$")
+            axes.set_xlabel(r"time $t = \eta \times$ steps")
+            axes.legend(loc="lower left")
+        figure.axes[0].set_ylabel("loss")
+    return figure
+
+
+def _guide(axes: Axes, curve: MeasuredCurve, color: str) -> None:
+    """Draw the predicted power beside the fitted part of a curve."""
+    rich = curve.gamma > 0
+    start, end = curve.time[-1] / 30, curve.time[-1]
+    first = float(np.interp(start, curve.time, curve.loss))
+    low, high = axes.get_ylim()
+    clear = (high / low) ** 0.05
+    time = np.array([start, end])
+    loss = first * (1 / clear if rich else clear) * (time / start) ** -curve.predicted
+    axes.loglog(time, loss, "--", color=color, linewidth=1.3)
+    axes.annotate(
+        rf"$t^{{-{curve.predicted:.2g}}}$",
+        (float(np.sqrt(time.prod())), float(np.sqrt(loss.prod()))),
+        (-8, -16) if rich else (8, 8),
+        textcoords="offset points",
+        ha="right" if rich else "left",
+        color=MUTED,
+    )

@@ -1,0 +1,481 @@
+"""Training on the same P samples over and over: test loss, training loss and the gap between them (Appendix D)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from companion.claims import Claim, judge
+from companion.parameters import Capacity, Count, FromLazy, Parameters, Positive, RisingCounts, Seeds, Source
+from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
+from neural_scaling.base.arrays import Array
+from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.models.finite_data import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
+from neural_scaling.models.sample_reuse import reuse_limit
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import ModeQuadrature, PowerLaw
+
+ITEM = "reuse"
+
+#: Agreement of a simulated mean with the theory, relative. The theory is exact as N and P -> infinity.
+LOSS_TOLERANCE = 0.05
+#: The training loss is compared until the theory has it at this fraction of its first value: below, single seeds decide the mean.
+TRAINED = 0.05
+#: Window of the fit of the limit in P: two decades past the first hundred modes.
+BOTTLENECK_WINDOW = (1e2, 1e4)
+
+
+@dataclass(frozen=True)
+class Plan(Parameters, item=ITEM):
+    """What the page on sample reuse computes: the parameters of its notebook and the runs they make."""
+
+    alpha: Capacity
+    beta: Source
+    modes: Count
+    eta: Positive
+    gammas: FromLazy
+    width: Count
+    samples: RisingCounts
+    steps: Count
+    seeds: Seeds
+    steps_theory: Count
+    width_plateau: Count
+    samples_plateau: RisingCounts
+    seeds_plateau: Seeds
+
+    def simulation(self, gamma: float, plateau: bool = False) -> list[SampleReuseRun]:
+        """Return the simulations at one richness, one per number of samples."""
+        common = (self.alpha, self.beta, self.modes, self.eta, gamma, self.steps)
+        width, values, seeds = self._chosen(plateau)
+        return [SampleReuseRun(*common, width=width, seeds=seeds, samples=samples) for samples in values]
+
+    def theory(self, gamma: float, plateau: bool = False) -> list[SampleReuseDMFTRun]:
+        """Return the mean-field runs at one richness, one per number of samples."""
+        common = (self.alpha, self.beta, self.modes, self.eta, gamma, self.steps_theory)
+        width, values, _ = self._chosen(plateau)
+        return [SampleReuseDMFTRun(*common, width=width, samples=samples) for samples in values]
+
+    def flow(self, gamma: float, plateau: bool = False) -> list[SampleReuseFlowRun]:
+        """Return the theory as gradient flow to the last step of the simulations, one run per number of samples."""
+        common = (self.alpha, self.beta, self.modes, self.eta, gamma, self.steps)
+        width, values, _ = self._chosen(plateau)
+        return [SampleReuseFlowRun(*common, width=width, samples=samples) for samples in values]
+
+    def experiments(self) -> list[Experiment]:
+        """Return all runs, each once."""
+        cases = list(itertools.product(self.gammas, (False, True)))
+        simulations: list[Experiment] = [run for case in cases for run in self.simulation(*case)]
+        theories = [run for case in cases for run in (*self.theory(*case), *self.flow(*case))]
+        return list(dict.fromkeys([*simulations, *theories]))
+
+    def quadrature(self) -> ModeQuadrature:
+        """Return the modes for the limit t -> infinity."""
+        return PowerLaw(self.alpha, self.beta, self.modes).spectrum().quadrature()
+
+    def _chosen(self, plateau: bool) -> tuple[int, Sequence[int], int]:
+        if plateau:
+            return self.width_plateau, self.samples_plateau, self.seeds_plateau
+        return self.width, self.samples, self.seeds
+
+
+@dataclass(frozen=True)
+class Curves:
+    """All curves at one richness."""
+
+    # gamma, width, samples: richness, N and P of each curve
+    gamma: float
+    width: int
+    samples: tuple[int, ...]
+    # theory, flow, simulation: results of SampleReuseDMFTRun, SampleReuseFlowRun and SampleReuseRun, one per P
+    theory: tuple[Result, ...]
+    flow: tuple[Result, ...]
+    simulation: tuple[Result, ...]
+
+    def expected(self, index: int, name: str) -> tuple[Array, Array]:
+        """Return steps from 1 on and the theory of the P of that index: step by step, then gradient flow."""
+        exact, flow = self.theory[index].arrays, self.flow[index].arrays
+        later = flow["step"] > exact["step"][-1]
+        steps = np.concatenate([exact["step"][1:], flow["step"][later]])
+        return steps, np.concatenate([exact[name][1:], flow[name][later]])
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """Simulation beside theory at one richness and one P."""
+
+    # gamma, samples: richness and P
+    gamma: float
+    samples: int
+    # test, train: mean over seeds of the average over log steps of loss / theory
+    test: float
+    # test_error, train_error: their standard errors, from the spread over seeds, which are independent
+    test_error: float
+    train: float
+    train_error: float
+
+
+@dataclass(frozen=True)
+class StoppingRow:
+    """The best step to stop at, for one richness and one P."""
+
+    # gamma, samples: richness and P
+    gamma: float
+    samples: int
+    # best_step, best: recorded step with the lowest mean test loss, and that loss
+    best_step: float
+    best: float
+    last: float  # mean test loss at the last step
+    # expected_best_step, expected_best, expected_last: the same by the theory, at the resolution of its grid
+    expected_best_step: float
+    expected_best: float
+    expected_last: float
+    limit: float  # mean over seeds of the test loss as t -> infinity; infinite for N = P
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """The limit t -> infinity at one N and one P."""
+
+    # width, samples: N and P
+    width: int
+    samples: int
+    # simulated, error: mean over seeds of the test loss of the exact limit of the draw, and its standard error
+    simulated: float
+    error: float
+    # theory, train: test and training loss of reuse_limit
+    theory: float
+    train: float
+    printed: float  # eq. 78 as printed
+
+
+def curves(plan: Plan, gamma: float, results: Mapping[Experiment, Result], plateau: bool = False) -> Curves:
+    """Collect the curves at one richness."""
+    simulations = plan.simulation(gamma, plateau)
+    return Curves(
+        gamma,
+        simulations[0].width,
+        tuple(run.samples for run in simulations),
+        tuple(results[run] for run in plan.theory(gamma, plateau)),
+        tuple(results[run] for run in plan.flow(gamma, plateau)),
+        tuple(results[run] for run in simulations),
+    )
+
+
+def agreement(found: Curves) -> list[AgreementRow]:
+    """Compare simulation and theory at every P, as far as the theory goes."""
+    rows = []
+    for samples, theory, simulation in zip(found.samples, found.theory, found.simulation, strict=True):
+        numbers = []
+        for name in ("loss", "train_loss"):
+            kept = theory.arrays["step"] > 0
+            if name == "train_loss":
+                kept &= theory.arrays[name] > TRAINED * theory.arrays[name][0]
+            numbers += _averaged_ratio(theory, simulation, name, kept)
+        rows.append(AgreementRow(found.gamma, samples, *numbers))
+    return rows
+
+
+def stopping(found: Curves) -> list[StoppingRow]:
+    """Find the best step to stop at for every P."""
+    rows = []
+    for index, (samples, simulation) in enumerate(zip(found.samples, found.simulation, strict=True)):
+        steps, expected = found.expected(index, "loss")
+        lowest = int(np.argmin(expected))
+        mean = simulation.arrays["loss"].mean(axis=0, dtype=np.float64)
+        best = int(np.argmin(mean))
+        limit = math.inf if samples == found.width else float(simulation.arrays["floor"].mean())
+        step = float(simulation.arrays["step"][best])
+        theory = (float(steps[lowest]), float(expected[lowest]), float(expected[-1]))
+        rows.append(StoppingRow(found.gamma, samples, step, float(mean[best]), float(mean[-1]), *theory, limit))
+    return rows
+
+
+def limits(plan: Plan, found: Curves) -> list[LimitRow]:
+    """Compare the exact limits of the simulated draws with the theory's, at every P except P = N."""
+    rows = []
+    for samples, simulation in zip(found.samples, found.simulation, strict=True):
+        if samples == found.width:
+            continue
+        floor, theory = simulation.arrays["floor"], reuse_limit(plan.quadrature(), found.width, samples)
+        error = float(floor.std(ddof=1) / math.sqrt(floor.size))
+        mean = float(floor.mean())
+        rows.append(LimitRow(found.width, samples, mean, error, theory.loss, theory.train_loss, theory.printed))
+    return rows
+
+
+def bottleneck(alpha: float, beta: float) -> tuple[PowerLawFit, float]:
+    """Fit the limit t -> infinity at infinite width and infinitely many modes against P from 1e2 to 1e4."""
+    samples = np.geomspace(*BOTTLENECK_WINDOW, 25)
+    # sum_k K_k = P has y below P^alpha; the modes must be resolved beyond it.
+    quadrature = PowerLaw(alpha, beta).quadrature(100 * BOTTLENECK_WINDOW[1] ** alpha)
+    found = [reuse_limit(quadrature, math.inf, float(value)) for value in samples]
+    fit = fit_power_law(samples, [limit.loss for limit in found], BOTTLENECK_WINDOW)
+    return fit, found[-1].loss / found[-1].printed
+
+
+def agreement_claims(rows: Sequence[AgreementRow], width: int, scale: str) -> list[Claim]:
+    """Return the claims that the theory gives test and training loss, at the smallest and the largest P."""
+    claims = []
+    for row in dict.fromkeys((rows[0], rows[-1])):
+        for name, words in (("test", "test"), ("train", "training")):
+            ratio, error = getattr(row, name), getattr(row, f"{name}_error")
+            interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
+            verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE)
+            claims.append(
+                Claim(
+                    id=f"reuse.{name}.gamma-{row.gamma:g}.p{row.samples}",
+                    item=ITEM,
+                    location="Appendix D, eq. 41",
+                    statement=f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {width}, "
+                    f"gamma = {row.gamma:g}.",
+                    quantity="simulated mean over theory, averaged over log steps",
+                    predicted=1.0,
+                    measured=ratio,
+                    interval=interval,
+                    window=None,
+                    scale=scale,
+                    verdict=verdict,
+                    reason=reason,
+                )
+            )
+    return claims
+
+
+def limit_claims(rows: Sequence[LimitRow], scale: str) -> list[Claim]:
+    """Return the claim about the bottleneck in P as printed, at the largest P of the study."""
+    row = max(rows, key=lambda row: row.samples)  # the theory is the leading order in 1/P
+    ratio, error = row.simulated / row.printed, row.error / row.printed
+    interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
+    corrected = row.theory / row.printed
+    # The tolerance is relative to the corrected value, which is the larger one.
+    verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE * corrected, corrected)
+    return [
+        Claim(
+            id="reuse.bottleneck.prefactor",
+            item=ITEM,
+            location="eq. 78",
+            statement="Trained to the end on P samples at large width, the test loss is the sum over modes of lambda w*^2 / "
+            "(1 + lambda r)^2.",
+            quantity=f"simulated limit over that sum, N = {row.width}, P = {row.samples}",
+            predicted=1.0,
+            measured=ratio,
+            interval=interval,
+            window=None,
+            scale=scale,
+            verdict=verdict,
+            reason=f"{reason}; eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
+        )
+    ]
+
+
+def richness_claim(found: Sequence[Curves], scale: str) -> Claim:
+    """Return the claim that the limit of long training does not depend on the richness."""
+    # Only runs that have arrived can be asked: their training loss has come within a millionth of the first one of its limit.
+    ratios = []
+    for one in (one for one in found if one.gamma > 0):
+        for simulation in one.simulation:
+            arrays = simulation.arrays
+            arrived = arrays["train_loss"][:, -1] - arrays["train_floor"] < 1e-6 * arrays["train_loss"][:, 0]
+            ratios += list(arrays["loss"][arrived, -1] / arrays["floor"][arrived])
+    measured = float(np.median(ratios)) if ratios else None
+    interval = (float(min(ratios)), float(max(ratios))) if ratios else None
+    verdict, reason = judge(1.0, measured, interval, LOSS_TOLERANCE)
+    return Claim(
+        id="reuse.limit.richness",
+        item=ITEM,
+        location="Appendix D with eq. 41",
+        statement="Where training ends on P samples does not depend on the richness.",
+        quantity="test loss of rich runs that have arrived over the limit of lazy training, median and extremes over seeds",
+        predicted=1.0,
+        measured=measured,
+        interval=interval,
+        window=None,
+        scale=scale,
+        verdict=verdict,
+        reason=f"{reason} ({len(ratios)} runs)",
+    )
+
+
+def _averaged_ratio(theory: Result, simulation: Result, name: str, kept: npt.NDArray[np.bool_]) -> list[float]:
+    """Return mean and standard error over seeds of the average over log steps of loss / theory."""
+    step = theory.arrays["step"]
+    _, first, second = np.intersect1d(step[kept], simulation.arrays["step"], return_indices=True)
+    # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
+    weights = np.gradient(np.log(step[kept][first]))
+    ratios = simulation.arrays[name][:, second].astype(np.float64) / theory.arrays[name][kept][first]
+    per_seed = ratios @ weights / weights.sum()
+    return [float(per_seed.mean()), float(per_seed.std(ddof=1) / math.sqrt(per_seed.size))]
+
+
+# Dark to light, few samples to many; every one keeps 3 to 1 against white.
+_COLORS = ("#2d1160", "#8c2981", "#c8406b", "#d9622b", "#8a8600", "#3d8a5f")
+
+
+def curves_figure(found: Sequence[Curves]) -> Figure:
+    """Draw test and training loss against steps, one row per richness."""
+    with book_style():
+        figure = new_figure(3.9 * len(found) + 0.9)
+        panels = figure.subplots(len(found), 2, sharex=True, sharey="col", squeeze=False)
+        for row, one in zip(panels, found, strict=True):
+            for axes, name, title in zip(row, ("loss", "train_loss"), ("test", "training"), strict=True):
+                for index, (color, samples, simulation) in enumerate(
+                    zip(_COLORS, one.samples, one.simulation, strict=False)
+                ):
+                    step, losses = simulation.arrays["step"][1:], simulation.arrays[name][:, 1:].astype(np.float64)
+                    _banded(axes, step, losses, color, f"$P = {samples}$")
+                    axes.loglog(*one.expected(index, name), "--", color=INK, linewidth=1.3)
+                axes.set_title(rf"{title} loss, $\gamma = {one.gamma:g}$")
+        first = found[0].simulation[0].arrays["loss"][:, 0].mean()
+        lowest = min(simulation.arrays["loss"].mean(axis=0).min() for one in found for simulation in one.simulation)
+        panels[0][0].set_ylim(0.6 * lowest, 2 * first)
+        # Training losses fall to zero for P < N: only a few decades are shown.
+        panels[0][1].set_ylim(2e-3 * first, 2 * first)
+        for axes in panels[-1]:
+            axes.set_xlabel("steps $t$")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("loss")
+            plain_ticks(axes.yaxis)
+        handles, labels = panels[0][0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
+        figure.legend(handles, [*labels, "theory"], loc="outside lower center", ncols=3)
+    return figure
+
+
+def gap_figure(found: Sequence[Curves]) -> Figure:
+    """Draw test minus training loss against steps, one panel per richness."""
+    with book_style():
+        figure = new_figure(7.6)
+        panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
+        for axes, one in zip(panels, found, strict=True):
+            for index, (color, samples, simulation) in enumerate(
+                zip(_COLORS, one.samples, one.simulation, strict=False)
+            ):
+                arrays = simulation.arrays
+                gaps = arrays["loss"][:, 1:].astype(np.float64) - arrays["train_loss"][:, 1:]
+                mean, error = gaps.mean(axis=0), gaps.std(axis=0, ddof=1) / math.sqrt(gaps.shape[0])
+                axes.semilogx(arrays["step"][1:], mean, color=color, label=f"$P = {samples}$")
+                axes.fill_between(
+                    arrays["step"][1:], mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, linewidth=0
+                )
+                steps, test = one.expected(index, "loss")
+                axes.semilogx(steps, test - one.expected(index, "train_loss")[1], "--", color=INK, linewidth=1.3)
+            axes.set_title(rf"$\gamma = {one.gamma:g}$")
+            axes.set_ylabel("test $-$ training loss")
+        first = found[0].simulation[0].arrays["loss"][:, 0].mean()
+        panels[0].set_ylim(-0.1 * first, 0.6 * first)
+        panels[-1].set_xlabel("steps $t$")
+        handles, labels = panels[0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
+        panels[0].legend(handles, [*labels, "theory"], loc="upper left", ncols=2)
+    return figure
+
+
+def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequence[float]) -> Figure:
+    """Draw the test loss against P at several steps and in the limit, one panel per richness."""
+    shades = ("#8a8600", "#c8406b", "#2d1160")  # early to late
+    with book_style():
+        figure = new_figure(8.2)
+        panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
+        for axes, one in zip(panels, found, strict=True):
+            # Leaving out P = N, where the limit is infinite, cuts the line there.
+            dense = np.unique(np.round(np.geomspace(min(one.samples), max(one.samples), 200)))
+            limit = [math.nan if p == one.width else reuse_limit(quadrature, one.width, float(p)).loss for p in dense]
+            axes.loglog(dense, limit, color=MUTED, label=r"$t \to \infty$")
+            for color, step in zip(shades, steps, strict=False):
+                points = []
+                for index, simulation in enumerate(one.simulation):
+                    at = int(np.argmin(np.abs(simulation.arrays["step"] - step)))
+                    losses = simulation.arrays["loss"][:, at].astype(np.float64)
+                    times, values = one.expected(index, "loss")
+                    expected = math.exp(
+                        np.interp(math.log(simulation.arrays["step"][at]), np.log(times), np.log(values))
+                    )
+                    points.append((losses.mean(), 2 * losses.std(ddof=1) / math.sqrt(losses.size), expected))
+                mean, error, expected_all = np.array(points).T
+                axes.errorbar(one.samples, mean, error, fmt="o", color=color, label=f"$t = {step:.0f}$")
+                axes.loglog(one.samples, expected_all, "--", color=color, linewidth=1.3)
+            axes.axvline(one.width, color=MUTED, linestyle=":", linewidth=1.2)
+            axes.annotate(
+                "$P = N$", (one.width, 0.03), (4, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                color=MUTED,
+            )  # fmt: skip
+            axes.set_title(rf"$\gamma = {one.gamma:g}$, $N = {one.width}$")
+            axes.set_ylabel("test loss")
+            plain_ticks(axes.yaxis)
+        first = found[0].simulation[0].arrays["loss"][:, 0].mean()
+        lowest = min(one.simulation[-1].arrays["loss"].mean(axis=0).min() for one in found)
+        panels[0].set_ylim(0.6 * lowest, 1.5 * first)
+        panels[-1].set_xticks(found[0].samples, labels=[str(samples) for samples in found[0].samples])
+        panels[-1].set_xticks([], minor=True)
+        panels[-1].set_xlabel("samples $P$")
+        handles, labels = panels[0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
+        figure.legend(handles, [*labels, "theory"], loc="outside lower center", ncols=3)
+    return figure
+
+
+def plateau_figure(found: Sequence[Curves], quadrature: ModeQuadrature, power: float) -> Figure:
+    """Draw test loss against steps at few samples and large width, and the limit against P."""
+    with book_style():
+        figure = new_figure(8.8)
+        upper, lower = figure.subplots(2, 1)
+        for one in found:
+            for index, (color, samples, simulation) in enumerate(
+                zip(_COLORS, one.samples, one.simulation, strict=False)
+            ):
+                label = f"$P = {samples}$" if one is found[0] else None
+                mean = simulation.arrays["loss"].mean(axis=0, dtype=np.float64)
+                style = "-" if one.gamma == 0 else ":"
+                upper.loglog(simulation.arrays["step"][1:], mean[1:], style, color=color, label=label)
+                upper.loglog(*one.expected(index, "loss"), "--", color=INK, linewidth=1.1)
+                if one is found[0]:
+                    limit = reuse_limit(quadrature, one.width, samples).loss
+                    upper.axhline(limit, 0.8, color=MUTED, linewidth=1.2)
+        upper.set_title(
+            rf"$N = {found[0].width}$, $\gamma = {found[0].gamma:g}$ solid, $\gamma = {found[-1].gamma:g}$ dotted"
+        )
+        upper.set_xlabel("steps $t$")
+        upper.set_ylabel("test loss")
+        plain_ticks(upper.yaxis)
+        upper.legend(loc="lower left", ncols=2)
+        _limit_panel(lower, found[0], quadrature, power)
+    return figure
+
+
+def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: float) -> None:
+    dense = np.geomspace(min(found.samples) / 2, 4 * max(found.samples), 60)
+    wide = [reuse_limit(quadrature, math.inf, float(p)) for p in dense]
+    axes.loglog(dense, [one.loss for one in wide], color=INK, label=r"theory, $N \to \infty$")
+    axes.loglog(dense, [one.printed for one in wide], "--", color=richness_color(2.0), label="eq. 78 as printed")
+    narrow = dense[dense < found.width / 2]  # towards P = N the limit rises without bound
+    finite = [reuse_limit(quadrature, found.width, float(p)).loss for p in narrow]
+    axes.loglog(narrow, finite, color=MUTED, label=f"theory, $N = {found.width}$")
+    floors = [simulation.arrays["floor"] for simulation in found.simulation]
+    means = [floor.mean() for floor in floors]
+    errors = [2 * floor.std(ddof=1) / math.sqrt(floor.size) for floor in floors]
+    axes.errorbar(found.samples, means, errors, fmt="o", color=_COLORS[1], label="exact limit of the draws")
+    x = np.array([dense[-1] / 12, dense[-1]])
+    y = 0.55 * wide[-1].printed * (x / x[-1]) ** -power
+    axes.loglog(x, y, ":", color=MUTED, linewidth=1.6)
+    axes.annotate(
+        rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0])), (-34, -6), textcoords="offset points", color=MUTED
+    )
+    axes.set_xlabel("samples $P$")
+    axes.set_ylabel(r"test loss, $t \to \infty$")
+    axes.legend(loc="lower left")
+
+
+def _banded(axes: Axes, step: Array, losses: Array, color: str, label: str) -> None:
+    mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
+    axes.loglog(step, mean, color=color, label=label)
+    # On a logarithmic axis a band that reaches zero cannot be drawn: it is cut at a tenth of the mean.
+    axes.fill_between(step, np.maximum(mean - spread, 0.1 * mean), mean + spread, color=color, alpha=0.2, linewidth=0)

@@ -1,0 +1,65 @@
+"""Measured cost of the mean field solver, as kept by the benchmark."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from companion.style import INK, RICH, book_style, new_figure, plain_ticks
+from neural_scaling.base.checks import require
+from neural_scaling.fits import PowerLawFit, fit_power_law
+
+#: What the series of the benchmark vary, and the axis of each.
+AXES = {"steps": "steps $T$", "modes": "modes $M$", "width": "width $N$", "time": r"last time $\eta t$"}
+#: Sizes from which on a fit is made: below, fixed costs count.
+FIT_FROM = {"steps": 512, "modes": 128, "width": 4, "time": 1e3}
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """Read a file that a benchmark has kept."""
+    require(path.is_file(), "path", f"{path.name} is not there", "run the benchmark with --keep")
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+def growth(numbers: dict[str, Any]) -> dict[str, tuple[list[float], list[float], PowerLawFit]]:
+    """Return sizes, seconds and fitted power of every series."""
+    found = {}
+    for name, label in AXES.items():
+        sizes, seconds = (list(column) for column in zip(*numbers["growth"][name], strict=True))
+        found[label] = (sizes, seconds, fit_power_law(sizes, seconds, (FIT_FROM[name], sizes[-1])))
+    return found
+
+
+def cost_figure(panels: Mapping[str, tuple[Sequence[float], Sequence[float], PowerLawFit]]) -> Figure:
+    """Draw seconds against size with the fitted power, one panel for each kind of size."""
+    with book_style():
+        figure = new_figure(7.2)
+        for axes, (label, (sizes, seconds, fit)) in zip(figure.subplots(2, 2).ravel(), panels.items(), strict=True):
+            axes.loglog(sizes, seconds, "o-", color=RICH)
+            window = np.array(fit.window)
+            axes.loglog(window, fit.prefactor * window**-fit.exponent, "--", color=INK, linewidth=1.4)
+            axes.set_xlabel(label)
+            axes.set_ylabel("seconds")
+            middle = math.sqrt(min(seconds) * max(seconds))
+            axes.set_ylim(
+                min(0.8 * min(seconds), middle / 4), max(1.25 * max(seconds), middle * 4)
+            )  # noise is not growth
+            axes.xaxis.set_major_locator(FixedLocator(sizes))
+            axes.xaxis.set_major_formatter(FuncFormatter(_size))
+            axes.xaxis.set_minor_locator(NullLocator())
+            plain_ticks(axes.yaxis)
+            axes.set_title(f"power {-fit.exponent:.2f}")
+    return figure
+
+
+def _size(size: float, _: int) -> str:
+    power = math.log10(size)
+    return rf"$10^{{{round(power)}}}$" if power >= 2 and abs(power - round(power)) < 1e-9 else f"{size:g}"

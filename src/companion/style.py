@@ -1,0 +1,161 @@
+"""One look for the whole book: settings, and one colour per richness and per width.
+
+Nothing here touches global state on import: figures are made inside :func:`book_style`. The background is
+opaque white, so that a figure stays legible on the dark theme and in print; every colour keeps a contrast of
+at least 3 to 1 against it. Type is sized for a phone: at 7 inches across, 12 points are still 8 pixels high on
+a screen 360 pixels wide.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+
+import matplotlib as mpl
+import matplotlib.style
+from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from neural_scaling.base.checks import real, require_positive
+
+__all__ = ["book_style", "new_figure", "richness_color", "width_color"]
+
+WIDTH = 7.0
+"""Width of a figure, inches."""
+
+INK = "#1a1a1a"
+MUTED = "#5f6368"
+PAPER = "#ffffff"
+
+LAZY = "#1a1a1a"
+"""Colour of the lazy limit, gamma = 0."""
+RICH = "#c2410c"
+"""Colour of feature learning where no value of gamma is meant."""
+TRAINABLE = "#d95f02"
+"""Orange of trainable weights in diagrams."""
+FROZEN = "#1a1a1a"
+"""Black of frozen weights in diagrams."""
+
+# Both scales run from dark to light, so that order survives any colour vision and a grey printer.
+_RICHNESS_MAP = ("plasma", 0.0, 0.65)
+_WIDTH_MAP = ("viridis", 0.0, 0.59)
+
+
+@contextmanager
+def book_style() -> Iterator[None]:
+    """Apply the settings of the book to the figures made inside the ``with`` block, and to nothing else."""
+    located = as_file(files("companion").joinpath("book.mplstyle"))
+    with located as sheet, mpl.style.context(sheet, after_reset=True):
+        yield
+
+
+class BookFigure(Figure):
+    """A figure that notebooks show by itself, as PNG, without a plotting window or its global state."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=self.dpi, facecolor=self.get_facecolor(), metadata={"Software": None})
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"<Figure with {len(self.axes)} panels>"
+
+
+def new_figure(height: float, width: float = WIDTH) -> BookFigure:
+    """Return an empty figure that belongs to no window system; call inside :func:`book_style`.
+
+    Parameters
+    ----------
+    height, width
+        Inches.
+
+    Returns
+    -------
+    BookFigure
+        The figure.
+    """
+    return BookFigure(figsize=(require_positive(width, "width"), require_positive(height, "height")))
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Put numbers on a logarithmic axis of few decades at 1, 2 and 5 of each, as plain numbers.
+
+    Parameters
+    ----------
+    axis
+        Of a panel with a logarithmic scale.
+    """
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def richness_color(gamma: float) -> str:
+    """Colour of a richness, the same on every page; gamma = 0 is black.
+
+    The scale is logarithmic with most of its range between 2^-3 and 2, where the figures need it.
+
+    Parameters
+    ----------
+    gamma
+        Richness, >= 0.
+
+    Returns
+    -------
+    str
+        Hexadecimal colour.
+
+    Raises
+    ------
+    InputError
+        If ``gamma`` is negative or not finite.
+    """
+    gamma = real(gamma, "gamma", "give 0 or a positive number", least=0.0)
+    if gamma == 0:
+        return LAZY
+    position = _between(math.log10(gamma), (-4.0, -1.0, math.log10(2.0), 2.0), (0.0, 0.15, 0.95, 1.0))
+    return _shade(_RICHNESS_MAP, position)
+
+
+def width_color(N: float) -> str:
+    """Colour of a width, the same on every page; infinite width is black.
+
+    The scale is logarithmic from 2^4 to 2^11, beyond which the colour stays.
+
+    Parameters
+    ----------
+    N
+        Width, > 0 or infinite.
+
+    Returns
+    -------
+    str
+        Hexadecimal colour.
+
+    Raises
+    ------
+    InputError
+        If ``N`` is not positive.
+    """
+    N = real(N, "N", "give a positive width, or math.inf", above=0.0, infinite=True)
+    if math.isinf(N):
+        return INK
+    return _shade(_WIDTH_MAP, _between(math.log2(N), (4.0, 11.0), (0.0, 1.0)))
+
+
+def _between(value: float, knots: tuple[float, ...], levels: tuple[float, ...]) -> float:
+    value = min(max(value, knots[0]), knots[-1])
+    for left, right, low, high in zip(knots, knots[1:], levels, levels[1:], strict=False):
+        if value <= right:
+            return low + (high - low) * (value - left) / (right - left)
+    return levels[-1]
+
+
+def _shade(scale: tuple[str, float, float], position: float) -> str:
+    name, start, end = scale
+    return to_hex(mpl.colormaps[name](start + (end - start) * position))

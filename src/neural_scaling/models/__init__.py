@@ -1,0 +1,1 @@
+"""Models that are simulated, and the runs of theory and simulation that are worth keeping."""

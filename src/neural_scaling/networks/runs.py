@@ -1,0 +1,195 @@
+"""Training runs on the circle as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from neural_scaling.base.checks import LARGEST_SEED, real, require_positive, settle, whole
+from neural_scaling.base.grids import log_spaced_steps
+from neural_scaling.base.monitor import Arrays, Monitor
+from neural_scaling.models.circle import decay
+from neural_scaling.networks.parametrization import Parametrization
+from neural_scaling.runs.device import DeviceRun, device_name
+from neural_scaling.runs.experiment import ADDED
+
+__all__ = [
+    "CircleRun",
+    "DatasetRun",
+    "NetworkRun",
+]
+
+_PER_DECADE = 20
+
+
+class DatasetRun(DeviceRun):
+    """Base of runs on a dataset; subclasses are dataclasses with its name among their fields."""
+
+    dataset: str
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Version of the dataset if it is made here, as generated images and tokenized text are."""
+        from neural_scaling.data import version
+
+        found = version(self.dataset)
+        return {} if found is None else {self.dataset: found}
+
+
+class NetworkRun(DeviceRun):
+    """Base of training runs; subclasses are dataclasses that have steps and seeds among their fields.
+
+    Attributes
+    ----------
+    sliced
+        Steps of the slice that checks a kept run.
+    """
+
+    sliced: ClassVar[int]
+
+    steps: int
+    seeds: int
+
+    @property
+    def work(self) -> int:
+        """Steps times seeds."""
+        return self.steps * self.seeds
+
+    def slice(self) -> Self:
+        """Return the first steps of the first seed."""
+        return replace(self, steps=min(self.sliced, self.steps), seeds=1)  # type: ignore[type-var]
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses on the steps that both hold, for the seeds that both have."""
+        return loss_deviation(arrays, recomputed)
+
+
+@dataclass(frozen=True)
+class CircleRun(NetworkRun):
+    """Perceptrons trained online on ``y = sum_k k^-q cos k theta``: :func:`neural_scaling.networks.training.train`.
+
+    The seeds are trained together. A seed means the same initial weights and the same samples at every richness and learning
+    rate.
+
+    Parameters
+    ----------
+    beta
+        Source; q = beta q_phi + 1/2 (eq. 14).
+    power
+        q_phi of the activation ``[h]_+^q_phi``.
+    depth, width
+        Layers of weights L and neurons N of each hidden layer.
+    richness
+        gamma_0; 0 for the linearised network.
+    eta
+        eta_0.
+    batch
+        B.
+    steps
+        Number of steps T.
+    seeds
+        Number of seeds.
+    angles
+        Number of equidistant angles that samples are drawn from.
+    first_seed
+        The first seed; the others follow it.
+    """
+
+    kind: ClassVar[str] = "circle network"
+    algorithm: ClassVar[int] = 1
+    # Trained in float32, where the order of sums counts in the 7th digit and the slice's few steps amplify it, most of all below
+    # q_phi = 1, where slopes are infinite at the kinks. Another learning rate makes a difference of 1e-2 and more.
+    tolerance: ClassVar[float] = 1e-3
+    sliced: ClassVar[int] = 40
+
+    beta: float
+    power: float
+    depth: int
+    width: int
+    richness: float
+    eta: float
+    batch: int
+    steps: int
+    seeds: int
+    angles: int
+    first_seed: int = field(default=0, metadata=ADDED)
+
+    def __post_init__(self) -> None:
+        scale = Parametrization(self.width, self.richness, self.eta)
+        settle(
+            self,
+            beta=require_positive(self.beta, "beta"),
+            power=real(self.power, "power", above=0.5),
+            depth=whole(self.depth, "depth", least=2),
+            width=scale.width,
+            richness=scale.richness,
+            eta=scale.eta,
+            batch=whole(self.batch, "batch"),
+            steps=whole(self.steps, "steps"),
+            seeds=whole(self.seeds, "seeds"),
+            angles=whole(self.angles, "angles", least=4),
+            first_seed=whole(self.first_seed, "first_seed", least=0, most=LARGEST_SEED),
+        )
+
+    @property
+    def label(self) -> str:
+        """Source, activation, richness, learning rate, width, batch, and the first seed unless it is 0."""
+        rich = f"gamma0={self.richness:g}" if self.richness else "linearised"
+        later = f" seeds from {self.first_seed}" if self.first_seed else ""
+        return f"beta={self.beta:g} q={self.power:g} {rich} eta0={self.eta:g} N={self.width} B={self.batch}{later}"
+
+    def up_to(self, seeds: int) -> list[Self]:
+        """Return this run and those of the same kind that go on to a number of seeds, each with as many seeds as this one."""
+        return [replace(self, first_seed=first) for first in range(0, whole(seeds, "seeds"), self.seeds)]
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return losses and the size of the tangent kernel on recorded steps.
+
+        ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; in float32, each of shape (seeds, R),
+        ``loss``, ``trace`` and ``sharpness``, the sum of the eigenvalues of the tangent kernel and the largest of them.
+        """
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.networks.circle_data import CircleData
+        from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
+        from neural_scaling.networks.mlp import Member, Shape, ensemble
+        from neural_scaling.networks.training import train
+
+        device = find_device(device_name())
+        shape = Shape(self.depth, self.width, inputs=2, power=self.power)
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in seeds], device)
+        data = CircleData([decay(self.beta, self.power)] * self.seeds, device, model.dtype, self.angles)
+        recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
+        observe = {
+            "trace": lambda: kernel_trace(model.tangent_kernel(data.kernel_inputs)),
+            "sharpness": lambda: kernel_sharpness(model.tangent_kernel(data.kernel_inputs)),
+        }
+        outcome = train(model, data, recorded, self.batch, monitor, observe)
+        curves = {"loss": outcome.loss} | outcome.observed
+        return {"step": outcome.step, "diverged": outcome.diverged} | {
+            name: values.astype(np.float32) for name, values in curves.items()
+        }
+
+
+def loss_deviation(arrays: Arrays, recomputed: Arrays) -> float:
+    """Return the largest relative deviation of recomputed losses, on the steps and for the seeds that both results hold.
+
+    Parameters
+    ----------
+    arrays, recomputed
+        ``step`` (R,) and ``loss`` (seeds, R).
+
+    Returns
+    -------
+    float
+        Infinity where one diverged and the other did not.
+    """
+    _, whole, part = np.intersect1d(arrays["step"], recomputed["step"], return_indices=True)
+    expected = arrays["loss"][: recomputed["loss"].shape[0], whole].astype(np.float64)
+    values = recomputed["loss"][:, part].astype(np.float64)
+    together = np.isfinite(expected) & np.isfinite(values)
+    if not np.array_equal(np.isfinite(expected), np.isfinite(values)):
+        return float("inf")
+    return float(np.max(np.abs(values[together] / expected[together] - 1)))
