@@ -123,7 +123,7 @@ def test_a_signal_where_no_run_is_under_way_is_one_line(monkeypatch, capsys):
 def test_a_closed_pipe_and_a_deleted_working_directory(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
-    words = [sys.executable, "-P", "-m", "neural_scaling", "runs", "fig03"]
+    words = [sys.executable, "-P", "-m", "companion", "runs", "fig03"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     environment["NEURAL_SCALING_DATA"] = str(checkout() / "data")
     script = f'rmdir "$PWD"; {{ {shlex.join(words)}; echo "status $?" >&2; }} | true'
