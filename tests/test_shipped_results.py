@@ -2,12 +2,12 @@
 
 import pytest
 
-from companion.registry import experiments, plans
+from companion.registry import experiments, keep_runs
 from neural_scaling.base.paths import data_root, datasets_root, shipped_scale
 from neural_scaling.data.loading import folder_of
 from neural_scaling.runs import Index, experiment_key, recompute_slice
 
-SHIPPED = [item for item in plans() if (data_root() / "results" / item).is_dir()]
+SHIPPED = [item for item in keep_runs() if (data_root() / "results" / item).is_dir()]
 
 
 @pytest.fixture(autouse=True)

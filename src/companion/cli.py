@@ -10,7 +10,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from companion.registry import experiments, plans
+from companion.registry import experiments, keep_runs
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.paths import shipped_scale
 from neural_scaling.base.terminal import aligned
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m companion", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     runs = commands.add_parser("runs", help="list, compute or ship the runs of an item")
-    runs.add_argument("words", nargs="+", metavar="[promote] ITEM", help=f"one of {', '.join(plans())}")
+    runs.add_argument("words", nargs="+", metavar="[promote] ITEM", help=f"one of {', '.join(keep_runs())}")
     runs.add_argument("--scale", choices=["reduced", "full"], help="default: that of the shipped results")
     runs.add_argument("--compute", action="store_true", help="compute what is missing")
     runs.add_argument("--force", action="store_true", help="compute everything anew; implies --compute")

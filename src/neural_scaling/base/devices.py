@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from neural_scaling.base.arrays import Precision
 from neural_scaling.base.checks import choice, require
-from neural_scaling.base.tensors import Precision, float_type
+from neural_scaling.base.tensors import float_type
 
 __all__ = ["KINDS", "describe_device", "find_device", "full_precision", "working_dtype"]
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from neural_scaling.base.checks import InputError, require
-
-Precision = Literal["float32", "float64"]
 
 #: Arithmetic that networks know.
 FLOATS = (torch.float32, torch.float64)

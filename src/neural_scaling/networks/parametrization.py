@@ -40,8 +40,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from neural_scaling.base.arrays import Precision
 from neural_scaling.base.checks import real, require, require_positive, settle, whole
-from neural_scaling.base.tensors import Precision
 
 __all__ = ["FLOAT64_BELOW", "MupSettings", "Parametrization", "Precision", "hidden_scale", "precision"]
 
