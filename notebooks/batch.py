@@ -27,20 +27,20 @@
 # the mean square of the lazy one, and at $B = 1$ a single seed in thousands can be all of the mean.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for more batches, more steps, more seeds
-alpha: float = 2.0  # capacity (ours, as everything on this page)
-beta: float = 1.2  # source
-modes: int = 256  # M
-width: int = 32  # N
-eta: float = 0.2  # learning rate
-gammas: list[float] = [0.0, 1.0]  # richness, ascending from 0
-batches: list[int] = [1, 4, 16]  # B, ascending
-steps: int = 64  # last step
-seeds: int = 1024  # simulations per richness and batch
+scale: "Scale" = "small"  # small, or full for more batches, more steps, more seeds
+alpha: "Capacity" = 2.0  # capacity (ours, as everything on this page)
+beta: "Source" = 1.2  # source
+modes: "Count" = 256  # M
+width: "Count" = 32  # N
+eta: "Positive" = 0.2  # learning rate
+gammas: "FromLazy" = [0.0, 1.0]  # richness, ascending from 0
+batches: "RisingCounts" = [1, 4, 16]  # B, ascending
+steps: "Count" = 64  # last step
+seeds: "Seeds" = 1024  # simulations per richness and batch
 
 # %% tags=["hide-input"]
 import numpy as np
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -48,10 +48,10 @@ from companion.pages import batch as page
 from neural_scaling import dmft, runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -189,9 +189,8 @@ for row in (row for batched in rows for row in batched):
 # A ratio counts as confirmed within 0.025. "Corrected" means that the paper's theory fails by that rule and the one with the fourth moment passes.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.excess_claims([row for batched in rows for row in batched], width, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
+claims = page.excess_claims([row for batched in rows for row in batched], width, plan)
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

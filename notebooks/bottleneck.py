@@ -24,24 +24,24 @@
 # scale $r$. The scales grow as stated, and the end of training is the same at every richness, to rounding.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for wider models and more modes
-alpha: float = 1.5  # capacity (ours)
-sources: list[float] = [0.5, 1.5, 3.0]  # sources: below 1, between 1 and 2, above 2 (ours)
-modes: int = 8192  # M of the simulated limits
-sizes: list[int] = [8, 16, 32, 64, 128]  # values of N and of P
-seeds: int = 48  # draws per size
-fit_from: float = 16.0  # smallest size in the fits to simulated means
-largest: float = 1.0e6  # size up to which the deterministic equivalent is evaluated
-fit_equivalent: list[float] = [1.0e3, 1.0e6]  # window of the fits to it
-gammas: list[float] = [0.0, 0.5, 2.0]  # richness of the models trained to the end
-end_width: int = 4  # N of those trained on the population; twice that on samples
-end_samples: int = 4  # P of those trained on samples
-end_modes: int = 256  # their M
-end_eta: float = 0.1  # their learning rate
-end_steps: int = 8000  # their steps
+scale: "Scale" = "small"  # small, or full for wider models and more modes
+alpha: "Capacity" = 1.5  # capacity (ours)
+sources: "Sources" = [0.5, 1.5, 3.0]  # sources: below 1, between 1 and 2, above 2 (ours)
+modes: "Count" = 8192  # M of the simulated limits
+sizes: "RisingCounts" = [8, 16, 32, 64, 128]  # values of N and of P
+seeds: "Seeds" = 48  # draws per size
+fit_from: "Positive" = 16.0  # smallest size in the fits to simulated means
+largest: "Positive" = 1.0e6  # size up to which the deterministic equivalent is evaluated
+fit_equivalent: "Window" = [1.0e3, 1.0e6]  # window of the fits to it
+gammas: "FromLazy" = [0.0, 0.5, 2.0]  # richness of the models trained to the end
+end_width: "Count" = 4  # N of those trained on the population; twice that on samples
+end_samples: "Count" = 4  # P of those trained on samples
+end_modes: "Count" = 256  # their M
+end_eta: "Positive" = 0.1  # their learning rate
+end_steps: "Count" = 8000  # their steps
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -49,10 +49,10 @@ from companion.pages import bottleneck as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -155,15 +155,9 @@ for row in trained:
 # leading order in $1/N$ and $1/P$. An interval wider than the tolerance confirms nothing, wherever its centre: for some of the simulated exponents that is all that the number of draws allows, and the equivalent, which
 # the draws confirm in value, has to settle the power.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(model, data, scales, trained, alpha, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    if claim.id.endswith("equivalent") or ".richness." in claim.id:
-        print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = page.claims(model, data, scales, trained, alpha, plan)
+ledger.show(claims, lambda claim: claim.id.endswith("equivalent") or ".richness." in claim.id)
 
 # %% [markdown]
 # ## What was chosen

@@ -27,10 +27,10 @@
 # names a different pair.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small or full; both compute the same here
-alpha: float = 1.5  # capacity in panel (a), where it sets constants only (ours)
-gamma: float = 1.0  # richness of the rich curves in panel (a) (ours)
-sources: list[float] = [
+scale: "Scale" = "small"  # small or full; both compute the same here
+alpha: "Capacity" = 1.5  # capacity in panel (a), where it sets constants only (ours)
+gamma: "Positive" = 1.0  # richness of the rich curves in panel (a) (ours)
+sources: "Sources" = [
     0.1,
     0.3,
     0.5,
@@ -39,17 +39,17 @@ sources: list[float] = [
     1.1,
     1.2,
 ]  # sources at which the exponent is measured (ours), none of them 1
-hard: float = 0.5  # source of the hard task quoted as a claim
-easy: float = 1.2  # source of the easy task quoted as a claim
-late: list[float] = [1.0e80, 1.0e120]  # window of the late fit, eta*steps (ours)
-early: list[float] = [1.0e2, 1.0e4]  # window of the early fit, eta*steps (ours)
-grid: int = 14  # points per axis at which the phases are checked (ours)
-largest_capacity: float = 4.0  # upper end of alpha in (b) and (c) (ours)
-largest_source: float = 2.3  # upper end of beta in (b) and (c) (ours)
+hard: "HardSource" = 0.5  # source of the hard task quoted as a claim
+easy: "EasySource" = 1.2  # source of the easy task quoted as a claim
+late: "Window" = [1.0e80, 1.0e120]  # window of the late fit, eta*steps (ours)
+early: "Window" = [1.0e2, 1.0e4]  # window of the early fit, eta*steps (ours)
+grid: "Count" = 14  # points per axis at which the phases are checked (ours)
+largest_capacity: "Capacity" = 4.0  # upper end of alpha in (b) and (c) (ours)
+largest_source: "Source" = 2.3  # upper end of beta in (b) and (c) (ours)
 
 # %% tags=["hide-input"]
 import numpy as np
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -59,7 +59,7 @@ from neural_scaling.theory import chi
 plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, plan=plan))
+print(notebook.provenance(plan))
 
 # %% [markdown]
 # ## The exponent
@@ -124,13 +124,9 @@ display(page.draw(beta, chi(beta, rich=False), chi(beta), rows, largest_capacity
 # An exponent counts as confirmed within 0.008, a sixth of the smallest difference between lazy and rich among the
 # hard sources; a label counts as confirmed if its two terms are the ones that remain at every task of the region.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [*page.exponent_claims(rows, hard, easy, scale), *page.phase_claims(counts, scale)]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["remove-cell", "nbval-check-output"]
-print(ledger.table(claims))
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = [*page.exponent_claims(rows, hard, easy, plan), *page.phase_claims(counts, plan)]
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

@@ -27,39 +27,38 @@
 # mean lies a few per cent above the theory, which is the leading order in $1/N$.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the sizes of the paper
-alpha: float = 1.5  # capacity (ours: the paper does not state it)
-beta_easy: float = 1.2  # source of panels (a) and (c)
-beta_hard: float = 0.4  # source of panels (b) and (d)
-gammas: list[float] = [0.0, 0.125, 0.25, 0.5, 1.0, 2.0]  # richness of each curve in (a) and (b), ascending from 0
-eta_infinite: float = 0.02  # learning rate of (a) and (b) (ours)
-steps_infinite: int = 10000  # last step of (a) and (b)
-modes: int = 4096  # M of (c) and (d) (ours); (a) and (b) have infinitely many modes
-widths: list[int] = [16, 64, 256]  # N of (c) and (d)
-eta_finite: float = 0.1  # learning rate of (c) and (d) (ours)
-gamma_finite: float = 1.0  # richness of (c) and (d) (ours)
-batch: float = 128.0  # B of (c) and (d) (ours); .inf for the population gradient
-steps_finite: int = 128  # last step of (c) and (d)
-seeds: int = 16  # simulations per width
-etas_edge: list[float] = [0.02, 0.1, 0.2, 0.5]  # learning rates of the edge-of-stability study (ours)
-gammas_edge: list[float] = [0.5, 1.0, 2.0]  # richnesses of that study (ours)
-steps_edge: int = 5000  # last step of that study (ours)
+scale: "Scale" = "small"  # small, or full for the sizes of the paper
+alpha: "Capacity" = 1.5  # capacity (ours: the paper does not state it)
+beta_easy: "EasySource" = 1.2  # source of panels (a) and (c)
+beta_hard: "HardSource" = 0.4  # source of panels (b) and (d)
+gammas: "FromLazy" = [0.0, 0.125, 0.25, 0.5, 1.0, 2.0]  # richness of each curve in (a) and (b), ascending from 0
+eta_infinite: "Positive" = 0.02  # learning rate of (a) and (b) (ours)
+steps_infinite: "Count" = 10000  # last step of (a) and (b)
+modes: "Count" = 4096  # M of (c) and (d) (ours); (a) and (b) have infinitely many modes
+widths: "RisingCounts" = [16, 64, 256]  # N of (c) and (d)
+eta_finite: "Positive" = 0.1  # learning rate of (c) and (d) (ours)
+gamma_finite: "Richness" = 1.0  # richness of (c) and (d) (ours)
+batch: "Size" = 128.0  # B of (c) and (d) (ours); .inf for the population gradient
+steps_finite: "Count" = 128  # last step of (c) and (d)
+seeds: "Seeds" = 16  # simulations per width
+etas_edge: "Rising" = [0.02, 0.1, 0.2, 0.5]  # learning rates of the edge-of-stability study (ours)
+gammas_edge: "Rising" = [0.5, 1.0, 2.0]  # richnesses of that study (ours)
+steps_edge: "Count" = 5000  # last step of that study (ours)
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
-from companion.agreement import LOSS_TOLERANCE
-from companion.claims.tables import fixed
 from companion.pages import fig02 as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -83,16 +82,11 @@ display(page.infinite_figure(easy, hard))
 # either end of the window moves by a factor of two.
 
 # %% tags=["hide-input", "nbval-check-output"]
-for panel, name in ((easy, "easy"), (hard, "hard")):
-    print(f"{name} task, beta = {panel.beta:g}")
-    print("  gamma  predicted  fitted  +-     window           moved windows")
-    for row in page.exponents(panel):
-        fit = row.fit
-        window = f"{fit.window[0]:6.0f} to {fit.window[1]:6.0f}"
-        moved = f"{row.lowest:.3f} to {row.highest:.3f}"
-        print(
-            f"  {row.gamma:5g}  {row.predicted:9.3f}  {fit.exponent:6.3f}  {1.96 * fit.standard_error:5.3f}  {window}  {moved}"
-        )
+heads = {"moved": "moved windows"}
+formats = {"predicted": ".3f", "exponent": ".3f", "interval": ".3f", "window": ".0f", "moved": ".3f"}
+easy_exponents, hard_exponents = page.exponents(easy), page.exponents(hard)
+display(Table(easy_exponents, f"Easy task, β = {beta_easy:g}", heads, formats))
+display(Table(hard_exponents, f"Hard task, β = {beta_hard:g}", heads, formats))
 
 # %% [markdown]
 # ## Finite width
@@ -113,12 +107,10 @@ display(page.finite_figure(easy_finite, hard_finite))
 # the theory does. It is the leading order in $1/N$ and $1/B$: at small widths a departure of a few per cent is expected.
 
 # %% tags=["hide-input"]
-for panel, name in ((easy_finite, "easy"), (hard_finite, "hard")):
-    rows = page.agreement(panel)
-    print(f"{name} task, beta = {panel.beta:g}: simulated mean over theory")
-    for row in rows:
-        print(f"  N = {row.size:5d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
-    assert abs(rows[-1].ratio - 1) < LOSS_TOLERANCE + 3 * rows[-1].standard_error, "theory and simulation part"
+easy_agreement, hard_agreement = page.agreement(easy_finite), page.agreement(hard_finite)
+heads = {"size": "N", "ratio": "simulation / theory"}
+display(Table(easy_agreement, f"Easy task, β = {beta_easy:g}", heads, {"ratio": ".3f", "interval": ".3f"}))
+display(Table(hard_agreement, f"Hard task, β = {beta_hard:g}", heads, {"ratio": ".3f", "interval": ".3f"}))
 
 # %% [markdown]
 # (fig-2-edge-section)=
@@ -135,44 +127,35 @@ for panel, name in ((easy_finite, "easy"), (hard_finite, "hard")):
 edge = page.edge_of_stability(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2-edge", "caption": "The hard task at several learning rates and richness 1, against learning rate times steps: loss (spikes cut), and learning rate times the largest eigenvalue of the kernel. Crosses: where that product reaches 2. Dashed: the rich and the lazy power."}, "image": {"alt": "Upper panel: loss curves of all learning rates coincide until each reaches the edge of stability, earlier for larger learning rate; from there the loss spikes and then falls more slowly. Lower panel: learning rate times largest eigenvalue grows and settles near 2."}}
-display(page.edge_figure(edge, beta_hard, gamma=1.0))
+display(page.edge_figure(plan, results, edge, gamma=1.0))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("eta    gamma  eta*gamma  edge at step  predicted  exponent before")
-for row in edge:
-    print(
-        f"{row.eta:<5g}  {row.gamma:<5g}  {row.eta * row.gamma:<9.3g}  {row.edge:<12.0f}  {row.predicted_edge:<9.2g}  {fixed(row.before, 2)}"
-    )
+heads = {"edge": "edge at step", "predicted": "predicted", "before": "exponent before"}
+Table(edge.drop(columns="after"), heads=heads, formats={"edge": ".0f", "predicted": ".2g", "before": ".2f"})
 
 # %% [markdown]
 # Beyond the edge the dynamics oscillates and amplifies rounding, so the exponents from three times the edge on are bounded, not compared
 # digit by digit.
 
 # %% tags=["hide-input"]
-for row in (row for row in edge if row.after == row.after):
-    print(f"eta = {row.eta:<4g} gamma = {row.gamma:<5g} exponent beyond the edge {row.after:.2f}")
-    assert row.after < 2 * beta_hard / (1 + beta_hard) - page.EXPONENT_TOLERANCE, "the rich exponent survives the edge"
+Table(edge[["eta", "gamma", "after"]].dropna(), heads={"after": "exponent beyond the edge"}, formats={"after": ".2f"})
 
 # %% [markdown]
 # ## Claims
 #
 # An exponent counts as confirmed within 0.057, a third of the gap between lazy and rich at $\beta = 0.4$; a ratio of losses within 5 %.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [
-    *page.exponent_claims(easy, scale),
-    page.constant_claim(easy, scale),
-    *page.exponent_claims(hard, scale),
-    *page.agreement_claims(easy_finite, scale),
-    *page.agreement_claims(hard_finite, scale),
-    *page.edge_claims(edge, beta_hard, scale),
-]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+ledger.show(
+    [
+        *page.exponent_claims(plan, easy, easy_exponents),
+        page.constant_claim(plan, easy),
+        *page.exponent_claims(plan, hard, hard_exponents),
+        *page.agreement_claims(plan, easy_finite, easy_agreement),
+        *page.agreement_claims(plan, hard_finite, hard_agreement),
+        *page.edge_claims(plan, edge),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

@@ -26,22 +26,22 @@
 # mean lies above the theory, which leaves out the fourth moment of the data; the gap is the larger the steeper the loss falls.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the sizes of the paper
-alpha: float = 2.0  # capacity (ours: the paper does not state it)
-beta_hard: float = 0.5  # source of panel (a)
-beta_super_easy: float = 3.6  # source of panel (b)
-gamma: float = 0.75  # richness (ours, that of Figure 4)
-eta_hard: float = 0.1  # learning rate of (a) (ours)
-eta_super_easy: float = 0.2  # learning rate of (b) (ours)
-modes: int = 2048  # M of the simulations and of the theory beside them (ours)
-width: int = 256  # N (ours)
-steps: int = 128  # last step
-batches: list[int] = [1, 4, 16, 64]  # B of each curve, ascending
-seeds: list[int] = [48, 24, 16, 16]  # simulations per batch: small batches are noisier
-time_long: float = 1.0e4  # last eta*t of the theory at late times (ours)
+scale: "Scale" = "small"  # small, or full for the sizes of the paper
+alpha: "Capacity" = 2.0  # capacity (ours: the paper does not state it)
+beta_hard: "HardSource" = 0.5  # source of panel (a)
+beta_super_easy: "EasySource" = 3.6  # source of panel (b)
+gamma: "Richness" = 0.75  # richness (ours, that of Figure 4)
+eta_hard: "Positive" = 0.1  # learning rate of (a) (ours)
+eta_super_easy: "Positive" = 0.2  # learning rate of (b) (ours)
+modes: "Count" = 2048  # M of the simulations and of the theory beside them (ours)
+width: "Count" = 256  # N (ours)
+steps: "Count" = 128  # last step
+batches: "RisingCounts" = [1, 4, 16, 64]  # B of each curve, ascending
+seeds: "SeedsEach" = [48, 24, 16, 16]  # simulations per batch: small batches are noisier
+time_long: "Positive" = 1.0e4  # last eta*t of the theory at late times (ours)
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -50,12 +50,12 @@ from companion.pages import fig03 as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 hard = page.panel(plan, beta_hard, results)
 super_easy = page.panel(plan, beta_super_easy, results)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(max(seeds)), plan=plan))
+print(notebook.provenance(plan, seeds=range(max(seeds))))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -146,21 +146,16 @@ for row in (*transients, noise):
 #
 # An exponent counts as confirmed within 0.055, a third of the gap between lazy and rich at $\beta = 0.5$; a ratio of losses within 5 %.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
 claims = [
-    page.shift_claim(hard, scale),
-    *page.transient_claims("hard", [noise], "a", scale),
-    *page.agreement_claims(hard, scale),
-    *page.transient_claims("super-easy", transients, "b", scale),
-    page.batch_claim(super_easy, scale),
-    *page.agreement_claims(super_easy, scale),
+    page.shift_claim(hard, plan),
+    *page.transient_claims("hard", [noise], "a", plan),
+    *page.agreement_claims(hard, plan),
+    *page.transient_claims("super-easy", transients, "b", plan),
+    page.batch_claim(super_easy, plan),
+    *page.agreement_claims(super_easy, plan),
 ]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

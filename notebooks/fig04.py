@@ -26,25 +26,25 @@
 # accordingly. Exponents from simulations alone have wide intervals: the noise of networks of a few dozen units is what limits them.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the sizes of the paper
-alpha: float = 2.0  # capacity (ours: the paper does not state it; the ranges of its axes point to it)
-gamma: float = 0.75  # richness
-betas: list[float] = [0.5, 1.25, 1.75]  # source of each panel
-etas: list[float] = [0.1, 0.25, 0.25]  # learning rate of each panel (ours)
-batches: list[int] = [16, 16, 4]  # B of each panel (ours)
-modes: int = 4096  # M of the simulations (ours); the theory has infinitely many modes
-widths: list[int] = [16, 32, 64, 128, 256, 512, 1024]  # N of each curve (ours)
-seeds: list[int] = [8, 8, 8, 8, 8, 4, 4]  # simulations per width (ours)
-widest: list[int] = [256, 512, 1024]  # largest N of each panel
-compute: float = 1.0e5  # largest compute N t
-steps_theory: int = 64  # unit steps of the theory; later times are on a logarithmic grid
-widths_theory: list[int] = [32, 64, 128, 256, 512, 1024]  # N of the theory
-widest_theory: list[int] = [512, 512, 1024]  # largest N of the theory in each panel
-compute_theory: float = 3.0e5  # largest compute of the theory (ours)
-batches_limit: list[float] = [float("inf"), 16.0, 4.0]  # B of the theory's second solution (ours)
+scale: "Scale" = "small"  # small, or full for the sizes of the paper
+alpha: "Capacity" = 2.0  # capacity (ours: the paper does not state it; the ranges of its axes point to it)
+gamma: "Richness" = 0.75  # richness
+betas: "Sources" = [0.5, 1.25, 1.75]  # source of each panel
+etas: "Positives" = [0.1, 0.25, 0.25]  # learning rate of each panel (ours)
+batches: "Counts" = [16, 16, 4]  # B of each panel (ours)
+modes: "Count" = 4096  # M of the simulations (ours); the theory has infinitely many modes
+widths: "RisingCounts" = [16, 32, 64, 128, 256, 512, 1024]  # N of each curve (ours)
+seeds: "SeedsEach" = [8, 8, 8, 8, 8, 4, 4]  # simulations per width (ours)
+widest: "Counts" = [256, 512, 1024]  # largest N of each panel
+compute: "Positive" = 1.0e5  # largest compute N t
+steps_theory: "Count" = 64  # unit steps of the theory; later times are on a logarithmic grid
+widths_theory: "RisingCounts" = [32, 64, 128, 256, 512, 1024]  # N of the theory
+widest_theory: "Counts" = [512, 512, 1024]  # largest N of the theory in each panel
+compute_theory: "Positive" = 3.0e5  # largest compute of the theory (ours)
+batches_limit: "Sizes" = [float("inf"), 16.0, 4.0]  # B of the theory's second solution (ours)
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -52,11 +52,11 @@ from companion.pages import fig04 as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 panels = [page.panel(plan, index, results) for index in range(len(betas))]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(max(seeds)), plan=plan))
+print(notebook.provenance(plan, seeds=range(max(seeds))))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -143,20 +143,15 @@ for panel, source, row in fits:
 #
 # An exponent counts as confirmed within 0.022, a third of the gap between lazy and rich for the hard task; a ratio of losses within 5 %.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
 claims = []
 for panel in panels:
     rows = [row for owner, _, row in fits if owner is panel]
-    claims += page.exponent_claims(panel, rows, scale)
+    claims += page.exponent_claims(panel, rows, plan)
     if panel.beta < 1:
-        claims += [page.gain_claim(panel, row, scale) for row in rows if row.source != "theory"]
-    claims.append(page.agreement_claim(panel, *page.frontier_ratio(panel), scale))
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+        claims += [page.gain_claim(panel, row, plan) for row in rows if row.source != "theory"]
+    claims.append(page.agreement_claim(panel, *page.frontier_ratio(panel), plan))
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

@@ -29,30 +29,30 @@
 # late, the finite-width transient of the solvable model.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the sizes of the paper
-depth: int = 4  # layers of weights L
-width: int = 64  # neurons N of a hidden layer
-batch: int = 64  # fresh samples B of a step (ours: the paper does not state it)
-steps: int = 1000  # last step T
-seeds: int = 2  # networks per curve
-eta: float = 0.1  # learning rate eta_0 (ours)
-richness: float = 0.5  # gamma_0 of the rich curves (ours)
-angles: int = 8192  # equidistant angles that samples are drawn from (ours)
-betas: list[float] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]  # sources of (a)
-decay: float = 1.4  # q of the target of (b)
-powers: list[float] = [1.8, 1.2, 0.9, 0.72]  # q_phi of (b)
-richness_activations: list[float] = [0.1, 0.5]  # gamma_0 of (b) (ours); the last is drawn
-beta_study: float = 0.25  # source of the studies (ours)
-richness_study: list[float] = [0.0, 0.3, 1.0]  # gamma_0, first the linearised network
-eta_study: list[float] = [0.05, 0.2]  # eta_0
-richness_eta_study: list[float] = [0.0, 0.5]  # gamma_0 of the study of eta_0
-batch_study: list[int] = [16, 64]  # B
-width_study: list[int] = [32, 64]  # N
-beta_easy_study: float = 1.25  # source of the study of N for linearised networks
-width_easy_study: list[int] = [32, 64, 128]  # N of that study
+scale: "Scale" = "small"  # small, or full for the sizes of the paper
+depth: "Count" = 4  # layers of weights L
+width: "Count" = 64  # neurons N of a hidden layer
+batch: "Count" = 64  # fresh samples B of a step (ours: the paper does not state it)
+steps: "Count" = 1000  # last step T
+seeds: "Seeds" = 2  # networks per curve
+eta: "Positive" = 0.1  # learning rate eta_0 (ours)
+richness: "Positive" = 0.5  # gamma_0 of the rich curves (ours)
+angles: "Count" = 8192  # equidistant angles that samples are drawn from (ours)
+betas: "Sources" = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]  # sources of (a)
+decay: "Positive" = 1.4  # q of the target of (b)
+powers: "Positives" = [1.8, 1.2, 0.9, 0.72]  # q_phi of (b)
+richness_activations: "Rising" = [0.1, 0.5]  # gamma_0 of (b) (ours); the last is drawn
+beta_study: "Source" = 0.25  # source of the studies (ours)
+richness_study: "FromLazy" = [0.0, 0.3, 1.0]  # gamma_0, first the linearised network
+eta_study: "Rising" = [0.05, 0.2]  # eta_0
+richness_eta_study: "FromLazy" = [0.0, 0.5]  # gamma_0 of the study of eta_0
+batch_study: "RisingCounts" = [16, 64]  # B
+width_study: "RisingCounts" = [32, 64]  # N
+beta_easy_study: "EasySource" = 1.25  # source of the study of N for linearised networks
+width_easy_study: "RisingCounts" = [32, 64, 128]  # N of that study
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import circle_curves as curves
 from companion import circle_figures as draw
@@ -62,10 +62,10 @@ from companion.pages import fig05 as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -204,12 +204,11 @@ for row in curves.curve_rows(plan.by_width_easy(), results):
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
 claims = [
-    *page.exponent_claims(plan, results, scale),
-    *page.growth_claims(plan, results, scale),
-    *page.width_claims(plan, results, scale),
+    *page.exponent_claims(plan, results),
+    *page.growth_claims(plan, results),
+    *page.width_claims(plan, results),
 ]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

@@ -30,27 +30,27 @@
 # late is a claim of its own below.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, reduced for what two cores reach, or full for the paper's ranges on a GPU
-digits: list[str] = ["mnist"]  # datasets of (a)
-objects: list[str] = ["cifar10"]  # datasets of (b)
-richness_digits: list[float] = [0.0, 0.1, 1.0]  # gamma_0 of (a); 0 is the linearised network
-richness_objects: list[float] = [0.0, 1.0]  # gamma_0 of (b)
-width_digits: int = 16  # N of (a), filters of the first convolution (ours)
-eta_digits: float = 0.15  # learning rate eta_0 of (a) (ours)
-batch_digits: int = 32  # samples B of a step of (a) (ours)
-steps_digits: int = 400  # last step T of (a)
-width_objects: int = 16  # N of (b) (ours)
-eta_objects: float = 0.3  # eta_0 of (b) (ours)
-batch_objects: int = 32  # B of (b) (ours)
-steps_objects: int = 400  # T of (b)
-seeds: int = 2  # networks per curve
-test: int = 300  # test images
-kernel_width: int = 16  # N of the kernel that fixes the windows (ours)
-kernel_images: int = 300  # n, its images (ours)
-kernel_test: int = 300  # its test images
+scale: "Scale" = "small"  # small, reduced for what two cores reach, or full for the paper's ranges on a GPU
+digits: "Images" = ["mnist"]  # datasets of (a)
+objects: "Images" = ["cifar10"]  # datasets of (b)
+richness_digits: "FromLazy" = [0.0, 0.1, 1.0]  # gamma_0 of (a); 0 is the linearised network
+richness_objects: "FromLazy" = [0.0, 1.0]  # gamma_0 of (b)
+width_digits: "Count" = 16  # N of (a), filters of the first convolution (ours)
+eta_digits: "Positive" = 0.15  # learning rate eta_0 of (a) (ours)
+batch_digits: "Count" = 32  # samples B of a step of (a) (ours)
+steps_digits: "Count" = 400  # last step T of (a)
+width_objects: "Count" = 16  # N of (b) (ours)
+eta_objects: "Positive" = 0.3  # eta_0 of (b) (ours)
+batch_objects: "Count" = 32  # B of (b) (ours)
+steps_objects: "Count" = 400  # T of (b)
+seeds: "Seeds" = 2  # networks per curve
+test: "Count" = 300  # test images
+kernel_width: "Count" = 16  # N of the kernel that fixes the windows (ours)
+kernel_images: "Count" = 300  # n, its images (ours)
+kernel_test: "Count" = 300  # its test images
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import image_figures as draw
@@ -59,14 +59,14 @@ from companion.pages import fig06 as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-needed = notebook.needs_data(plan.experiments(), page.ITEM, scale)
+needed = notebook.needs_data(plan)
 if needed and any(notebook.dataset(panel.dataset) is None for panel in plan.panels()):
-    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+    plan = notebook.shipped_plan(page.Plan)
+results = plan.results()
 found = [page.curves(panel, results) for panel in plan.panels()]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(plan.seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(plan.seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -132,10 +132,9 @@ for one in found:
 # steepens more than the linearised one does, interval over networks included. Fewer steps than the paper's 100000 cannot speak against it.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [claim for one in found for claim in page.exponent_claims(one, scale)]
-claims += [page.departure_claim(one, scale) for one in found if one.panel.dataset.startswith("cifar")]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
+claims = [claim for one in found for claim in page.exponent_claims(one, plan)]
+claims += [page.departure_claim(one, plan) for one in found if one.panel.dataset.startswith("cifar")]
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen, and what is reduced

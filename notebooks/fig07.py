@@ -26,27 +26,27 @@
 # learning does change the exponent that one sees, not of infinite width but of width $N$.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the sizes of the paper
-depth: int = 4  # layers of weights L
-width: int = 64  # neurons N of a hidden layer
-batch: int = 64  # fresh samples B of a step (ours)
-steps: int = 1000  # last step T
-seeds: int = 2  # networks per curve of (b)
-eta: float = 0.1  # learning rate eta_0 (ours)
-richness: float = 0.5  # gamma_0 of the rich curves of (b) (ours)
-angles: int = 8192  # equidistant angles that samples are drawn from (ours)
-betas: list[float] = [1.0, 1.2, 1.5, 1.8]  # sources of (b)
-powers_kernel: list[float] = [0.75, 1.0, 1.25, 1.5, 1.75]  # q_phi of (a)
-window: list[int] = [100, 1000]  # first and last k of the fits of (a) (ours)
-angles_infinite: int = 65536  # angles of the Fourier transform at infinite width (ours)
-angles_kernel: int = 512  # angles at which kernels of random networks are taken (ours)
-seeds_kernel: int = 4  # random networks of width N in (a) (ours)
-powers_scatter: list[float] = [0.6, 0.72, 1.0, 1.5]  # q_phi of the study of finite width (ours)
-widths_scatter: list[int] = [64, 256, 1024, 4096]  # N of that study
-seeds_scatter: int = 256  # networks per width of that study
+scale: "Scale" = "small"  # small, or full for the sizes of the paper
+depth: "Count" = 4  # layers of weights L
+width: "Count" = 64  # neurons N of a hidden layer
+batch: "Count" = 64  # fresh samples B of a step (ours)
+steps: "Count" = 1000  # last step T
+seeds: "Seeds" = 2  # networks per curve of (b)
+eta: "Positive" = 0.1  # learning rate eta_0 (ours)
+richness: "Positive" = 0.5  # gamma_0 of the rich curves of (b) (ours)
+angles: "Count" = 8192  # equidistant angles that samples are drawn from (ours)
+betas: "Sources" = [1.0, 1.2, 1.5, 1.8]  # sources of (b)
+powers_kernel: "Rising" = [0.75, 1.0, 1.25, 1.5, 1.75]  # q_phi of (a)
+window: "WholeWindow" = [100, 1000]  # first and last k of the fits of (a) (ours)
+angles_infinite: "Count" = 65536  # angles of the Fourier transform at infinite width (ours)
+angles_kernel: "Count" = 512  # angles at which kernels of random networks are taken (ours)
+seeds_kernel: "Seeds" = 4  # random networks of width N in (a) (ours)
+powers_scatter: "Rising" = [0.6, 0.72, 1.0, 1.5]  # q_phi of the study of finite width (ours)
+widths_scatter: "RisingCounts" = [64, 256, 1024, 4096]  # N of that study
+seeds_scatter: "Seeds" = 256  # networks per width of that study
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import circle_curves as curves
 from companion import circle_figures as draw
@@ -56,10 +56,10 @@ from companion.pages import fig07 as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -121,18 +121,13 @@ for one, other in zip(rich, lazy, strict=True):
 #
 # A capacity counts as confirmed within 0.03, the exponent of a loss or of the scatter within 0.1.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
 claims = [
-    *page.spectrum_claims(spectra, scale),
-    *page.fluctuation_claims(scatter, scale),
-    *page.exponent_claims(plan, results, scale),
+    *page.spectrum_claims(spectra, plan),
+    *page.fluctuation_claims(scatter, plan),
+    *page.exponent_claims(plan, results),
 ]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in page.spectrum_claims(spectra, scale):
-    print(f"{claim.id}: {claim.verdict}")
+ledger.show(claims, lambda claim: claim.id.startswith("fig07.a."))
 
 # %% [markdown]
 # ## What was chosen

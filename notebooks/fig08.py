@@ -29,28 +29,28 @@
 # cross-entropy depend on what is assumed about the level it ends at, so every curve is fitted with and without a constant.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = (
+scale: "Scale" = (
     "small"  # small, reduced for one pass over the text of the registries, or full for the paper's settings on a GPU
 )
-dataset: str = "speeches-books"  # text; c4 needs the optional extra
-context: int = 32  # tokens of a sequence
-depth: int = 2  # blocks L
-heads: int = 2  # attention heads of a block
-head_size: int = 16  # d; the width is N = heads x d
-residual: float = 8.0  # beta_res
-richness: list[float] = [0.0001, 0.1]  # gamma_0, the laziest first
-eta: float = 5.0  # learning rate (ours)
-batch: int = 16  # sequences of a step
-steps: int = 300  # steps
-seeds: list[int] = [0]  # of weights and order of the text: the first of all curves, others of the ends once more
-test: int = 32  # held-out sequences
-average: int = 20  # batches in the moving average
-start: float = 1.5e4  # tokens at which fits begin
-rates: list[float] = [5.0, 20.0, 80.0]  # learning rates tried on the laziest network
-trial: int = 20  # steps of a trial
+dataset: "Text" = "speeches-books"  # text; c4 needs the optional extra
+context: "Count" = 32  # tokens of a sequence
+depth: "Count" = 2  # blocks L
+heads: "Count" = 2  # attention heads of a block
+head_size: "Count" = 16  # d; the width is N = heads x d
+residual: "Positive" = 8.0  # beta_res
+richness: "Ascent" = [0.0001, 0.1]  # gamma_0, the laziest first
+eta: "Positive" = 5.0  # learning rate (ours)
+batch: "Count" = 16  # sequences of a step
+steps: "Count" = 300  # steps
+seeds: "SeedList" = [0]  # of weights and order of the text: the first of all curves, others of the ends once more
+test: "Count" = 32  # held-out sequences
+average: "Count" = 20  # batches in the moving average
+start: "Positive" = 1.5e4  # tokens at which fits begin
+rates: "Rising" = [5.0, 20.0, 80.0]  # learning rates tried on the laziest network
+trial: "Count" = 20  # steps of a trial
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -58,14 +58,14 @@ from companion.pages import fig08 as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-if notebook.needs_data(plan.experiments(), page.ITEM, scale) and notebook.text(plan.dataset) is None:
-    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+if notebook.needs_data(plan) and notebook.text(plan.dataset) is None:
+    plan = notebook.shipped_plan(page.Plan)
+results = plan.results()
 found = [page.curve(run, plan.start, results) for run in plan.runs()]
 levels = page.levels(plan, results)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=plan.seeds, plan=plan))
+print(notebook.provenance(plan, seeds=plan.seeds))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -135,9 +135,8 @@ print("all learn from the start:", all(bool(one.binned[1, 0] < one.loss[0]) for 
 # averaged over groups of neighbours, which share documents.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(found, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
+claims = page.claims(found, plan)
+ledger.show(claims)
 
 # %% [markdown]
 # (fig-8-reduced-section)=

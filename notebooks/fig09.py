@@ -25,18 +25,18 @@
 # projection a single feature is enough.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small or full; both compute the same here
-alpha: float = 1.5  # capacity (ours)
-beta: float = 0.5  # source (ours)
-modes: int = 32  # M (ours)
-width: int = 4  # N of the comparison of forms and floors (ours)
-eta: float = 0.05  # learning rate (ours)
-gamma: float = 2.0  # richness (ours)
-steps: int = 20000  # steps of gradient descent on the population loss (ours)
-seed: int = 0  # of the random projection
+scale: "Scale" = "small"  # small or full; both compute the same here
+alpha: "Capacity" = 1.5  # capacity (ours)
+beta: "Source" = 0.5  # source (ours)
+modes: "Count" = 32  # M (ours)
+width: "Count" = 4  # N of the comparison of forms and floors (ours)
+eta: "Positive" = 0.05  # learning rate (ours)
+gamma: "Richness" = 2.0  # richness (ours)
+steps: "Count" = 20000  # steps of gradient descent on the population loss (ours)
+seed: "Seed" = 0  # of the random projection
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -45,7 +45,7 @@ from companion.pages import fig09 as page
 plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=seed, plan=plan))
+print(notebook.provenance(plan, seeds=seed))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-9", "caption": "Figure 9 of the paper. The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained."}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}}
 display(page.draw())
@@ -80,14 +80,9 @@ for comparison in (several, single):
 # Two forms count as equal if their losses agree to $10^{-9}$ at every step; a floor counts as reached, and as left
 # behind, at one part in a thousand.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.model_claims(several, single, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["remove-cell", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = page.model_claims(several, single, plan)
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

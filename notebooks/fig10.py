@@ -25,19 +25,19 @@
 # $\beta$ at each level, so convergence is slow near $\beta = 1$.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small or full; both compute the same here
-alpha: float = 1.5  # capacity, sets constants only (ours)
-gamma: float = 1.0  # richness (ours)
-sources: list[float] = [0.2, 0.4, 0.8, 1.1]  # sources at which the exponents are measured (ours), none of them 1
-quoted: float = 0.4  # source quoted in the claims
-levels: int = 6  # highest finite level
-window: list[float] = [1.0e80, 1.0e120]  # window of the fits, eta*steps (ours)
+scale: "Scale" = "small"  # small or full; both compute the same here
+alpha: "Capacity" = 1.5  # capacity, sets constants only (ours)
+gamma: "Positive" = 1.0  # richness (ours)
+sources: "Sources" = [0.2, 0.4, 0.8, 1.1]  # sources at which the exponents are measured (ours), none of them 1
+quoted: "Source" = 0.4  # source quoted in the claims
+levels: "Count" = 6  # highest finite level
+window: "Window" = [1.0e80, 1.0e120]  # window of the fits, eta*steps (ours)
 
 # %% tags=["hide-input"]
 import math
 
 import numpy as np
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -47,7 +47,7 @@ from neural_scaling.theory import chi, chi_level
 plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, plan=plan))
+print(notebook.provenance(plan))
 
 # %% [markdown]
 # Level $n$ integrates the kernel that grows with the residual of level $n - 1$,
@@ -79,14 +79,9 @@ display(page.draw(beta, curves, chi(beta), [row for row in rows if row.level in 
 #
 # An exponent counts as confirmed within 0.002, less than the gap between the two highest levels at $\beta = 0.4$.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.level_claims(rows, quoted, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["remove-cell", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = page.level_claims(rows, quoted, plan)
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

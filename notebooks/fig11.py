@@ -28,28 +28,28 @@
 # there and balanced against $w$, but it leads the first layer only once $|w|^2$ has outgrown the noise of the initial weights, which on the easy task
 # it never does.
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the sizes of the paper
-alpha: float = 2.0  # capacity
-beta_easy: float = 1.2  # source of panels (a)
-beta_hard: float = 0.2  # source of panels (b)
-modes: int = 1000  # M
-width: int = 50  # N
-batch: float = 128.0  # B
-eta0: float = 0.03  # learning rate; plain SGD uses eta0 gamma0^2 (ours)
-gammas: list[float] = [1.0e-3, 1.0e-2, 1.0e-1, 0.3, 1.0]  # richness gamma0 of each curve, ascending
-steps: int = 1500  # last step
-seeds: int = 3  # initializations and data streams (ours)
-width_wide: int = 100  # N of wider networks, one seed (ours)
-gammas_wide: list[float] = [1.0e-3, 1.0]  # their richnesses (ours)
-eta0_strong: float = 3.0e-3  # learning rate of networks far in the rich regime (ours)
-gamma_strong: float = 5.0  # their richness (ours)
-widths_lazy: list[int] = [50, 200, 800, 3200]  # N of linearised networks (ours)
-modes_lazy: int = 500  # their M (ours)
+scale: "Scale" = "small"  # small, or full for the sizes of the paper
+alpha: "Capacity" = 2.0  # capacity
+beta_easy: "EasySource" = 1.2  # source of panels (a)
+beta_hard: "HardSource" = 0.2  # source of panels (b)
+modes: "Count" = 1000  # M
+width: "Count" = 50  # N
+batch: "Size" = 128.0  # B
+eta0: "Positive" = 0.03  # learning rate; plain SGD uses eta0 gamma0^2 (ours)
+gammas: "Rising" = [1.0e-3, 1.0e-2, 1.0e-1, 0.3, 1.0]  # richness gamma0 of each curve, ascending
+steps: "Count" = 1500  # last step
+seeds: "Seeds" = 3  # initializations and data streams (ours)
+width_wide: "Count" = 100  # N of wider networks, one seed (ours)
+gammas_wide: "Rising" = [1.0e-3, 1.0]  # their richnesses (ours)
+eta0_strong: "Positive" = 3.0e-3  # learning rate of networks far in the rich regime (ours)
+gamma_strong: "Positive" = 5.0  # their richness (ours)
+widths_lazy: "RisingCounts" = [50, 200, 800, 3200]  # N of linearised networks (ours)
+modes_lazy: "Count" = 500  # their M (ours)
 
 # %% tags=["hide-input"]
 import math
 
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -58,10 +58,10 @@ from neural_scaling import runs
 from neural_scaling.models.linear_networks import literal_setting
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -220,18 +220,13 @@ for data in (easy, hard, strong):
 # An exponent of the hard task, of its weights and of the weights of the easy task counts as confirmed within 0.044, a third of the gap between lazy and rich; that of the
 # loss of the easy task within 0.1; an overlap within 0.05.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
 claims = [
-    *page.loss_claims(plan, (easy, hard), (easy_wide, hard_wide), strong, scale),
-    page.lazy_claim(lazy, beta_easy, scale),
-    *page.weight_claims(plan, (easy, hard), hard_wide, strong, scale),
+    *page.loss_claims(plan, (easy, hard), (easy_wide, hard_wide), strong),
+    page.lazy_claim(lazy, beta_easy, plan),
+    *page.weight_claims(plan, (easy, hard), hard_wide, strong),
 ]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

@@ -22,19 +22,19 @@
 # source exponent $\beta < 1$, easy $\beta > 1$. The gain belongs to gradient flow, that is, to small steps.
 
 # %% tags=["hide-input", "parameters", "fold-values"]
-scale: str = "small"  # small or full; full refines the grid of the explorer
-alpha: float = 1.5  # capacity of the figure and the table
-beta_hard: float = 0.4  # source of the hard task
-beta_easy: float = 1.2  # source of the easy task
-beta_super_easy: float = 1.6  # source of the super-easy task, table only
-gamma: float = 2.0  # richness of the rich curves
-eta: float = 0.02  # learning rate of the figure
-steps: int = 10000  # unit steps of the figure
-alphas: list[float] = [1.25, 1.5, 2.0, 3.0]  # explorer: positions of the slider for capacity
-betas: list[float] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.2, 1.6, 2.0]  # explorer: source
-gammas: list[float] = [0.125, 0.5, 2.0]  # explorer: richness of the rich curve
-explorer_time: float = 100.0  # explorer: end of the curves, eta * steps
-explorer_eta: float = 0.1  # explorer: largest learning rate, divided where the kernel grows large
+scale: "Scale" = "small"  # small or full; full refines the grid of the explorer
+alpha: "Capacity" = 1.5  # capacity of the figure and the table
+beta_hard: "HardSource" = 0.4  # source of the hard task
+beta_easy: "EasySource" = 1.2  # source of the easy task
+beta_super_easy: "EasySource" = 1.6  # source of the super-easy task, table only
+gamma: "Positive" = 2.0  # richness of the rich curves
+eta: "Positive" = 0.02  # learning rate of the figure
+steps: "Count" = 10000  # unit steps of the figure
+alphas: "Capacities" = [1.25, 1.5, 2.0, 3.0]  # explorer: positions of the slider for capacity
+betas: "Sources" = [0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.2, 1.6, 2.0]  # explorer: source
+gammas: "Rising" = [0.125, 0.5, 2.0]  # explorer: richness of the rich curve
+explorer_time: "Positive" = 100.0  # explorer: end of the curves, eta * steps
+explorer_eta: "Positive" = 0.1  # explorer: largest learning rate, divided where the kernel grows large
 
 # %% tags=["hide-input"]
 from IPython.display import HTML, Markdown, display
@@ -123,4 +123,4 @@ print(f"largest eta * sharpness among them: {grid.largest_sharpness:.2f} (unstab
 # has times, memory and hardware.
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, plan=plan))
+print(notebook.provenance(plan))

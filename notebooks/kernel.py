@@ -30,36 +30,36 @@
 # twice the right spike and scale. None of them changes an exponent.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small or full; both compute the same here
-alpha: float = 1.5  # capacity (ours)
-gamma: float = 1.0  # richness (ours)
-hard: list[float] = [0.2, 0.4, 0.6]  # sources below 1 (ours)
-easy: list[float] = [1.2, 1.5]  # sources above 1 (ours)
-quoted_hard: float = 0.4  # the one of the hard tasks that is shown alone
-quoted_easy: float = 1.5  # the one of the easy tasks that is shown alone
-last: float = 1.0e9  # last eta t of the gradient flows
-small_gamma: float = 1.0e-3  # richness at which the expansion in gamma, eq. 55, is tested
-levels: int = 3  # highest level of approximation
-width: int = 256  # N of the simulated networks
-modes: int = 1024  # M of the simulated networks
-seeds: int = 8  # simulated networks
-eta: float = 0.05  # learning rate of the simulated networks
-times: list[float] = [1.0, 2.0, 5.0, 10.0, 20.0]  # eta t at which their kernel is measured
-shown: list[int] = [1, 2, 5, 20]  # modes whose effective kernel is measured
-small_width: int = 24  # N of the networks that are diagonalized and compared
-small_modes: int = 200  # M of these networks
-etas: list[float] = [0.1, 0.05, 0.025, 0.0125]  # learning rates of the network whose spike is diagonalized, descending
-small_time: float = 10.0  # eta t at which it is diagonalized
-batch: int = 8  # B of the comparison of the two forms of the model
-steps: int = 400  # steps of that comparison
-single_modes: list[int] = [64, 256]  # M of the networks with N = 1
-single_eta: float = 0.1  # learning rate of these networks
-single_steps: int = 40000  # steps of these networks
-single_seeds: int = 3  # networks with N = 1 for each M
+scale: "Scale" = "small"  # small or full; both compute the same here
+alpha: "Capacity" = 1.5  # capacity (ours)
+gamma: "Positive" = 1.0  # richness (ours)
+hard: "HardSources" = [0.2, 0.4, 0.6]  # sources below 1 (ours)
+easy: "EasySources" = [1.2, 1.5]  # sources above 1 (ours)
+quoted_hard: "HardSource" = 0.4  # the one of the hard tasks that is shown alone
+quoted_easy: "EasySource" = 1.5  # the one of the easy tasks that is shown alone
+last: "Positive" = 1.0e9  # last eta t of the gradient flows
+small_gamma: "Positive" = 1.0e-3  # richness at which the expansion in gamma, eq. 55, is tested
+levels: "Count" = 3  # highest level of approximation
+width: "Count" = 256  # N of the simulated networks
+modes: "Count" = 1024  # M of the simulated networks
+seeds: "Seeds" = 8  # simulated networks
+eta: "Positive" = 0.05  # learning rate of the simulated networks
+times: "Rising" = [1.0, 2.0, 5.0, 10.0, 20.0]  # eta t at which their kernel is measured
+shown: "RisingCounts" = [1, 2, 5, 20]  # modes whose effective kernel is measured
+small_width: "Count" = 24  # N of the networks that are diagonalized and compared
+small_modes: "Count" = 200  # M of these networks
+etas: "Falling" = [0.1, 0.05, 0.025, 0.0125]  # learning rates of the network whose spike is diagonalized, descending
+small_time: "Positive" = 10.0  # eta t at which it is diagonalized
+batch: "Count" = 8  # B of the comparison of the two forms of the model
+steps: "Count" = 400  # steps of that comparison
+single_modes: "RisingCounts" = [64, 256]  # M of the networks with N = 1
+single_eta: "Positive" = 0.1  # learning rate of these networks
+single_steps: "Count" = 40000  # steps of these networks
+single_seeds: "Seeds" = 3  # networks with N = 1 for each M
 
 # %% tags=["hide-input"]
 import numpy as np
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -69,7 +69,7 @@ from neural_scaling.theory import self_similar_solution
 plan = notebook.plan(page.Plan, globals())
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 
 # %% [markdown]
 # (kernel-rank-one)=
@@ -250,23 +250,18 @@ display(page.single_figure(single))
 # An exponent counts as confirmed within 0.01, just below the distance of level 3 from the limit at $\beta = 0.4$; a prefactor or a share within 0.005; networks of finite width
 # within 5 %.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
 weak_curve = page.curve(plan, quoted_easy, small_gamma)
 spike_row = next(row for row in rows if row.name == "spike" and row.beta == quoted_hard)
 claims = [
-    *page.growth_claims(rows, scale),
-    *page.decay_claims(plan, (*hard_curves, *easy_curves), scale),
-    *page.spike_claims(plan, spike_row, weak_curve, easy_curve, network_spike, scale),
-    *page.level_claims(plan, level_rows, hard_curve, scale),
-    page.network_claim(plan, networks, hard_curve, scale),
-    *page.model_claims(plan, forms, single, scale),
+    *page.growth_claims(rows, plan),
+    *page.decay_claims(plan, (*hard_curves, *easy_curves)),
+    *page.spike_claims(plan, spike_row, weak_curve, easy_curve, network_spike),
+    *page.level_claims(plan, level_rows, hard_curve),
+    page.network_claim(plan, networks, hard_curve),
+    *page.model_claims(plan, forms, single),
 ]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["remove-cell", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

@@ -36,24 +36,24 @@
 # $\frac{\eta}{B} K$ is small; and the order of models is *not* preserved, although the order of exponents is.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the plane of tasks and more models
-capacities: list[float] = [2.0]  # capacities of the grid of tasks (ours)
-sources: list[float] = [0.5, 1.25, 1.75]  # sources of the grid: hard, easy, super-easy (ours)
-gamma: float = 1.0  # richness of the rich runs (ours)
-end: float = 1.0e4  # last time of the long runs, eta*steps
-widths: list[float] = [16.0, 64.0]  # N of the runs without noise, besides infinity
-noise: float = 0.02  # eta/B of the runs with noise
-noisy_widths: list[float] = [float("inf")]  # their N
-fit_decades: float = 1.0  # the limiting curves are fitted over this many decades before the end
-powers: list[float] = [0.6, 3.0]  # targets of the ordering test, k^(-p-1) in mode k: hard, easy
-models: int = 24  # random models
-order_modes: int = 128  # their M
-order_gamma: float = 1.0  # their richness when rich
-order_eta: float = 0.05  # their learning rate
-order_steps: int = 2000  # their steps
+scale: "Scale" = "small"  # small, or full for the plane of tasks and more models
+capacities: "Capacities" = [2.0]  # capacities of the grid of tasks (ours)
+sources: "Sources" = [0.5, 1.25, 1.75]  # sources of the grid: hard, easy, super-easy (ours)
+gamma: "Positive" = 1.0  # richness of the rich runs (ours)
+end: "Positive" = 1.0e4  # last time of the long runs, eta*steps
+widths: "RisingSizes" = [16.0, 64.0]  # N of the runs without noise, besides infinity
+noise: "Positive" = 0.02  # eta/B of the runs with noise
+noisy_widths: "Sizes" = [float("inf")]  # their N
+fit_decades: "Positive" = 1.0  # the limiting curves are fitted over this many decades before the end
+powers: "Rising" = [0.6, 3.0]  # targets of the ordering test, k^(-p-1) in mode k: hard, easy
+models: "Seeds" = 24  # random models
+order_modes: "Count" = 128  # their M
+order_gamma: "Positive" = 1.0  # their richness when rich
+order_eta: "Positive" = 0.05  # their learning rate
+order_steps: "Count" = 2000  # their steps
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -61,10 +61,10 @@ from companion.pages import losslaw as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=0, plan=plan))
+print(notebook.provenance(plan, seeds=0))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -164,14 +164,9 @@ for head in heads:
 #
 # Exponents count as confirmed within 0.05, the end of training within 2 %. The corrected law counts as such where its largest factor is below the square root of that of the printed law.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(rows, orders, heads, gamma, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = page.claims(rows, orders, heads, gamma, plan)
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

@@ -32,13 +32,13 @@
 # copies of training images: a training image is their nearest real one no more often than by chance, rather a little less.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, reduced or full: of the set that is judged
-size: str = "small"  # set that is judged: small, or reduced
-images: int = 300  # how many of its images are judged
-each: int = 30  # images per digit in the sets whose Frechet distance is taken
-repeats: int = 10  # how often these sets are chosen
-neighbours: int = 300  # images that are compared with the training images
-seed: int = 0  # of these choices
+scale: "Scale" = "small"  # small, reduced or full: of the set that is judged
+size: "DigitSet" = "small"  # set that is judged: small, or reduced
+images: "Count" = 300  # how many of its images are judged
+each: "Count" = 30  # images per digit in the sets whose Frechet distance is taken
+repeats: "Seeds" = 10  # how often these sets are chosen
+neighbours: "Count" = 300  # images that are compared with the training images
+seed: "Seed" = 0  # of these choices
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
@@ -51,12 +51,12 @@ from neural_scaling import runs
 plan = notebook.plan(page.Plan, globals())
 digits = notebook.dataset("mnist")
 if digits is None:
-    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
-result = runs.obtain(plan.quality(), page.ITEM, scale)
+    plan = notebook.shipped_plan(page.Plan)
+result = plan.results()[plan.quality()]
 denoiser, drawn = plan.denoiser, plan.drawn
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=seed, plan=plan))
+print(notebook.provenance(plan, seeds=seed))
 print(runs.describe([result]))
 print("weights: " + runs.describe([denoiser]))
 
@@ -153,9 +153,8 @@ print(
 # Accuracies count as equal within one point, distributions within 5 % of the way to the bad imitation, images as new up to a tenth of copies.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(plan, result, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
+claims = page.claims(plan, result)
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

@@ -35,22 +35,22 @@
 # first order in $\gamma_0$.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full
-depth: int = 4  # layers of weights L
-beta: float = 1.0  # source of the target on the circle
-batch: int = 64  # fresh samples of a step
-eta: float = 0.1  # eta_0 of (a), (b) and (d)
-richness: float = 0.5  # gamma_0 of (a) to (c)
-seeds: int = 6  # networks per point
-widths: list[int] = [64, 128, 256, 512, 1024, 2048]  # N of (a)
-steps_check: int = 10  # steps after which (a) looks
-widths_curves: list[int] = [64, 128, 256]  # N of (b) and (c); (d) has the first
-steps: int = 200  # last step of (b) to (d)
-etas: list[float] = [0.1, 0.2, 0.4, 0.8]  # eta_0 of (c), ascending
-richness_limit: list[float] = [0.01, 0.003, 0.001, 0.0003]  # gamma_0 of (d), descending
+scale: "Scale" = "small"  # small, or full
+depth: "Count" = 4  # layers of weights L
+beta: "Source" = 1.0  # source of the target on the circle
+batch: "Count" = 64  # fresh samples of a step
+eta: "Positive" = 0.1  # eta_0 of (a), (b) and (d)
+richness: "Positive" = 0.5  # gamma_0 of (a) to (c)
+seeds: "Seeds" = 6  # networks per point
+widths: "RisingCounts" = [64, 128, 256, 512, 1024, 2048]  # N of (a)
+steps_check: "Count" = 10  # steps after which (a) looks
+widths_curves: "RisingCounts" = [64, 128, 256]  # N of (b) and (c); (d) has the first
+steps: "Count" = 200  # last step of (b) to (d)
+etas: "Rising" = [0.1, 0.2, 0.4, 0.8]  # eta_0 of (c), ascending
+richness_limit: "Falling" = [0.01, 0.003, 0.001, 0.0003]  # gamma_0 of (d), descending
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -63,7 +63,7 @@ search = page.eta_search(plan)
 limit = page.lazy_limit(plan)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(seeds)))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mup", "caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order."}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}}
 display(page.draw(check, curves, search, limit))
@@ -82,11 +82,6 @@ for width, best in zip(search.widths, search.best, strict=True):
 #
 # A slope counts as flat within 0.1; a scaling that is wrong by a power of the width is off by at least one half.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(check, curves, search, limit, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = page.claims(check, curves, search, limit, plan)
+ledger.show(claims)

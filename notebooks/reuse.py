@@ -27,23 +27,23 @@
 # factor of order one and that the power needs a width that is large not only against $P$.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for more samples, wider networks, more seeds
-alpha: float = 1.5  # capacity (ours, as everything on this page)
-beta: float = 0.5  # source
-modes: int = 1024  # M
-eta: float = 0.1  # learning rate
-gammas: list[float] = [0.0, 1.0]  # richness, ascending from 0
-width: int = 32  # N of the learning curves
-samples: list[int] = [8, 16, 32, 64, 128]  # P of the learning curves, ascending
-steps: int = 2048  # last step of the simulations
-seeds: int = 64  # simulations per learning curve
-steps_theory: int = 128  # last step of the theory in unit steps; beyond, gradient flow
-width_plateau: int = 256  # N of the study of the bottleneck in P
-samples_plateau: list[int] = [8, 16, 32]  # P of that study, ascending
-seeds_plateau: int = 192  # simulations per P of that study
+scale: "Scale" = "small"  # small, or full for more samples, wider networks, more seeds
+alpha: "Capacity" = 1.5  # capacity (ours, as everything on this page)
+beta: "Source" = 0.5  # source
+modes: "Count" = 1024  # M
+eta: "Positive" = 0.1  # learning rate
+gammas: "FromLazy" = [0.0, 1.0]  # richness, ascending from 0
+width: "Count" = 32  # N of the learning curves
+samples: "RisingCounts" = [8, 16, 32, 64, 128]  # P of the learning curves, ascending
+steps: "Count" = 2048  # last step of the simulations
+seeds: "Seeds" = 64  # simulations per learning curve
+steps_theory: "Count" = 128  # last step of the theory in unit steps; beyond, gradient flow
+width_plateau: "Count" = 256  # N of the study of the bottleneck in P
+samples_plateau: "RisingCounts" = [8, 16, 32]  # P of that study, ascending
+seeds_plateau: "Seeds" = 192  # simulations per P of that study
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -51,10 +51,10 @@ from companion.pages import reuse as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(max(seeds, seeds_plateau)), plan=plan))
+print(notebook.provenance(plan, seeds=range(max(seeds, seeds_plateau))))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -227,10 +227,9 @@ print(f"limit over eq. 78 as printed at P = 1e4: {prefactor:.2f}, predicted alph
 # A ratio of losses counts as confirmed within 5 %.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [claim for one in found for claim in page.agreement_claims(page.agreement(one), one.width, scale)]
-claims += [*page.limit_claims(plateau_rows, scale), page.richness_claim([*found, *plateaus], scale)]
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
+claims = [claim for one in found for claim in page.agreement_claims(page.agreement(one), one.width, plan)]
+claims += [*page.limit_claims(plateau_rows, plan), page.richness_claim([*found, *plateaus], plan)]
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

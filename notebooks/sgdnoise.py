@@ -28,41 +28,41 @@
 # hard tasks alone only while $\frac{\eta}{B} K(t) \sum_k \lambda_k / 2 \ll 1$.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for wider, longer simulations of more seeds
-tasks: list[list[float]] = [[1.5, 0.5], [2.0, 0.5], [2.0, 1.25], [2.0, 1.75], [1.5, 3.6]]  # capacity, source (ours)
-lazy_end: float = 1.0e10  # last time of the exact lazy coefficient, eta*steps
-lazy_window: list[float] = [1.0e4, 1.0e10]  # window of its fits, eta*steps
-exact_alpha: float = 2.0  # capacity of the exact recursion (ours)
-exact_beta: float = 0.5  # its source (ours)
-exact_eta: float = 0.2  # its learning rate (ours)
-exact_batches: list[float] = [1.0, 2.0, 4.0, 16.0]  # its batches (ours)
-exact_steps: int = 30000  # its steps
-gamma: float = 1.0  # richness (ours)
-rich_tasks: list[list[float]] = [
+scale: "Scale" = "small"  # small, or full for wider, longer simulations of more seeds
+tasks: "Tasks" = [[1.5, 0.5], [2.0, 0.5], [2.0, 1.25], [2.0, 1.75], [1.5, 3.6]]  # capacity, source (ours)
+lazy_end: "Positive" = 1.0e10  # last time of the exact lazy coefficient, eta*steps
+lazy_window: "Window" = [1.0e4, 1.0e10]  # window of its fits, eta*steps
+exact_alpha: "Capacity" = 2.0  # capacity of the exact recursion (ours)
+exact_beta: "Source" = 0.5  # its source (ours)
+exact_eta: "Positive" = 0.2  # its learning rate (ours)
+exact_batches: "RisingSizes" = [1.0, 2.0, 4.0, 16.0]  # its batches (ours)
+exact_steps: "Count" = 30000  # its steps
+gamma: "Positive" = 1.0  # richness (ours)
+rich_tasks: "Tasks" = [
     [2.0, 0.3],
     [2.0, 0.5],
     [2.0, 1.25],
     [2.0, 1.75],
 ]  # capacity, source of the long rich runs (ours)
-rich_noise: float = 1.0e-5  # their eta/B
-rich_end: float = 1.0e6  # their last time, eta*steps
-rich_window: list[float] = [1.0e3, 1.0e6]  # window of their fits, eta*steps
-sim_alpha: float = 2.0  # capacity of the simulated task (ours)
-sim_beta: float = 0.5  # its source (ours)
-sim_modes: int = 2048  # M of the simulations
-sim_width: int = 32  # N of the simulations
-sim_eta: float = 0.1  # their learning rate
-sim_batch: float = 2.0  # their B
-sim_steps: int = 300  # their steps
-sim_seeds: int = 256  # simulations at each batch
-plateau_modes: int = 200  # M of the task on the plateau, alpha 1.5 and beta 0.8 (ours)
-plateau_width: int = 16  # its N
-plateau_batch: float = 4.0  # its B
-plateau_times: list[float] = [6.0, 20.0, 60.0, 190.0]  # when to look, eta*steps
-plateau_seeds: int = 8  # its simulations
+rich_noise: "Positive" = 1.0e-5  # their eta/B
+rich_end: "Positive" = 1.0e6  # their last time, eta*steps
+rich_window: "Window" = [1.0e3, 1.0e6]  # window of their fits, eta*steps
+sim_alpha: "Capacity" = 2.0  # capacity of the simulated task (ours)
+sim_beta: "Source" = 0.5  # its source (ours)
+sim_modes: "Count" = 2048  # M of the simulations
+sim_width: "Count" = 32  # N of the simulations
+sim_eta: "Positive" = 0.1  # their learning rate
+sim_batch: "Size" = 2.0  # their B
+sim_steps: "Count" = 300  # their steps
+sim_seeds: "Seeds" = 256  # simulations at each batch
+plateau_modes: "Count" = 200  # M of the task on the plateau, alpha 1.5 and beta 0.8 (ours)
+plateau_width: "Count" = 16  # its N
+plateau_batch: "Size" = 4.0  # its B
+plateau_times: "Rising" = [6.0, 20.0, 60.0, 190.0]  # when to look, eta*steps
+plateau_seeds: "Seeds" = 8  # its simulations
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -70,10 +70,10 @@ from companion.pages import sgdnoise as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(sim_seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(sim_seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -188,14 +188,9 @@ for row in plan.plateau():
 #
 # Lazy exponents count as confirmed within 0.05, rich ones in time and the power of the relative excess in $K$ within 0.1, and the exact ratio within 2 %.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(lazy, exact, rich, simulation, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = page.claims(lazy, exact, rich, simulation, plan)
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

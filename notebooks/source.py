@@ -29,23 +29,23 @@
 # is small, and the images are too few to tell.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for the sizes that are quoted
-datasets: list[str] = ["mnist", "cifar10"]  # datasets
-width: int = 16  # N, filters of the first convolution (ours)
-images: int = 500  # n, training images of a kernel (ours)
-test: int = 300  # test images
-seeds: int = 1  # networks whose kernels are measured
-widths: list[int] = [16, 32]  # N of the study of width
-counts: list[int] = [200, 500]  # n of the study of the number of images
-eta: float = 0.15  # learning rate eta_0 of the linearised networks (ours)
-batch: int = 32  # samples B of a step (ours)
-steps: int = 400  # last step T
-networks: int = 1  # linearised networks per width
-lazy_widths: list[int] = [16]  # their N
-mixed_images: int = 40  # images on which outputs that move each other are followed (ours)
+scale: "Scale" = "small"  # small, or full for the sizes that are quoted
+datasets: "Images" = ["mnist", "cifar10"]  # datasets
+width: "Count" = 16  # N, filters of the first convolution (ours)
+images: "Count" = 500  # n, training images of a kernel (ours)
+test: "Count" = 300  # test images
+seeds: "Count" = 1  # networks whose kernels are measured
+widths: "RisingCounts" = [16, 32]  # N of the study of width
+counts: "RisingCounts" = [200, 500]  # n of the study of the number of images
+eta: "Positive" = 0.15  # learning rate eta_0 of the linearised networks (ours)
+batch: "Count" = 32  # samples B of a step (ours)
+steps: "Count" = 400  # last step T
+networks: "Count" = 1  # linearised networks per width
+lazy_widths: "RisingCounts" = [16]  # their N
+mixed_images: "Count" = 40  # images on which outputs that move each other are followed (ours)
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import image_figures as draw
@@ -54,14 +54,14 @@ from companion.pages import source as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-needed = notebook.needs_data(plan.experiments(), page.ITEM, scale)
+needed = notebook.needs_data(plan)
 if needed and any(notebook.dataset(name) is None for name in datasets):
-    scale, plan = notebook.shipped_plan(page.Plan, page.ITEM)
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+    plan = notebook.shipped_plan(page.Plan)
+results = plan.results()
 tasks = [page.task(plan, name, results) for name in plan.datasets]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(plan.seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(plan.seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -154,9 +154,8 @@ for one in tasks:
 # would add to it, as in {ref}`Figure 6 <fig-6-page>`, between the step at which ten modes are learned, $1/(\eta_0\lambda_{10})$, and the last.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(tasks, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
+claims = page.claims(tasks, plan)
+ledger.show(claims)
 
 # %% [markdown]
 # ## What was chosen

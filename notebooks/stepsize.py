@@ -23,18 +23,18 @@
 # stability*, $\eta$ times its largest eigenvalue equal to 2. There the two part for good, and the continuous limit says nothing about steps any more.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small or full; both compute the same here
-alpha: float = 1.5  # capacity (ours)
-beta_hard: float = 0.5  # source of the hard task (ours)
-beta_easy: float = 1.5  # source of the easy task (ours)
-gamma: float = 1.0  # richness of the rich panels (ours)
-etas: list[float] = [0.05, 0.1, 0.2, 0.4, 0.8]  # learning rates (ours)
-end: float = 400.0  # last time without noise, eta*steps
-batch: int = 16  # B with noise (ours)
-noise_etas: list[float] = [0.1, 0.2, 0.4]  # learning rates with noise (ours)
-noise_end: float = 50.0  # last time with noise, eta*steps
-at: float = 20.0  # time at which powers of eta are fitted, eta*steps
-late: float = 40.0  # from here powers of time are fitted, eta*steps
+scale: "Scale" = "small"  # small or full; both compute the same here
+alpha: "Capacity" = 1.5  # capacity (ours)
+beta_hard: "HardSource" = 0.5  # source of the hard task (ours)
+beta_easy: "EasySource" = 1.5  # source of the easy task (ours)
+gamma: "Positive" = 1.0  # richness of the rich panels (ours)
+etas: "Rising" = [0.05, 0.1, 0.2, 0.4, 0.8]  # learning rates (ours)
+end: "Positive" = 400.0  # last time without noise, eta*steps
+batch: "Count" = 16  # B with noise (ours)
+noise_etas: "Rising" = [0.1, 0.2, 0.4]  # learning rates with noise (ours)
+noise_end: "Positive" = 50.0  # last time with noise, eta*steps
+at: "Positive" = 20.0  # time at which powers of eta are fitted, eta*steps
+late: "Positive" = 40.0  # from here powers of time are fitted, eta*steps
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -51,7 +51,7 @@ noisy = [
 ]
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, plan=plan))
+print(notebook.provenance(plan))
 
 # %% [markdown]
 # ## Without noise

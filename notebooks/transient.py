@@ -28,26 +28,26 @@
 # the growth of the kernel only changes the clock. Simulations follow the theory.
 
 # %% tags=["hide-input", "parameters"]
-scale: str = "small"  # small, or full for longer simulations of more seeds
-tasks: list[list[float]] = [[1.5, 0.5], [2.0, 0.3], [2.0, 0.5], [1.5, 1.5], [2.0, 3.0]]  # capacity, source (ours)
-lazy_end: float = 1.0e10  # last time of the exact lazy coefficient, eta*steps
-lazy_window: list[float] = [1.0e4, 1.0e10]  # window of its fits, eta*steps
-gamma: float = 1.0  # richness (ours)
-rich_tasks: list[list[float]] = [[2.0, 0.3], [1.5, 0.5], [2.0, 1.5]]  # capacity, source of the long rich runs (ours)
-rich_end: float = 1.0e6  # their last time, eta*steps
-rich_window: list[float] = [1.0e3, 1.0e6]  # window of their fits, eta*steps
-rich_share: float = 0.03  # modes learned at their end over N; its square for sources above 1
-sim_alpha: float = 2.0  # capacity of the simulated task (ours)
-sim_beta: float = 0.3  # its source (ours)
-sim_modes: int = 4096  # M of the simulations
-sim_width: int = 32  # N of the simulations
-sim_eta: float = 0.1  # their learning rate
-sim_steps: int = 200  # their steps
-sim_seeds: int = 768  # simulations at each richness
-sim_from: float = 3.0  # start of the window in which they are compared, eta*steps
+scale: "Scale" = "small"  # small, or full for longer simulations of more seeds
+tasks: "Tasks" = [[1.5, 0.5], [2.0, 0.3], [2.0, 0.5], [1.5, 1.5], [2.0, 3.0]]  # capacity, source (ours)
+lazy_end: "Positive" = 1.0e10  # last time of the exact lazy coefficient, eta*steps
+lazy_window: "Window" = [1.0e4, 1.0e10]  # window of its fits, eta*steps
+gamma: "Positive" = 1.0  # richness (ours)
+rich_tasks: "Tasks" = [[2.0, 0.3], [1.5, 0.5], [2.0, 1.5]]  # capacity, source of the long rich runs (ours)
+rich_end: "Positive" = 1.0e6  # their last time, eta*steps
+rich_window: "Window" = [1.0e3, 1.0e6]  # window of their fits, eta*steps
+rich_share: "Positive" = 0.03  # modes learned at their end over N; its square for sources above 1
+sim_alpha: "Capacity" = 2.0  # capacity of the simulated task (ours)
+sim_beta: "Source" = 0.3  # its source (ours)
+sim_modes: "Count" = 4096  # M of the simulations
+sim_width: "Count" = 32  # N of the simulations
+sim_eta: "Positive" = 0.1  # their learning rate
+sim_steps: "Count" = 200  # their steps
+sim_seeds: "Seeds" = 768  # simulations at each richness
+sim_from: "Positive" = 3.0  # start of the window in which they are compared, eta*steps
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown, display
+from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
@@ -55,10 +55,10 @@ from companion.pages import transient as page
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-results = runs.obtain_all(plan.experiments(), page.ITEM, scale)
+results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale, seeds=range(sim_seeds), plan=plan))
+print(notebook.provenance(plan, seeds=range(sim_seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -151,15 +151,9 @@ for row in simulations:
 # Lazy exponents and those on the effective clock count as confirmed within 0.05, a tenth of the smallest gap between printed and corrected power; rich ones against time within 0.1, because of the slow
 # crossover; the simulated excess within 15 %.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(lazy, rich, simulations, scale)
-ledger.record(claims)
-display(Markdown(ledger.to_markdown(claims)))
-
-# %% tags=["hide-input", "nbval-check-output"]
-for claim in claims:
-    if "simulation" not in claim.id:
-        print(f"{claim.id}: {claim.verdict}")
+# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+claims = page.claims(lazy, rich, simulations, plan)
+ledger.show(claims, lambda claim: "simulation" not in claim.id)
 
 # %% [markdown]
 # ## What was chosen

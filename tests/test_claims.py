@@ -2,6 +2,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
@@ -16,6 +17,7 @@ from companion.claims import (
     Claim,
     LedgerError,
     Measurement,
+    Shown,
     bound,
     judge,
     judged,
@@ -23,7 +25,6 @@ from companion.claims import (
     number,
     record,
     summary,
-    table,
     to_json,
     to_markdown,
     write_ledger,
@@ -47,6 +48,8 @@ CLAIM = Claim(
     reason="within a third of the gap",
 )
 
+PAGE = SimpleNamespace(item="losslaw", scale="small")
+
 
 def changed(**fields):
     return dataclasses.replace(CLAIM, **fields)
@@ -55,7 +58,7 @@ def changed(**fields):
 class TestJudged:
     def test_it_is_the_judgement_as_a_claim(self):
         measured = Measurement.with_error(1.5, 0.1, (2.0, 3.0))
-        claim = judged("losslaw.noise.x", "eq. 8", "It is 1.", "ratio", 1.0, measured, 0.01, "small", corrected=1.5)
+        claim = judged(PAGE, "losslaw.noise.x", "eq. 8", "It is 1.", "ratio", 1.0, measured, 0.01, corrected=1.5)
         verdict, reason = judge(1.0, 1.5, measured.interval, 0.01, 1.5)
         assert (claim.verdict, claim.reason) == (verdict, reason)
         assert (claim.item, claim.window) == ("losslaw", (2.0, 3.0))
@@ -63,11 +66,11 @@ class TestJudged:
 
     @pytest.mark.parametrize(("value", "added"), [(1.0, "; r"), (2.0, "; r; d")])
     def test_doubt_is_told_of_a_claim_that_is_not_confirmed(self, value, added):
-        claim = judged("a.b", "eq. 8", "s", "q", 1.0, Measurement.exact(value), 0.1, "small", remark="; r", doubt="; d")
+        claim = judged(PAGE, "a.b", "eq. 8", "s", "q", 1.0, Measurement.exact(value), 0.1, remark="; r", doubt="; d")
         assert claim.reason == judge(1.0, value, (value, value), 0.1).reason + added
 
     def test_no_fit_is_no_measurement(self):
-        claim = judged("a.b", "eq. 8", "s", "q", 1.0, Measurement.exponent(None), 0.1, "small")
+        claim = judged(PAGE, "a.b", "eq. 8", "s", "q", 1.0, Measurement.exponent(None), 0.1)
         assert (claim.measured, claim.verdict) == (None, "inconclusive")
 
 
@@ -147,12 +150,10 @@ class TestText:
         assert bound(3e-6) == "less than 1e-05"
         assert bound(0.0) == bound(4e-16)
 
-    def test_table(self):
-        lines = table([CLAIM, changed(id="b", predicted=None, measured=None, interval=None)]).splitlines()
-        assert lines[0].split() == ["claim", "predicted", "measured", "verdict"]
-        assert lines[1].split()[1:] == ["0.57", "0.56", "[0.55,", "0.57]", "confirmed"]
-        assert all(line == line.rstrip() for line in lines)
-        assert table([changed(interval=(0.5611, 0.5613))]).splitlines()[1].split()[1:] == ["0.57", "0.56", "confirmed"]
+    def test_what_references_compare(self):
+        shown = Shown([CLAIM, changed(id="b", verdict="corrected")], lambda claim: claim.id != "b")
+        assert repr(shown) == f"{CLAIM.id}: confirmed"
+        assert shown._repr_markdown_() == to_markdown([CLAIM, changed(id="b", verdict="corrected")])
 
     def test_markdown_has_one_row_per_claim_and_survives_bars(self):
         text = to_markdown([changed(reason="a | b"), CLAIM], with_item=True)
@@ -166,7 +167,6 @@ class TestText:
     def test_prediction_in_words(self):
         words = changed(predicted=None, predicted_text="falls")
         assert "| falls |" in to_markdown([words])
-        assert "falls" in table([words])
 
     def test_summary_counts(self):
         text = summary([CLAIM, changed(id="b", verdict="corrected"), changed(id="c", scale="full")])

@@ -17,9 +17,9 @@ def verdicts(claims):
 
 def test_figure_1():
     rows = [figure01.exponent_row(1.5, beta, gamma, LATE, EARLY) for gamma in (0.0, 1.0) for beta in (0.5, 1.2)]
-    assert set(verdicts(figure01.exponent_claims(rows, 0.5, 1.2, "small")).values()) == {"confirmed"}
+    assert set(verdicts(figure01.exponent_claims(rows, 0.5, 1.2, figure01.Plan())).values()) == {"confirmed"}
     lazy_everywhere = [dataclasses.replace(row, predicted=row.beta) for row in rows]
-    found = verdicts(figure01.exponent_claims(lazy_everywhere, 0.5, 1.2, "small"))
+    found = verdicts(figure01.exponent_claims(lazy_everywhere, 0.5, 1.2, figure01.Plan()))
     assert found["fig-1.exponent.hard.rich"] == "not confirmed"
 
 
@@ -28,18 +28,18 @@ def test_figure_1_phases():
     assert len(counts) == 6
     assert sum(count.points for count in counts) <= 2 * 8 * 8
     assert all(count.named == 1.0 for count in counts)
-    found = verdicts(figure01.phase_claims(counts, "small"))
+    found = verdicts(figure01.phase_claims(counts, figure01.Plan()))
     corrected = {name for name, verdict in found.items() if verdict == "corrected"}
     assert corrected == {"fig-1.phase.easy.lazy", "fig-1.phase.easy.rich"}
     assert set(found.values()) == {"confirmed", "corrected"}
     spoiled = [dataclasses.replace(count, named=0.9, printed_label=0.0) for count in counts]
-    assert set(verdicts(figure01.phase_claims(spoiled, "small")).values()) == {"not confirmed"}
+    assert set(verdicts(figure01.phase_claims(spoiled, figure01.Plan())).values()) == {"not confirmed"}
 
 
 def test_figure_10():
     rows = figure10.level_rows(1.5, 1.0, [0.4], 2, LATE)
     assert [row.level for row in rows] == [0, 1, 2, float("inf")]
-    found = verdicts(figure10.level_claims(rows, 0.4, "small"))
+    found = verdicts(figure10.level_claims(rows, 0.4, figure10.Plan()))
     assert found == {
         "fig-10.level-1": "confirmed",
         "fig-10.level-2": "confirmed",
@@ -53,10 +53,10 @@ def test_table_1():
     cases, gap = table1.grid_gap([1.5, 2.0], [0.5, 1.0, 1.2, 2.0])
     assert cases == 2 * 3 * 2 * 2  # beta = 1 lies on the boundary
     assert gap < 1e-6  # what competing powers leave at ln C = 1e4 is far below
-    claims = table1.table_claims(rows, cases, gap, "small")
+    claims = table1.table_claims(rows, cases, gap, table1.Plan())
     assert len(claims) == 6
     assert set(verdicts(claims).values()) == {"confirmed"}
     wrong = [dataclasses.replace(row, r=row.r + 0.02) for row in rows]
-    assert set(verdicts(table1.table_claims(wrong, cases, gap, "small")).values()) == {"not confirmed"}
+    assert set(verdicts(table1.table_claims(wrong, cases, gap, table1.Plan())).values()) == {"not confirmed"}
     # t^-(2 chi - 1) against N^-(alpha beta): 1/3 / (1 + 1/3)
     assert table1.fixed_batch_exponent(2.0, 0.5) == pytest.approx(0.25, abs=1e-6)

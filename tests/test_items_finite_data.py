@@ -43,10 +43,10 @@ def test_reuse_compares_and_judges(reuse_results):
         for row in rows:
             # At P = 8 and N = 16 the leading order leaves some per cent, 48 seeds leave four more.
             assert abs(row.test - 1) < 0.1 + 3 * row.test_error
-        claims = reuse.agreement_claims(rows, 16, "small")
+        claims = reuse.agreement_claims(rows, 16, reuse.Plan())
         assert [claim.id for claim in claims[:2]] == [f"reuse.{n}.gamma-{one.gamma:g}.p8" for n in ("test", "train")]
         wrong = [dataclasses.replace(row, test=1.5, train=0.5) for row in rows]
-        assert {claim.verdict for claim in reuse.agreement_claims(wrong, 16, "small")} == {"not confirmed"}
+        assert {claim.verdict for claim in reuse.agreement_claims(wrong, 16, reuse.Plan())} == {"not confirmed"}
 
 
 def test_reuse_finds_where_to_stop(reuse_results):
@@ -65,17 +65,20 @@ def test_reuse_limit_corrects_equation_78(reuse_results):
     plateau = reuse.curves(REUSE, 0.0, reuse_results, plateau=True)
     rows = reuse.limits(REUSE, plateau)
     assert [row.samples for row in rows] == [6, 12]
-    (claim,) = reuse.limit_claims(rows, "small")
+    (claim,) = reuse.limit_claims(rows, reuse.Plan())
     assert claim.verdict != "confirmed"
     exact = dataclasses.replace(rows[-1], simulated=rows[-1].theory, error=1e-4)
-    assert reuse.limit_claims([exact], "small")[0].verdict == "corrected"
-    assert reuse.limit_claims([dataclasses.replace(exact, simulated=exact.printed)], "small")[0].verdict == "confirmed"
+    assert reuse.limit_claims([exact], reuse.Plan())[0].verdict == "corrected"
+    assert (
+        reuse.limit_claims([dataclasses.replace(exact, simulated=exact.printed)], reuse.Plan())[0].verdict
+        == "confirmed"
+    )
 
 
 def test_reuse_richness_does_not_move_the_limit(reuse_results):
     found = [reuse.curves(REUSE, 1.0, reuse_results, plateau=plateau) for plateau in (False, True)]
-    assert reuse.richness_claim(found, "small").verdict in {"confirmed", "inconclusive"}
-    assert reuse.richness_claim(found[:0], "small").verdict == "inconclusive"
+    assert reuse.richness_claim(found, reuse.Plan()).verdict in {"confirmed", "inconclusive"}
+    assert reuse.richness_claim(found[:0], reuse.Plan()).verdict == "inconclusive"
 
 
 def test_bottleneck_in_samples():
@@ -129,7 +132,7 @@ def test_batch_compares_and_judges(batch_results):
     one = dataclasses.replace(rows[0], excess=1.4, paper=1.2, ours=1.41, standard_error=0.005)
     assert one.measured and not dataclasses.replace(one, standard_error=1.0).measured
     found = [one, dataclasses.replace(one, ours=1.1), dataclasses.replace(one, paper=1.38)]
-    verdicts = [claim.verdict for claim in batch.excess_claims(found, 16, "small")]
+    verdicts = [claim.verdict for claim in batch.excess_claims(found, 16, batch.Plan())]
     assert verdicts == ["corrected", "not confirmed", "confirmed"]
 
 

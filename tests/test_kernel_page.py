@@ -64,17 +64,17 @@ def test_windows_come_from_theory():
 
 def test_growth(hard, easy):
     rows = [*item.growth_rows(PLAN, hard), *item.growth_rows(PLAN, easy)]
-    found = verdicts(item.growth_claims(rows, "small"))
+    found = verdicts(item.growth_claims(rows, item.Plan()))
     # The scale is 1 + gamma |w|^2: near the start of the window its 1 still bends the curve more than an exponent may differ.
     assert found.pop("kernel.scale.beta-0.3") in {"confirmed", "inconclusive"}
     assert set(found.values()) == {"confirmed"}
     assert len(found) == 5
     wrong = [dataclasses.replace(row, predicted=row.predicted + 0.1) for row in rows]
-    assert set(verdicts(item.growth_claims(wrong, "small")).values()) == {"not confirmed"}
+    assert set(verdicts(item.growth_claims(wrong, item.Plan())).values()) == {"not confirmed"}
 
 
 def test_terms_and_prefactors(hard, easy):
-    found = verdicts(item.decay_claims(PLAN, (hard, easy), "small"))
+    found = verdicts(item.decay_claims(PLAN, (hard, easy)))
     assert found == {
         "kernel.subleading.beta-0.3": "corrected",
         "kernel.subleading.beta-1.5": "confirmed",
@@ -83,7 +83,7 @@ def test_terms_and_prefactors(hard, easy):
         "kernel.prefactor.modes": "confirmed",
     }
     spoiled = dataclasses.replace(hard, ratio=2 * hard.ratio, modes=1.1 * hard.modes)
-    found = verdicts(item.decay_claims(PLAN, (spoiled,), "small"))
+    found = verdicts(item.decay_claims(PLAN, (spoiled,)))
     assert found["kernel.subleading.beta-0.3"] == "not confirmed"
     assert found["kernel.prefactor.modes"] == "not confirmed"
     # The printed form of the second term is larger; both are one at first, when y = Delta(s) only changes sign of the rest.
@@ -94,7 +94,7 @@ def test_spike(hard, easy):
     spike = next(row for row in item.growth_rows(PLAN, hard) if row.name == "spike")
     network = item.spike_rows(PLAN)
     weak = item.curve(PLAN, 1.5, PLAN.small_gamma)
-    found = verdicts(item.spike_claims(PLAN, spike, weak, easy, network, "small"))
+    found = verdicts(item.spike_claims(PLAN, spike, weak, easy, network))
     assert found == {
         "kernel.spike.rank-one": "confirmed",
         "kernel.spike.hard": "corrected",
@@ -104,20 +104,16 @@ def test_spike(hard, easy):
     }
     assert network[-1].first == pytest.approx(network[-1].scale, rel=0.01)  # up to the learning rate, 0.0125
     thick = [dataclasses.replace(row, second=0.5) for row in network]
-    assert (
-        verdicts(item.spike_claims(PLAN, spike, weak, easy, thick, "small"))["kernel.spike.rank-one"] == "not confirmed"
-    )
+    assert verdicts(item.spike_claims(PLAN, spike, weak, easy, thick))["kernel.spike.rank-one"] == "not confirmed"
 
 
 def test_levels(hard):
     rows = item.level_rows(PLAN, hard)
-    found = verdicts(item.level_claims(PLAN, rows, hard, "small"))
+    found = verdicts(item.level_claims(PLAN, rows, hard))
     assert set(found.values()) == {"confirmed"}
     assert len(found) == 7
     exact = dataclasses.replace(rows[-1], predicted=rows[0].predicted)
-    assert (
-        verdicts(item.level_claims(PLAN, [*rows[:-1], exact], hard, "small"))["kernel.level.exact"] == "not confirmed"
-    )
+    assert verdicts(item.level_claims(PLAN, [*rows[:-1], exact], hard))["kernel.level.exact"] == "not confirmed"
 
 
 @pytest.mark.parametrize("exact_rate", [False, True])
@@ -140,21 +136,21 @@ def test_closure_constants(exact_rate):
 
 def test_networks(hard):
     rows = item.network_rows(PLAN, (1, 4))
-    assert item.network_claim(PLAN, rows, hard, "small").verdict in {"confirmed", "inconclusive"}
+    assert item.network_claim(PLAN, rows, hard).verdict in {"confirmed", "inconclusive"}
     for row in rows:
         theory = [np.interp(row.time, hard.flow.time, item.effective_kernel(PLAN, hard, mode)) for mode in (1, 4)]
         np.testing.assert_allclose(row.diagonal, theory, rtol=0.1)  # order 1/sqrt(N) = 0.14 over 12 seeds, and 1/N
     off = [dataclasses.replace(row, scale=2 * row.scale) for row in rows]
-    assert item.network_claim(PLAN, off, hard, "small").verdict == "not confirmed"
+    assert item.network_claim(PLAN, off, hard).verdict == "not confirmed"
 
 
 def test_forms_and_single_networks():
     forms, single = item.forms_rows(PLAN), item.single_rows(PLAN)
     assert [row.batch for row in forms] == [math.inf, 4.0]
-    assert set(verdicts(item.model_claims(PLAN, forms, single, "small")).values()) == {"confirmed"}
+    assert set(verdicts(item.model_claims(PLAN, forms, single)).values()) == {"confirmed"}
     apart = [dataclasses.replace(row, loss=1e-3) for row in forms]
     swapped = [dataclasses.replace(row, projected=row.unprojected, unprojected=row.projected) for row in single]
-    assert set(verdicts(item.model_claims(PLAN, apart, swapped, "small")).values()) == {"not confirmed"}
+    assert set(verdicts(item.model_claims(PLAN, apart, swapped)).values()) == {"not confirmed"}
 
 
 def test_figures(hard, easy):

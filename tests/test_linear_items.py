@@ -63,8 +63,8 @@ def collected(spoil: float = 0.0) -> tuple[list[item.Curves], list[item.Curves],
 
 def verdicts(spoil: float) -> dict[str, str]:
     narrow, wide, strong = collected(spoil)
-    claims = item.loss_claims(PLAN, narrow, wide, strong, "small")
-    claims += item.weight_claims(PLAN, narrow, wide[1], strong, "small")
+    claims = item.loss_claims(PLAN, narrow, wide, strong)
+    claims += item.weight_claims(PLAN, narrow, wide[1], strong)
     assert all(claim.item == item.ITEM for claim in claims)
     return {claim.id: claim.verdict for claim in claims}
 
@@ -103,14 +103,14 @@ def test_the_edge_of_stability_and_divergence_end_a_fit() -> None:
     assert item.fit_window(hard, 1.0).end == hard.step[hard.step >= 2000][0]
     hard.diverged_at[1, 0] = 700
     assert item.exponent_row(hard, 1e-3, "loss") is None
-    claim = item.exponent_claim(hard, 1e-3, "loss", "fig11.x", "s", "w", 0.1, "small")
+    claim = item.exponent_claim(hard, 1e-3, "loss", "fig11.x", "s", "w", 0.1, item.Plan())
     assert (claim.verdict, claim.measured) == ("inconclusive", None)
     assert "diverged at step 700" in claim.reason
     cut = {name: value[..., :40] for name, value in hard.values.items()}
     short = dataclasses.replace(hard, step=hard.step[:40], values=cut)
     assert (
         "less than a third of a decade"
-        in item.exponent_claim(short, 1.0, "loss", "fig11.x", "s", "w", 0.1, "small").reason
+        in item.exponent_claim(short, 1.0, "loss", "fig11.x", "s", "w", 0.1, item.Plan()).reason
     )
 
 
@@ -134,11 +134,11 @@ def test_the_lazy_power_comes_with_the_width() -> None:
     assert abs(rows[1].exponent - 1.2) < 0.05
     assert rows[0].exponent < 1.1
     sharp = dataclasses.replace(rows[1], interval=(rows[1].exponent - 0.02, rows[1].exponent + 0.02))
-    assert item.lazy_claim([rows[0], sharp, rows[2]], 1.2, "small").verdict == "confirmed"
-    assert item.lazy_claim([dataclasses.replace(sharp, exponent=0.9, interval=(0.88, 0.92))], 1.2, "small").verdict == (
-        "not confirmed"
-    )
-    assert item.lazy_claim([], 1.2, "small").verdict == "inconclusive"
+    assert item.lazy_claim([rows[0], sharp, rows[2]], 1.2, item.Plan()).verdict == "confirmed"
+    assert item.lazy_claim(
+        [dataclasses.replace(sharp, exponent=0.9, interval=(0.88, 0.92))], 1.2, item.Plan()
+    ).verdict == ("not confirmed")
+    assert item.lazy_claim([], 1.2, item.Plan()).verdict == "inconclusive"
 
 
 def test_overlap_of_a_rank_one_addition() -> None:

@@ -51,7 +51,7 @@ def test_bottleneck_page():
     model, data = (bottleneck.curves(plan, kind, results) for kind in (False, True))
     scales = [bottleneck.scale_curve(plan, kind, results) for kind in (False, True)]
     trained = bottleneck.ends(plan)
-    found = verdicts(bottleneck.claims(model, data, scales, trained, plan.alpha, "small"))
+    found = verdicts(bottleneck.claims(model, data, scales, trained, plan.alpha, bottleneck.Plan()))
     assert found["bottleneck.model.beta-0.5.equivalent"] == "confirmed"
     assert found["bottleneck.model.beta-3.equivalent"] == "corrected"
     assert found["bottleneck.data.beta-3.equivalent"] == "confirmed"
@@ -121,7 +121,7 @@ def test_transient_page():
     results[run] = long_result(run, lambda t, a, base: a**0.2 / run.widths[1], lambda t: 1 + t ** (1 - 0.6 / 1.3))
     lazy, rich = transient.lazy_rows(plan), transient.rich_rows(plan, results)
     simulations = [transient.simulated(plan, gamma, results) for gamma in (0.0, 1.0)]
-    found = verdicts(transient.claims(lazy, rich, simulations, "small"))
+    found = verdicts(transient.claims(lazy, rich, simulations, transient.Plan()))
     assert found["transient.lazy.alpha-2.beta-0.3"] == "corrected"
     assert found["transient.lazy.alpha-2.beta-3"] == "confirmed"
     assert found["transient.rich.alpha-2.beta-0.3"] == found["transient.clock.alpha-2.beta-0.3"] == "corrected"
@@ -131,7 +131,7 @@ def test_transient_page():
     draws(draw_transient.rich_figure(rich))
     draws(draw_transient.simulation_figure(simulations))
     results[run] = long_result(run, lambda t, a, base: a**-0.5 / run.widths[1], lambda t: 1 + t ** (1 - 0.6 / 1.3))
-    found = verdicts(transient.claims(lazy, transient.rich_rows(plan, results), simulations, "small"))
+    found = verdicts(transient.claims(lazy, transient.rich_rows(plan, results), simulations, transient.Plan()))
     assert found["transient.clock.alpha-2.beta-0.3"] == "confirmed"  # as printed
 
 
@@ -175,7 +175,7 @@ def test_sgdnoise_page():
     results[run] = long_result(run, lambda t, a, base: 1e-3 * half_trace * kernel(t) * base, kernel)
     lazy, exact, rich = sgdnoise.lazy_rows(plan), sgdnoise.exact_rows(plan), sgdnoise.rich_rows(plan, results)
     simulation = sgdnoise.simulated(plan, results)
-    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, "small"))
+    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, sgdnoise.Plan()))
     assert found["sgdnoise.lazy.alpha-2.beta-0.5"] == "corrected"
     assert found["sgdnoise.lazy.alpha-1.5.beta-3.6"] == "confirmed"
     assert found["sgdnoise.growth.alpha-2.beta-0.5"] == "confirmed"
@@ -186,7 +186,7 @@ def test_sgdnoise_page():
     draws(draw_sgdnoise.rich_figure(rich, simulation))
     results[run] = long_result(run, lambda t, a, base: 1e-3 * a**-1.5, kernel)  # as printed
     rich = sgdnoise.rich_rows(plan, results)
-    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, "small"))
+    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, sgdnoise.Plan()))
     assert found["sgdnoise.growth.alpha-2.beta-0.5"] == "not confirmed"
     assert found["sgdnoise.insignificant.alpha-2.beta-0.5"] == "confirmed"
 
@@ -244,7 +244,7 @@ def test_losslaw_page(version):
     rows = [losslaw.law_row(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
     orders = [losslaw.order_row(run, results[run]) for run in plan.orders()]
     heads = [losslaw.head_start(0.6, 1.0, steps=600)]
-    found = verdicts(losslaw.claims(rows, orders, heads, plan.gamma, "small"))
+    found = verdicts(losslaw.claims(rows, orders, heads, plan.gamma, losslaw.Plan()))
     assert found["losslaw.end"] == "confirmed"
     assert found["losslaw.limit.lazy.alpha-2.beta-0.5"] == "confirmed"
     assert found["losslaw.head-start.hard"] == "not confirmed"

@@ -99,17 +99,17 @@ def test_stability_grows_with_the_kernel(hard):
 def test_simulation_and_theory_agree_where_they_are_made_to(hard):
     rows = figure03.agreement(hard)
     assert all(abs(row.ratio - 1) < 4 * row.standard_error for row in rows)
-    claims = figure03.agreement_claims(hard, "small")
+    claims = figure03.agreement_claims(hard, figure03.Plan())
     assert {claim.verdict for claim in claims} == {"confirmed"}
     above = [dataclasses.replace(one, arrays=one.arrays | {"loss": 2 * one.arrays["loss"]}) for one in hard.simulation]
     wrong = dataclasses.replace(hard, simulation=tuple(above))
-    assert {claim.verdict for claim in figure03.agreement_claims(wrong, "small")} == {"not confirmed"}
+    assert {claim.verdict for claim in figure03.agreement_claims(wrong, figure03.Plan())} == {"not confirmed"}
 
 
 def test_terms_of_the_super_easy_task(super_easy):
     rows = figure03.transients(super_easy)
     assert [row.predicted for row in rows] == [3.6, 1.5, 0.5]
-    claims = figure03.transient_claims("super-easy", rows, "b", "small")
+    claims = figure03.transient_claims("super-easy", rows, "b", figure03.Plan())
     assert {claim.verdict for claim in claims} == {"confirmed"}
     # The curve of another limit has another exponent.
     swapped = dict(super_easy.long)
@@ -122,7 +122,7 @@ def test_terms_of_the_super_easy_task(super_easy):
 
 @pytest.mark.parametrize(("version", "verdict"), [("paper", "confirmed"), ("corrected", "corrected")])
 def test_noise_of_the_hard_task_tells_the_two_laws_apart(version, verdict):
-    (claim,) = figure03.transient_claims("hard", [figure03.hard_noise(panel03(0.5, version))], "a", "small")
+    (claim,) = figure03.transient_claims("hard", [figure03.hard_noise(panel03(0.5, version))], "a", figure03.Plan())
     assert claim.verdict == verdict
     assert claim.predicted == pytest.approx(4 / 3)
 
@@ -132,10 +132,10 @@ def test_excess_and_its_claims(hard, super_easy):
     assert [row.batch for row in rows] == [1, 4]
     assert rows[0].interval[0] < rows[0].theory < rows[0].interval[1]
     # In the paper's law the relative excess fades, and with it the difference of exponents.
-    assert figure03.shift_claim(panel03(0.5, "paper"), "small").verdict == "confirmed"
-    assert figure03.shift_claim(super_easy, "small").verdict == "not confirmed"
+    assert figure03.shift_claim(panel03(0.5, "paper"), figure03.Plan()).verdict == "confirmed"
+    assert figure03.shift_claim(super_easy, figure03.Plan()).verdict == "not confirmed"
     # In the law the SGD term is exactly proportional to 1/B; 5 % noise of 16 seeds leaves the ratio to a few per cent.
-    claim = figure03.batch_claim(super_easy, "small")
+    claim = figure03.batch_claim(super_easy, figure03.Plan())
     assert claim.predicted == pytest.approx((1 - 1 / 64) / (1 / 4 - 1 / 64))
     assert claim.verdict == "confirmed"
 
@@ -217,21 +217,21 @@ def test_frontier_of_the_law(panels):
         assert row.r == pytest.approx(expected.r, abs=0.03)
         assert row.a == pytest.approx(expected.a, abs=0.06)
     assert rows[1].window[1] / rows[1].window[0] == pytest.approx(100, rel=0.3)
-    claims = figure04.exponent_claims(hard, rows, "small")
+    claims = figure04.exponent_claims(hard, rows, figure04.Plan())
     assert len({claim.id for claim in claims}) == 6
-    assert figure04.gain_claim(hard, rows[0], "small").verdict == "confirmed"
+    assert figure04.gain_claim(hard, rows[0], figure04.Plan()).verdict == "confirmed"
     lazy = dataclasses.replace(rows[0], r=0.33, r_interval=(0.32, 0.333))
-    assert figure04.gain_claim(hard, lazy, "small").verdict == "not confirmed"
+    assert figure04.gain_claim(hard, lazy, figure04.Plan()).verdict == "not confirmed"
     wrong = [dataclasses.replace(row, predicted_r=row.r + 0.1, r_interval=(row.r, row.r)) for row in rows]
-    assert figure04.exponent_claims(hard, wrong, "small")[0].verdict == "not confirmed"
+    assert figure04.exponent_claims(hard, wrong, figure04.Plan())[0].verdict == "not confirmed"
 
 
 def test_agreement_of_frontiers(panels):
     ratio, error = figure04.frontier_ratio(panels[0])
     assert abs(ratio - 1) < 0.05 and 0 < error < 0.02
-    assert figure04.agreement_claim(panels[0], ratio, error, "small").verdict == "confirmed"
+    assert figure04.agreement_claim(panels[0], ratio, error, figure04.Plan()).verdict == "confirmed"
     ratio, error = figure04.frontier_ratio(panels04(1.3)[0])
-    assert figure04.agreement_claim(panels[0], ratio, error, "small").verdict == "not confirmed"
+    assert figure04.agreement_claim(panels[0], ratio, error, figure04.Plan()).verdict == "not confirmed"
 
 
 def test_figures_of_the_frontier(panels):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from companion.claims import Claim, Measurement, judged
+from companion.claims import Claim, Measurement, Page, judged
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
 from neural_scaling.base.grids import resampled
@@ -16,16 +16,6 @@ from neural_scaling.runs import Result
 
 #: Agreement of the simulated mean with the theory, relative. The theory is exact as N, B -> infinity only.
 LOSS_TOLERANCE = 0.05
-
-
-@dataclass(frozen=True)
-class AgreementRow:
-    """Simulation beside theory at one size."""
-
-    size: int  # N or B
-    ratio: float  # simulated mean over theory, averaged over the logarithm of the step
-    standard_error: float  # from the spread over seeds, which are independent
-    seeds: int  # number of these
 
 
 def seed_losses(result: Result) -> Array:
@@ -51,10 +41,10 @@ def dense_curve(time: Array, loss: Array, first: float) -> tuple[Array, Array]:
     return dense, resampled(time, loss, dense)
 
 
-def agreement_rows(
+def agreement_table(
     sizes: Sequence[int], theory: Sequence[Result], simulation: Sequence[Result], draws: int = 0
-) -> list[AgreementRow]:
-    """Compare the mean of simulations with the theory on the same steps."""
+) -> pd.DataFrame:
+    """Return the simulated mean over the theory at every size, averaged over the logarithm of the step, with its interval."""
     rows = []
     for size, expected, found in zip(sizes, theory, simulation, strict=True):
         # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
@@ -65,24 +55,26 @@ def agreement_rows(
         if draws:
             random = np.random.default_rng(0)
             error = np.std([resampled_mean(per_seed, random) for _ in range(draws)], ddof=1)
-        rows.append(AgreementRow(size, float(per_seed.mean()), float(error), per_seed.size))
-    return rows
+        measured = Measurement.with_error(float(per_seed.mean()), float(error), count=per_seed.size)
+        rows.append((size, measured.value, measured.interval))
+    return pd.DataFrame(rows, columns=["size", "ratio", "interval"])
 
 
 def claims_at_both_ends(
-    rows: Sequence[AgreementRow], panel: str, task: str, symbol: str, scale: str, doubt: str = ""
+    page: Page, found: pd.DataFrame, panel: str, task: str, symbol: str, doubt: str = ""
 ) -> list[Claim]:
     """Return the claims that theory describes simulation, at the smallest and the largest size."""
+    rows = list(found.itertuples())
     return [
         judged(
+            page,
             f"fig{int(panel[:-1]):02d}.{task}.theory-{symbol.lower()}{row.size}",
             f"Fig. {panel}, eqs. 26-31",
             f"The mean field theory gives the mean loss of the {task} task at {symbol} = {row.size}.",
             "simulated mean over theory, averaged over log steps",
             1.0,
-            Measurement.with_error(row.ratio, row.standard_error, count=row.seeds),
+            Measurement(row.ratio, row.interval),
             LOSS_TOLERANCE,
-            scale,
             doubt=doubt if row.ratio > 1 else "",
         )
         for row in dict.fromkeys((rows[0], rows[-1]))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from companion.claims import Claim
+from companion.claims import Claim, Page
 from companion.claims.measurement import judged
 from companion.claims.tables import fixed
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
@@ -103,7 +103,7 @@ def tolerance(beta: float) -> float:
     return (float(chi(beta)) - beta) / 3 if beta < 1 else EASY_TOLERANCE
 
 
-def curve_claim(row: CurveRow, identifier: str, location: str, scale: str) -> Claim:
+def curve_claim(row: CurveRow, identifier: str, location: str, page: Page) -> Claim:
     """Return the claim about the exponent of one curve."""
     run = row.run
     kind = f"networks of richness gamma0 = {run.richness:g}" if run.richness else "linearised networks"
@@ -116,6 +116,7 @@ def curve_claim(row: CurveRow, identifier: str, location: str, scale: str) -> Cl
     if math.isfinite(row.diverged):
         remark += f"; diverged at step {row.diverged:.0f}"
     return judged(
+        page,
         identifier,
         location,
         f"The loss of {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
@@ -123,7 +124,6 @@ def curve_claim(row: CurveRow, identifier: str, location: str, scale: str) -> Cl
         row.predicted,
         row.measured,
         tolerance(run.beta),
-        scale,
         remark=remark,
         doubt=doubt,
     )

@@ -1,18 +1,13 @@
 """What notebooks do around their results: check parameters, print a line of provenance, give notice of missing data.
 
-A page that needs images asks for them by :func:`dataset`, one that needs text by :func:`text`. Where they cannot be had the page
-says so and shows shipped results instead of computing; the terminal lists such pages, and the tests count them as failures::
-
-    plan = notebook.plan(item.Plan, globals())
-    digits = dataset("mnist")
-    if digits is None:
-        scale, plan = shipped_plan(item.Plan, "fig06")
-    results = obtain_all(plan.experiments(), "fig06", scale)
+    plan = notebook.plan(page.Plan, globals())
+if dataset("mnist") is None:
+plan = shipped_plan(page.Plan)
+results = plan.results()
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,10 +20,8 @@ from neural_scaling.base.checks import InputError, choice, require
 from neural_scaling.base.paths import SCALES, shipped_scale
 from neural_scaling.data import DatasetUnavailable, ImageDataset, load, load_text
 from neural_scaling.data.text import TextDataset
-from neural_scaling.runs import Experiment, Index
+from neural_scaling.runs import Index
 from neural_scaling.runs.provenance import commit, hardware
-
-__all__ = ["ParameterError", "dataset", "needs_data", "plan", "provenance", "shipped_plan", "text"]
 
 Loaded = TypeVar("Loaded")
 Chosen = TypeVar("Chosen", bound=Parameters)
@@ -42,58 +35,30 @@ class ParameterError(InputError):
 
 
 def plan(kind: type[Chosen], values: Mapping[str, Any]) -> Chosen:
-    """Return the plan of a page, checked, from the values of its parameters cell.
-
-    Parameters
-    ----------
-    kind
-        The page's plan.
-    values
-        ``globals()`` of the notebook.
-
-    Returns
-    -------
-    Chosen
-        A plan of that kind.
+    """Return the plan of a page, checked, from ``globals()`` of its notebook.
 
     Raises
     ------
     ParameterError
         If a value is out of range, or ``scale`` names a scale whose values these are not.
     """
-    _require_plan(kind, "kind")
-    require(issubclass(kind, Parameters), "kind", f"got {kind!r}", "give a class derived from Parameters")
-    checks.instance(values, "values", Mapping, "give globals()")
     try:
-        found = kind(**{name: values[name] for name in kind.names()})
-        _require_scale(found, values["scale"])
-        getattr(found, "experiments", list)()  # runs have ranges of their own
+        found = kind(**{name: values[name] for name in [*kind.names(), "scale"]})
+        _require_scale(found)
+        found.experiments()  # runs have ranges of their own
     except InputError as error:
         raise ParameterError(str(error)) from None
     return found
 
 
-def provenance(scale: str, seeds: int | Sequence[int] | None = None, plan: Parameters | None = None) -> str:
-    """Return what produced a page, as one line of text to be displayed in a cell tagged ``provenance``.
+def provenance(plan: Parameters | str, seeds: int | Sequence[int] | None = None) -> str:
+    """Return what produced a page, as one line: scale, what was changed, seeds, version, commit, hardware and date.
 
-    It differs from machine to machine, so that tag keeps its output out of the committed references.
-
-    Parameters
-    ----------
-    scale
-        ``small``, ``reduced`` or ``full``.
-    seeds
-        A seed, several, or None where nothing is random.
-    plan
-        Parameters of the page: those that are not of this scale are named; None for a page without.
-
-    Returns
-    -------
-    str
-        Scale with what was changed, seeds, library version, commit (``unknown`` outside a checkout), hardware and date.
+    It differs from machine to machine, so the tag ``provenance`` keeps it out of the committed references. A page that
+    computes nothing gives its scale in place of a plan.
     """
-    plan = None if plan is None else checks.instance(plan, "plan", Parameters, "give the plan of the page, or None")
-    parts = [f"scale: {choice(scale, 'scale', SCALES)}" + ("" if plan is None else _difference(plan, scale))]
+    scale = plan if isinstance(plan, str) else plan.scale
+    parts = [f"scale: {choice(scale, 'scale', SCALES)}" + ("" if isinstance(plan, str) else _difference(plan))]
     if seeds is not None:
         listed = checks.seeds(seeds) if isinstance(seeds, Iterable) else [checks.seed(seeds, "seeds")]
         parts.append(f"seeds: {_abbreviated(listed)}" if len(listed) > 1 else f"seed: {listed[0]}")
@@ -150,65 +115,20 @@ def text(name: str, size: str | None = None) -> TextDataset | None:
     return _or_notice(load_text, name, size, "tokens")
 
 
-def needs_data(experiments: Sequence[Experiment], item: str, scale: str) -> bool:
-    """Return whether a page has runs to compute, for which it needs its data.
-
-    Parameters
-    ----------
-    experiments
-        Runs of the page.
-    item, scale
-        As :func:`neural_scaling.runs.obtain_all` takes them.
-
-    Returns
-    -------
-    bool
-        True at small scale, where everything is computed; else whether the result of a run is missing.
-    """
-    experiments = checks.instances(experiments, "experiments", Experiment, "give a list of runs", fewest=0)
-    checks.text(item, "item")
-    if choice(scale, "scale", SCALES) == "small":
-        return True
-    index = Index(item)
-    return any(index.look_up(experiment).found is None for experiment in experiments)
+def needs_data(plan: Parameters) -> bool:
+    """Return whether a page has runs to compute, for which it needs its data: all at small scale, else those not kept."""
+    index = Index(plan.item)
+    return plan.scale == "small" or any(index.look_up(experiment).found is None for experiment in plan.experiments())
 
 
-def shipped_plan(plan: type[Any], item: str) -> tuple[str, Any]:
-    """Return the plan of the runs of an item whose results are shipped, and its scale.
-
-    Parameters
-    ----------
-    plan
-        A dataclass whose fields are parameters of the notebook.
-    item
-        For example ``fig06``.
-
-    Returns
-    -------
-    str, object
-        ``reduced`` or ``full``; an object of that class with the values of ``notebooks/parameters/<item>.<scale>.yaml``.
-
-    Raises
-    ------
-    InputError
-        Outside a checkout, or if there is no such file.
-    """
-    _require_plan(plan, "plan")
-    scale = shipped_scale(item)
-    names = {field.name for field in dataclasses.fields(plan)}
-    return scale, plan(**{name: value for name, value in values_at(item, scale).items() if name in names})
+def shipped_plan(kind: type[Chosen]) -> Chosen:
+    """Return the plan of the runs of a page whose results are shipped."""
+    return kind(**values_at(kind.item, shipped_scale(kind.item)))
 
 
-def _require_plan(kind: Any, argument: str) -> None:
-    good = isinstance(kind, type) and dataclasses.is_dataclass(kind)
-    require(good, argument, f"got {kind!r}", "give the class of a page's plan")
-
-
-def _difference(plan: Parameters, scale: str) -> str:
-    """Return in words which values are not those of a scale."""
-    if scale not in scales_of(plan.item):
-        return ", values not compared"
-    words = ", ".join(f"{name} = {_shown(getattr(plan, name))}" for name in _changed(plan, scale))
+def _difference(plan: Parameters) -> str:
+    """Return in words which values are not those of the plan's scale."""
+    words = ", ".join(f"{name} = {_shown(getattr(plan, name))}" for name in _changed(plan, plan.scale))
     return f", changed: {words}" if words else ""
 
 
@@ -218,18 +138,18 @@ def _changed(plan: Parameters, scale: str) -> list[str]:
     return [name for name in plan.names() if getattr(plan, name) != getattr(own, name)]
 
 
-def _require_scale(plan: Parameters, scale: str) -> None:
+def _require_scale(plan: Parameters) -> None:
     """Refuse a scale if more of the values are those of another one: small runs under the name of large ones."""
     known = scales_of(plan.item)
-    choice(scale, "scale", known or SCALES)
-    if known:
-        fewest, nearest = min((len(_changed(plan, name)), name != scale, name) for name in known)[::2]
-        require(
-            nearest == scale,
-            "scale",
-            f"got {scale!r}, but the values are {'those' if fewest == 0 else 'nearest to those'} of {nearest}",
-            f"name the values, not only the scale: --scale {scale} (papermill: -f notebooks/parameters/{plan.item}.{scale}.yaml)",
-        )
+    choice(plan.scale, "scale", known)
+    fewest, nearest = min((len(_changed(plan, name)), name != plan.scale, name) for name in known)[::2]
+    require(
+        nearest == plan.scale,
+        "scale",
+        f"got {plan.scale!r}, but the values are {'those' if fewest == 0 else 'nearest to those'} of {nearest}",
+        f"name the values, not only the scale: --scale {plan.scale} "
+        f"(papermill: -f notebooks/parameters/{plan.item}.{plan.scale}.yaml)",
+    )
 
 
 def _or_notice(load_it: Callable[[str, str | None], Loaded], name: str, size: str | None, kind: str) -> Loaded | None:
@@ -244,13 +164,13 @@ def _show_notice(name: str, kind: str, reason: str) -> None:
     """Display a warning whose metadata tell the program that builds the book what is missing."""
     from IPython.display import display
 
-    title = f"The {kind} of {name} could not be had"
+    title = f"The {kind} of {name} cannot be reached"
     said = "What follows are results computed elsewhere and shipped with this book, not computed for this page."
     body = f'<p class="admonition-title">{title}</p><p>{said}</p><pre>{html.escape(reason)}</pre>'
     display(  # type: ignore[no-untyped-call]
         {"text/html": f'<div class="admonition warning">{body}</div>', "text/plain": f"{title}. {said}\n{reason}"},
         raw=True,
-        metadata={"neural_scaling": {"notice": f"{name} could not be had"}},
+        metadata={"neural_scaling": {"notice": f"{name} cannot be reached"}},
     )
 
 

@@ -1,11 +1,11 @@
-"""Parameters of a page: each field of a plan says by its type what it may be, and a plan that exists is in range.
+"""Parameters of a page: its notebook's parameters cell holds name, kind, small value and meaning, and nothing repeats them.
 
-::
+The kind says what a value may be, and is one of :data:`KINDS`::
 
-    @dataclass(frozen=True)
-    class Plan(Parameters, item="fig02"):
-        alpha: Capacity
-        widths: RisingCounts
+    alpha: "Capacity" = 1.5  # capacity (ours: the paper does not state it)
+    widths: "RisingCounts" = [16, 64, 256]  # N of (c) and (d)
+
+A class derived from :class:`Parameters` in ``pages/<item>.py`` has the parameters of ``notebooks/<item>.py`` as its fields.
 """
 
 from __future__ import annotations
@@ -13,44 +13,68 @@ from __future__ import annotations
 import ast
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import jupytext
 import numpy as np
 import yaml
 
 from neural_scaling.base import checks
-from neural_scaling.base.checks import require
-from neural_scaling.base.paths import SCALES, checkout
+from neural_scaling.base.checks import choice, require
+from neural_scaling.base.paths import SCALES
+from neural_scaling.data.digits.sizes import SIZES
 from neural_scaling.data.loading import ENTRIES
 from neural_scaling.data.records import ImageRecord, Record, TextRecord
+from neural_scaling.runs import Experiment, Result, obtain_all
 
 #: Returns a value in its internal form, or raises naming the parameter.
 Check = Callable[[Any, str], Any]
 
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
 
 class Parameters:
-    """Base of a page's frozen dataclass, each field of which is annotated with a :data:`Check`."""
+    """Base of a page's plan, a frozen dataclass of the parameters in its notebook; an object that exists is in range."""
 
     item: ClassVar[str]
+    kinds: ClassVar[dict[str, str]]
 
-    def __init_subclass__(cls, item: str) -> None:
-        cls.item = item
+    if TYPE_CHECKING:  # fields are read from the notebook
+
+        def __init__(self, *args: Any, scale: str = "small", **values: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init_subclass__(cls, item: str = "") -> None:
+        cls.item = item or cls.__module__.rpartition(".")[2]
+        cell = _cell(NOTEBOOKS / f"{cls.item}.py")
+        cls.kinds = {name: kind for name, kind in declared(cell).items() if name != "scale"}
+        cls.__annotations__ = {**cls.kinds, "scale": "str"}
+        for name, value in defaults(cell).items():
+            setattr(cls, name, KINDS[cls.kinds[name]](value, name) if name in cls.kinds else value)
+        setattr(cls, "scale", field(default="small", kw_only=True))  # noqa: B010  (declared by annotation only)
+        dataclass(frozen=True)(cls)
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self), include_extras=True)
-        for name in self.names():
-            (check,) = hints[name].__metadata__
-            object.__setattr__(self, name, check(getattr(self, name), name))
+        choice(self.scale, "scale", SCALES)
+        for name, kind in self.kinds.items():
+            object.__setattr__(self, name, KINDS[kind](getattr(self, name), name))
 
     @classmethod
     def names(cls) -> list[str]:
-        """Return the names of all parameters."""
-        return [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        """Return the names of all parameters but the scale."""
+        return list(cls.kinds)
+
+    def experiments(self) -> list[Experiment]:
+        """Return the runs of the page, each once."""
+        return []
+
+    def results(self) -> dict[Experiment, Result]:
+        """Return the results of all runs, computed where nothing is kept."""
+        return obtain_all(self.experiments(), self.item, self.scale)
 
     def require_same_length(self, first: str, *others: str) -> None:
         """Refuse lists that belong together and differ in length."""
@@ -100,90 +124,101 @@ def dataset_of(kind: type[Record[Any]]) -> Check:
     return checked
 
 
+def _seed_list(value: Any, name: str) -> tuple[int, ...]:
+    return tuple(checks.seeds(value, name))
+
+
 _capacity = partial(checks.real, above=1.0)
 _richness = partial(checks.real, least=0.0)
 _positive = checks.require_positive
 _seeds = partial(checks.whole, least=2, remedy="give at least 2, for a standard error")
 _task = listed(checks.require_positive, fewest=2, most=2)
 
-Capacity = Annotated[float, _capacity]
-Source = Annotated[float, _positive]
-HardSource = Annotated[float, partial(checks.real, above=0.0, below=1.0)]
-EasySource = Annotated[float, partial(checks.real, above=1.0)]
-Richness = Annotated[float, _richness]  # 0 is the lazy limit
-Positive = Annotated[float, _positive]
-Count = Annotated[int, checks.whole]
-Size = Annotated[float, checks.count]  # may be infinite
-Seed = Annotated[int, checks.seed]
-SeedList = Annotated[Sequence[int], checks.seeds]
-Seeds = Annotated[int, _seeds]  # how many, where their spread gives an error
-
-Capacities = Annotated[Sequence[float], listed(_capacity, order=1)]
-Sources = Annotated[Sequence[float], listed(_positive, order=1)]
-HardSources = Annotated[Sequence[float], listed(partial(checks.real, above=0.0, below=1.0), order=1)]
-EasySources = Annotated[Sequence[float], listed(partial(checks.real, above=1.0), order=1)]
-Richnesses = Annotated[Sequence[float], listed(_richness, order=1)]
-FromLazy = Annotated[Sequence[float], listed(_richness, fewest=2, order=1, first=0.0)]
-Positives = Annotated[Sequence[float], listed(_positive)]
-Rising = Annotated[Sequence[float], listed(_positive, order=1)]
-Ascent = Annotated[Sequence[float], listed(_positive, fewest=2, order=1)]
-Falling = Annotated[Sequence[float], listed(_positive, fewest=2, order=-1)]
-Counts = Annotated[Sequence[int], listed(checks.whole)]
-RisingCounts = Annotated[Sequence[int], listed(checks.whole, order=1)]
-RisingSizes = Annotated[Sequence[float], listed(checks.count, order=1)]
-Sizes = Annotated[Sequence[float], listed(checks.count)]
-SeedsEach = Annotated[Sequence[int], listed(_seeds)]
-Images = Annotated[Sequence[str], listed(dataset_of(ImageRecord))]
-Text = Annotated[str, dataset_of(TextRecord)]
-WholeWindow = Annotated[tuple[int, int], listed(checks.whole, fewest=2, most=2, order=1)]
-Window = Annotated[tuple[float, float], listed(_positive, fewest=2, most=2, order=1)]
-Tasks = Annotated[Sequence[tuple[float, float]], listed(_task)]  # capacity and source
+#: What a parameter may be, by the name that stands in the parameters cell.
+KINDS: dict[str, Check] = {
+    "Scale": chosen(SCALES),
+    "Capacity": _capacity,
+    "Source": _positive,
+    "HardSource": partial(checks.real, above=0.0, below=1.0),
+    "EasySource": partial(checks.real, above=1.0),
+    "Richness": _richness,  # 0 is the lazy limit
+    "Positive": _positive,
+    "Count": checks.whole,
+    "Size": checks.count,  # may be infinite
+    "Seed": checks.seed,
+    "SeedList": _seed_list,
+    "Seeds": _seeds,  # how many, where their spread gives an error
+    "Capacities": listed(_capacity, order=1),
+    "Sources": listed(_positive, order=1),
+    "HardSources": listed(partial(checks.real, above=0.0, below=1.0), order=1),
+    "EasySources": listed(partial(checks.real, above=1.0), order=1),
+    "Richnesses": listed(_richness, order=1),
+    "FromLazy": listed(_richness, fewest=2, order=1, first=0.0),
+    "Positives": listed(_positive),
+    "Rising": listed(_positive, order=1),
+    "Ascent": listed(_positive, fewest=2, order=1),
+    "Falling": listed(_positive, fewest=2, order=-1),
+    "Counts": listed(checks.whole),
+    "RisingCounts": listed(checks.whole, order=1),
+    "RisingSizes": listed(checks.count, order=1),
+    "Sizes": listed(checks.count),
+    "SeedsEach": listed(_seeds),
+    "Images": listed(dataset_of(ImageRecord)),
+    "Text": dataset_of(TextRecord),
+    "DigitSet": chosen(SIZES),
+    "WholeWindow": listed(checks.whole, fewest=2, most=2, order=1),
+    "Window": listed(_positive, fewest=2, most=2, order=1),
+    "Tasks": listed(_task),  # capacity and source
+}
 
 
 def defaults(cell: str) -> dict[str, Any]:
     """Return name and value of each parameter in the source of a parameters cell."""
-    statements = [one for one in ast.parse(cell).body if isinstance(one, ast.AnnAssign) and one.value is not None]
-    return {ast.unparse(one.target): _value(one.value) for one in statements if one.value is not None}
+    return {ast.unparse(one.target): _value(one.value) for one in _assignments(cell)}
 
 
-def _value(expression: ast.expr) -> Any:
-    return eval(compile(ast.Expression(expression), "parameters", "eval"), {"__builtins__": {}, "float": float})
+def declared(cell: str) -> dict[str, str]:
+    """Return name and kind of each parameter in the source of a parameters cell."""
+    return {ast.unparse(one.target): ast.unparse(one.annotation).strip("'\"") for one in _assignments(cell)}
 
 
 def scales_of(item: str) -> list[str]:
-    """Return the scales that a page has, none outside a checkout: small by its cell, others by their files."""
-    root = checkout()
-    if root is None or not (root / "notebooks" / f"{item}.py").is_file():
+    """Return the scales that a page has: small by its cell, others by their files."""
+    if not (NOTEBOOKS / f"{item}.py").is_file():
         return []
-    return [scale for scale in SCALES if scale == "small" or _file(root, item, scale).is_file()]
+    return [scale for scale in SCALES if scale == "small" or _file(item, scale).is_file()]
 
 
 def values_at(item: str, scale: str) -> dict[str, Any]:
-    """Return the values of a page's parameters at a scale, without the scale itself.
+    """Return the values of a page's parameters at a scale, the scale among them.
 
     Raises
     ------
     InputError
-        Outside a checkout, or if the page has no such scale.
+        If there is no such page, or it has no such scale.
     """
-    root = checkout()
-    require(root is not None, "item", "no checkout found, so no parameters", "run this inside a checkout")
-    assert root is not None
     have = scales_of(item)
     require(bool(have), "item", f"got {item!r}, which has no parameters", "use the name of a notebook")
     require(scale in have, "scale", f"{item} has no {scale!r}", f"use one of {', '.join(have)}")
-    values = dict(_small_values(root / "notebooks" / f"{item}.py"))
-    if scale != "small":
-        values |= yaml.safe_load(_file(root, item, scale).read_text("utf-8"))
-    values.pop("scale", None)
-    return values
+    values = defaults(_cell(NOTEBOOKS / f"{item}.py"))
+    return values if scale == "small" else values | yaml.safe_load(_file(item, scale).read_text("utf-8"))
 
 
-def _file(root: Path, item: str, scale: str) -> Path:
-    return root / "notebooks" / "parameters" / f"{item}.{scale}.yaml"
+def _file(item: str, scale: str) -> Path:
+    return NOTEBOOKS / "parameters" / f"{item}.{scale}.yaml"
 
 
 @functools.cache
-def _small_values(notebook: Path) -> dict[str, Any]:
-    cells = jupytext.read(notebook, fmt="py:percent").cells
-    return next((defaults(cell.source) for cell in cells if "parameters" in cell.metadata.get("tags", [])), {})
+def _cell(notebook: Path) -> str:
+    """Return the source of the parameters cell; reading it as a notebook would cost the import of a reader."""
+    cells = re.split(r"^# %%", notebook.read_text("utf-8"), flags=re.MULTILINE)
+    return next((cell.partition("\n")[2] for cell in cells if re.match(r'.*tags=\[.*"parameters"', cell)), "")
+
+
+def _assignments(cell: str) -> list[ast.AnnAssign]:
+    return [one for one in ast.parse(cell).body if isinstance(one, ast.AnnAssign) and one.value is not None]
+
+
+def _value(expression: ast.expr | None) -> Any:
+    assert expression is not None
+    return eval(compile(ast.Expression(expression), "parameters", "eval"), {"__builtins__": {}, "float": float})

@@ -23,8 +23,6 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from neural_scaling.base.checks import real, require_positive
 
-__all__ = ["book_style", "new_figure", "richness_color", "width_color"]
-
 WIDTH = 7.0
 """Width of a figure, inches."""
 

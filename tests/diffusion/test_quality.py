@@ -120,7 +120,7 @@ def test_the_quality_of_real_images_passed_off_as_generated(judged, monkeypatch)
     assert mnist1m.accuracy(result).value > 0.9
     plan = mnist1m.Plan("small", 40, 3, 3, 30, 0)
     assert mnist1m.copies(result, 30).value == 1
-    verdicts = {claim.id: claim.verdict for claim in mnist1m.claims(plan, result, "small")}
+    verdicts = {claim.id: claim.verdict for claim in mnist1m.claims(plan, result)}
     assert verdicts["mnist1m.new"] == "not confirmed"
     assert [name for name, _ in mnist1m.grey_rows(result)] == ["generated", "real test", "real training"]
     assert sum(drawn for drawn, _ in mnist1m.counts(result)) == 40

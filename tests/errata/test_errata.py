@@ -115,7 +115,7 @@ def test_all_kinds_are_shown(rows):
 
 
 def test_claims():
-    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING, "small")}
+    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING)}
     right = {"weight-norm", "floor.hard", "data-floor", "transient.easy", "sgd.super-easy"}
     assert {name for name, verdict in verdicts.items() if verdict == "confirmed"} == {
         f"errata.{name}" for name in right
@@ -127,7 +127,7 @@ def test_claims():
 def test_claims_can_come_out_otherwise(monkeypatch):
     monkeypatch.setattr(infinite, "loss_rate_ratio", lambda setting: 1.0)
     monkeypatch.setattr(meanfield, "fourth_moment_losses", lambda setting: (1.0, 1.1, 1.001, 0.001))
-    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING, "small")}
+    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING)}
     assert verdicts["errata.loss-rate"] == verdicts["errata.fourth-moment"] == "confirmed"
 
 

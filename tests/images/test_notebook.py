@@ -1,12 +1,13 @@
-"""What a page does with data: use them, or say that they could not be had and take the plan of what is shipped."""
+"""What a page does with data: use them, or say that they cannot be reached and take the plan of what is shipped."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pytest
 
 from companion import notebook
+from companion.pages import fig06, transient
+from companion.parameters import values_at
 from companion.registry import experiments
-from neural_scaling.base.checks import InputError
 from neural_scaling.data import DatasetDamaged, DatasetUnavailable
 
 
@@ -25,9 +26,9 @@ def test_one_that_cannot_be_had_is_a_notice(monkeypatch, capsys):
     assert notebook.dataset("mnist") is None
     [(data, metadata)] = shown
     assert (
-        "The images of mnist could not be had" in data["text/html"] and "tried &lt;everything&gt;" in data["text/html"]
+        "The images of mnist cannot be reached" in data["text/html"] and "tried &lt;everything&gt;" in data["text/html"]
     )
-    assert metadata == {"neural_scaling": {"notice": "mnist could not be had"}}
+    assert metadata == {"neural_scaling": {"notice": "mnist cannot be reached"}}
 
 
 def test_a_text_likewise(monkeypatch, capsys):
@@ -41,8 +42,8 @@ def test_a_text_likewise(monkeypatch, capsys):
     monkeypatch.setattr("IPython.display.display", lambda data, **more: shown.append((data, more["metadata"])))
     assert notebook.text("speeches-books") is None
     [(data, metadata)] = shown
-    assert "The tokens of speeches-books could not be had" in data["text/plain"]
-    assert metadata == {"neural_scaling": {"notice": "speeches-books could not be had"}}
+    assert "The tokens of speeches-books cannot be reached" in data["text/plain"]
+    assert metadata == {"neural_scaling": {"notice": "speeches-books cannot be reached"}}
 
 
 def test_one_that_is_damaged_is_an_error(monkeypatch):
@@ -56,27 +57,13 @@ def test_one_that_is_damaged_is_an_error(monkeypatch):
 
 def test_data_are_needed_only_for_what_is_computed(monkeypatch, tmp_path):
     monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
-    shipped = experiments("transient", "full")
-    assert not notebook.needs_data(shipped, "transient", "full")
-    assert notebook.needs_data(shipped, "transient", "small")
-    assert notebook.needs_data(experiments("transient", "small"), "transient", "full")
+    shipped = transient.Plan(**values_at("transient", "full"))
+    assert not notebook.needs_data(shipped)
+    assert notebook.needs_data(replace(shipped, scale="small"))
+    assert notebook.needs_data(replace(transient.Plan(), scale="full"))
 
 
-def test_the_plan_of_what_is_shipped():
-    @dataclass(frozen=True)
-    class Plan:
-        alpha: float
-        steps_finite: int
-
-    scale, plan = notebook.shipped_plan(Plan, "fig02")
-    assert scale == "full" and plan.alpha == 1.5 and plan.steps_finite > 100
-    with pytest.raises(InputError, match="item: got 'fig99', which has no parameters"):
-        notebook.shipped_plan(Plan, "fig99")
-
-
-def test_what_is_shipped_at_reduced_scale():
-    @dataclass(frozen=True)
-    class Plan:
-        steps_objects: int
-
-    assert notebook.shipped_plan(Plan, "fig06") == ("reduced", Plan(10_000))
+@pytest.mark.parametrize(("page", "scale"), [(transient, "full"), (fig06, "reduced")])
+def test_the_plan_of_what_is_shipped(page, scale):
+    plan = notebook.shipped_plan(page.Plan)
+    assert plan.scale == scale and plan.experiments() == experiments(plan.item, scale)

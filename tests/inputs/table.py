@@ -19,7 +19,7 @@ from neural_scaling.runs import Experiment
 
 HERE = Path(__file__).resolve().parent
 #: Modules that pages of the book call without being listed there.
-UNLISTED = ("neural_scaling.base.grids", "neural_scaling.models.linear_models")
+UNLISTED = ("neural_scaling.base.grids", "neural_scaling.models.linear_models", "companion.claims")
 API_PAGE = HERE.parents[1] / "book" / "api.md"
 
 

@@ -33,7 +33,7 @@ BETA = 0.06
 
 
 def verdicts(curves):
-    return {claim.id: claim.verdict for claim in figure08.claims(curves, "small")}
+    return {claim.id: claim.verdict for claim in figure08.claims(curves, figure08.Plan())}
 
 
 def test_one_constant_for_all():
@@ -119,7 +119,7 @@ def test_a_curve_that_is_no_power_law_settles_nothing():
 def test_the_error_of_the_lazy_exponent_is_in_the_claim():
     rich = figure08.predictions(BETA)["t^(-beta(2-beta))"]
     curves = made([BETA, rich], noise=0.15)
-    claim = next(claim for claim in figure08.claims(curves, "small") if claim.id == "fig08.rich")
+    claim = next(claim for claim in figure08.claims(curves, figure08.Plan()) if claim.id == "fig08.rich")
     lazy = np.diff(curves[0].fit.interval)[0]
     assert claim.interval[1] - claim.interval[0] > 0.8 * lazy
 
@@ -135,14 +135,14 @@ def test_a_curve_that_diverged_ends_there():
     assert lazy.loss.size == later.tokens.size == 500
     assert lazy.held_out_tokens[-1] == 100 * 128 * 16
     assert "diverged at step 500" in figure08.table([lazy, later])
-    assert {claim.verdict for claim in figure08.claims([lazy, later], "small")} == {"inconclusive"}
+    assert {claim.verdict for claim in figure08.claims([lazy, later], figure08.Plan())} == {"inconclusive"}
 
 
 @pytest.mark.parametrize("diverged", [1500, 1900])
 def test_a_straight_curve_that_diverged_late_settles_nothing(diverged):
     lazy, later = made([BETA, BETA], noise=0.002, diverged=diverged)
     assert lazy.window[1] == diverged * 128 * 16
-    found = figure08.claims([lazy, later], "small")
+    found = figure08.claims([lazy, later], figure08.Plan())
     assert {claim.verdict for claim in found} == {"inconclusive"}
     assert f"diverged at step {diverged}" in found[0].reason
 
@@ -154,7 +154,7 @@ def test_a_divergence_at_once_or_in_the_middle_is_told():
     lazy, middle = made([BETA, 1.2 * BETA], noise=0.002)
     middle = dataclasses.replace(middle, diverged=1900.0, final=np.full(64, np.inf))
     richest = dataclasses.replace(lazy, final=lazy.final - 0.1)
-    order = next(one for one in figure08.claims([lazy, middle, richest], "small") if one.id == "fig08.order")
+    order = next(one for one in figure08.claims([lazy, middle, richest], figure08.Plan()) if one.id == "fig08.order")
     assert order.verdict == "inconclusive" and "nan" not in order.reason and "0.0001: " in order.reason
     assert order.reason.count("diverged") == 3
 

@@ -131,7 +131,7 @@ def test_page_on_the_source():
     assert len(set(runs)) == len(runs)
     results = results_of(runs)
     tasks = [source.task(full, name, results) for name in full.datasets]
-    found = {claim.id: claim for claim in source.claims(tasks, "small")}
+    found = {claim.id: claim for claim in source.claims(tasks, source.Plan())}
     assert len(found) == 4
     assert {claim.verdict for claim in found.values()} == {"confirmed"}
     assert found["source.mnist.lazy"].predicted == pytest.approx(0.3, rel=0.05)
@@ -152,7 +152,7 @@ def test_page_on_the_source():
     assert "mnist     32    32        1       " in table[1] and "1.100 or 1.200" in table[1]
     assert source.noise(tasks[0]) == pytest.approx(0.2 * np.sum(np.arange(1, 4001.0) ** -CAPACITY) / 128)
     other = {run: spectrum(run, 0.8) if isinstance(run, KernelRun) else results[run] for run in runs}
-    wrong = source.claims([source.task(full, name, other) for name in full.datasets], "small")
+    wrong = source.claims([source.task(full, name, other) for name in full.datasets], source.Plan())
     assert {claim.verdict for claim in wrong} == {"not confirmed"}
     for figure in (draw.spectrum_figure(tasks), draw.study_figure(tasks), draw.lazy_figure(tasks)):
         png(figure)
@@ -166,7 +166,7 @@ def test_small_plans_need_few_steps():
 
 def verdict_after(panel, **options):
     results = results_of([*panel.runs(), panel.kernel()], **options)
-    return figure06.departure_claim(figure06.curves(panel, results), "small").verdict
+    return figure06.departure_claim(figure06.curves(panel, results), figure06.Plan()).verdict
 
 
 def test_page_on_figure_6():
@@ -186,17 +186,17 @@ def test_page_on_figure_6():
     apart = dataclasses.replace(straight.source, train=straight.source.test / 2)
     assert math.isnan(dataclasses.replace(straight, source=apart).spectral(straight.rows[0]))
     assert apart.spread(10.0) == pytest.approx(2)
-    verdicts = {claim.id: claim.verdict for claim in figure06.exponent_claims(straight, "small")}
+    verdicts = {claim.id: claim.verdict for claim in figure06.exponent_claims(straight, figure06.Plan())}
     assert len(verdicts) == 6
     assert set(verdicts.values()) == {"confirmed"}
     swapped = figure06.curves(digits.panel, results_of(runs, lazy=0.46, rich=0.3))
-    assert {claim.verdict for claim in figure06.exponent_claims(swapped, "small")} == {"not confirmed"}
-    claim = figure06.departure_claim(objects, "small")
+    assert {claim.verdict for claim in figure06.exponent_claims(swapped, figure06.Plan())} == {"not confirmed"}
+    claim = figure06.departure_claim(objects, figure06.Plan())
     assert claim.verdict == "confirmed"
     assert claim.measured == pytest.approx(0.3 - float(chi(0.075)), abs=0.01)
     assert "linearised 0.075 and 0.075" in claim.reason
     flat = figure06.curves(objects.panel, results_of(runs, late=0.12))
-    claim = figure06.departure_claim(flat, "small")
+    claim = figure06.departure_claim(flat, figure06.Plan())
     assert claim.verdict == "inconclusive" and "the paper has 1e+05 steps" in claim.reason
     long = dataclasses.replace(objects.panel, steps=100_000)
     assert verdict_after(long, late=0.12) == "not confirmed"
@@ -204,13 +204,13 @@ def test_page_on_figure_6():
     assert verdict_after(long, late=0.4, rich=0.3) == "inconclusive"  # it never was near the theory
     results = results_of([*long.runs(), long.kernel()], late=0.3)
     results[long.runs()[0]] = trained(long.runs()[0], 0.075, 1.0, late=0.3)
-    claim = figure06.departure_claim(figure06.curves(long, results), "small")
+    claim = figure06.departure_claim(figure06.curves(long, results), figure06.Plan())
     assert claim.verdict == "inconclusive"  # the linearised curve steepens likewise
     noisy = figure06.curves(objects.panel, results_of(runs, spread=0.5, late=0.2))
-    assert figure06.departure_claim(noisy, "small").verdict == "inconclusive"
+    assert figure06.departure_claim(noisy, figure06.Plan()).verdict == "inconclusive"
     still = results_of(runs)
     still |= {run: trained(run, 0.1, 1.5, late=0.3) for run in objects.panel.runs()}
-    claim = figure06.departure_claim(figure06.curves(objects.panel, still), "small")
+    claim = figure06.departure_claim(figure06.curves(objects.panel, still), figure06.Plan())
     assert claim.verdict == "inconclusive"
     assert "1.50-fold only" in claim.reason
     assert "rich" in figure06.table(objects)
@@ -223,7 +223,7 @@ def test_kernels_that_grow_a_little_predict_nothing():
     results = results_of([panel.kernel(), *panel.runs()])
     run = panel.runs()[-1]
     results[run] = trained(run, 0.4, 1.6, sharpness=1.9)
-    claim = figure06.exponent_claims(figure06.curves(panel, results), "small")[-1]
+    claim = figure06.exponent_claims(figure06.curves(panel, results), figure06.Plan())[-1]
     assert claim.verdict == "inconclusive"
     assert "1.60-fold" in claim.reason
     assert "edge of stability from step 1" in claim.reason
@@ -249,7 +249,7 @@ def test_windows_come_from_the_kernel():
     none = figure06.curves(slow, results)
     assert not none.rows[0].fitted
     assert "10 modes learned: not before the last step" in figure06.table(none)
-    assert {claim.verdict for claim in figure06.exponent_claims(none, "small")[:4]} == {"inconclusive"}
+    assert {claim.verdict for claim in figure06.exponent_claims(none, figure06.Plan())[:4]} == {"inconclusive"}
 
 
 def test_a_window_that_starts_late_has_no_decade_before():
@@ -257,11 +257,11 @@ def test_a_window_that_starts_late_has_no_decade_before():
     found = figure06.curves(objects, results_of([*objects.runs(), objects.kernel()], late=0.3))
     last = float(found.rows[0].step[-1])
     unreached = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=math.inf)) for row in found.rows]
-    claim = figure06.departure_claim(dataclasses.replace(found, rows=unreached), "small")
+    claim = figure06.departure_claim(dataclasses.replace(found, rows=unreached), figure06.Plan())
     assert found.rows[-1].window.start_reason in claim.reason and "inf" not in claim.reason
     for start, told in ((last / 10, True), (last / 40, False)):
         rows = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=start)) for row in found.rows]
-        claim = figure06.departure_claim(dataclasses.replace(found, rows=rows), "small")
+        claim = figure06.departure_claim(dataclasses.replace(found, rows=rows), figure06.Plan())
         assert ("exponent none in the decade before" in claim.reason) is told
         assert (f"the window starts at step {start:.0f} of {last:.0f}" in claim.reason) is told
         assert "nan" not in claim.reason

@@ -37,7 +37,7 @@ def made_up(run, exponent, spread=0.001, sharpest=30.0):
 
 def verdict(run, exponent, **options):
     row = curves.curve_row(run, made_up(run, exponent, **options))
-    return curves.curve_claim(row, "fig05.x", "Fig. 5a", "small")
+    return curves.curve_claim(row, "fig05.x", "Fig. 5a", figure05.Plan())
 
 
 def test_rich_exponents():
@@ -60,7 +60,7 @@ def test_windows_come_from_kernel_and_theory():
     assert other.window == row.window  # whatever the loss does
     flat = made_up(RUN, 0.4)
     flat[RUN].arrays["trace"][:] = 4.0
-    claim = curves.curve_claim(curves.curve_row(RUN, flat), "fig05.x", "Fig. 5a", "small")
+    claim = curves.curve_claim(curves.curve_row(RUN, flat), "fig05.x", "Fig. 5a", figure05.Plan())
     assert claim.verdict == "inconclusive"
     assert "kernel doubled" in claim.reason
 
@@ -70,7 +70,7 @@ def test_divergence_is_said():
     found[RUN].arrays["loss"][0, 50:] = math.inf
     found[RUN].arrays["diverged"][0] = STEP[50]
     row = curves.curve_row(RUN, found)
-    claim = curves.curve_claim(row, "fig05.x", "Fig. 5a", "small")
+    claim = curves.curve_claim(row, "fig05.x", "Fig. 5a", figure05.Plan())
     assert f"diverged at step {STEP[50]:.0f}" in claim.reason
     assert math.isnan(row.exponent_between(1000, 10_000))
 
@@ -96,11 +96,11 @@ def test_excess_of_finite_width():
         loss = np.concatenate([[1.0], theory + 3 / run.width * STEP[1:] ** -0.5])
         found[run].arrays["loss"] = np.tile(loss, (3, 1))
         results |= found
-    claims = figure05.width_claims(full, results, "small")
+    claims = figure05.width_claims(full, results)
     assert [claim.verdict for claim in claims] == ["confirmed", "confirmed"]
     for run, result in results.items():  # the same excess at any width, and constant in time
         result.arrays["loss"][:, 1:] = curves.curve_row(run, results).theory + 0.01
-    wrong = figure05.width_claims(full, results, "small")
+    wrong = figure05.width_claims(full, results)
     assert [claim.verdict for claim in wrong] == ["not confirmed", "not confirmed"]
 
 
@@ -116,13 +116,13 @@ def test_figure_5():
     assert len(set(runs)) == len(runs)
     assert {run.width for run in full.targets(0.0)} == {512}
     results = results_of(runs)
-    claims = figure05.exponent_claims(full, results, "small") + figure05.growth_claims(full, results, "small")
+    claims = figure05.exponent_claims(full, results) + figure05.growth_claims(full, results)
     assert len({claim.id for claim in claims}) == len(claims) == 2 * 7 + 3 * 4 + 4
     found = {claim.id: claim.verdict for claim in claims}
     assert found["fig05.a.rich.beta-0.25"] == found["fig05.a.lazy.beta-0.25"] == "confirmed"
     assert found["fig05.a.kernel.beta-0.25"] == "confirmed"
     assert found["fig05.b.lazy.q-1.8"] == "inconclusive"  # too few modes in 10 000 steps
-    wrong = figure05.exponent_claims(full, results_of(runs, 0.05), "small")
+    wrong = figure05.exponent_claims(full, results_of(runs, 0.05))
     assert not any(claim.verdict == "confirmed" for claim in wrong if claim.predicted > 0.2)
 
     def rows(some):
@@ -142,19 +142,19 @@ def test_scatter_of_finite_kernels(power):
     assert row.predicted == pytest.approx(min(0.5, 2 * power - 1))
     # Quartiles of 128 values: a tenth each, over 1.2 decades of width.
     assert row.fit.exponent == pytest.approx(row.predicted, abs=0.15)
-    claim = figure07.fluctuation_claims([row], "small")[0]
+    claim = figure07.fluctuation_claims([row], figure07.Plan())[0]
     assert claim.verdict != ("confirmed" if power < 0.75 else "not confirmed")
 
 
 def test_figure_7():
     spectra = [figure07.spectrum_row(3, power, (100.0, 400.0), 2**14, 32, 2, 64) for power in (1.0, 1.5)]
-    claims = figure07.spectrum_claims(spectra, "small")
+    claims = figure07.spectrum_claims(spectra, figure07.Plan())
     assert [claim.verdict for claim in claims] == ["confirmed", "confirmed"]
     wrong = dataclasses.replace(spectra[0], kernel=dataclasses.replace(spectra[0].kernel, power=1.2))
-    assert figure07.spectrum_claims([wrong], "small")[0].verdict == "not confirmed"
+    assert figure07.spectrum_claims([wrong], figure07.Plan())[0].verdict == "not confirmed"
     scatter = [figure07.fluctuation_row(2, power, [16, 64, 256], 32) for power in (0.6, 1.0)]
     assert len(png(draw.spectrum_figure(spectra, scatter)).axes) == 2
     small = plan(figure07, "full")
-    claims = figure07.exponent_claims(small, results_of(small.experiments()), "small")
+    claims = figure07.exponent_claims(small, results_of(small.experiments()))
     assert len({claim.id for claim in claims}) == 8
     assert all(claim.verdict in {"confirmed", "inconclusive"} for claim in claims)

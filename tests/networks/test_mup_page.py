@@ -30,7 +30,7 @@ def test_what_is_measured_and_concluded():
     assert check.moved.shape == (3, 3, 4)
     assert curves.loss.shape == (2, curves.step.size)
     assert search.loss.shape == (2, 2)
-    claims = {claim.id: claim for claim in mup.claims(check, curves, search, limit, "small")}
+    claims = {claim.id: claim for claim in mup.claims(check, curves, search, limit, mup.Plan())}
     assert set(claims) == {"mup.layer-1", "mup.layer-2", "mup.output", "mup.curves", "mup.eta", "mup.lazy"}
     assert claims["mup.lazy"].verdict == "confirmed"
     assert claims["mup.output"].verdict != "not confirmed"
@@ -41,7 +41,7 @@ def test_what_is_measured_and_concluded():
         search, loss=np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]), etas=np.array([0.1, 0.2, 0.4])
     )
     stuck = dataclasses.replace(limit, difference=np.full(3, 0.2))
-    wrong = mup.claims(grown, apart, moving, stuck, "small")
+    wrong = mup.claims(grown, apart, moving, stuck, mup.Plan())
     assert {claim.verdict for claim in wrong} == {"not confirmed"}
     figure = draw.draw(check, curves, search, limit)
     assert isinstance(figure, Figure)

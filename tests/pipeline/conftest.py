@@ -32,9 +32,9 @@ TINY = """\
 # $$ a = b $$ (eq-tiny)
 
 # %% tags=["parameters"]
-scale: str = "small"
-power: float = 2.0  # exponent
-count: int = 3
+scale: "Scale" = "small"
+power: "Positive" = 2.0  # exponent
+count: "Count" = 3
 
 # %%
 import os

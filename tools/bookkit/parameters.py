@@ -1,8 +1,8 @@
 """The parameters of a notebook: what its ``parameters`` cell declares, and whether given values fit.
 
-The cell holds annotated assignments and nothing else::
+The cell holds annotated assignments and nothing else; the annotation is one of :data:`companion.parameters.KINDS`::
 
-    beta: float = 0.4  # source exponent, dimensionless
+    beta: "Source" = 0.4  # source exponent, dimensionless
 
 The values are those of small scale; what differs at another one stands in a YAML file.
 """
@@ -18,26 +18,14 @@ import yaml
 from nbformat import NotebookNode
 
 from bookkit.problems import Problem, unknown
-from companion.parameters import defaults
+from companion.parameters import KINDS, defaults
+from neural_scaling.base.checks import InputError
 
 TAG = "parameters"
-SCALARS: dict[str, tuple[type, ...]] = {"float": (float, int), "int": (int,), "str": (str,), "bool": (bool,)}
 
 
-def declared(notebook: NotebookNode, where: str) -> dict[str, ast.expr]:
-    """Return name and annotation of each parameter of a notebook.
-
-    Parameters
-    ----------
-    notebook
-        As read by jupytext.
-    where
-        Its name, for error messages.
-
-    Returns
-    -------
-    dict
-        In the order of the cell.
+def declared(notebook: NotebookNode, where: str) -> dict[str, str]:
+    """Return name and kind of each parameter of a notebook, in the order of the cell.
 
     Raises
     ------
@@ -50,16 +38,17 @@ def declared(notebook: NotebookNode, where: str) -> dict[str, ast.expr]:
             f"{where}: {len(cells)} cells carry the tag {TAG!r}. Give exactly one code cell "
             f'the header `# %% tags=["{TAG}"]`.'
         )
-    names: dict[str, ast.expr] = {}
+    names: dict[str, str] = {}
     for statement in ast.parse(cells[0].source).body:
         match statement:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=ast.expr()):
-                _check_annotation(annotation, f"{where}: parameter {name!r}")
-                names[name] = annotation
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Constant(value=str(kind)), value=ast.expr()):
+                if kind not in KINDS:
+                    raise unknown(f"kind of {name!r} in {where}", kind, KINDS, "Use a kind of companion.parameters.")
+                names[name] = kind
             case _:
                 raise Problem(
                     f"{where}: the parameters cell holds `{ast.unparse(statement)}`. Write each parameter as "
-                    "`name: type = value` and move everything else to another cell."
+                    '`name: "Kind" = value` and move everything else to another cell.'
                 )
     return names
 
@@ -91,34 +80,17 @@ def read_values(path: Path) -> dict[str, Any]:
     return values
 
 
-def check_values(values: Mapping[str, Any], names: Mapping[str, ast.expr], where: str) -> None:
-    """Check that every value belongs to a declared parameter and fits its annotation.
-
-    Parameters
-    ----------
-    values
-        Name to value.
-    names
-        From :func:`declared`.
-    where
-        Origin of the values, for error messages.
-
-    Raises
-    ------
-    Problem
-        On the first value that does not fit.
-    """
+def check_values(values: Mapping[str, Any], names: Mapping[str, str], where: str) -> None:
+    """Refuse the first value that belongs to no declared parameter, or that its kind does not allow."""
     for name, value in values.items():
         if name not in names:
             raise unknown(f"parameter in {where}", name, names, "Correct the name or declare it in the notebook.")
-        if not _fits(value, names[name]):
-            hint = ""
-            if isinstance(value, str) and "float" in ast.unparse(names[name]):
-                hint = " YAML takes 1e-3 for text: write 1.0e-3, and .inf for infinity."
-            raise Problem(
-                f"{where}: parameter {name!r} is {value!r} ({type(value).__name__}), but the notebook declares "
-                f"`{ast.unparse(names[name])}`. Give a value of that type.{hint}"
-            )
+        try:
+            KINDS[names[name]](value, name)
+        except InputError as error:
+            number = isinstance(value, str) and value[:1].isdigit()
+            hint = " YAML takes 1e-3 for text: write 1.0e-3, and .inf for infinity." if number else ""
+            raise Problem(f"{where}: {error}{hint}") from None
 
 
 def check_no_repetition(values: Mapping[str, Any], small: Mapping[str, Any], where: str) -> None:
@@ -140,40 +112,3 @@ def parse_override(text: str, name: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise Problem(f"parameter {name!r}: {text!r} is not valid YAML ({error}). Quote it for the shell.") from error
-
-
-def _fits(value: Any, annotation: ast.expr) -> bool:
-    match annotation:
-        case ast.Constant(value=None):
-            return value is None
-        case ast.Name(id=name):
-            # bool is an int to Python, but `steps: true` is a slip
-            return isinstance(value, SCALARS[name]) and (name == "bool" or not isinstance(value, bool))
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _fits(value, left) or _fits(value, right)
-        case ast.Subscript(value=ast.Name(id="list"), slice=inner):
-            return isinstance(value, list) and all(_fits(item, inner) for item in value)
-        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[key, inner])):
-            return isinstance(value, dict) and all(_fits(k, key) and _fits(v, inner) for k, v in value.items())
-    raise AssertionError(ast.unparse(annotation))  # _check_annotation lets nothing else through
-
-
-def _check_annotation(annotation: ast.expr, where: str) -> None:
-    match annotation:
-        case ast.Constant(value=None):
-            return
-        case ast.Name(id=name) if name in SCALARS:
-            return
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            _check_annotation(left, where)
-            _check_annotation(right, where)
-        case ast.Subscript(value=ast.Name(id="list"), slice=inner):
-            _check_annotation(inner, where)
-        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[key, inner])):
-            _check_annotation(key, where)
-            _check_annotation(inner, where)
-        case _:
-            raise Problem(
-                f"{where} is declared `{ast.unparse(annotation)}`. Use int, float, str, bool, list[...], "
-                "dict[..., ...] or a union of them with None."
-            )

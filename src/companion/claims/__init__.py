@@ -6,9 +6,9 @@ objects.
 
 from companion.claims.claim import Claim, Verdict
 from companion.claims.judgement import Judgement, judge
-from companion.claims.ledger import CLAIMS_VARIABLE, LedgerError, load_ledger, record, to_json, write_ledger
-from companion.claims.measurement import Measurement, judged
-from companion.claims.tables import bound, number, summary, table, to_markdown
+from companion.claims.ledger import CLAIMS_VARIABLE, LedgerError, load_ledger, record, show, to_json, write_ledger
+from companion.claims.measurement import Measurement, Page, fact, judged
+from companion.claims.tables import Shown, bound, number, summary, to_markdown
 
 __all__ = [
     "CLAIMS_VARIABLE",
@@ -16,15 +16,18 @@ __all__ = [
     "Judgement",
     "LedgerError",
     "Measurement",
+    "Page",
+    "Shown",
     "Verdict",
     "bound",
+    "fact",
     "judge",
     "judged",
     "load_ledger",
     "number",
     "record",
+    "show",
     "summary",
-    "table",
     "to_json",
     "to_markdown",
     "write_ledger",

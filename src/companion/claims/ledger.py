@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from functools import cache
 from importlib.resources import files
@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from companion.claims.claim import Claim
-from companion.claims.tables import listed
+from companion.claims.tables import Shown, listed
 from neural_scaling.base import checks
 from neural_scaling.base.files import write_atomically
 
@@ -62,6 +62,11 @@ def record(claims: Iterable[Claim]) -> list[Claim]:
         merged = [claim for claim in known if (claim.id, claim.scale) not in replaced] + given
         write_ledger(path, merged)
     return given
+
+
+def show(claims: Iterable[Claim], compared: Callable[[Claim], bool] = lambda claim: True) -> Shown:
+    """Record the claims of a page, and return them as it shows them; references compare the verdicts of those ``compared``."""
+    return Shown(record(claims), compared)
 
 
 def load_ledger(path: str | Path) -> list[Claim]:

@@ -1,14 +1,15 @@
-"""A measured number as a claim needs it, and the claim that judging it makes."""
+"""A measured number as a claim needs it, and the two doors to a claim: a number against a prediction, a fact with its reason."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import stdtrit
 
-from companion.claims.claim import Claim, found, pair
+from companion.claims.claim import Claim, Verdict, found, pair
 from companion.claims.judgement import ends, judge
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array
@@ -86,6 +87,12 @@ class Measurement:
         return cls(float(found[-1]), (float(found.min()), float(found.max())), window)
 
     @classmethod
+    def median_of(cls, values: Array) -> Measurement:
+        """Return the median of several values, shape (n,), with their extremes; none where there is no value."""
+        found = checks.array(values, "values", fewest=0)
+        return cls(float(np.median(found)), (float(found.min()), float(found.max()))) if found.size else cls(None, None)
+
+    @classmethod
     def mean_of(cls, values: Array, window: tuple[float, float] | None = None) -> Measurement:
         """Return the mean of independent values, shape (n,), with Student's 95 % interval; none unless two or more are finite."""
         values = checks.array(values, "values", fewest=0, nan=True)
@@ -106,8 +113,26 @@ class Measurement:
             return cls.none("the fit does not bound the exponent")
         return cls(fit.exponent, fit.interval, fit.window)
 
+    def columns(self) -> tuple[float, tuple[float, float] | None, tuple[float, float] | None]:
+        """Return value, interval and window as a row of a table holds them; no value is NaN."""
+        return math.nan if self.value is None else self.value, self.interval, self.window
+
+
+@runtime_checkable
+class Page(Protocol):
+    """What a claim must know of its page: the plan of a notebook is one."""
+
+    @property
+    def item(self) -> str:
+        """Name of the notebook."""
+
+    @property
+    def scale(self) -> str:
+        """Scale at which it runs."""
+
 
 def judged(
+    page: Page,
     id: str,
     location: str,
     statement: str,
@@ -115,52 +140,61 @@ def judged(
     predicted: float,
     measured: Measurement,
     tolerance: float,
-    scale: str,
     corrected: float | None = None,
     remark: str = "",
     doubt: str = "",
 ) -> Claim:
-    """Judge a prediction by :func:`judge` and return the claim.
+    """Return the claim that a measured number is the predicted one, decided by :func:`judge`.
 
-    Parameters
-    ----------
-    id
-        Of the claim; what stands before its first dot is its item.
-    location, statement, quantity, scale
-        As in :class:`Claim`.
-    predicted, tolerance, corrected
-        As in :func:`judge`.
-    measured
-        What was found.
-    remark
-        Added to the reason.
-    doubt
-        Added to the reason, after the remark, unless the claim is confirmed.
-
-    Returns
-    -------
-    Claim
-
-    Raises
-    ------
-    InputError
-        From :func:`judge`.
+    ``remark`` is added to the reason, ``doubt`` after it unless the claim is confirmed.
     """
-    for name, value in (("id", id), ("remark", remark), ("doubt", doubt)):
-        checks.text(value, name)
     measured = checks.instance(measured, "measured", Measurement, "give a Measurement")
     verdict, reason = judge(predicted, measured.value, measured.interval, tolerance, corrected)
+    reason = (measured.missing or reason) + checks.text(remark, "remark")
+    doubt = checks.text(doubt, "doubt")
+    return fact(
+        page,
+        id,
+        location,
+        statement,
+        quantity,
+        verdict,
+        reason + ("" if verdict == "confirmed" else doubt),
+        predicted,
+        measured,
+    )
+
+
+def fact(
+    page: Page,
+    id: str,
+    location: str,
+    statement: str,
+    quantity: str,
+    verdict: Verdict,
+    reason: str,
+    predicted: float | str | None = None,
+    measured: Measurement | float | None = None,
+) -> Claim:
+    """Return a claim that no single number decides, with its verdict and the reason; a prediction may be words."""
+    if measured is None or isinstance(measured, Measurement):
+        found = measured or Measurement(None, None)
+    else:
+        found = Measurement.exact(checks.real(measured, "measured", FINITE))
+    page = checks.instance(page, "page", Page, "give the plan of the page")
+    words, value = (predicted, None) if isinstance(predicted, str) else ("", predicted)
     return Claim(
-        id=id,
-        item=id.partition(".")[0],
+        id=checks.text(id, "id"),
+        item=page.item,
         location=location,
         statement=statement,
         quantity=quantity,
-        predicted=predicted,
-        measured=measured.value,
-        interval=measured.interval,
-        window=measured.window,
-        scale=scale,
+        predicted=value,
+        measured=found.value,
+        interval=found.interval,
+        window=found.window,
+        scale=page.scale,
         verdict=verdict,
-        reason=(measured.missing or reason) + remark + ("" if verdict == "confirmed" else doubt),
+        reason=reason,
+        predicted_text=words,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import get_args
 
 from companion.claims.claim import Claim, Verdict, found
@@ -73,25 +73,17 @@ def listed(claims: Iterable[Claim]) -> list[Claim]:
     return instances(claims, "claims", Claim, "give a list of claims", fewest=0)
 
 
-def table(claims: Sequence[Claim]) -> str:
-    """Return claims as a plain text table with few digits, fit for comparison between runs.
+class Shown:
+    """Claims as a page shows them: a table to read, and a line for each with id and verdict, which references compare."""
 
-    Parameters
-    ----------
-    claims
-        Claims, one per line.
+    def __init__(self, claims: Sequence[Claim], compared: Callable[[Claim], bool] = lambda claim: True) -> None:
+        self.claims, self.compared = listed(claims), compared
 
-    Returns
-    -------
-    str
-        Columns: claim, predicted, measured, verdict. The interval is shown where it is wider than the digits.
-    """
-    claims = listed(claims)
-    rows = [("claim", "predicted", "measured", "verdict")]
-    rows += [(claim.id, _predicted(claim, 2), _measured(claim, 2), claim.verdict) for claim in claims]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    def __repr__(self) -> str:
+        return "\n".join(f"{claim.id}: {claim.verdict}" for claim in self.claims if self.compared(claim))
+
+    def _repr_markdown_(self) -> str:
+        return to_markdown(self.claims)
 
 
 def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from companion.claims.claim import found
-from companion.parameters import Capacity, Count, EasySource, HardSource, Parameters, Positive, Seeds, Window
+from companion.parameters import Parameters
 from neural_scaling.base import checks
 from neural_scaling.base.checks import require
 
@@ -18,28 +18,8 @@ Outcome = Literal["stands", "did not stand", "by reading"]
 FACTOR = 3.0
 
 
-@dataclass(frozen=True)
 class Setting(Parameters, item="errata"):
     """Numbers that the checks share."""
-
-    alpha: Capacity = 1.5  # capacity
-    # hard, easy, super_easy: sources of a hard, an easy and a super-easy task
-    hard: HardSource = 0.5
-    easy: EasySource = 1.5
-    super_easy: EasySource = 3.6
-    gamma: Positive = 1.0  # richness
-    eta: Positive = 0.1  # learning rate of the simulated runs
-    # modes, width, samples, batch: M, N, P and B of the simulated runs
-    modes: Count = 200
-    width: Count = 64
-    samples: Count = 24
-    batch: Count = 4
-    # steps, seeds: steps and number of the simulated runs
-    steps: Count = 24
-    seeds: Seeds = 200
-    window: Window = (1e4, 1e6)  # first and last time of fits to closed forms, eta*steps
-    late: Window = (1e80, 1e120)  # first and last time of fits to the self-consistent curve, eta*steps
-    horizon: Positive = 300.0  # last time of the integrated gradient flow, eta*steps
 
     def __post_init__(self) -> None:
         super().__post_init__()

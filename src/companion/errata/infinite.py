@@ -68,7 +68,7 @@ def weight_growth(setting: Setting) -> Errors:
 def gradient_correlation_fit(setting: Setting) -> PowerLawFit:
     """Fit the exponent of C2(t, t) in the lazy limit."""
     q = PowerLaw(setting.alpha, setting.hard).quadrature(4 * setting.window[1])
-    time = np.geomspace(*setting.window, 33)
+    time = np.geomspace(setting.window[0], setting.window[1], 33)
     values = np.exp(-2 * np.outer(time, q.nodes)) @ (q.target_weights * q.nodes**2)
     return fit_power_law(time, values)
 
@@ -82,7 +82,7 @@ def gradient_correlation(setting: Setting) -> Errors:
 def weight_norm_fit(setting: Setting) -> PowerLawFit:
     """Fit the exponent of the growth of C_w in the lazy limit; growth counts negative."""
     q = PowerLaw(setting.alpha, setting.hard).quadrature(4 * setting.window[1])
-    time = np.geomspace(*setting.window, 33)
+    time = np.geomspace(setting.window[0], setting.window[1], 33)
     return fit_power_law(time, np.expm1(-np.outer(time, q.nodes)) ** 2 @ q.target_weights)
 
 

@@ -130,7 +130,7 @@ def effective_time_power(setting: Setting) -> Errors:
 def correction_fit(setting: Setting, beta: float, term: str) -> PowerLawFit:
     """Fit the exponent of a lazy leading correction, from its closed form."""
     quadrature = PowerLaw(setting.alpha, beta).quadrature(4 * setting.window[1])
-    time = np.geomspace(*setting.window, 21)
+    time = np.geomspace(setting.window[0], setting.window[1], 21)
     correction = {"width": width_correction, "batch": batch_correction}[term]
     return fit_power_law(time, correction(quadrature, time))
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.optimize import brentq
 
-from companion.claims import Claim, judge
-from companion.parameters import Capacity, Count, FromLazy, Parameters, Positive, RisingCounts, Seeds, Source
+from companion.claims import Claim, Measurement, Page, fact, judge
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
@@ -23,27 +23,14 @@ from neural_scaling.models.finite_data import MinibatchDMFTRun, MinibatchRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 
-ITEM = "batch"
-
 #: Agreement of the loss relative to infinite batch: half of what other pages allow for a loss, since the finite width cancels.
 EXCESS_TOLERANCE = 0.025
 #: A mean whose 95 % error is more than this fraction of it is decided by a few seeds and measures nothing.
 LARGEST_ERROR = 0.25
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What the page on small batches computes: the parameters of its notebook and the runs they make."""
-
-    alpha: Capacity
-    beta: Source
-    modes: Count
-    width: Count
-    eta: Positive
-    gammas: FromLazy
-    batches: RisingCounts
-    steps: Count
-    seeds: Seeds
 
     def simulation(self, gamma: float, batch: float) -> MinibatchRun:
         """Return the simulation at one richness and batch."""
@@ -198,7 +185,7 @@ def error_row(found: BatchCurves) -> ErrorRow:
     )
 
 
-def excess_claims(rows: Sequence[ErrorRow], width: int, scale: str) -> list[Claim]:
+def excess_claims(rows: Sequence[ErrorRow], width: int, page: Page) -> list[Claim]:
     """Return the claims that the paper's theory gives the effect of a batch, the fourth moments as its correction."""
     claims = []
     for row in rows:
@@ -207,20 +194,17 @@ def excess_claims(rows: Sequence[ErrorRow], width: int, scale: str) -> list[Clai
         if not row.measured:
             reason += f"; the largest hundredth of the seeds has {row.top:.0%} of the sum, so that there is no mean to compare"
         claims.append(
-            Claim(
-                id=f"batch.excess.gamma-{row.gamma:g}.b{row.batch}",
-                item=ITEM,
-                location="Appendix C, eqs. 18-31",
-                statement=f"The theory gives the loss at batch B = {row.batch} relative to infinite batch, "
+            fact(
+                page,
+                f"batch.excess.gamma-{row.gamma:g}.b{row.batch}",
+                "Appendix C, eqs. 18-31",
+                f"The theory gives the loss at batch B = {row.batch} relative to infinite batch, "
                 f"gamma = {row.gamma:g}, N = {width}.",
-                quantity="mean loss over that at infinite batch, averaged over log steps",
-                predicted=row.paper,
-                measured=row.excess,
-                interval=interval,
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+                "mean loss over that at infinite batch, averaged over log steps",
+                verdict,
+                reason,
+                row.paper,
+                Measurement(row.excess, interval),
             )
         )
     return claims

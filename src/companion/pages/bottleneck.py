@@ -11,8 +11,8 @@ from typing import ClassVar, Self
 import numpy as np
 from matplotlib.figure import Figure
 
-from companion.claims import Claim, Judgement, judge, number
-from companion.parameters import Capacity, Count, FromLazy, Parameters, Positive, RisingCounts, Seeds, Sources, Window
+from companion.claims import Claim, Judgement, Measurement, Page, fact, judge, number
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.monitor import Arrays, Monitor
@@ -22,8 +22,6 @@ from neural_scaling.models.toy_model import simulate
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import data_bottleneck, effective_scale, model_bottleneck, printed_bottleneck
-
-ITEM = "bottleneck"
 
 #: Agreement of exponents: a fifth of the smallest gap between the printed and the corrected power that is measured (0.75).
 EXPONENT_TOLERANCE = 0.15
@@ -116,24 +114,8 @@ def _interpolation(eigenvalues: Array, targets: Array, size: int, random: np.ran
     return np.asarray(eigenvalues @ error**2), float(np.sum(inverse**2))
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the notebook and the runs they make."""
-
-    alpha: Capacity
-    sources: Sources
-    modes: Count
-    sizes: RisingCounts
-    seeds: Seeds
-    fit_from: Positive
-    largest: Positive
-    fit_equivalent: Window
-    gammas: FromLazy
-    end_width: Count
-    end_samples: Count
-    end_modes: Count
-    end_eta: Positive
-    end_steps: Count
 
     def limits(self, data: bool) -> list[LimitRun]:
         """Return the runs of one bottleneck, one per size."""
@@ -300,7 +282,7 @@ def claims(
     scales: Sequence[ScaleCurve],
     trained: Sequence[EndRow],
     alpha: float,
-    scale: str,
+    page: Page,
 ) -> list[Claim]:
     """Judge everything on the page."""
     found = []
@@ -310,83 +292,71 @@ def claims(
             judged = judge(curve.paper, fit.exponent, fit.interval, EXPONENT_TOLERANCE, _differs(curve))
             how = "simulated mean" if source == "simulation" else "deterministic equivalent"
             found.append(
-                Claim(
-                    id=f"bottleneck.{name}.beta-{curve.beta:g}.{source}",
-                    item=ITEM,
-                    location=place,
-                    statement=f"The loss at the end of training falls as {symbol}^-(alpha min(2, beta)), beta = {curve.beta:g}.",
-                    quantity=f"exponent in {symbol}, {how}, window in {symbol}",
-                    predicted=curve.paper,
-                    measured=fit.exponent,
-                    interval=fit.interval,
-                    window=fit.window,
-                    scale=scale,
-                    verdict=judged.verdict,
-                    reason=judged.reason,
+                fact(
+                    page,
+                    f"bottleneck.{name}.beta-{curve.beta:g}.{source}",
+                    place,
+                    f"The loss at the end of training falls as {symbol}^-(alpha min(2, beta)), beta = {curve.beta:g}.",
+                    f"exponent in {symbol}, {how}, window in {symbol}",
+                    judged.verdict,
+                    judged.reason,
+                    curve.paper,
+                    Measurement(fit.exponent, fit.interval, fit.window),
                 )
             )
         ratio, error = agreement(curve)
         interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
         agreed = judge(1.0, ratio, interval, RATIO_TOLERANCE)
         found.append(
-            Claim(
-                id=f"bottleneck.{name}.beta-{curve.beta:g}.agreement",
-                item=ITEM,
-                location=place,
-                statement=f"The deterministic equivalent gives the mean loss at the end of training, beta = {curve.beta:g}.",
-                quantity=f"simulated mean over equivalent, mean over {symbol} >= {curve.fit.window[0]:g}",
-                predicted=1.0,
-                measured=ratio,
-                interval=interval,
-                window=None,
-                scale=scale,
-                verdict=agreed.verdict,
-                reason=agreed.reason,
+            fact(
+                page,
+                f"bottleneck.{name}.beta-{curve.beta:g}.agreement",
+                place,
+                f"The deterministic equivalent gives the mean loss at the end of training, beta = {curve.beta:g}.",
+                f"simulated mean over equivalent, mean over {symbol} >= {curve.fit.window[0]:g}",
+                agreed.verdict,
+                agreed.reason,
+                1.0,
+                Measurement(ratio, interval),
             )
         )
     for one in scales:
         symbol, name, place = ("P", "r1", "eq. 77") if one.data else ("N", "r3", "eq. 75")
         judged = judge(-alpha, one.fit.exponent, one.fit.interval, EXPONENT_TOLERANCE)
         found.append(
-            Claim(
-                id=f"bottleneck.{name}",
-                item=ITEM,
-                location=place,
-                statement=f"The scale {name} of the response grows as {symbol}^alpha.",
-                quantity=f"decay exponent of the trace of the inverse Gram matrix in {symbol} (negative: it grows)",
-                predicted=-alpha,
-                measured=one.fit.exponent,
-                interval=one.fit.interval,
-                window=one.fit.window,
-                scale=scale,
-                verdict=judged.verdict,
-                reason=judged.reason,
+            fact(
+                page,
+                f"bottleneck.{name}",
+                place,
+                f"The scale {name} of the response grows as {symbol}^alpha.",
+                f"decay exponent of the trace of the inverse Gram matrix in {symbol} (negative: it grows)",
+                judged.verdict,
+                judged.reason,
+                -alpha,
+                Measurement(one.fit.exponent, one.fit.interval, one.fit.window),
             )
         )
-    found += [_end_claim([row for row in trained if row.data == kind], scale) for kind in (False, True)]
+    found += [_end_claim([row for row in trained if row.data == kind], page) for kind in (False, True)]
     return found
 
 
-def _end_claim(rows: Sequence[EndRow], scale: str) -> Claim:
+def _end_claim(rows: Sequence[EndRow], page: Page) -> Claim:
     worst = max(row.gap for row in rows)
     data = rows[0].data
     judged = judge(0.0, worst, (0.0, worst), END_TOLERANCE)
     if judged.verdict == "confirmed":
         judged = Judgement("confirmed", f"largest relative distance below {END_TOLERANCE:g}")
-    return Claim(
-        id=f"bottleneck.richness.{'data' if data else 'model'}",
-        item=ITEM,
-        location="section 3 with eqs. 17, 41",
-        statement="The loss at the end of training does not depend on the richness, "
+    return fact(
+        page,
+        f"bottleneck.richness.{'data' if data else 'model'}",
+        "section 3 with eqs. 17, 41",
+        "The loss at the end of training does not depend on the richness, "
         + ("full batch on P samples." if data else "gradient descent on the population."),
-        quantity=f"largest relative distance from the limit over gamma = {', '.join(f'{row.gamma:g}' for row in rows)}",
-        predicted=0.0,
-        measured=worst,
-        interval=(0.0, worst),
-        window=None,
-        scale=scale,
-        verdict=judged.verdict,
-        reason=judged.reason,
+        f"largest relative distance from the limit over gamma = {', '.join(f'{row.gamma:g}' for row in rows)}",
+        judged.verdict,
+        judged.reason,
+        0.0,
+        Measurement(worst, (0.0, worst)),
     )
 
 

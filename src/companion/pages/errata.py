@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.claims import Claim, judge
+from companion.claims import Claim, Measurement, Page, fact, judge
 from companion.claims.tables import number
 from companion.errata import (
     ERRATA,
@@ -30,8 +30,6 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.spectra import PowerLaw
-
-ITEM = "errata"
 
 #: Agreement of exponents read off closed forms; the smallest difference between a printed and a corrected one is 0.5.
 EXPONENT_TOLERANCE = 0.02
@@ -98,7 +96,7 @@ def to_entries(rows: Sequence[Row], setting: Setting) -> str:
         definitions.append(reason)
         if row.errors is not None:
             printed, corrected = _numbers(row)
-            quantity = erratum.quantity % asdict(setting)
+            quantity = erratum.quantity % vars(setting)
             other = "suspected" if suspected else "corrected"
             definitions.append(
                 f"*{quantity[0].upper()}{quantity[1:]}:* **{printed}** printed, **{corrected}** {other} "
@@ -122,7 +120,7 @@ def _error(value: float, floor: float) -> str:
     return f"< {floor:.0e}" if value < floor else number(float(f"{value:.6g}"))
 
 
-def substance_claims(setting: Setting, scale: str) -> list[Claim]:
+def substance_claims(setting: Setting) -> list[Claim]:
     """Judge the matters of substance."""
     alpha, hard, easy, above = setting.alpha, setting.hard, setting.easy, setting.super_easy
     claims = [
@@ -134,7 +132,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             infinite.gradient_correlation_fit(setting),
             (hard, 1 + hard),
             EXPONENT_TOLERANCE,
-            scale,
+            setting,
         ),
         _exponent(
             "weight-norm",
@@ -144,7 +142,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             infinite.weight_norm_fit(setting),
             (hard - 1, None),
             EXPONENT_TOLERANCE,
-            scale,
+            setting,
         ),
         _factor(
             "loss-rate",
@@ -153,9 +151,9 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             "-dL/dt over Delta^T K Delta in the rich flow",
             infinite.loss_rate_ratio(setting),
             (1.0, 2.0),
-            scale,
+            setting,
         ),
-        _spike_claim(setting, scale),
+        _spike_claim(setting),
     ]
     scale_limit, spike_limit = infinite.scale_limit(setting)
     claims += [
@@ -166,7 +164,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             f"late growth over gamma y^T Lambda^-1 (1 - exp(-Lambda t)) y, beta = {easy:g}, gamma to 0",
             scale_limit,
             (2.0, 1.0),
-            scale,
+            setting,
         ),
         _factor(
             "spike-limit",
@@ -175,7 +173,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             f"late entry (1, 1) over gamma y_1^2, beta = {easy:g}, gamma to 0",
             spike_limit,
             (2.0, 1.0),
-            scale,
+            setting,
         ),
     ]
     claims += [
@@ -187,7 +185,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             bottleneck.floor_fit(setting, beta),
             (alpha * min(2.0, beta), None if beta < 1 else alpha),
             FLOOR_TOLERANCE,
-            scale,
+            setting,
         )
         for name, beta in (("hard", hard), ("easy", easy))
     ]
@@ -200,7 +198,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             bottleneck.data_fit(setting),
             (alpha * min(2.0, easy), None),
             FLOOR_TOLERANCE,
-            scale,
+            setting,
         )
     )
     claims += [
@@ -212,7 +210,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             transients.correction_fit(setting, beta, "width"),
             (1 - 1 / alpha, None if beta > 1 else beta - 1 / alpha),
             EXPONENT_TOLERANCE,
-            scale,
+            setting,
         )
         for name, beta in (("hard", hard), ("easy", easy))
     ]
@@ -225,7 +223,7 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
             transients.correction_fit(setting, beta, "batch"),
             (2 - 1 / alpha, None if beta > 2 - 1 / alpha else beta),
             EXPONENT_TOLERANCE,
-            scale,
+            setting,
         )
         for name, beta in (("hard", hard), ("super-easy", above))
     ]
@@ -233,19 +231,16 @@ def substance_claims(setting: Setting, scale: str) -> list[Claim]:
     interval = (measured - NORMAL_95 * error, measured + NORMAL_95 * error)
     verdict, reason = judge(printed, measured, interval, 0.01 * measured, corrected)
     claims.append(
-        Claim(
-            id="errata.fourth-moment",
-            item=ITEM,
-            location="eqs. 21, 26, 31",
-            statement="The noise of a batch in mode k has the variance lambda_k C_0/B.",
-            quantity=f"loss after 6 steps at B = {setting.batch}, gamma = 0, infinite width, beta = {easy:g}",
-            predicted=printed,
-            measured=measured,
-            interval=interval,
-            window=None,
-            scale=scale,
-            verdict=verdict,
-            reason=f"{reason}, with the dropped fourth moment",
+        fact(
+            setting,
+            "errata.fourth-moment",
+            "eqs. 21, 26, 31",
+            "The noise of a batch in mode k has the variance lambda_k C_0/B.",
+            f"loss after 6 steps at B = {setting.batch}, gamma = 0, infinite width, beta = {easy:g}",
+            verdict,
+            f"{reason}, with the dropped fourth moment",
+            printed,
+            Measurement(measured, interval),
         )
     )
     return claims
@@ -300,68 +295,59 @@ def _exponent(
     fit: PowerLawFit,
     forms: tuple[float, float | None],
     tolerance: float,
-    scale: str,
+    page: Page,
 ) -> Claim:
     """Judge an exponent against what is printed and, if there is a correction, what should be."""
     verdict, reason = judge(forms[0], fit.exponent, fit.interval, tolerance, forms[1])
-    return Claim(
-        id=f"errata.{name}",
-        item=ITEM,
-        location=location,
-        statement=statement,
-        quantity=quantity,
-        predicted=forms[0],
-        measured=fit.exponent,
-        interval=fit.interval,
-        window=fit.window,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+    return fact(
+        page,
+        f"errata.{name}",
+        location,
+        statement,
+        quantity,
+        verdict,
+        reason,
+        forms[0],
+        Measurement(fit.exponent, fit.interval, fit.window),
     )
 
 
 def _factor(
-    name: str, location: str, statement: str, quantity: str, measured: float, forms: tuple[float, float], scale: str
+    name: str, location: str, statement: str, quantity: str, measured: float, forms: tuple[float, float], page: Page
 ) -> Claim:
     """Judge a factor, computed without noise."""
     interval = (measured, measured)
     verdict, reason = judge(forms[0], measured, interval, FACTOR_TOLERANCE, forms[1])
-    return Claim(
-        id=f"errata.{name}",
-        item=ITEM,
-        location=location,
-        statement=statement,
-        quantity=quantity,
-        predicted=forms[0],
-        measured=measured,
-        interval=interval,
-        window=None,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+    return fact(
+        page,
+        f"errata.{name}",
+        location,
+        statement,
+        quantity,
+        verdict,
+        reason,
+        forms[0],
+        Measurement(measured, interval),
     )
 
 
-def _spike_claim(setting: Setting, scale: str) -> Claim:
+def _spike_claim(setting: Setting) -> Claim:
     """Judge whether the middle term of eq. 53 dies out beside the last one."""
     time, ratios = infinite.spike_ratios(setting, setting.hard)
     decade = ratios[time >= time[-1] / 10.0001]
     interval = (float(decade.min()), float(decade.max()))
     verdict, reason = judge(0.0, float(decade[-1]), interval, FACTOR_TOLERANCE)
-    return Claim(
-        id="errata.spike-share",
-        item=ITEM,
-        location="eqs. 53, 54",
-        statement="The middle term of dL/dt is subleading for hard tasks.",
-        quantity=f"ratio of the middle to the last term over the last decade of the flow, beta = {setting.hard:g}",
-        predicted=0.0,
-        measured=float(decade[-1]),
-        interval=interval,
-        window=(float(time[-1] / 10), float(time[-1])),
-        scale=scale,
-        verdict=verdict,
-        reason=f"{reason}; under the ansatz of the text the ratio tends to {number(infinite.ansatz_ratio(setting.hard))}: the "
+    return fact(
+        setting,
+        "errata.spike-share",
+        "eqs. 53, 54",
+        "The middle term of dL/dt is subleading for hard tasks.",
+        f"ratio of the middle to the last term over the last decade of the flow, beta = {setting.hard:g}",
+        verdict,
+        f"{reason}; under the ansatz of the text the ratio tends to {number(infinite.ansatz_ratio(setting.hard))}: the "
         "two terms have the same power. The exponent chi is not affected",
+        0.0,
+        Measurement(float(decade[-1]), interval, (float(time[-1] / 10), float(time[-1]))),
     )
 
 

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from companion.claims import Claim, bound, judge
-from companion.parameters import Capacity, Count, EasySource, HardSource, Parameters, Positive, Source, Sources, Window
+from companion.claims import Claim, Measurement, Page, bound, fact, judge
+from companion.parameters import Parameters
 from companion.style import INK, LAZY, MUTED, RICH, WIDTH, book_style, new_figure
 from neural_scaling.base.checks import require
 from neural_scaling.fits import PowerLawFit, fit_power_law
@@ -30,8 +30,6 @@ from neural_scaling.theory import (
 )
 from neural_scaling.theory.loss_law import BOTTLENECK, TRANSIENT
 
-ITEM = "fig01"
-
 #: Agreement of exponents at very late times: a sixth of the smallest gap between the lazy and the rich exponent among
 #: the hard sources shown, 0.047 at beta = 0.9.
 EXPONENT_TOLERANCE = 0.008
@@ -41,20 +39,8 @@ DENSITY = 8
 LOG_COMPUTE = 1e4
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the page."""
-
-    alpha: Capacity
-    gamma: Positive
-    sources: Sources
-    hard: HardSource
-    easy: EasySource
-    late: Window
-    early: Window
-    grid: Count
-    largest_capacity: Capacity
-    largest_source: Source
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -135,7 +121,7 @@ def phase_counts(largest_capacity: float, largest_source: float, grid: int) -> l
     ]
 
 
-def exponent_claims(rows: Sequence[ExponentRow], hard: float, easy: float, scale: str) -> list[Claim]:
+def exponent_claims(rows: Sequence[ExponentRow], hard: float, easy: float, page: Page) -> list[Claim]:
     """Judge chi at one hard and one easy source, lazy and rich."""
     worst = {
         rich: max(abs(row.late.exponent - row.predicted) for row in rows if row.rich is rich) for rich in (False, True)
@@ -150,26 +136,23 @@ def exponent_claims(rows: Sequence[ExponentRow], hard: float, easy: float, scale
         row = next(row for row in rows if row.rich is rich and row.beta == beta)
         verdict, reason = judge(row.predicted, row.late.exponent, row.late.interval, EXPONENT_TOLERANCE)
         claims.append(
-            Claim(
-                id=f"fig-1.exponent.{name}",
-                item=ITEM,
-                location="Fig. 1a, eqs. 10 and 68",
-                statement=statement,
-                quantity=f"chi at beta = {beta:g}, fit of the loss of eq. 67 against eta t",
-                predicted=row.predicted,
-                measured=row.late.exponent,
-                interval=row.late.interval,
-                window=row.late.window,
-                scale=scale,
-                verdict=verdict,
-                reason=f"{reason}; all sources shown differ by {bound(worst[rich])}. Tests eq. 68 against eq. 67, "
+            fact(
+                page,
+                f"fig-1.exponent.{name}",
+                "Fig. 1a, eqs. 10 and 68",
+                statement,
+                f"chi at beta = {beta:g}, fit of the loss of eq. 67 against eta t",
+                verdict,
+                f"{reason}; all sources shown differ by {bound(worst[rich])}. Tests eq. 68 against eq. 67, "
                 "not eq. 67 itself",
+                row.predicted,
+                Measurement(row.late.exponent, row.late.interval, row.late.window),
             )
         )
     return claims
 
 
-def phase_claims(counts: Sequence[PhaseCount], scale: str) -> list[Claim]:
+def phase_claims(counts: Sequence[PhaseCount], page: Page) -> list[Claim]:
     """Judge the labels of the phase plots."""
     statements = {
         "hard": "At fixed compute hard tasks balance gradient flow against the model bottleneck.",
@@ -188,20 +171,17 @@ def phase_claims(counts: Sequence[PhaseCount], scale: str) -> list[Claim]:
                 "Table 1 have it; the printed label is what follows in time at fixed N"
             )
         claims.append(
-            Claim(
-                id=f"fig-1.phase.{count.regime}.{panel}",
-                item=ITEM,
-                location=f"Fig. 1{'c' if count.rich else 'b'}, {count.regime} region",
-                statement=statements[count.regime],
-                quantity=f"share of {count.points} tasks at which the optimum of eq. {9 if count.rich else 8} balances "
+            fact(
+                page,
+                f"fig-1.phase.{count.regime}.{panel}",
+                f"Fig. 1{'c' if count.rich else 'b'}, {count.regime} region",
+                statements[count.regime],
+                f"share of {count.points} tasks at which the optimum of eq. {9 if count.rich else 8} balances "
                 "the two printed terms",
-                predicted=1.0,
-                measured=share,
-                interval=(share, share),
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+                verdict,
+                reason,
+                1.0,
+                share,
             )
         )
     return claims

@@ -4,63 +4,33 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.agreement import AgreementRow, agreement_rows, claims_at_both_ends
-from companion.claims import Claim, Measurement, judged
+from companion.agreement import agreement_table, claims_at_both_ends
+from companion.claims import Claim, Measurement, fact, judged
 from companion.parameters import (
-    Capacity,
-    Count,
-    EasySource,
-    FromLazy,
-    HardSource,
     Parameters,
-    Positive,
-    Richness,
-    Rising,
-    RisingCounts,
-    Seeds,
-    Size,
 )
 from companion.style import INK, MUTED, book_style, new_figure, richness_color, width_color
 from neural_scaling.base.arrays import Array
-from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window, window_sensitivity
+from neural_scaling.fits import fit_power_law, theory_window, window_sensitivity
 from neural_scaling.models.runs import GradientFlowRun, InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi, edge_of_stability_step
-
-ITEM = "fig02"
 
 #: Agreement of exponents: a third of the gap between the lazy and the rich exponent at beta = 0.4 (0.171).
 EXPONENT_TOLERANCE = 0.057
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figure 2 computes: the parameters of its notebook and the runs they make."""
-
-    alpha: Capacity
-    beta_easy: EasySource
-    beta_hard: HardSource
-    gammas: FromLazy
-    eta_infinite: Positive
-    steps_infinite: Count
-    modes: Count
-    widths: RisingCounts
-    eta_finite: Positive
-    gamma_finite: Richness
-    batch: Size
-    steps_finite: Count
-    seeds: Seeds
-    etas_edge: Rising
-    gammas_edge: Rising
-    steps_edge: Count
 
     def discrete(self, beta: float) -> list[InfiniteLimitRun]:
         """Return the runs in unit steps of panel (a) or (b), one per richness."""
@@ -122,36 +92,6 @@ class FinitePanel:
     simulation: tuple[Result, ...]
 
 
-@dataclass(frozen=True)
-class ExponentRow:
-    """A fitted exponent beside its prediction."""
-
-    gamma: float  # richness
-    predicted: float  # chi(beta) for gamma > 0, beta for gamma = 0
-    fit: PowerLawFit  # in the window that theory gives, in steps
-    # lowest, highest: exponents over windows whose ends move by a factor of two
-    lowest: float
-    highest: float
-
-
-@dataclass(frozen=True)
-class EdgeRow:
-    """One run towards or past the edge of stability."""
-
-    # eta, gamma: learning rate and richness
-    eta: float
-    gamma: float
-    step: Array  # steps recorded, shape (R,)
-    loss: Array  # shape (R,)
-    sharpness: Array  # eta times the largest eigenvalue of the kernel, shape (R,)
-    edge: float  # first recorded step with sharpness >= 2, or infinity
-    predicted_edge: float  # the same from the theory's scaling with prefactor one
-    # before, after: exponents in the theory's window up to the edge and from three times the edge on; NaN where the
-    # window is too short
-    before: float
-    after: float
-
-
 def infinite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) -> InfinitePanel:
     """Collect the curves of panel (a) or (b)."""
     discrete = tuple(results[run] for run in plan.discrete(beta))
@@ -165,8 +105,8 @@ def finite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) 
     return FinitePanel(beta, tuple(plan.widths), theory, tuple(results[run] for run in plan.simulation(beta)))
 
 
-def exponents(panel: InfinitePanel) -> list[ExponentRow]:
-    """Fit every curve of a panel in the window that theory gives for it."""
+def exponents(panel: InfinitePanel) -> pd.DataFrame:
+    """Fit every curve of a panel in the window that theory gives for it; ``moved`` is over windows whose ends move by two."""
     rows = []
     for gamma, result in zip(panel.gammas, panel.discrete, strict=True):
         step, loss = result.arrays["step"][1:], result.arrays["loss"][1:]
@@ -174,25 +114,29 @@ def exponents(panel: InfinitePanel) -> list[ExponentRow]:
         window = theory_window(
             panel.alpha, panel.beta, panel.eta, gamma, float(step[-1]), edge_step=edge if edge < math.inf else None
         )
-        fit = fit_power_law(step, loss, window.span)
+        found = Measurement.exponent(fit_power_law(step, loss, window.span))
         moved = window_sensitivity(step, loss, window)
         predicted = float(chi(panel.beta, rich=gamma > 0))
-        rows.append(ExponentRow(gamma, predicted, fit, moved.low, moved.high))
-    return rows
+        rows.append((gamma, predicted, *found.columns(), (moved.low, moved.high)))
+    return pd.DataFrame(rows, columns=["gamma", "predicted", "exponent", "interval", "window", "moved"])
 
 
-def agreement(panel: FinitePanel) -> list[AgreementRow]:
+def agreement(panel: FinitePanel) -> pd.DataFrame:
     """Compare the mean of the simulations with the theory at every width."""
-    return agreement_rows(panel.widths, panel.theory, panel.simulation)
+    return agreement_table(panel.widths, panel.theory, panel.simulation)
 
 
-def edge_of_stability(plan: Plan, results: Mapping[Experiment, Result]) -> list[EdgeRow]:
-    """Find when each run of the study reaches the edge of stability and what follows."""
+def edge_of_stability(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
+    """Find when each run of the study reaches the edge of stability, and the exponents before and after it.
+
+    ``edge`` is the first recorded step with a sharpness, eta times the largest eigenvalue of the kernel, of 2; ``predicted``
+    is the theory's with prefactor one.
+    """
     rows = []
     for run in plan.edge():
         arrays, eta, gamma = results[run].arrays, run.eta, run.gamma
-        step, loss, sharpness = arrays["step"], arrays["loss"], eta * arrays["sharpness"]
-        beyond = np.flatnonzero(sharpness >= 2)
+        step, loss = arrays["step"], arrays["loss"]
+        beyond = np.flatnonzero(eta * arrays["sharpness"] >= 2)
         edge = float(step[beyond[0]]) if beyond.size else math.inf
         window = theory_window(
             run.alpha, run.beta, eta, gamma, float(run.steps), edge_step=edge if beyond.size else None, allow_empty=True
@@ -201,107 +145,89 @@ def edge_of_stability(plan: Plan, results: Mapping[Experiment, Result]) -> list[
         # Three times the edge: past the oscillation by which the dynamics settles there. A third of a decade is left.
         late = (3 * edge, float(run.steps))
         after = fit_power_law(step[1:], loss[1:], late).exponent if late[1] > 2.2 * late[0] else math.nan
-        predicted = edge_of_stability_step(run.beta, gamma, eta)
-        rows.append(EdgeRow(eta, gamma, step, loss, sharpness, edge, predicted, before, after))
-    return rows
+        rows.append((eta, gamma, edge, edge_of_stability_step(run.beta, gamma, eta), before, after))
+    return pd.DataFrame(rows, columns=["eta", "gamma", "edge", "predicted", "before", "after"])
 
 
-def exponent_claims(panel: InfinitePanel, scale: str) -> list[Claim]:
+def exponent_claims(plan: Plan, panel: InfinitePanel, found: pd.DataFrame) -> list[Claim]:
     """Return the claims about the exponents of panel (a) or (b): lazy, smallest and largest richness."""
     letter, task = ("b", "hard") if panel.beta < 1 else ("a", "easy")
-    rows = exponents(panel)
-    rich = [row for row in rows if row.gamma > 0]
-    chosen = [row for row in rows if row.gamma == 0] + rich[:1] + rich[-1:]
-    claims = []
-    for row in dict.fromkeys(chosen):
-        kind = "lazy" if row.gamma == 0 else f"rich, gamma = {row.gamma:g}"
-        claims.append(
-            judged(
-                f"fig02.{task}.gamma-{row.gamma:g}",
-                f"Fig. 2{letter}, eqs. 8-10",
-                f"The loss of the {task} task (beta = {panel.beta:g}), {kind}, falls as t^-{row.predicted:.3f}.",
-                "exponent of the loss in steps",
-                row.predicted,
-                Measurement.exponent(row.fit),
-                EXPONENT_TOLERANCE,
-                scale,
-                doubt="; at this richness the curve is still on its way from the lazy to the rich power when the window ends"
-                if panel.beta < 1
-                else "; just above beta = 1 the kernel settles only like (eta t)^(1 - beta), so the power is approached slowly",
-            )
+    rich = [row for row in found.itertuples() if row.gamma > 0]
+    chosen = [row for row in found.itertuples() if row.gamma == 0] + rich[:1] + rich[-1:]
+    return [
+        judged(
+            plan,
+            f"fig02.{task}.gamma-{row.gamma:g}",
+            f"Fig. 2{letter}, eqs. 8-10",
+            f"The loss of the {task} task (beta = {panel.beta:g}), "
+            f"{'lazy' if row.gamma == 0 else f'rich, gamma = {row.gamma:g}'}, falls as t^-{row.predicted:.3f}.",
+            "exponent of the loss in steps",
+            row.predicted,
+            Measurement(row.exponent, row.interval, row.window),
+            EXPONENT_TOLERANCE,
+            doubt="; at this richness the curve is still on its way from the lazy to the rich power when the window ends"
+            if panel.beta < 1
+            else "; just above beta = 1 the kernel settles only like (eta t)^(1 - beta), so the power is approached slowly",
         )
-    return claims
+        for row in {row.gamma: row for row in chosen}.values()
+    ]
 
 
-def constant_claim(panel: InfinitePanel, scale: str) -> Claim:
+def constant_claim(plan: Plan, panel: InfinitePanel) -> Claim:
     """Return the claim that richness lowers the constant of an easy task without changing its power."""
     last = [float(result.arrays["loss"][-1]) for result in panel.discrete]
-    ratios = [value / last[0] for value in last]
-    falling = all(b < a for a, b in itertools.pairwise(ratios))
-    return Claim(
-        id="fig02.easy.constant",
-        item=ITEM,
-        location="Fig. 2a, section 4",
-        statement="For an easy task richness lowers the loss at all late times by a constant factor.",
-        quantity=f"loss at gamma = {panel.gammas[-1]:g} over loss at gamma = 0, last step",
-        predicted=None,
-        predicted_text="below 1, and smaller the larger gamma",
-        measured=ratios[-1],
-        interval=(ratios[-1], ratios[-1]),
-        window=None,
-        scale=scale,
-        verdict="confirmed" if falling and panel.gammas[0] == 0 else "not confirmed",
-        reason="the loss at the last step falls with gamma" if falling else "the loss at the last step is not ordered",
+    falling = all(b < a for a, b in itertools.pairwise(last))
+    return fact(
+        plan,
+        "fig02.easy.constant",
+        "Fig. 2a, section 4",
+        "For an easy task richness lowers the loss at all late times by a constant factor.",
+        f"loss at gamma = {panel.gammas[-1]:g} over loss at gamma = 0, last step",
+        "confirmed" if falling and panel.gammas[0] == 0 else "not confirmed",
+        "the loss at the last step falls with gamma" if falling else "the loss at the last step is not ordered",
+        "below 1, and smaller the larger gamma",
+        last[-1] / last[0],
     )
 
 
-def agreement_claims(panel: FinitePanel, scale: str) -> list[Claim]:
+def agreement_claims(plan: Plan, panel: FinitePanel, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that theory describes simulation, at the smallest and the largest width."""
     letter, task = ("d", "hard") if panel.beta < 1 else ("c", "easy")
-    return claims_at_both_ends(agreement(panel), f"2{letter}", task, "N", scale)
+    return claims_at_both_ends(plan, found, f"2{letter}", task, "N")
 
 
-def edge_claims(rows: Sequence[EdgeRow], beta: float, scale: str) -> list[Claim]:
+def edge_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims about where the rich exponent holds and that it is lost beyond the edge of stability."""
-    rich, lost = float(chi(beta)), [row.after for row in rows if not math.isnan(row.after)]
-    reached = [row for row in rows if row.edge < math.inf]
-    claims = [
-        Claim(
-            id="fig02.hard.beyond-the-edge",
-            item=ITEM,
-            location="Fig. 2b, eq. 10",
-            statement=f"The exponent {rich:.3f} of the hard task holds at any learning rate and for all times.",
-            quantity="exponent from three times the edge of stability on, median and extremes over runs",
-            predicted=rich,
-            measured=float(np.median(lost)) if lost else None,
-            interval=(min(lost), max(lost)) if lost else None,
-            window=None,
-            scale=scale,
-            verdict="not confirmed" if lost and max(lost) < rich - EXPONENT_TOLERANCE else "inconclusive",
-            reason="at fixed learning rate the kernel stops growing at the edge of stability and the rich exponent is lost"
-            if lost
+    rich, lost = float(chi(plan.beta_hard)), found.after.dropna()
+    reached = found[found.edge < math.inf]
+    ratios = reached.edge / reached.predicted
+    return [
+        fact(
+            plan,
+            "fig02.hard.beyond-the-edge",
+            "Fig. 2b, eq. 10",
+            f"The exponent {rich:.3f} of the hard task holds at any learning rate and for all times.",
+            "exponent from three times the edge of stability on, median and extremes over runs",
+            "not confirmed" if len(lost) and lost.max() < rich - EXPONENT_TOLERANCE else "inconclusive",
+            "at fixed learning rate the kernel stops growing at the edge of stability and the rich exponent is lost"
+            if len(lost)
             else "no run went far enough beyond the edge",
-        )
-    ]
-    ratios = [row.edge / row.predicted_edge for row in reached]
-    claims.append(
-        Claim(
-            id="fig02.hard.edge-step",
-            item=ITEM,
-            location="eq. 10 with gradient descent's bound",
-            statement="The edge comes when eta (1 + gamma (eta t)^(1 - chi)) reaches 2, up to a prefactor of order one.",
-            quantity="step of the edge over the predicted step, median and extremes over runs",
-            predicted=1.0,
-            measured=float(np.median(ratios)) if ratios else None,
-            interval=(min(ratios), max(ratios)) if ratios else None,
-            window=None,
-            scale=scale,
+            rich,
+            Measurement.median_of(lost),
+        ),
+        fact(
+            plan,
+            "fig02.hard.edge-step",
+            "eq. 10 with gradient descent's bound",
+            "The edge comes when eta (1 + gamma (eta t)^(1 - chi)) reaches 2, up to a prefactor of order one.",
+            "step of the edge over the predicted step, median and extremes over runs",
             # An order-one prefactor: within a factor of five either way.
-            verdict="confirmed" if ratios and min(ratios) > 0.2 and max(ratios) < 5 else "inconclusive",
-            reason=f"{len(reached)} of {len(rows)} runs reach the edge",
-        )
-    )
-    return claims
+            "confirmed" if len(ratios) and ratios.min() > 0.2 and ratios.max() < 5 else "inconclusive",
+            f"{len(reached)} of {len(found)} runs reach the edge",
+            1.0,
+            Measurement.median_of(ratios),
+        ),
+    ]
 
 
 def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
@@ -364,33 +290,38 @@ def finite_figure(easy: FinitePanel, hard: FinitePanel) -> Figure:
     return figure
 
 
-def edge_figure(rows: Sequence[EdgeRow], beta: float, gamma: float) -> Figure:
+def edge_figure(plan: Plan, results: Mapping[Experiment, Result], found: pd.DataFrame, gamma: float) -> Figure:
     """Draw loss and sharpness of the hard task against eta * steps at several learning rates and one richness."""
-    shown = [row for row in rows if row.gamma == gamma]
+    edges = dict(zip(plan.edge(), found.edge, strict=True))
+    shown = [run for run in plan.edge() if run.gamma == gamma]
     colors = ["#1a1a1a", "#0072b2", "#0d8577", "#c2410c", "#8e1a4f"]
     with book_style():
         figure = new_figure(8.6)
         upper, lower = figure.subplots(2, 1, sharex=True)
-        for row, color in zip(shown, colors, strict=False):
-            time = row.eta * row.step[1:]
-            upper.loglog(time, row.loss[1:], color=color, label=rf"$\eta = {row.eta:g}$")
-            lower.loglog(time, row.sharpness[1:], color=color)
-            if row.edge < math.inf:
-                at = int(np.searchsorted(row.step, row.edge))
-                upper.plot(row.eta * row.edge, row.loss[at], "x", color=color, markersize=10, markeredgewidth=2.5)
-                lower.plot(row.eta * row.edge, row.sharpness[at], "x", color=color, markersize=10, markeredgewidth=2.5)
-        last = max(row.eta * row.step[-1] for row in shown)
-        smallest = min(shown, key=lambda row: row.eta)
-        anchor = smallest.loss[-1] * (smallest.eta * smallest.step[-1]) ** float(chi(beta))
+        for run, color in zip(shown, colors, strict=False):
+            step, loss, sharpness = (results[run].arrays[name] for name in ("step", "loss", "sharpness"))
+            upper.loglog(run.eta * step[1:], loss[1:], color=color, label=rf"$\eta = {run.eta:g}$")
+            lower.loglog(run.eta * step[1:], run.eta * sharpness[1:], color=color)
+            if edges[run] < math.inf:
+                at = int(np.searchsorted(step, edges[run]))
+                for axes, value in ((upper, loss[at]), (lower, run.eta * sharpness[at])):
+                    axes.plot(run.eta * step[at], value, "x", color=color, markersize=10, markeredgewidth=2.5)
+        losses = [results[run].arrays["loss"] for run in shown]
+        smallest, last = (
+            min(run.eta for run in shown) * plan.steps_edge,
+            max(run.eta for run in shown) * plan.steps_edge,
+        )
+        rich = float(chi(plan.beta_hard))
+        anchor = losses[0][-1] * smallest**rich
         x = np.array([3.0, last])
         for power, scale, name in (
-            (float(chi(beta)), 0.8 * anchor, r"$t^{-2\beta/(1+\beta)}$"),
-            (beta, 2.2 * anchor, r"$t^{-\beta}$"),
+            (rich, 0.8 * anchor, r"$t^{-2\beta/(1+\beta)}$"),
+            (plan.beta_hard, 2.2 * anchor, r"$t^{-\beta}$"),
         ):
             upper.loglog(x, scale * x**-power, "--", color=MUTED, linewidth=1.4)
             upper.annotate(name, (last, float(scale * last**-power)), (4, 0), textcoords="offset points", color=MUTED)
         # Spikes at the edge can exceed the first loss by far; they are cut here and said in the caption.
-        upper.set_ylim(0.3 * min(row.loss.min() for row in shown), 2 * shown[0].loss[0])
+        upper.set_ylim(0.3 * min(loss.min() for loss in losses), 2 * losses[0][0])
         upper.set_ylabel("loss")
         upper.legend(loc="lower left")
         lower.axhline(2, color=MUTED, linestyle="--", linewidth=1.2)

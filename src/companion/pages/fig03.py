@@ -7,31 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.special import zeta
 
 from companion.agreement import (
-    AgreementRow,
-    agreement_rows,
+    agreement_table,
     claims_at_both_ends,
     dense_curve,
     mean_curve,
     resampled_mean,
     seed_losses,
 )
-from companion.claims import Claim, Measurement, judged
+from companion.claims import Claim, Measurement, Page, judged
 from companion.parameters import (
-    Capacity,
-    Count,
-    EasySource,
-    HardSource,
     Parameters,
-    Positive,
-    Richness,
-    RisingCounts,
-    SeedsEach,
 )
 from companion.style import INK, MUTED, book_style, new_figure, width_color
 from neural_scaling.base.arrays import Array
@@ -51,8 +43,6 @@ from neural_scaling.theory import (
     transient_exponent,
 )
 
-ITEM = "fig03"
-
 #: Agreement of exponents: a third of the gap between the lazy and the rich exponent of the hard task (1/2 and 2/3).
 EXPONENT_TOLERANCE = 0.055
 #: One term counts as alone where it is this many times the next (prefactors one).
@@ -62,22 +52,8 @@ NOISE_LIMIT = 0.5
 _RESAMPLES = 400
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figure 3 computes: the parameters of its notebook and the runs they make."""
-
-    alpha: Capacity
-    beta_hard: HardSource
-    beta_super_easy: EasySource
-    gamma: Richness
-    eta_hard: Positive
-    eta_super_easy: Positive
-    modes: Count
-    width: Count
-    steps: Count
-    batches: RisingCounts
-    seeds: SeedsEach
-    time_long: Positive
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,7 +61,7 @@ class Plan(Parameters, item=ITEM):
 
     def eta(self, beta: float) -> float:
         """Return the learning rate of the panel of a source."""
-        return self.eta_hard if beta == self.beta_hard else self.eta_super_easy
+        return float(self.eta_hard if beta == self.beta_hard else self.eta_super_easy)
 
     def limit(self, beta: float) -> InfiniteLimitRun:
         """Return the run at infinite width and batch."""
@@ -131,7 +107,7 @@ class Plan(Parameters, item=ITEM):
         """Return eta*steps at which ``(eta/B) K sum_k lambda_k / 2`` reaches :data:`NOISE_LIMIT`; infinite if it never does."""
         growth = kernel_growth_exponent(beta, rich=True)
         largest = NOISE_LIMIT * batch / (0.5 * self.eta(beta) * float(zeta(self.alpha)))
-        return ((largest - 1) / self.gamma) ** (1 / growth) if growth > 0 else math.inf
+        return float(((largest - 1) / self.gamma) ** (1 / growth)) if growth > 0 else math.inf
 
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
@@ -227,9 +203,9 @@ def stability(panel: Panel) -> list[StabilityRow]:
     ]
 
 
-def agreement(panel: Panel) -> list[AgreementRow]:
+def agreement(panel: Panel) -> pd.DataFrame:
     """Compare the mean of the simulations with the theory at every batch."""
-    return agreement_rows(panel.batches, panel.theory, panel.simulation, _RESAMPLES)
+    return agreement_table(panel.batches, panel.theory, panel.simulation, _RESAMPLES)
 
 
 def excess(panel: Panel) -> list[ExcessRow]:
@@ -331,10 +307,11 @@ def local_noise(panel: Panel, batch: int, time: Array) -> Array:
     return np.asarray(0.5 * panel.eta / batch * float(zeta(panel.alpha)) * growth)
 
 
-def transient_claims(task: str, rows: Sequence[TransientRow], letter: str, scale: str) -> list[Claim]:
+def transient_claims(task: str, rows: Sequence[TransientRow], letter: str, page: Page) -> list[Claim]:
     """Return the claims about the exponents of single terms."""
     return [
         judged(
+            page,
             f"fig03.{task}.{row.name}",
             f"Fig. 3{letter}, {row.location}",
             f"The {row.words} of the {task} task goes as t^{-row.predicted:+.3g}.",
@@ -342,25 +319,25 @@ def transient_claims(task: str, rows: Sequence[TransientRow], letter: str, scale
             row.predicted,
             Measurement.exponent(row.fit),
             EXPONENT_TOLERANCE,
-            scale,
             row.corrected,
         )
         for row in rows
     ]
 
 
-def agreement_claims(panel: Panel, scale: str) -> list[Claim]:
+def agreement_claims(page: Page, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that theory describes simulation, at the smallest and the largest batch."""
     letter, task = ("a", "hard") if panel.beta < 1 else ("b", "super-easy")
     doubt = "; the theory leaves out the fourth moment of the data, a relative correction of order 1/B"
-    return claims_at_both_ends(agreement(panel), f"3{letter}", task, "B", scale, doubt)
+    return claims_at_both_ends(page, found, f"3{letter}", task, "B", doubt)
 
 
-def shift_claim(panel: Panel, scale: str) -> Claim:
+def shift_claim(panel: Panel, page: Page) -> Claim:
     """Return the claim that SGD noise leaves the scaling of a hard task alone, over the steps of the figure."""
     row = excess(panel)[0]
     step = panel.simulation[0].arrays["step"]
     return judged(
+        page,
         "fig03.hard.shift",
         "Fig. 3a",
         "SGD noise does not significantly alter the scaling of a hard task.",
@@ -368,13 +345,12 @@ def shift_claim(panel: Panel, scale: str) -> Claim:
         0.0,
         Measurement(row.slope, row.slope_interval, (float(step[-1] / 10), float(step[-1]))),
         EXPONENT_TOLERANCE,
-        scale,
         remark=f"; the loss at B = {row.batch} is {100 * row.at_last:.0f} % above that at B = {panel.batches[-1]} "
         "at the last step",
     )
 
 
-def batch_claim(panel: Panel, scale: str) -> Claim:
+def batch_claim(panel: Panel, page: Page) -> Claim:
     """Return the claim that the SGD transient is proportional to 1/B."""
     small, large = panel.batches[0], panel.batches[-1]
     middle = panel.batches.index(next(batch for batch in panel.batches if batch >= 4))
@@ -392,6 +368,7 @@ def batch_claim(panel: Panel, scale: str) -> Claim:
     drawn = zip(*(_resampled_means(run, stream=stream) for stream, run in enumerate(runs)), strict=True)
     interval = _around(measured, [ratio(curves) for curves in drawn])
     return judged(
+        page,
         "fig03.super-easy.one-over-b",
         "Fig. 3b, eq. 9",
         "The SGD transient of a super-easy task is proportional to 1/B.",
@@ -399,7 +376,6 @@ def batch_claim(panel: Panel, scale: str) -> Claim:
         predicted,
         Measurement(measured, interval, (float(step[-1] / 10), float(step[-1]))),
         0.25 * predicted,
-        scale,
     )
 
 

@@ -13,19 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from companion.agreement import LOSS_TOLERANCE, dense_curve, mean_curve, resampled_mean, seed_losses
-from companion.claims import Claim, Measurement, judged
+from companion.claims import Claim, Measurement, Page, fact, judged
 from companion.parameters import (
-    Capacity,
-    Count,
-    Counts,
     Parameters,
-    Positive,
-    Positives,
-    Richness,
-    RisingCounts,
-    SeedsEach,
-    Sizes,
-    Sources,
 )
 from companion.style import INK, MUTED, book_style, new_figure, width_color
 from neural_scaling.base.arrays import Array
@@ -43,8 +33,6 @@ from neural_scaling.theory import (
     regime,
 )
 
-ITEM = "fig04"
-
 #: Agreement of exponents: a third of the gap between the lazy and the rich exponent of the hard task (0.4 and 1/3).
 EXPONENT_TOLERANCE = 0.022
 #: Points of a frontier per decade of compute.
@@ -58,25 +46,8 @@ _RESAMPLES = 200
 Source = Literal["simulation", "theory", "limit"]
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figure 4 computes: the parameters of its notebook and the runs they make."""
-
-    alpha: Capacity
-    gamma: Richness
-    betas: Sources
-    etas: Positives
-    batches: Counts
-    modes: Count
-    widths: RisingCounts
-    seeds: SeedsEach
-    widest: Counts
-    compute: Positive
-    steps_theory: Count
-    widths_theory: RisingCounts
-    widest_theory: Counts
-    compute_theory: Positive
-    batches_limit: Sizes
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -351,7 +322,7 @@ def frontier_ratio(panel: Panel) -> tuple[float, float]:
     return ratio, ratio * float(np.std([averaged(curves) for curves in _resamples(panel)], ddof=1))
 
 
-def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> list[Claim]:
+def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], page: Page) -> list[Claim]:
     """Return the claims about the frontier of one task: loss and optimal width, for each source of curves."""
     letter = {"hard": "a", "easy": "b", "super-easy": "c"}[panel.regime]
     claims = []
@@ -373,6 +344,7 @@ def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> li
         ):
             claims.append(
                 judged(
+                    page,
                     f"fig04.{panel.regime}.{name}.{row.source}",
                     f"Fig. 4{letter}, Table 1, {panel.regime}",
                     f"Along the frontier of the {panel.regime} task (beta = {panel.beta:g}) {words}, {where}.",
@@ -380,37 +352,33 @@ def exponent_claims(panel: Panel, rows: Sequence[FrontierRow], scale: str) -> li
                     predicted,
                     Measurement(measured, interval, row.window),
                     EXPONENT_TOLERANCE,
-                    scale,
                     doubt="" if row.source == "simulation" else _why(panel, row.source),
                 )
             )
     return claims
 
 
-def gain_claim(panel: Panel, row: FrontierRow, scale: str) -> Claim:
+def gain_claim(panel: Panel, row: FrontierRow, page: Page) -> Claim:
     """Return the claim that feature learning improves the frontier of a hard task."""
     lazy = compute_optimum(panel.alpha, panel.beta, rich=False).r
     above = row.r_interval[0] > lazy
-    return Claim(
-        id=f"fig04.{panel.regime}.gain.{row.source}",
-        item=ITEM,
-        location="section 4, Table 1",
-        statement=f"Feature learning improves the frontier of the hard task beyond the lazy C^-{lazy:.3f}.",
-        quantity="exponent of the loss in compute N t",
-        predicted=None,
-        predicted_text=f"above {lazy:.3f}",
-        measured=row.r,
-        interval=row.r_interval,
-        window=row.window,
-        scale=scale,
-        verdict="confirmed" if above else "inconclusive" if row.r_interval[1] > lazy else "not confirmed",
-        reason=f"the interval lies {'above' if above else 'not above'} the lazy exponent",
+    return fact(
+        page,
+        f"fig04.{panel.regime}.gain.{row.source}",
+        "section 4, Table 1",
+        f"Feature learning improves the frontier of the hard task beyond the lazy C^-{lazy:.3f}.",
+        "exponent of the loss in compute N t",
+        "confirmed" if above else "inconclusive" if row.r_interval[1] > lazy else "not confirmed",
+        f"the interval lies {'above' if above else 'not above'} the lazy exponent",
+        f"above {lazy:.3f}",
+        Measurement(row.r, row.r_interval, row.window),
     )
 
 
-def agreement_claim(panel: Panel, ratio: float, standard_error: float, scale: str) -> Claim:
+def agreement_claim(panel: Panel, ratio: float, standard_error: float, page: Page) -> Claim:
     """Return the claim that the mean-field theory gives the frontier of the simulations."""
     return judged(
+        page,
         f"fig04.{panel.regime}.theory",
         "Fig. 4, eqs. 26-31",
         f"The mean field theory gives the frontier of the {panel.regime} task (beta = {panel.beta:g}).",
@@ -418,7 +386,6 @@ def agreement_claim(panel: Panel, ratio: float, standard_error: float, scale: st
         1.0,
         Measurement.with_error(ratio, standard_error),
         LOSS_TOLERANCE,
-        scale,
     )
 
 

@@ -4,62 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from companion.circle_curves import curve_claim, curve_rows, kernel_growth_fit
-from companion.claims import Claim
-from companion.claims.measurement import Measurement, judged
+from companion.claims import Claim, Measurement, judged
 from companion.parameters import (
-    Count,
-    EasySource,
-    FromLazy,
     Parameters,
-    Positive,
-    Positives,
-    Rising,
-    RisingCounts,
-    Seeds,
-    Source,
-    Sources,
 )
 from neural_scaling.base.arrays import Array
 from neural_scaling.models.circle import source
 from neural_scaling.networks.runs import CircleRun
 from neural_scaling.runs import Experiment, Result
 
-ITEM = "fig05"
 #: Agreement of the exponent of the kernel's growth, which runs from 0.14 to 0.82 over the hard tasks.
 GROWTH_TOLERANCE = 0.1
 #: Agreement of the powers of the finite-width excess, whose coefficients are of order one and differ between networks.
 EXCESS_TOLERANCE = 0.2
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figure 5 computes: the parameters of its notebook and the runs they make."""
-
-    depth: Count
-    width: Count
-    batch: Count
-    steps: Count
-    seeds: Seeds
-    eta: Positive
-    richness: Positive
-    angles: Count
-    betas: Sources
-    decay: Positive
-    powers: Positives
-    richness_activations: Rising
-    beta_study: Source
-    richness_study: FromLazy
-    eta_study: Rising
-    richness_eta_study: FromLazy
-    batch_study: RisingCounts
-    width_study: RisingCounts
-    beta_easy_study: EasySource
-    width_easy_study: RisingCounts
 
     def run(self, beta: float, power: float, richness: float) -> CircleRun:
         """Return the run of one curve of (a) or (b)."""
@@ -112,22 +78,22 @@ class Plan(Parameters, item=ITEM):
         return list(dict.fromkeys(runs))
 
 
-def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+def exponent_claims(plan: Plan, results: Mapping[Experiment, Result]) -> list[Claim]:
     """Return the claims about the exponents of (a) and (b), lazy and rich."""
     claims = []
     for richness in (0.0, plan.richness):
         for row in curve_rows(plan.targets(richness), results):
             kind = "rich" if richness else "lazy"
-            claims.append(curve_claim(row, f"fig05.a.{kind}.beta-{row.run.beta:g}", "Fig. 5a, eq. 10", scale))
+            claims.append(curve_claim(row, f"fig05.a.{kind}.beta-{row.run.beta:g}", "Fig. 5a, eq. 10", plan))
     for richness in (0.0, *plan.richness_activations):
         for row in curve_rows(plan.activations(richness), results):
             kind = f"gamma0-{richness:g}" if richness else "lazy"
             identifier = f"fig05.b.{kind}.q-{row.run.power:g}"
-            claims.append(curve_claim(row, identifier, "Fig. 5b, eq. 10", scale))
+            claims.append(curve_claim(row, identifier, "Fig. 5b, eq. 10", plan))
     return claims
 
 
-def width_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+def width_claims(plan: Plan, results: Mapping[Experiment, Result]) -> list[Claim]:
     """Claim that linearised networks exceed the loss of infinite width by (1/N) t^(-(1 - 1/alpha)) on an easy task."""
     rows = curve_rows(plan.by_width_easy(), results)
     widths = np.array([row.run.width for row in rows], dtype=np.float64)
@@ -157,6 +123,7 @@ def width_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -
     window = (float(rows[0].step[late][0]), float(rows[0].step[-1]))
     return [
         judged(
+            plan,
             identifier,
             "eqs. 8-9, third term",
             statement,
@@ -164,7 +131,6 @@ def width_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -
             predicted,
             Measurement.mean_of(np.array(exponents), window),
             EXCESS_TOLERANCE,
-            scale,
         )
         for identifier, statement, quantity, predicted, exponents in found
     ]
@@ -177,7 +143,7 @@ def _slope(x: Array, excess: Array) -> float:
     return float(-np.polyfit(np.log(x), np.log(excess), 1)[0])
 
 
-def growth_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+def growth_claims(plan: Plan, results: Mapping[Experiment, Result]) -> list[Claim]:
     """Return the claims that the kernel of a network grows as t^(1 - chi) on hard tasks."""
     claims = []
     for row in curve_rows(plan.targets(plan.richness), results):
@@ -186,6 +152,7 @@ def growth_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) 
         predicted, fit = 1 - row.predicted, kernel_growth_fit(row)
         claims.append(
             judged(
+                plan,
                 f"fig05.a.kernel.beta-{row.run.beta:g}",
                 "section 4, eqs. 66-70",
                 f"The tangent kernel of rich networks grows as t^{predicted:.3f} (beta = {row.run.beta:g}).",
@@ -195,7 +162,6 @@ def growth_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) 
                 if fit is None
                 else Measurement(-fit.exponent, (-fit.interval[1], -fit.interval[0]), fit.window),
                 GROWTH_TOLERANCE,
-                scale,
             )
         )
     return claims

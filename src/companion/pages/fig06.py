@@ -8,18 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from companion.claims import Claim
+from companion.claims import Claim, Measurement, Page, fact, judged
 from companion.claims.claim import Verdict
-from companion.claims.measurement import Measurement, judged
 from companion.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row
-from companion.parameters import Count, FromLazy, Images, Parameters, Positive, Seeds
+from companion.parameters import Parameters
 from neural_scaling.fits import fit_power_law
 from neural_scaling.networks.image_kernel import KernelRun
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
-ITEM = "fig06"
 #: Factor between the bounds of a predicted curve up to which its middle is taken for the curve.
 TOLD = 1.5
 
@@ -60,27 +58,8 @@ class Panel:
         ]
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figure 6 computes: the parameters of its notebook and the runs they make."""
-
-    digits: Images
-    objects: Images
-    richness_digits: FromLazy
-    richness_objects: FromLazy
-    width_digits: Count
-    eta_digits: Positive
-    batch_digits: Count
-    steps_digits: Count
-    width_objects: Count
-    eta_objects: Positive
-    batch_objects: Count
-    steps_objects: Count
-    seeds: Seeds
-    test: Count
-    kernel_width: Count
-    kernel_images: Count
-    kernel_test: Count
 
     def panels(self) -> list[Panel]:
         """Return the panels, digits first."""
@@ -137,7 +116,7 @@ def curves(panel: Panel, results: Mapping[Experiment, Result]) -> Curves:
     return Curves(panel, source, [image_row(run, source, results) for run in panel.runs()])
 
 
-def exponent_claims(found: Curves, scale: str) -> list[Claim]:
+def exponent_claims(found: Curves, page: Page) -> list[Claim]:
     """Return the claims about the exponents, one per curve."""
     claims = []
     beta, own = found.paper, found.source.source
@@ -155,14 +134,14 @@ def exponent_claims(found: Curves, scale: str) -> list[Claim]:
         kind = f"networks of richness gamma0 = {row.run.richness:g}" if row.run.richness else "linearised networks"
         claims.append(
             judged(
-                f"{ITEM}.{found.panel.dataset}.gamma0-{row.run.richness:g}",
+                page,
+                f"fig06.{found.panel.dataset}.gamma0-{row.run.richness:g}",
                 "Fig. 6b" if found.panel.dataset.startswith("cifar") else "Fig. 6a",
                 f"On {_title(found)} the loss of {kind} falls as {power} (beta = {beta:g}).",
                 "exponent of the test loss in steps, mean over seeds",
                 row.predicted(beta),
                 measured,
                 found.tolerance,
-                scale,
                 remark=remark,
             )
         )
@@ -208,7 +187,7 @@ def _told(exponent: float) -> str:
     return "none" if math.isnan(exponent) else f"{exponent:.3f}"
 
 
-def departure_claim(found: Curves, scale: str) -> Claim:
+def departure_claim(found: Curves, page: Page) -> Claim:
     """Return the claim that a rich network leaves the theory late, to a larger exponent.
 
     Confirmed if the exponent of the decade before is chi of the paper's source within the tolerance, that of the last decade
@@ -242,21 +221,16 @@ def departure_claim(found: Curves, scale: str) -> Claim:
     reason = f"exponent {_told(seen.before)} in the decade before, {_told(seen.late)} in the last one; theory {theory:.3f}{doubt}"
     if control:
         reason += f"; linearised {_told(control[0].before)} and {_told(control[0].late)}"
-    return Claim(
-        id=f"fig06.{found.panel.dataset}.departure",
-        item=ITEM,
-        location="Fig. 6b, section 5.2",
-        statement=f"On {_title(found)} rich networks first follow t^(-2 beta/(1+beta)) and later a larger exponent.",
-        quantity="exponent of the last decade of steps less that of the decade before, gamma0 "
-        f"{seen.row.run.richness:g}",
-        predicted=None,
-        measured=seen.difference.value,
-        interval=interval,
-        window=seen.difference.window,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
-        predicted_text="above 0",
+    return fact(
+        page,
+        f"fig06.{found.panel.dataset}.departure",
+        "Fig. 6b, section 5.2",
+        f"On {_title(found)} rich networks first follow t^(-2 beta/(1+beta)) and later a larger exponent.",
+        f"exponent of the last decade of steps less that of the decade before, gamma0 {seen.row.run.richness:g}",
+        verdict,
+        reason,
+        "above 0",
+        Measurement(seen.difference.value, interval, seen.difference.window),
     )
 
 

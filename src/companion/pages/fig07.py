@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from companion.circle_curves import curve_claim, curve_rows
-from companion.claims import Claim, Measurement, judged
-from companion.parameters import Count, Parameters, Positive, Rising, RisingCounts, Seeds, Sources, WholeWindow
+from companion.claims import Claim, Measurement, Page, judged
+from companion.parameters import Parameters
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel
@@ -21,34 +21,14 @@ from neural_scaling.runs import Experiment, Result
 if TYPE_CHECKING:
     import torch
 
-ITEM = "fig07"
 #: Agreement of the capacity with 2 q_phi. Corrections are of relative order k^(1 - 2 q_phi), slow for small powers.
 CAPACITY_TOLERANCE = 0.03
 #: Agreement of how fluctuations of finite kernels fall with width, from a handful of widths.
 FLUCTUATION_TOLERANCE = 0.1
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figure 7 computes: the parameters of its notebook and the runs they make."""
-
-    depth: Count
-    width: Count
-    batch: Count
-    steps: Count
-    seeds: Seeds
-    eta: Positive
-    richness: Positive
-    angles: Count
-    betas: Sources
-    powers_kernel: Rising
-    window: WholeWindow
-    angles_infinite: Count
-    angles_kernel: Count
-    seeds_kernel: Seeds
-    powers_scatter: Rising
-    widths_scatter: RisingCounts
-    seeds_scatter: Seeds
 
     def tasks(self, richness: float) -> list[CircleRun]:
         """Return the runs of (b) at one richness, one per source."""
@@ -132,50 +112,50 @@ def fluctuation_row(depth: int, power: float, widths: Sequence[int], seeds: int)
     return FluctuationRow(power, size, spread, fit, min(0.5, 2 * power - 1))
 
 
-def spectrum_claims(rows: Sequence[SpectrumRow], scale: str) -> list[Claim]:
+def spectrum_claims(rows: Sequence[SpectrumRow], page: Page) -> list[Claim]:
     """Return the claims that the spectra of infinitely wide networks fall as k^(-2 q_phi)."""
     claims = []
     for row in rows:
         power = row.kernel.power
         claims.append(
             judged(
-                f"{ITEM}.a.q-{power:g}",
+                page,
+                f"fig07.a.q-{power:g}",
                 "Fig. 7a, eq. 14",
                 f"The tangent kernel of networks with q_phi = {power:g} has eigenvalues falling as k^-{2 * power:g}.",
                 "exponent of the eigenvalues in k, mean of even and odd k",
                 2 * power,
                 Measurement(row.capacity, row.interval, row.even.window),
                 CAPACITY_TOLERANCE,
-                scale,
             )
         )
     return claims
 
 
-def fluctuation_claims(rows: Sequence[FluctuationRow], scale: str) -> list[Claim]:
+def fluctuation_claims(rows: Sequence[FluctuationRow], page: Page) -> list[Claim]:
     """Return the claims about how the kernel of a finite network approaches its limit."""
     return [
         judged(
-            f"{ITEM}.fluctuations.q-{row.power:g}",
+            page,
+            f"fig07.fluctuations.q-{row.power:g}",
             "section 5.1, not stated there",
             f"The tangent kernel of a network with q_phi = {row.power:g} scatters about its limit as N^(-1/2).",
             "exponent of the interquartile range of K(x, x) in N",
             0.5,
             Measurement.exponent(row.fit),
             FLUCTUATION_TOLERANCE,
-            scale,
             corrected=row.predicted,
         )
         for row in rows
     ]
 
 
-def exponent_claims(plan: Plan, results: Mapping[Experiment, Result], scale: str) -> list[Claim]:
+def exponent_claims(plan: Plan, results: Mapping[Experiment, Result]) -> list[Claim]:
     """Return the claims about the exponents of (b), lazy and rich."""
     claims = []
     for kind, richness in (("lazy", 0.0), ("rich", plan.richness)):
         for row in curve_rows(plan.tasks(richness), results):
-            claims.append(curve_claim(row, f"fig07.b.{kind}.beta-{row.run.beta:g}", "Fig. 7b, eq. 10", scale))
+            claims.append(curve_claim(row, f"fig07.b.{kind}.beta-{row.run.beta:g}", "Fig. 7b, eq. 10", plan))
     return claims
 
 

@@ -11,11 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import chi2
 
-from companion.claims import Claim
+from companion.claims import Claim, Measurement, Page, fact, judged
 from companion.claims.claim import Verdict
-from companion.claims.measurement import Measurement, judged
 from companion.claims.tables import fixed
-from companion.parameters import Ascent, Count, Parameters, Positive, Rising, SeedList, Text
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import InputError, require
@@ -33,7 +32,6 @@ from neural_scaling.networks.language_runs import LanguageRun, NgramRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
-ITEM = "fig08"
 #: Exponent of the lazy curve in the public notebook that draws the figure, fitted by eye to 3e9 tokens of C4.
 PAPER_SOURCE = 0.0325
 #: Bins per decade of tokens for fits; a bin needs this many batches for an error.
@@ -46,26 +44,8 @@ GROUPS = 16
 COUNTED = 20_000_000
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figure 8 computes: the parameters of its notebook and the runs they make."""
-
-    dataset: Text
-    context: Count
-    depth: Count
-    heads: Count
-    head_size: Count
-    residual: Positive
-    richness: Ascent
-    eta: Positive
-    batch: Count
-    steps: Count
-    seeds: SeedList
-    test: Count
-    average: Count
-    start: Positive
-    rates: Rising
-    trial: Count
 
     def runs(self) -> list[LanguageRun]:
         """Return the runs of the figure, one per richness."""
@@ -238,16 +218,16 @@ def predictions(source: float) -> dict[str, float]:
     return {"t^(-beta(2-beta))": source * (2 - source), "t^(-2 beta/(1+beta))": float(chi(source))}
 
 
-def claims(curves: Sequence[Curve], scale: str) -> list[Claim]:
+def claims(curves: Sequence[Curve], page: Page) -> list[Claim]:
     """Return the claims of the figure."""
     lazy, richest = curves[0], curves[-1]
     if lazy.fit is None or lazy.offset is None:
-        return [_order_claim(curves, scale)]
-    first = _lazy_claim(lazy, lazy.fit, lazy.offset, scale)
-    return [first, _order_claim(curves, scale), _rich_claim(lazy, lazy.fit, richest, first.verdict, scale)]
+        return [_order_claim(curves, page)]
+    first = _lazy_claim(lazy, lazy.fit, lazy.offset, page)
+    return [first, _order_claim(curves, page), _rich_claim(lazy, lazy.fit, richest, first.verdict, page)]
 
 
-def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, scale: str) -> Claim:
+def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, page: Page) -> Claim:
     """Judge whether the lazy curve is a power law.
 
     Not if it misses the bins by more than chance would in 19 of 20 cases, or if a constant lowers chi squared by more than chance
@@ -264,26 +244,22 @@ def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, scale: str) ->
     ended = ""
     if math.isfinite(lazy.diverged):
         verdict, ended = "inconclusive", f"; the run diverged at step {lazy.diverged:.0f}"
-    return Claim(
-        id=f"{ITEM}.lazy",
-        item=ITEM,
-        location="Fig. 8",
-        statement="In the lazy limit the loss falls as a power of the number of tokens.",
-        quantity=f"exponent of the cross-entropy of fresh batches in tokens, gamma0 {lazy.run.richness:g}",
-        predicted=None,
-        measured=fit.exponent,
-        interval=fit.interval,
-        window=lazy.window,
-        scale=scale,
-        verdict=verdict,
-        reason=f"chi squared of the power law {offset.chi2_without:.1f} for {freedom} degrees of freedom; a constant lowers it "
+    return fact(
+        page,
+        "fig08.lazy",
+        "Fig. 8",
+        "In the lazy limit the loss falls as a power of the number of tokens.",
+        f"exponent of the cross-entropy of fresh batches in tokens, gamma0 {lazy.run.richness:g}",
+        verdict,
+        f"chi squared of the power law {offset.chi2_without:.1f} for {freedom} degrees of freedom; a constant lowers it "
         f"by {offset.gain:.1f}, then the exponent is {offset.exponent:.3f} [{low:.3f}, {high:.3f}] and the constant "
         f"{offset.offset:.2f} [{least:.2f}, {most:.2f}] nats{ended}",
-        predicted_text="t^-beta",
+        "t^-beta",
+        Measurement(fit.exponent, fit.interval, lazy.window),
     )
 
 
-def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict, scale: str) -> Claim:
+def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict, page: Page) -> Claim:
     """Judge the exponent of the richest network, that of the lazy one plus that of the ratio of the losses.
 
     What is compared is the exponent of the ratio with ``beta (1 - beta)``; the error of beta enters through that.
@@ -298,14 +274,14 @@ def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict
         value = beta + excess.value
         measured = Measurement(value, (value - half, value + half), lazy.window)
     found = judged(
-        f"{ITEM}.rich",
+        page,
+        "fig08.rich",
         "Fig. 8",
         f"At gamma0 = {richest.run.richness:g} the loss falls about as t^(-beta(2-beta)), beta being the lazy exponent.",
         "exponent of the cross-entropy of fresh batches in tokens",
         first,
         measured,
         (first - beta) / 3,
-        scale,
         remark=f"; lazy exponent {beta:.4f}, 2 beta/(1+beta) = {whole:.4f}, features have moved by "
         + (f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"),
     )
@@ -315,7 +291,7 @@ def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict
     return found
 
 
-def _order_claim(curves: Sequence[Curve], scale: str) -> Claim:
+def _order_claim(curves: Sequence[Curve], page: Page) -> Claim:
     """Judge whether every network ends lower on held-out text than the one that is less rich, sequence by sequence."""
     steps = [_ends(later, former) for former, later in itertools.pairwise(curves)]
     whole = _ends(curves[-1], curves[0])
@@ -328,22 +304,18 @@ def _order_claim(curves: Sequence[Curve], scale: str) -> Claim:
         verdict = "confirmed"
     elif any(one.interval is not None and one.interval[0] > 0 for one in steps):
         verdict = "not confirmed"
-    return Claim(
-        id=f"{ITEM}.order",
-        item=ITEM,
-        location="Fig. 8",
-        statement="The richer the network, the lower its loss after the same number of tokens.",
-        quantity="held-out cross-entropy of the richest network less that of the laziest, nats per token, at the end",
-        predicted=None,
-        measured=whole.value,
-        interval=whole.interval,
-        window=None,
-        scale=scale,
-        verdict=verdict,
-        reason=whole.missing
+    return fact(
+        page,
+        "fig08.order",
+        "Fig. 8",
+        "The richer the network, the lower its loss after the same number of tokens.",
+        "held-out cross-entropy of the richest network less that of the laziest, nats per token, at the end",
+        verdict,
+        whole.missing
         or f"held-out cross-entropy at richness {listed}; each from the one before it: "
         + ", ".join(_difference(one) for one in steps),
-        predicted_text="below 0",
+        "below 0",
+        Measurement(whole.value, whole.interval),
     )
 
 

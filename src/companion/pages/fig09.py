@@ -10,12 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from companion.claims import Claim, judge, number
-from companion.parameters import Capacity, Count, Parameters, Positive, Richness, Seed, Source
+from companion.claims import Claim, Page, fact, judge, number
+from companion.parameters import Parameters
 from companion.style import FROZEN, INK, TRAINABLE, WIDTH, book_style, new_figure
 from neural_scaling.models.linear_models import Model, loss_curve, projection_floor
-
-ITEM = "fig09"
 
 #: Two forms of one model agree to rounding, which grows with the number of steps.
 ROUNDING_TOLERANCE = 1e-9
@@ -23,18 +21,8 @@ ROUNDING_TOLERANCE = 1e-9
 FLOOR_TOLERANCE = 1e-3
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the page."""
-
-    alpha: Capacity
-    beta: Source
-    modes: Count
-    width: Count
-    eta: Positive
-    gamma: Richness
-    steps: Count
-    seed: Seed
 
 
 @dataclass(frozen=True)
@@ -59,7 +47,7 @@ def compare(
     return Comparison(width, losses, projection_floor(eigenvalues, target, features))
 
 
-def model_claims(wide: Comparison, single: Comparison, scale: str) -> list[Claim]:
+def model_claims(wide: Comparison, single: Comparison, page: Page) -> list[Claim]:
     """Judge what the text around Figure 9 says of the models."""
     projected, factored = wide.loss["projected"], wide.loss["factored"]
     form_gap = float(np.max(np.abs(projected - factored) / projected))
@@ -97,22 +85,7 @@ def model_claims(wide: Comparison, single: Comparison, scale: str) -> list[Claim
     claims = []
     for name, location, statement, quantity, value, tolerance, remark in cases:
         verdict, reason = judge(0.0, value, (value, value), tolerance)
-        claims.append(
-            Claim(
-                id=f"fig-9.{name}",
-                item=ITEM,
-                location=location,
-                statement=statement,
-                quantity=quantity,
-                predicted=0.0,
-                measured=value,
-                interval=(value, value),
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=reason + remark,
-            )
-        )
+        claims.append(fact(page, f"fig-9.{name}", location, statement, quantity, verdict, reason + remark, 0.0, value))
     return claims
 
 

@@ -11,14 +11,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from companion.claims import Claim, Verdict, bound, judge
-from companion.parameters import Capacity, Count, Parameters, Positive, Source, Sources, Window
+from companion.claims import Claim, Measurement, Page, Verdict, bound, fact, judge
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, WIDTH, book_style, new_figure
 from neural_scaling.base.checks import require
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.theory import chi, chi_level, level_curve, self_consistent_curve
-
-ITEM = "fig10"
 
 #: Agreement of exponents at very late times: below the gap of 0.0025 between levels 5 and 6 at beta = 0.4.
 EXPONENT_TOLERANCE = 0.002
@@ -26,16 +24,8 @@ EXPONENT_TOLERANCE = 0.002
 DENSITY = 8
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the page."""
-
-    alpha: Capacity
-    gamma: Positive
-    sources: Sources
-    quoted: Source
-    levels: Count
-    window: Window
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,7 +60,7 @@ def level_rows(
     return rows
 
 
-def level_claims(rows: Sequence[LevelRow], beta: float, scale: str) -> list[Claim]:
+def level_claims(rows: Sequence[LevelRow], beta: float, page: Page) -> list[Claim]:
     """Judge levels 1, 2 and infinity at one source, and all levels at once."""
     shown = {row.level: row for row in rows if row.beta == beta}
     quoted = (
@@ -81,7 +71,7 @@ def level_claims(rows: Sequence[LevelRow], beta: float, scale: str) -> list[Clai
     for name, level, location, statement in quoted:
         fit = shown[level].fit
         verdict, reason = judge(shown[level].predicted, fit.exponent, fit.interval, EXPONENT_TOLERANCE)
-        claims.append(_claim(name, location, statement, shown[level], scale, verdict, reason))
+        claims.append(_claim(name, location, statement, shown[level], page, verdict, reason))
     limit = shown[math.inf]
     printed, corrected = 2.0 / (1.0 + beta), chi(beta)
     verdict, reason = judge(printed, limit.fit.exponent, limit.fit.interval, EXPONENT_TOLERANCE, corrected)
@@ -91,7 +81,7 @@ def level_claims(rows: Sequence[LevelRow], beta: float, scale: str) -> list[Clai
             "Fig. 10, caption",
             "The limit of infinitely many levels is 2/(1 + beta).",
             LevelRow(limit.level, beta, printed, limit.fit),
-            scale,
+            page,
             verdict,
             f"{reason}, the value 2 beta/(1 + beta) of eqs. 62 and 68",
         )
@@ -100,38 +90,32 @@ def level_claims(rows: Sequence[LevelRow], beta: float, scale: str) -> list[Clai
     largest = max(gaps, key=abs)
     verdict, reason = judge(0.0, largest, (min(gaps), max(gaps)), EXPONENT_TOLERANCE)
     claims.append(
-        Claim(
-            id="fig-10.levels",
-            item=ITEM,
-            location="Fig. 10, eq. 62",
-            statement="Each level n has the exponent chi_n, chi_(n+1) = max(beta, beta (2 - chi_n)).",
-            quantity=f"largest departure of {len(rows)} fitted exponents from chi_n",
-            predicted=0.0,
-            measured=largest,
-            interval=(min(gaps), max(gaps)),
-            window=rows[0].fit.window,
-            scale=scale,
-            verdict=verdict,
-            reason=f"{reason}; all {bound(abs(largest))}",
+        fact(
+            page,
+            "fig-10.levels",
+            "Fig. 10, eq. 62",
+            "Each level n has the exponent chi_n, chi_(n+1) = max(beta, beta (2 - chi_n)).",
+            f"largest departure of {len(rows)} fitted exponents from chi_n",
+            verdict,
+            f"{reason}; all {bound(abs(largest))}",
+            0.0,
+            Measurement(largest, (min(gaps), max(gaps)), rows[0].fit.window),
         )
     )
     return claims
 
 
-def _claim(name: str, location: str, statement: str, row: LevelRow, scale: str, verdict: Verdict, reason: str) -> Claim:
-    return Claim(
-        id=f"fig-10.{name}",
-        item=ITEM,
-        location=location,
-        statement=statement,
-        quantity=f"exponent of the loss against eta t at beta = {row.beta:g}",
-        predicted=row.predicted,
-        measured=row.fit.exponent,
-        interval=row.fit.interval,
-        window=row.fit.window,
-        scale=scale,
-        verdict=verdict,
-        reason=reason,
+def _claim(name: str, location: str, statement: str, row: LevelRow, page: Page, verdict: Verdict, reason: str) -> Claim:
+    return fact(
+        page,
+        f"fig-10.{name}",
+        location,
+        statement,
+        f"exponent of the loss against eta t at beta = {row.beta:g}",
+        verdict,
+        reason,
+        row.predicted,
+        Measurement(row.fit.exponent, row.fit.interval, row.fit.window),
     )
 
 

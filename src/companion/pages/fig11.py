@@ -12,18 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import zeta
 
-from companion.claims import Claim, Measurement, judged
+from companion.claims import Claim, Measurement, Page, fact, judged
 from companion.parameters import (
-    Capacity,
-    Count,
-    EasySource,
-    HardSource,
     Parameters,
-    Positive,
-    Rising,
-    RisingCounts,
-    Seeds,
-    Size,
 )
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
@@ -36,7 +27,6 @@ from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import chi
 
 #: Both figures come from the same runs and stand on one page.
-ITEM = "fig11"
 
 #: Agreement of exponents of the easy task.
 EASY_TOLERANCE = 0.1
@@ -55,31 +45,13 @@ BALANCE_TOLERANCE = 0.1
 Quantity = Literal["loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"]
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What Figures 11 and 12 compute: the parameters of their notebook and the runs they make."""
-
-    alpha: Capacity
-    beta_easy: EasySource
-    beta_hard: HardSource
-    modes: Count
-    width: Count
-    batch: Size
-    eta0: Positive
-    gammas: Rising
-    steps: Count
-    seeds: Seeds
-    width_wide: Count
-    gammas_wide: Rising
-    eta0_strong: Positive
-    gamma_strong: Positive
-    widths_lazy: RisingCounts
-    modes_lazy: Count
 
     @property
     def hard_tolerance(self) -> float:
         """Agreement of exponents of the hard task: a third of the gap between lazy and rich, to three digits."""
-        return round((float(chi(self.beta_hard)) - self.beta_hard) / 3, 3)
+        return round(float(chi(self.beta_hard) - self.beta_hard) / 3, 3)
 
     def runs(self, beta: float) -> list[LinearNetworkRun]:
         """Return the runs of a panel, one per seed, each with all richnesses."""
@@ -322,7 +294,7 @@ def spike_rows(data: Curves) -> list[SpikeRow]:
 
 
 def exponent_claim(
-    data: Curves, gamma: float, quantity: Quantity, name: str, statement: str, where: str, tolerance: float, scale: str
+    data: Curves, gamma: float, quantity: Quantity, name: str, statement: str, where: str, tolerance: float, page: Page
 ) -> Claim:
     """Return the claim that a quantity of one network has the predicted power."""
     row, window = exponent_row(data, gamma, quantity), fit_window(data, gamma)
@@ -330,6 +302,7 @@ def exponent_claim(
     power = data.beta if gamma == data.gammas[0] < 1 else float(chi(data.beta))
     why = f": {window.empty}" if window.empty else f": diverged at step {data.diverged(gamma) or 0:.0f}"
     return judged(
+        page,
         name,
         where,
         statement,
@@ -337,14 +310,11 @@ def exponent_claim(
         max(0.0, 1 - power) if growth else power,
         Measurement(None, None) if row is None else Measurement(row.exponent, row.interval, row.window.span),
         tolerance,
-        scale,
         remark=why if row is None else "",
     )
 
 
-def loss_claims(
-    plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], strong: Curves, scale: str
-) -> list[Claim]:
+def loss_claims(plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], strong: Curves) -> list[Claim]:
     """Return the claims of Figure 11."""
     claims = []
     quantity: Quantity
@@ -355,7 +325,7 @@ def loss_claims(
             for gamma, kind in ((data.gammas[0], "lazy"), (data.gammas[-1], "rich")):
                 power = data.beta if kind == "lazy" else float(chi(data.beta))
                 statement = f"The loss of the {task} task (beta = {data.beta:g}), {kind}, falls as t^-{power:.3g}."
-                common = (statement, where, tolerance, scale)
+                common = (statement, where, tolerance, plan)
                 claims.append(exponent_claim(data, gamma, "loss", f"fig11.{task}.{kind}{letter}", *common))
                 if task == "hard":
                     name = f"fig11.{task}.{kind}.all-modes{letter}"
@@ -364,36 +334,33 @@ def loss_claims(
     text = f"Far in the rich regime the loss of the hard task (beta = {strong.beta:g}) falls as t^-{power:.3g}."
     for quantity, name in (("loss", "fig11.hard.strong"), ("loss, all modes", "fig11.hard.strong.all-modes")):
         where = "Fig. 11b, App. G"
-        claims.append(exponent_claim(strong, strong.gammas[0], quantity, name, text, where, plan.hard_tolerance, scale))
-    return [*claims, _constant_claim(narrow[0], scale)]
+        claims.append(exponent_claim(strong, strong.gammas[0], quantity, name, text, where, plan.hard_tolerance, plan))
+    return [*claims, _constant_claim(narrow[0], plan)]
 
 
-def _constant_claim(data: Curves, scale: str) -> Claim:
+def _constant_claim(data: Curves, page: Page) -> Claim:
     """Return the claim that richness lowers the constant of the easy task."""
     inside = data.step <= fit_window(data, data.gammas[0]).end
     ratios = data.values["loss"][:, -1, inside][:, -1] / data.values["loss"][:, 0, inside][:, -1]
     good = bool(np.all(ratios < 1))
-    return Claim(
-        id="fig11.easy.constant",
-        item=ITEM,
-        location="Fig. 11a, App. G",
-        statement="For an easy task richness lowers the loss by a constant factor.",
-        quantity=f"loss at gamma0 = {data.gammas[-1]:g} over loss at gamma0 = {data.gammas[0]:g}, end of the lazy window",
-        predicted=None,
-        predicted_text="below 1",
-        measured=float(ratios.mean()),
-        interval=(float(ratios.min()), float(ratios.max())),
-        window=None,
-        scale=scale,
-        verdict="confirmed" if good else "not confirmed",
-        reason="for every seed (mean and extremes)" if good else "not for every seed (mean and extremes)",
+    return fact(
+        page,
+        "fig11.easy.constant",
+        "Fig. 11a, App. G",
+        "For an easy task richness lowers the loss by a constant factor.",
+        f"loss at gamma0 = {data.gammas[-1]:g} over loss at gamma0 = {data.gammas[0]:g}, end of the lazy window",
+        "confirmed" if good else "not confirmed",
+        "for every seed (mean and extremes)" if good else "not for every seed (mean and extremes)",
+        "below 1",
+        Measurement(float(ratios.mean()), (float(ratios.min()), float(ratios.max()))),
     )
 
 
-def lazy_claim(rows: Sequence[LazyRow], beta: float, scale: str) -> Claim:
+def lazy_claim(rows: Sequence[LazyRow], beta: float, page: Page) -> Claim:
     """Return the claim about the widest of the linearised networks."""
     row = max((row for row in rows if row.width < math.inf), key=lambda row: row.width, default=None)
     return judged(
+        page,
         "fig11.easy.lazy.widest",
         "Fig. 11a, App. G",
         f"Linearised, the loss of the easy task (beta = {beta:g}) falls as t^-{beta:g} in the limit of large width.",
@@ -401,11 +368,10 @@ def lazy_claim(rows: Sequence[LazyRow], beta: float, scale: str) -> Claim:
         beta,
         Measurement(None, None) if row is None else Measurement(row.exponent, row.interval, row.window),
         EASY_TOLERANCE,
-        scale,
     )
 
 
-def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Curves, scale: str) -> list[Claim]:
+def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Curves) -> list[Claim]:
     """Return the claims of Figure 12 and of the spike."""
     easy, hard = narrow
     lazy, rich = plan.gammas[0], plan.gammas[-1]
@@ -416,13 +382,13 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Cu
     slow = f"At small richness the change of w grows as in perturbation theory, its square as t^{first:.3g}."
     stop = "For an easy task |w|^2 grows to a finite size and stays there."
     claims = [
-        exponent_claim(easy, rich, "|w|^2", "fig11.weights.easy.rich", stop, easily, tolerance, scale),
-        exponent_claim(hard, rich, "|w|^2", "fig11.weights.hard.rich", text, hardly, tolerance, scale),
-        exponent_claim(strong, strong.gammas[0], "|w|^2", "fig11.weights.hard.strong", text, hardly, tolerance, scale),
-        exponent_claim(hard, rich, "|w - w(0)|^2", "fig11.weights.hard.rich.change", text, hardly, tolerance, scale),
-        exponent_claim(hard, lazy, "|w - w(0)|^2", "fig11.weights.hard.lazy.change", slow, hardly, tolerance, scale),
+        exponent_claim(easy, rich, "|w|^2", "fig11.weights.easy.rich", stop, easily, tolerance, plan),
+        exponent_claim(hard, rich, "|w|^2", "fig11.weights.hard.rich", text, hardly, tolerance, plan),
+        exponent_claim(strong, strong.gammas[0], "|w|^2", "fig11.weights.hard.strong", text, hardly, tolerance, plan),
+        exponent_claim(hard, rich, "|w - w(0)|^2", "fig11.weights.hard.rich.change", text, hardly, tolerance, plan),
+        exponent_claim(hard, lazy, "|w - w(0)|^2", "fig11.weights.hard.lazy.change", slow, hardly, tolerance, plan),
         exponent_claim(
-            wide, wide.gammas[0], "|w - w(0)|^2", "fig11.weights.hard.lazy.change.wide", slow, hardly, tolerance, scale
+            wide, wide.gammas[0], "|w - w(0)|^2", "fig11.weights.hard.lazy.change.wide", slow, hardly, tolerance, plan
         ),
     ]
     for data, kind in ((hard, "rich"), (strong, "strong")):
@@ -431,6 +397,7 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Cu
         predicted = float(spike_overlap(data.values["weight_norm"][:, -1, -1], plan.modes, data.width).mean())
         claims.append(
             judged(
+                plan,
                 f"fig11.weights.spike.{kind}",
                 "App. G.3",
                 "The growth of w is matched by a rank-one spike in the first layer.",
@@ -438,12 +405,12 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Cu
                 predicted,
                 Measurement(float(overlaps.mean()), spread),
                 OVERLAP_TOLERANCE,
-                scale,
             )
         )
     departures = [row.imbalance for data in (*narrow, strong) for row in spike_rows(data)]
     claims.append(
         judged(
+            plan,
             "fig11.weights.balancing",
             "App. G.3",
             "Training changes A A^T and w w^T by the same amount (balancing).",
@@ -451,7 +418,6 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Cu
             0.0,
             Measurement(max(departures), (min(departures), max(departures))),
             BALANCE_TOLERANCE,
-            scale,
         )
     )
     return claims

@@ -12,15 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import number
 from companion.parameters import (
-    Capacities,
-    Capacity,
-    Count,
-    EasySource,
-    HardSource,
     Parameters,
-    Positive,
-    Rising,
-    Sources,
 )
 from companion.style import LAZY, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
@@ -29,25 +21,9 @@ from neural_scaling.models.runs import InfiniteLimitRun
 from neural_scaling.runs import obtain
 from neural_scaling.theory import chi, compute_optimum, edge_of_stability_step, regime
 
-ITEM = "intro"
 
-
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the page."""
-
-    alpha: Capacity
-    beta_hard: HardSource
-    beta_easy: EasySource
-    beta_super_easy: EasySource
-    gamma: Positive
-    eta: Positive
-    steps: Count
-    alphas: Capacities
-    betas: Sources
-    gammas: Rising
-    explorer_time: Positive
-    explorer_eta: Positive
 
 
 @dataclass(frozen=True)
@@ -69,7 +45,7 @@ def measured_curves(
     """Solve one task with infinitely many modes at several richnesses and fit each curve."""
     curves = []
     for gamma in gammas:
-        arrays = obtain(InfiniteLimitRun(alpha, beta, math.inf, eta, gamma, steps), ITEM, scale).arrays
+        arrays = obtain(InfiniteLimitRun(alpha, beta, math.inf, eta, gamma, steps), "intro", scale).arrays
         edge = edge_of_stability_step(beta, gamma, eta)
         window = theory_window(alpha, beta, eta, gamma, steps, edge_step=edge if edge < math.inf else None)
         time, loss = eta * arrays["step"][1:], arrays["loss"][1:]

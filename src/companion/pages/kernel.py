@@ -14,20 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.special import gamma as gamma_function
 
-from companion.claims import Claim, Measurement, bound, judged
+from companion.claims import Claim, Measurement, Page, bound, fact, judged
 from companion.parameters import (
-    Capacity,
-    Count,
-    EasySource,
-    EasySources,
-    Falling,
-    HardSource,
-    HardSources,
     Parameters,
-    Positive,
-    Rising,
-    RisingCounts,
-    Seeds,
 )
 from companion.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks
 from neural_scaling.base.arrays import Array
@@ -49,8 +38,6 @@ from neural_scaling.theory import (
     step_of_modes,
 )
 
-ITEM = "kernel"
-
 #: Agreement of exponents: just below the distance 0.011 between level 3 and the limit at beta = 0.4.
 EXPONENT_TOLERANCE = 0.01
 #: Agreement of prefactors and of shares. Relative corrections at the last time are far smaller, except near beta = 1.
@@ -63,35 +50,8 @@ ROUNDING = 1e-10
 DENSITY = 20
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What the page computes: the parameters of its notebook."""
-
-    alpha: Capacity
-    gamma: Positive
-    hard: HardSources
-    easy: EasySources
-    quoted_hard: HardSource
-    quoted_easy: EasySource
-    last: Positive
-    small_gamma: Positive
-    levels: Count
-    width: Count
-    modes: Count
-    seeds: Seeds
-    eta: Positive
-    times: Rising
-    shown: RisingCounts
-    small_width: Count
-    small_modes: Count
-    etas: Falling
-    small_time: Positive
-    batch: Count
-    steps: Count
-    single_modes: RisingCounts
-    single_eta: Positive
-    single_steps: Count
-    single_seeds: Seeds
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -333,7 +293,7 @@ def single_rows(plan: Plan) -> list[SingleRow]:
     return rows
 
 
-def growth_claims(rows: Sequence[ExponentRow], scale: str) -> list[Claim]:
+def growth_claims(rows: Sequence[ExponentRow], page: Page) -> list[Claim]:
     """Judge the powers of kernel, modes learned and norm of the weights."""
     known = {
         "kernel scale": ("scale", "eqs. 10, 54, 64", "The kernel of a hard task grows as t^(1 - chi)."),
@@ -349,6 +309,7 @@ def growth_claims(rows: Sequence[ExponentRow], scale: str) -> list[Claim]:
         name, location, statement = known[row.name]
         claims.append(
             judged(
+                page,
                 f"kernel.{name}.beta-{row.beta:g}",
                 location,
                 statement,
@@ -356,13 +317,12 @@ def growth_claims(rows: Sequence[ExponentRow], scale: str) -> list[Claim]:
                 row.predicted,
                 Measurement(row.measured, row.interval, row.fit.window),
                 EXPONENT_TOLERANCE,
-                scale,
             )
         )
     return claims
 
 
-def decay_claims(plan: Plan, curves: Sequence[Curve], scale: str) -> list[Claim]:
+def decay_claims(plan: Plan, curves: Sequence[Curve]) -> list[Claim]:
     """Judge whether the second term of eq. 53 is subleading, and the prefactors of the late solution."""
     decade = (plan.last / 10, plan.last)
     claims = []
@@ -372,6 +332,7 @@ def decay_claims(plan: Plan, curves: Sequence[Curve], scale: str) -> list[Claim]
         remark = ": both terms have the same power, so the exponent is untouched and the constant is not"
         claims.append(
             judged(
+                plan,
                 f"kernel.subleading.beta-{beta:g}",
                 "eq. 53",
                 "The spike's term of the decay of the loss is subleading to the term of the scale.",
@@ -379,7 +340,6 @@ def decay_claims(plan: Plan, curves: Sequence[Curve], scale: str) -> list[Claim]
                 0.0,
                 Measurement.last_of(measured.ratio[measured.flow.time >= decade[0]], decade),
                 VALUE_TOLERANCE,
-                scale,
                 corrected,
                 remark if beta < 1 else "",
             )
@@ -395,6 +355,7 @@ def decay_claims(plan: Plan, curves: Sequence[Curve], scale: str) -> list[Claim]
     ):
         claims.append(
             judged(
+                plan,
                 f"kernel.prefactor.{name}",
                 "eqs. 10, 63-69",
                 f"The power-law ansatz solves the dynamics: it gives the {what} with its prefactor.",
@@ -402,14 +363,13 @@ def decay_claims(plan: Plan, curves: Sequence[Curve], scale: str) -> list[Claim]
                 1.0,
                 Measurement.last_of(values, decade),
                 VALUE_TOLERANCE,
-                scale,
             )
         )
     return claims
 
 
 def spike_claims(
-    plan: Plan, spike: ExponentRow, weak: Curve, strong: Curve, network: Sequence[SpikeRow], scale: str
+    plan: Plan, spike: ExponentRow, weak: Curve, strong: Curve, network: Sequence[SpikeRow]
 ) -> list[Claim]:
     """Judge what eq. 55 says about the spike and about the scale of an easy task."""
     last = network[-1]
@@ -418,25 +378,21 @@ def spike_claims(
     rank_one = all(0.8 < ratio < 1.25 for ratio in falls) and abs(last.second / last.first) < VALUE_TOLERANCE
     share = abs(last.second / last.first)
     claims = [
-        Claim(
-            id="kernel.spike.rank-one",
-            item=ITEM,
-            location="eqs. 51, 55",
-            statement="Training adds a spike of rank one to the kernel of the features.",
-            quantity=f"second over first eigenvalue of B^T B - I at eta = {last.eta:g}, N = {plan.small_width}",
-            predicted=0.0,
-            measured=share,
-            interval=(share, share),
-            window=None,
-            scale=scale,
-            verdict="confirmed" if rank_one else "not confirmed",
-            reason="proportional to eta: gradient flow gives exactly rank one"
-            if rank_one
-            else "does not vanish with eta",
+        fact(
+            plan,
+            "kernel.spike.rank-one",
+            "eqs. 51, 55",
+            "Training adds a spike of rank one to the kernel of the features.",
+            f"second over first eigenvalue of B^T B - I at eta = {last.eta:g}, N = {plan.small_width}",
+            "confirmed" if rank_one else "not confirmed",
+            "proportional to eta: gradient flow gives exactly rank one" if rank_one else "does not vanish with eta",
+            0.0,
+            share,
         )
     ]
     claims.append(
         judged(
+            plan,
             "kernel.spike.hard",
             "eq. 55",
             "The spike of a hard task grows until it is gamma y y^T up to a factor, and stays.",
@@ -444,7 +400,6 @@ def spike_claims(
             0.0,
             Measurement(spike.measured, spike.interval, spike.fit.window),
             EXPONENT_TOLERANCE,
-            scale,
             spike.predicted,
             ": beyond first order in gamma the spike is divided by the growing scale",
         )
@@ -467,6 +422,7 @@ def spike_claims(
     ):
         claims.append(
             judged(
+                plan,
                 f"kernel.first-order.{name}",
                 "eqs. 55, 56",
                 statement,
@@ -474,13 +430,13 @@ def spike_claims(
                 2.0,
                 Measurement.exact(value),
                 VALUE_TOLERANCE,
-                scale,
                 1.0,
                 ": the printed step drops Delta(s) where it is as large as y",
             )
         )
     claims.append(
         judged(
+            plan,
             "kernel.scale.limit",
             "eqs. 47, 48",
             "The kernel of an easy task stops growing; the norm of the target says where.",
@@ -488,14 +444,13 @@ def spike_claims(
             limiting_scale(plan.alpha, strong.beta, strong.flow.gamma),
             Measurement.exact(float(strong.flow.scale[-1])),
             VALUE_TOLERANCE,
-            scale,
             remark=", from s (s - 1) = gamma |w*|^2",
         )
     )
     return claims
 
 
-def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve, scale: str) -> list[Claim]:
+def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve) -> list[Claim]:
     """Judge the levels of approximation and the exact curve between them."""
     claims = []
     for row in rows:
@@ -507,6 +462,7 @@ def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve, scale: str)
             name, statement = f"{row.level:g}", f"Level {row.level:g} has the exponent {row.predicted:.3f}."
         claims.append(
             judged(
+                plan,
                 f"kernel.level.{name}",
                 "eqs. 60-62, 68",
                 statement,
@@ -514,7 +470,6 @@ def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve, scale: str)
                 row.predicted,
                 Measurement.exponent(row.fit),
                 EXPONENT_TOLERANCE,
-                scale,
             )
         )
     decade = (plan.last / 10, plan.last)
@@ -522,6 +477,7 @@ def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve, scale: str)
     closure = next(row for row in rows if math.isinf(row.level))
     claims.append(
         judged(
+            plan,
             "kernel.level.prefactor",
             "eqs. 63-67",
             "The closure that keeps the scale alone has the exact power, with another prefactor.",
@@ -529,17 +485,17 @@ def level_claims(plan: Plan, rows: Sequence[LevelRow], exact: Curve, scale: str)
             closure_ratio(self_similar_solution(plan.alpha, exact.beta, plan.gamma)),
             Measurement.last_of(closure.loss[late] / exact.flow.loss[late], decade),
             VALUE_TOLERANCE,
-            scale,
         )
     )
     return claims
 
 
-def network_claim(plan: Plan, rows: Sequence[NetworkRow], exact: Curve, scale: str) -> Claim:
+def network_claim(plan: Plan, rows: Sequence[NetworkRow], exact: Curve) -> Claim:
     """Judge whether the kernel of simulated networks grows as the limit of infinite width says."""
     last = rows[-1]
     theory = math.exp(float(np.interp(math.log(last.time), np.log(exact.flow.time), np.log(exact.flow.scale))))
     return judged(
+        plan,
         "kernel.network.scale",
         "eqs. 43-52",
         f"The kernel of networks with N = {plan.width} grows as in the limit of infinite width.",
@@ -547,11 +503,10 @@ def network_claim(plan: Plan, rows: Sequence[NetworkRow], exact: Curve, scale: s
         1.0,
         Measurement.with_error(last.scale / theory, last.scale_error / theory, count=plan.seeds),
         NETWORK_TOLERANCE,
-        scale,
     )
 
 
-def model_claims(plan: Plan, forms: Sequence[FormsRow], single: Sequence[SingleRow], scale: str) -> list[Claim]:
+def model_claims(plan: Plan, forms: Sequence[FormsRow], single: Sequence[SingleRow]) -> list[Claim]:
     """Judge the equivalence of Appendix B and the remark on the projection."""
     worst = max(max(row.loss, row.features) for row in forms)
     fewest = min(single, key=lambda row: row.modes)
@@ -559,37 +514,32 @@ def model_claims(plan: Plan, forms: Sequence[FormsRow], single: Sequence[SingleR
     kept = np.concatenate([row.projected[:, -1] / row.floor for row in single])
     fits = left < 1e-3
     claims = [
-        Claim(
-            id="kernel.forms",
-            item=ITEM,
-            location="Appendix B, eqs. 4, 16, 17",
-            statement="Projected descent on A equals ordinary descent on B with A = B A(0).",
-            quantity=f"largest relative difference of loss and features over {plan.steps} steps",
-            predicted=0.0,
-            measured=worst,
-            interval=(0.0, worst),
-            window=None,
-            scale=scale,
-            verdict="confirmed" if worst < ROUNDING else "not confirmed",
-            reason=f"{bound(worst)}, with the gamma that eq. 17 leaves to the text",
+        fact(
+            plan,
+            "kernel.forms",
+            "Appendix B, eqs. 4, 16, 17",
+            "Projected descent on A equals ordinary descent on B with A = B A(0).",
+            f"largest relative difference of loss and features over {plan.steps} steps",
+            "confirmed" if worst < ROUNDING else "not confirmed",
+            f"{bound(worst)}, with the gamma that eq. 17 leaves to the text",
+            0.0,
+            Measurement(worst, (0.0, worst)),
         ),
-        Claim(
-            id="kernel.single.unprojected",
-            item=ITEM,
-            location="section 2, below eq. 4",
-            statement="Without the projection a network with N = 1 fits the target.",
-            quantity=f"final loss over the floor of the projected network, M = {fewest.modes}, largest over seeds",
-            predicted=0.0,
-            measured=left,
-            interval=(0.0, left),
-            window=None,
-            scale=scale,
-            verdict="confirmed" if fits else "not confirmed",
-            reason="the loss falls far below the floor and goes on falling" if fits else "the loss stays",
+        fact(
+            plan,
+            "kernel.single.unprojected",
+            "section 2, below eq. 4",
+            "Without the projection a network with N = 1 fits the target.",
+            f"final loss over the floor of the projected network, M = {fewest.modes}, largest over seeds",
+            "confirmed" if fits else "not confirmed",
+            "the loss falls far below the floor and goes on falling" if fits else "the loss stays",
+            0.0,
+            Measurement(left, (0.0, left)),
         ),
     ]
     claims.append(
         judged(
+            plan,
             "kernel.single.projected",
             "section 2, below eq. 4",
             "With the projection a network with N = 1 stops at the best loss in the span of its one feature.",
@@ -597,7 +547,6 @@ def model_claims(plan: Plan, forms: Sequence[FormsRow], single: Sequence[SingleR
             1.0,
             Measurement(float(np.median(kept)), (float(kept.min()), float(kept.max()))),
             VALUE_TOLERANCE,
-            scale,
         )
     )
     return claims

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from scipy.optimize import nnls
 
-from companion.claims import Claim, judge
+from companion.claims import Claim, Measurement, Page, fact, judge
 from companion.long_runs import LongRun
-from companion.parameters import Capacities, Count, Parameters, Positive, Rising, RisingSizes, Seeds, Sizes, Sources
+from companion.parameters import Parameters
 from companion.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks, width_color
 from neural_scaling import dmft
 from neural_scaling.base.arrays import Array
@@ -24,8 +24,6 @@ from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
 from neural_scaling.theory import PowerTerm, Version, chi, effective_time, loss_terms, model_bottleneck, step_of_modes
-
-ITEM = "losslaw"
 
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
@@ -108,24 +106,8 @@ class OrderRun(Experiment):
         return {"time": kept * self.eta} | {name: np.array(losses) for name, losses in found.items()}
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the notebook and the runs they make."""
-
-    capacities: Capacities
-    sources: Sources
-    gamma: Positive
-    end: Positive
-    widths: RisingSizes
-    noise: Positive
-    noisy_widths: Sizes
-    fit_decades: Positive
-    powers: Rising
-    models: Seeds
-    order_modes: Count
-    order_gamma: Positive
-    order_eta: Positive
-    order_steps: Count
 
     def tasks(self) -> list[tuple[float, float]]:
         """Return all pairs of capacity and source."""
@@ -335,7 +317,7 @@ def head_start(power: float, gamma: float, alpha: float = 1.5, eta: float = 0.03
 
 
 def claims(
-    rows: Sequence[LawRow], orders: Sequence[OrderRow], heads: Sequence[HeadStart], gamma: float, scale: str
+    rows: Sequence[LawRow], orders: Sequence[OrderRow], heads: Sequence[HeadStart], gamma: float, page: Page
 ) -> list[Claim]:
     """Judge everything on the page."""
     found = []
@@ -346,20 +328,17 @@ def claims(
         if judged.verdict != "confirmed" and row.rich:
             reason += "; the power is still being approached when the window ends"
         found.append(
-            Claim(
-                id=f"losslaw.limit.{kind}.alpha-{row.alpha:g}.beta-{row.beta:g}",
-                item=ITEM,
-                location="eqs. 8, 9, first term",
-                statement=f"At infinite width and batch the {kind} loss falls as t^-{row.predicted:.3g}, alpha = {row.alpha:g}, "
+            fact(
+                page,
+                f"losslaw.limit.{kind}.alpha-{row.alpha:g}.beta-{row.beta:g}",
+                "eqs. 8, 9, first term",
+                f"At infinite width and batch the {kind} loss falls as t^-{row.predicted:.3g}, alpha = {row.alpha:g}, "
                 f"beta = {row.beta:g}.",
-                quantity="exponent in eta t",
-                predicted=row.predicted,
-                measured=row.fit.exponent,
-                interval=row.fit.interval,
-                window=row.fit.window,
-                scale=scale,
-                verdict=judged.verdict,
-                reason=reason,
+                "exponent in eta t",
+                judged.verdict,
+                reason,
+                row.predicted,
+                Measurement(row.fit.exponent, row.fit.interval, row.fit.window),
             )
         )
     for rich in (False, True):
@@ -368,20 +347,16 @@ def claims(
         printed, corrected = (max(row.worst[version] for row in chosen) for version in VERSIONS)
         held = corrected < math.sqrt(printed)
         found.append(
-            Claim(
-                id=f"losslaw.sum.{kind}",
-                item=ITEM,
-                location="eq. 9" if rich else "eq. 8",
-                statement=f"Four powers with free constants describe the {kind} loss at all times, widths and batches.",
-                quantity="largest factor between solution and law as printed, over all tasks and curves, window in eta t",
-                predicted=None,
-                predicted_text="of order one",
-                measured=printed,
-                interval=None,
-                window=(float(chosen[0].time[0]), float(chosen[0].time[-1])),
-                scale=scale,
-                verdict="corrected" if held else "inconclusive",
-                reason=f"the printed law is off by up to a factor {printed:.2g}, the corrected one by {corrected:.2g}",
+            fact(
+                page,
+                f"losslaw.sum.{kind}",
+                "eq. 9" if rich else "eq. 8",
+                f"Four powers with free constants describe the {kind} loss at all times, widths and batches.",
+                "largest factor between solution and law as printed, over all tasks and curves, window in eta t",
+                "corrected" if held else "inconclusive",
+                f"the printed law is off by up to a factor {printed:.2g}, the corrected one by {corrected:.2g}",
+                "of order one",
+                Measurement(printed, None, (float(chosen[0].time[0]), float(chosen[0].time[-1]))),
             )
         )
     ends = np.concatenate([row.ends for row in rows])
@@ -389,19 +364,16 @@ def claims(
         worst = float(ends[np.argmax(np.abs(ends - 1))])
         judged = judge(1.0, worst, (float(ends.min()), float(ends.max())), END_TOLERANCE)
         found.append(
-            Claim(
-                id="losslaw.end",
-                item=ITEM,
-                location="eqs. 8, 9, second term",
-                statement="The end of training at finite width does not depend on richness and is the residual of a projection.",
-                quantity="last loss of the long runs over the deterministic equivalent, worst and extremes",
-                predicted=1.0,
-                measured=worst,
-                interval=(float(ends.min()), float(ends.max())),
-                window=None,
-                scale=scale,
-                verdict=judged.verdict,
-                reason=judged.reason,
+            fact(
+                page,
+                "losslaw.end",
+                "eqs. 8, 9, second term",
+                "The end of training at finite width does not depend on richness and is the residual of a projection.",
+                "last loss of the long runs over the deterministic equivalent, worst and extremes",
+                judged.verdict,
+                judged.reason,
+                1.0,
+                Measurement(worst, (float(ends.min()), float(ends.max()))),
             )
         )
     easy = [row for row in rows if row.rich and row.beta > 1]
@@ -409,43 +381,38 @@ def claims(
         early, late = constants(rows, row.alpha, row.beta)
         settled = abs(math.log(early / late)) < 0.05
         found.append(
-            Claim(
-                id=f"losslaw.constant.alpha-{row.alpha:g}.beta-{row.beta:g}",
-                item=ITEM,
-                location="section 6, Source Hypothesis",
-                statement="For beta > 1 feature learning gains a constant and no exponent, "
+            fact(
+                page,
+                f"losslaw.constant.alpha-{row.alpha:g}.beta-{row.beta:g}",
+                "section 6, Source Hypothesis",
+                "For beta > 1 feature learning gains a constant and no exponent, "
                 f"alpha = {row.alpha:g}, beta = {row.beta:g}.",
-                quantity=f"rich over lazy loss at the last time, gamma = {gamma:g}; the interval includes a tenth of it",
-                predicted=None,
-                predicted_text="below 1 and level",
-                measured=late,
-                interval=(min(early, late), max(early, late)),
-                window=(float(row.time[-1] / 10), float(row.time[-1])),
-                scale=scale,
-                verdict="confirmed" if late < 1 and settled else "inconclusive",
-                reason="the ratio is below 1 and moves by less than 5 % in the last decade"
+                f"rich over lazy loss at the last time, gamma = {gamma:g}; the interval includes a tenth of it",
+                "confirmed" if late < 1 and settled else "inconclusive",
+                "the ratio is below 1 and moves by less than 5 % in the last decade"
                 if late < 1 and settled
                 else "the ratio still moves in the last decade",
+                "below 1 and level",
+                Measurement(
+                    late, (min(early, late), max(early, late)), (float(row.time[-1] / 10), float(row.time[-1]))
+                ),
             )
         )
     for order in orders:
         share = order.reversed_pairs / max(order.pairs, 1)
         kind = "hard" if order.power < 1 else "easy"
         found.append(
-            Claim(
-                id=f"losslaw.order.{kind}",
-                item=ITEM,
-                location="section 6, Ordering of Models",
-                statement=f"The order of models by lazy loss is their order by rich loss, {kind} target.",
-                quantity=f"share of {order.pairs} pairs of random models whose order changes, eta t = {order.time[-1]:.3g}",
-                predicted=0.0,
-                measured=share,
-                interval=order.share_interval,
-                window=None,
-                scale=scale,
-                verdict="not confirmed" if order.reversed_pairs else "confirmed",
-                reason=f"{order.reversed_pairs} counterexamples with differences above 2 % both ways; rank correlation "
+            fact(
+                page,
+                f"losslaw.order.{kind}",
+                "section 6, Ordering of Models",
+                f"The order of models by lazy loss is their order by rich loss, {kind} target.",
+                f"share of {order.pairs} pairs of random models whose order changes, eta t = {order.time[-1]:.3g}",
+                "not confirmed" if order.reversed_pairs else "confirmed",
+                f"{order.reversed_pairs} counterexamples with differences above 2 % both ways; rank correlation "
                 f"{order.tau:.2f}. The order of the exponents is preserved: chi grows with beta",
+                0.0,
+                Measurement(share, order.share_interval),
             )
         )
     for head in heads:
@@ -454,20 +421,16 @@ def claims(
         never_worse = bool(np.all(head.lazy <= 1 + 1e-9))
         final = float(head.rich[-1])
         found.append(
-            Claim(
-                id=f"losslaw.head-start.{kind}",
-                item=ITEM,
-                location="section 6, Ordering of Models",
-                statement=f"A model that is lazily better at all times is better when rich, {kind} target.",
-                quantity="rich loss of the model ahead over the other at the last time, the interval from the lazy ratio",
-                predicted=None,
-                predicted_text="at most 1",
-                measured=final,
-                interval=(min(float(head.lazy[-1]), final), max(float(head.lazy[-1]), final)),
-                window=None,
-                scale=scale,
-                verdict="not confirmed" if never_worse and final > 1 + TIE / 2 else "inconclusive",
-                reason="what is learned sooner drives the kernel less: the model ahead ends with the smaller kernel",
+            fact(
+                page,
+                f"losslaw.head-start.{kind}",
+                "section 6, Ordering of Models",
+                f"A model that is lazily better at all times is better when rich, {kind} target.",
+                "rich loss of the model ahead over the other at the last time, the interval from the lazy ratio",
+                "not confirmed" if never_worse and final > 1 + TIE / 2 else "inconclusive",
+                "what is learned sooner drives the kernel less: the model ahead ends with the smaller kernel",
+                "at most 1",
+                Measurement(final, (min(float(head.lazy[-1]), final), max(float(head.lazy[-1]), final))),
             )
         )
     return found

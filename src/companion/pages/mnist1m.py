@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.claims import Claim, judge
-from companion.parameters import Count, Parameters, Seed, Seeds, chosen
+from companion.claims import Claim, Measurement, judged
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.data import ImageDataset
@@ -22,8 +21,6 @@ from neural_scaling.data.digits.weights import digest
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.runs import Experiment, Result
 
-ITEM = "mnist1m"
-
 #: Largest difference between the accuracies on generated and on real images that counts as none: one image in a hundred.
 ACCURACY_TOLERANCE = 0.01
 #: Largest part of the way from training images to the bad imitation that counts as none.
@@ -32,16 +29,8 @@ DISTANCE_TOLERANCE = 0.05
 COPIES_TOLERANCE = 0.1
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What the page computes; the fields of :class:`~neural_scaling.data.digits.assessment.QualityRun` but the weights."""
-
-    size: Annotated[str, chosen(SIZES)]
-    images: Count
-    each: Count
-    repeats: Seeds
-    neighbours: Count
-    seed: Seed
 
     @property
     def drawn(self) -> Size:
@@ -167,7 +156,7 @@ def settings_table() -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def claims(plan: Plan, result: Result, scale: str) -> list[Claim]:
+def claims(plan: Plan, result: Result) -> list[Claim]:
     """Return the claims that the generated images are more of the same."""
     real, generated = accuracy(result, real=True), accuracy(result)
     part, spread = way_to_bad(result)
@@ -204,18 +193,15 @@ def claims(plan: Plan, result: Result, scale: str) -> list[Claim]:
         ),
     ]
     return [
-        Claim(
-            id=f"{ITEM}.{name}",
-            item=ITEM,
-            location="section 5.2",
-            statement=statement,
-            quantity=quantity,
-            predicted=predicted,
-            measured=measured,
-            interval=interval,
-            window=None,
-            scale=scale,
-            **judge(predicted, measured, interval, tolerance)._asdict(),
+        judged(
+            plan,
+            f"mnist1m.{name}",
+            "section 5.2",
+            statement,
+            quantity,
+            predicted,
+            Measurement(measured, interval),
+            tolerance,
         )
         for name, statement, quantity, predicted, measured, interval, tolerance in rows
     ]

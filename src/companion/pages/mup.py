@@ -11,8 +11,8 @@ import torch
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 
-from companion.claims import Claim, judge
-from companion.parameters import Count, Falling, Parameters, Positive, Rising, RisingCounts, Seeds, Source
+from companion.claims import Claim, Measurement, Page, fact, judge
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.devices import find_device
@@ -24,29 +24,14 @@ from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.networks.training import Training, train
 from neural_scaling.runs.device import device_name
 
-ITEM = "mup"
 #: Slope in log N up to which a quantity counts as flat; wrong powers of N are at least 1/2.
 FLAT = 0.1
 _ANGLES = 4096
 _TEST_ANGLES = 256
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What the page computes."""
-
-    depth: Count
-    beta: Source
-    batch: Count
-    eta: Positive
-    richness: Positive
-    seeds: Seeds
-    widths: RisingCounts
-    steps_check: Count
-    widths_curves: RisingCounts
-    steps: Count
-    etas: Rising
-    richness_limit: Falling
 
 
 @dataclass(frozen=True)
@@ -153,7 +138,7 @@ def lazy_limit(plan: Plan) -> LazyLimit:
     return LazyLimit(np.array(plan.richness_limit), np.array(away))
 
 
-def claims(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit: LazyLimit, scale: str) -> list[Claim]:
+def claims(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit: LazyLimit, page: Page) -> list[Claim]:
     """Return the claims about the parametrization."""
     found = []
     fits = check.slopes()
@@ -163,77 +148,64 @@ def claims(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit
     for name, key, (slope, interval) in zip(names, keys, fits, strict=True):
         verdict, reason = judge(0.0, slope, interval, FLAT)
         found.append(
-            Claim(
-                id=f"mup.{key}",
-                item=ITEM,
-                location="section 5.1",
-                statement=f"How far the {name} move in a few steps does not depend on width.",
-                quantity="slope of the change in log N",
-                predicted=0.0,
-                measured=slope,
-                interval=interval,
-                window=window,
-                scale=scale,
-                verdict=verdict,
-                reason=reason,
+            fact(
+                page,
+                f"mup.{key}",
+                "section 5.1",
+                f"How far the {name} move in a few steps does not depend on width.",
+                "slope of the change in log N",
+                verdict,
+                reason,
+                0.0,
+                Measurement(slope, interval, window),
             )
         )
     gap = np.abs(curves.loss[-2] / curves.loss[-1] - 1).max()
     allowed = float(np.max(3 * np.hypot(curves.error[-2], curves.error[-1]) / curves.loss[-1])) + 0.02
     close = bool(gap < allowed)
     found.append(
-        Claim(
-            id="mup.curves",
-            item=ITEM,
-            location="section 5.1",
-            statement="At fixed learning rate and richness the loss curves of the two widest networks coincide.",
-            quantity="largest relative difference over the steps",
-            predicted=None,
-            predicted_text=f"below three standard errors and 2 %, {allowed:.2f}",
-            measured=float(gap),
-            interval=None,
-            window=None,
-            scale=scale,
-            verdict="confirmed" if close else "not confirmed",
-            reason="within the scatter over seeds" if close else "beyond the scatter over seeds",
+        fact(
+            page,
+            "mup.curves",
+            "section 5.1",
+            "At fixed learning rate and richness the loss curves of the two widest networks coincide.",
+            "largest relative difference over the steps",
+            "confirmed" if close else "not confirmed",
+            "within the scatter over seeds" if close else "beyond the scatter over seeds",
+            f"below three standard errors and 2 %, {allowed:.2f}",
+            Measurement(float(gap), None),
         )
     )
     ratio = float(search.best.max() / search.best.min())
     spacing = float(np.max(search.etas[1:] / search.etas[:-1]))
     stable = ratio <= spacing * 1.001
     found.append(
-        Claim(
-            id="mup.eta",
-            item=ITEM,
-            location="section 5.1",
-            statement="The best learning rate does not depend on width.",
-            quantity="largest over smallest best learning rate",
-            predicted=1.0,
-            measured=ratio,
-            interval=(ratio / spacing, ratio * spacing),
-            window=None,
-            scale=scale,
-            verdict="confirmed" if stable else "not confirmed",
-            reason=f"known to a factor {spacing:.2g}, the spacing of the search",
+        fact(
+            page,
+            "mup.eta",
+            "section 5.1",
+            "The best learning rate does not depend on width.",
+            "largest over smallest best learning rate",
+            "confirmed" if stable else "not confirmed",
+            f"known to a factor {spacing:.2g}, the spacing of the search",
+            1.0,
+            Measurement(ratio, (ratio / spacing, ratio * spacing)),
         )
     )
     fit = fit_power_law(limit.richness[::-1], limit.difference[::-1])
     interval = (-fit.interval[1], -fit.interval[0])
     smallest = float(limit.difference[-1])
     found.append(
-        Claim(
-            id="mup.lazy",
-            item=ITEM,
-            location="section 5.1",
-            statement="As the richness falls the network becomes its linearisation.",
-            quantity=f"largest relative difference of the loss at gamma0 = {limit.richness[-1]:g}",
-            predicted=0.0,
-            measured=smallest,
-            interval=(smallest, smallest),
-            window=None,
-            scale=scale,
-            verdict="confirmed" if smallest < 0.01 and bool(np.all(np.diff(limit.difference) < 0)) else "not confirmed",
-            reason=f"the difference falls as gamma0^{-fit.exponent:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]",
+        fact(
+            page,
+            "mup.lazy",
+            "section 5.1",
+            "As the richness falls the network becomes its linearisation.",
+            f"largest relative difference of the loss at gamma0 = {limit.richness[-1]:g}",
+            "confirmed" if smallest < 0.01 and bool(np.all(np.diff(limit.difference) < 0)) else "not confirmed",
+            f"the difference falls as gamma0^{-fit.exponent:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]",
+            0.0,
+            smallest,
         )
     )
     return found

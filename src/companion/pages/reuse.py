@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.claims import Claim, judge
-from companion.parameters import Capacity, Count, FromLazy, Parameters, Positive, RisingCounts, Seeds, Source
+from companion.claims import Claim, Measurement, Page, fact, judge
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law
@@ -24,8 +24,6 @@ from neural_scaling.models.sample_reuse import reuse_limit
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 
-ITEM = "reuse"
-
 #: Agreement of a simulated mean with the theory, relative. The theory is exact as N and P -> infinity.
 LOSS_TOLERANCE = 0.05
 #: The training loss is compared until the theory has it at this fraction of its first value: below, single seeds decide the mean.
@@ -34,23 +32,8 @@ TRAINED = 0.05
 BOTTLENECK_WINDOW = (1e2, 1e4)
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What the page on sample reuse computes: the parameters of its notebook and the runs they make."""
-
-    alpha: Capacity
-    beta: Source
-    modes: Count
-    eta: Positive
-    gammas: FromLazy
-    width: Count
-    samples: RisingCounts
-    steps: Count
-    seeds: Seeds
-    steps_theory: Count
-    width_plateau: Count
-    samples_plateau: RisingCounts
-    seeds_plateau: Seeds
 
     def simulation(self, gamma: float, plateau: bool = False) -> list[SampleReuseRun]:
         """Return the simulations at one richness, one per number of samples."""
@@ -222,7 +205,7 @@ def bottleneck(alpha: float, beta: float) -> tuple[PowerLawFit, float]:
     return fit, found[-1].loss / found[-1].printed
 
 
-def agreement_claims(rows: Sequence[AgreementRow], width: int, scale: str) -> list[Claim]:
+def agreement_claims(rows: Sequence[AgreementRow], width: int, page: Page) -> list[Claim]:
     """Return the claims that the theory gives test and training loss, at the smallest and the largest P."""
     claims = []
     for row in dict.fromkeys((rows[0], rows[-1])):
@@ -231,26 +214,23 @@ def agreement_claims(rows: Sequence[AgreementRow], width: int, scale: str) -> li
             interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
             verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE)
             claims.append(
-                Claim(
-                    id=f"reuse.{name}.gamma-{row.gamma:g}.p{row.samples}",
-                    item=ITEM,
-                    location="Appendix D, eq. 41",
-                    statement=f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {width}, "
+                fact(
+                    page,
+                    f"reuse.{name}.gamma-{row.gamma:g}.p{row.samples}",
+                    "Appendix D, eq. 41",
+                    f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {width}, "
                     f"gamma = {row.gamma:g}.",
-                    quantity="simulated mean over theory, averaged over log steps",
-                    predicted=1.0,
-                    measured=ratio,
-                    interval=interval,
-                    window=None,
-                    scale=scale,
-                    verdict=verdict,
-                    reason=reason,
+                    "simulated mean over theory, averaged over log steps",
+                    verdict,
+                    reason,
+                    1.0,
+                    Measurement(ratio, interval),
                 )
             )
     return claims
 
 
-def limit_claims(rows: Sequence[LimitRow], scale: str) -> list[Claim]:
+def limit_claims(rows: Sequence[LimitRow], page: Page) -> list[Claim]:
     """Return the claim about the bottleneck in P as printed, at the largest P of the study."""
     row = max(rows, key=lambda row: row.samples)  # the theory is the leading order in 1/P
     ratio, error = row.simulated / row.printed, row.error / row.printed
@@ -259,25 +239,22 @@ def limit_claims(rows: Sequence[LimitRow], scale: str) -> list[Claim]:
     # The tolerance is relative to the corrected value, which is the larger one.
     verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE * corrected, corrected)
     return [
-        Claim(
-            id="reuse.bottleneck.prefactor",
-            item=ITEM,
-            location="eq. 78",
-            statement="Trained to the end on P samples at large width, the test loss is the sum over modes of lambda w*^2 / "
+        fact(
+            page,
+            "reuse.bottleneck.prefactor",
+            "eq. 78",
+            "Trained to the end on P samples at large width, the test loss is the sum over modes of lambda w*^2 / "
             "(1 + lambda r)^2.",
-            quantity=f"simulated limit over that sum, N = {row.width}, P = {row.samples}",
-            predicted=1.0,
-            measured=ratio,
-            interval=interval,
-            window=None,
-            scale=scale,
-            verdict=verdict,
-            reason=f"{reason}; eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
+            f"simulated limit over that sum, N = {row.width}, P = {row.samples}",
+            verdict,
+            f"{reason}; eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
+            1.0,
+            Measurement(ratio, interval),
         )
     ]
 
 
-def richness_claim(found: Sequence[Curves], scale: str) -> Claim:
+def richness_claim(found: Sequence[Curves], page: Page) -> Claim:
     """Return the claim that the limit of long training does not depend on the richness."""
     # Only runs that have arrived can be asked: their training loss has come within a millionth of the first one of its limit.
     ratios = []
@@ -289,19 +266,16 @@ def richness_claim(found: Sequence[Curves], scale: str) -> Claim:
     measured = float(np.median(ratios)) if ratios else None
     interval = (float(min(ratios)), float(max(ratios))) if ratios else None
     verdict, reason = judge(1.0, measured, interval, LOSS_TOLERANCE)
-    return Claim(
-        id="reuse.limit.richness",
-        item=ITEM,
-        location="Appendix D with eq. 41",
-        statement="Where training ends on P samples does not depend on the richness.",
-        quantity="test loss of rich runs that have arrived over the limit of lazy training, median and extremes over seeds",
-        predicted=1.0,
-        measured=measured,
-        interval=interval,
-        window=None,
-        scale=scale,
-        verdict=verdict,
-        reason=f"{reason} ({len(ratios)} runs)",
+    return fact(
+        page,
+        "reuse.limit.richness",
+        "Appendix D with eq. 41",
+        "Where training ends on P samples does not depend on the richness.",
+        "test loss of rich runs that have arrived over the limit of lazy training, median and extremes over seeds",
+        verdict,
+        f"{reason} ({len(ratios)} runs)",
+        1.0,
+        Measurement(measured, interval),
     )
 
 

@@ -11,20 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from companion.claims import Claim, Judgement, judge
+from companion.claims import Claim, Judgement, Measurement, Page, fact, judge
 from companion.long_runs import LongRun
 from companion.parameters import (
-    Capacity,
-    Count,
     Parameters,
-    Positive,
-    Rising,
-    RisingSizes,
-    Seeds,
-    Size,
-    Source,
-    Tasks,
-    Window,
 )
 from companion.style import INK, MUTED, book_style, new_figure
 from companion.wear import Wear, wear
@@ -38,44 +28,14 @@ from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 from neural_scaling.theory import Regime, chi, lazy_loss, noise_coefficient, regime, sgd_exponent
 
-ITEM = "sgdnoise"
-
 #: Agreement of exponents in time.
 EXPONENT_TOLERANCE = 0.05
 #: Agreement of the relative excess with its prediction.
 EXCESS_TOLERANCE = 0.1
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the notebook and the runs they make."""
-
-    tasks: Tasks
-    lazy_end: Positive
-    lazy_window: Window
-    exact_alpha: Capacity
-    exact_beta: Source
-    exact_eta: Positive
-    exact_batches: RisingSizes
-    exact_steps: Count
-    gamma: Positive
-    rich_tasks: Tasks
-    rich_noise: Positive
-    rich_end: Positive
-    rich_window: Window
-    sim_alpha: Capacity
-    sim_beta: Source
-    sim_modes: Count
-    sim_width: Count
-    sim_eta: Positive
-    sim_batch: Size
-    sim_steps: Count
-    sim_seeds: Seeds
-    plateau_modes: Count
-    plateau_width: Count
-    plateau_batch: Size
-    plateau_times: Rising
-    plateau_seeds: Seeds
 
     def plateau(self) -> list[Wear]:
         """Return the norm of the readout on a plateau, in theory and simulation."""
@@ -295,7 +255,7 @@ def claims(
     exact: Sequence[ExactRow],
     rich: Sequence[RichRow],
     simulation: Simulated,
-    scale: str,
+    page: Page,
 ) -> list[Claim]:
     """Judge everything on the page."""
     found = []
@@ -312,7 +272,7 @@ def claims(
                 row.paper,
                 row.fit,
                 judged,
-                scale,
+                page,
             )
         )
     for task in rich:
@@ -333,108 +293,98 @@ def claims(
                 task.paper,
                 task.fit_loss,
                 judged,
-                scale,
+                page,
             )
         )
         if task.fit_kernel is not None:
             low, high, late = task.ratio
             grown = judge(-1.0, task.fit_kernel.exponent, task.fit_kernel.interval, EXCESS_TOLERANCE)
             found.append(
-                Claim(
-                    id=f"sgdnoise.growth.alpha-{task.alpha:g}.beta-{task.beta:g}",
-                    item=ITEM,
-                    location="section 6",
-                    statement="The relative excess by SGD noise of a rich hard task is proportional to (eta/B) K(t), which grows "
+                fact(
+                    page,
+                    f"sgdnoise.growth.alpha-{task.alpha:g}.beta-{task.beta:g}",
+                    "section 6",
+                    "The relative excess by SGD noise of a rich hard task is proportional to (eta/B) K(t), which grows "
                     f"(alpha = {task.alpha:g}, beta = {task.beta:g}).",
-                    quantity="decay exponent of the relative excess in K (-1: proportional), window in K",
-                    predicted=-1.0,
-                    measured=task.fit_kernel.exponent,
-                    interval=task.fit_kernel.interval,
-                    window=task.fit_kernel.window,
-                    scale=scale,
-                    verdict=grown.verdict,
-                    reason=f"{grown.reason}; at the end it is {late:.2f} times (eta/B) K sum_k lambda_k / 2, "
+                    "decay exponent of the relative excess in K (-1: proportional), window in K",
+                    grown.verdict,
+                    f"{grown.reason}; at the end it is {late:.2f} times (eta/B) K sum_k lambda_k / 2, "
                     f"{low:.2f} to {high:.2f} times in the window",
+                    -1.0,
+                    Measurement(task.fit_kernel.exponent, task.fit_kernel.interval, task.fit_kernel.window),
                 )
             )
             irrelevant = task.excess[task.time >= task.fit.window[0]]
             grows = bool(task.fit.interval[1] < 0)
             found.append(
-                Claim(
-                    id=f"sgdnoise.insignificant.alpha-{task.alpha:g}.beta-{task.beta:g}",
-                    item=ITEM,
-                    location="section 6, Insignificance of SGD for Hard Tasks",
-                    statement="For hard tasks transients of SGD are always suppressed.",
-                    quantity=f"relative excess of the loss at the last time, eta/B = {task.noise:g}",
-                    predicted=None,
-                    predicted_text="falls to 0",
-                    measured=float(irrelevant[-1]),
-                    interval=(float(irrelevant.min()), float(irrelevant.max())),
-                    window=task.fit.window,
-                    scale=scale,
-                    verdict="corrected" if grows else "confirmed",
-                    reason=f"it grows as t^{-task.fit.exponent:.2f}; the statement holds while (eta/B) K sum_k lambda_k / 2 << 1"
+                fact(
+                    page,
+                    f"sgdnoise.insignificant.alpha-{task.alpha:g}.beta-{task.beta:g}",
+                    "section 6, Insignificance of SGD for Hard Tasks",
+                    "For hard tasks transients of SGD are always suppressed.",
+                    f"relative excess of the loss at the last time, eta/B = {task.noise:g}",
+                    "corrected" if grows else "confirmed",
+                    f"it grows as t^{-task.fit.exponent:.2f}; the statement holds while (eta/B) K sum_k lambda_k / 2 << 1"
                     if grows
                     else "it does not grow",
+                    "falls to 0",
+                    Measurement(
+                        float(irrelevant[-1]), (float(irrelevant.min()), float(irrelevant.max())), task.fit.window
+                    ),
                 )
             )
     worst = max(exact, key=lambda one: abs(one.ratio[-1] / one.limit - 1))
     gaps = [float(one.ratio[-1] / one.limit) for one in exact]
     judged = judge(1.0, float(worst.ratio[-1] / worst.limit), (min(gaps), max(gaps)), 0.02)
     found.append(
-        Claim(
-            id="sgdnoise.lazy.constant",
-            item=ITEM,
-            location="eq. 8",
-            statement="Lazy and hard, a finite batch multiplies the loss by a constant, 1/(1 - s), at any stable learning rate.",
-            quantity="exact loss ratio over 1/(1 - s) at the last step, the worst batch and the extremes",
-            predicted=1.0,
-            measured=float(worst.ratio[-1] / worst.limit),
-            interval=(min(gaps), max(gaps)),
-            window=None,
-            scale=scale,
-            verdict=judged.verdict,
-            reason=judged.reason,
+        fact(
+            page,
+            "sgdnoise.lazy.constant",
+            "eq. 8",
+            "Lazy and hard, a finite batch multiplies the loss by a constant, 1/(1 - s), at any stable learning rate.",
+            "exact loss ratio over 1/(1 - s) at the last step, the worst batch and the extremes",
+            judged.verdict,
+            judged.reason,
+            1.0,
+            Measurement(float(worst.ratio[-1] / worst.limit), (min(gaps), max(gaps))),
         )
     )
     rise = simulation.excess[-1] - simulation.excess[0]
     error = math.hypot(simulation.error[-1], simulation.error[0])
     clear = rise > NORMAL_95 * error
     found.append(
-        Claim(
-            id="sgdnoise.simulation.growth",
-            item=ITEM,
-            location="section 6, Insignificance of SGD for Hard Tasks",
-            statement="In simulation the relative excess of a rich hard task grows with time.",
-            quantity="relative excess in the last bin of time minus that in the first",
-            predicted=float(simulation.theory[-1] - simulation.theory[0]),
-            measured=float(rise),
-            interval=(float(rise - NORMAL_95 * error), float(rise + NORMAL_95 * error)),
-            window=(float(simulation.time[0]), float(simulation.time[-1])),
-            scale=scale,
-            verdict="confirmed" if clear else "inconclusive",
-            reason="the rise exceeds its 95 % interval" if clear else "the rise does not exceed its 95 % interval",
+        fact(
+            page,
+            "sgdnoise.simulation.growth",
+            "section 6, Insignificance of SGD for Hard Tasks",
+            "In simulation the relative excess of a rich hard task grows with time.",
+            "relative excess in the last bin of time minus that in the first",
+            "confirmed" if clear else "inconclusive",
+            "the rise exceeds its 95 % interval" if clear else "the rise does not exceed its 95 % interval",
+            float(simulation.theory[-1] - simulation.theory[0]),
+            Measurement(
+                float(rise),
+                (float(rise - NORMAL_95 * error), float(rise + NORMAL_95 * error)),
+                (float(simulation.time[0]), float(simulation.time[-1])),
+            ),
         )
     )
     return found
 
 
 def _exponent_claim(
-    name: str, place: str, statement: str, paper: float, fit: PowerLawFit, judged: Judgement, scale: str
+    name: str, place: str, statement: str, paper: float, fit: PowerLawFit, judged: Judgement, page: Page
 ) -> Claim:
-    return Claim(
-        id=name,
-        item=ITEM,
-        location=place,
-        statement=statement,
-        quantity="decay exponent of L_B - L_inf at first order in eta/B, against eta t",
-        predicted=paper,
-        measured=fit.exponent,
-        interval=fit.interval,
-        window=fit.window,
-        scale=scale,
-        verdict=judged.verdict,
-        reason=judged.reason,
+    return fact(
+        page,
+        name,
+        place,
+        statement,
+        "decay exponent of L_B - L_inf at first order in eta/B, against eta t",
+        judged.verdict,
+        judged.reason,
+        paper,
+        Measurement(fit.exponent, fit.interval, fit.window),
     )
 
 

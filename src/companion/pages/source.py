@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from companion.claims import Claim
-from companion.claims.measurement import Measurement, judged
+from companion.claims import Claim, Measurement, Page, judged
 from companion.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row
-from companion.parameters import Count, Images, Parameters, Positive, RisingCounts
+from companion.parameters import Parameters
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.networks.image_kernel import TIMES, KernelRun
@@ -20,26 +19,9 @@ from neural_scaling.networks.output_mixing import MixingRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
-ITEM = "source"
 
-
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """What the page on the source of real tasks computes."""
-
-    datasets: Images
-    width: Count
-    images: Count
-    test: Count
-    seeds: Count
-    widths: RisingCounts
-    counts: RisingCounts
-    eta: Positive
-    batch: Count
-    steps: Count
-    networks: Count
-    lazy_widths: RisingCounts
-    mixed_images: Count
 
     def kernels(self, dataset: str) -> list[KernelRun]:
         """Return the kernels whose exponents are quoted, one per network."""
@@ -141,7 +123,7 @@ def tolerance(dataset: str) -> float:
     return paper_source(dataset) / 3
 
 
-def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
+def claims(tasks: Sequence[Task], page: Page) -> list[Claim]:
     """Return the claims about the sources and about lazy learning curves."""
     found = []
     for one in tasks:
@@ -149,14 +131,14 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
         others = ", ".join(f"{other.source:.3f}" for other in one.rows[1:])
         found.append(
             judged(
-                f"{ITEM}.{one.name}.beta",
+                page,
+                f"source.{one.name}.beta",
                 "Fig. 6, section 5.2",
                 f"The source exponent of {one.name} for a convolutional network is {paper_source(one.name):g}.",
                 "beta from eigenvalues and targets of the tangent kernel, window in modes",
                 paper_source(one.name),
                 Measurement(row.source, row.source_interval, row.window),
                 tolerance(one.name),
-                scale,
                 remark=f"; other networks give {others}" if others else "",
             )
         )
@@ -170,14 +152,14 @@ def claims(tasks: Sequence[Task], scale: str) -> list[Claim]:
         least, most = (float(found[0]) for found in one.slowing[-1].estimates(time[-1:]))
         found.append(
             judged(
-                f"{ITEM}.{one.name}.lazy",
+                page,
+                f"source.{one.name}.lazy",
                 "eq. 10 (lazy), section 5.2",
                 f"The spectrum of the kernel at the start gives the lazy learning curve of {one.name}.",
                 "exponent of the test loss of linearised networks in steps, against that of the predicted curve",
                 predicted,
                 widest.measured,
                 (float(chi(predicted)) - predicted) / 3,
-                scale,
                 remark=f"; the loss ends {above:.2f} times above that curve; outputs that move each other give {least:.2f} or "
                 f"{most:.2f}, at other images and at those they have seen",
             )

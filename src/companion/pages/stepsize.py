@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import CubicSpline
 
-from companion.parameters import Capacity, Count, EasySource, HardSource, Parameters, Positive, Rising
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure
 from neural_scaling import dmft
 from neural_scaling.base.arrays import Array
@@ -31,21 +31,8 @@ from neural_scaling.theory import effective_time
 ITEM = "stepsize"
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the page."""
-
-    alpha: Capacity
-    beta_hard: HardSource
-    beta_easy: EasySource
-    gamma: Positive
-    etas: Rising
-    end: Positive
-    batch: Count
-    noise_etas: Rising
-    noise_end: Positive
-    at: Positive
-    late: Positive
 
 
 @dataclass(frozen=True)

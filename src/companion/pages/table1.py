@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from companion.claims import Claim, bound, judge
-from companion.parameters import Capacities, Capacity, Count, EasySource, HardSource, Parameters, Positive
+from companion.claims import Claim, Measurement, Page, bound, fact, judge
+from companion.parameters import Parameters
 from neural_scaling.theory import (
     Regime,
     Version,
@@ -20,8 +20,6 @@ from neural_scaling.theory import (
     table_frontier,
 )
 
-ITEM = "table1"
-
 #: Agreement of exponents: a tenth of the smallest difference between entries of the table that is quoted (0.036,
 #: easy against super-easy at alpha = 2).
 EXPONENT_TOLERANCE = 0.0036
@@ -30,17 +28,8 @@ LOG_COMPUTE = 1e4
 VERSIONS: tuple[Version, ...] = ("paper", "corrected")
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the page."""
-
-    alpha: Capacity
-    hard: HardSource
-    easy: EasySource
-    super_easy: EasySource
-    capacities: Capacities
-    compute: Positive
-    grid: Count
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ def fixed_batch_exponent(alpha: float, beta: float) -> float:
     return float(frontier(loss_terms(alpha, beta, True, "corrected"), LOG_COMPUTE, B=1.0).r)
 
 
-def table_claims(rows: Sequence[OptimumRow], cases: int, gap: float, scale: str) -> list[Claim]:
+def table_claims(rows: Sequence[OptimumRow], cases: int, gap: float, page: Page) -> list[Claim]:
     """Judge the six entries of Table 1."""
     formulas = {
         ("hard", False): "alpha beta/(alpha + 1)",
@@ -122,20 +111,17 @@ def table_claims(rows: Sequence[OptimumRow], cases: int, gap: float, scale: str)
         verdict, reason = judge(row.r, row.found_r[0], interval, EXPONENT_TOLERANCE)
         panel = "rich" if row.rich else "lazy"
         claims.append(
-            Claim(
-                id=f"tab-1.{row.regime}.{panel}",
-                item=ITEM,
-                location=f"Table 1, {row.regime} {panel}",
-                statement=f"The loss at the compute optimum falls as C to the power -({formulas[row.regime, row.rich]}).",
-                quantity=f"r at alpha = {row.alpha:g}, beta = {row.beta:g}; loss law as printed, interval with the corrected",
-                predicted=row.r,
-                measured=row.found_r[0],
-                interval=interval,
-                window=None,
-                scale=scale,
-                verdict=verdict,
-                reason=f"{reason}; {cases} minimisations differ from the formulas by {bound(gap)}. Tests the "
+            fact(
+                page,
+                f"tab-1.{row.regime}.{panel}",
+                f"Table 1, {row.regime} {panel}",
+                f"The loss at the compute optimum falls as C to the power -({formulas[row.regime, row.rich]}).",
+                f"r at alpha = {row.alpha:g}, beta = {row.beta:g}; loss law as printed, interval with the corrected",
+                verdict,
+                f"{reason}; {cases} minimisations differ from the formulas by {bound(gap)}. Tests the "
                 f"algebra, not the loss law{conditions.get((row.regime, row.rich), '')}",
+                row.r,
+                Measurement(row.found_r[0], interval),
             )
         )
     return claims

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.claims import Claim, judge
+from companion.claims import Claim, Measurement, Page, fact, judge
 from companion.long_runs import LongRun
-from companion.parameters import Capacity, Count, Parameters, Positive, Seeds, Source, Tasks, Window
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law
@@ -22,8 +22,6 @@ from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import chi, transient_coefficient, transient_exponent
 
-ITEM = "transient"
-
 #: Agreement of lazy exponents: a tenth of the smallest gap between printed and corrected power among the tasks (0.5).
 LAZY_TOLERANCE = 0.05
 #: Agreement of rich exponents: the constant 1 in K = 1 + gamma C_w is still felt in six decades of time.
@@ -32,26 +30,8 @@ RICH_TOLERANCE = 0.1
 EXCESS_TOLERANCE = 0.15
 
 
-@dataclass(frozen=True)
-class Plan(Parameters, item=ITEM):
+class Plan(Parameters):
     """Parameters of the notebook and the runs they make."""
-
-    tasks: Tasks
-    lazy_end: Positive
-    lazy_window: Window
-    gamma: Positive
-    rich_tasks: Tasks
-    rich_end: Positive
-    rich_window: Window
-    rich_share: Positive
-    sim_alpha: Capacity
-    sim_beta: Source
-    sim_modes: Count
-    sim_width: Count
-    sim_eta: Positive
-    sim_steps: Count
-    sim_seeds: Seeds
-    sim_from: Positive
 
     def long(self, alpha: float, beta: float) -> LongRun:
         """Return the long rich run of one task: infinite width and a width at which 1/N is small."""
@@ -231,7 +211,7 @@ def _exponent(alpha: float, beta: float, rich: bool, version: str) -> float:
     return transient_exponent(alpha, beta, rich, "paper" if version == "paper" else "corrected")
 
 
-def claims(lazy: Sequence[Row], rich: Sequence[Row], simulations: Sequence[Simulated], scale: str) -> list[Claim]:
+def claims(lazy: Sequence[Row], rich: Sequence[Row], simulations: Sequence[Simulated], page: Page) -> list[Claim]:
     """Judge everything on the page."""
     found = []
     for row in (*lazy, *rich):
@@ -240,20 +220,17 @@ def claims(lazy: Sequence[Row], rich: Sequence[Row], simulations: Sequence[Simul
         judged = judge(row.paper, row.fit.exponent, row.fit.interval, tolerance, _differs(row.paper, row.corrected))
         kind = "rich" if is_rich else "lazy"
         found.append(
-            Claim(
-                id=f"transient.{kind}.alpha-{row.alpha:g}.beta-{row.beta:g}",
-                item=ITEM,
-                location="eq. 9, eq. 80" if is_rich else "eq. 8",
-                statement=f"The finite-N transient, {kind}, alpha = {row.alpha:g}, beta = {row.beta:g}, falls as "
+            fact(
+                page,
+                f"transient.{kind}.alpha-{row.alpha:g}.beta-{row.beta:g}",
+                "eq. 9, eq. 80" if is_rich else "eq. 8",
+                f"The finite-N transient, {kind}, alpha = {row.alpha:g}, beta = {row.beta:g}, falls as "
                 "t^-((1 - 1/alpha) m).",
-                quantity="decay exponent of lim N (L_N - L_inf) in eta t (negative: it grows)",
-                predicted=row.paper,
-                measured=row.fit.exponent,
-                interval=row.fit.interval,
-                window=row.fit.window,
-                scale=scale,
-                verdict=judged.verdict,
-                reason=judged.reason,
+                "decay exponent of lim N (L_N - L_inf) in eta t (negative: it grows)",
+                judged.verdict,
+                judged.reason,
+                row.paper,
+                Measurement(row.fit.exponent, row.fit.interval, row.fit.window),
             )
         )
         if is_rich:
@@ -267,20 +244,17 @@ def claims(lazy: Sequence[Row], rich: Sequence[Row], simulations: Sequence[Simul
                 _differs(printed, row.corrected_clock),
             )
             found.append(
-                Claim(
-                    id=f"transient.clock.alpha-{row.alpha:g}.beta-{row.beta:g}",
-                    item=ITEM,
-                    location="eqs. 79, 80",
-                    statement=f"On the clock of the kernel's growth the rich transient is the lazy one, a^-(1 - 1/alpha), "
+                fact(
+                    page,
+                    f"transient.clock.alpha-{row.alpha:g}.beta-{row.beta:g}",
+                    "eqs. 79, 80",
+                    f"On the clock of the kernel's growth the rich transient is the lazy one, a^-(1 - 1/alpha), "
                     f"alpha = {row.alpha:g}, beta = {row.beta:g}.",
-                    quantity="decay exponent in the effective time a = int K dt (negative: it grows), window in a",
-                    predicted=printed,
-                    measured=row.fit_clock.exponent,
-                    interval=row.fit_clock.interval,
-                    window=row.fit_clock.window,
-                    scale=scale,
-                    verdict=on_clock.verdict,
-                    reason=on_clock.reason,
+                    "decay exponent in the effective time a = int K dt (negative: it grows), window in a",
+                    on_clock.verdict,
+                    on_clock.reason,
+                    printed,
+                    Measurement(row.fit_clock.exponent, row.fit_clock.interval, row.fit_clock.window),
                 )
             )
     for one in simulations:
@@ -288,39 +262,33 @@ def claims(lazy: Sequence[Row], rich: Sequence[Row], simulations: Sequence[Simul
         spread = (one.ratio - NORMAL_95 * one.ratio_error, one.ratio + NORMAL_95 * one.ratio_error)
         agreed = judge(1.0, one.ratio, spread, EXCESS_TOLERANCE)
         found.append(
-            Claim(
-                id=f"transient.simulation.{kind}",
-                item=ITEM,
-                location="eqs. 26-31",
-                statement=f"The mean field theory gives the simulated excess of the loss at N = {one.width}, {kind}.",
-                quantity="simulated over theoretical L_N - L_inf, averaged over log time",
-                predicted=1.0,
-                measured=one.ratio,
-                interval=spread,
-                window=one.window,
-                scale=scale,
-                verdict=agreed.verdict,
-                reason=agreed.reason,
+            fact(
+                page,
+                f"transient.simulation.{kind}",
+                "eqs. 26-31",
+                f"The mean field theory gives the simulated excess of the loss at N = {one.width}, {kind}.",
+                "simulated over theoretical L_N - L_inf, averaged over log time",
+                agreed.verdict,
+                agreed.reason,
+                1.0,
+                Measurement(one.ratio, spread, one.window),
             )
         )
         falls = one.interval[0] > 0
         grows = one.interval[1] < 0
         found.append(
-            Claim(
-                id=f"transient.simulation.{kind}.sign",
-                item=ITEM,
-                location="eqs. 8, 9",
-                statement=f"The simulated excess of the loss at N = {one.width}, {kind}, falls with time.",
-                quantity="decay exponent of the simulated L_N - L_inf in eta t (negative: it grows)",
-                predicted=one.paper,
-                measured=one.exponent,
-                interval=one.interval,
-                window=one.window,
-                scale=scale,
-                verdict="corrected" if grows and one.corrected < 0 else "confirmed" if falls else "inconclusive",
-                reason=f"it {'grows' if grows else 'falls' if falls else 'neither clearly grows nor falls'}; the theory at "
+            fact(
+                page,
+                f"transient.simulation.{kind}.sign",
+                "eqs. 8, 9",
+                f"The simulated excess of the loss at N = {one.width}, {kind}, falls with time.",
+                "decay exponent of the simulated L_N - L_inf in eta t (negative: it grows)",
+                "corrected" if grows and one.corrected < 0 else "confirmed" if falls else "inconclusive",
+                f"it {'grows' if grows else 'falls' if falls else 'neither clearly grows nor falls'}; the theory at "
                 f"this width gives {one.theory_exponent:.2f} in the same window, the corrected power {one.corrected:.2f} "
                 "holds once many modes are learned",
+                one.paper,
+                Measurement(one.exponent, one.interval, one.window),
             )
         )
     return found

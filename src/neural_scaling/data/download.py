@@ -9,10 +9,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import pooch
+from tqdm import TqdmWarning
+
+with warnings.catch_warnings():  # importing pooch in a notebook warns of widgets that a book has no use for
+    warnings.simplefilter("ignore", TqdmWarning)
+    import pooch
 import requests
 
 from neural_scaling.base.files import NotWritten, not_written
