@@ -54,11 +54,11 @@ width_easy_study: "RisingCounts" = [32, 64, 128]  # N of that study
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from companion import circle_curves as curves
-from companion import circle_figures as draw
+from companion import circle_curves as circle
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig05 as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -76,19 +76,14 @@ print(runs.describe(list(results.values())))
 # with the same initial weights on the same samples.
 
 # %% tags=["hide-input"]
-rich, lazy = (curves.curve_rows(plan.targets(gamma0), results) for gamma0 in (richness, 0.0))
-rich_b = {gamma0: curves.curve_rows(plan.activations(gamma0), results) for gamma0 in richness_activations}
-lazy_b = curves.curve_rows(plan.activations(0.0), results)
+targets = {gamma0: circle.curve_rows(plan.targets(gamma0), results) for gamma0 in (0.0, richness)}
+gammas = (0.0, *richness_activations)
+activations = {gamma0: circle.curve_rows(plan.activations(gamma0), results) for gamma0 in gammas}
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-5", "caption": "Figure 5 of the paper. Test loss against steps, (a) ReLU networks on targets of changing source and (b) one target at changing activation. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise."}, "image": {"alt": "Two log-log plots of test loss against steps, one colour per source. Rich curves lie below the dotted linearised ones and fall along the dashed predicted powers before the hardest tasks level off."}}
-display(
-    draw.loss_figure(
-        [
-            (r"(a) ReLU, changing target", rich, lazy),
-            (rf"(b) changing activation, $q = {decay:g}$", rich_b[richness_activations[-1]], lazy_b),
-        ]
-    )
-)
+title = rf"(b) changing activation, $q = {decay:g}$"
+panel_a = ("(a) ReLU, changing target", targets[richness], targets[0.0])
+display(circle.loss_figure([panel_a, (title, activations[gammas[-1]], activations[0.0])]))
 
 # %% [markdown]
 # ## The kernel, and where the exponent is fitted
@@ -97,7 +92,7 @@ display(
 # $t^{1-\chi}$ on hard tasks, and its largest eigenvalue, which must stay below $2/\eta_0$.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-5-kernel", "caption": "Tangent kernel of the rich networks of (a): trace over its first value, and learning rate times largest eigenvalue. Dashed above: the predicted growth of hard tasks, in the windows."}, "image": {"alt": "Upper panel: the trace of the tangent kernel grows by a factor that is larger the harder the task. Lower panel: learning rate times largest eigenvalue rises and, for the hardest tasks, saturates just below 2."}}
-display(draw.kernel_figure(rich))
+display(page.kernel_figure(targets[richness]))
 
 # %% [markdown]
 # No window looks at the loss. A window starts where the loss of the infinitely wide linearised network, known exactly, has an exponent
@@ -106,26 +101,12 @@ display(draw.kernel_figure(rich))
 # the spread over seeds and the bend of the curve. "Late" is the exponent in the later half, in log steps, of the window; "lazy" is the exponent of the infinitely wide linearised network in the same window.
 
 # %% tags=["hide-input"]
-print("(a)")
-print(curves.table([*lazy, *rich]))
-print("(b)")
-print(curves.table([*lazy_b, *(row for gamma0 in richness_activations for row in rich_b[gamma0])]))
+display(circle.exponents([row for rows in targets.values() for row in rows], "(a) changing target"))
+display(circle.exponents([row for rows in activations.values() for row in rows], "(b) changing activation"))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("beta   windows of linearised networks start at step")
-for row in lazy:
-    print(
-        f"{row.run.beta:<5g}  {row.window.start:.0f}"
-        if row.window.start < steps
-        else f"{row.run.beta:<5g}  (after the last one)"
-    )
-
-# %% tags=["hide-input"]
-# What must hold at any scale: feature learning helps, and more so on the kernel of harder tasks.
-for one, other in zip(rich, lazy, strict=True):
-    assert one.mean[-1] < 1.02 * other.mean[-1], "a rich network lies above its linearised twin"
-growth = [row.growth[-1] for row in rich if row.run.beta >= 0.5]
-assert sorted(growth, reverse=True) == growth, "the kernel grows less on a harder task"
+starts = page.window_starts(targets[0.0])
+Table(starts, "Linearised networks", heads={"start": "window starts at step"}, formats={"start": ".0f"})
 
 # %% [markdown]
 # ## When the claim holds, and what spoils it
@@ -138,45 +119,15 @@ assert sorted(growth, reverse=True) == growth, "the kernel grows less on a harde
 # richness grows from 0. The solvable model has no such effect at infinite width, and we do not know its cause.
 
 # %% tags=["hide-input"]
-shown_lazy = min(gamma0 for gamma0 in richness_study if gamma0 > 0) / 3  # where the linearised network is drawn
-studies = [
-    (
-        rf"(c) richness, $\beta = {beta_study:g}$",
-        r"$\gamma_0$ (lin.: linearised)",
-        [("", [gamma0 or shown_lazy for gamma0 in richness_study], curves.curve_rows(plan.by_richness(), results))],
-    ),
-    (
-        rf"(d) step size, $\beta = {beta_study:g}$",
-        r"$\eta_0$",
-        [
-            (rf"$\gamma_0 = {gamma0:g}$", eta_study, curves.curve_rows(plan.by_eta(gamma0), results))
-            for gamma0 in richness_eta_study
-        ],
-    ),
-    (
-        rf"(e) batch, $\beta = {beta_study:g}$",
-        "$B$",
-        [("", batch_study, curves.curve_rows(plan.by_batch(), results))],
-    ),
-    (
-        rf"(f) width, $\beta = {beta_study:g}$",
-        "$N$",
-        [("", width_study, curves.curve_rows(plan.by_width(), results))],
-    ),
-]
+studies = page.studies(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-5-studies", "caption": "Exponent of the loss against richness, step size, batch and width. Filled: in the window that theory and the kernel fix. Open: over the last decade of steps. Dashed: the lazy and the rich prediction."}, "image": {"alt": "Four panels of fitted exponents. With growing richness the exponent rises to the rich prediction, after a drop at little richness where that was run, and over the last decade falls again where the edge of stability is reached."}}
-display(draw.study_figure(studies))
+display(page.study_figure(plan, studies))
 
 # %% tags=["hide-input"]
-for title, _, series in studies:
-    print(title.replace("$", "").replace("\\", ""))
-    for _, _, rows in series:
-        for row in rows:
-            late = row.exponent_between(row.run.steps / 10, row.run.steps)
-            inside = f"{row.exponent:.3f}" if row.fitted else "  -  "
-            end = f"diverged at step {row.diverged:.0f}" if row.diverged < float("inf") else ""
-            print(f"  {row.run.label:<55} window {inside}  last decade {'-' if late != late else f'{late:.3f}'}  {end}")
+heads = {"exponent": "in the window", "decade": "last decade", "diverged": "diverged at step"}
+formats = {"exponent": ".3f", "interval": ".3f", "decade": ".3f", "diverged": ".0f"}
+Table(studies, f"Exponents at β = {beta_study:g}", heads, formats)
 
 # %% [markdown]
 # A linearised network of finite width on an easy task leaves the power $t^{-\beta}$, the later the wider it is. What its loss has more than
@@ -184,17 +135,10 @@ for title, _, series in studies:
 # $\alpha = 2$, found in deep networks.
 
 # %% tags=["hide-input"]
-print(f"beta = {beta_easy_study:g}, linearised: loss over that of infinite width")
-for row in curves.curve_rows(plan.by_width_easy(), results):
-    marks = [0.03, 0.1, 0.3, 1.0]
-    ratio = [
-        float(row.mean[abs(row.step - share * steps).argmin()] / row.theory[abs(row.step - share * steps).argmin()])
-        for share in marks
-    ]
-    print(
-        f"  N = {row.run.width:<5d}",
-        "  ".join(f"t = {share * steps:.0f}: {value:.2f}" for share, value in zip(marks, ratio, strict=True)),
-    )
+finite = circle.curve_rows(plan.by_width_easy(), results)
+caption = f"Linearised networks, β = {beta_easy_study:g}: loss over that of infinite width"
+heads = {f"width{N}": f"N = {N}" for N in width_easy_study}
+Table(page.excess(finite), caption, heads, {"step": ".0f"} | dict.fromkeys(heads, ".2f"))
 
 # %% [markdown]
 # ## Claims
@@ -203,12 +147,13 @@ for row in curves.curve_rows(plan.by_width_easy(), results):
 # within 0.1, a power of the finite-width excess within 0.2.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [
-    *page.exponent_claims(plan, results),
-    *page.growth_claims(plan, results),
-    *page.width_claims(plan, results),
-]
-ledger.show(claims)
+ledger.show(
+    [
+        *page.exponent_claims(plan, targets, activations),
+        *page.growth_claims(plan, targets[richness]),
+        *page.width_claims(plan, finite),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

@@ -48,11 +48,11 @@ seeds_scatter: "Seeds" = 256  # networks per width of that study
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from companion import circle_curves as curves
-from companion import circle_figures as draw
+from companion import circle_curves as circle
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig07 as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -72,20 +72,19 @@ print(runs.describe(list(results.values())))
 # $k^{1 - 2 q_\phi}$.
 
 # %% tags=["hide-input"]
-spectra = plan.spectra()
-scatter = plan.scatter()
+spectra = page.spectra(plan)
+capacities = page.capacities(plan, spectra)
+scatter = page.scatter(plan)
+exponents = page.scatter_exponents(plan, scatter)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-7a", "caption": "Figure 7(a) of the paper, and finite width. Above: eigenvalues of the tangent kernel at infinite width (lines) and mean over random networks (dots), with the predicted power dashed. Below: scatter of K(x, x) over two-layer networks, relative interquartile range against width, with the predicted powers dashed."}, "image": {"alt": "Upper panel: eigenvalues against frequency on log-log axes fall along straight lines, steeper for larger power of the activation. Lower panel: scatter against width falls with slope minus one half for powers from three quarters on and more slowly for 0.6 and 0.72."}}
-display(draw.spectrum_figure(spectra, scatter))
+display(page.spectrum_figure(plan, spectra, scatter, exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print(f"fits from k = {window[0]} to {window[1]}")
-print("q_phi  predicted  even k  odd k   constant of even over odd k at the last k")
-for row in spectra:
-    values, power = row.kernel.tangent, 2 * row.kernel.power
-    last = values.size - 1 - (values.size - 1) % 2
-    ratio = values[last] / values[last - 1] * (last / (last - 1)) ** power
-    print(f"{row.kernel.power:<6g} {power:<10g} {row.even.exponent:.3f}   {row.odd.exponent:.3f}   {ratio:.3f}")
+heads = {"power": "q_φ", "even": "even k", "odd": "odd k", "ratio": "constant of even over odd k at the last k"}
+formats = {"power": "g", "predicted": "g", "even": ".3f", "odd": ".3f", "ratio": ".3f"}
+shown = capacities.drop(columns=["capacity", "interval", "window"])
+Table(shown, f"Exponents from k = {window[0]} to {window[1]}", heads, formats)
 
 # %% [markdown]
 # At finite width $K(x, x)$ is a mean over neurons of squared slopes, $\propto h^{2 q_\phi - 2}$. For $q_\phi \le 3/4$ these have a tail of index
@@ -93,28 +92,24 @@ for row in spectra:
 # of weights). Quartiles exist for any tail.
 
 # %% tags=["hide-input"]
-print("q_phi  predicted  slope   95 % interval")
-for line in scatter:
-    low, high = line.fit.interval
-    print(f"{line.power:<6g} {line.predicted:<10.2f} {line.fit.exponent:<7.2f} {low:.2f} to {high:.2f}")
+formats = {"power": "g", "predicted": ".2f", "exponent": ".2f", "interval": ".2f", "window": "g"}
+Table(exponents, heads={"power": "q_φ", "window": "N fitted"}, formats=formats)
 
 # %% [markdown]
 # ## Easy tasks
 
 # %% tags=["hide-input"]
-rich, lazy = (curves.curve_rows(plan.tasks(gamma0), results) for gamma0 in (richness, 0.0))
+rich, lazy = (circle.curve_rows(plan.tasks(gamma0), results) for gamma0 in (richness, 0.0))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-7b", "caption": "Figure 7(b) of the paper. Test loss of ReLU networks on easy tasks. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise."}, "image": {"alt": "Log-log plot of test loss against steps for four sources. Rich curves fall along the dashed powers; the dotted linearised curves bend off above them."}}
-display(draw.loss_figure([("(b) easy tasks, ReLU", rich, lazy)]))
+display(circle.loss_figure([("(b) easy tasks, ReLU", rich, lazy)]))
 
 # %% [markdown]
 # Windows and intervals are those of {ref}`Figure 5 <fig-5-page>`; "lazy" is the exponent of the infinitely wide linearised network in
 # the same window.
 
 # %% tags=["hide-input"]
-print(curves.table([*lazy, *rich]))
-for one, other in zip(rich, lazy, strict=True):
-    assert one.mean[-1] < other.mean[-1], "a rich network lies above its linearised twin"
+circle.exponents([*lazy, *rich])
 
 # %% [markdown]
 # ## Claims
@@ -123,9 +118,9 @@ for one, other in zip(rich, lazy, strict=True):
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
 claims = [
-    *page.spectrum_claims(spectra, plan),
-    *page.fluctuation_claims(scatter, plan),
-    *page.exponent_claims(plan, results),
+    *page.spectrum_claims(plan, capacities),
+    *page.scatter_claims(plan, exponents),
+    *page.exponent_claims(plan, lazy, rich),
 ]
 ledger.show(claims, lambda claim: claim.id.startswith("fig07.a."))
 

@@ -1,4 +1,4 @@
-"""Exponents of networks on the circle: windows that theory and the network's own kernel fix, fits, verdicts.
+"""Networks on the circle (Figures 5 and 7): windows that theory and the network's own kernel fix, exponents, losses drawn.
 
 No window looks at the loss. For a linearised network it starts where the loss of the infinitely wide linearised network,
 which is known exactly, has come near its last power. A network that learns features has a faster clock, the integral of its
@@ -14,14 +14,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from companion.claims import Claim, Page
-from companion.claims.measurement import judged
-from companion.claims.tables import fixed
+from companion.claims import Claim, Page, judged
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
+from companion.style import INK, MUTED, book_style, new_figure
+from companion.tables import Table
 from neural_scaling.base.arrays import Array
-from neural_scaling.fits import PowerLawFit, Window, fit_power_law, local_slope
+from neural_scaling.fits import Window, fit_power_law, local_slope
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel, lazy_loss
 from neural_scaling.networks.runs import CircleRun
 from neural_scaling.runs import Experiment, Result
@@ -84,14 +90,6 @@ def curve_rows(runs: Sequence[CircleRun], results: Mapping[Experiment, Result]) 
     return [curve_row(run, results) for run in runs]
 
 
-def kernel_growth_fit(row: CurveRow) -> PowerLawFit | None:
-    """Return the fit of the growth of the kernel, ``K(t) - K(0)``, in the window of the loss; its exponent is negative."""
-    if row.window.empty:
-        return None
-    inside = row.step <= row.window.end
-    return fit_power_law(row.step[inside], np.maximum(row.growth[inside] - 1, 1e-12), row.window.span)
-
-
 @functools.cache
 def kernel_of(depth: int, power: float) -> CircleKernel:
     """Return the kernel of the infinitely wide network; computed once."""
@@ -103,7 +101,7 @@ def tolerance(beta: float) -> float:
     return (float(chi(beta)) - beta) / 3 if beta < 1 else EASY_TOLERANCE
 
 
-def curve_claim(row: CurveRow, identifier: str, location: str, page: Page) -> Claim:
+def curve_claim(page: Page, row: CurveRow, identifier: str, location: str) -> Claim:
     """Return the claim about the exponent of one curve."""
     run = row.run
     kind = f"networks of richness gamma0 = {run.richness:g}" if run.richness else "linearised networks"
@@ -129,22 +127,63 @@ def curve_claim(row: CurveRow, identifier: str, location: str, page: Page) -> Cl
     )
 
 
-def table(rows: Sequence[CurveRow]) -> str:
-    """Return the exponents as lines of text."""
-    lines = ["beta q_phi gamma0 paper slope 95 % interval  late  lazy  window (steps)"]
+def exponents(rows: Sequence[CurveRow], caption: str = "") -> Table:
+    """Return the exponents as a table; ``late`` is that of the second half of a window, ``lazy`` that of theory in it."""
+    found = []
     for row in rows:
-        run = row.run
-        head = f"{run.beta:<4.3g} {run.power:<5g} {run.richness:<6g} {row.predicted:<5.2f}"
-        if row.fitted:
-            low, high = row.interval
-            span = f"{row.window.start:.0f} to {row.window.end:.0f} ({row.window.end_reason})"
-            numbers = (
-                f"{row.exponent:<5.2f} [{low:5.2f}, {high:5.2f}] {fixed(row.late, 2):<5} {fixed(row.lazy_theory, 2):<5}"
-            )
-            lines.append(f"{head} {numbers} {span}")
-        else:
-            lines.append(f"{head} no window up to step {row.window.end:.0f} ({row.window.end_reason})")
-    return "\n".join(lines)
+        run, window, (exponent, interval, span) = row.run, row.window, row.measured.columns()
+        ends = window.end_reason if row.fitted else f"none up to step {window.end:.0f} ({window.end_reason})"
+        curve = (run.beta, run.power, run.richness, row.predicted)
+        found.append((*curve, exponent, interval, row.late, row.lazy_theory, span, ends))
+    names = ["beta", "power", "gamma0", "predicted", "exponent", "interval", "late", "lazy", "window", "ends"]
+    formats = {"beta": ".3g", "power": "g", "window": ".0f"} | dict.fromkeys(
+        ("predicted", "exponent", "interval"), ".2f"
+    )
+    heads = {"power": "q_φ", "ends": "end of the window"}
+    return Table(pd.DataFrame(found, columns=names), caption, heads, formats | {"late": ".2f", "lazy": ".2f"})
+
+
+def loss_figure(panels: Sequence[tuple[str, Sequence[CurveRow], Sequence[CurveRow]]]) -> Figure:
+    """Draw the losses of several tasks with and without feature learning; a panel is title, rich and linearised curves."""
+    with book_style():
+        figure = new_figure(5.2 * len(panels))
+        for axes, (title, rich, lazy) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
+            for number, (row, other) in enumerate(zip(rich, lazy, strict=True)):
+                color = task_color(number, len(rich))
+                name = rf"$\beta = {row.run.beta:.3g}$"
+                axes.loglog(row.step, row.mean, color=color, label=name)
+                axes.fill_between(
+                    row.step, row.loss.min(axis=0), row.loss.max(axis=0), color=color, alpha=0.2, linewidth=0
+                )
+                axes.loglog(other.step, other.mean, ":", color=color, linewidth=1.4)
+                _guide(axes, row)
+            # A run that diverges leaves the figure; the table says so.
+            shown = [row.mean[np.isfinite(row.mean)] for row in (*rich, *lazy)]
+            first = max(row.mean[0] for row in (*rich, *lazy) if math.isinf(row.diverged) or row.diverged > 10)
+            axes.set_ylim(0.4 * min(float(values.min()) for values in shown), 2.5 * first)
+            axes.set_title(title)
+            axes.set_xlabel("steps $t$")
+            axes.set_ylabel("test loss")
+            handles, names = axes.get_legend_handles_labels()
+            handles += [Line2D([], [], color=INK, linestyle=":"), Line2D([], [], color=MUTED, linestyle="--")]
+            axes.legend(handles, [*names, "linearised", r"$t^{-\chi(\beta)}$"], loc="lower left", ncols=2)
+    return figure
+
+
+def task_color(number: int, count: int) -> str:
+    """Return the colour of one task of several, from dark to light."""
+    return to_hex(mpl.colormaps["viridis"](0.78 * number / max(count - 1, 1)))
+
+
+def _guide(axes: Axes, row: CurveRow) -> None:
+    """Draw the predicted power a little below a curve, over its window or the last decade."""
+    first, last = row.window.span if not row.window.empty else (row.step[-1] / 10, row.step[-1])
+    x = np.array([first, last])
+    if not np.isfinite(row.mean[-1]):
+        return
+    middle = math.exp(np.log(x).mean())
+    level = float(np.exp(np.interp(math.log(middle), np.log(row.step), np.log(row.mean))))
+    axes.loglog(x, 0.82 * level * (x / middle) ** -row.predicted, "--", color=MUTED, linewidth=1.4)
 
 
 def _window(run: CircleRun, curve: LearningCurve) -> Window:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from companion.circle_curves import curve_claim, curve_rows
-from companion.claims import Claim, Measurement, Page, judged
+from companion.circle_curves import CurveRow, curve_claim, task_color
+from companion.claims import Claim, Measurement, judged
 from companion.parameters import Parameters
+from companion.style import INK, MUTED, book_style, new_figure
 from neural_scaling.base.arrays import Array
-from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits import fit_power_law
 from neural_scaling.networks.circle_kernel import CircleKernel, circle_kernel
 from neural_scaling.networks.runs import CircleRun
-from neural_scaling.runs import Experiment, Result
+from neural_scaling.runs import Experiment
 
 if TYPE_CHECKING:
     import torch
@@ -35,128 +39,155 @@ class Plan(Parameters):
         size = (self.depth, self.width, richness, self.eta, self.batch, self.steps, self.seeds, self.angles)
         return [CircleRun(beta, 1.0, *size) for beta in self.betas]
 
-    def spectra(self) -> list[SpectrumRow]:
-        """Compute the spectra of (a)."""
-        window = (float(self.window[0]), float(self.window[1]))
-        finite = (self.width, self.seeds_kernel, self.angles_kernel)
-        return [spectrum_row(self.depth, power, window, self.angles_infinite, *finite) for power in self.powers_kernel]
-
-    def scatter(self) -> list[FluctuationRow]:
-        """Compute how kernels of two-layer networks scatter."""
-        return [fluctuation_row(2, power, self.widths_scatter, self.seeds_scatter) for power in self.powers_scatter]
-
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
         return [*self.tasks(self.richness), *self.tasks(0.0)]
 
 
 @dataclass(frozen=True)
-class SpectrumRow:
-    """The tangent kernel of one activation."""
+class Spectrum:
+    """Eigenvalues of the tangent kernel of one activation."""
 
     kernel: CircleKernel  # at infinite width
-    # even, odd: fits of the eigenvalues of even and of odd k
-    even: PowerLawFit
-    odd: PowerLawFit
     finite: Array  # mean over random networks of the kernel over the waves of each k, shape (K,)
 
-    @property
-    def capacity(self) -> float:
-        """Fitted capacity, the mean of both."""
-        return (self.even.exponent + self.odd.exponent) / 2
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Of the capacity: what both intervals span."""
-        ends = (*self.even.interval, *self.odd.interval)
-        return min(ends), max(ends)
-
-
-@dataclass(frozen=True)
-class FluctuationRow:
-    """How a kernel of finite width scatters."""
-
-    power: float  # q_phi
-    widths: Array  # N, shape (W,)
-    scatter: Array  # interquartile range of K(x, x) over networks, relative to its median, shape (W,)
-    fit: PowerLawFit  # of the scatter against N
-    # min(1/2, 2 q_phi - 1): squared slopes have a tail of index 1/(2 - 2 q_phi), below 2 for q_phi < 3/4
-    predicted: float
+def spectra(plan: Plan) -> list[Spectrum]:
+    """Compute the spectra of (a) at infinite width and of random networks."""
+    last, angles = plan.window[1], plan.angles_infinite
+    finite = (plan.width, plan.seeds_kernel, plan.angles_kernel)
+    return [
+        Spectrum(circle_kernel(plan.depth, power, last, angles), _finite_spectrum(plan.depth, power, *finite))
+        for power in plan.powers_kernel
+    ]
 
 
-def spectrum_row(
-    depth: int,
-    power: float,
-    window: tuple[float, float],
-    angles_infinite: int,
-    width: int,
-    seeds: int,
-    angles: int,
-) -> SpectrumRow:
-    """Compute the spectrum at infinite width, fit it, and measure that of random networks."""
-    kernel = circle_kernel(depth, power, int(window[1]), angles_infinite)
-    k = np.arange(1, kernel.tangent.size, dtype=np.float64)
-    fits = [fit_power_law(k[start::2], kernel.tangent[1:][start::2], window) for start in (1, 0)]
-    return SpectrumRow(kernel, fits[0], fits[1], _finite_spectrum(depth, power, width, seeds, angles))
+def capacities(plan: Plan, found: Sequence[Spectrum]) -> pd.DataFrame:
+    """Fit the eigenvalues of even and of odd k; the capacity is the mean of both exponents, ``interval`` what both span.
+
+    ``ratio`` is the constant of even over that of odd k, at the last k.
+    """
+    rows = []
+    window = (float(plan.window[0]), float(plan.window[1]))
+    for one in found:
+        values, predicted = one.kernel.tangent, 2 * one.kernel.power
+        k = np.arange(1, values.size, dtype=np.float64)
+        even, odd = (fit_power_law(k[start::2], values[1:][start::2], window) for start in (1, 0))
+        ends = (*even.interval, *odd.interval)
+        capacity = (even.exponent + odd.exponent) / 2
+        last = values.size - 1 - (values.size - 1) % 2
+        ratio = values[last] / values[last - 1] * (last / (last - 1)) ** predicted
+        row = (one.kernel.power, predicted, even.exponent, odd.exponent, ratio, capacity, (min(ends), max(ends)))
+        rows.append((*row, even.window))
+    names = ["power", "predicted", "even", "odd", "ratio", "capacity", "interval", "window"]
+    return pd.DataFrame(rows, columns=names)
 
 
-def fluctuation_row(depth: int, power: float, widths: Sequence[int], seeds: int) -> FluctuationRow:
-    """Measure how ``K(x, x)`` of random networks scatters at several widths."""
-    scatter = []
-    for width in widths:
-        low, middle, high = np.quantile(_diagonal(depth, power, width, seeds), (0.25, 0.5, 0.75))
-        scatter.append((high - low) / middle)
-    size, spread = np.array(widths, dtype=np.float64), np.array(scatter)
-    # The quartiles of n values are known to about 1.2/sqrt(n) of their distance.
-    fit = fit_power_law(size, spread, sigma=1.2 / math.sqrt(seeds) * spread)
-    return FluctuationRow(power, size, spread, fit, min(0.5, 2 * power - 1))
+def scatter(plan: Plan, depth: int = 2) -> pd.DataFrame:
+    """Measure how ``K(x, x)`` of random networks scatters: interquartile range over median for every power and width."""
+    rows = []
+    for power in plan.powers_scatter:
+        for width in plan.widths_scatter:
+            low, middle, high = np.quantile(_diagonal(depth, power, width, plan.seeds_scatter), (0.25, 0.5, 0.75))
+            rows.append((power, width, (high - low) / middle))
+    return pd.DataFrame(rows, columns=["power", "width", "scatter"])
 
 
-def spectrum_claims(rows: Sequence[SpectrumRow], page: Page) -> list[Claim]:
+def scatter_exponents(plan: Plan, found: pd.DataFrame) -> pd.DataFrame:
+    """Fit the scatter against width.
+
+    Squared slopes have a tail of index 1/(2 - 2 q_phi), below 2 for q_phi < 3/4: hence ``predicted``.
+    """
+    rows = []
+    for power, group in found.groupby("power"):
+        spread = group.scatter.to_numpy()
+        # The quartiles of n values are known to about 1.2/sqrt(n) of their distance.
+        sigma = 1.2 / math.sqrt(plan.seeds_scatter) * spread
+        fit = fit_power_law(group.width.to_numpy(dtype=np.float64), spread, sigma=sigma)
+        rows.append((power, min(0.5, 2 * power - 1), *Measurement.exponent(fit).columns()))
+    return pd.DataFrame(rows, columns=["power", "predicted", "exponent", "interval", "window"])
+
+
+def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that the spectra of infinitely wide networks fall as k^(-2 q_phi)."""
-    claims = []
-    for row in rows:
-        power = row.kernel.power
-        claims.append(
-            judged(
-                page,
-                f"fig07.a.q-{power:g}",
-                "Fig. 7a, eq. 14",
-                f"The tangent kernel of networks with q_phi = {power:g} has eigenvalues falling as k^-{2 * power:g}.",
-                "exponent of the eigenvalues in k, mean of even and odd k",
-                2 * power,
-                Measurement(row.capacity, row.interval, row.even.window),
-                CAPACITY_TOLERANCE,
-            )
+    return [
+        judged(
+            plan,
+            f"fig07.a.q-{row.power:g}",
+            "Fig. 7a, eq. 14",
+            f"The tangent kernel of networks with q_phi = {row.power:g} has eigenvalues falling as k^-{row.predicted:g}.",
+            "exponent of the eigenvalues in k, mean of even and odd k",
+            row.predicted,
+            Measurement(row.capacity, row.interval, row.window),
+            CAPACITY_TOLERANCE,
         )
-    return claims
+        for row in found.itertuples()
+    ]
 
 
-def fluctuation_claims(rows: Sequence[FluctuationRow], page: Page) -> list[Claim]:
+def scatter_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims about how the kernel of a finite network approaches its limit."""
     return [
         judged(
-            page,
+            plan,
             f"fig07.fluctuations.q-{row.power:g}",
             "section 5.1, not stated there",
             f"The tangent kernel of a network with q_phi = {row.power:g} scatters about its limit as N^(-1/2).",
             "exponent of the interquartile range of K(x, x) in N",
             0.5,
-            Measurement.exponent(row.fit),
+            Measurement(row.exponent, row.interval, row.window),
             FLUCTUATION_TOLERANCE,
             corrected=row.predicted,
         )
+        for row in found.itertuples()
+    ]
+
+
+def exponent_claims(plan: Plan, lazy: Sequence[CurveRow], rich: Sequence[CurveRow]) -> list[Claim]:
+    """Return the claims about the exponents of (b), lazy and rich."""
+    return [
+        curve_claim(plan, row, f"fig07.b.{kind}.beta-{row.run.beta:g}", "Fig. 7b, eq. 10")
+        for kind, rows in (("lazy", lazy), ("rich", rich))
         for row in rows
     ]
 
 
-def exponent_claims(plan: Plan, results: Mapping[Experiment, Result]) -> list[Claim]:
-    """Return the claims about the exponents of (b), lazy and rich."""
-    claims = []
-    for kind, richness in (("lazy", 0.0), ("rich", plan.richness)):
-        for row in curve_rows(plan.tasks(richness), results):
-            claims.append(curve_claim(row, f"fig07.b.{kind}.beta-{row.run.beta:g}", "Fig. 7b, eq. 10", plan))
-    return claims
+def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
+    """Draw kernel spectra, and how kernels of finite width scatter."""
+    with book_style():
+        figure = new_figure(10.0)
+        upper, lower = figure.subplots(2, 1)
+        for number, row in enumerate(spectra):
+            color = task_color(number, len(spectra))
+            k = np.arange(1, row.kernel.tangent.size)
+            upper.loglog(k, row.kernel.tangent[1:], color=color, label=rf"$q_\phi = {row.kernel.power:g}$")
+            # Beyond a sixteenth of the angles the grid folds later modes in.
+            shown = np.unique(np.geomspace(1, row.finite.size // 8, 14).astype(int))
+            upper.loglog(shown, row.finite[shown], "o", color=color, markersize=5)
+            x = np.array(plan.window, dtype=np.float64)
+            upper.loglog(
+                x, 2.2 * row.kernel.tangent[int(x[0])] * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED
+            )
+        upper.set_title("(a) eigenvalues of the tangent kernel")
+        upper.set_xlabel("frequency $k$")
+        upper.set_ylabel(r"$\lambda_k$")
+        handles, names = upper.get_legend_handles_labels()
+        handles += [
+            Line2D([], [], color=INK, marker="o", linestyle="", markersize=5),
+            Line2D([], [], color=MUTED, linestyle="--"),
+        ]
+        upper.legend(handles, [*names, "finite width", r"$k^{-2 q_\phi}$"], loc="lower left")
+        for number, line in enumerate(exponents.itertuples()):
+            color = task_color(number, len(exponents))
+            group = scatter[scatter.power == line.power]
+            width, spread = group.width.to_numpy(dtype=np.float64), group.scatter.to_numpy()
+            lower.loglog(width, spread, "o-", color=color, label=rf"$q_\phi = {line.power:g}$")
+            lower.loglog(width, 0.88 * spread[0] * (width / width[0]) ** -line.predicted, "--", color=MUTED)
+        lower.set_title("scatter of the kernel of two-layer networks")
+        lower.set_xlabel("width $N$")
+        lower.set_ylabel("interquartile range / median")
+        lower.legend(loc="lower left")
+    return figure
 
 
 def _finite_spectrum(depth: int, power: float, width: int, seeds: int, angles: int) -> Array:
