@@ -58,6 +58,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import losslaw as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -75,31 +76,32 @@ print(runs.describe(list(results.values())))
 # shows as a factor that grows with time or width.
 
 # %% tags=["hide-input"]
-rows = [page.law_row(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
+laws = [page.law(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
+found = page.comparison(plan, laws)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-ratio", "caption": "Largest factor between the mean-field solution and the fitted four-term law, over all curves and times, for every task: lazy (top) and rich (bottom), powers as printed (left) and as corrected (right)."}, "image": {"alt": "Four coloured tables over capacity and source. The printed columns hold factors far above one for many tasks, the corrected columns stay close to one throughout."}}
-display(page.ratio_figure(rows))
+display(page.ratio_figure(found))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-curves", "caption": "Solution (lines) of two tasks at several widths without noise, with the corrected law (dashed) and the printed one (dotted), four constants fitted for each."}, "image": {"alt": "Log-log plots of loss against time, one curve per width. Curves leave the limiting power one by one and level off at a height set by the width. The dashed law follows them, the dotted one misses the plateaus or the approach to them."}}
-shown = [row for row in rows if row.alpha == 2.0 and row.beta in (min(sources), max(sources))]
-display(page.curves_figure([row for row in shown if row.rich]))
+ends = (min(sources), max(sources))
+display(page.curves_figure([law for law in laws if law.rich and law.run.alpha == 2.0 and law.run.beta in ends]))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("largest factor between solution and law")
-print("alpha  beta  regime  printed  corrected")
-for row in rows:
-    kind = "rich" if row.rich else "lazy"
-    print(f"{row.alpha:<5g}  {row.beta:<4g}  {kind:<6}  {row.worst['paper']:<7.1f}  {row.worst['corrected']:.1f}")
+Table(
+    found[["alpha", "beta", "regime", "printed", "corrected"]],
+    "Largest factor between solution and law",
+    formats={"printed": ".1f", "corrected": ".1f"},
+)
 
 # %% [markdown]
 # The first term alone is what remains at infinite width without noise. It is fitted over the last decades before the end.
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("exponent at infinite width and batch")
-print("alpha  beta  regime  predicted  fitted")
-for row in rows:
-    kind = "rich" if row.rich else "lazy"
-    print(f"{row.alpha:<5g}  {row.beta:<4g}  {kind:<6}  {row.predicted:<9.2f}  {row.fit.exponent:.2f}")
+Table(
+    found[["alpha", "beta", "regime", "predicted", "exponent"]],
+    "Exponent at infinite width and batch",
+    formats={"predicted": ".2f", "exponent": ".2f"},
+)
 
 # %% [markdown]
 # ## Why Table 1 survives
@@ -119,30 +121,32 @@ for row in rows:
 # For $\beta > 1$ the kernel settles, and rich and lazy losses end parallel:
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("alpha  beta  rich over lazy loss, a decade before the end and at the end")
-for row in (row for row in rows if row.rich and row.beta > 1):
-    early, late = page.constants(rows, row.alpha, row.beta)
-    print(f"{row.alpha:<5g}  {row.beta:<4g}  {early:.3f}  {late:.3f}")
+constants = page.constants(laws)
+heads = {"early": "a decade before the end", "late": "at the end"}
+formats = {"early": ".3f", "late": ".3f"}
+Table(constants.drop(columns="window"), "Rich loss over lazy loss", heads, formats)
 
 # %% [markdown]
 # ## Is the order of models preserved?
 #
 # If a model is a pair $(\alpha, \beta)$, the better lazy exponent is the better rich exponent, since $\chi$ grows with $\beta$: so much holds. As a statement about losses it fails. The test takes random models of one target:
 # spectra broken at random places into random power laws, with noise on every eigenvalue and equal trace, while the target puts the same variance $k^{-p-1}$ into each mode. Every pair is ordered by its lazy and by its rich loss at
-# the same time; differences below 2 % count as ties.
+# the same time; differences below 2 % count as ties. The last two columns of the table are the ratios of losses, lazy and rich, in the clearest reversal.
 
 # %% tags=["hide-input"]
-orders = [page.order_row(run, results[run]) for run in plan.orders()]
-heads = [page.head_start(power, order_gamma) for power in powers]
+orders = page.orders(plan, results)
+ahead = {power: page.head_start(power, order_gamma) for power in powers}
 
 # %% tags=["hide-input", "nbval-check-output"]
-for order in orders:
-    print(
-        f"p = {order.power:g}: {order.reversed_pairs} of {order.pairs} pairs change their order, rank correlation {order.tau:.2f}"
-    )
-    if order.example is not None:
-        lazy, rich = order.example_ratios
-        print(f"  the clearest: losses in the ratio {lazy:.2f} when lazy, {rich:.2f} when rich")
+heads = {
+    "power": "p",
+    "reversed": "reversed pairs",
+    "tau": "rank correlation",
+    "lazy": "lazy ratio",
+    "rich": "rich ratio",
+}
+formats = {"power": "g", "tau": ".2f", "lazy": ".2f", "rich": ".2f"}
+Table(orders[["power", "pairs", "reversed", "tau", "lazy", "rich"]], heads=heads, formats=formats)
 
 # %% [markdown]
 # Reversals have a reason. Keep only the growth of the kernel's scale. The effective time $a(t)$ then obeys, up to constants, $\ddot a = \gamma\, S(a)$ with $S(a) = \sum_k \lambda_k (w^*_k)^2 e^{-\lambda_k a}$, and $L = S(2a)$, lazy with $a = t$. Kernels grow on what is *not yet* learned. A
@@ -150,11 +154,12 @@ for order in orders:
 # is smaller, so the model ahead is lazily better at all times; rich, it ends up worse.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-order", "caption": "(a) Lazy and rich loss of random models of one hard target at the same time; ringed: the clearest reversal. (b) Loss of a power-law model whose first eight eigenvalues are doubled over that of the plain one, against time, for the hard and the easy target, lazy and rich."}, "image": {"alt": "Upper: scatter of rich against lazy losses, rising but with a wide spread; two ringed points joined by a falling line. Lower: ratios start below one; the lazy ones rise to one and stay there, the rich ones cross above one and stay above."}}
-display(page.order_figure(orders[0], heads))
+display(page.order_figure(plan, results, orders, ahead))
 
 # %% tags=["hide-input", "nbval-check-output"]
-for head in heads:
-    print(f"p = {head.power:g}: ratio at the end {head.lazy[-1]:.2f} lazy, {head.rich[-1]:.2f} rich")
+heads = {"power": "p"}
+formats = {"power": "g", "lazy": ".2f", "rich": ".2f"}
+Table(page.last_ratios(ahead), "Loss of the model ahead over the other, at the end", heads, formats)
 
 # %% [markdown]
 # For the hard target the ratio returns to 1 slowly, as the kernel outgrows its lag; for the easy one the kernel settles and the disadvantage stays. A lazy comparison of architectures is a good guide (the rank correlations above are high) but
@@ -165,8 +170,15 @@ for head in heads:
 # Exponents count as confirmed within 0.05, the end of training within 2 %. The corrected law counts as such where its largest factor is below the square root of that of the printed law.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.claims(rows, orders, heads, gamma, plan)
-ledger.show(claims)
+ledger.show(
+    [
+        *page.limit_claims(plan, found),
+        *page.sum_claims(plan, laws),
+        *page.end_claims(plan, page.ends(plan, laws)),
+        *page.constant_claims(plan, constants),
+        *page.order_claims(plan, orders, ahead),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

@@ -9,7 +9,6 @@ import pytest
 from companion.long_runs import LongRun
 from companion.pages import bottleneck, losslaw, sgdnoise, transient
 from companion.pages import bottleneck as draw_bottleneck
-from companion.pages import losslaw as draw_losslaw
 from companion.pages import sgdnoise as draw_sgdnoise
 from companion.pages import transient as draw_transient
 from neural_scaling.runs import Result, obtain_all
@@ -47,7 +46,7 @@ BOTTLENECK = bottleneck.Plan(
 
 def test_bottleneck_page():
     plan = BOTTLENECK
-    results = obtain_all(plan.experiments(), bottleneck.ITEM, "small")
+    results = obtain_all(plan.experiments(), bottleneck.Plan.item, "small")
     model, data = (bottleneck.curves(plan, kind, results) for kind in (False, True))
     scales = [bottleneck.scale_curve(plan, kind, results) for kind in (False, True)]
     trained = bottleneck.ends(plan)
@@ -116,7 +115,7 @@ def long_result(run, correction, growth):
 
 def test_transient_page():
     plan = TRANSIENT
-    results = obtain_all([*plan.simulated(0.0), *plan.simulated(1.0)], transient.ITEM, "small")
+    results = obtain_all([*plan.simulated(0.0), *plan.simulated(1.0)], transient.Plan.item, "small")
     run = plan.long(2.0, 0.3)
     results[run] = long_result(run, lambda t, a, base: a**0.2 / run.widths[1], lambda t: 1 + t ** (1 - 0.6 / 1.3))
     lazy, rich = transient.lazy_rows(plan), transient.rich_rows(plan, results)
@@ -168,7 +167,7 @@ SGDNOISE = sgdnoise.Plan(
 def test_sgdnoise_page():
     plan = SGDNOISE
     assert [row.time for row in plan.plateau()] == [2.0, 5.0]
-    results = obtain_all([*plan.simulated(math.inf), *plan.simulated(2.0)], sgdnoise.ITEM, "small")
+    results = obtain_all([*plan.simulated(math.inf), *plan.simulated(2.0)], sgdnoise.Plan.item, "small")
     run = plan.long(2.0, 0.5)
     half_trace = PowerLaw(2.0, 0.5).quadrature(1e3).trace / 2
     kernel = lambda t: 1 + t ** (1 / 3)  # noqa: E731
@@ -236,35 +235,45 @@ def law_result(run, rich, version):
 @pytest.mark.parametrize("version", ["paper", "corrected"])
 def test_losslaw_page(version):
     plan = LOSSLAW
-    results = obtain_all(plan.orders(), losslaw.ITEM, "small")
+    results = obtain_all(plan.orders(), losslaw.Plan.item, "small")
     for task in plan.tasks():
         for rich in (False, True):
             run = plan.long(*task, rich)
             results[run] = law_result(run, rich, version)
-    rows = [losslaw.law_row(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
-    orders = [losslaw.order_row(run, results[run]) for run in plan.orders()]
-    heads = [losslaw.head_start(0.6, 1.0, steps=600)]
-    found = verdicts(losslaw.claims(rows, orders, heads, plan.gamma, losslaw.Plan()))
+    laws = [losslaw.law(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
+    compared, orders = losslaw.comparison(plan, laws), losslaw.orders(plan, results)
+    ahead = {0.6: losslaw.head_start(0.6, 1.0, steps=600)}
+    found = verdicts(
+        [
+            *losslaw.limit_claims(plan, compared),
+            *losslaw.sum_claims(plan, laws),
+            *losslaw.end_claims(plan, losslaw.ends(plan, laws)),
+            *losslaw.constant_claims(plan, losslaw.constants(laws)),
+            *losslaw.order_claims(plan, orders, ahead),
+        ]
+    )
     assert found["losslaw.end"] == "confirmed"
     assert found["losslaw.limit.lazy.alpha-2.beta-0.5"] == "confirmed"
     assert found["losslaw.head-start.hard"] == "not confirmed"
+    assert found.keys() >= {"losslaw.constant.alpha-2.beta-2.5", "losslaw.order.hard", "losslaw.sum.rich"}
     if version == "corrected":
-        assert max(row.worst["corrected"] for row in rows) < 1.5  # up to the plateaus, which are no pure powers
+        assert compared.corrected.max() < 1.5  # up to the plateaus, which are no pure powers
         assert found["losslaw.sum.lazy"] == "corrected"
-    assert all(0 <= order.reversed_pairs <= order.pairs <= 28 for order in orders)
-    draws(draw_losslaw.ratio_figure(rows))
-    draws(draw_losslaw.curves_figure([row for row in rows if row.rich]))
-    draws(draw_losslaw.order_figure(orders[0], heads))
+    assert all((orders.reversed >= 0) & (orders.reversed <= orders.pairs) & (orders.pairs <= 28))
+    draws(losslaw.ratio_figure(compared))
+    draws(losslaw.curves_figure([law for law in laws if law.rich]))
+    draws(losslaw.order_figure(plan, results, orders, ahead))
 
 
 def test_models_in_the_same_order_are_counted_as_such():
     run = LOSSLAW.orders()[0]
-    arrays = obtain_all([run], losslaw.ITEM, "small")[run].arrays
+    arrays = obtain_all([run], losslaw.Plan.item, "small")[run].arrays
     same = Result(arrays | {"rich": arrays["lazy"] ** 1.2}, NOWHERE, "computed")
-    row = losslaw.order_row(run, same)
-    assert row.reversed_pairs == 0 and row.reversed_dominated == 0 and row.tau == 1.0
-    swapped = losslaw.order_row(run, Result(arrays | {"rich": 1 / arrays["lazy"]}, NOWHERE, "computed"))
-    assert swapped.reversed_pairs == swapped.pairs > 0
+    row = losslaw.orders(LOSSLAW, {run: same}).iloc[0]
+    assert row.reversed == 0 and row.tau == 1.0 and row.example is None
+    swapped = losslaw.orders(LOSSLAW, {run: Result(arrays | {"rich": 1 / arrays["lazy"]}, NOWHERE, "computed")}).iloc[0]
+    assert swapped.reversed == swapped.pairs > 0
+    assert swapped.lazy < 1 < swapped.rich
 
 
 def test_long_runs_give_all_curves_on_the_same_times():

@@ -11,7 +11,7 @@ import numpy as np
 import companion
 import neural_scaling
 from companion import long_runs
-from companion.pages import bottleneck, losslaw
+from companion.pages import bottleneck
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data.digits import assessment, sizes
 from neural_scaling.data.digits import runs as diffusion
@@ -107,7 +107,7 @@ def tiny_runs():
         (finite_data.MinibatchRun(*law, width=6, batch=4, seeds=20), 10),
         (bottleneck.LimitRun(1.5, (0.5, 1.5), 60, 8, 4, True), 4),
         (long_runs.LongRun(1.5, 0.5, 1.0, 2.0, (INFINITE, 8.0), (0.0, 0.02)), 20),
-        (losslaw.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
+        (models.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
         (image_runs.ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 20, 2), 20),
         (image_kernel.KernelRun("made-up", 20, 10, False, 3, 0), 40),

@@ -14,12 +14,13 @@ import numpy as np
 
 from neural_scaling import dmft
 from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor, Parts
 from neural_scaling.models.linear_networks import CURVES, train_linear_networks
 from neural_scaling.models.toy_model import simulate
 from neural_scaling.runs.experiment import Experiment
-from neural_scaling.spectra import ModeQuadrature, PowerLaw
+from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
 from neural_scaling.theory import effective_time
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "LinearNetworkRun",
     "LongDMFTRun",
     "OnlineDMFTRun",
+    "OrderRun",
     "ToyModelRun",
 ]
 
@@ -392,3 +394,88 @@ class LinearNetworkRun(Experiment):
         )
         curves = {name: getattr(history, name).astype(np.float32) for name in CURVES}
         return {"step": history.step, "diverged_at": history.diverged_at, **curves}
+
+
+@dataclass(frozen=True)
+class OrderRun(Experiment):
+    """Random models of one target, lazy and rich, at infinite width and batch: :func:`neural_scaling.dmft.infinite_limit`.
+
+    A model is a spectrum: a power law broken at random places into random slopes, with noise on every eigenvalue, scaled to
+    trace 2. The target puts the variance ``k^(-p-1)`` into mode k for every model.
+
+    Parameters
+    ----------
+    power
+        p, the product of capacity and source of a plain power law.
+    models, modes
+        Number of models; M.
+    gamma, eta, steps
+        Richness of the rich run, learning rate and number of steps.
+    seed
+        Of the random spectra.
+    """
+
+    kind: ClassVar[str] = "order of models"
+    algorithm: ClassVar[int] = 1
+    power: float
+    models: int
+    modes: int
+    gamma: float
+    eta: float
+    steps: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        checks.keep(self, power=checks.require_positive(self.power, "power"), seed=checks.seed(self.seed))
+        checks.keep(
+            self, eta=checks.require_positive(self.eta, "eta"), gamma=checks.real(self.gamma, "gamma", least=0.0)
+        )
+        checks.keep(self, **{name: checks.whole(getattr(self, name), name) for name in ("models", "modes", "steps")})
+
+    @property
+    def work(self) -> int:
+        """Models."""
+        return self.models
+
+    @property
+    def label(self) -> str:
+        """Target."""
+        return f"p={self.power:g}"
+
+    def slice(self) -> Self:
+        """Return the first models."""
+        return replace(self, models=min(3, self.models))
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses of the models that both hold."""
+        count = recomputed["rich"].shape[0]
+        return max(float(np.max(np.abs(recomputed[k] / arrays[k][:count] - 1))) for k in ("lazy", "rich"))
+
+    def _spectrum(self, index: int) -> Spectrum:
+        """Return one model."""
+        random = np.random.default_rng(np.random.SeedSequence([self.seed, index]))
+        k = np.arange(1, self.modes + 1, dtype=np.float64)
+        breaks = np.sort(random.uniform(0, math.log(self.modes), 3))
+        slopes = random.uniform(1.05, 3.0, 4)
+        local = slopes[np.searchsorted(breaks, np.log(k))]
+        log_values = -np.concatenate([[0.0], np.cumsum(local[1:] * np.diff(np.log(k)))])
+        values = np.sort(np.exp(log_values + 0.2 * random.standard_normal(self.modes)))[::-1]
+        values = 2 * values / values.sum()
+        return Spectrum(values, np.sqrt(k ** (-self.power - 1) / values))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``time`` (R,), eta * steps, and ``lazy`` and ``rich``, losses of shape (models, R)."""
+        kept = np.unique(np.geomspace(1, self.steps, 60).astype(int)).astype(np.float64)
+        found: dict[str, list[Array]] = {"lazy": [], "rich": []}
+        parts = Parts(monitor)
+        for index in range(self.models):
+            for name, gamma in (("lazy", 0.0), ("rich", self.gamma)):
+
+                def solved(steps: Monitor, index: int = index, gamma: float = gamma) -> Arrays:
+                    modes = self._spectrum(index).quadrature()
+                    limit = dmft.infinite_limit(modes, self.eta, gamma, self.steps, record=kept, monitor=steps)
+                    monitor.advance(1 if gamma else 0)
+                    return {"loss": limit.loss}
+
+                found[name].append(parts.run(f"{name} {index}", solved, counted=False)["loss"])
+        return {"time": kept * self.eta} | {name: np.array(losses) for name, losses in found.items()}
