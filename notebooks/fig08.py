@@ -55,6 +55,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig08 as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -77,8 +78,8 @@ print(runs.describe(list(results.values())))
 # logarithm of the vocabulary, because the output is centred. Two more levels say what has been learned: the losses on all held-out text of what knows only how often each
 # token comes in as much of the training text as a network reads (of at most twenty million tokens), and how often each follows another (absolute discounting).
 
-# %% tags=["hide-input"]
-print(levels)
+# %% tags=["hide-input", "nbval-check-output"]
+Table(levels, heads={"loss": "nats per token"}, formats={"loss": ".2f"})
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-8", "caption": "Figure 8 of the paper, on the text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, dots for held-out text. Grey: the logarithm of the vocabulary, and the losses by frequencies of tokens and of pairs of tokens. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks."}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}}
 display(page.loss_figure(found, levels, plan.average))
@@ -103,28 +104,38 @@ display(page.gap_figure(found, plan.average))
 # one set of initial weights and one order of the text; the last table has the laziest and the richest network for every seed of this page.
 
 # %% tags=["hide-input"]
-print(page.table(found))
-for name, exponent in page.predictions(found[0].fit.exponent).items() if found[0].fit else ():
-    print(f"predicted from the lazy exponent: {name} {exponent:.4f}")
-print(f"lazy exponent of the paper's lines, by eye, C4: {page.PAPER_SOURCE}")
-print(page.common_table(found))
-pairs = [
-    (page.curve(lazy, plan.start, results), page.curve(rich, plan.start, results)) for lazy, rich in plan.repeats()
-]
-print(page.seed_table(pairs))
-
-# %% tags=["hide-input"]
-# What must hold at any scale: the richest network ends lower than the laziest, in fresh batches and on held-out text, and its features have moved.
-assert found[-1].binned[1, -1] < found[0].binned[1, -1], "the richest network lies above the laziest"
-assert found[-1].held_out[-1] < found[0].held_out[-1], "the same on held-out text"
-assert found[0].held_out[-1] < 0.95 * found[0].loss[0], "the laziest network has learned next to nothing"
-assert found[0].moved[-1] < 0.01 < found[-1].moved[-1], (
-    "features move where they should not, or do not where they should"
+exponents, constants = page.exponents(found), page.offsets(found)
+heads = {"diverged": "diverged at step", "train": "fresh batches", "held_out": "held-out text"}
+formats = {
+    "moved": ".2g",
+    "train": ".3f",
+    "held_out": ".3f",
+    "exponent": ".4f",
+    "interval": ".4f",
+    "halves": ".3f",
+    "diverged": ".0f",
+}
+display(
+    Table(exponents, "Without a constant: losses at the end, exponents in the window and in its halves", heads, formats)
 )
-
-# %% tags=["hide-input", "nbval-check-output"]
-print("lower the richer the network:", bool(found[-1].held_out[-1] < found[0].held_out[-1]))
-print("all learn from the start:", all(bool(one.binned[1, 0] < one.loss[0]) for one in found))
+heads = {"shared": "constant for", "constant": "constant, nats", "bounds": "95 % of the constant"}
+formats = {"exponent": ".3f", "interval": ".3f", "constant": ".2f", "bounds": ".2f"}
+display(Table(constants, "With a constant", heads, formats))
+heads = {"lazy": "β, laziest", "first": "β(2-β)", "whole": "2β/(1+β)"}
+formats = dict.fromkeys(heads, ".4f")
+display(
+    Table(page.predicted(found, constants), "Exponents that the laziest network predicts for rich ones", heads, formats)
+)
+heads = {
+    "exponent": "laziest",
+    "excess": "richest, excess",
+    "excess_interval": "95 % of the excess",
+    "difference": "held-out, difference",
+    "difference_interval": "95 % of the difference",
+}
+formats = dict.fromkeys(("exponent", "interval", "excess", "excess_interval"), ".4f")
+formats |= dict.fromkeys(("difference", "difference_interval"), ".3f")
+display(Table(page.repeated(plan, results), "The laziest and the richest network for every seed", heads, formats))
 
 # %% [markdown]
 # ## Claims
@@ -135,8 +146,7 @@ print("all learn from the start:", all(bool(one.binned[1, 0] < one.loss[0]) for 
 # averaged over groups of neighbours, which share documents.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(found, plan)
-ledger.show(claims)
+ledger.show(page.claims(plan, found))
 
 # %% [markdown]
 # (fig-8-reduced-section)=
@@ -157,4 +167,9 @@ ledger.show(claims)
 #   that a true power law is refused more often there than in one of twenty cases.
 
 # %% tags=["hide-input"]
-print(page.trial_table(plan, results))
+heads = {"end": f"last fifth of {trial} steps", "diverged": "diverged at step"}
+Table(
+    page.trials(plan, results),
+    heads=heads,
+    formats=dict.fromkeys(("start", "highest", "end"), ".2f") | {"diverged": ".0f"},
+)

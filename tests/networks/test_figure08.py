@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from companion import notebook
 from companion.pages import fig08 as figure08
 from companion.pages.fig08 import Plan
 from neural_scaling.base.checks import InputError
@@ -33,17 +34,24 @@ BETA = 0.06
 
 
 def verdicts(curves):
-    return {claim.id: claim.verdict for claim in figure08.claims(curves, figure08.Plan())}
+    return {claim.id: claim.verdict for claim in figure08.claims(figure08.Plan(), curves)}
 
 
 def test_one_constant_for_all():
-    fit = figure08.common(made([0.1, 0.2], offset=4.0, noise=0.02))
-    assert fit.offset_interval[0] <= 4 <= fit.offset_interval[1] and fit.offset == pytest.approx(4, abs=1)
-    assert fit.exponents[1] > 1.5 * fit.exponents[0]
-    told = figure08.common_table(made([0.1, 0.2], offset=4.0, noise=0.02))
-    assert told.count("exponent") == 2 and "predicted from the laziest: t^(-beta(2-beta))" in told
-    assert figure08.common(made([0.1, 0.2], diverged=100)) is None
-    assert "diverged" in figure08.common_table(made([0.1, 0.2], diverged=100))
+    curves = made([0.1, 0.2], offset=4.0, noise=0.02)
+    found = figure08.offsets(curves)
+    assert list(found.shared) == ["each", "each", "all", "all"]
+    common = found[found.shared == "all"]
+    (low, high), *_ = common.bounds
+    assert low <= 4 <= high and common.constant.tolist() == pytest.approx([4, 4], abs=1)
+    assert common.exponent.iloc[1] > 1.5 * common.exponent.iloc[0]
+    predicted = figure08.predicted(curves, found).set_index("fit")
+    assert list(predicted.index[:2]) == ["no constant", "one constant for all"]
+    lazy = common.exponent.iloc[0]
+    assert predicted.loc["one constant for all"].tolist() == [lazy, *figure08.predictions(lazy).values()]
+    gone = made([0.1, 0.2], diverged=100)
+    assert figure08.offsets(gone).empty
+    assert "one constant for all" not in list(figure08.predicted(gone, figure08.offsets(gone)).fit)
 
 
 def made(exponents, offset=0.0, noise=0.15, diverged=math.inf, bend=0.0):
@@ -119,7 +127,7 @@ def test_a_curve_that_is_no_power_law_settles_nothing():
 def test_the_error_of_the_lazy_exponent_is_in_the_claim():
     rich = figure08.predictions(BETA)["t^(-beta(2-beta))"]
     curves = made([BETA, rich], noise=0.15)
-    claim = next(claim for claim in figure08.claims(curves, figure08.Plan()) if claim.id == "fig08.rich")
+    claim = next(claim for claim in figure08.claims(figure08.Plan(), curves) if claim.id == "fig08.rich")
     lazy = np.diff(curves[0].fit.interval)[0]
     assert claim.interval[1] - claim.interval[0] > 0.8 * lazy
 
@@ -134,15 +142,15 @@ def test_a_curve_that_diverged_ends_there():
     lazy, later = made([BETA, BETA], diverged=500)
     assert lazy.loss.size == later.tokens.size == 500
     assert lazy.held_out_tokens[-1] == 100 * 128 * 16
-    assert "diverged at step 500" in figure08.table([lazy, later])
-    assert {claim.verdict for claim in figure08.claims([lazy, later], figure08.Plan())} == {"inconclusive"}
+    assert figure08.exponents([lazy, later]).diverged.tolist() == [500, 500]
+    assert {claim.verdict for claim in figure08.claims(figure08.Plan(), [lazy, later])} == {"inconclusive"}
 
 
 @pytest.mark.parametrize("diverged", [1500, 1900])
 def test_a_straight_curve_that_diverged_late_settles_nothing(diverged):
     lazy, later = made([BETA, BETA], noise=0.002, diverged=diverged)
     assert lazy.window[1] == diverged * 128 * 16
-    found = figure08.claims([lazy, later], figure08.Plan())
+    found = figure08.claims(figure08.Plan(), [lazy, later])
     assert {claim.verdict for claim in found} == {"inconclusive"}
     assert f"diverged at step {diverged}" in found[0].reason
 
@@ -150,11 +158,12 @@ def test_a_straight_curve_that_diverged_late_settles_nothing(diverged):
 def test_a_divergence_at_once_or_in_the_middle_is_told():
     gone = made([BETA, BETA], diverged=0)
     assert gone[0].average(200)[1].size == 0
-    assert figure08.table(gone).count("diverged at step 0") == 2
+    table = figure08.exponents(gone)
+    assert table.diverged.tolist() == [0, 0] and table.exponent.isna().all()
     lazy, middle = made([BETA, 1.2 * BETA], noise=0.002)
     middle = dataclasses.replace(middle, diverged=1900.0, final=np.full(64, np.inf))
     richest = dataclasses.replace(lazy, final=lazy.final - 0.1)
-    order = next(one for one in figure08.claims([lazy, middle, richest], figure08.Plan()) if one.id == "fig08.order")
+    order = next(one for one in figure08.claims(figure08.Plan(), [lazy, middle, richest]) if one.id == "fig08.order")
     assert order.verdict == "inconclusive" and "nan" not in order.reason and "0.0001: " in order.reason
     assert order.reason.count("diverged") == 3
 
@@ -183,14 +192,24 @@ def test_held_out_sequences_of_one_document_are_not_independent():
 
 def test_seeds_are_set_beside_each_other():
     lazy, later = made([BETA, 2 * BETA], noise=0.002)
-    told = figure08.seed_table([(lazy, later), (later, lazy)]).splitlines()
-    exponents = [float(line.split()[1]) for line in told[1:]]
-    assert exponents == pytest.approx([BETA, 2 * BETA], abs=0.002)
-    assert float(told[1].split()[4]) == pytest.approx(BETA, abs=0.002) == -float(told[2].split()[4])
+    one, other = figure08.compared(lazy, later), figure08.compared(later, lazy)
+    assert (one[0], other[0]) == pytest.approx((BETA, 2 * BETA), abs=0.002)
+    assert one[2] == pytest.approx(BETA, abs=0.002) == -other[2]
+    assert one[3][0] < one[2] < one[3][1] and one[4] < 0 < other[4]
     gone, there = made([BETA, BETA], diverged=500)
-    assert figure08.seed_table([(gone, there)]).count("a run diverged") == 2
-    short = dataclasses.replace(lazy, fit=None)
-    assert "too few batches" in figure08.seed_table([(short, later)])
+    assert [figure08.compared(gone, there)[k] for k in (3, 5)] == [None, None]
+    assert math.isnan(figure08.compared(dataclasses.replace(lazy, fit=None), later)[0])
+
+
+def test_what_holds_of_the_shipped_runs():
+    plan = notebook.shipped_plan(Plan)
+    results = plan.results()
+    lazy, *_, richest = (figure08.curve(run, plan.start, results) for run in plan.runs())
+    assert richest.binned[1, -1] < lazy.binned[1, -1] and richest.held_out[-1] < lazy.held_out[-1]
+    assert lazy.held_out[-1] < 0.95 * lazy.loss[0] and lazy.binned[1, 0] < lazy.loss[0]
+    assert lazy.moved[-1] < 0.01 < richest.moved[-1]
+    again = figure08.repeated(plan, results)
+    assert again.seed.tolist() == list(plan.seeds) and (again.difference < 0).all()
 
 
 def test_moving_average():
@@ -215,10 +234,12 @@ def test_trials_of_the_learning_rate():
         run: Result({"loss": loss, "diverged": np.asarray(stop), "vocabulary": np.asarray(8192)}, {}, "computed")
         for run, loss, stop in zip(trials, losses, (math.inf, math.inf, 1), strict=True)
     }
-    first, second, third = figure08.trial_table(PLAN, results).splitlines()[1:]
-    assert first.split() == ["20", "9.00", "8.06,", "below", "the", "start", "at", "9.01"]
-    assert second.split()[1:4] == ["10.00", "9.94,", "above"]
-    assert third.endswith("diverged at step 1")
+    found = figure08.trials(PLAN, results)
+    assert found.eta.tolist() == [20, 40, 80]
+    assert found.start.tolist() == pytest.approx([math.log(8192)] * 3)
+    assert found.highest.tolist()[:2] == [9, 10] and math.isnan(found.highest[2])
+    assert found.end.tolist()[:2] == pytest.approx([8 + 1 / 18, 10 - 1 / 18])
+    assert found.diverged[2] == 1 and found.diverged[:2].isna().all()
 
 
 def test_levels():
@@ -227,12 +248,7 @@ def test_levels():
         PLAN.runs()[0]: Result({"vocabulary": np.asarray(8192)}, {}, "computed"),
     }
     found = figure08.levels(PLAN, results)
-    assert (found.tokens, found.pairs) == (6.7, 5.2)
-    assert str(found).startswith("levels: 9.01 knowing nothing, 6.70 by")
-
-
-def test_few_batches_are_not_fitted():
-    assert figure08.bins(np.arange(1.0, 30), np.ones(29), 2.9).shape == (3, 0)
+    assert found.loss.tolist() == [math.log(8192), 6.7, 5.2]
 
 
 def test_plan():

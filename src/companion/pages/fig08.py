@@ -6,25 +6,27 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import chi2
 
-from companion.claims import Claim, Measurement, Page, fact, judged
+from companion.claims import Claim, Measurement, fact, judged
 from companion.claims.claim import Verdict
-from companion.claims.tables import fixed
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import InputError, require
+from neural_scaling.base.checks import InputError
 from neural_scaling.fits import (
-    CommonOffsetFit,
     OffsetFit,
     PowerLawFit,
+    binned_means,
     fit_common_offset,
     fit_offset_power_law,
     fit_power_law,
+    scatter_excess,
 )
 from neural_scaling.fits.offset import ONE_PARAMETER_95
 from neural_scaling.fits.power_law import NORMAL_95
@@ -34,10 +36,6 @@ from neural_scaling.theory import chi
 
 #: Exponent of the lazy curve in the public notebook that draws the figure, fitted by eye to 3e9 tokens of C4.
 PAPER_SOURCE = 0.0325
-#: Bins per decade of tokens for fits; a bin needs this many batches for an error.
-BINS, FEWEST = 16, 8
-#: Batches in a row whose means tell how far losses of neighbouring batches go together.
-ROW = 20
 #: Runs of neighbouring held-out sequences that count as independent.
 GROUPS = 16
 #: Tokens of the training text that are counted at most.
@@ -77,27 +75,12 @@ class Plan(Parameters):
         return list(dict.fromkeys([*self.runs(), *again, *self.trials(), self.frequencies()]))
 
 
-@dataclass(frozen=True)
-class Levels:
-    """Cross-entropies, nats per token, of what knows less than a network: steps on its way."""
-
-    nothing: float  # logarithm of the vocabulary
-    # tokens, pairs: by frequencies of tokens and of pairs of tokens in the training text, on held-out text
-    tokens: float
-    pairs: float
-
-    def __str__(self) -> str:
-        """Return the levels as a line of text."""
-        return (
-            f"levels: {self.nothing:.2f} knowing nothing, {self.tokens:.2f} by frequencies of tokens, "
-            f"{self.pairs:.2f} of pairs"
-        )
-
-
-def levels(plan: Plan, results: Mapping[Experiment, Result]) -> Levels:
-    """Return the levels beside which losses are shown."""
+def levels(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
+    """Return the losses, nats per token, of what knows less than a network: nothing, or frequencies in the training text."""
     tokens, pairs = (float(loss) for loss in results[plan.frequencies()].arrays["loss"])
-    return Levels(math.log(float(results[plan.runs()[0]].arrays["vocabulary"])), tokens, pairs)
+    nothing = math.log(float(results[plan.runs()[0]].arrays["vocabulary"]))
+    rows = [("knowing nothing", nothing), ("frequencies of tokens", tokens), ("frequencies of pairs", pairs)]
+    return pd.DataFrame(rows, columns=["level", "loss"])
 
 
 @dataclass(frozen=True)
@@ -105,18 +88,13 @@ class Curve:
     """The losses of one run against tokens, and their fits."""
 
     run: LanguageRun  # what was trained
-    # tokens, loss: tokens read when a batch was done, and its cross-entropy before the step, nats per token, shape
-    # (S,), as far as finite
-    tokens: Array
-    loss: Array
-    # held_out_tokens, held_out, moved: tokens read at recorded steps from the first on, cross-entropy of held-out
-    # text and how far its features have moved, shape (R,), as far as finite
-    held_out_tokens: Array
-    held_out: Array
-    moved: Array
+    tokens: Array  # read when a batch was done, shape (S,), as far as losses are finite
+    loss: Array  # cross-entropy of that batch before its step, nats per token, shape (S,)
+    held_out_tokens: Array  # read at recorded steps from the first on, shape (R,), as far as finite
+    held_out: Array  # cross-entropy of held-out text there, shape (R,)
+    moved: Array  # how far the features of held-out text have moved there, shape (R,)
     final: Array  # cross-entropy of every held-out sequence at the end, nats per token, shape (test,)
     diverged: float  # step of a divergence, or infinity
-    vocabulary: int  # number of tokens there are
     window: tuple[float, float]  # tokens at the ends of the fits
     binned: Array  # tokens, mean loss and its standard error in bins of the window, shape (3, K)
     fit: PowerLawFit | None  # power law in the window; None where there are too few bins
@@ -148,15 +126,15 @@ def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) 
     tokens = per_step * np.arange(1, loss.size + 1, dtype=np.float64)
     held_out, moved = (arrays[name].astype(np.float64)[1:] for name in ("held_out", "moved"))
     finite = np.isfinite(held_out)
-    binned = bins(tokens, loss, start)
+    binned = binned_means(tokens, loss, start)
     fit = offset = None
     if binned.shape[1] >= 4:
         fit = fit_power_law(binned[0], binned[1], sigma=binned[2])
         offset = fit_offset_power_law(binned[0], binned[1], binned[2])
     return Curve(
         run, tokens, loss, per_step * arrays["step"][1:][finite], held_out[finite], moved[finite],
-        arrays["final"].astype(np.float64), float(arrays["diverged"]), int(arrays["vocabulary"]),
-        (start, float(per_step * max(loss.size, 1))), binned, fit, offset,
+        arrays["final"].astype(np.float64), float(arrays["diverged"]), (start, float(per_step * max(loss.size, 1))),
+        binned, fit, offset,
     )  # fmt: skip
 
 
@@ -166,51 +144,35 @@ def moving_average(values: Array, size: int) -> Array:
     return np.convolve(values, np.full(width, 1 / width), "valid") if width else values
 
 
-def bins(tokens: Array, loss: Array, start: float) -> Array:
-    """Average the losses of batches in bins of log tokens.
-
-    The error of a mean comes from the differences of successive losses, which do not feel the slope of the curve: batches share
-    no text, so their losses are independent given the network.
-    """
-    require(start > 0, "start", f"got {start!r}", "give a positive number of tokens")
-    place = np.floor(BINS * np.log10(tokens / start) + 1e-9)
-    rows = []
-    for number in np.unique(place[place >= 0]):
-        inside = np.flatnonzero(place == number)
-        if inside.size >= FEWEST:
-            values = loss[inside]
-            error = math.sqrt(np.mean(np.diff(values) ** 2) / 2 / inside.size)
-            rows.append((math.exp(np.log(tokens[inside]).mean()), values.mean(), error))
-    return np.array(rows, dtype=np.float64).reshape(-1, 3).T
-
-
-def _together(values: Array) -> float:
-    """Return by how much means of ``ROW`` values in a row scatter more than those of independent values, at least 1."""
-    count = values.size // ROW
-    if count < FEWEST:
-        return 1.0
-    means = values[: count * ROW].reshape(count, ROW).mean(axis=1)
-    single = float(np.mean(np.diff(values) ** 2))
-    return max(1.0, math.sqrt(ROW * float(np.mean(np.diff(means) ** 2)) / single)) if single > 0 else 1.0
-
-
 def gap(later: Curve, lazy: Curve) -> Measurement:
     """Return by how much the exponent of a curve exceeds that of the lazy one, from the ratio of their losses.
 
     Runs share seed and batches, so what is easy or hard about a batch is in both losses and leaves their ratio. What remains
-    follows how the networks move: neighbours go together, and errors are raised as far as means of ``ROW`` batches scatter more
-    than those of independent ones would.
+    follows how the networks move: neighbours go together, and errors are raised as far as that makes means scatter more.
     """
     if math.isfinite(later.diverged) or math.isfinite(lazy.diverged):
         return Measurement.none("a run diverged")
     values = later.loss / lazy.loss
-    ratio = bins(lazy.tokens, values, lazy.window[0])
-    together = _together(values[lazy.tokens >= lazy.window[0]])
+    ratio = binned_means(lazy.tokens, values, lazy.window[0])
+    excess = scatter_excess(values[lazy.tokens >= lazy.window[0]])
     try:
-        fit = fit_power_law(ratio[0], ratio[1], sigma=together * ratio[2])
+        fit = fit_power_law(ratio[0], ratio[1], sigma=excess * ratio[2])
     except InputError as problem:
         return Measurement.none(str(problem))
     return Measurement.exponent(fit)
+
+
+def _ends(later: Curve, former: Curve) -> Measurement:
+    """Return by how much a network ends above another one on held-out text, mean over sequences.
+
+    Neighbouring sequences come from the same documents, so the error is that of the mean over ``GROUPS`` or more runs of
+    neighbours.
+    """
+    if math.isfinite(later.diverged) or math.isfinite(former.diverged):
+        return Measurement.none("a run diverged")
+    size = max(1, later.final.size // GROUPS)
+    whole = later.final.size // size * size
+    return Measurement.mean_of((later.final - former.final)[:whole].reshape(-1, size).mean(axis=1))
 
 
 def predictions(source: float) -> dict[str, float]:
@@ -218,16 +180,95 @@ def predictions(source: float) -> dict[str, float]:
     return {"t^(-beta(2-beta))": source * (2 - source), "t^(-2 beta/(1+beta))": float(chi(source))}
 
 
-def claims(curves: Sequence[Curve], page: Page) -> list[Claim]:
+def exponents(curves: Sequence[Curve]) -> pd.DataFrame:
+    """Return the end of every curve, its exponent in the window and the exponents in the halves of the window."""
+    rows: list[tuple[Any, ...]] = []
+    for one in curves:
+        if math.isfinite(one.diverged):
+            rows.append((one.run.richness, *[math.nan] * 4, None, None, one.diverged))
+            continue
+        fitted = Measurement.exponent(one.fit).columns()[:2]
+        train = one.binned[1, -1] if one.binned.size else math.nan
+        halves = one.halves if one.fit else None
+        rows.append((one.run.richness, one.moved[-1], train, one.held_out[-1], *fitted, halves, math.nan))
+    columns = ["gamma0", "moved", "train", "held_out", "exponent", "interval", "halves", "diverged"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def offsets(curves: Sequence[Curve]) -> pd.DataFrame:
+    """Return the exponents with a constant: one for each network, then one for all, as the entropy of the text would be."""
+    rows = [
+        (
+            "each",
+            one.run.richness,
+            one.offset.exponent,
+            one.offset.interval,
+            one.offset.offset,
+            one.offset.offset_interval,
+        )
+        for one in curves
+        if one.offset and not math.isfinite(one.diverged)
+    ]
+    if len(rows) == len(curves):
+        tokens, loss, error = (np.stack([one.binned[row] for one in curves]) for row in range(3))
+        fit = fit_common_offset(tokens[0], loss, error)
+        rows += [
+            ("all", one.run.richness, float(exponent), tuple(interval.tolist()), fit.offset, fit.offset_interval)
+            for one, exponent, interval in zip(curves, fit.exponents, fit.intervals, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=["shared", "gamma0", "exponent", "interval", "constant", "bounds"])
+
+
+def predicted(curves: Sequence[Curve], constants: pd.DataFrame) -> pd.DataFrame:
+    """Return what the exponent of the laziest network predicts for rich ones, by each fit and by the lines of the paper."""
+    common = constants[constants.shared == "all"]
+    lazy = {
+        "no constant": curves[0].fit.exponent if curves[0].fit else math.nan,
+        "one constant for all": math.nan if common.empty else common.exponent.iloc[0],
+        "lines of the paper, by eye, C4": PAPER_SOURCE,
+    }
+    rows = [(name, beta, *predictions(beta).values()) for name, beta in lazy.items() if not math.isnan(beta)]
+    return pd.DataFrame(rows, columns=["fit", "lazy", "first", "whole"])
+
+
+def repeated(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
+    """Return what other weights and another order of the text change in the laziest and the richest network."""
+    pairs = [[curve(run, plan.start, results) for run in pair] for pair in plan.repeats()]
+    rows = [(lazy.run.seed, *compared(lazy, richest)) for lazy, richest in pairs]
+    columns = ["seed", "exponent", "interval", "excess", "excess_interval", "difference", "difference_interval"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compared(lazy: Curve, richest: Curve) -> tuple[Any, ...]:
+    """Return the lazy exponent, by how much the rich one exceeds it, and the difference on held-out text, with intervals."""
+    found = (Measurement.exponent(lazy.fit), gap(richest, lazy), _ends(richest, lazy))
+    return tuple(itertools.chain.from_iterable(one.columns()[:2] for one in found))
+
+
+def trials(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
+    """Return the start of the losses of the laziest network, their maximum and the mean of their last fifth, by learning rate."""
+    rows = []
+    for run in plan.trials():
+        arrays = results[run].arrays
+        loss, diverged = arrays["loss"].astype(np.float64), float(arrays["diverged"])
+        start = math.log(float(arrays["vocabulary"]))
+        if math.isfinite(diverged):
+            rows.append((run.eta, start, math.nan, math.nan, diverged))
+        else:
+            rows.append((run.eta, start, loss.max(), loss[-max(1, loss.size // 5) :].mean(), math.nan))
+    return pd.DataFrame(rows, columns=["eta", "start", "highest", "end", "diverged"])
+
+
+def claims(plan: Plan, curves: Sequence[Curve]) -> list[Claim]:
     """Return the claims of the figure."""
     lazy, richest = curves[0], curves[-1]
     if lazy.fit is None or lazy.offset is None:
-        return [_order_claim(curves, page)]
-    first = _lazy_claim(lazy, lazy.fit, lazy.offset, page)
-    return [first, _order_claim(curves, page), _rich_claim(lazy, lazy.fit, richest, first.verdict, page)]
+        return [_order_claim(plan, curves)]
+    first = _lazy_claim(plan, lazy, lazy.fit, lazy.offset)
+    return [first, _order_claim(plan, curves), _rich_claim(plan, lazy, lazy.fit, richest, first.verdict)]
 
 
-def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, page: Page) -> Claim:
+def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) -> Claim:
     """Judge whether the lazy curve is a power law.
 
     Not if it misses the bins by more than chance would in 19 of 20 cases, or if a constant lowers chi squared by more than chance
@@ -245,7 +286,7 @@ def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, page: Page) ->
     if math.isfinite(lazy.diverged):
         verdict, ended = "inconclusive", f"; the run diverged at step {lazy.diverged:.0f}"
     return fact(
-        page,
+        plan,
         "fig08.lazy",
         "Fig. 8",
         "In the lazy limit the loss falls as a power of the number of tokens.",
@@ -259,7 +300,7 @@ def _lazy_claim(lazy: Curve, fit: PowerLawFit, offset: OffsetFit, page: Page) ->
     )
 
 
-def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict, page: Page) -> Claim:
+def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict) -> Claim:
     """Judge the exponent of the richest network, that of the lazy one plus that of the ratio of the losses.
 
     What is compared is the exponent of the ratio with ``beta (1 - beta)``; the error of beta enters through that.
@@ -274,7 +315,7 @@ def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict
         value = beta + excess.value
         measured = Measurement(value, (value - half, value + half), lazy.window)
     found = judged(
-        page,
+        plan,
         "fig08.rich",
         "Fig. 8",
         f"At gamma0 = {richest.run.richness:g} the loss falls about as t^(-beta(2-beta)), beta being the lazy exponent.",
@@ -291,7 +332,7 @@ def _rich_claim(lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict
     return found
 
 
-def _order_claim(curves: Sequence[Curve], page: Page) -> Claim:
+def _order_claim(plan: Plan, curves: Sequence[Curve]) -> Claim:
     """Judge whether every network ends lower on held-out text than the one that is less rich, sequence by sequence."""
     steps = [_ends(later, former) for former, later in itertools.pairwise(curves)]
     whole = _ends(curves[-1], curves[0])
@@ -305,7 +346,7 @@ def _order_claim(curves: Sequence[Curve], page: Page) -> Claim:
     elif any(one.interval is not None and one.interval[0] > 0 for one in steps):
         verdict = "not confirmed"
     return fact(
-        page,
+        plan,
         "fig08.order",
         "Fig. 8",
         "The richer the network, the lower its loss after the same number of tokens.",
@@ -324,100 +365,6 @@ def _difference(found: Measurement) -> str:
     return f"[{found.interval[0]:+.4f}, {found.interval[1]:+.4f}]" if found.interval else found.missing
 
 
-def _ends(later: Curve, former: Curve) -> Measurement:
-    """Return by how much a network ends above another one on held-out text, mean over sequences.
-
-    Neighbouring sequences come from the same documents, so the error is that of the mean over ``GROUPS`` or more runs of
-    neighbours.
-    """
-    if math.isfinite(later.diverged) or math.isfinite(former.diverged):
-        return Measurement.none("a run diverged")
-    size = max(1, later.final.size // GROUPS)
-    whole = later.final.size // size * size
-    return Measurement.mean_of((later.final - former.final)[:whole].reshape(-1, size).mean(axis=1))
-
-
-def common(curves: Sequence[Curve]) -> CommonOffsetFit | None:
-    """Fit all curves with one constant: what no network can learn of the text."""
-    if any(math.isfinite(one.diverged) or one.fit is None for one in curves):
-        return None
-    tokens, loss, error = (np.stack([one.binned[row] for one in curves]) for row in range(3))
-    return fit_common_offset(tokens[0], loss, error)
-
-
-def common_table(curves: Sequence[Curve]) -> str:
-    """Return the exponents with one constant as lines of text, beside what the laziest lets expect of the others."""
-    fit = common(curves)
-    if fit is None:
-        return "one constant for all: too few batches, or a run diverged"
-    least, most = fit.offset_interval
-    lines = [f"one constant for all: {fit.offset:.2f} [{least:.2f}, {most:.2f}] nats"]
-    for one, exponent, (low, high) in zip(curves, fit.exponents, fit.intervals, strict=True):
-        lines.append(f"  gamma0 {one.run.richness:<7g} exponent {exponent:.3f} [{low:.3f}, {high:.3f}]")
-    named = ", ".join(f"{name} {exponent:.3f}" for name, exponent in predictions(float(fit.exponents[0])).items())
-    return "\n".join([*lines, f"  predicted from the laziest: {named}"])
-
-
-def trial_table(plan: Plan, results: Mapping[Experiment, Result]) -> str:
-    """Return what the tried learning rates did to the laziest network."""
-    lines = [f"eta    highest  last fifth of {plan.trial} steps"]
-    for run in plan.trials():
-        arrays = results[run].arrays
-        loss, diverged = arrays["loss"].astype(np.float64), float(arrays["diverged"])
-        if math.isfinite(diverged):
-            lines.append(f"{run.eta:<6g} diverged at step {diverged:.0f}")
-            continue
-        end, start = float(loss[-max(1, loss.size // 5) :].mean()), math.log(float(arrays["vocabulary"]))
-        side = "below" if end < start else "above"
-        lines.append(f"{run.eta:<6g} {loss.max():<8.2f} {end:.2f}, {side} the start at {start:.2f}")
-    return "\n".join(lines)
-
-
-def seed_table(pairs: Sequence[tuple[Curve, Curve]]) -> str:
-    """Return what other weights and another order of the text change."""
-    lines = ["seed  slope   95 % interval     richest, excess            held-out, difference"]
-    for lazy, richest in pairs:
-        if lazy.fit is None:
-            lines.append(f"{lazy.run.seed:<5d} too few batches to fit")
-            continue
-        low, high = lazy.fit.interval
-        told = (_with_interval(found, digits) for found, digits in ((gap(richest, lazy), 4), (_ends(richest, lazy), 3)))
-        lines.append(f"{lazy.run.seed:<5d} {lazy.fit.exponent:<7.4f} [{low:.4f}, {high:.4f}]  {'   '.join(told)}")
-    return "\n".join(lines)
-
-
-def _with_interval(found: Measurement, digits: int) -> str:
-    """Return a measurement as text."""
-    if found.value is None or found.interval is None:
-        return found.missing
-    low, high = found.interval
-    return f"{found.value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def table(curves: Sequence[Curve]) -> str:
-    """Return the exponents as lines of text."""
-    lines = ["gamma0  moved   train   held-out  slope     95 % interval     halves"]
-    beside = ["gamma0  with a constant  95 % interval   constant, nats"]
-    for one in curves:
-        head = f"{one.run.richness:<7g}"
-        if math.isfinite(one.diverged):
-            lines.append(f"{head} diverged at step {one.diverged:.0f}")
-            continue
-        if one.fit is None or one.offset is None:
-            lines.append(f"{head} too few batches to fit")
-            continue
-        (low, high), (first, last), (least, most) = one.fit.interval, one.offset.interval, one.offset.offset_interval
-        early, late = one.halves
-        lines.append(
-            f"{head} {one.moved[-1]:<7.2g} {one.binned[1, -1]:<7.3f} {one.held_out[-1]:<9.3f} {one.fit.exponent:<9.4f} "
-            f"[{low:.4f}, {high:.4f}]  {fixed(early, 3)} {fixed(late, 3)}"
-        )
-        beside.append(
-            f"{head} {one.offset.exponent:<16.3f} [{first:.3f}, {last:.3f}]  {one.offset.offset:.2f} [{least:.2f}, {most:.2f}]"
-        )
-    return "\n".join([*lines, *(beside if len(beside) > 1 else [])])
-
-
 _STYLES = ("-.", ":")
 _MILLION = 1e6
 
@@ -427,7 +374,7 @@ def color(richness: float) -> str:
     return richness_color(2 * math.sqrt(10 * richness))
 
 
-def loss_figure(curves: Sequence[Curve], levels: Levels, average: int) -> Figure:
+def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> Figure:
     """Draw losses of fresh batches and of held-out text against tokens."""
     lazy = curves[0]
     with book_style():
@@ -443,30 +390,15 @@ def loss_figure(curves: Sequence[Curve], levels: Levels, average: int) -> Figure
             x = np.array(lazy.window)
             middle = math.exp(np.log(x).mean())
             level = lazy.fit.prefactor * middle**-lazy.fit.exponent
-            axes.loglog(
-                x / _MILLION,
-                1.015 * level * (x / middle) ** -lazy.fit.exponent,
-                "--",
-                color=INK,
-                label=r"fit $t^{-\beta}$",
-            )
+            line = 1.015 * level * (x / middle) ** -lazy.fit.exponent
+            axes.loglog(x / _MILLION, line, "--", color=INK, label=r"fit $t^{-\beta}$")
             lowest = min((one for one in curves if one.fit), key=lambda one: float(one.binned[1, -1]))
             level = math.exp(np.interp(math.log(middle), np.log(lowest.binned[0]), np.log(lowest.binned[1])))
             names = (r"$t^{-\beta(2-\beta)}$", r"$t^{-2\beta/(1+\beta)}$")
             for number, exponent in enumerate(predictions(lazy.fit.exponent).values()):
-                factor = 0.985 - 0.015 * number
-                axes.loglog(
-                    x / _MILLION,
-                    factor * level * (x / middle) ** -exponent,
-                    _STYLES[number],
-                    color=INK,
-                    label=names[number],
-                )
-        for name, level in (
-            ("knowing nothing", levels.nothing),
-            ("frequencies of tokens", levels.tokens),
-            ("frequencies of pairs", levels.pairs),
-        ):
+                line = (0.985 - 0.015 * number) * level * (x / middle) ** -exponent
+                axes.loglog(x / _MILLION, line, _STYLES[number], color=INK, label=names[number])
+        for name, level in levels.itertuples(index=False):
             axes.axhline(level, color=MUTED, linewidth=1)
             axes.text(0.01, level, name, transform=axes.get_yaxis_transform(), va="bottom", color=MUTED)
         plain_ticks(axes.xaxis)
@@ -489,12 +421,8 @@ def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
             ratio = moving_average(one.loss[:size] / lazy.loss[:size], average)
             upper.semilogx(tokens, ratio, color=color(one.run.richness), label=rf"$\gamma_0 = {one.run.richness:g}$")
         for one in curves:
-            lower.loglog(
-                one.held_out_tokens,
-                one.moved,
-                color=color(one.run.richness),
-                label=rf"$\gamma_0 = {one.run.richness:g}$",
-            )
+            label = rf"$\gamma_0 = {one.run.richness:g}$"
+            lower.loglog(one.held_out_tokens, one.moved, color=color(one.run.richness), label=label)
         upper.axhline(1, color=MUTED, linewidth=1)
         upper.set_ylabel("loss over that of the laziest")
         lower.set_ylabel("change of features")

@@ -1,5 +1,6 @@
 """Power-law fits, their uncertainty, and windows chosen from theory before looking."""
 
+from neural_scaling.fits.averages import binned_means, scatter_excess
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
 from neural_scaling.fits.offset import CommonOffsetFit, OffsetFit, fit_common_offset, fit_offset_power_law
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope
@@ -16,12 +17,14 @@ __all__ = [
     "SpectrumFit",
     "TargetFit",
     "Window",
+    "binned_means",
     "compute_frontier",
     "fit_common_offset",
     "fit_offset_power_law",
     "fit_power_law",
     "fit_spectrum",
     "local_slope",
+    "scatter_excess",
     "theory_window",
     "window_sensitivity",
 ]

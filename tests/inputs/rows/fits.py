@@ -24,6 +24,15 @@ sigma = array(NOISE, above=0).also(NOISE[:5])
 window = pair((1.0, 12.0), (100.0, 200.0))
 
 ROWS = [
+    row(
+        fits.binned_means,
+        t=array(T, above=0, ordered=True, empty=True),
+        values=array(L).also(L[:5]),
+        start=real(1.0, above=0),
+        per_decade=whole(3),
+        fewest=whole(2, 2),
+    ),
+    row(fits.scatter_excess, values=array(L, empty=True), row=whole(3), fewest=whole(2, 2)),
     row(fits.fit_power_law, t=t, L=loss, window=window.or_none(), sigma=sigma.or_none(), points=whole(16, 3)),
     row(fits.local_slope, t=t, L=loss, width=real(0.5, above=0), points=whole(4)),
     row(fits.fit_offset_power_law, t=t, L=loss, sigma=sigma),
