@@ -21,8 +21,8 @@
 #
 # **What came out.** The richer a network the more its tangent kernel grows and the faster its loss falls, on both tasks. The table gives each exponent
 # with its interval, the prediction from the paper's $\beta$ and that from the source of the kernel on this page's images, measured as {ref}`there <source-page>`.
-# At *reduced* scale lazy networks on MNIST fall more slowly than $t^{-0.30}$, although the source measured here is 0.30: at the widths in reach outputs move
-# each other. On generated digits, which are easier, the same slowing leaves about the paper's exponent. On objects all exponents are about
+# At *reduced* scale lazy networks on MNIST fall more slowly than $t^{-0.30}$, although the source measured here is 0.30: at these widths the
+# ten outputs are coupled through the kernel, which slows learning. On generated digits, which are easier, the same slowing leaves about the paper's exponent. On objects all exponents are about
 # half of what the paper's $\beta$ gives; the source of cropped CIFAR-10 at this width is itself about half the paper's, and from that the rich exponent
 # follows. On digits rich networks come to the edge of
 # stability, where $\eta_0$ times the largest eigenvalue of the kernel is 2, within the first hundred steps or so, and stay about there; that
@@ -53,17 +53,17 @@ kernel_test: "Count" = 300  # its test images
 from IPython.display import display
 
 from companion import claims as ledger
-from companion import image_figures as draw
 from companion import notebook
 from companion.pages import fig06 as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
 needed = notebook.needs_data(plan)
-if needed and any(notebook.dataset(panel.dataset) is None for panel in plan.panels()):
+if needed and any(notebook.dataset(name) is None for name in plan.datasets()):
     plan = notebook.shipped_plan(page.Plan)
 results = plan.results()
-found = [page.curves(panel, results) for panel in plan.panels()]
+found = [page.curves(plan, dataset, results) for dataset in plan.datasets()]
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan, seeds=range(plan.seeds)))
@@ -74,10 +74,10 @@ print(runs.describe(list(results.values())))
 #
 # Two 3x3 convolutions with $N$ and $2N$ filters, each followed by a rectifier and an average over 2x2 pixels, a dense layer of $8N$ neurons and ten
 # outputs; centred, with weights, factors and steps as in the networks of {ref}`Figure 5 <fig-5-page>`. Targets are one-hot, and the loss is the
-# squared error, mean over outputs: 0.1 for a network that says nothing.
+# squared error, mean over outputs: 0.1 for a network whose output is zero.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-6", "caption": "Figure 6 of the paper. Test loss against steps for several richness, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source."}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}}
-display(draw.loss_figure(found))
+display(page.loss_figure(found))
 
 # %% [markdown]
 # ## The kernel
@@ -85,7 +85,7 @@ display(draw.loss_figure(found))
 # The tangent kernel over 16 test images and all outputs is followed while a network trains.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-6-kernel", "caption": "Tangent kernel of the same networks: trace over its first value, and learning rate times largest eigenvalue. Dashed: the edge of stability."}, "image": {"alt": "Upper panels: the trace of the kernel grows with richness. Lower panels: learning rate times largest eigenvalue rises to the edge of stability for the richest networks."}}
-display(draw.kernel_figure(found))
+display(page.kernel_figure(found))
 
 # %% [markdown]
 # ## Exponents
@@ -94,35 +94,29 @@ display(draw.kernel_figure(found))
 # network whose kernel doubles, when it has; it ends at the last step. A network counts as rich if its kernel has doubled, as lazy if it ends less than a
 # quarter above its start, and as neither in between, where no power is predicted. The interval is that of the mean slope in the window, with the spread over seeds and the bend of the curve.
 # Predictions: *paper* and *own* from the paper's source and the measured one; *curve*, for lazy networks, the exponent in the same window of the
-# grey curve, since a measured spectrum is no power law and bends, given where its two bounds stay within a factor 1.5; outputs that move each other make linearised networks of finite width slower still, as the
+# grey curve, since a measured spectrum is no power law and bends, given where its two bounds stay within a factor 1.5; the coupling of outputs makes linearised networks of finite width slower still, as the
 # page on {ref}`the source <source-page>` shows.
 
 # %% tags=["hide-input"]
-for one in found:
-    print(page.table(one))
-    print()
+heads = {"growth": "kernel", "window": "window (steps)", "edge": "edge from", "memory": "stream/test"}
+formats = {"growth": ".2f", "window": ".0f", "edge": ".0f", "repeated": ".2f"}
+formats |= dict.fromkeys(("exponent", "interval", "paper", "own", "curve", "memory"), ".3f")
+exponents = [page.exponents(one) for one in found]
+for one, table in zip(found, exponents, strict=True):
+    caption = f"{one.title}: β = {one.paper:g} in the paper, {one.source.source:.3f} measured"
+    display(Table(table, caption, heads, formats))
 
 # %% [markdown]
 # **Late departure.** The exponent of the last decade of steps against that of the decade before, seed by seed.
 
 # %% tags=["hide-input"]
-for one in found:
-    print(one.panel.dataset)
-    for row in one.rows:
-        print(f"  gamma0 {row.run.richness:<5g} {page.departure(row).text}")
-
-# %% tags=["hide-input"]
-# What must hold at any scale: the richest network wins over the linearised one, and its kernel has grown.
-for one in found:
-    lazy, rich = (pick(one.rows, key=lambda row: row.run.richness) for pick in (min, max))
-    assert rich.mean[-1] < lazy.mean[-1], "the richest network lies above the linearised one"
-    assert rich.growth.max() > 1.25, "the kernel of the richest network has not grown"
-    assert abs(lazy.growth[-1] - 1) < 1e-3, "the kernel of a linearised network has changed"
+formats = {"before": ".3f", "late": ".3f", "difference": "+.3f", "interval": "+.3f"}
+departures = [page.departures(one) for one in found]
+for one, table in zip(found, departures, strict=True):
+    display(Table(table.drop(columns=["window", "missing"]), one.dataset, formats=formats))
 
 # %% tags=["hide-input", "nbval-check-output"]
-for one in found:
-    growth = [row.growth.max() for row in sorted(one.rows, key=lambda row: row.run.richness)]
-    print(f"{one.panel.dataset}: the kernel grows more the richer the network:", growth == sorted(growth))
+Table(page.growth_order(found), heads={"ordered": "kernel grows more the richer the network"})
 
 # %% [markdown]
 # ## Claims
@@ -132,8 +126,14 @@ for one in found:
 # steepens more than the linearised one does, interval over networks included. Fewer steps than the paper's 100000 cannot speak against it.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [claim for one in found for claim in page.exponent_claims(one, plan)]
-claims += [page.departure_claim(one, plan) for one in found if one.panel.dataset.startswith("cifar")]
+claims = [
+    claim for one, table in zip(found, exponents, strict=True) for claim in page.exponent_claims(plan, one, table)
+]
+claims += [
+    page.departure_claim(plan, one, table)
+    for one, table in zip(found, departures, strict=True)
+    if one.dataset.startswith("cifar")
+]
 ledger.show(claims)
 
 # %% [markdown]
@@ -146,7 +146,7 @@ ledger.show(claims)
 #
 # - **Digits.** 1000 steps of 64 samples take 64000 from the 60000 images of MNIST: each comes once before any comes again, and one in sixteen samples
 #   has been seen before. The generated digits at *reduced* scale are 54000 and repeat likewise, one in six; the million of the *full* scale would not.
-# - **Objects.** CIFAR-5M cannot be had everywhere. Its stand-in is CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each
+# - **Objects.** CIFAR-5M is not available everywhere. Its stand-in is CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each
 #   image. Views of one image are not independent: a network that sees an image for the tenth time knows it, so at late steps the test
 #   loss carries a share of memory, and the online assumption holds the less the richer the network. Test images are shifted and mirrored likewise, once
 #   for all. The table has the share of samples whose image had been seen, and the loss of the stream over that of test images at the end. With `cifar5m` among `objects` the same plan runs online,

@@ -15,7 +15,7 @@
 # (source-page)=
 # # How hard are real tasks?
 #
-# **What the paper claims.** Where on the line from easy to hard a task lies is told by two exponents of the kernel of the network at its start:
+# **What the paper claims.** Two exponents of the kernel of the initial network determine how hard a task is:
 # the capacity $\alpha$, $\lambda_k \sim k^{-\alpha}$, and the source $\beta$, $\sum_{l>k} \lambda_l (w^*_l)^2 \sim \lambda_k^\beta$. For
 # convolutional networks the paper gives $\beta = 0.30$ on MNIST and $0.075$ on CIFAR, both hard, without saying how they were found.
 #
@@ -24,7 +24,7 @@
 # tasks are hard, $\beta < 1$, and CIFAR-10 is much harder than MNIST. $n$ images bound the source from two sides, and the bounds close slowly as
 # $n$ grows. The source rises with the width of the network and may not have arrived. Neither spectrum is one power: the capacity falls along it, but
 # tails and eigenvalues bend together, and of each other they are a power. Linearised networks are slower than the average
-# kernel of an output predicts. At finite width outputs move each other, which the average leaves out. On digits the kernel of all outputs together, on few
+# kernel of an output predicts. At finite width the kernel couples the outputs, which the average leaves out. On digits the kernel of all outputs together, on few
 # images, shows a slowing of the order of that gap, a few per cent early and tens of per cent late, which shrinks slowly with width; on objects the gap
 # is small, and the images are too few to tell.
 
@@ -42,15 +42,15 @@ batch: "Count" = 32  # samples B of a step (ours)
 steps: "Count" = 400  # last step T
 networks: "Count" = 1  # linearised networks per width
 lazy_widths: "RisingCounts" = [16]  # their N
-mixed_images: "Count" = 40  # images on which outputs that move each other are followed (ours)
+mixed_images: "Count" = 40  # images on which coupled outputs are followed (ours)
 
 # %% tags=["hide-input"]
 from IPython.display import display
 
 from companion import claims as ledger
-from companion import image_figures as draw
-from companion import image_tasks, notebook
+from companion import notebook
 from companion.pages import source as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -78,26 +78,22 @@ print(runs.describe(list(results.values())))
 # All networks see the same images, the first $n$, so that their agreement says nothing about the choice of images.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-spectrum", "caption": "Tangent kernel of a convolutional network on real images. (a) Eigenvalues. (b) What the first k eigenfunctions leave of the targets, between its bounds. Dashed: fits in the window, from mode 10 to a tenth of the images. Dotted: the slope that the paper's source has with the measured eigenvalues."}, "image": {"alt": "Two log-log plots against mode number for two datasets. Eigenvalues fall as powers near one; the rest of the targets falls clearly for digits and hardly for objects."}}
-display(draw.spectrum_figure(tasks))
+display(page.spectrum_figure(tasks))
 
 # %% tags=["hide-input"]
-for one in tasks:
-    print(image_tasks.source_table([*one.rows]))
+page.exponents([row for one in tasks for row in one.rows])
+
+# %% tags=["hide-input", "nbval-check-output"]
+Table(page.difficulty(tasks), "Datasets, easiest first", heads={"hard": "hard, β < 1"})
 
 # %% [markdown]
 # ## More images, wider networks
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-study", "caption": "Capacity and source against the number of images and against width, with 95 % intervals, which for the source include the distance of its two bounds. Dotted: the sources that the paper gives."}, "image": {"alt": "Four panels. As networks grow wider the capacity falls and the source rises; with the number of images the source of digits wanders inside its interval."}}
-display(draw.study_figure(tasks))
+display(page.study_figure(tasks))
 
 # %% tags=["hide-input"]
-for one in tasks:
-    print(image_tasks.source_table([*one.by_count, *one.by_width]))
-
-# %% tags=["hide-input", "nbval-check-output"]
-first = {one.name: one.rows[0] for one in tasks}
-print("digits are the easier task:", first["mnist"].source > first["cifar10"].source)
-print("both are hard:", all(row.source < 1 for row in first.values()))
+page.exponents([row for one in tasks for row in [*one.by_count, *one.by_width]], "Number of images, and width")
 
 # %% [markdown]
 # ## The lazy learning curve
@@ -105,47 +101,25 @@ print("both are hard:", all(row.source < 1 for row in first.values()))
 # A linearised network learns mode $k$ at the rate $\eta_0\lambda_k$. Under gradient flow at the population its loss is
 # $\sum_k \lambda_k (w^*_k)^2 e^{-2\eta_0\lambda_k t}$, and the same $n$ images bound that curve: flow on them, seen at them, learns every mode to the
 # last and is too low; seen at other images it is too high. Linearised networks are trained online beside it. The prediction is that of outputs
-# that do not mix, all with the average kernel. In a network of finite width each output has a kernel of its own, and outputs move each other. On
+# that do not mix, all with the average kernel. In a network of finite width each output has a kernel of its own, and outputs are coupled. On
 # a few images the kernel over images and outputs together can be diagonalized. The second table says how much more of the targets is left with the
-# outputs' own kernels, and with the whole kernel, than with the average, beside how far the network lies above the prediction. Each is estimated twice: by
+# outputs' own kernels, and with the whole kernel, than with the average, beside how far the network lies above the prediction. Each is estimated twice, first by
 # loss at other images, which ends at what so few images cannot tell, so that late on the ratio tends to be too small, and by loss at the images themselves,
 # which goes to zero, so that late on it is too large. On objects a few hundred images tell next to nothing, and the estimates say little after the first steps.
 #
-# Two more causes of a difference are small: the noise of single batches, printed below, and the test images, the first ones of the test sets; those of MNIST
+# Two more causes of a difference are small: the noise of single batches, $\eta_0\, \mathrm{tr} K/(2B)$ in the first table, and the test images, the first ones of the test sets; those of MNIST
 # are by other writers than the training images, which moves the two bounds of the prediction apart by one to two per cent from the start.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-lazy", "caption": "Learning curves of linearised convolutional networks trained online, mean over seeds, over the curve that the spectrum of the kernel predicts, between its bounds. Coloured band: the middle of that times the slowing by outputs that move each other, for the widest network, between the two estimates of it."}, "image": {"alt": "Two log-log plots of test loss against steps. Curves of linearised networks leave the predicted band upwards, the narrower ones further."}}
-display(draw.lazy_figure(tasks))
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-lazy", "caption": "Learning curves of linearised convolutional networks trained online, mean over seeds, over the curve that the spectrum of the kernel predicts, between its bounds. Coloured band: the middle of that times the slowing by the coupling of outputs, for the widest network, between the two estimates of it."}, "image": {"alt": "Two log-log plots of test loss against steps. Curves of linearised networks leave the predicted band upwards, the narrower ones further."}}
+display(page.lazy_figure(tasks))
 
 # %% tags=["hide-input"]
-for one in tasks:
-    print(one.name)
-    for row in one.lazy:
-        start, end = row.window.span
-        if not row.fitted:
-            print(f"  N = {row.run.width:<4d} {row.window.empty}")
-            continue
-        inside = (row.step >= start) & (row.step <= end)
-        ratio = row.mean[inside][-1] / one.rows[0].lazy(row.run.eta * row.step[inside][-1:])[0]
-        low, high = row.interval
-        print(
-            f"  N = {row.run.width:<4d} exponent {row.exponent:.3f} [{low:.3f}, {high:.3f}] from step {start:.0f} to {end:.0f}, "
-            f"loss over prediction {ratio:.2f} at the end, samples seen before {row.repeated:.0%}"
-        )
-
-# %% tags=["hide-input"]
-print(page.slowing_table(tasks))
-for one in tasks:
-    print(f"{one.name}: noise of single batches, eta0 tr K/(2 B): {page.noise(one):.1%}")
-
-# %% tags=["hide-input"]
-# What must hold at any scale: bounds are bounds, and the kernel at the start tells how fast a linearised network learns.
-for one in tasks:
-    for row in [*one.rows, *one.by_count, *one.by_width]:
-        assert (row.train <= row.test * 1.02).all(), "training loss above test loss"
-    for row in one.lazy:
-        predicted = one.rows[0].lazy(row.run.eta * row.step[-1:])[0]
-        assert 0.8 < row.mean[-1] / predicted < 2, "a linearised network is far from its prediction"
+heads = {"ratio": "loss over prediction at the end", "repeated": "samples seen before", "noise": "noise of batches"}
+formats = {"exponent": ".3f", "interval": ".3f", "window": ".0f", "ratio": ".2f", "repeated": ".0%", "noise": ".1%"}
+display(Table(page.lazy_exponents(tasks), "Linearised networks", heads, formats))
+heads = {"kernel_width": "kernel N", "time": "η₀t", "own": "own kernels", "whole": "whole kernel"}
+formats = {"kernel_width": "g", "time": ".3g", "network": ".3f", "own": ".3f", "whole": ".3f"}
+display(Table(page.slowing(tasks), "Loss over prediction", heads, formats))
 
 # %% [markdown]
 # ## Claims
@@ -154,8 +128,7 @@ for one in tasks:
 # would add to it, as in {ref}`Figure 6 <fig-6-page>`, between the step at which ten modes are learned, $1/(\eta_0\lambda_{10})$, and the last.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(tasks, plan)
-ledger.show(claims)
+ledger.show(page.claims(plan, tasks))
 
 # %% [markdown]
 # ## What was chosen

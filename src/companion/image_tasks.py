@@ -1,4 +1,4 @@
-r"""Capacity and source of real tasks, and learning curves of convolutional networks on them: rows, windows, fits.
+r"""Capacity and source of real tasks, and learning curves of convolutional networks on them, for Figure 6 and the source page.
 
 A kernel on n images bounds what it estimates from both sides. What the first k eigenfunctions leave of the targets is too small
 at the n images, which their coefficients were fitted to, and too large at other images; the two biases are alike and of
@@ -9,7 +9,7 @@ of modes run from 10 to n/10. Learning curves of gradient flow are bounded and a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +40,8 @@ class SourceRow:
     """Spectrum of one kernel with its exponents."""
 
     run: KernelRun  # what was measured
-    # eigenvalues, power, rest: as in SampledKernel, shape (n,)
+    # eigenvalues, rest: as in SampledKernel, shape (n,)
     eigenvalues: Array
-    power: Array
     rest: Array
     left: Array  # what the first k eigenfunctions leave at the n images, shape (n,)
     # train, test: bounds of the lazy learning curve at TIMES, shape (T,)
@@ -52,13 +51,34 @@ class SourceRow:
     eigenvalue_fit: PowerLawFit  # its exponent is the capacity
     # fits of left and rest against the eigenvalue; their exponents bound the source
     tail_fits: tuple[PowerLawFit, PowerLawFit]
-    # capacity, source: alpha and beta
-    capacity: float
-    source: float
-    # capacity_interval, source_interval: 95 % intervals from the bend of the curves and, for the source, the
-    # distance of its bounds
-    capacity_interval: tuple[float, float]
-    source_interval: tuple[float, float]
+
+    @property
+    def capacity(self) -> float:
+        """Capacity alpha."""
+        return self.eigenvalue_fit.exponent
+
+    @property
+    def capacity_interval(self) -> tuple[float, float]:
+        """95 % interval of the capacity, from the bend of the eigenvalues."""
+        return self.eigenvalue_fit.interval
+
+    @property
+    def source(self) -> float:
+        """Source beta, the middle of its bounds."""
+        return 0.5 * (self.tail_fits[0].exponent + self.tail_fits[1].exponent)
+
+    @property
+    def source_interval(self) -> tuple[float, float]:
+        """95 % interval of the source, from the bend of the curves and the distance of the bounds."""
+        first, second = self.tail_fits
+        bound = 0.5 * abs(first.exponent - second.exponent)
+        error = math.hypot(NORMAL_95 * (0.5 * (first.standard_error + second.standard_error)), bound)
+        return self.source - error, self.source + error
+
+    @property
+    def arrival(self) -> float:
+        """Time ``eta_0 t`` at which :data:`FIRST_MODE` modes are learned, ``1/lambda``."""
+        return float(1 / self.eigenvalues[FIRST_MODE - 1])
 
     def lazy(self, time: Array) -> Array:
         """Return the lazy learning curve between its bounds, at times ``eta_0 t`` inside ``TIMES``."""
@@ -69,10 +89,10 @@ class SourceRow:
         """Return the factor between the bounds of the lazy curve at a time ``eta_0 t`` inside ``TIMES``."""
         return float(np.exp(np.interp(math.log(time), np.log(TIMES), np.log(self.test / self.train))))
 
-    @property
-    def arrival(self) -> float:
-        """Time ``eta_0 t`` at which :data:`FIRST_MODE` modes are learned, ``1/lambda``."""
-        return float(1 / self.eigenvalues[FIRST_MODE - 1])
+    def bounds(self, time: Array) -> list[Array]:
+        """Return both bounds of the lazy learning curve at times ``eta_0 t`` inside ``TIMES``."""
+        curves = (np.interp(np.log(time), np.log(TIMES), np.log(bound)) for bound in (self.train, self.test))
+        return [np.asarray(np.exp(curve)) for curve in curves]
 
 
 def paper_source(dataset: str) -> float:
@@ -100,14 +120,7 @@ def fitted_row(run: KernelRun, eigenvalues: Array, power: Array, rest: Array, tr
     values = fit_power_law(mode[inside], eigenvalues[inside])
     # Eigenvalues and tails bend together where neither is a power of the mode; of each other they are one (eq. 6).
     tails = tuple(fit_power_law(1 / eigenvalues[inside], tail[inside]) for tail in (left, rest))
-    source = 0.5 * (tails[0].exponent + tails[1].exponent)
-    bound = 0.5 * abs(tails[0].exponent - tails[1].exponent)
-    bend = 0.5 * (tails[0].standard_error + tails[1].standard_error)
-    error = math.hypot(NORMAL_95 * bend, bound)
-    return SourceRow(
-        run, eigenvalues, power, rest, left, train, test, window, values, (tails[0], tails[1]), values.exponent, source,
-        values.interval, (source - error, source + error),
-    )  # fmt: skip
+    return SourceRow(run, eigenvalues, rest, left, train, test, window, values, (tails[0], tails[1]))
 
 
 @dataclass(frozen=True)
@@ -154,21 +167,6 @@ def image_row(run: ImageRun, source: SourceRow, results: Mapping[Experiment, Res
     return ImageRow(
         **vars(curve), window=window, measured=curve.measure(window), run=run, repeated=repeated, memory=memory
     )
-
-
-def source_table(rows: Sequence[SourceRow]) -> str:
-    """Return capacities and sources as lines of text."""
-    lines = ["dataset   N    n     seed  alpha  95 % interval  beta   95 % interval   bounds          paper"]
-    for row in rows:
-        run = row.run
-        bounds = " to ".join(f"{fit.exponent:.3f}" for fit in row.tail_fits[::-1])
-        low, high = row.capacity_interval
-        first, last = row.source_interval
-        lines.append(
-            f"{run.dataset:<9} {run.width:<4d} {run.images:<5d} {run.seed:<5d} {row.capacity:<6.2f} [{low:.2f}, {high:.2f}]"
-            f"   {row.source:<6.3f} [{first:6.3f}, {last:.3f}] {bounds:<15} {paper_source(run.dataset):g}"
-        )
-    return "\n".join(lines)
 
 
 def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from companion import image_figures as draw
 from companion import image_tasks
 from companion.pages import fig06 as figure06
 from companion.pages import source
@@ -24,8 +23,8 @@ CAPACITY = 1.3
 
 
 def plan(module, scale=None):
-    scale = scale or shipped_scale(module.ITEM)
-    return module.Plan(**values_at(module.ITEM, scale))
+    scale = scale or shipped_scale(module.Plan.item)
+    return module.Plan(**values_at(module.Plan.item, scale))
 
 
 def spectrum(run, beta, gap=1.0):
@@ -109,20 +108,22 @@ def test_exponents_of_a_spectrum():
     assert row.arrival == pytest.approx(10**CAPACITY)
     middle = 1.7 * np.sqrt(0.97 * 1.03) * 0.1 / (1 + TIMES[20:40]) ** 0.3  # planted at width 8
     np.testing.assert_allclose(row.lazy(TIMES[20:40]), middle)
-    assert "mnist     8    1000  0     1.30" in image_tasks.source_table([row])
+    table = source.exponents([row]).frame
+    assert table[["dataset", "width", "images", "seed", "paper"]].iloc[0].tolist() == ["mnist", 8, 1000, 0, 0.3]
+    assert table.capacity.item() == row.capacity and table.bounds.item()[0] < row.source < table.bounds.item()[1]
 
 
 def test_what_a_stream_remembers():
-    panel = next(panel for panel in plan(figure06).panels() if panel.crops)
-    results = results_of([*panel.runs(), panel.kernel()])
-    for run in panel.runs():
+    full = plan(figure06)
+    results = results_of([*full.runs("cifar10"), full.kernel("cifar10")])
+    for run in full.runs("cifar10"):
         arrays = results[run].arrays
         more = {"stream": 0.8 * arrays["loss"], "repeated images": np.asarray(0.92)}
         results[run] = dataclasses.replace(results[run], arrays=arrays | more)
-    found = figure06.curves(panel, results)
-    assert [row.memory for row in found.rows] == [pytest.approx(0.8)] * len(found.rows)
-    assert {row.repeated for row in found.rows} == {0.92}
-    assert "0.92      0.800" in figure06.table(found)
+    found = figure06.curves(full, "cifar10", results)
+    table = figure06.exponents(found)
+    assert table.memory.tolist() == [pytest.approx(0.8)] * len(found.rows)
+    assert set(table.repeated) == {0.92}
 
 
 def test_page_on_the_source():
@@ -131,7 +132,7 @@ def test_page_on_the_source():
     assert len(set(runs)) == len(runs)
     results = results_of(runs)
     tasks = [source.task(full, name, results) for name in full.datasets]
-    found = {claim.id: claim for claim in source.claims(tasks, source.Plan())}
+    found = {claim.id: claim for claim in source.claims(full, tasks)}
     assert len(found) == 4
     assert {claim.verdict for claim in found.values()} == {"confirmed"}
     assert found["source.mnist.lazy"].predicted == pytest.approx(0.3, rel=0.05)
@@ -147,14 +148,20 @@ def test_page_on_the_source():
     assert tasks[0].above(digits, 100.0) == pytest.approx(0.1 * 500 ** -(0.3 * 0.998) / lazy, rel=1e-3)
     # eta_0 t = 200 with the planted powers 0.05 and 0.1
     assert "outputs that move each other give 1.30 or 1.70, at other" in found["source.mnist.lazy"].reason
-    table = source.slowing_table(tasks).splitlines()
-    assert len(table) == 1 + 2 * 4 * len(full.lazy_widths)
-    assert "mnist     32    32        1       " in table[1] and "1.100 or 1.200" in table[1]
-    assert source.noise(tasks[0]) == pytest.approx(0.2 * np.sum(np.arange(1, 4001.0) ** -CAPACITY) / 128)
+    table = source.slowing(tasks)
+    assert len(table) == 2 * 4 * len(full.lazy_widths)
+    assert table[["width", "kernel_width", "time"]].iloc[0].tolist() == [32, 32, 1]
+    assert table.own[0] == pytest.approx((1.1, 1.2), rel=1e-3)
+    lazy = source.lazy_exponents(tasks)
+    assert lazy.noise[0] == pytest.approx(0.2 * np.sum(np.arange(1, 4001.0) ** -CAPACITY) / 128)
+    assert lazy.exponent[:3].tolist() == pytest.approx([0.3] * 3, rel=0.01) and set(lazy.repeated) == {0.25}
+    end = tasks[0].rows[0].lazy(np.array([200.0]))[0]
+    assert lazy.ratio[0] == pytest.approx(tasks[0].lazy[0].mean[-1] / end)
+    assert source.difficulty(tasks).to_dict("list") == {"dataset": ["mnist", "cifar10"], "hard": [True, True]}
     other = {run: spectrum(run, 0.8) if isinstance(run, KernelRun) else results[run] for run in runs}
-    wrong = source.claims([source.task(full, name, other) for name in full.datasets], source.Plan())
+    wrong = source.claims(full, [source.task(full, name, other) for name in full.datasets])
     assert {claim.verdict for claim in wrong} == {"not confirmed"}
-    for figure in (draw.spectrum_figure(tasks), draw.study_figure(tasks), draw.lazy_figure(tasks)):
+    for figure in (source.spectrum_figure(tasks), source.study_figure(tasks), source.lazy_figure(tasks)):
         png(figure)
 
 
@@ -164,9 +171,14 @@ def test_small_plans_need_few_steps():
         assert sum(run.work for run in runs if isinstance(run, ImageRun)) < 8000
 
 
-def verdict_after(panel, **options):
-    results = results_of([*panel.runs(), panel.kernel()], **options)
-    return figure06.departure_claim(figure06.curves(panel, results), figure06.Plan()).verdict
+def departure(plan, dataset, results):
+    found = figure06.curves(plan, dataset, results)
+    return figure06.departure_claim(plan, found, figure06.departures(found))
+
+
+def exponent_claims(plan, dataset, results):
+    found = figure06.curves(plan, dataset, results)
+    return figure06.exponent_claims(plan, found, figure06.exponents(found))
 
 
 def test_page_on_figure_6():
@@ -174,94 +186,132 @@ def test_page_on_figure_6():
     runs = full.experiments()
     assert len(set(runs)) == len(runs)
     results = results_of(runs, late=0.3)
-    found = [figure06.curves(panel, results) for panel in full.panels()]
-    digits, _, objects = found
+    found = [figure06.curves(full, dataset, results) for dataset in full.datasets()]
+    digits = found[0]
     kinds = {row.run.richness: row.kind for row in digits.rows}
     assert kinds == {0.0: "lazy", 0.01: "lazy", 0.03: "lazy", 0.1: "lazy", 0.3: "rich", 1.0: "rich"}
-    straight = figure06.curves(digits.panel, results_of(runs))
+    straight = figure06.curves(full, "mnist", results_of(runs))
     # The planted prediction is (1 + eta_0 t)^-0.3, and eta_0 t is far above one in the windows.
-    slopes = {row.run.richness: straight.spectral(row) for row in straight.rows}
-    assert [slopes[richness] for richness in (0.0, 0.01, 0.03, 0.1)] == pytest.approx([0.3] * 4, rel=0.05)
-    assert math.isnan(slopes[0.3]) and math.isnan(slopes[1.0])
+    table = figure06.exponents(straight)
+    assert table.curve[:4].tolist() == pytest.approx([0.3] * 4, rel=0.05)
+    assert table.curve[4:].isna().all()
+    assert table.kind.tolist() == ["lazy"] * 4 + ["rich"] * 2
+    assert table.paper.tolist() == pytest.approx([0.3] * 4 + [0.6 / 1.3] * 2)
     apart = dataclasses.replace(straight.source, train=straight.source.test / 2)
     assert math.isnan(dataclasses.replace(straight, source=apart).spectral(straight.rows[0]))
     assert apart.spread(10.0) == pytest.approx(2)
-    verdicts = {claim.id: claim.verdict for claim in figure06.exponent_claims(straight, figure06.Plan())}
+    verdicts = {claim.id: claim.verdict for claim in figure06.exponent_claims(full, straight, table)}
     assert len(verdicts) == 6
     assert set(verdicts.values()) == {"confirmed"}
-    swapped = figure06.curves(digits.panel, results_of(runs, lazy=0.46, rich=0.3))
-    assert {claim.verdict for claim in figure06.exponent_claims(swapped, figure06.Plan())} == {"not confirmed"}
-    claim = figure06.departure_claim(objects, figure06.Plan())
+    swapped = exponent_claims(full, "mnist", results_of(runs, lazy=0.46, rich=0.3))
+    assert {claim.verdict for claim in swapped} == {"not confirmed"}
+    assert figure06.growth_order(found).ordered.all()
+    backwards = dataclasses.replace(
+        digits, rows=[dataclasses.replace(digits.rows[0], growth=10 + STEP), *digits.rows[1:]]
+    )
+    assert not figure06.growth_order([backwards]).ordered.item()
+    png(figure06.loss_figure(found))
+    png(figure06.kernel_figure(found))
+
+
+def test_late_departure():
+    full = plan(figure06)
+    runs = full.experiments()
+    claim = departure(full, "cifar10", results_of(runs, late=0.3))
     assert claim.verdict == "confirmed"
     assert claim.measured == pytest.approx(0.3 - float(chi(0.075)), abs=0.01)
     assert "linearised 0.075 and 0.075" in claim.reason
-    flat = figure06.curves(objects.panel, results_of(runs, late=0.12))
-    claim = figure06.departure_claim(flat, figure06.Plan())
+    claim = departure(full, "cifar10", results_of(runs, late=0.12))
     assert claim.verdict == "inconclusive" and "the paper has 1e+05 steps" in claim.reason
-    long = dataclasses.replace(objects.panel, steps=100_000)
-    assert verdict_after(long, late=0.12) == "not confirmed"
-    assert verdict_after(long, late=0.3) == "confirmed"
-    assert verdict_after(long, late=0.4, rich=0.3) == "inconclusive"  # it never was near the theory
-    results = results_of([*long.runs(), long.kernel()], late=0.3)
-    results[long.runs()[0]] = trained(long.runs()[0], 0.075, 1.0, late=0.3)
-    claim = figure06.departure_claim(figure06.curves(long, results), figure06.Plan())
-    assert claim.verdict == "inconclusive"  # the linearised curve steepens likewise
-    noisy = figure06.curves(objects.panel, results_of(runs, spread=0.5, late=0.2))
-    assert figure06.departure_claim(noisy, figure06.Plan()).verdict == "inconclusive"
-    still = results_of(runs)
-    still |= {run: trained(run, 0.1, 1.5, late=0.3) for run in objects.panel.runs()}
-    claim = figure06.departure_claim(figure06.curves(objects.panel, still), figure06.Plan())
+    assert departure(full, "cifar10", results_of(runs, spread=0.5, late=0.2)).verdict == "inconclusive"
+    still = results_of(runs) | {run: trained(run, 0.1, 1.5, late=0.3) for run in full.runs("cifar10")}
+    claim = departure(full, "cifar10", still)
     assert claim.verdict == "inconclusive"
     assert "1.50-fold only" in claim.reason
-    assert "rich" in figure06.table(objects)
-    png(draw.loss_figure(found))
-    png(draw.kernel_figure(found))
+    long = dataclasses.replace(full, steps_objects=100_000)
+    runs = [*long.runs("cifar10"), long.kernel("cifar10")]
+    assert departure(long, "cifar10", results_of(runs, late=0.12)).verdict == "not confirmed"
+    assert departure(long, "cifar10", results_of(runs, late=0.3)).verdict == "confirmed"
+    claim = departure(long, "cifar10", results_of(runs, late=0.4, rich=0.3))
+    assert claim.verdict == "inconclusive"  # it never was near the theory
+    results = results_of(runs, late=0.3)
+    results[runs[0]] = trained(runs[0], 0.075, 1.0, late=0.3)
+    assert departure(long, "cifar10", results).verdict == "inconclusive"  # the linearised curve steepens likewise
 
 
 def test_kernels_that_grow_a_little_predict_nothing():
-    panel = plan(figure06).panels()[0]
-    results = results_of([panel.kernel(), *panel.runs()])
-    run = panel.runs()[-1]
+    full = plan(figure06)
+    results = results_of([full.kernel("mnist"), *full.runs("mnist")])
+    run = full.runs("mnist")[-1]
     results[run] = trained(run, 0.4, 1.6, sharpness=1.9)
-    claim = figure06.exponent_claims(figure06.curves(panel, results), figure06.Plan())[-1]
+    found = figure06.curves(full, "mnist", results)
+    table = figure06.exponents(found)
+    assert math.isnan(table.paper.iloc[-1]) and math.isnan(table.own.iloc[-1]) and table.edge.iloc[-1] == 1
+    claim = figure06.exponent_claims(full, found, table)[-1]
     assert claim.verdict == "inconclusive"
     assert "1.60-fold" in claim.reason
     assert "edge of stability from step 1" in claim.reason
 
 
 def test_windows_come_from_the_kernel():
-    panel = plan(figure06).panels()[0]
-    results = results_of([panel.kernel(), *panel.runs()])
-    lazy, rich = (figure06.curves(panel, results).rows[place] for place in (0, -1))
-    arrival = 10**CAPACITY / panel.eta
+    full = plan(figure06)
+    results = results_of([full.kernel("mnist"), *full.runs("mnist")])
+    lazy, rich = (figure06.curves(full, "mnist", results).rows[place] for place in (0, -1))
+    arrival = 10**CAPACITY / full.eta_digits
     assert lazy.window.start == STEP[np.searchsorted(STEP, arrival)]
     assert arrival / 5 < rich.window.start < arrival  # the clock of the growing kernel
-    assert rich.window.end == panel.steps
-    run = panel.runs()[-1]
+    assert rich.window.end == full.steps_digits
+    run = full.runs("mnist")[-1]
     results[run].arrays["loss"][0, 30:] = math.inf
     results[run].arrays["diverged"][0] = STEP[30]
-    broken = figure06.curves(panel, results).rows[-1]
-    assert broken.window.end == STEP[29]
-    assert np.isnan(broken.slopes(STEP[20], STEP[35])).all()
-    png(draw.loss_figure([figure06.curves(panel, results)]))
-    slow = dataclasses.replace(panel, eta=1e-3)
-    results = results_of([slow.kernel(), *slow.runs()])
-    none = figure06.curves(slow, results)
-    assert not none.rows[0].fitted
-    assert "10 modes learned: not before the last step" in figure06.table(none)
-    assert {claim.verdict for claim in figure06.exponent_claims(none, figure06.Plan())[:4]} == {"inconclusive"}
+    broken = figure06.curves(full, "mnist", results)
+    assert broken.rows[-1].window.end == STEP[29]
+    assert np.isnan(broken.rows[-1].slopes(STEP[20], STEP[35])).all()
+    png(figure06.loss_figure([broken]))
+    slow = dataclasses.replace(full, eta_digits=1e-3)
+    none = figure06.curves(slow, "mnist", results_of([slow.kernel("mnist"), *slow.runs("mnist")]))
+    table = figure06.exponents(none)
+    assert math.isnan(table.exponent[0]) and table.window[0] is None
+    claims = figure06.exponent_claims(slow, none, table)[:4]
+    assert {claim.verdict for claim in claims} == {"inconclusive"}
+    assert "10 modes learned: not before the last step" in claims[0].reason
 
 
 def test_a_window_that_starts_late_has_no_decade_before():
-    objects = plan(figure06).panels()[-1]
-    found = figure06.curves(objects, results_of([*objects.runs(), objects.kernel()], late=0.3))
+    full = plan(figure06)
+    found = figure06.curves(full, "cifar10", results_of([*full.runs("cifar10"), full.kernel("cifar10")], late=0.3))
     last = float(found.rows[0].step[-1])
-    unreached = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=math.inf)) for row in found.rows]
-    claim = figure06.departure_claim(dataclasses.replace(found, rows=unreached), figure06.Plan())
+
+    def starting(start):
+        rows = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=start)) for row in found.rows]
+        late = dataclasses.replace(found, rows=rows)
+        return figure06.departure_claim(full, late, figure06.departures(late))
+
+    claim = starting(math.inf)
     assert found.rows[-1].window.start_reason in claim.reason and "inf" not in claim.reason
     for start, told in ((last / 10, True), (last / 40, False)):
-        rows = [dataclasses.replace(row, window=dataclasses.replace(row.window, start=start)) for row in found.rows]
-        claim = figure06.departure_claim(dataclasses.replace(found, rows=rows), figure06.Plan())
+        claim = starting(start)
         assert ("exponent none in the decade before" in claim.reason) is told
         assert (f"the window starts at step {start:.0f} of {last:.0f}" in claim.reason) is told
         assert "nan" not in claim.reason
+
+
+def test_the_richest_network_wins_and_its_kernel_grows():
+    full = plan(figure06)
+    results = full.results()
+    for dataset in full.datasets():
+        found = figure06.curves(full, dataset, results)
+        lazy, rich = (pick(found.rows, key=lambda row: row.run.richness) for pick in (min, max))
+        assert rich.mean[-1] < lazy.mean[-1]
+        assert rich.growth.max() > 1.25
+        assert abs(lazy.growth[-1] - 1) < 1e-3
+
+
+def test_bounds_are_bounds_and_the_first_kernel_tells_how_fast_a_linearised_network_learns():
+    full = plan(source)
+    results = full.results()
+    for one in (source.task(full, name, results) for name in full.datasets):
+        for row in [*one.rows, *one.by_count, *one.by_width]:
+            assert (row.train <= row.test * 1.02).all()
+        for row in one.lazy:
+            assert 0.8 < row.mean[-1] / one.rows[0].lazy(row.run.eta * row.step[-1:])[0] < 2
