@@ -39,13 +39,13 @@ steps: "Count" = 64  # last step
 seeds: "Seeds" = 1024  # simulations per richness and batch
 
 # %% tags=["hide-input"]
-import numpy as np
 from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import batch as page
-from neural_scaling import dmft, runs
+from companion.tables import Table
+from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
 results = plan.results()
@@ -108,17 +108,9 @@ print(runs.describe(list(results.values())))
 #    correlations at order $1/B$, the order of the term itself, at any width.
 
 # %% tags=["hide-input", "nbval-check-output"]
-quadrature = plan.quadrature()
-grid = dmft.TimeGrid.unit_steps(eta, steps)
-print("     mean-square stable   left side      lazy loss / exact, worst step")
-print(f"  B  below eta =          at eta = {eta:<4g}  paper  with fourth moment")
-for batch in batches:
-    bound, number = page.largest_stable_step(quadrature, batch), dmft.mean_square_stability(quadrature, eta, batch)
-    exact = page.second_moments(quadrature, eta, batch, steps)
-    solved = dmft.solve(quadrature, 0.0, grid, batch=batch, fourth_moment=True).loss
-    printed = dmft.solve(quadrature, 0.0, grid, batch=batch).loss
-    assert np.max(np.abs(solved / exact - 1)) < 1e-9, "the theory is not the recursion"
-    print(f" {batch:2d}  {bound:<19.3f}  {number:<13.3f}  {np.min(printed / exact):.3f}  {np.min(solved / exact):.3f}")
+heads = {"bound": "stable below η", "number": "left side", "paper": "loss / exact: paper", "ours": "with 4th"}
+caption = f"Lazy SGD at infinite width: the bound, the left side at η = {eta:g}, and the worst step of both theories"
+Table(page.lazy_bounds(plan), caption, heads, dict.fromkeys(heads, ".3f"))
 
 # %% [markdown]
 # ## Against simulation
@@ -128,40 +120,31 @@ for batch in batches:
 # simulation and in both theories.
 
 # %% tags=["hide-input"]
-found = [[page.curves(plan, gamma, batch, results) for batch in batches] for gamma in gammas]
-rows = [[page.error_row(one) for one in row] for row in found]
+found = page.curves(plan, results)
+effects = page.effects(found)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-excess", "caption": "Loss at batch B over loss at infinite batch, minus one, against steps, lazy (above) and rich (below). Dots: simulation with two standard errors. Dashed: the paper's theory. Lines: with the fourth moment. A bar across the panel: the mean is one seed that is about to blow up."}, "image": {"alt": "Two log-log panels of the relative excess of the loss, one colour per batch. For the lazy network the dots lie on the full lines and above the dashed ones. For the rich network they lie above both, closer to the full lines."}}
-display(page.excess_figure(found))
+display(page.excess_figure(plan, found))
 
 # %% [markdown]
 # The same averaged over the logarithm of the step, with 95 % errors (upper bounds: the errors of single steps are added as if they were the same).
 
 # %% tags=["hide-input"]
-print("gamma   B   L_B/L_inf simulated   paper  with 4th   error: paper  with 4th")
-for row in (row for batched in rows for row in batched):
-    simulated = f"{row.excess:.3f} +- {1.96 * row.standard_error:.3f}"
-    print(
-        f"{row.gamma:5g}  {row.batch:2d}   {simulated:>19}   {row.paper:.3f}   {row.ours:.3f}   {row.paper_error:+12.1%}  {row.our_error:+8.1%}"
-    )
+heads = {"excess": "L_B / L_∞", "ours": "with 4th", "paper_error": "error: paper", "our_error": "error: with 4th"}
+percents = {"paper_error": "+.1%", "our_error": "+.1%"}
+formats = {"excess": ".3f", "interval": ".3f", "paper": ".3f", "ours": ".3f", **percents}
+Table(effects[["gamma", "batch", *formats]], "Loss at batch B over loss at infinite batch", heads, formats)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-error", "caption": "Relative error of both theories against the batch, for the loss relative to infinite batch averaged over log steps. Grey: two standard errors of the simulation. A batch is left out where a few seeds decide the mean."}, "image": {"alt": "Two log-log panels. Lazy: the error of the paper's theory falls as one over B, the error with the fourth moment is lost in the noise of the simulation. Rich: both fall as one over B, the one with the fourth moment a factor of about two lower."}}
-display(page.error_figure(rows))
+display(page.error_figure(effects))
 
 # %% [markdown]
 # Now the loss itself, mean over seeds against theory in per cent, at single steps. Here the effect of finite width is included; it is the same at all $B$.
 
 # %% tags=["hide-input"]
-for step in (3, 10, steps):
-    print(f"step {step}")
-    print("gamma   B   mean loss              paper   with 4th")
-    for one in (one for batched in found for one in batched):
-        at = int(np.argmin(np.abs(one.step - step)))
-        mean, error = (one.simulation.arrays[name][at + 1] for name in ("mean", "error"))
-        print(
-            f"{one.gamma:5g}  {one.batch:2d}   {mean:9.4f} +- {1.96 * error / mean:6.1%}"
-            f"   {one.paper_loss[at] / mean - 1:+7.1%}   {one.our_loss[at] / mean - 1:+7.1%}"
-        )
+heads = {"mean": "mean loss", "error": "95 %, ±", "paper_error": "paper", "our_error": "with 4th"}
+formats = {"mean": ".4f", "error": ".1%", **percents}
+Table(page.losses(found, (3, 10, steps)), "Mean loss, and theory against it", heads, formats)
 
 # %% [markdown]
 # (batch-median)=
@@ -171,12 +154,11 @@ for step in (3, 10, steps):
 # the median lies below the mean, and the paper's curve, which is too low for the mean, happens to run near the median.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-spread", "caption": "The loss at the smallest batch, lazy (above) and rich (below): mean with two standard errors, median, the range from the 16th to the 84th percentile, a few single seeds, and both theories."}, "image": {"alt": "Two log-log panels. Single runs jump by factors of several from step to step, more so for the rich network. The mean lies well above the median; the theory with the fourth moment follows the mean when lazy."}}
-display(page.spread_figure([batched[0] for batched in found]))
+display(page.spread_figure(plan, found))
 
 # %% tags=["hide-input"]
-print(f"gamma   B   lowest median/mean   largest share of top 1 %   diverged of {seeds}")
-for row in (row for batched in rows for row in batched):
-    print(f"{row.gamma:5g}  {row.batch:2d}   {row.lowest_median:18.2f}   {row.top:24.1%}   {row.diverged:8d}")
+heads = {"median": "lowest median / mean", "top": "largest share of top 1 %", "diverged": f"diverged of {seeds}"}
+Table(effects[["gamma", "batch", *heads]], heads=heads, formats={"median": ".2f", "top": ".1%"})
 
 # %% [markdown]
 # A seed counts as diverged when its loss exceeds a million times the first one; it is left out of the mean and stays in the
@@ -189,8 +171,7 @@ for row in (row for batched in rows for row in batched):
 # A ratio counts as confirmed within 0.025. "Corrected" means that the paper's theory fails by that rule and the one with the fourth moment passes.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.excess_claims([row for batched in rows for row in batched], width, plan)
-ledger.show(claims)
+ledger.show(page.excess_claims(plan, effects))
 
 # %% [markdown]
 # ## What was chosen

@@ -1,14 +1,13 @@
 """What the pages on reused samples and on small batches conclude, and that they could conclude otherwise."""
 
 import dataclasses
-import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from companion.pages import batch, reuse
-from companion.pages import batch as draw_batch
 from companion.pages import reuse as draw_reuse
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
@@ -119,36 +118,50 @@ def test_no_limit_without_room(width, samples):
 
 
 def test_batch_compares_and_judges(batch_results):
-    rows = [
-        batch.error_row(batch.curves(BATCH, gamma, size, batch_results))
-        for gamma, size in itertools.product(BATCH.gammas, BATCH.batches)
-    ]
-    for row in rows:
-        assert row.paper < row.ours, "the term adds noise"
-        assert row.lowest_median < 1
-        # 96 seeds at B = 1 scatter by several per cent.
-        assert abs(row.our_error) < 0.25 + 3 * row.standard_error
-    assert rows[0].top > rows[1].top, "the tail is heavier at the smaller batch"
-    one = dataclasses.replace(rows[0], excess=1.4, paper=1.2, ours=1.41, standard_error=0.005)
-    assert one.measured and not dataclasses.replace(one, standard_error=1.0).measured
-    found = [one, dataclasses.replace(one, ours=1.1), dataclasses.replace(one, paper=1.38)]
-    verdicts = [claim.verdict for claim in batch.excess_claims(found, 16, batch.Plan())]
-    assert verdicts == ["corrected", "not confirmed", "confirmed"]
+    found = batch.effects(batch.curves(BATCH, batch_results))
+    assert list(zip(found.gamma, found.batch, strict=True)) == [(0.0, 1), (0.0, 16), (1.0, 1), (1.0, 16)]
+    assert np.all(found.paper < found.ours), "the term adds noise"
+    assert np.all(found["median"] < 1)
+    # 96 seeds at B = 1 scatter by several per cent.
+    assert np.all(found.our_error.abs() < 0.25 + 3 * found.error)
+    assert found.top[0] > found.top[1], "the tail is heavier at the smaller batch"
+    one = {"excess": 1.4, "interval": (1.39, 1.41), "paper": 1.2, "ours": 1.41, "measured": True}
+    changes = [{}, {"ours": 1.1}, {"paper": 1.38}, {"measured": False, "top": 0.5}]
+    claims = batch.excess_claims(BATCH, pd.DataFrame([found.iloc[0].to_dict() | one | change for change in changes]))
+    assert [claim.verdict for claim in claims] == ["corrected", "not confirmed", "confirmed", "corrected"]
+    assert ["there is no mean to compare" in claim.reason for claim in claims] == [False, False, False, True]
+
+
+def test_a_mean_that_few_seeds_decide_is_not_measured(batch_results):
+    one = batch.curves(BATCH, batch_results)[0]
+    noisy = dataclasses.replace(one, simulation=one.simulation | {"excess_error": one.simulation["excess"]})
+    assert list(batch.effects([one, noisy]).measured) == [True, False]
+
+
+def test_batch_tables_hold_what_was_recorded(batch_results):
+    found = batch.curves(BATCH, batch_results)
+    table = batch.losses(found, (3, 24))
+    assert len(table) == 8
+    arrays = batch_results[BATCH.simulation(1.0, 16)].arrays
+    assert table["mean"].iloc[-1] == arrays["mean"][-1]
+    assert table.paper_error.iloc[-1] == found[-1].paper[-1] / arrays["mean"][-1] - 1
+    bounds = batch.lazy_bounds(BATCH)
+    assert np.all(bounds.bound > BATCH.eta) and np.all(bounds.number < 1)
+    assert np.all(bounds.paper < 1) and np.all(abs(bounds.ours - 1) < 1e-9)
 
 
 def test_figures_are_drawn(reuse_results, batch_results):
     found = [reuse.curves(REUSE, gamma, reuse_results) for gamma in REUSE.gammas]
     plateaus = [reuse.curves(REUSE, gamma, reuse_results, plateau=True) for gamma in REUSE.gammas]
-    batched = [[batch.curves(BATCH, gamma, size, batch_results) for size in BATCH.batches] for gamma in BATCH.gammas]
-    rows = [[batch.error_row(one) for one in row] for row in batched]
+    batched = batch.curves(BATCH, batch_results)
     figures = [
         draw_reuse.curves_figure(found),
         draw_reuse.gap_figure(found),
         draw_reuse.peak_figure(found, REUSE.quadrature(), (8, 200)),
         draw_reuse.plateau_figure(plateaus, REUSE.quadrature(), 0.75),
-        draw_batch.excess_figure(batched),
-        draw_batch.error_figure(rows),
-        draw_batch.spread_figure([row[0] for row in batched]),
+        batch.excess_figure(BATCH, batched),
+        batch.error_figure(batch.effects(batched)),
+        batch.spread_figure(BATCH, batched),
     ]
     for figure in figures:
         assert figure._repr_png_().startswith(b"\x89PNG")

@@ -85,6 +85,8 @@ ROWS = [
     row(dmft.KernelFlow.eigenvalue_at, FLOW, level=real(0.5, above=0, below=1)),
     row(dmft.decay_terms, flow=instance(FLOW)),
     row(dmft.mean_square_stability, modes=modes, eta=eta, batch=batch),
+    row(dmft.largest_stable_eta, modes=modes, batch=batch),
+    row(dmft.lazy_sgd_loss, modes=modes, eta=eta, batch=batch, steps=steps, fourth_moment=flag(True)),
     row(
         toy_model.simulate,
         spectrum=spectrum,
