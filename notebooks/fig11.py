@@ -27,6 +27,7 @@
 # richness, because a transient of finite width sets in early: it is the width, not the richness, that keeps these networks from $t^{-\beta}$. The spike is
 # there and balanced against $w$, but it leads the first layer only once $|w|^2$ has outgrown the noise of the initial weights, which on the easy task
 # it never does.
+
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
 alpha: "Capacity" = 2.0  # capacity
@@ -49,11 +50,13 @@ modes_lazy: "Count" = 500  # their M (ours)
 # %% tags=["hide-input"]
 import math
 
+import pandas as pd
 from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig11 as page
+from companion.tables import Table
 from neural_scaling import runs
 from neural_scaling.models.linear_networks import literal_setting
 
@@ -78,11 +81,9 @@ print(runs.describe(list(results.values())))
 # finite $N$.
 
 # %% tags=["hide-input"]
-for scale_of_entries in (width**-0.5, 1.0):
-    setting = literal_setting(gammas[-1], eta0, width, scale_of_entries)
-    print(
-        f"entries of standard deviation {setting.init_scale:.3g}: gamma = {setting.gamma:g}, learning rate {setting.learning_rate:g}"
-    )
+settings = pd.DataFrame([literal_setting(gammas[-1], eta0, width, s) for s in (width**-0.5, 1.0)])
+heads = {"init_scale": "s", "learning_rate": "learning rate"}
+Table(settings, f"Eq. 84 for γ₀ = {gammas[-1]:g}", heads, {"learning_rate": "g"})
 
 # %% [markdown]
 # All richnesses of a seed share the initialization and the batches. A batch enters through its products with the residuals of the networks
@@ -93,21 +94,10 @@ for scale_of_entries in (width**-0.5, 1.0):
 # ## Figure 11: the loss
 
 # %% tags=["hide-input"]
-easy = page.curves(plan.runs(beta_easy), results)
-hard = page.curves(plan.runs(beta_hard), results)
-easy_wide = page.curves(plan.wide(beta_easy), results)
-hard_wide = page.curves(plan.wide(beta_hard), results)
-strong = page.curves(plan.strong(), results)
-for data in (easy, hard, easy_wide, hard_wide, strong):
-    for seed, stopped in enumerate(data.diverged_at):
-        for gamma, step in zip(data.gammas, stopped, strict=True):
-            if step >= 0:
-                print(
-                    f"beta = {data.beta:g}, N = {data.width}, gamma0 = {gamma:g}, seed {seed}: diverged at step {step:.0f}"
-                )
+networks = page.networks(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11", "caption": "Figure 11 of the paper. Test loss of linear networks against steps, (a) easy and (b) hard task, for five richnesses on the same batches. Lines and bands: geometric mean and one standard deviation over seeds. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task the curves of all richnesses run nearly parallel. For the hard task those of small richness coincide and the richest falls faster."}}
-display(page.loss_figure(easy, hard))
+display(page.loss_figure(networks))
 
 # %% [markdown]
 # Every curve is fitted in a window that theory gives before looking. It starts when five modes are learned, with a kernel that starts at 2 and grows by
@@ -119,38 +109,24 @@ display(page.loss_figure(easy, hard))
 # at $\beta = 0.2$ this tail is not small, and without it any curve that falls looks steeper than its power.
 
 # %% tags=["hide-input", "nbval-check-output"]
-header = "  gamma0  lazy   rich   fitted  window"
-for data, quantity in ((easy, "loss"), (hard, "loss"), (hard, "loss, all modes")):
-    print(f"beta = {data.beta:g}, N = {data.width}: {quantity}")
-    print(header)
-    for gamma in data.gammas:
-        row = page.exponent_row(data, gamma, quantity)
-        if row is not None:
-            print(
-                f"  {gamma:<6g}  {row.lazy:.3f}  {row.rich:.3f}  {round(row.exponent, 2) + 0.0:.2f}    {row.window.start:.0f} to {row.window.end:.0f}"
-            )
-print(f"tail of the hard task beyond M = {modes}: {hard.tail:.3f}")
+found = page.exponents(networks)
+tail = f": the tail beyond M = {modes} adds {networks['hard'].tail:.3f}"
+display(page.table(networks, found, "easy", "loss"), page.table(networks, found, "hard", "loss"))
+display(page.table(networks, found, "hard", "loss, all modes", tail))
 
 # %% [markdown]
 # ## Figure 12: the growth of the weights
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-12", "caption": "Figure 12 of the paper. The squared norm of the readout for the same runs, (a) easy and (b) hard task. Lines: geometric mean over seeds; the band, one standard deviation, is drawn for the largest richness only. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$."}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}}
-display(page.weights_figure(easy, hard))
+display(page.weights_figure(networks))
 
 # %% [markdown]
 # At small richness $|w|^2$ stays at its initial value and what grows is too small to see; the fits therefore also take $|w - w(0)|^2$. For $\gamma_0 \to 0$ that is
 # $\gamma_0^2$ times perturbation theory, whatever the richness.
 
 # %% tags=["hide-input", "nbval-check-output"]
-for data, quantity in ((easy, "|w|^2"), (hard, "|w|^2"), (hard, "|w - w(0)|^2")):
-    print(f"beta = {data.beta:g}, N = {data.width}: growth of {quantity}")
-    print(header)
-    for gamma in data.gammas:
-        row = page.exponent_row(data, gamma, quantity)
-        if row is not None:
-            print(
-                f"  {gamma:<6g}  {row.lazy:.3f}  {row.rich:.3f}  {round(row.exponent, 2) + 0.0:.2f}    {row.window.start:.0f} to {row.window.end:.0f}"
-            )
+display(page.table(networks, found, "easy", "|w|^2"), page.table(networks, found, "hard", "|w|^2"))
+display(page.table(networks, found, "hard", "|w - w(0)|^2"))
 
 # %% [markdown]
 # (fig-11-strong-section)=
@@ -165,28 +141,22 @@ for data, quantity in ((easy, "|w|^2"), (hard, "|w|^2"), (hard, "|w - w(0)|^2"))
 # longer small compared with $N$.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11-regime", "caption": "Local exponents of the hard task, averaged over half a decade, at the smallest and largest richness of the figures and far in the rich regime. Upper panel: decay of the loss (the tail of unseen modes added). Lower panel: growth of the squared change of the readout. Dashed: lazy and rich prediction."}, "image": {"alt": "Upper panel: the local exponent of the loss stays near 0.2 for the smallest richness, rises towards one third for richness one and lies near one third for the largest. Lower panel: local growth exponents of the weights fall towards the predictions from above."}}
-display(page.regime_figure(hard, strong))
+display(page.regime_figure(networks))
 
 # %% tags=["hide-input", "nbval-check-output"]
-for data, name in ((easy_wide, "wide"), (hard_wide, "wide"), (strong, "far in the rich regime")):
-    print(f"beta = {data.beta:g}, N = {data.width}, eta0 = {data.eta0:g} ({name})")
-    for gamma in data.gammas:
-        for quantity in ("loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"):
-            row = page.exponent_row(data, gamma, quantity)
-            if row is not None and (data.beta < 1 or quantity == "loss"):
-                print(
-                    f"  gamma0 = {gamma:<6g} {quantity:<16} {round(row.exponent, 2) + 0.0:6.2f}  (lazy {row.lazy:.3f}, rich {row.rich:.3f})"
-                )
+caption = f"Wider networks, and far in the rich regime (η₀ = {eta0_strong:g})"
+further = found[found.network.isin(["easy.wide", "hard.wide", "strong"])]
+further = further[(further.beta < 1) | (further.quantity == "loss")]
+Table(further[["beta", "width", "gamma0", "quantity", *page.SHOWN]], caption, formats=page.FORMATS)
 
 # %% [markdown]
-# What the width does to the easy task can be had without noise: in the limit $\gamma_0 \to 0$, $B \to \infty$ the loss follows from the eigenvalues of the initial
+# The limit $\gamma_0 \to 0$, $B \to \infty$ shows without noise what the width does to the easy task: the loss follows from the eigenvalues of the initial
 # kernel. All widths are fitted in the window of the paper's.
 
 # %% tags=["hide-input", "nbval-check-output"]
-lazy = page.lazy_rows(plan, easy)
-print(f"linearised networks, easy task, beta = {beta_easy:g}, steps {lazy[0].window[0]:.0f} to {lazy[0].window[1]:.0f}")
-for row in lazy:
-    print(f"  N = {row.width:<5g} exponent {row.exponent:.2f} +- {row.interval[1] - row.exponent:.2f}")
+lazy = page.lazy_exponents(plan, networks["easy"])
+formats = {"exponent": ".2f", "interval": ".2f", "window": ".0f"}
+Table(lazy, f"Linearised networks, easy task, β = {beta_easy:g}", formats=formats)
 
 # %% [markdown]
 # ## The spike
@@ -197,22 +167,26 @@ for row in lazy:
 # $1 - (M/N)/(|w|^2 - 1)^2$ (for large $N$, from the R-transform of a Wishart matrix). Smaller ones are there too, but hidden in the bulk: the change $A - A(0)$ is close to rank one at any richness.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11-spike", "caption": "Overlap of the leading left singular vector of the first layer with the readout, against the squared norm of the readout: one dot per fourth recorded step and seed, at the largest richness of Figure 11 and far in the rich regime. Dashed: the prediction for infinite width."}, "image": {"alt": "Overlap against squared norm of w. For the hard task the overlap rises to nearly one along the dashed prediction as the norm grows. The easy task stays at the left, where the overlap is small."}}
-display(page.spike_figure(easy, hard, strong, modes))
+display(page.spike_figure(networks))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print(f"last step; the spike leaves the bulk at |w|^2 = {1 + math.sqrt(modes / width):.1f}")
-print("beta  gamma0  |w|^2  overlap of A's leading      share of first in    A - A(0): overlap with   imbalance")
-print("                     vectors with w, theta       norm^2 of A - A(0)   w, target (as functions)")
-for data in (easy, hard, strong):
-    for row in page.spike_rows(data):
-        print(
-            f"{row.beta:<4g}  {row.gamma:<6g}  {row.weight_norm:5.1f}  {row.with_readout:.1f}, {row.with_learned:.1f}"
-            f"                    {row.change_rank_one:.2f}                 {row.change_with_readout:.2f}, {row.change_with_target:.2f}"
-            f"               {row.imbalance:.0e}"
-        )
+layer = page.first_layer(networks)
+heads = {
+    "weight_norm": "|w|²",
+    "spike_readout": "A: overlap with w",
+    "spike_learned": "A: with θ",
+    "rank_one": "A - A(0): share of the first",
+    "change_readout": "A - A(0): with w",
+    "change_target_seen": "A - A(0): with the target",
+}
+formats = {"weight_norm": ".1f", "spike_readout": ".1f", "spike_learned": ".1f", "imbalance": ".0e"}
+formats |= dict.fromkeys(("rank_one", "change_readout", "change_target_seen"), ".2f")
+leaves = 1 + math.sqrt(modes / width)
+Table(layer, f"Last step; the spike leaves the bulk at |w|² = {leaves:.1f}", heads, formats)
 
 # %% [markdown]
-# The imbalance is the norm of what training changes in $A A^\top - w w^\top$ over that of what it changes in $A A^\top$, the largest over all recorded steps. It is zero for gradient
+# The overlaps are those of the leading singular vectors, on the left with $w$, on the right with the learned map $\theta$ or, as functions of the data, with the target; the share
+# is that of the first singular value in the squared norm of $A - A(0)$. The imbalance is the norm of what training changes in $A A^\top - w w^\top$ over that of what it changes in $A A^\top$, the largest over all recorded steps. It is zero for gradient
 # flow; what is left comes from the finite learning rate, and grows with it and with the richness.
 #
 # ## Claims
@@ -221,12 +195,13 @@ for data in (easy, hard, strong):
 # loss of the easy task within 0.1; an overlap within 0.05.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = [
-    *page.loss_claims(plan, (easy, hard), (easy_wide, hard_wide), strong),
-    page.lazy_claim(lazy, beta_easy, plan),
-    *page.weight_claims(plan, (easy, hard), hard_wide, strong),
-]
-ledger.show(claims)
+ledger.show(
+    [
+        *page.loss_claims(plan, networks, found),
+        page.lazy_claim(plan, lazy),
+        *page.weight_claims(plan, networks, found, layer),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

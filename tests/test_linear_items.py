@@ -8,18 +8,18 @@ import math
 import numpy as np
 import pytest
 
-from companion.pages import fig11 as draw
-from companion.pages import fig11 as item
+from companion.claims import Claim
+from companion.pages import fig11 as page
 from companion.registry import experiments
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Monitor
-from neural_scaling.models.linear_networks import CURVES
+from neural_scaling.models.linear_networks import CURVES, spike_overlap
 from neural_scaling.models.runs import LinearNetworkRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
-PLAN = item.Plan(
+PLAN = page.Plan(
     alpha=2.0,
     beta_easy=1.2,
     beta_hard=0.2,
@@ -54,19 +54,22 @@ def as_predicted(run: LinearNetworkRun, spoil: float = 0.0) -> dict[str, Array]:
     return {"step": step, "diverged_at": np.full(len(run.gammas), -1.0), **arrays}
 
 
-def collected(spoil: float = 0.0) -> tuple[list[item.Curves], list[item.Curves], item.Curves]:
+def collected(spoil: float = 0.0) -> dict[str, page.Curves]:
     results = {run: Result(as_predicted(run, spoil), {}, "computed") for run in PLAN.experiments()}  # type: ignore[arg-type]
-    narrow = [item.curves(PLAN.runs(beta), results) for beta in (PLAN.beta_easy, PLAN.beta_hard)]
-    wide = [item.curves(PLAN.wide(beta), results) for beta in (PLAN.beta_easy, PLAN.beta_hard)]
-    return narrow, wide, item.curves(PLAN.strong(), results)
+    return page.networks(PLAN, results)
 
 
 def verdicts(spoil: float) -> dict[str, str]:
-    narrow, wide, strong = collected(spoil)
-    claims = item.loss_claims(PLAN, narrow, wide, strong)
-    claims += item.weight_claims(PLAN, narrow, wide[1], strong)
-    assert all(claim.item == item.ITEM for claim in claims)
+    networks = collected(spoil)
+    found = page.exponents(networks)
+    claims = page.loss_claims(PLAN, networks, found)
+    claims += page.weight_claims(PLAN, networks, found, page.first_layer(networks))
+    assert all(claim.item == "fig11" for claim in claims)
     return {claim.id: claim.verdict for claim in claims}
+
+
+def loss_claim(data: page.Curves, gamma: float) -> Claim:
+    return page.exponent_claim(PLAN, page.exponents({"hard": data}), "hard", gamma, "loss", "lazy", "x", "s")
 
 
 def test_claims_follow_the_curves() -> None:
@@ -84,61 +87,55 @@ def test_claims_follow_the_curves() -> None:
 
 
 def test_windows_come_from_theory() -> None:
-    narrow, wide, _ = collected()
-    easy = item.fit_window(narrow[0], 1e-3)
+    networks = collected()
+    easy = networks["easy"].window(1e-3)
     assert easy.end_reason == "finite-N transient"
     # (1/N) a^-(1 - 1/alpha) = a^-beta / 2 on the lazy clock a = 2 eta0 t
     clock = 2 * PLAN.eta0 * easy.end
     assert clock**-0.5 / 100 == pytest.approx(clock**-1.2 / 2)
     assert 2 * PLAN.eta0 * easy.start == pytest.approx(25, rel=1e-4)  # five modes, gamma0^2 = 1e-6
-    assert item.fit_window(wide[0], 1e-3).end == PLAN.steps
-    hard = item.fit_window(narrow[1], 1.0)
-    assert hard.start < item.fit_window(narrow[1], 1e-3).start and hard.end == PLAN.steps
+    assert networks["easy.wide"].window(1e-3).end == PLAN.steps
+    hard = networks["hard"].window(1.0)
+    assert hard.start < networks["hard"].window(1e-3).start and hard.end == PLAN.steps
 
 
 def test_the_edge_of_stability_and_divergence_end_a_fit() -> None:
-    narrow, _, _ = collected()
-    hard = narrow[1]
+    hard = collected()["hard"]
     hard.values["sharpness"][:, 1, hard.step >= 2000] = 2.5 / PLAN.eta0
-    assert item.fit_window(hard, 1.0).end == hard.step[hard.step >= 2000][0]
+    assert hard.window(1.0).end == hard.step[hard.step >= 2000][0]
     hard.diverged_at[1, 0] = 700
-    assert item.exponent_row(hard, 1e-3, "loss") is None
-    claim = item.exponent_claim(hard, 1e-3, "loss", "fig11.x", "s", "w", 0.1, item.Plan())
+    claim = loss_claim(hard, 1e-3)
     assert (claim.verdict, claim.measured) == ("inconclusive", None)
     assert "diverged at step 700" in claim.reason
     cut = {name: value[..., :40] for name, value in hard.values.items()}
     short = dataclasses.replace(hard, step=hard.step[:40], values=cut)
-    assert (
-        "less than a third of a decade"
-        in item.exponent_claim(short, 1.0, "loss", "fig11.x", "s", "w", 0.1, item.Plan()).reason
-    )
+    assert "less than a third of a decade" in loss_claim(short, 1.0).reason
 
 
 def test_spread_over_seeds_widens_the_interval() -> None:
-    narrow, _, _ = collected()
-    easy = narrow[0]
-    before = item.exponent_row(easy, 1e-3, "loss")
+    easy = collected()["easy"]
+    before = next(page.exponents({"easy": easy}).itertuples())
     easy.values["loss"][0, 0] *= np.maximum(easy.step, 1) ** 0.2
-    after = item.exponent_row(easy, 1e-3, "loss")
-    assert before is not None and after is not None
+    after = next(page.exponents({"easy": easy}).itertuples())
     assert before.interval[1] - before.interval[0] < 0.01
     # Student's 4.303 for three seeds, standard deviation 0.2/sqrt(3), over sqrt(3)
     assert after.interval[1] - after.exponent == pytest.approx(4.303 * 0.2 / 3, rel=0.02)
 
 
 def test_the_lazy_power_comes_with_the_width() -> None:
-    narrow, _, _ = collected()
-    rows = item.lazy_rows(PLAN, narrow[0])
-    assert [row.width for row in rows] == [50, 800, math.inf]
-    assert abs(rows[2].exponent - 1.2) < 0.01
-    assert abs(rows[1].exponent - 1.2) < 0.05
-    assert rows[0].exponent < 1.1
-    sharp = dataclasses.replace(rows[1], interval=(rows[1].exponent - 0.02, rows[1].exponent + 0.02))
-    assert item.lazy_claim([rows[0], sharp, rows[2]], 1.2, item.Plan()).verdict == "confirmed"
-    assert item.lazy_claim(
-        [dataclasses.replace(sharp, exponent=0.9, interval=(0.88, 0.92))], 1.2, item.Plan()
-    ).verdict == ("not confirmed")
-    assert item.lazy_claim([], 1.2, item.Plan()).verdict == "inconclusive"
+    easy = collected()["easy"]
+    found = page.lazy_exponents(PLAN, easy)
+    assert found.width.tolist() == [50, 800, math.inf]
+    narrow, wide, infinite = found.exponent
+    assert abs(infinite - 1.2) < 0.01
+    assert abs(wide - 1.2) < 0.05
+    assert narrow < 1.1
+    found.at[1, "interval"] = (wide - 0.02, wide + 0.02)
+    assert page.lazy_claim(PLAN, found).verdict == "confirmed"
+    found.at[1, "exponent"], found.at[1, "interval"] = 0.9, (0.88, 0.92)
+    assert page.lazy_claim(PLAN, found).verdict == "not confirmed"
+    short = dataclasses.replace(easy, step=easy.step[:40], values={k: v[..., :40] for k, v in easy.values.items()})
+    assert page.lazy_claim(PLAN, page.lazy_exponents(PLAN, short)).verdict == "inconclusive"
 
 
 def test_overlap_of_a_rank_one_addition() -> None:
@@ -152,20 +149,20 @@ def test_overlap_of_a_rank_one_addition() -> None:
         gram = features @ features.T
         gram[0, 0] += size
         found.append(abs(float(np.linalg.eigh(gram)[1][0, -1])))
-    expected = float(item.spike_overlap(np.array([size]), modes, width)[0])
+    expected = float(spike_overlap(np.array([size]), modes, width)[0])
     # One draw scatters by about 0.03 around a mean that a finite N lowers by about 1/N of it.
     assert np.mean(found) == pytest.approx(expected, abs=0.02)
-    assert item.spike_overlap(np.array([0.5, 4.9]), modes, width).tolist() == [0, 0]
+    assert spike_overlap(np.array([0.5, 4.9]), modes, width).tolist() == [0, 0]
 
 
 def test_figures_are_drawn() -> None:
-    narrow, _, strong = collected()
-    narrow[1].diverged_at[0, 0] = 5  # a diverged network is left out
-    loss = draw.loss_figure(*narrow)
+    networks = collected()
+    networks["hard"].diverged_at[0, 0] = 5  # a diverged network is left out
+    loss, weights = page.loss_figure(networks), page.weights_figure(networks)
     assert [axes.get_title(loc="left")[:3] for axes in loss.axes] == ["(a)", "(b)"]
     assert len(loss.axes[1].get_legend().get_texts()) == 1
-    assert {text.get_text() for text in draw.weights_figure(*narrow).axes[1].texts} == {"$t^{0.8}$", "$t^{0.667}$"}
-    for figure in (loss, draw.regime_figure(narrow[1], strong), draw.spike_figure(*narrow, strong, PLAN.modes)):
+    assert {text.get_text() for text in weights.axes[1].texts} == {"$t^{0.8}$", "$t^{0.667}$"}
+    for figure in (loss, page.regime_figure(networks), page.spike_figure(networks)):
         assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
 
 

@@ -12,6 +12,8 @@ from companion.claims import Claim, Measurement, Page, judged
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
 from neural_scaling.base.grids import resampled
+from neural_scaling.fits import fit_power_law
+from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.runs import Result
 
 #: Agreement of the simulated mean with the theory, relative. The theory is exact as N, B -> infinity only.
@@ -39,6 +41,17 @@ def dense_curve(time: Array, loss: Array, first: float) -> tuple[Array, Array]:
     dense = np.geomspace(first, last, max(2, math.ceil(40 * math.log10(last / first))))
     dense[0], dense[-1] = first, last
     return dense, resampled(time, loss, dense)
+
+
+def mean_exponent(step: Array, curves: Array, window: tuple[float, float], sign: float = 1.0) -> Measurement:
+    """Return the exponent of several seeds, shape (seeds, R): its interval has their spread (Student) and their mean bend."""
+    fits = [fit_power_law(step, curve, window) for curve in curves]
+    found = np.array([sign * fit.exponent for fit in fits])
+    scatter = Measurement.mean_of(found).interval
+    spread = (scatter[1] - scatter[0]) / 2 if scatter else 0.0
+    half = math.hypot(spread, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))
+    mean = float(found.mean())
+    return Measurement(mean, (mean - half, mean + half), window)
 
 
 def agreement_table(

@@ -3,46 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import zeta
 
-from companion.claims import Claim, Measurement, Page, fact, judged
-from companion.parameters import (
-    Parameters,
-)
+from companion.agreement import mean_exponent
+from companion.claims import Claim, Measurement, fact, judged
+from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
+from companion.tables import Table
 from neural_scaling.base.arrays import Array
-from neural_scaling.fits import PowerLawFit, Window, fit_power_law, local_slope, theory_window
-from neural_scaling.fits.power_law import NORMAL_95
-from neural_scaling.models.linear_networks import lazy_loss
+from neural_scaling.fits import Window, local_slope
+from neural_scaling.models.linear_networks import lazy_loss, power_window, spike_overlap
 from neural_scaling.models.runs import LinearNetworkRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import chi
 
-#: Both figures come from the same runs and stand on one page.
-
 #: Agreement of exponents of the easy task.
 EASY_TOLERANCE = 0.1
-#: Modes learned at the start of a fit. Five, not ten: at N = 100 the power of the easy task ends early.
-MODES_AT_START = 5.0
-#: Share of the finite-N transient in the loss, with prefactors one, at which a fit ends.
-TRANSIENT_SHARE = 0.5
-#: Scale of the kernel at initialization, ``A(0)^T A(0) + |w(0)|^2`` on average over initializations.
-INITIAL_SCALE = 2.0
-
 #: Agreement of the spike's overlap with its prediction, which holds for N to infinity.
 OVERLAP_TOLERANCE = 0.05
 #: Departure from balancing that finite steps may leave.
 BALANCE_TOLERANCE = 0.1
 
-Quantity = Literal["loss", "loss, all modes", "|w|^2", "|w - w(0)|^2"]
+#: What is fitted: two losses that decay, two sizes of the readout that grow.
+LOSS, ALL_MODES, NORM, CHANGE = QUANTITIES = ("loss", "loss, all modes", "|w|^2", "|w - w(0)|^2")
+#: What a page shows of a fit.
+SHOWN = ("lazy", "rich", "exponent", "interval", "window")
+FORMATS = {"lazy": ".3f", "rich": ".3f", "exponent": "z.2f", "interval": "z.2f", "window": ".0f"}
 
 
 class Plan(Parameters):
@@ -53,302 +48,186 @@ class Plan(Parameters):
         """Agreement of exponents of the hard task: a third of the gap between lazy and rich, to three digits."""
         return round(float(chi(self.beta_hard) - self.beta_hard) / 3, 3)
 
-    def runs(self, beta: float) -> list[LinearNetworkRun]:
-        """Return the runs of a panel, one per seed, each with all richnesses."""
-        size = (self.alpha, beta, self.modes, self.width, self.batch, self.eta0)
-        return [LinearNetworkRun(*size, tuple(self.gammas), self.steps, seed) for seed in range(self.seeds)]
-
-    def wide(self, beta: float) -> list[LinearNetworkRun]:
-        """Return the run of the wider networks on a task."""
-        size = (self.alpha, beta, self.modes, self.width_wide, self.batch, self.eta0)
-        return [LinearNetworkRun(*size, tuple(self.gammas_wide), self.steps, 0)]
-
-    def strong(self) -> list[LinearNetworkRun]:
-        """Return the runs at large richness on the hard task, one per seed."""
-        size = (self.alpha, self.beta_hard, self.modes, self.width, self.batch, self.eta0_strong)
-        return [LinearNetworkRun(*size, (self.gamma_strong,), self.steps, seed) for seed in range(self.seeds)]
+    def networks(self) -> dict[str, list[LinearNetworkRun]]:
+        """Return the runs by the name of their networks, one per seed, each with all richnesses."""
+        seeds, gammas = range(self.seeds), tuple(self.gammas)
+        found = {}
+        for task, beta in (("easy", self.beta_easy), ("hard", self.beta_hard)):
+            narrow = (self.alpha, beta, self.modes, self.width, self.batch, self.eta0, gammas, self.steps)
+            found[task] = [LinearNetworkRun(*narrow, seed) for seed in seeds]
+            wide = (self.alpha, beta, self.modes, self.width_wide, self.batch, self.eta0)
+            found[f"{task}.wide"] = [LinearNetworkRun(*wide, tuple(self.gammas_wide), self.steps, 0)]
+        strong = (self.alpha, self.beta_hard, self.modes, self.width, self.batch, self.eta0_strong)
+        found["strong"] = [LinearNetworkRun(*strong, (self.gamma_strong,), self.steps, seed) for seed in seeds]
+        return found
 
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
-        tasks = (self.beta_easy, self.beta_hard)
-        return [*(run for beta in tasks for run in (*self.runs(beta), *self.wide(beta))), *self.strong()]
+        return [run for runs in self.networks().values() for run in runs]
 
 
 @dataclass(frozen=True)
 class Curves:
     """The networks of one width on one task."""
 
-    alpha: float
-    # beta, width, eta0, batch: source, N, learning rate and B
-    beta: float
-    width: int
-    eta0: float
-    batch: float
-    gammas: tuple[float, ...]  # richness of each curve, shape (G,)
+    run: LinearNetworkRun  # of the first seed
     step: Array  # recorded steps, shape (R,)
     values: Mapping[str, Array]  # each recorded quantity, shape (seeds, G, R)
     diverged_at: Array  # step at which a network diverged, or -1, shape (seeds, G)
-    # variance of the target beyond the M modes that the network sees: what it would add to the loss if they were
-    # there, as long as they are not learned
-    tail: float
 
-    def quantity(self, name: Quantity, gamma: float) -> Array:
+    @property
+    def tail(self) -> float:
+        """Return the variance of the target beyond the M modes: what unlearned modes there would add to the loss."""
+        return float(zeta(1 + self.run.alpha * self.run.beta, self.run.modes + 1))
+
+    def quantity(self, name: str, gamma: float) -> Array:
         """Return a curve that is fitted, one per seed, shape (seeds, R)."""
-        g = self.gammas.index(gamma)
-        match name:
-            case "loss":
-                return self.values["loss"][:, g]
-            case "loss, all modes":
-                return self.values["loss"][:, g] + self.tail
-            case "|w|^2":
-                return self.values["weight_norm"][:, g]
-            case "|w - w(0)|^2":
-                return self.values["readout_change"][:, g]  # over gamma0^2, which no exponent feels
+        g = self.run.gammas.index(gamma)
+        if name in (LOSS, ALL_MODES):
+            return self.values["loss"][:, g] + (self.tail if name == ALL_MODES else 0.0)
+        # The change is recorded over gamma0^2, which no exponent feels.
+        return self.values["weight_norm" if name == NORM else "readout_change"][:, g]
 
     def diverged(self, gamma: float) -> float | None:
         """Return the first step at which the network of some seed diverged, or None."""
-        steps = self.diverged_at[:, self.gammas.index(gamma)]
+        steps = self.diverged_at[:, self.run.gammas.index(gamma)]
         return float(steps[steps >= 0].min()) if np.any(steps >= 0) else None
 
-    def edge(self, gamma: float) -> float:
-        """Return the first recorded step at which eta0 times the sharpness reaches 2 for some seed, or infinity."""
-        sharpness = self.eta0 * self.values["sharpness"][:, self.gammas.index(gamma)].max(axis=0)
+    def window(self, gamma: float) -> Window:
+        """Return the window of the fits, which ends where eta0 times the sharpness reaches 2 for some seed."""
+        run = self.run
+        sharpness = run.eta0 * self.values["sharpness"][:, run.gammas.index(gamma)].max(axis=0)
         beyond = np.flatnonzero(sharpness >= 2)
-        return float(self.step[beyond[0]]) if beyond.size else math.inf
+        edge, last = float(self.step[beyond[0]]) if beyond.size else None, float(self.step[-1])
+        return power_window(run.alpha, run.beta, run.eta0, gamma, run.width, run.batch, last, edge)
 
 
-@dataclass(frozen=True)
-class ExponentRow:
-    """A fitted exponent beside the lazy and the rich prediction."""
-
-    # quantity, beta, width, gamma: what was fitted
-    quantity: Quantity
-    beta: float
-    width: int
-    gamma: float
-    # lazy, rich: predictions. Of decay for losses, of growth for weights
-    lazy: float
-    rich: float
-    exponent: float  # mean over seeds
-    # 95 %: Student's for the spread over seeds and the mean curvature of the fits, in quadrature
-    interval: tuple[float, float]
-    window: Window  # the window, from theory
+def networks(plan: Plan, results: Mapping[Experiment, Result]) -> dict[str, Curves]:
+    """Collect the networks by their name."""
+    found = {}
+    for name, runs in plan.networks().items():
+        arrays = [results[run].arrays for run in runs]
+        recorded = [key for key in arrays[0] if key not in ("step", "diverged_at")]
+        values = {key: np.stack([each[key] for each in arrays]).astype(np.float64) for key in recorded}
+        found[name] = Curves(runs[0], arrays[0]["step"], values, np.stack([each["diverged_at"] for each in arrays]))
+    return found
 
 
-def curves(runs: Sequence[LinearNetworkRun], results: Mapping[Experiment, Result]) -> Curves:
-    """Collect the networks of one task."""
-    one, arrays = runs[0], [results[run].arrays for run in runs]
-    names = [name for name in arrays[0] if name not in ("step", "diverged_at")]
-    return Curves(
-        one.alpha,
-        one.beta,
-        one.width,
-        one.eta0,
-        one.batch,
-        one.gammas,
-        arrays[0]["step"],
-        {name: np.stack([each[name] for each in arrays]).astype(np.float64) for name in names},
-        np.stack([each["diverged_at"] for each in arrays]),
-        float(zeta(1 + one.alpha * one.beta, one.modes + 1)),
-    )
+def exponents(networks: Mapping[str, Curves]) -> pd.DataFrame:
+    """Fit all quantities of all networks: ``exponent`` is of decay for losses, of growth for weights.
 
-
-def fit_window(data: Curves, gamma: float) -> Window:
-    """Return the steps in which theory expects a power, whatever the curves look like.
-
-    From :func:`~neural_scaling.fits.theory_window` for the kernel that starts at the scale 2 and grows by gamma0^2, from five
-    learned modes to the last step, the edge of stability or the SGD noise. Of its finite-size terms the model bottleneck does not
-    exist here, since the network is not projected, and the transient of finite width, ``(1/N) a^-(min(1, beta) - 1/alpha)``,
-    comes from the initial features only: its clock is the lazy one, ``a = 2 eta0 t``.
+    It is NaN where the window is empty or a network diverged, and ``missing`` says so.
     """
-    eta, last, edge = INITIAL_SCALE * data.eta0, float(data.step[-1]), data.edge(gamma)
-    window = theory_window(
-        data.alpha,
-        data.beta,
-        eta,
-        gamma**2,
-        last,
-        B=data.batch,
-        modes=MODES_AT_START,
-        edge_step=edge if edge < math.inf else None,
-        allow_empty=True,
-    )
-    excess = data.beta - min(1.0, data.beta) + 1 / data.alpha  # share of the transient: a^excess / N
-    transient = (TRANSIENT_SHARE * data.width) ** (1 / excess) / eta
-    if transient < window.end:
-        return Window(window.start, transient, window.start_reason, "finite-N transient")
-    return window
+    rows = []
+    for name, data in networks.items():
+        for gamma in data.run.gammas:
+            window, diverged = data.window(gamma), data.diverged(gamma)
+            missing = window.empty or ("" if diverged is None else f"diverged at step {diverged:.0f}")
+            for quantity in QUANTITIES:
+                lazy, rich, sign = data.run.beta, float(chi(data.run.beta)), 1.0
+                if quantity in (NORM, CHANGE):
+                    lazy, rich, sign = max(0.0, 1 - lazy), max(0.0, 1 - rich), -1.0
+                found = Measurement(None, None)
+                if not missing:
+                    found = mean_exponent(data.step[1:], data.quantity(quantity, gamma)[:, 1:], window.span, sign)
+                rows.append(
+                    (name, data.run.beta, data.run.width, gamma, quantity, lazy, rich, *found.columns(), missing)
+                )
+    names = [
+        "network",
+        "beta",
+        "width",
+        "gamma0",
+        "quantity",
+        "lazy",
+        "rich",
+        "exponent",
+        "interval",
+        "window",
+        "missing",
+    ]
+    return pd.DataFrame(rows, columns=names)
 
 
-def exponent_row(data: Curves, gamma: float, quantity: Quantity) -> ExponentRow | None:
-    """Fit one quantity at one richness, or return None if the window is empty or a network diverged."""
-    window = fit_window(data, gamma)
-    if window.empty or data.diverged(gamma) is not None:
-        return None
-    lazy, rich = data.beta, float(chi(data.beta))
-    sign = 1.0
-    if quantity in ("|w|^2", "|w - w(0)|^2"):
-        sign, lazy, rich = -1.0, max(0.0, 1 - lazy), max(0.0, 1 - rich)
-    per_seed = data.quantity(quantity, gamma)[:, 1:]
-    fits = [fit_power_law(data.step[1:], curve, window.span) for curve in per_seed]
-    exponent, half = _mean([sign * fit.exponent for fit in fits], fits)
-    return ExponentRow(
-        quantity, data.beta, data.width, gamma, lazy, rich, exponent, (exponent - half, exponent + half), window
-    )
+def table(networks: Mapping[str, Curves], found: pd.DataFrame, network: str, quantity: str, note: str = "") -> Table:
+    """Return the fits of one quantity as a page shows them."""
+    run, chosen = networks[network].run, found[(found.network == network) & (found.quantity == quantity)]
+    caption = f"Exponent of {quantity}, {network} task, β = {run.beta:g}, N = {run.width}{note}"
+    return Table(chosen[["gamma0", *SHOWN]], caption, formats=FORMATS)
 
 
-def _mean(exponents: Sequence[float], fits: Sequence[PowerLawFit]) -> tuple[float, float]:
-    """Return the mean over seeds and half the width of its 95 % interval."""
-    curvature = NORMAL_95 * float(np.mean([fit.curvature for fit in fits]))
-    scatter = Measurement.mean_of(np.array(exponents)).interval
-    spread = (scatter[1] - scatter[0]) / 2 if scatter else 0.0
-    return float(np.mean(exponents)), math.hypot(spread, curvature)
-
-
-@dataclass(frozen=True)
-class LazyRow:
-    """Linearised networks of one width on the easy task."""
-
-    width: float  # N, or infinity
-    # exponent, interval: mean over seeds with a 95 % interval
-    exponent: float
-    interval: tuple[float, float]
-    window: tuple[float, float]  # steps of the fit
-
-
-def lazy_rows(plan: Plan, easy: Curves) -> list[LazyRow]:
+def lazy_exponents(plan: Plan, easy: Curves) -> pd.DataFrame:
     """Fit linearised networks of several widths and of infinite width, all in the lazy window of the paper's width."""
-    window = fit_window(easy, easy.gammas[0])
-    if window.empty:
-        return []
+    window = easy.window(easy.run.gammas[0])
     spectrum, step = PowerLaw(plan.alpha, plan.beta_easy, plan.modes_lazy).spectrum(), easy.step[1:]
     rows = []
-    for width in (*plan.widths_lazy, math.inf):
+    for width in () if window.empty else (*plan.widths_lazy, math.inf):
         seeds = range(plan.seeds if width < math.inf else 1)
-        fits = [fit_power_law(step, lazy_loss(spectrum, width, plan.eta0, step, seed), window.span) for seed in seeds]
-        exponent, half = _mean([fit.exponent for fit in fits], fits)
-        rows.append(LazyRow(width, exponent, (exponent - half, exponent + half), window.span))
-    return rows
+        losses = np.stack([lazy_loss(spectrum, width, plan.eta0, step, seed) for seed in seeds])
+        rows.append((width, *mean_exponent(step, losses, window.span).columns()))
+    return pd.DataFrame(rows, columns=["width", "exponent", "interval", "window"])
 
 
-def spike_overlap(weight_norm: Array, modes: int, width: int) -> Array:
-    """Return the overlap with w that a balanced first layer's leading left singular vector has.
-
-    Balancing gives ``A A^T = A(0) A(0)^T + w w^T`` up to the small w(0). The first term is a Wishart matrix, whose spectrum lies
-    between ``(sqrt(M/N) - 1)^2`` and ``(sqrt(M/N) + 1)^2`` and whose R-transform is ``(M/N) / (1 - g)``. A rank-one addition of
-    size ``s = |w|^2`` then owns the leading direction from ``s = 1 + sqrt(M/N)`` on, with squared overlap
-    ``1 - R'(1/s) / s^2 = 1 - (M/N) / (s - 1)^2``.
-    """
-    return np.asarray(np.sqrt(np.maximum(0.0, 1 - modes / width / np.maximum(weight_norm - 1, 1e-9) ** 2)))
-
-
-@dataclass(frozen=True)
-class SpikeRow:
-    """The first layer at the last step, means over seeds."""
-
-    # beta, gamma: task and richness
-    beta: float
-    gamma: float
-    weight_norm: float  # |w|^2
-    # first, second, first_at_start: leading singular values of A, and the first at initialization
-    first: float
-    second: float
-    first_at_start: float
-    with_readout: float  # overlap of A's leading left singular vector with w, means of |cos|
-    # with_learned, with_target: overlap of its leading right singular vector with the learned map and with w*
-    with_learned: float
-    with_target: float
-    change_rank_one: float  # share of the first singular value in the squared norm of A - A(0)
-    # change_with_readout, change_with_learned, change_with_target: as above for A - A(0); the target as a function
-    # of the data
-    change_with_readout: float
-    change_with_learned: float
-    change_with_target: float
-    imbalance: float  # largest over steps and seeds: departure from balancing relative to the change of A A^T
-
-
-def spike_rows(data: Curves) -> list[SpikeRow]:
-    """Summarize the first layer at the last step."""
+def first_layer(networks: Mapping[str, Curves]) -> pd.DataFrame:
+    """Return overlaps of the first layer, means over seeds at the last step, and the largest imbalance ever."""
+    shown = ("weight_norm", "spike_readout", "spike_learned", "rank_one", "change_readout", "change_target_seen")
     rows = []
-    for g, gamma in enumerate(data.gammas):
-        last = {name: float(value[:, g, -1].mean()) for name, value in data.values.items()}
-        rows.append(
-            SpikeRow(
-                beta=data.beta,
-                gamma=gamma,
-                weight_norm=last["weight_norm"],
-                first=last["singular_first"],
-                second=last["singular_second"],
-                first_at_start=float(data.values["singular_first"][:, g, 0].mean()),
-                with_readout=last["spike_readout"],
-                with_learned=last["spike_learned"],
-                with_target=last["spike_target"],
-                change_rank_one=last["rank_one"],
-                change_with_readout=last["change_readout"],
-                change_with_learned=last["change_learned"],
-                change_with_target=last["change_target_seen"],
-                imbalance=float(data.values["imbalance"][:, g].max()),
-            )
-        )
-    return rows
+    for data in (networks["easy"], networks["hard"], networks["strong"]):
+        for g, gamma in enumerate(data.run.gammas):
+            last = [float(data.values[name][:, g, -1].mean()) for name in shown]
+            rows.append((data.run.beta, gamma, *last, float(data.values["imbalance"][:, g].max())))
+    return pd.DataFrame(rows, columns=["beta", "gamma0", *shown, "imbalance"])
+
+
+def loss_claims(plan: Plan, networks: Mapping[str, Curves], found: pd.DataFrame) -> list[Claim]:
+    """Return the claims of Figure 11."""
+    claims = []
+    for network in ("easy", "hard", "easy.wide", "hard.wide"):
+        (task, _, wide), run = network.partition("."), networks[network].run
+        for gamma, kind in ((run.gammas[0], "lazy"), (run.gammas[-1], "rich")):
+            power = run.beta if kind == "lazy" else float(chi(run.beta))
+            text = f"The loss of the {task} task (beta = {run.beta:g}), {kind}, falls as t^-{power:.3g}."
+            for quantity, part in ((LOSS, ""), (ALL_MODES, ".all-modes"))[: 2 if task == "hard" else 1]:
+                name = f"{task}.{kind}{part}" + (".wide" if wide else "")
+                claims.append(exponent_claim(plan, found, network, gamma, quantity, kind, name, text))
+    power = float(chi(plan.beta_hard))
+    text = f"Far in the rich regime the loss of the hard task (beta = {plan.beta_hard:g}) falls as t^-{power:.3g}."
+    for quantity, name in ((LOSS, "hard.strong"), (ALL_MODES, "hard.strong.all-modes")):
+        claims.append(exponent_claim(plan, found, "strong", plan.gamma_strong, quantity, "rich", name, text))
+    return [*claims, _constant_claim(plan, networks["easy"])]
 
 
 def exponent_claim(
-    data: Curves, gamma: float, quantity: Quantity, name: str, statement: str, where: str, tolerance: float, page: Page
+    plan: Plan, found: pd.DataFrame, network: str, gamma: float, quantity: str, kind: str, name: str, statement: str
 ) -> Claim:
-    """Return the claim that a quantity of one network has the predicted power."""
-    row, window = exponent_row(data, gamma, quantity), fit_window(data, gamma)
-    growth = quantity in ("|w|^2", "|w - w(0)|^2")
-    power = data.beta if gamma == data.gammas[0] < 1 else float(chi(data.beta))
-    why = f": {window.empty}" if window.empty else f": diverged at step {data.diverged(gamma) or 0:.0f}"
+    """Return the claim that a quantity of one network has the lazy or the rich power."""
+    chosen = (found.network == network) & (found.gamma0 == gamma) & (found.quantity == quantity)
+    row = next(found[chosen].itertuples())
+    loss, easy = quantity in (LOSS, ALL_MODES), network.startswith("easy")
     return judged(
-        page,
-        name,
-        where,
+        plan,
+        f"fig11.{name}",
+        f"Fig. {11 if loss else 12}{'a' if easy else 'b'}, App. G",
         statement,
-        f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {data.width}",
-        max(0.0, 1 - power) if growth else power,
-        Measurement(None, None) if row is None else Measurement(row.exponent, row.interval, row.window.span),
-        tolerance,
-        remark=why if row is None else "",
+        f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {row.width}",
+        row.lazy if kind == "lazy" else row.rich,
+        Measurement(None, None) if row.missing else Measurement(row.exponent, row.interval, row.window),
+        EASY_TOLERANCE if loss and easy else plan.hard_tolerance,
+        remark=f": {row.missing}" if row.missing else "",
     )
 
 
-def loss_claims(plan: Plan, narrow: Sequence[Curves], wide: Sequence[Curves], strong: Curves) -> list[Claim]:
-    """Return the claims of Figure 11."""
-    claims = []
-    quantity: Quantity
-    for panel, letter in zip((narrow, wide), ("", ".wide"), strict=True):
-        easy, hard = panel
-        for data, task, tolerance in ((easy, "easy", EASY_TOLERANCE), (hard, "hard", plan.hard_tolerance)):
-            where = f"Fig. 11{'a' if task == 'easy' else 'b'}, App. G"
-            for gamma, kind in ((data.gammas[0], "lazy"), (data.gammas[-1], "rich")):
-                power = data.beta if kind == "lazy" else float(chi(data.beta))
-                statement = f"The loss of the {task} task (beta = {data.beta:g}), {kind}, falls as t^-{power:.3g}."
-                common = (statement, where, tolerance, plan)
-                claims.append(exponent_claim(data, gamma, "loss", f"fig11.{task}.{kind}{letter}", *common))
-                if task == "hard":
-                    name = f"fig11.{task}.{kind}.all-modes{letter}"
-                    claims.append(exponent_claim(data, gamma, "loss, all modes", name, *common))
-    power = float(chi(strong.beta))
-    text = f"Far in the rich regime the loss of the hard task (beta = {strong.beta:g}) falls as t^-{power:.3g}."
-    for quantity, name in (("loss", "fig11.hard.strong"), ("loss, all modes", "fig11.hard.strong.all-modes")):
-        where = "Fig. 11b, App. G"
-        claims.append(exponent_claim(strong, strong.gammas[0], quantity, name, text, where, plan.hard_tolerance, plan))
-    return [*claims, _constant_claim(narrow[0], plan)]
-
-
-def _constant_claim(data: Curves, page: Page) -> Claim:
+def _constant_claim(plan: Plan, data: Curves) -> Claim:
     """Return the claim that richness lowers the constant of the easy task."""
-    inside = data.step <= fit_window(data, data.gammas[0]).end
-    ratios = data.values["loss"][:, -1, inside][:, -1] / data.values["loss"][:, 0, inside][:, -1]
+    gammas, loss = data.run.gammas, data.values["loss"][..., data.step <= data.window(data.run.gammas[0]).end]
+    ratios = loss[:, -1, -1] / loss[:, 0, -1]
     good = bool(np.all(ratios < 1))
     return fact(
-        page,
+        plan,
         "fig11.easy.constant",
         "Fig. 11a, App. G",
         "For an easy task richness lowers the loss by a constant factor.",
-        f"loss at gamma0 = {data.gammas[-1]:g} over loss at gamma0 = {data.gammas[0]:g}, end of the lazy window",
+        f"loss at gamma0 = {gammas[-1]:g} over loss at gamma0 = {gammas[0]:g}, end of the lazy window",
         "confirmed" if good else "not confirmed",
         "for every seed (mean and extremes)" if good else "not for every seed (mean and extremes)",
         "below 1",
@@ -356,11 +235,12 @@ def _constant_claim(data: Curves, page: Page) -> Claim:
     )
 
 
-def lazy_claim(rows: Sequence[LazyRow], beta: float, page: Page) -> Claim:
+def lazy_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     """Return the claim about the widest of the linearised networks."""
-    row = max((row for row in rows if row.width < math.inf), key=lambda row: row.width, default=None)
+    row = max(found[found.width < math.inf].itertuples(), key=lambda row: row.width, default=None)
+    beta = plan.beta_easy
     return judged(
-        page,
+        plan,
         "fig11.easy.lazy.widest",
         "Fig. 11a, App. G",
         f"Linearised, the loss of the easy task (beta = {beta:g}) falls as t^-{beta:g} in the limit of large width.",
@@ -371,43 +251,41 @@ def lazy_claim(rows: Sequence[LazyRow], beta: float, page: Page) -> Claim:
     )
 
 
-def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Curves) -> list[Claim]:
+def weight_claims(plan: Plan, networks: Mapping[str, Curves], found: pd.DataFrame, layer: pd.DataFrame) -> list[Claim]:
     """Return the claims of Figure 12 and of the spike."""
-    easy, hard = narrow
-    lazy, rich = plan.gammas[0], plan.gammas[-1]
-    power, first = 1 - float(chi(hard.beta)), 1 - hard.beta
-    easily, hardly = "Fig. 12a, App. G", "Fig. 12b, App. G"
-    tolerance = plan.hard_tolerance
-    text = f"For a hard task |w|^2 grows as t^{power:.3g}."
-    slow = f"At small richness the change of w grows as in perturbation theory, its square as t^{first:.3g}."
+    small, large, strong = plan.gammas[0], plan.gammas[-1], plan.gamma_strong
+    text = f"For a hard task |w|^2 grows as t^{1 - float(chi(plan.beta_hard)):.3g}."
+    slow = (
+        f"At small richness the change of w grows as in perturbation theory, its square as t^{1 - plan.beta_hard:.3g}."
+    )
     stop = "For an easy task |w|^2 grows to a finite size and stays there."
     claims = [
-        exponent_claim(easy, rich, "|w|^2", "fig11.weights.easy.rich", stop, easily, tolerance, plan),
-        exponent_claim(hard, rich, "|w|^2", "fig11.weights.hard.rich", text, hardly, tolerance, plan),
-        exponent_claim(strong, strong.gammas[0], "|w|^2", "fig11.weights.hard.strong", text, hardly, tolerance, plan),
-        exponent_claim(hard, rich, "|w - w(0)|^2", "fig11.weights.hard.rich.change", text, hardly, tolerance, plan),
-        exponent_claim(hard, lazy, "|w - w(0)|^2", "fig11.weights.hard.lazy.change", slow, hardly, tolerance, plan),
-        exponent_claim(
-            wide, wide.gammas[0], "|w - w(0)|^2", "fig11.weights.hard.lazy.change.wide", slow, hardly, tolerance, plan
-        ),
+        exponent_claim(plan, found, network, gamma, quantity, kind, f"weights.{name}", statement)
+        for network, gamma, quantity, kind, name, statement in (
+            ("easy", large, NORM, "rich", "easy.rich", stop),
+            ("hard", large, NORM, "rich", "hard.rich", text),
+            ("strong", strong, NORM, "rich", "hard.strong", text),
+            ("hard", large, CHANGE, "rich", "hard.rich.change", text),
+            ("hard", small, CHANGE, "lazy", "hard.lazy.change", slow),
+            ("hard.wide", plan.gammas_wide[0], CHANGE, "lazy", "hard.lazy.change.wide", slow),
+        )
     ]
-    for data, kind in ((hard, "rich"), (strong, "strong")):
-        overlaps = data.values["spike_readout"][:, -1, -1]
-        spread = (float(overlaps.min()), float(overlaps.max()))
-        predicted = float(spike_overlap(data.values["weight_norm"][:, -1, -1], plan.modes, data.width).mean())
+    for network, kind in (("hard", "rich"), ("strong", "strong")):
+        run, last = networks[network].run, {key: each[:, -1, -1] for key, each in networks[network].values.items()}
+        overlaps = last["spike_readout"]
         claims.append(
             judged(
                 plan,
                 f"fig11.weights.spike.{kind}",
                 "App. G.3",
                 "The growth of w is matched by a rank-one spike in the first layer.",
-                f"overlap of A's leading left singular vector with w, last step, gamma0 = {data.gammas[-1]:g}, mean and extremes",
-                predicted,
-                Measurement(float(overlaps.mean()), spread),
+                f"overlap of A's leading left singular vector with w, last step, gamma0 = {run.gammas[-1]:g}, mean and extremes",
+                float(spike_overlap(last["weight_norm"], run.modes, run.width).mean()),
+                Measurement(float(overlaps.mean()), (float(overlaps.min()), float(overlaps.max()))),
                 OVERLAP_TOLERANCE,
             )
         )
-    departures = [row.imbalance for data in (*narrow, strong) for row in spike_rows(data)]
+    largest, smallest = float(layer.imbalance.max()), float(layer.imbalance.min())
     claims.append(
         judged(
             plan,
@@ -416,134 +294,117 @@ def weight_claims(plan: Plan, narrow: Sequence[Curves], wide: Curves, strong: Cu
             "Training changes A A^T and w w^T by the same amount (balancing).",
             "norm of the difference over that of the change of A A^T, largest over steps, richnesses and seeds",
             0.0,
-            Measurement(max(departures), (min(departures), max(departures))),
+            Measurement(largest, (smallest, largest)),
             BALANCE_TOLERANCE,
         )
     )
     return claims
 
 
-def loss_figure(easy: Curves, hard: Curves) -> Figure:
+def loss_figure(networks: Mapping[str, Curves]) -> Figure:
     """Draw Figure 11: loss against steps for every richness."""
     with book_style():
-        figure = new_figure(8.6)
-        for axes, data, letter in zip(figure.subplots(2, 1), (easy, hard), "ab", strict=True):
-            _curves(axes, data, "loss")
-            last = np.exp(np.log(data.values["loss"][:, :, -1]).mean(axis=0))
-            lazy, rich = data.beta, float(chi(data.beta))
-            _guide(axes, data.step, 1.7 * float(last[0]), -lazy, rf"$t^{{-{lazy:g}}}$", above=True)
+        figure, panels = _panels(networks, "loss", "loss", "lower left")
+        for axes, data, ends in panels:
+            lazy, rich = data.run.beta, float(chi(data.run.beta))
+            _guide(axes, data.step, 1.7 * ends[0], -lazy, rf"$t^{{-{lazy:g}}}$", above=True)
             if rich > lazy:
-                _guide(axes, data.step, float(last[-1]) / 1.4, -rich, rf"$t^{{-{rich:.3f}}}$", above=False)
-            if data.beta < 1:
+                _guide(axes, data.step, ends[-1] / 1.4, -rich, rf"$t^{{-{rich:.3f}}}$", above=False)
                 plain_ticks(axes.yaxis)
-            axes.set_ylabel("loss")
-            axes.set_title(f"({letter}) {_task(data)}")
-            axes.legend(loc="lower left", ncols=2)
     return figure
 
 
-def weights_figure(easy: Curves, hard: Curves) -> Figure:
+def weights_figure(networks: Mapping[str, Curves]) -> Figure:
     """Draw Figure 12: the squared norm of w against steps for every richness."""
     with book_style():
-        figure = new_figure(8.6)
-        for axes, data, letter in zip(figure.subplots(2, 1), (easy, hard), "ab", strict=True):
-            _curves(axes, data, "weight_norm", bands=False)
-            last = float(np.exp(np.log(data.values["weight_norm"][:, -1, -1]).mean()))
-            lazy, rich = 1 - data.beta, 1 - float(chi(data.beta))
+        figure, panels = _panels(networks, "weight_norm", r"$|w|^2$", "upper left", bands=False)
+        for axes, data, ends in panels:
+            lazy, rich = 1 - data.run.beta, 1 - float(chi(data.run.beta))
             if rich > 0:
-                _guide(axes, data.step, 8.0 * last, lazy, rf"$t^{{{lazy:g}}}$", above=True)
-                _guide(axes, data.step, 1.6 * last, rich, rf"$t^{{{rich:.3f}}}$", above=True)
-            axes.set_ylim(0.5, 12 * last)
+                _guide(axes, data.step, 8.0 * ends[-1], lazy, rf"$t^{{{lazy:g}}}$", above=True)
+                _guide(axes, data.step, 1.6 * ends[-1], rich, rf"$t^{{{rich:.3f}}}$", above=True)
+            axes.set_ylim(0.5, 12 * ends[-1])
             plain_ticks(axes.yaxis)
-            axes.set_ylabel(r"$|w|^2$")
-            axes.set_title(f"({letter}) {_task(data)}")
-            axes.legend(loc="upper left", ncols=2)
     return figure
 
 
-def regime_figure(hard: Curves, strong: Curves) -> Figure:
+def regime_figure(networks: Mapping[str, Curves]) -> Figure:
     """Draw the local exponents of loss and weights of the hard task, from lazy to far in the rich regime."""
-    beta, power = hard.beta, float(chi(hard.beta))
+    hard, strong = networks["hard"], networks["strong"]
+    beta, power = hard.run.beta, float(chi(hard.run.beta))
     with book_style():
         figure = new_figure(8.0)
         upper, lower = figure.subplots(2, 1, sharex=True)
-        for data, gamma in ((hard, hard.gammas[0]), (hard, hard.gammas[-1]), (strong, strong.gammas[0])):
+        for data, gamma in ((hard, hard.run.gammas[0]), (hard, hard.run.gammas[-1]), (strong, strong.run.gammas[0])):
             if data.diverged(gamma) is not None:
                 continue
-            for axes, sign, curve in (
-                (upper, 1, data.quantity("loss, all modes", gamma)),
-                (lower, -1, data.quantity("|w - w(0)|^2", gamma)),
-            ):
-                slope = local_slope(data.step[1:], np.exp(np.log(curve[:, 1:]).mean(axis=0)), width=0.5)
-                axes.semilogx(
-                    slope.t, sign * slope.exponent, color=richness_color(gamma), label=rf"$\gamma_0 = {gamma:g}$"
-                )
+            for axes, sign, quantity in ((upper, 1, ALL_MODES), (lower, -1, CHANGE)):
+                curve = np.exp(np.log(data.quantity(quantity, gamma)[:, 1:]).mean(axis=0))
+                slope = local_slope(data.step[1:], curve, width=0.5)
+                label, color = rf"$\gamma_0 = {gamma:g}$", richness_color(gamma)
+                axes.semilogx(slope.t, sign * slope.exponent, color=color, label=label)
         for axes, lazy, rich in ((upper, beta, power), (lower, 1 - beta, 1 - power)):
             for value, name in ((lazy, "lazy"), (rich, "rich")):
                 axes.axhline(value, color=MUTED, linestyle="--", linewidth=1.3)
-                axes.annotate(
-                    name,
-                    (1.0, value),
-                    (4, 4),
-                    xycoords=("axes fraction", "data"),
-                    textcoords="offset points",
-                    ha="right",
-                    color=MUTED,
-                )
-        upper.set_ylim(0, 2 * power)
-        lower.set_ylim(1 - 2 * power, 1.5 * (1 - beta))
-        upper.set_ylabel("exponent of the loss")
-        lower.set_ylabel(r"exponent of $|w - w(0)|^2$")
-        lower.set_xlabel("steps $t$")
+                place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
+                axes.annotate(name, (1.0, value), (4, 4), color=MUTED, **place)
+        upper.set(ylim=(0, 2 * power), ylabel="exponent of the loss")
+        lower.set(ylim=(1 - 2 * power, 1.5 * (1 - beta)), ylabel=r"exponent of $|w - w(0)|^2$", xlabel="steps $t$")
         upper.legend(loc="upper right", ncols=3)
     return figure
 
 
-def spike_figure(easy: Curves, hard: Curves, strong: Curves, modes: int) -> Figure:
+def spike_figure(networks: Mapping[str, Curves]) -> Figure:
     """Draw the overlap of the first layer's leading singular vector with the readout, against the readout's size."""
     with book_style():
         figure = new_figure(4.2)
         axes = figure.subplots()
-        for data, name, marker in ((easy, "easy", "s"), (hard, "hard", "o"), (strong, "hard", "^")):
-            gamma = data.gammas[-1]
+        for network, name, marker in (("easy", "easy", "s"), ("hard", "hard", "o"), ("strong", "hard", "^")):
+            run, values = networks[network].run, networks[network].values
             axes.semilogx(
-                data.values["weight_norm"][:, -1, ::4].ravel(),
-                data.values["spike_readout"][:, -1, ::4].ravel(),
+                values["weight_norm"][:, -1, ::4].ravel(),
+                values["spike_readout"][:, -1, ::4].ravel(),
                 marker,
-                color=MUTED if name == "easy" else richness_color(gamma),
+                color=MUTED if name == "easy" else richness_color(run.gammas[-1]),
                 markersize=4,
-                label=rf"{name}, $\gamma_0 = {gamma:g}$",
+                label=rf"{name}, $\gamma_0 = {run.gammas[-1]:g}$",
             )
-        size = np.geomspace(1 + np.sqrt(modes / hard.width), 1.2 * strong.values["weight_norm"][:, -1].max(), 300)
-        axes.semilogx(size, spike_overlap(size, modes, hard.width), "--", color=INK, linewidth=1.3, label="theory")
-        axes.set_xlabel(r"$|w|^2$")
-        axes.set_ylabel("overlap with $w$")
-        axes.set_ylim(0, 1.05)
+        # The last of them, far in the rich regime, reaches furthest.
+        size = np.geomspace(1 + np.sqrt(run.modes / run.width), 1.2 * values["weight_norm"][:, -1].max(), 300)
+        axes.semilogx(size, spike_overlap(size, run.modes, run.width), "--", color=INK, linewidth=1.3, label="theory")
+        axes.set(xlabel=r"$|w|^2$", ylabel="overlap with $w$", ylim=(0, 1.05))
         axes.legend(loc="upper left")
     return figure
 
 
-def _task(data: Curves) -> str:
-    kind = "hard" if data.beta < 1 else "easy"
-    return rf"{kind} task, $\beta = {data.beta:g}$, $N = {data.width}$"
+def _panels(
+    networks: Mapping[str, Curves], name: str, label: str, legend: str, bands: bool = True
+) -> tuple[Figure, list[tuple[Axes, Curves, list[float]]]]:
+    """Draw a quantity of the easy and of the hard task; return each panel with the last value of each curve, from lazy to rich.
 
-
-def _curves(axes: Axes, data: Curves, name: str, bands: bool = True) -> None:
-    for g, gamma in enumerate(data.gammas):
-        if data.diverged(gamma) is not None:
-            continue
-        logs = np.log(data.values[name][:, g, 1:])
-        mean, spread = logs.mean(axis=0), logs.std(axis=0, ddof=1) if len(logs) > 1 else np.zeros(logs.shape[1])
-        color = richness_color(gamma)
-        # Wide below narrow, so that curves that coincide are all seen.
-        width = 4.4 - 2.8 * g / max(len(data.gammas) - 1, 1)
-        axes.loglog(data.step[1:], np.exp(mean), color=color, linewidth=width, label=rf"$\gamma_0 = {gamma:g}$")
-        if not bands and g < len(data.gammas) - 1:
-            continue
-        axes.fill_between(
-            data.step[1:], np.exp(mean - spread), np.exp(mean + spread), color=color, alpha=0.15, linewidth=0
-        )
-    axes.set_xlabel("steps $t$")
+    Without ``bands`` only the largest richness has one.
+    """
+    figure, panels = new_figure(8.6), []
+    for axes, task, letter in zip(figure.subplots(2, 1), ("easy", "hard"), "ab", strict=True):
+        run, data, ends = networks[task].run, networks[task], []
+        for g, gamma in enumerate(run.gammas):
+            if data.diverged(gamma) is not None:
+                continue
+            logs = np.log(data.values[name][:, g, 1:])
+            mean, spread = logs.mean(axis=0), logs.std(axis=0, ddof=1) if len(logs) > 1 else np.zeros(logs.shape[1])
+            color = richness_color(gamma)
+            # Wide below narrow, so that curves that coincide are all seen.
+            width = 4.4 - 2.8 * g / max(len(run.gammas) - 1, 1)
+            axes.loglog(data.step[1:], np.exp(mean), color=color, linewidth=width, label=rf"$\gamma_0 = {gamma:g}$")
+            if bands or g == len(run.gammas) - 1:
+                low, high = np.exp(mean - spread), np.exp(mean + spread)
+                axes.fill_between(data.step[1:], low, high, color=color, alpha=0.15, linewidth=0)
+            ends.append(float(np.exp(mean[-1])))
+        axes.set_title(rf"({letter}) {task} task, $\beta = {run.beta:g}$, $N = {run.width}$")
+        axes.set(xlabel="steps $t$", ylabel=label)
+        axes.legend(loc=legend, ncols=2)
+        panels += [(axes, data, ends)] if ends else []
+    return figure, panels
 
 
 def _guide(axes: Axes, step: Array, last: float, power: float, label: str, above: bool) -> None:
@@ -551,11 +412,6 @@ def _guide(axes: Axes, step: Array, last: float, power: float, label: str, above
     x = np.array([step[-1] / 30, step[-1]])
     y = last * (x / x[-1]) ** power
     axes.loglog(x, y, "--", color=MUTED, linewidth=1.4)
-    axes.annotate(
-        label,
-        (float(np.sqrt(x[0] * x[1])), float(np.sqrt(y[0] * y[1]))),
-        (4, 7) if above else (-4, -16),
-        textcoords="offset points",
-        ha="left" if above == (power < 0) else "right",
-        color=MUTED,
-    )
+    middle, side = (float(np.sqrt(x[0] * x[1])), float(np.sqrt(y[0] * y[1]))), above == (power < 0)
+    place: dict[str, Any] = {"textcoords": "offset points", "ha": "left" if side else "right"}
+    axes.annotate(label, middle, (4, 7) if above else (-4, -16), color=MUTED, **place)

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array, ArrayValue
@@ -33,6 +34,7 @@ from neural_scaling.base.checks import require, require_positive
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor, or_silent, scalar
 from neural_scaling.dmft.diverged import DIVERGED
+from neural_scaling.fits import Window, theory_window
 from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_spectrum
 
 __all__ = [
@@ -40,12 +42,15 @@ __all__ = [
     "LiteralSetting",
     "lazy_loss",
     "literal_setting",
+    "power_window",
     "richness",
+    "spike_overlap",
     "train_linear_networks",
 ]
 
 _GATHERED = 16  # rank-one updates added to D at once
 _SHARP_MODES = 128  # leading modes that hold the kernel's largest eigenvector
+_INITIAL_SCALE = 2.0  # of the kernel at the start, A(0)^T A(0) + |w(0)|^2 on average
 _SAME_DIRECTION = 1e-8  # part of a residual outside the others' span, relative, below which it is taken to lie inside
 
 
@@ -321,6 +326,101 @@ def lazy_loss(spectrum: Modes, width: float, eta0: float, steps: Array, seed: in
         rates, vectors = np.linalg.eigh(scaled.T @ scaled + (start @ start) * np.diag(root**2))
         weights = (vectors.T @ (root * spectrum.target)) ** 2
     return np.asarray((1 - eta0 * rates) ** (2 * steps[:, None]) @ weights)
+
+
+def power_window(
+    alpha: float,
+    beta: float,
+    eta0: float,
+    gamma0: float,
+    width: int,
+    batch: float,
+    last: float,
+    edge_step: float | None = None,
+    modes: float = 5.0,
+    transient: float = 0.5,
+) -> Window:
+    """Return the steps in which theory expects a power, whatever the curves look like.
+
+    It is :func:`~neural_scaling.fits.theory_window` for the kernel that starts at the scale 2 and grows by gamma0^2. Of its
+    finite-size terms the model bottleneck does not exist here, since the network is not projected, and the transient of finite
+    width, ``(1/N) a^-(min(1, beta) - 1/alpha)`` with prefactor one, comes from the initial features only: its clock is the lazy
+    one, ``a = 2 eta0 t``.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    eta0
+        Learning rate, > 0.
+    gamma0
+        Richness, >= 0.
+    width
+        N.
+    batch
+        B, or ``math.inf``.
+    last
+        Last step of the curve, > 0.
+    edge_step
+        Step at which the network reaches the edge of stability, if it does.
+    modes
+        Number of learned modes at which the window starts, > 0.
+    transient
+        Share of the transient of finite width in ``a^-beta`` at which the window ends, between 0 and 1.
+
+    Returns
+    -------
+    Window
+        In steps; its ``empty`` says why where there is none.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    alpha, beta = checks.real(alpha, "alpha", above=1.0), require_positive(beta, "beta")
+    eta = _INITIAL_SCALE * require_positive(eta0, "eta0")
+    growth, width = checks.real(gamma0, "gamma0", least=0.0) ** 2, checks.whole(width, "width")
+    batch, last = checks.count(batch, "batch"), require_positive(last, "last")
+    transient = checks.real(transient, "transient", above=0.0, below=1.0)
+    window = theory_window(alpha, beta, eta, growth, last, B=batch, modes=modes, edge_step=edge_step, allow_empty=True)
+    excess = beta - min(1.0, beta) + 1 / alpha  # the share of the transient grows as a^excess / N
+    end = (transient * width) ** (1 / excess) / eta
+    return Window(window.start, end, window.start_reason, "finite-N transient") if end < window.end else window
+
+
+def spike_overlap(weight_norm: ArrayLike, modes: int, width: int) -> Array:
+    """Return the overlap with w of the leading left singular vector that a balanced first layer has, for large N.
+
+    Balancing gives ``A A^T = A(0) A(0)^T + w w^T`` up to the small w(0). The first term is a Wishart matrix, whose spectrum lies
+    between ``(sqrt(M/N) - 1)^2`` and ``(sqrt(M/N) + 1)^2`` and whose R-transform is ``(M/N) / (1 - g)``. A rank-one addition of
+    size ``s = |w|^2`` then owns the leading direction from ``s = 1 + sqrt(M/N)`` on, with squared overlap
+    ``1 - R'(1/s) / s^2 = 1 - (M/N) / (s - 1)^2``.
+
+    Parameters
+    ----------
+    weight_norm
+        ``|w|^2``, of any shape.
+    modes
+        M.
+    width
+        N.
+
+    Returns
+    -------
+    ndarray
+        ``|cos|`` of the angle between the two, of the shape of ``weight_norm``; 0 where the addition is hidden in the bulk.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    size = checks.array(weight_norm, "weight_norm", axes=None, least=0.0)
+    ratio = checks.whole(modes, "modes") / checks.whole(width, "width")
+    return np.asarray(np.sqrt(np.maximum(0.0, 1 - ratio / np.maximum(size - 1, 1e-9) ** 2)))
 
 
 def _initial(width: int, modes: int, seed: int) -> tuple[Array, Array]:
