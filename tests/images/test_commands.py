@@ -94,7 +94,7 @@ def test_damage_is_one_clear_error_and_force_mends_it(capsys, root):
     [
         (
             ["missing"],
-            "error: missing could not be had from any source:\n  1. a mirror: no connection\nConnect. Then run",
+            "error: missing could not be fetched from any source:\n  1. a mirror: no connection\nConnect. Then run",
         ),
         (["nothing"], "error: name: there is no dataset 'nothing'; use one of tiny, made, missing."),
         (["made"], "error: size: made has no size None; give one of small."),

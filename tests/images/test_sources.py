@@ -174,7 +174,7 @@ def test_when_none_is_left_the_error_lists_them_and_the_remedy(root, said):
     with pytest.raises(DatasetUnavailable) as caught:
         store.create(root, record, build_from(record, given, "Do something."), said.append)
     assert str(caught.value) == (
-        "tiny could not be had from any source:\n  1. one: not today\n  2. two: never\nDo something. "
+        "tiny could not be fetched from any source:\n  1. one: not today\n  2. two: never\nDo something. "
         f"Then run `python -m neural_scaling data tiny`. Or copy the folder {root / 'tiny'} from a machine that has it."
     )
     assert sorted(path.name for path in root.iterdir() if path.suffix != ".lock") == ["downloads"]

@@ -25,8 +25,19 @@ def test_the_book_builds_strictly_with_both_versions_and_passes_the_check(with_b
     assert pages.check(with_both) == []
 
 
-def test_a_warning_stops_the_build(with_both):
+def test_a_build_goes_on_from_the_last_success_and_never_from_a_failure(with_both):
     text = with_both.root / "book" / "text.md"
-    text.write_text(text.read_text() + "\n{ref}`nowhere`\n")
-    with pytest.raises(Problem, match="undefined label: 'nowhere'"):
-        sphinx_book.build(with_both)
+    whole = text.read_text()
+    sphinx_book.build(with_both)
+    first = set(with_both.build.glob("built-*"))
+    text.write_text(whole + "\nA new sentence.\n")
+    sphinx_book.build(with_both, anew=False)
+    assert set(with_both.build.glob("built-*")) == first
+    assert "A new sentence." in (with_both.html / "book" / "text.html").read_text()
+    text.write_text(whole + "\n{ref}`nowhere`\n")
+    for _ in range(2):  # a builder that went on from the failure would not repeat the warning
+        with pytest.raises(Problem, match="undefined label: 'nowhere'"):
+            sphinx_book.build(with_both, anew=False)
+    assert "A new sentence." in (with_both.html / "book" / "text.html").read_text()
+
+

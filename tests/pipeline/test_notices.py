@@ -1,4 +1,4 @@
-"""A page whose data cannot be had: it says so and builds, the terminal lists it, the tests refuse it, and it runs again."""
+"""A page whose data cannot be fetched: it says so and builds, the terminal lists it, the tests refuse it, and it runs again."""
 
 import pytest
 
@@ -35,28 +35,28 @@ def without_data(project, tmp_path, monkeypatch):
 def test_the_book_builds_and_says_what_is_missing(without_data, capsys):
     commands.book(without_data)
     out = capsys.readouterr().out
-    assert "NOTICE: tiny: mnist could not be had; the page shows shipped results under a notice." in out
+    assert "NOTICE: tiny: mnist cannot be reached; the page shows shipped results under a notice." in out
     page = (without_data.html / "book" / "_executed" / "tiny.html").read_text()
-    assert '<div class="admonition warning"><p class="admonition-title">The images of mnist could not be had' in page
+    assert '<div class="admonition warning"><p class="admonition-title">The images of mnist cannot be reached' in page
     assert "npm is not on the PATH" in page
     job = registry.job(without_data, "tiny", "small")
-    assert stamps.why_run(without_data, job) == "when it last ran, mnist could not be had"
-    with pytest.raises(Problem, match="tiny: mnist could not be had"):
+    assert stamps.why_run(without_data, job) == "when it last ran, mnist cannot be reached"
+    with pytest.raises(Problem, match="tiny: mnist cannot be reached"):
         commands.rewrite_references(without_data, [])
     assert not without_data.references.exists()
 
 
 def test_a_page_without_its_data_fails_the_tests(project, monkeypatch):
     job = registry.job(project, "tiny", "small")
-    outcomes = [Outcome(job, 1.0, "not executed yet", ("mnist could not be had",))]
+    outcomes = [Outcome(job, 1.0, "not executed yet", ("mnist cannot be reached",))]
     with pytest.raises(
-        Problem, match=r"tiny: mnist could not be had; the page shows shipped results.*\n.*Connect to the network"
+        Problem, match=r"tiny: mnist cannot be reached; the page shows shipped results.*\n.*Connect to the network"
     ):
         commands.require_data(outcomes)
     commands.require_data([Outcome(job, 1.0, None)])
     monkeypatch.setattr(execution, "run_for_book", lambda *_, **__: outcomes[0])
     for stage in ("check_items", "check_ledger", "check_pages", "_lint", "_types", "_python"):
         monkeypatch.setattr(commands, stage, lambda *_, **__: None)
-    monkeypatch.setattr(sphinx_book, "build", lambda *_: pytest.fail("went on to build the book"))
-    with pytest.raises(Problem, match="tiny: mnist could not be had"):
+    monkeypatch.setattr(sphinx_book, "build", lambda *_, **__: pytest.fail("went on to build the book"))
+    with pytest.raises(Problem, match="tiny: mnist cannot be reached"):
         commands.tests(project)

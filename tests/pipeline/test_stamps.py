@@ -6,7 +6,6 @@ from bookkit import execution, registry, stamps
 
 CHANGES = {
     "notebooks/tiny.py": "notebook source changed",
-    "src/package/module.py": "library source changed",
     "requirements.txt": "locked versions changed",
     "constraints.txt": "locked versions changed",
 }
@@ -30,6 +29,47 @@ def test_a_changed_file_is_the_reason(copied, small, name):
     path = copied.root / name
     path.write_text(path.read_text() + "\n# changed\n")
     assert stamps.why_run(copied, small) == CHANGES[name]
+
+
+@pytest.fixture
+def importing(copied):
+    """The tiny project after its notebook has come to import a module, which imports another inside a function."""
+    (copied.library / "package" / "__init__.py").write_text("")
+    (copied.library / "package" / "module.py").write_text(
+        "def value():\n    from . import deep\n    return deep.VALUE\n"
+    )
+    for name in ("deep", "other"):
+        (copied.library / "package" / f"{name}.py").write_text("VALUE = 1\n")
+    source = copied.notebooks / "tiny.py"
+    source.write_text(source.read_text() + "\n# %%\nimport package.module\n")
+    return copied
+
+
+def changed_parts(project, change):
+    job = registry.job(project, "tiny", "small")
+    before = stamps.key(project, job)
+    change()
+    after = stamps.key(project, job)
+    return {stamps.REASONS[part] for part in after if after[part] != before[part]}
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "module.py", "deep.py", "table.json"])
+def test_what_it_imports_is_a_reason_and_so_is_what_that_imports(importing, name):
+    path = importing.library / "package" / name
+    text = path.read_text() if path.exists() else ""
+    change = lambda: path.write_text(text + "\nMORE = 2\n")  # noqa: E731
+    assert changed_parts(importing, change) == {"code that it imports changed"}
+
+
+def test_what_it_does_not_import_is_no_reason(importing):
+    path = importing.library / "package" / "other.py"
+    assert changed_parts(importing, lambda: path.write_text("VALUE = 2\n")) == set()
+
+
+def test_comments_and_docstrings_are_no_reason(importing):
+    path = importing.library / "package" / "module.py"
+    text = '"""A module."""\n# a comment\n' + path.read_text().replace("def value():", 'def value():\n    """One."""')
+    assert changed_parts(importing, lambda: path.write_text(text)) == set()
 
 
 def test_line_ends_are_no_change(copied, small):

@@ -51,7 +51,7 @@ class Outcome:
     reason
         Why it ran, None if the earlier result was used.
     notices
-        What could not be had, so that the page shows shipped results instead of computing.
+        What cannot be reached, so that the page shows shipped results instead of computing.
     """
 
     job: Job

@@ -7,48 +7,60 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from bookkit import workplace
 from bookkit.problems import Problem
-from bookkit.project import Project
+from bookkit.project import Project, write_atomically
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def build(project: Project) -> Path:
-    """Build the HTML book; warnings are errors.
+def build(project: Project, *, anew: bool = True) -> Path:
+    """Build the HTML book; warnings are errors. Return its first page.
 
-    Every page is read anew. A build that goes on from an earlier one would not repeat the warnings of pages that did
-    not change themselves (a label that another page lost, a build that was interrupted), and it would save little.
-
-    Parameters
-    ----------
-    project
-        With executed notebooks.
-
-    Returns
-    -------
-    Path
-        The first page.
+    Anew, every page is read. Else the builder goes on from its last success, which is quick and does not repeat the warnings
+    of pages that did not change themselves, such as a label that another page lost.
 
     Raises
     ------
     Problem
         If the builder warns or fails; the message holds the warnings.
     """
-    with workplace.temporary(project.work) as place:
-        log = place / "build.log"
-        command = [_builder(), "build", str(project.root), "--path-output", str(place), "-W", "-n", "--keep-going"]
-        with log.open("w", encoding="utf-8") as file:
-            run = subprocess.run(command, cwd=project.root, stdout=file, stderr=subprocess.STDOUT, check=False)
-        if run.returncode:
-            written = COLOUR.sub("", log.read_text("utf-8", errors="replace"))
-            lines = [line for line in written.splitlines() if "WARNING" in line or "ERROR" in line]
-            raise Problem("the book does not build without warnings:\n" + "\n".join(lines or [written[-4000:]]))
+    place = _place(project, anew)
+    log = place / "build.log"
+    command = [_builder(), "build", str(project.root), "--path-output", str(place), "-W", "-n", "--keep-going"]
+    with log.open("w", encoding="utf-8") as file:
+        run = subprocess.run(command, cwd=project.root, stdout=file, stderr=subprocess.STDOUT, check=False)
+    if run.returncode:
+        written = COLOUR.sub("", log.read_text("utf-8", errors="replace"))
+        lines = [line for line in written.splitlines() if "WARNING" in line or "ERROR" in line]
+        raise Problem("the book does not build without warnings:\n" + "\n".join(lines or [written[-4000:]]))
+    with workplace.temporary(project.work) as temporary:
+        shutil.copytree(place / "_build" / "html", temporary / "html")
         shutil.rmtree(project.html, ignore_errors=True)
-        os.replace(place / "_build" / "html", project.html)
+        os.replace(temporary / "html", project.html)
+    write_atomically(_pointer(project), place.name)
     return project.html / "index.html"
+
+
+def _pointer(project: Project) -> Path:
+    """Return the file that names the folder of the last success; there is none while a build goes on or after it failed."""
+    return project.build / "last-success"
+
+
+def _place(project: Project, anew: bool) -> Path:
+    """Return the folder to build in: that of the last success, or a new one, into which no orphan of a killed build writes."""
+    pointer = _pointer(project)
+    last = project.build / pointer.read_text("utf-8") if pointer.is_file() else None
+    pointer.unlink(missing_ok=True)
+    if last is not None and last.is_dir() and not anew:
+        return last
+    project.build.mkdir(exist_ok=True)
+    for left in project.build.glob("built-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix="built-", dir=project.build))
 
 
 def _builder() -> str:

