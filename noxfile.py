@@ -90,6 +90,24 @@ def c4(session: nox.Session) -> None:
     python(session, "-m", "pytest", "tests/text/test_c4.py")
 
 
+@nox.session
+def pythons(session: nox.Session) -> None:
+    """Run the fast tests under every supported Python that is found, each in an environment of its own; say which is not."""
+    for major, minor in environment.SUPPORTED_PYTHON:
+        found = environment.find(major, minor)
+        if found is None:
+            session.warn(f"Python {major}.{minor} was not found: its tests did not run")
+            continue
+        venv = ROOT / ".nox" / f"python{major}.{minor}"
+        if not environment.interpreter(venv).exists():
+            session.run(found, "-m", "venv", str(venv), external=True)
+        inside = str(environment.interpreter(venv))
+        install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        session.run(*install, "-r", "requirements.txt", "-c", "constraints.txt", external=True)
+        session.run(*install, "--no-deps", "--no-build-isolation", "--editable", ".", external=True)
+        session.run(inside, "-m", "pytest", "-n2", "-q", "-m", "not slow", external=True, env={"OMP_NUM_THREADS": "1"})
+
+
 @nox.session(requires=["env"])
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and print what they measure; nothing fails for being slow."""

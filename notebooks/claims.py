@@ -33,7 +33,7 @@
 # Locations follow the numbering of arXiv 2409.17858v1.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; the ledger holds all scales
+scale: "Scale" = "small"  # the only one: nothing here takes long
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display

@@ -33,7 +33,7 @@
 # $\int K\,dt$, $m$ is 1 in the lazy limit and $\max(1, 2/(1+\beta))$ in the rich one.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; both compute the same here
+scale: "Scale" = "small"  # the only one: nothing here takes long
 alpha: "Capacity" = 1.5  # capacity (ours)
 hard: "HardSource" = 0.5  # source of a hard task (ours)
 easy: "EasySource" = 1.5  # source of an easy task; not below 2 - 1/alpha where only the width matters (ours)

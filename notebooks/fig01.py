@@ -27,7 +27,7 @@
 # names a different pair.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; both compute the same here
+scale: "Scale" = "small"  # the only one: nothing here takes long
 alpha: "Capacity" = 1.5  # capacity in panel (a), where it sets constants only (ours)
 gamma: "Positive" = 1.0  # richness of the rich curves in panel (a) (ours)
 sources: "Sources" = [

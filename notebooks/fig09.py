@@ -25,7 +25,7 @@
 # projection a single feature is enough.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; both compute the same here
+scale: "Scale" = "small"  # the only one: nothing here takes long
 alpha: "Capacity" = 1.5  # capacity (ours)
 beta: "Source" = 0.5  # source (ours)
 modes: "Count" = 32  # M (ours)

@@ -25,7 +25,7 @@
 # $\beta$ at each level, so convergence is slow near $\beta = 1$.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; both compute the same here
+scale: "Scale" = "small"  # the only one: nothing here takes long
 alpha: "Capacity" = 1.5  # capacity, sets constants only (ours)
 gamma: "Positive" = 1.0  # richness (ours)
 sources: "Sources" = [0.2, 0.4, 0.8, 1.1]  # sources at which the exponents are measured (ours), none of them 1

@@ -30,7 +30,7 @@
 # twice the right spike and scale. None of them changes an exponent.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; both compute the same here
+scale: "Scale" = "small"  # the only one: nothing here takes long
 alpha: "Capacity" = 1.5  # capacity (ours)
 gamma: "Positive" = 1.0  # richness (ours)
 hard: "HardSources" = [0.2, 0.4, 0.6]  # sources below 1 (ours)

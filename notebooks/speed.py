@@ -25,7 +25,7 @@
 # Everything here was measured once and kept, with the machine and the version; `nox -s bench` measures again.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; both show what was kept
+scale: "Scale" = "small"  # the only one: nothing here takes long
 
 # %% tags=["hide-input"]
 from IPython.display import display

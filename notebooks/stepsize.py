@@ -23,7 +23,7 @@
 # stability*, $\eta$ times its largest eigenvalue equal to 2. There the two part for good, and the continuous limit says nothing about steps any more.
 
 # %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # small or full; both compute the same here
+scale: "Scale" = "small"  # the only one: nothing here takes long
 alpha: "Capacity" = 1.5  # capacity (ours)
 beta_hard: "HardSource" = 0.5  # source of the hard task (ours)
 beta_easy: "EasySource" = 1.5  # source of the easy task (ours)

@@ -39,5 +39,3 @@ def test_a_build_goes_on_from_the_last_success_and_never_from_a_failure(with_bot
         with pytest.raises(Problem, match="undefined label: 'nowhere'"):
             sphinx_book.build(with_both, anew=False)
     assert "A new sentence." in (with_both.html / "book" / "text.html").read_text()
-
-

@@ -60,7 +60,7 @@ def test_a_false_cached_result_would_be_seen(copied, monkeypatch, tmp_path):
 def test_a_reference_of_another_source_or_of_other_values_is_stale(copied):
     references.write(copied, "tiny")
     source = copied.notebooks / "tiny.py"
-    source.write_text(source.read_text().replace("count: int = 3", "count: int = 2"))
+    source.write_text(source.read_text().replace("count: \"Count\" = 3", "count: \"Count\" = 2"))
     (wrong,) = references.stale(copied)
     assert "does not belong to the present notebooks/tiny.py" in wrong
     assert "Run `nox -s references`" in wrong
@@ -96,10 +96,11 @@ def display(**data):
 
 
 def test_only_the_text_of_checked_cells_is_kept():
-    given = with_output(stream("stdout", "a\n"), stream("stdout", "b\n"), display(text_markdown="*c*"))
+    table = display(text_plain="c", text_html="<b>c</b>", text_markdown="*c*")
+    given = with_output(stream("stdout", "a\n"), stream("stdout", "b\n"), table)
     checked, other = references.normalised(given, "x").cells
-    assert [output.get("text") or output.data for output in checked.outputs] == ["a\nb\n", {"text/markdown": "*c*"}]
-    assert other.outputs == []
+    assert [output.get("text") or output.data for output in checked.outputs] == ["a\nb\n", {"text/plain": "c"}]
+    assert other.outputs == [] and other.metadata.tags == ["nbval-ignore-output"]
     assert [checked.execution_count, other.execution_count] == [1, 2]
     assert given.cells[1].outputs  # left as it is
 

@@ -41,7 +41,7 @@ def error(project, capsys):
         (["execute", "tony"], "unknown item 'tony'. Did you mean 'tiny'? Valid: tiny."),
         (["execute", "tiny", "--scale", "reduced"], "unknown scale of tiny 'reduced'. Valid: full, small."),
         (["execute", "tiny", "-p", "scale", "full"], "parameter 'scale' alone changes no value. Give --scale full."),
-        (["execute", "tiny", "-p", "power", "[]"], "parameter 'power' is [] (list), but the notebook declares `float`"),
+        (["execute", "tiny", "-p", "power", "[]"], "the command line for tiny: power: got []; give a positive finite number."),
         (["references", "tony"], "unknown item 'tony'."),
         (["build"], "argument command: invalid choice: 'build'"),
     ],
@@ -82,8 +82,7 @@ def test_a_closed_pipe():
 @pytest.fixture
 def with_page(project):
     """The tiny project with a real page beside it."""
-    for name in ("fig10.py", "parameters/fig10.full.yaml"):
-        shutil.copy(ROOT / "notebooks" / name, project.notebooks / name)
+    shutil.copy(ROOT / "notebooks" / "fig10.py", project.notebooks / "fig10.py")
     return project
 
 

@@ -63,6 +63,20 @@ def interpreter(venv: Path) -> Path:
     return venv / "Scripts" / "python.exe" if os.name == "nt" else venv / "bin" / "python"
 
 
+def find(major: int, minor: int) -> str | None:
+    """Return a Python of a version that runs here, or None; a name on the path may be an empty promise."""
+    named = (shutil.which(name) for name in (f"python{major}.{minor}", "python3", "python"))
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    for path in (*named, *map(str, pyenv.glob(f"versions/{major}.{minor}.*/bin/python"))):
+        if path is None:
+            continue
+        code = "import sys; print(sys.version_info[:2])"
+        run = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
+        if run.returncode == 0 and run.stdout.strip() == str((major, minor)):
+            return path
+    return None
+
+
 def fingerprint(root: Path, files: Sequence[str] = LOCKED) -> str:
     """Return a hash of the files that say what is installed, of the place and of the Python version."""
     digest = hashlib.sha256(f"{root.resolve()}\0{sys.version_info[:2]}".encode())

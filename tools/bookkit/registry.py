@@ -67,8 +67,8 @@ def items(project: Project) -> list[str]:
 
 
 def scales(project: Project, item: str) -> list[str]:
-    """Return the scales at which an item has, or must have, parameters."""
-    return [scale for scale in SCALES if scale != "reduced" or (project.parameters / f"{item}.{scale}.yaml").is_file()]
+    """Return the scales of an item: small, and those that have a file of what differs."""
+    return [scale for scale in SCALES if scale == "small" or (project.parameters / f"{item}.{scale}.yaml").is_file()]
 
 
 def book_scales(project: Project, item: str) -> list[str]:
@@ -78,7 +78,7 @@ def book_scales(project: Project, item: str) -> list[str]:
     """
     folder = project.results(item)
     shipped = folder.is_dir() and any(folder.iterdir())
-    return ["small", scales(project, item)[1]] if shipped else ["small"]
+    return scales(project, item)[: 2 if shipped else 1]
 
 
 def source(project: Project, item: str) -> NotebookNode:
