@@ -60,7 +60,7 @@ def test_a_false_cached_result_would_be_seen(copied, monkeypatch, tmp_path):
 def test_a_reference_of_another_source_or_of_other_values_is_stale(copied):
     references.write(copied, "tiny")
     source = copied.notebooks / "tiny.py"
-    source.write_text(source.read_text().replace("count: \"Count\" = 3", "count: \"Count\" = 2"))
+    source.write_text(source.read_text().replace('count: "Count" = 3', 'count: "Count" = 2'))
     (wrong,) = references.stale(copied)
     assert "does not belong to the present notebooks/tiny.py" in wrong
     assert "Run `nox -s references`" in wrong

@@ -41,7 +41,10 @@ def error(project, capsys):
         (["execute", "tony"], "unknown item 'tony'. Did you mean 'tiny'? Valid: tiny."),
         (["execute", "tiny", "--scale", "reduced"], "unknown scale of tiny 'reduced'. Valid: full, small."),
         (["execute", "tiny", "-p", "scale", "full"], "parameter 'scale' alone changes no value. Give --scale full."),
-        (["execute", "tiny", "-p", "power", "[]"], "the command line for tiny: power: got []; give a positive finite number."),
+        (
+            ["execute", "tiny", "-p", "power", "[]"],
+            "the command line for tiny: power: got []; give a positive finite number.",
+        ),
         (["references", "tony"], "unknown item 'tony'."),
         (["build"], "argument command: invalid choice: 'build'"),
     ],
