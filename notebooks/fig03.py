@@ -45,8 +45,8 @@ from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
-from companion.agreement import LOSS_TOLERANCE
 from companion.pages import fig03 as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -67,13 +67,10 @@ print(runs.describe(list(results.values())))
 # any number of seeds would mean nothing.
 
 # %% tags=["hide-input", "nbval-check-output"]
-for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
-    rows = page.stability(panel)
-    print(f"{name} task, eta = {panel.eta:g}, K = {rows[0].growth:.2f} at step {steps}")
-    print("   B    at first  at last")
-    for row in rows:
-        print(f"  {row.batch:3d}    {row.lazy:7.3f}  {row.grown:7.3f}")
-    assert max(row.grown for row in rows) < 1, "beyond the bound of mean-square stability"
+heads = {"growth": "K at the last step", "first": "at first", "last": "at last"}
+formats = {"growth": ".2f", "first": ".3f", "last": ".3f"}
+display(Table(page.stability(plan, hard), f"Hard task, η = {eta_hard:g}", heads, formats))
+display(Table(page.stability(plan, super_easy), f"Super-easy task, η = {eta_super_easy:g}", heads, formats))
 
 # %% [markdown]
 # ## Loss curves
@@ -82,34 +79,34 @@ for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
 # modes, as the paper states it. The band is one standard deviation over seeds.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-3", "caption": "Figure 3 of the paper. Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}}
-display(page.loss_figure(hard, super_easy))
+display(page.loss_figure(plan, hard, super_easy))
 
 # %% [markdown]
 # The mean of the simulations over the theory, averaged over the logarithm of the step. The theory is exact only to leading order in
 # $1/N$ and $1/B$.
 
 # %% tags=["hide-input"]
-for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
-    rows = page.agreement(panel)
-    print(f"{name} task: simulated mean over theory")
-    for row in rows:
-        print(f"  B = {row.size:3d}   {row.ratio:.3f} +- {1.96 * row.standard_error:.3f}")
-    assert abs(rows[-1].ratio - 1) < LOSS_TOLERANCE + 3 * rows[-1].standard_error, "theory and simulation part"
+hard_agreement, super_easy_agreement = page.agreement(plan, hard), page.agreement(plan, super_easy)
+heads = {"size": "B", "ratio": "simulation / theory"}
+display(Table(hard_agreement, f"Hard task, β = {beta_hard:g}", heads, {"ratio": ".3f", "interval": ".3f"}))
+display(
+    Table(super_easy_agreement, f"Super-easy task, β = {beta_super_easy:g}", heads, {"ratio": ".3f", "interval": ".3f"})
+)
 
 # %% [markdown]
-# And each batch beside the largest: the excess of its loss at the last step, and by how much its exponent differs over the last decade of
-# steps (positive: it falls more slowly).
+# The tables below compare each batch with the largest: the excess of its loss at the last step, and by how much its exponent differs over the last
+# decade of steps (positive: the loss falls more slowly).
 
 # %% tags=["hide-input"]
-for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
-    print(f"{name} task, against B = {batches[-1]}")
-    print("   B    excess at last step   theory   difference of exponents")
-    for row in page.excess(panel):
-        low, high = row.interval
-        print(
-            f"  {row.batch:3d}    {row.at_last:6.3f} [{low:6.3f}, {high:6.3f}]  {row.theory:6.3f}"
-            f"   {row.slope:6.3f} [{row.slope_interval[0]:6.3f}, {row.slope_interval[1]:6.3f}]"
-        )
+hard_excess, super_easy_excess = page.excess(plan, hard), page.excess(plan, super_easy)
+heads = {
+    "excess": "excess at last step",
+    "slope": "difference of exponents",
+    "slope_interval": "95 % of the difference",
+}
+formats = dict.fromkeys(["excess", "interval", "theory", "slope", "slope_interval"], ".3f")
+display(Table(hard_excess, f"Hard task, against B = {batches[-1]}", heads, formats))
+display(Table(super_easy_excess, f"Super-easy task, against B = {batches[-1]}", heads, formats))
 
 # %% [markdown]
 # (fig-3-late-section)=
@@ -120,24 +117,17 @@ for panel, name in ((hard, "hard"), (super_easy, "super-easy")):
 # transient of finite width). Windows come from the loss law with prefactors one: a term counts as alone where it is ten times the next.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-3-late", "caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much a batch of one raises the loss of the hard task at infinite width, and the power with which the kernel grows."}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}}
-display(page.late_figure(hard, super_easy))
+display(page.late_figure(plan, hard, super_easy))
 
 # %% tags=["hide-input", "nbval-check-output"]
-transients = page.transients(super_easy)
-noise = page.hard_noise(hard)
-print("term                          predicted  fitted   +-     window in eta*t")
-for row in (*transients, noise):
-    text = (
-        "no window"
-        if row.fit is None
-        else (
-            f"{row.fit.exponent:6.2f}  {1.96 * row.fit.standard_error:5.2f}  {row.fit.window[0]:6.0f} to {row.fit.window[1]:6.0f}"
-        )
-    )
-    print(f"{row.words:28s}  {row.predicted:9.2f}  {text}")
+transients, noise = page.transients(plan, super_easy), page.hard_noise(plan, hard)
+heads = {"window": "window in ηt"}
+formats = {"predicted": ".2f", "exponent": ".2f", "interval": ".2f", "window": ".0f"}
+display(Table(transients.drop(columns=["name", "location"]), "Super-easy task", heads, formats))
+display(Table(noise.drop(columns=["name", "location"]), "Hard task", heads, formats))
 
 # %% [markdown]
-# The last line is the relative excess that SGD noise gives the hard task. In the paper's law it falls; found is a growth. The leading effect of the noise on a task
+# The second table shows the relative excess of the loss that SGD noise causes in the hard task. In the paper's law it falls; here it grows. The leading effect of the noise on a task
 # whose source is below $2 - 1/\alpha$ is local: a mode that still carries loss is shaken by the present loss, not by what is
 # left of early noise. That gives the factor $1 + (\eta/B) K(t) \sum_k \lambda_k / 2$ and so the growth of the kernel, $t^{1-\chi}$. "SGD noise does not matter for hard
 # tasks" holds while that product is small; the stability bound above says when it is not.
@@ -147,15 +137,16 @@ for row in (*transients, noise):
 # An exponent counts as confirmed within 0.055, a third of the gap between lazy and rich at $\beta = 0.5$; a ratio of losses within 5 %.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = [
-    page.shift_claim(hard, plan),
-    *page.transient_claims("hard", [noise], "a", plan),
-    *page.agreement_claims(hard, plan),
-    *page.transient_claims("super-easy", transients, "b", plan),
-    page.batch_claim(super_easy, plan),
-    *page.agreement_claims(super_easy, plan),
-]
-ledger.show(claims)
+ledger.show(
+    [
+        page.shift_claim(plan, hard_excess),
+        *page.term_claims(plan, hard, noise),
+        *page.agreement_claims(plan, hard, hard_agreement),
+        *page.term_claims(plan, super_easy, transients),
+        page.batch_claim(plan, super_easy),
+        *page.agreement_claims(plan, super_easy, super_easy_agreement),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from companion.pages import fig03 as draw03
 from companion.pages import fig03 as figure03
 from companion.pages import fig04 as draw04
 from companion.pages import fig04 as figure04
@@ -88,65 +87,79 @@ def test_the_plan_runs_every_batch_in_every_way():
 
 
 def test_stability_grows_with_the_kernel(hard):
-    rows = figure03.stability(hard)
-    assert rows[0].growth == 1 + GAMMA * 0.5
+    found = figure03.stability(plan03(), hard)
+    assert (found.growth == 1 + GAMMA * 0.5).all()
     # eta/B sum_k lambda_k/2 to leading order in eta
-    assert rows[0].lazy == pytest.approx(0.5 * 0.1 * math.pi**2 / 6, rel=0.1)
-    assert all(row.lazy < row.grown < 1 for row in rows)
-    assert rows[0].lazy > 3.9 * rows[1].lazy
+    assert found["first"][0] == pytest.approx(0.5 * 0.1 * math.pi**2 / 6, rel=0.1)
+    assert ((found["first"] < found["last"]) & (found["last"] < 1)).all()
+    assert found["first"][0] > 3.9 * found["first"][1]
 
 
 def test_simulation_and_theory_agree_where_they_are_made_to(hard):
-    rows = figure03.agreement(hard)
-    assert all(abs(row.ratio - 1) < 4 * row.standard_error for row in rows)
-    claims = figure03.agreement_claims(hard, figure03.Plan())
-    assert {claim.verdict for claim in claims} == {"confirmed"}
+    plan = plan03()
+    found = figure03.agreement(plan, hard)
+    # Twice the 95 % interval: four standard errors.
+    assert all(abs(row.ratio - 1) < row.interval[1] - row.interval[0] for row in found.itertuples())
+    assert {claim.verdict for claim in figure03.agreement_claims(plan, hard, found)} == {"confirmed"}
     above = [dataclasses.replace(one, arrays=one.arrays | {"loss": 2 * one.arrays["loss"]}) for one in hard.simulation]
     wrong = dataclasses.replace(hard, simulation=tuple(above))
-    assert {claim.verdict for claim in figure03.agreement_claims(wrong, figure03.Plan())} == {"not confirmed"}
+    claims = figure03.agreement_claims(plan, wrong, figure03.agreement(plan, wrong))
+    assert {claim.verdict for claim in claims} == {"not confirmed"}
 
 
 def test_terms_of_the_super_easy_task(super_easy):
-    rows = figure03.transients(super_easy)
-    assert [row.predicted for row in rows] == [3.6, 1.5, 0.5]
-    claims = figure03.transient_claims("super-easy", rows, "b", figure03.Plan())
+    plan = plan03()
+    found = figure03.transients(plan, super_easy)
+    assert list(found.predicted) == [3.6, 1.5, 0.5]
+    claims = figure03.term_claims(plan, super_easy, found)
     assert {claim.verdict for claim in claims} == {"confirmed"}
     # The curve of another limit has another exponent.
     swapped = dict(super_easy.long)
     swapped[math.inf, 1.0] = swapped[1024.0, math.inf]
-    claims = figure03.transient_claims(
-        "super-easy", figure03.transients(dataclasses.replace(super_easy, long=swapped)), "b", "small"
-    )
+    wrong = figure03.transients(plan, dataclasses.replace(super_easy, long=swapped))
+    claims = figure03.term_claims(plan, super_easy, wrong)
     assert [claim.verdict for claim in claims] == ["confirmed", "not confirmed", "confirmed"]
+
+
+def test_a_term_without_a_window_has_no_exponent(super_easy):
+    plan = dataclasses.replace(plan03(), width=4)
+    long = super_easy.long | {(4.0, math.inf): super_easy.long[1024.0, math.inf]}
+    found = figure03.transients(plan, dataclasses.replace(super_easy, long=long))
+    assert list(found.exponent.isna()) == [False, False, True]
+    last = figure03.term_claims(plan, super_easy, found)[-1]
+    assert (last.measured, last.window, last.verdict) == (None, None, "inconclusive")
 
 
 @pytest.mark.parametrize(("version", "verdict"), [("paper", "confirmed"), ("corrected", "corrected")])
 def test_noise_of_the_hard_task_tells_the_two_laws_apart(version, verdict):
-    (claim,) = figure03.transient_claims("hard", [figure03.hard_noise(panel03(0.5, version))], "a", figure03.Plan())
+    plan, panel = plan03(), panel03(0.5, version)
+    (claim,) = figure03.term_claims(plan, panel, figure03.hard_noise(plan, panel))
     assert claim.verdict == verdict
     assert claim.predicted == pytest.approx(4 / 3)
 
 
 def test_excess_and_its_claims(hard, super_easy):
-    rows = figure03.excess(hard)
-    assert [row.batch for row in rows] == [1, 4]
-    assert rows[0].interval[0] < rows[0].theory < rows[0].interval[1]
+    plan = plan03()
+    found = figure03.excess(plan, hard)
+    assert list(found.batch) == [1, 4]
+    assert found.interval[0][0] < found.theory[0] < found.interval[0][1]
     # In the paper's law the relative excess fades, and with it the difference of exponents.
-    assert figure03.shift_claim(panel03(0.5, "paper"), figure03.Plan()).verdict == "confirmed"
-    assert figure03.shift_claim(super_easy, figure03.Plan()).verdict == "not confirmed"
+    assert figure03.shift_claim(plan, figure03.excess(plan, panel03(0.5, "paper"))).verdict == "confirmed"
+    assert figure03.shift_claim(plan, figure03.excess(plan, super_easy)).verdict == "not confirmed"
     # In the law the SGD term is exactly proportional to 1/B; 5 % noise of 16 seeds leaves the ratio to a few per cent.
-    claim = figure03.batch_claim(super_easy, figure03.Plan())
+    claim = figure03.batch_claim(plan, super_easy)
     assert claim.predicted == pytest.approx((1 - 1 / 64) / (1 / 4 - 1 / 64))
     assert claim.verdict == "confirmed"
 
 
 def test_figures_of_the_transients(hard, super_easy):
-    a, b = draw03.loss_figure(hard, super_easy).axes
+    plan = plan03()
+    a, b = figure03.loss_figure(plan, hard, super_easy).axes
     assert [axes.get_xlabel() for axes in (a, b)] == ["steps $t$"] * 2
     assert "$t^{-1.5}$" in {text.get_text() for text in b.texts}
-    upper, lower = draw03.late_figure(hard, super_easy).axes
+    upper, lower = figure03.late_figure(plan, hard, super_easy).axes
     assert lower.get_ylabel() == "relative excess loss"
-    assert len(upper.lines) == len(super_easy.batches) + 3
+    assert len(upper.lines) == len(plan.batches) + 3
 
 
 def plan04():

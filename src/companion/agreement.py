@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from companion.claims import Claim, Measurement, Page, judged
 from neural_scaling.base.arrays import Array
@@ -52,6 +53,27 @@ def mean_exponent(step: Array, curves: Array, window: tuple[float, float], sign:
     half = math.hypot(spread, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))
     mean = float(found.mean())
     return Measurement(mean, (mean - half, mean + half), window)
+
+
+def draw_mean(
+    axes: Axes,
+    result: Result,
+    color: str,
+    label: str | None = None,
+    *,
+    per_step: float = 1,
+    least: float = 0.1,
+    alpha: float = 0.2,
+    **line: float,
+) -> None:
+    """Draw the mean over seeds and a band of one standard deviation; the abscissa is ``per_step`` times the step.
+
+    A band that reaches zero cannot be drawn on a logarithmic axis: it ends at the share ``least`` of the mean.
+    """
+    losses, x = seed_losses(result), per_step * result.arrays["step"][1:]
+    mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
+    axes.loglog(x, mean, color=color, label=label, **line)
+    axes.fill_between(x, np.maximum(mean - spread, least * mean), mean + spread, color=color, alpha=alpha, linewidth=0)
 
 
 def agreement_table(

@@ -16,11 +16,14 @@ from importlib.resources import as_file, files
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
 
 WIDTH = 7.0
@@ -91,6 +94,19 @@ def plain_ticks(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def guide(axes: Axes, x: Array, y: Array, label: str, *, above: bool, linewidth: float = 1.4, rise: float = 8) -> None:
+    """Draw a power law between two points, named beside its middle, ``rise`` points above it if the label stands above."""
+    axes.loglog(x, y, "--", color=MUTED, linewidth=linewidth)
+    axes.annotate(
+        label,
+        (float(np.sqrt(x[0] * x[1])), float(np.sqrt(y[0] * y[1]))),
+        (6, rise) if above else (-6, -18),
+        textcoords="offset points",
+        ha="left" if above else "right",
+        color=MUTED,
+    )
 
 
 def richness_color(gamma: float) -> str:

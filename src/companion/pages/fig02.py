@@ -13,12 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.agreement import agreement_table, claims_at_both_ends
+from companion.agreement import agreement_table, claims_at_both_ends, draw_mean
 from companion.claims import Claim, Measurement, fact, judged
-from companion.parameters import (
-    Parameters,
-)
-from companion.style import INK, MUTED, book_style, new_figure, richness_color, width_color
+from companion.parameters import Parameters
+from companion.style import INK, MUTED, book_style, guide, new_figure, richness_color, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law, theory_window, window_sensitivity
 from neural_scaling.models.runs import GradientFlowRun, InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
@@ -269,15 +267,9 @@ def finite_figure(easy: FinitePanel, hard: FinitePanel) -> Figure:
         figure = new_figure(8.6)
         for axes, panel, letter in zip(figure.subplots(2, 1), (easy, hard), "cd", strict=True):
             for width, theory, simulation in zip(panel.widths, panel.theory, panel.simulation, strict=True):
-                step = simulation.arrays["step"][1:]
-                losses = simulation.arrays["loss"][:, 1:].astype(np.float64)
-                mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
-                color = width_color(width)
-                axes.loglog(step, mean, color=color, label=f"$N = {width}$")
-                # On a logarithmic axis a band that reaches zero cannot be drawn: it is cut at a tenth of the mean.
-                lower = np.maximum(mean - spread, 0.1 * mean)
-                axes.fill_between(step, lower, mean + spread, color=color, alpha=0.2, linewidth=0)
-                axes.loglog(theory.arrays["step"][1:], theory.arrays["loss"][1:], "--", color=INK, linewidth=1.3)
+                draw_mean(axes, simulation, width_color(width), f"$N = {width}$")
+                step = theory.arrays["step"][1:]
+                axes.loglog(step, theory.arrays["loss"][1:], "--", color=INK, linewidth=1.3)
             power = float(chi(panel.beta))
             _guide(axes, step, theory.arrays["loss"][1:], power, rf"$t^{{-{power:.3g}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
@@ -335,15 +327,7 @@ def _guide(axes: Axes, step: Array, loss: Array, power: float, label: str, above
     """Draw a power law beside the last decade and a half of a curve."""
     x = np.array([step[-1] / 30, step[-1]])
     y = loss[-1] * (1.6 if above else 1 / 1.6) * (x / x[-1]) ** -power
-    axes.loglog(x, y, "--", color=MUTED, linewidth=1.4)
-    axes.annotate(
-        label,
-        (float(np.sqrt(x[0] * x[1])), float(np.sqrt(y[0] * y[1]))),
-        (6, 8) if above else (-6, -18),
-        textcoords="offset points",
-        ha="left" if above else "right",
-        color=MUTED,
-    )
+    guide(axes, x, y, label, above=above)
 
 
 def _scaling(factor: float) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
