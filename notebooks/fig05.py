@@ -81,9 +81,11 @@ gammas = (0.0, *richness_activations)
 activations = {gamma0: circle.curve_rows(plan.activations(gamma0), results) for gamma0 in gammas}
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-5", "caption": "Figure 5 of the paper. Test loss against steps, (a) ReLU networks on targets of changing source and (b) one target at changing activation. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise."}, "image": {"alt": "Two log-log plots of test loss against steps, one colour per source. Rich curves lie below the dotted linearised ones and fall along the dashed predicted powers before the hardest tasks level off."}}
-title = rf"(b) changing activation, $q = {decay:g}$"
-panel_a = ("(a) ReLU, changing target", targets[richness], targets[0.0])
-display(circle.loss_figure([panel_a, (title, activations[gammas[-1]], activations[0.0])]))
+panels = [
+    ("(a) ReLU, changing target", targets[richness], targets[0.0]),
+    (rf"(b) changing activation, $q = {decay:g}$", activations[gammas[-1]], activations[0.0]),
+]
+display(circle.loss_figure(panels))
 
 # %% [markdown]
 # ## The kernel, and where the exponent is fitted
@@ -111,7 +113,7 @@ Table(starts, "Linearised networks", heads={"start": "window starts at step"}, f
 # %% [markdown]
 # ## When the claim holds, and what spoils it
 #
-# The paper lacks this panel. Filled points are exponents in the window above; open points are over the last decade of steps, whatever
+# These panels are ours. Filled points are exponents in the window above; open points are over the last decade of steps, whatever
 # happens there. Where a filled point is missing the window is too short: the network is not yet rich, or already at the edge of stability.
 #
 # Richness does not set in smoothly. Weakly rich networks ($\gamma_0 = 0.03$ and 0.1 at full scale), whose kernel hardly grows or only doubles,
