@@ -30,21 +30,11 @@ MISSING = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)==")
 
 @dataclass(frozen=True)
 class Platform:
-    """One supported kind of machine.
+    """One supported kind of machine."""
 
-    Attributes
-    ----------
-    name
-        As the README says it.
-    tags
-        Wheel platform tags that such a machine accepts.
-    markers
-        Values of the environment markers on such a machine.
-    """
-
-    name: str
-    tags: tuple[str, ...]
-    markers: dict[str, str]
+    name: str  # as the README says it
+    tags: tuple[str, ...]  # wheel platform tags that such a machine accepts
+    markers: dict[str, str]  # values of the environment markers on such a machine
 
 
 LINUX_TAGS = (*(f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)), "manylinux2014_x86_64", "linux_x86_64")

@@ -30,21 +30,7 @@ class EnvironmentProblem(Exception):
 
 
 def refusal(version: tuple[int, int], system: str, machine: str) -> str | None:
-    """Return why this project cannot run here, in one line, or None if it can.
-
-    Parameters
-    ----------
-    version
-        Major and minor version of Python.
-    system
-        As ``sys.platform`` has it.
-    machine
-        As ``platform.machine()`` has it.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return why this project cannot run here, in one line, or None if it can."""
     if version not in SUPPORTED_PYTHON:
         return (
             f"Python {version[0]}.{version[1]} is not supported: remove the folder .venv and make it with Python 3.11, "
@@ -98,25 +84,6 @@ def ensure(root: Path, run: Run | None = None, say: Callable[[str], object] = pr
 
     The stamp is removed first and written last. So an interruption at any moment is noticed by the next call, which
     clears away what was installed in part and goes on.
-
-    Parameters
-    ----------
-    root
-        The checkout.
-    run
-        Runs a command and raises if it fails; exchanged by the tests.
-    say
-        Prints a line.
-
-    Returns
-    -------
-    bool
-        Whether anything had to be done.
-
-    Raises
-    ------
-    EnvironmentProblem
-        If Python or platform are not supported, or a command fails.
     """
     run = _run if run is None else run
     reason = refusal(sys.version_info[:2], sys.platform, platform.machine())
@@ -141,22 +108,7 @@ def ensure(root: Path, run: Run | None = None, say: Callable[[str], object] = pr
 
 
 def ensure_extra(root: Path, requirements: str, run: Run | None = None) -> bool:
-    """Install the packages of one more requirements file, unless they are installed.
-
-    Parameters
-    ----------
-    root
-        The checkout, with its environment in place.
-    requirements
-        Name of the file.
-    run
-        Runs a command and raises if it fails.
-
-    Returns
-    -------
-    bool
-        Whether anything had to be done.
-    """
+    """Install the packages of one more requirements file, unless they are installed."""
     run = _run if run is None else run
     venv, stamp = root / ".venv", f"{Path(requirements).stem}.json"
     wanted = fingerprint(root, [requirements, "constraints.txt"])
@@ -175,16 +127,6 @@ def clear_partial_installs(venv: Path) -> list[str]:
 
     pip writes a package's list of files, RECORD, last. Without it, or if a file it names is gone, the package is not
     whole, yet pip would take it for installed.
-
-    Parameters
-    ----------
-    venv
-        A virtual environment.
-
-    Returns
-    -------
-    list of str
-        Names of the folders that were removed.
     """
     removed = []
     for site in [*venv.glob("lib/python3.*/site-packages"), *venv.glob("Lib/site-packages")]:

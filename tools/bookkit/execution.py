@@ -40,24 +40,12 @@ CELL_LIMIT = 900
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one notebook of the book.
+    """What became of one notebook of the book."""
 
-    Attributes
-    ----------
-    job
-        What it was.
-    seconds
-        Duration of the execution, now or when it last ran.
-    reason
-        Why it ran, None if the earlier result was used.
-    notices
-        What cannot be reached, so that the page shows shipped results instead of computing.
-    """
-
-    job: Job
-    seconds: float
-    reason: str | None
-    notices: tuple[str, ...] = ()
+    job: Job  # what it was
+    seconds: float  # duration of the execution, now or when it last ran
+    reason: str | None  # why it ran, None if the earlier result was used
+    notices: tuple[str, ...] = ()  # what cannot be reached, so that the page shows shipped results instead of computing
 
 
 class _Engine(NBClientEngine):
@@ -86,23 +74,10 @@ papermill_engines.register(ENGINE, _Engine)
 
 @contextlib.contextmanager
 def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_cache: bool = False) -> Iterator[Path]:
-    """Set the environment that kernels started meanwhile inherit.
+    """Set the environment that kernels started meanwhile inherit; yield the file of their claims, which holds none yet.
 
-    Parameters
-    ----------
-    scale
-        At small scale the cache is an empty folder that is removed afterwards: everything is computed live.
-    work
-        Where the temporary folder is made that is all that kernels write into.
-    keep_claims
-        Whether they write their claims.
-    own_cache
-        Use the user's cache at full scale, so that a long run by hand can be continued.
-
-    Yields
-    ------
-    Path
-        The file of the claims, which holds none yet.
+    At small scale the cache is an empty folder, so everything is computed live. With ``own_cache`` a run by hand at another
+    scale uses the user's, so that it can be continued.
     """
     with workplace.temporary(work) as place:
         claims = place / "claims.json"
@@ -145,29 +120,7 @@ def run(
     name: str,
     limit: int | None = None,
 ) -> NotebookNode:
-    """Execute a prepared notebook in the root of the project.
-
-    Parameters
-    ----------
-    project
-        The checkout.
-    notebook
-        From :func:`bookkit.notebooks.prepared`.
-    name
-        For the terminal and error messages.
-    limit
-        Seconds that a single cell may take.
-
-    Returns
-    -------
-    NotebookNode
-        With outputs, without notes on the run.
-
-    Raises
-    ------
-    Problem
-        If a cell fails or takes too long; the message holds the cell and its traceback.
-    """
+    """Execute a prepared notebook in the root of the project."""
     with CellLine(name) as line:
         try:
             executed = papermill.execute_notebook(
@@ -225,23 +178,6 @@ def run_side_by_side(project: Project, jobs: Sequence[Job], workers: int = 2) ->
     """Execute notebooks of the book, several at a time, each with one core at small scale.
 
     Kernels inherit the environment of their process, so each has one of its own; only this process writes pages.
-
-    Parameters
-    ----------
-    project, jobs
-        What to run.
-    workers
-        How many at a time.
-
-    Returns
-    -------
-    list of Outcome
-        In the order of the jobs.
-
-    Raises
-    ------
-    Problem
-        If a cell fails or a process is killed.
     """
     spawn = multiprocessing.get_context("spawn")
     with (
@@ -267,26 +203,7 @@ def run_for_book(
     force: bool = False,
     computed: Callable[[Project, Job, NotebookNode], tuple[NotebookNode, str, float]] = _computed,
 ) -> Outcome:
-    """Execute a notebook of the book unless nothing has changed, and say why.
-
-    Parameters
-    ----------
-    project, job
-        What to run.
-    force
-        Run it in any case.
-    computed
-        Executes the prepared notebook.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    Problem
-        If a cell fails or the notebook keeps no claims file.
-    """
+    """Execute a notebook of the book unless nothing has changed, and say why."""
     reason = "asked for" if force else stamps.why_run(project, job)
     name = f"{job.item:10s} {job.scale:7s}"
     if reason is None:
@@ -322,23 +239,7 @@ def remove_strays(project: Project, jobs: list[Job]) -> None:
 
 
 def run_by_hand(project: Project, job: Job) -> Path:
-    """Execute a notebook into its own folder under ``runs/``; book and references stay as they are.
-
-    Parameters
-    ----------
-    project, job
-        What to run.
-
-    Returns
-    -------
-    Path
-        Folder with the executed notebook, its images, claims and parameters.
-
-    Raises
-    ------
-    Problem
-        If a cell fails.
-    """
+    """Execute a notebook into its own folder under ``runs/``; book and references stay as they are."""
     folder = project.runs / job.folder
     with workplace.held(folder / ".work"):
         with kernel_environment(job.scale, folder / ".work", own_cache=True) as claims:

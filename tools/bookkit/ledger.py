@@ -19,13 +19,7 @@ ROUNDING = 1e-6
 
 
 def read(path: Path) -> list[Claim]:
-    """Return the claims in a file.
-
-    Raises
-    ------
-    Problem
-        If the file is missing or does not follow the schema.
-    """
+    """Return the claims in a file."""
     try:
         return load_ledger(path)
     except LedgerError as error:
@@ -33,24 +27,7 @@ def read(path: Path) -> list[Claim]:
 
 
 def produced(project: Project, jobs: Iterable[Job]) -> Made:
-    """Return the claims that executed notebooks of the book made.
-
-    Parameters
-    ----------
-    project
-        With executed notebooks.
-    jobs
-        The notebooks.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    Problem
-        If a claim names another item or scale than the notebook that made it, or an id is used twice.
-    """
+    """Return the claims that executed notebooks of the book made."""
     made: Made = {}
     for job in jobs:
         claims = read(project.claims(job.item, job.scale))
@@ -72,13 +49,7 @@ def merge(ledger: list[Claim], made: Made) -> list[Claim]:
 
 
 def write(project: Project, claims: list[Claim]) -> None:
-    """Write the ledger atomically, in the form in which it is committed.
-
-    Raises
-    ------
-    Problem
-        If a claim does not follow the schema or an id occurs twice at one scale.
-    """
+    """Write the ledger atomically, in the form in which it is committed."""
     try:
         write_ledger(project.ledger, claims)
     except LedgerError as error:
@@ -90,17 +61,6 @@ def differences(ledger: list[Claim], made: Made) -> list[str]:
 
     The same claims must come out with the same verdicts. A measured value may differ from that of the ledger within
     the interval that the ledger gives for it, since arithmetic differs from machine to machine.
-
-    Parameters
-    ----------
-    ledger
-        As committed.
-    made
-        From :func:`produced`.
-
-    Returns
-    -------
-    list of str
     """
     wrong = []
     committed = {_key(claim): claim for claim in ledger}

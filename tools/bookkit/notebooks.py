@@ -14,20 +14,7 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def prepared(project: Project, job: Job) -> NotebookNode:
-    """Return the notebook of a job, ready to run.
-
-    Parameters
-    ----------
-    project
-        The checkout.
-    job
-        What to run.
-
-    Returns
-    -------
-    NotebookNode
-        With a cell of injected values after the ``parameters`` cell.
-    """
+    """Return the notebook of a job, ready to run."""
     notebook = registry.source(project, job.item)
     notebook.metadata = NotebookNode(kernelspec=dict(KERNEL))
     notebook = load_notebook_node(notebook)
@@ -59,18 +46,7 @@ def _fold_values(notebook: NotebookNode) -> None:
 
 
 def without_run_metadata(notebook: NotebookNode) -> NotebookNode:
-    """Drop what differs from run to run or from machine to machine: papermill's and the kernel's notes, cell ids.
-
-    Parameters
-    ----------
-    notebook
-        Changed in place.
-
-    Returns
-    -------
-    NotebookNode
-        The same notebook.
-    """
+    """Drop what differs from run to run or from machine to machine: papermill's and the kernel's notes, cell ids."""
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}

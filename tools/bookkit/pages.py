@@ -81,20 +81,7 @@ def title(project: Project, page: str) -> str:
 
 
 def check(project: Project, pages: list[str] | None = None) -> list[str]:
-    """Check the built book.
-
-    Parameters
-    ----------
-    project
-        With a built book.
-    pages
-        Pages that must be there; by default those of the table of contents.
-
-    Returns
-    -------
-    list of str
-        Everything that is wrong, one line each.
-    """
+    """Check the built book."""
     wrong = []
     for page in toc_pages(project) if pages is None else pages:
         built = project.html / f"{page}.html"

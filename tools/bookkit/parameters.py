@@ -25,13 +25,7 @@ TAG = "parameters"
 
 
 def declared(notebook: NotebookNode, where: str) -> dict[str, str]:
-    """Return name and kind of each parameter of a notebook, in the order of the cell.
-
-    Raises
-    ------
-    Problem
-        If there is not exactly one cell tagged ``parameters``, or it holds anything but annotated assignments.
-    """
+    """Return name and kind of each parameter of a notebook, in the order of the cell."""
     cells = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise Problem(
@@ -59,13 +53,7 @@ def cell_values(notebook: NotebookNode) -> dict[str, Any]:
 
 
 def read_values(path: Path) -> dict[str, Any]:
-    """Return the values written in a YAML file.
-
-    Raises
-    ------
-    Problem
-        If the file is missing, is not YAML or is not a mapping of names to values.
-    """
+    """Return the values written in a YAML file."""
     if not path.is_file():
         raise Problem(
             f"{path.name} is missing. Write it: `scale` and one line `name: value` for each parameter that differs."
@@ -101,13 +89,7 @@ def check_no_repetition(values: Mapping[str, Any], small: Mapping[str, Any], whe
 
 
 def parse_override(text: str, name: str) -> Any:
-    """Return the value that ``text`` means, read as YAML.
-
-    Raises
-    ------
-    Problem
-        If it is not YAML.
-    """
+    """Return the value that ``text`` means, read as YAML."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -11,24 +11,7 @@ class Problem(Exception):
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], remedy: str) -> Problem:
-    """Return the problem of a name that is not among the valid ones.
-
-    Parameters
-    ----------
-    kind
-        What was named, for example ``item``.
-    name
-        As given.
-    valid
-        Names that would have been right.
-    remedy
-        What to do instead.
-
-    Returns
-    -------
-    Problem
-        Names the offender and the valid names, with the nearest one first if there is one.
-    """
+    """Return the problem of a name that is not among the valid ones."""
     names = sorted(valid)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""

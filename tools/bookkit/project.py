@@ -12,15 +12,9 @@ IF_NOT_WRITTEN = "make the checkout writable and free space on its disk, or work
 
 @dataclass(frozen=True)
 class Project:
-    """Folders and files of a checkout.
+    """Folders and files of a checkout."""
 
-    Attributes
-    ----------
-    root
-        The checkout.
-    """
-
-    root: Path
+    root: Path  # the checkout
 
     @property
     def notebooks(self) -> Path:
@@ -87,14 +81,6 @@ class Project:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    r"""Write a text file so that an interruption leaves the old file or the new one, never a part.
-
-    Parameters
-    ----------
-    path
-        Its folder is made if missing.
-    text
-        Written as UTF-8 with ``\n`` line ends on every platform.
-    """
+    r"""Write a text file so that an interruption leaves the old file or the new one, never a part."""
     files.make_folder(path.parent, IF_NOT_WRITTEN)
     files.write_atomically(path, [text.encode()], IF_NOT_WRITTEN)

@@ -28,24 +28,7 @@ IGNORED = "nbval-ignore-output"
 
 
 def normalised(executed: NotebookNode, where: str) -> NotebookNode:
-    """Return an executed notebook reduced to what is compared.
-
-    Parameters
-    ----------
-    executed
-        Left as it is.
-    where
-        Its name, for error messages.
-
-    Returns
-    -------
-    NotebookNode
-
-    Raises
-    ------
-    Problem
-        If a checked cell gives anything but text, or writes to standard error.
-    """
+    """Return an executed notebook reduced to what is compared."""
     reduced = notebooks.without_run_metadata(nbformat.from_dict(executed))
     executions = 0
     for index, cell in enumerate(reduced.cells):
@@ -66,13 +49,7 @@ def as_text(notebook: NotebookNode) -> str:
 
 
 def write(project: Project, item: str) -> bool:
-    """Rewrite the reference of an item from its executed notebook in the book.
-
-    Returns
-    -------
-    bool
-        Whether the committed file changed.
-    """
+    """Rewrite the reference of an item from its executed notebook in the book."""
     executed = nbformat.read(project.executed / f"{item}.ipynb", as_version=4)
     path = project.references / f"{item}.ipynb"
     text = as_text(normalised(executed, item))
@@ -115,13 +92,7 @@ def remove_strays(project: Project) -> None:
 
 
 def compare_executed(project: Project) -> None:
-    """Compare the pages of the book at small scale, as they were executed, with their references.
-
-    Raises
-    ------
-    Problem
-        If a reference is stale or an output differs, with the lines that do.
-    """
+    """Compare the pages of the book at small scale, as they were executed, with their references."""
     wrong = stale(project)
     if wrong:
         raise Problem("\n".join(wrong))
@@ -140,24 +111,7 @@ def compare(
     workers: int = 2,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Execute references again with nbval, from an empty cache, and compare the checked cells.
-
-    Parameters
-    ----------
-    project
-        The checkout.
-    chosen
-        Items; all if None.
-    workers
-        Notebooks executed side by side.
-    environment
-        Variables for them.
-
-    Raises
-    ------
-    Problem
-        If a reference is stale, a cell fails or an output differs.
-    """
+    """Execute references again with nbval, from an empty cache, and compare the checked cells."""
     wrong = stale(project)
     if wrong:
         raise Problem("\n".join(wrong))

@@ -24,27 +24,13 @@ CHECKED = "nbval-check-output"
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to run with given values.
+    """One notebook to run with given values."""
 
-    Attributes
-    ----------
-    item
-        Name of the notebook.
-    scale
-        ``small``, ``reduced`` or ``full``.
-    values
-        All parameters.
-    overrides
-        Those that the user changed on the command line.
-    differing
-        Those that are not as the notebook has them.
-    """
-
-    item: str
-    scale: str
-    values: Mapping[str, Any]
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    differing: Mapping[str, Any] = field(default_factory=dict)
+    item: str  # name of the notebook
+    scale: str  # small, reduced or full
+    values: Mapping[str, Any]  # all parameters
+    overrides: Mapping[str, Any] = field(default_factory=dict)  # those that the user changed on the command line
+    differing: Mapping[str, Any] = field(default_factory=dict)  # those that are not as the notebook has them
 
     @property
     def page(self) -> str:
@@ -82,13 +68,7 @@ def book_scales(project: Project, item: str) -> list[str]:
 
 
 def source(project: Project, item: str) -> NotebookNode:
-    """Return the notebook of an item as its source has it: no outputs, no parameter values.
-
-    Raises
-    ------
-    Problem
-        If there is no such item.
-    """
+    """Return the notebook of an item as its source has it: no outputs, no parameter values."""
     if item not in items(project):
         raise unknown("item", item, items(project), "An item is the name of a file notebooks/<item>.py.")
     return jupytext.read(project.notebooks / f"{item}.py", fmt="py:percent")
@@ -100,27 +80,7 @@ def reads(notebook: NotebookNode) -> list[str]:
 
 
 def job(project: Project, item: str, scale: str, overrides: Mapping[str, str] | None = None) -> Job:
-    """Return what to run, everything checked.
-
-    Parameters
-    ----------
-    project
-        The checkout.
-    item, scale
-        What to run.
-    overrides
-        Parameter name to text of its value, as given on the command line.
-
-    Returns
-    -------
-    Job
-
-    Raises
-    ------
-    Problem
-        If item, scale or a parameter is unknown, a value is missing or has the wrong type, or the notebook is
-        not as :func:`check` wants it.
-    """
+    """Return what to run, everything checked."""
     notebook = source(project, item)
     if scale not in scales(project, item):
         raise unknown(f"scale of {item}", scale, scales(project, item), "Give one of them after --scale.")
@@ -146,13 +106,7 @@ def job(project: Project, item: str, scale: str, overrides: Mapping[str, str] | 
 
 
 def check(project: Project) -> list[str]:
-    """Check every item at every scale.
-
-    Returns
-    -------
-    list of str
-        Everything that is wrong, one line each; empty if nothing is.
-    """
+    """Check every item at every scale."""
     wrong = []
     for item in items(project):
         for scale in scales(project, item):

@@ -22,11 +22,6 @@ def build(project: Project, *, anew: bool = True) -> Path:
 
     Anew, every page is read. Else the builder goes on from its last success, which is quick and does not repeat the warnings
     of pages that did not change themselves, such as a label that another page lost.
-
-    Raises
-    ------
-    Problem
-        If the builder warns or fails; the message holds the warnings.
     """
     place = _place(project, anew)
     log = place / "build.log"

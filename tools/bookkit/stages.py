@@ -20,18 +20,7 @@ def single_threaded() -> dict[str, str]:
 
 
 def run_stages(stages: list[Stage]) -> None:
-    """Run stages in order, stop at the first that fails, and print a table of seconds in any case.
-
-    Parameters
-    ----------
-    stages
-        Name and function of each.
-
-    Raises
-    ------
-    Exception
-        Whatever a stage raises.
-    """
+    """Run stages in order, stop at the first that fails, and print a table of seconds in any case."""
     rows = [(name, "not run", 0.0) for name, _ in stages]
     try:
         for index, (name, function) in enumerate(stages):

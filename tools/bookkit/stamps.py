@@ -85,10 +85,9 @@ def _read(file: Path, name: str, changed: int) -> tuple[str, set[str]]:
     source = file.read_text("utf-8")
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and isinstance(body, list) and ast.get_docstring(node, clean=False) is not None:
-            body.pop(0)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body.pop(0)
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), _named(source, package)
 
@@ -113,18 +112,7 @@ def lock_files(project: Project) -> list[Path]:
 
 
 def key(project: Project, job: Job) -> dict[str, str]:
-    """Return the parts of the key of a job.
-
-    Parameters
-    ----------
-    project, job
-        What is run.
-
-    Returns
-    -------
-    dict
-        Name of the part to its hash, in the order in which a change is reported.
-    """
+    """Return the parts of the key of a job."""
     source = project.notebooks / f"{job.item}.py"
     canonical = json.dumps(dict(job.values), sort_keys=True).encode()
     notebook = registry.source(project, job.item)
@@ -159,17 +147,7 @@ def read_stamp(project: Project, job: Job) -> dict[str, Any] | None:
 
 
 def why_run(project: Project, job: Job) -> str | None:
-    """Return why a job must be run, in words, or None if what is there can be used.
-
-    Parameters
-    ----------
-    project, job
-        What would be run.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return why a job must be run, in words, or None if what is there can be used."""
     stamp = read_stamp(project, job)
     if stamp is None:
         return "not executed yet"

@@ -23,13 +23,7 @@ def say(text: str) -> None:
 
 
 class CellLine:
-    """One line that says which cell of a notebook runs and since when; nothing where output is no terminal.
-
-    Parameters
-    ----------
-    name
-        What runs.
-    """
+    """One line that says which cell of a notebook runs and since when; nothing where output is no terminal."""
 
     def __init__(self, name: str) -> None:
         self._name = name

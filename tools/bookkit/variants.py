@@ -38,20 +38,6 @@ def with_suffix(notebook: NotebookNode, suffix: str, title: str) -> NotebookNode
     """Give every label a notebook defines, and every reference to one of them, a suffix; say the scale in the title.
 
     References to labels of other pages stay as they are.
-
-    Parameters
-    ----------
-    notebook
-        Changed in place.
-    suffix
-        Appended to labels after a hyphen.
-    title
-        Appended to the page's title in parentheses.
-
-    Returns
-    -------
-    NotebookNode
-        The same notebook.
     """
     own = labels(notebook)
     titled = False
