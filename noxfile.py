@@ -74,7 +74,7 @@ def references(session: nox.Session) -> None:
 
 @nox.session(requires=["env"])
 def soak(session: nox.Session) -> None:
-    """Kill runs of all kinds 100 times, solve 200 random settings (--keep writes them), give 300 bad inputs, try mutants, change kernels."""
+    """Kill runs of all kinds, solve random settings (--keep writes them), give bad inputs, try mutants, change kernels."""
     killed = "tests/runs/test_interruption.py::test_killed_at_random_moments_a_run_ends_with_the_same_bits"
     python(session, "-m", "pytest", "-v", killed, NEURAL_SCALING_TEST_KILLS="100", OMP_NUM_THREADS="1")
     python(session, "tests/fuzz_inputs.py", OMP_NUM_THREADS="1")

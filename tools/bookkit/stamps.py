@@ -85,9 +85,9 @@ def _read(file: Path, name: str, changed: int) -> tuple[str, set[str]]:
     source = file.read_text("utf-8")
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:
-            node.body.pop(0)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body.pop(0)
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), _named(source, package)
 
