@@ -79,15 +79,17 @@ def _file(library: Path, name: str) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 @functools.cache
 def _read(file: Path, name: str, changed: int) -> tuple[str, set[str]]:
     """Return a hash of what a module does, and the names that it imports."""
     source = file.read_text("utf-8")
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body.pop(0)
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body.pop(0)
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), _named(source, package)
 
