@@ -18,7 +18,7 @@
 # **What the paper claims.** At infinite width and batch the loss falls like $t^{-\chi}$ with $\chi = \beta$ in the
 # lazy limit and $\chi = \beta \max(1, 2/(1+\beta))$ with feature learning: hard tasks ($\beta < 1$) gain, nearly a
 # factor of two at small $\beta$, easy ones do not. At fixed compute $C = Nt$ the plane of source $\beta$ and capacity
-# $\alpha$ falls into three phases, told apart by the two terms of the loss that balance at the optimum.
+# $\alpha$ falls into three phases, which differ in the two terms of the loss that balance at the optimum.
 #
 # **What came out.** The exponent that follows from the paper's self-consistent equation is $\chi$, to the precision
 # of the integration. It is approached slowly near $\beta = 1$: between $\eta t = 10^2$ and $10^4$ the measured
@@ -48,13 +48,12 @@ largest_capacity: "Capacity" = 4.0  # upper end of alpha in (b) and (c) (ours)
 largest_source: "Source" = 2.3  # upper end of beta in (b) and (c) (ours)
 
 # %% tags=["hide-input"]
-import numpy as np
 from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig01 as page
-from neural_scaling.theory import chi
+from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
 
@@ -79,15 +78,11 @@ print(notebook.provenance(plan))
 # asymptotic exponent; an early one shows what can be reached.
 
 # %% tags=["hide-input"]
-rows = [
-    page.exponent_row(alpha, beta, richness, tuple(late), tuple(early)) for richness in (0.0, gamma) for beta in sources
-]
+exponents = page.exponents(plan)
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("beta   limit  predicted  late    early")
-for row in rows:
-    limit = "rich" if row.rich else "lazy"
-    print(f"{row.beta:<5g}  {limit}   {row.predicted:.4f}     {row.late.exponent:.4f}  {row.early.exponent:.4f}")
+formats = {"predicted": ".4f", "late": ".4f", "early": ".4f"}
+Table(exponents.drop(columns=["interval", "window"]), formats=formats)
 
 # %% [markdown]
 # ## The phases
@@ -98,18 +93,15 @@ for row in rows:
 # compared with the labels.
 
 # %% tags=["hide-input"]
-counts = page.phase_counts(largest_capacity, largest_source, grid)
+counts = page.phase_counts(plan)
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("                          the terms left are those")
-print("region      limit  tasks  drawn here  printed")
-for count in counts:
-    limit = "rich" if count.rich else "lazy"
-    print(f"{count.regime:<10}  {limit}   {count.points:<5d}  {count.named:<10.0%}  {count.printed_label:.0%}")
+heads = {"regime": "region", "points": "tasks", "named": "as drawn here", "printed": "as printed"}
+formats = {"named": ".0%", "printed": ".0%"}
+Table(counts, "Share of tasks at which the terms left are those of the label", heads, formats)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-1", "caption": "Figure 1 of the paper. (a) Exponent of the loss in time against the source, lazy (dashed) and rich (solid). Circles: fitted to integrated curves at very late times. Crosses: rich curves fitted between 100 and 10000. (b, c) Phases, with the two terms that balance at fixed compute; the arrow points to the one that takes over. The dagger marks the label that differs from the printed figure."}, "image": {"alt": "Panel a: the rich exponent lies above the lazy straight line for sources below 1 and joins it at 1; measured circles lie on both curves, crosses slightly above near source 1. Panels b and c: the plane of source and capacity, divided by a vertical line at source 1 and a curve at 2 minus 1 over capacity into hard, easy and super-easy regions; only the hard region differs between lazy and rich."}}
-beta = np.linspace(0.002, 1.23, 300)
-display(page.draw(beta, chi(beta, rich=False), chi(beta), rows, largest_capacity))
+display(page.draw(plan, exponents))
 
 # %% [markdown]
 # Two corrections found elsewhere in this book do not change the phases but what happens inside them. For hard tasks
@@ -125,8 +117,7 @@ display(page.draw(beta, chi(beta, rich=False), chi(beta), rows, largest_capacity
 # hard sources; a label counts as confirmed if its two terms are the ones that remain at every task of the region.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = [*page.exponent_claims(rows, hard, easy, plan), *page.phase_claims(counts, plan)]
-ledger.show(claims)
+ledger.show([*page.exponent_claims(plan, exponents), *page.phase_claims(plan, counts)])
 
 # %% [markdown]
 # ## What was chosen

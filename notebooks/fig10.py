@@ -34,15 +34,12 @@ levels: "Count" = 6  # highest finite level
 window: "Window" = [1.0e80, 1.0e120]  # window of the fits, eta*steps (ours)
 
 # %% tags=["hide-input"]
-import math
-
-import numpy as np
 from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig10 as page
-from neural_scaling.theory import chi, chi_level
+from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
 
@@ -60,19 +57,16 @@ print(notebook.provenance(plan))
 # late times.
 
 # %% tags=["hide-input"]
-rows = page.level_rows(alpha, gamma, sources, levels, tuple(window))
+found = page.exponents(plan)
 
 # %% tags=["hide-input", "nbval-check-output"]
-print(("level     " + "  ".join(f"beta = {beta:<4g}      " for beta in sources)).rstrip())
-print("          " + "   ".join("chi_n   measured" for _ in sources))
-for level in (*range(levels + 1), math.inf):
-    cells = [f"{row.predicted:.4f}  {row.fit.exponent:.4f}" for row in rows if row.level == level]
-    print(f"{level:<8g}  " + "     ".join(cells))
+table = page.by_level(found)
+heads = {f"chi_{beta:g}": f"χₙ, β = {beta:g}" for beta in sources}
+heads |= {f"found_{beta:g}": f"fitted, β = {beta:g}" for beta in sources}
+Table(table, heads=heads, formats={"level": "g"} | dict.fromkeys(table.columns[1:], ".4f"))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-10", "caption": "Figure 10 of the paper. Exponent of the loss at levels 0 to 6 of the approximation and in the limit (dotted), against the source. Odd levels are dashed. Circles: fitted to integrated curves of levels 0, 1, 2 and of the limit."}, "image": {"alt": "Curves of the exponent against the source. Level 0 is a straight line, level 1 an arch above all others; higher levels alternate around the limit curve and close in on it, fastest at small sources. All join at source 1. Measured circles lie on their curves."}}
-beta = np.linspace(0.002, 1.2, 300)
-curves = {level: chi_level(beta, level) for level in range(levels + 1)}
-display(page.draw(beta, curves, chi(beta), [row for row in rows if row.level in (0, 1, 2, math.inf)]))
+display(page.draw(plan, found))
 
 # %% [markdown]
 # ## Claims
@@ -80,8 +74,7 @@ display(page.draw(beta, curves, chi(beta), [row for row in rows if row.level in 
 # An exponent counts as confirmed within 0.002, less than the gap between the two highest levels at $\beta = 0.4$.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.level_claims(rows, quoted, plan)
-ledger.show(claims)
+ledger.show(page.level_claims(plan, found))
 
 # %% [markdown]
 # ## What was chosen

@@ -9,10 +9,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from companion.pages import fig01 as figure01
-from companion.pages import fig01 as item01
 from companion.pages import fig09 as figure09
 from companion.pages import fig10 as figure10
-from companion.pages import fig10 as item10
 from companion.style import (
     FROZEN,
     INK,
@@ -26,9 +24,6 @@ from companion.style import (
     width_color,
 )
 from neural_scaling.base.checks import InputError
-from neural_scaling.theory import chi, chi_level
-
-BETA = np.linspace(0.01, 1.2, 20)
 
 
 def rendered(draw, *arguments):
@@ -42,8 +37,8 @@ def rendered(draw, *arguments):
 
 
 def test_figure01():
-    rows = [item01.exponent_row(1.5, 0.5, gamma, (1e10, 1e12), (1e2, 1e4)) for gamma in (0.0, 1.0)]
-    figure = rendered(figure01.draw, BETA, chi(BETA, rich=False), chi(BETA), rows, 3.0)
+    plan = figure01.Plan(sources=[0.5, 1.2], late=[1e10, 1e12], largest_capacity=3.0)
+    figure = rendered(figure01.draw, plan, figure01.exponents(plan))
     a, b, c = figure.axes
     assert (a.get_xlabel(), a.get_ylabel()) == (r"source $\beta$", r"exponent $\chi$")
     assert b.get_ylabel() == r"capacity $\alpha$"
@@ -51,10 +46,6 @@ def test_figure01():
     lazy, rich = ({text.get_text() for text in axes.texts} for axes in (b, c))
     assert r"$t^{-2\beta/(1+\beta)}$" in rich - lazy
     assert any("10^{2}<" in text.get_text() for text in a.get_legend().get_texts())
-
-
-def test_figure01_without_measurements():
-    rendered(figure01.draw, BETA, BETA, chi(BETA), [])
 
 
 def test_figure09():
@@ -73,8 +64,8 @@ def test_figure09():
 
 
 def test_figure10():
-    rows = item10.level_rows(1.5, 1.0, [0.5], 1, (1e10, 1e12))
-    figure = rendered(figure10.draw, BETA, {n: chi_level(BETA, n) for n in range(3)}, chi(BETA), rows)
+    plan = figure10.Plan(sources=[0.5], quoted=0.5, levels=2, window=[1e10, 1e12])
+    figure = rendered(figure10.draw, plan, figure10.exponents(plan))
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == (r"source $\beta$", r"exponent $\chi_n$")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [

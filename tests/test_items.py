@@ -8,38 +8,38 @@ from companion.pages import fig01 as figure01
 from companion.pages import fig10 as figure10
 from companion.pages import table1
 
-LATE, EARLY = (1e80, 1e120), (1e2, 1e4)
-
 
 def verdicts(claims):
     return {claim.id: claim.verdict for claim in claims}
 
 
 def test_figure_1():
-    rows = [figure01.exponent_row(1.5, beta, gamma, LATE, EARLY) for gamma in (0.0, 1.0) for beta in (0.5, 1.2)]
-    assert set(verdicts(figure01.exponent_claims(rows, 0.5, 1.2, figure01.Plan())).values()) == {"confirmed"}
-    lazy_everywhere = [dataclasses.replace(row, predicted=row.beta) for row in rows]
-    found = verdicts(figure01.exponent_claims(lazy_everywhere, 0.5, 1.2, figure01.Plan()))
-    assert found["fig-1.exponent.hard.rich"] == "not confirmed"
+    plan = figure01.Plan(sources=[0.5, 1.2])
+    found = figure01.exponents(plan)
+    assert set(verdicts(figure01.exponent_claims(plan, found)).values()) == {"confirmed"}
+    lazy_everywhere = verdicts(figure01.exponent_claims(plan, found.assign(predicted=found.beta)))
+    assert lazy_everywhere["fig-1.exponent.hard.rich"] == "not confirmed"
 
 
 def test_figure_1_phases():
-    counts = figure01.phase_counts(4.0, 2.3, 8)
+    plan = figure01.Plan(grid=8)
+    counts = figure01.phase_counts(plan)
     assert len(counts) == 6
-    assert sum(count.points for count in counts) <= 2 * 8 * 8
-    assert all(count.named == 1.0 for count in counts)
-    found = verdicts(figure01.phase_claims(counts, figure01.Plan()))
+    assert counts.points.sum() <= 2 * 8 * 8
+    assert (counts.named == 1.0).all()
+    found = verdicts(figure01.phase_claims(plan, counts))
     corrected = {name for name, verdict in found.items() if verdict == "corrected"}
     assert corrected == {"fig-1.phase.easy.lazy", "fig-1.phase.easy.rich"}
     assert set(found.values()) == {"confirmed", "corrected"}
-    spoiled = [dataclasses.replace(count, named=0.9, printed_label=0.0) for count in counts]
-    assert set(verdicts(figure01.phase_claims(spoiled, figure01.Plan())).values()) == {"not confirmed"}
+    spoiled = counts.assign(named=0.9, printed=0.0)
+    assert set(verdicts(figure01.phase_claims(plan, spoiled)).values()) == {"not confirmed"}
 
 
 def test_figure_10():
-    rows = figure10.level_rows(1.5, 1.0, [0.4], 2, LATE)
-    assert [row.level for row in rows] == [0, 1, 2, float("inf")]
-    found = verdicts(figure10.level_claims(rows, 0.4, figure10.Plan()))
+    plan = figure10.Plan(sources=[0.4], levels=2)
+    exponents = figure10.exponents(plan)
+    assert exponents.level.tolist() == [0, 1, 2, float("inf")]
+    found = verdicts(figure10.level_claims(plan, exponents))
     assert found == {
         "fig-10.level-1": "confirmed",
         "fig-10.level-2": "confirmed",

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from companion.claims import Claim, Measurement, Page, bound, fact, judge
+from companion.claims import Claim, Measurement, bound, fact, judge, judged
 from companion.parameters import Parameters
 from companion.style import INK, LAZY, MUTED, RICH, WIDTH, book_style, new_figure
 from neural_scaling.base.checks import require
-from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits import fit_power_law
 from neural_scaling.theory import (
     Regime,
     balancing_terms,
@@ -38,6 +36,10 @@ DENSITY = 8
 #: Natural logarithm of the compute at which the phases are read off: subdominant terms are gone.
 LOG_COMPUTE = 1e4
 
+REGIMES: tuple[Regime, ...] = ("hard", "easy", "super-easy")
+HARD, EASY, SUPER = "#f6e3d3", "#dbe9f6", "#dff0e2"
+SOURCE_RANGE = (0.0, 2.3)
+
 
 class Plan(Parameters):
     """Parameters of the page."""
@@ -49,58 +51,33 @@ class Plan(Parameters):
             self.require_among(name, "sources")
 
 
-@dataclass(frozen=True)
-class ExponentRow:
-    """One source: prediction and fits."""
-
-    beta: float  # source
-    rich: bool  # true for gamma > 0
-    predicted: float  # chi or beta
-    # late, early: fits at very late times and at times that an experiment reaches
-    late: PowerLawFit
-    early: PowerLawFit
-
-
-@dataclass(frozen=True)
-class PhaseCount:
-    """How often the compute optimum balances the terms that a region of the phase plot names."""
-
-    regime: Regime  # region
-    rich: bool  # true for gamma > 0
-    points: int  # number of grid points in the region
-    named: float  # share of them at which exactly the two named terms remain at the optimum of eqs. 8 or 9
-    printed_label: float  # the same for the two terms that the printed figure writes into the region
-
-
-def exponent_row(
-    alpha: float, beta: float, gamma: float, late: tuple[float, float], early: tuple[float, float]
-) -> ExponentRow:
-    """Integrate eq. 67 and fit the loss in two windows."""
-    end = max(late[1], early[1])
+def exponents(plan: Plan) -> pd.DataFrame:
+    """Integrate eq. 67 for every source, lazy and rich, and fit the loss in the late and in the early window."""
+    end = max(plan.late[1], plan.early[1])
     time = np.geomspace(1e-2, end, DENSITY * round(math.log10(end) + 2) + 1)
-    curve = self_consistent_curve(alpha, beta, gamma, time)
-    rich = gamma > 0
-    return ExponentRow(
-        beta,
-        rich,
-        chi(beta, rich),
-        fit_power_law(curve.time, curve.loss, late, points=400),
-        fit_power_law(curve.time, curve.loss, early, points=400),
-    )
+    rows = []
+    for limit, gamma in (("lazy", 0.0), ("rich", plan.gamma)):
+        for beta in plan.sources:
+            curve = self_consistent_curve(plan.alpha, beta, gamma, time)
+            late, early = (fit_power_law(curve.time, curve.loss, span, points=400) for span in (plan.late, plan.early))
+            predicted = float(chi(beta, limit == "rich"))
+            rows.append((beta, limit, predicted, late.exponent, late.interval, late.window, early.exponent))
+    return pd.DataFrame(rows, columns=["beta", "limit", "predicted", "late", "interval", "window", "early"])
 
 
-def phase_counts(largest_capacity: float, largest_source: float, grid: int) -> list[PhaseCount]:
-    """Minimise eqs. 8 and 9 over a grid of tasks and compare the surviving terms with the phase plot."""
-    cells = (np.arange(grid) + 0.5) / grid
-    capacities = 1.0 + (largest_capacity - 1.0) * cells
-    sources = largest_source * cells
-    printed: dict[Regime, frozenset[str]] = {
-        "hard": _named("hard"),
-        "easy": frozenset({TRANSIENT, BOTTLENECK}),
-        "super-easy": _named("super-easy"),
-    }
-    seen: dict[tuple[bool, Regime], list[frozenset[str]]] = {}
-    for rich in (False, True):
+def phase_counts(plan: Plan) -> pd.DataFrame:
+    """Minimise eqs. 8 and 9 over a grid of tasks and compare the surviving terms with the phase plot.
+
+    ``named`` is the share of the tasks of a region at which exactly the two terms that it names remain at the optimum,
+    ``printed`` the same for the two terms that the printed figure writes into the region.
+    """
+    cells = (np.arange(plan.grid) + 0.5) / plan.grid
+    capacities = 1.0 + (plan.largest_capacity - 1.0) * cells
+    sources = plan.largest_source * cells
+    rows = []
+    for limit in ("lazy", "rich"):
+        rich = limit == "rich"
+        seen: dict[Regime, list[frozenset[str]]] = {}
         for alpha in capacities.tolist():
             boundary = float(super_easy_boundary(alpha))
             for beta in sources.tolist():
@@ -108,51 +85,44 @@ def phase_counts(largest_capacity: float, largest_source: float, grid: int) -> l
                     continue  # terms tie on a boundary, and a tie outlasts any compute
                 terms = loss_terms(alpha, beta, rich, "paper")
                 left = balancing_terms(terms, frontier(terms, LOG_COMPUTE, B=1.0))
-                seen.setdefault((rich, phase(alpha, beta, rich).regime), []).append(left)
-    return [
-        PhaseCount(
-            kind,
-            rich,
-            len(found),
-            float(np.mean([left == _named(kind) for left in found])),
-            float(np.mean([left == printed[kind] for left in found])),
-        )
-        for (rich, kind), found in sorted(seen.items(), key=lambda pair: (pair[0][0], _ORDER.index(pair[0][1])))
-    ]
+                seen.setdefault(phase(alpha, beta, rich).regime, []).append(left)
+        for regime in filter(seen.get, REGIMES):
+            named = _named(regime)
+            printed = frozenset({TRANSIENT, BOTTLENECK}) if regime == "easy" else named
+            shares = [float(np.mean([left == terms for left in seen[regime]])) for terms in (named, printed)]
+            rows.append((regime, limit, len(seen[regime]), *shares))
+    return pd.DataFrame(rows, columns=["regime", "limit", "points", "named", "printed"])
 
 
-def exponent_claims(rows: Sequence[ExponentRow], hard: float, easy: float, page: Page) -> list[Claim]:
+def exponent_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Judge chi at one hard and one easy source, lazy and rich."""
-    worst = {
-        rich: max(abs(row.late.exponent - row.predicted) for row in rows if row.rich is rich) for rich in (False, True)
-    }
+    worst = (found.late - found.predicted).abs().groupby(found.limit).max()
     quoted = (
-        ("lazy", hard, False, "The lazy loss falls with the source as its exponent."),
-        ("hard.rich", hard, True, "Feature learning raises the exponent of a hard task to 2 beta/(1 + beta)."),
-        ("easy.rich", easy, True, "Feature learning leaves the exponent of an easy task at beta."),
+        ("lazy", plan.hard, "lazy", "The lazy loss falls with the source as its exponent."),
+        ("hard.rich", plan.hard, "rich", "Feature learning raises the exponent of a hard task to 2 beta/(1 + beta)."),
+        ("easy.rich", plan.easy, "rich", "Feature learning leaves the exponent of an easy task at beta."),
     )
     claims = []
-    for name, beta, rich, statement in quoted:
-        row = next(row for row in rows if row.rich is rich and row.beta == beta)
-        verdict, reason = judge(row.predicted, row.late.exponent, row.late.interval, EXPONENT_TOLERANCE)
+    for name, beta, limit, statement in quoted:
+        row = next(found[(found.limit == limit) & (found.beta == beta)].itertuples())
         claims.append(
-            fact(
-                page,
+            judged(
+                plan,
                 f"fig-1.exponent.{name}",
                 "Fig. 1a, eqs. 10 and 68",
                 statement,
                 f"chi at beta = {beta:g}, fit of the loss of eq. 67 against eta t",
-                verdict,
-                f"{reason}; all sources shown differ by {bound(worst[rich])}. Tests eq. 68 against eq. 67, "
-                "not eq. 67 itself",
                 row.predicted,
-                Measurement(row.late.exponent, row.late.interval, row.late.window),
+                Measurement(row.late, row.interval, row.window),
+                EXPONENT_TOLERANCE,
+                remark=f"; all sources shown differ by {bound(float(worst[limit]))}. Tests eq. 68 against eq. 67, "
+                "not eq. 67 itself",
             )
         )
     return claims
 
 
-def phase_claims(counts: Sequence[PhaseCount], page: Page) -> list[Claim]:
+def phase_claims(plan: Plan, counts: pd.DataFrame) -> list[Claim]:
     """Judge the labels of the phase plots."""
     statements = {
         "hard": "At fixed compute hard tasks balance gradient flow against the model bottleneck.",
@@ -160,10 +130,9 @@ def phase_claims(counts: Sequence[PhaseCount], page: Page) -> list[Claim]:
         "super-easy": "At fixed compute super-easy tasks balance SGD noise against the finite-N transient.",
     }
     claims = []
-    for count in counts:
-        panel = "rich" if count.rich else "lazy"
-        share = count.printed_label
-        verdict, reason = judge(1.0, share, (share, share), 0.01)
+    for count in counts.itertuples():
+        panel, equation = ("c", 9) if count.limit == "rich" else ("b", 8)
+        verdict, reason = judge(1.0, count.printed, (count.printed, count.printed), 0.01)
         if verdict == "not confirmed" and count.named == 1.0:
             verdict = "corrected"
             reason = (
@@ -172,22 +141,18 @@ def phase_claims(counts: Sequence[PhaseCount], page: Page) -> list[Claim]:
             )
         claims.append(
             fact(
-                page,
-                f"fig-1.phase.{count.regime}.{panel}",
-                f"Fig. 1{'c' if count.rich else 'b'}, {count.regime} region",
+                plan,
+                f"fig-1.phase.{count.regime}.{count.limit}",
+                f"Fig. 1{panel}, {count.regime} region",
                 statements[count.regime],
-                f"share of {count.points} tasks at which the optimum of eq. {9 if count.rich else 8} balances "
-                "the two printed terms",
+                f"share of {count.points} tasks at which the optimum of eq. {equation} balances the two printed terms",
                 verdict,
                 reason,
                 1.0,
-                share,
+                count.printed,
             )
         )
     return claims
-
-
-_ORDER: tuple[Regime, ...] = ("hard", "easy", "super-easy")
 
 
 def _named(kind: Regime) -> frozenset[str]:
@@ -195,26 +160,14 @@ def _named(kind: Regime) -> frozenset[str]:
     return frozenset({region.early, region.late})
 
 
-FloatArray = NDArray[np.float64]
-
-HARD, EASY, SUPER = "#f6e3d3", "#dbe9f6", "#dff0e2"
-SOURCE_RANGE = (0.0, 2.3)
-
-
-def draw(
-    beta: FloatArray,
-    lazy: FloatArray,
-    rich: FloatArray,
-    rows: Sequence[ExponentRow],
-    largest_capacity: float = 4.0,
-) -> Figure:
+def draw(plan: Plan, found: pd.DataFrame) -> Figure:
     """Draw Figure 1."""
     with book_style():
         figure = new_figure(8.4, WIDTH)
         panels = figure.subplot_mosaic([["a", "a"], ["b", "c"]], height_ratios=[1.0, 1.2])
-        _exponents(panels["a"], beta, lazy, rich, rows)
-        _phases(panels["b"], False, largest_capacity)
-        _phases(panels["c"], True, largest_capacity)
+        _exponents(panels["a"], plan, found)
+        _phases(panels["b"], False, plan.largest_capacity)
+        _phases(panels["c"], True, plan.largest_capacity)
         panels["a"].set_title(r"(a) $L(t)\sim t^{-\chi(\beta)}$ for $N, B\to\infty$")
         panels["b"].set_title(r"(b) lazy, $\gamma\to 0$")
         panels["c"].set_title(r"(c) rich, $\gamma>0$")
@@ -223,19 +176,19 @@ def draw(
     return figure
 
 
-def _exponents(axes: Axes, beta: FloatArray, lazy: FloatArray, rich: FloatArray, rows: Sequence[ExponentRow]) -> None:
-    axes.plot(beta, rich, color=RICH, label=r"rich: $\beta\,\max(1, \frac{2}{1+\beta})$")
-    axes.plot(beta, lazy, color=LAZY, linestyle=(0, (5, 2)), label=r"lazy: $\beta$")
+def _exponents(axes: Axes, plan: Plan, found: pd.DataFrame) -> None:
+    beta = np.linspace(0.002, 1.23, 300)
+    axes.plot(beta, chi(beta), color=RICH, label=r"rich: $\beta\,\max(1, \frac{2}{1+\beta})$")
+    axes.plot(beta, chi(beta, rich=False), color=LAZY, linestyle=(0, (5, 2)), label=r"lazy: $\beta$")
     hollow: dict[str, Any] = {"marker": "o", "linestyle": "", "markerfacecolor": "white", "markeredgewidth": 1.6}
-    for row in rows:
-        axes.plot(row.beta, row.late.exponent, color=RICH if row.rich else LAZY, **hollow)
-        if row.rich:
-            axes.plot(row.beta, row.early.exponent, "x", color=MUTED, markeredgewidth=1.8)
-    if rows:
-        first, last = (round(math.log10(end)) for end in rows[0].early.window)
-        axes.plot([], [], color=MUTED, label="integrated, late", **hollow)
-        early = rf"integrated, $10^{{{first}}}<\eta t<10^{{{last}}}$"
-        axes.plot([], [], "x", color=MUTED, markeredgewidth=1.8, label=early)
+    for row in found.itertuples():
+        axes.plot(row.beta, row.late, color=RICH if row.limit == "rich" else LAZY, **hollow)
+        if row.limit == "rich":
+            axes.plot(row.beta, row.early, "x", color=MUTED, markeredgewidth=1.8)
+    first, last = (round(math.log10(end)) for end in plan.early)
+    axes.plot([], [], color=MUTED, label="integrated, late", **hollow)
+    early = rf"integrated, $10^{{{first}}}<\eta t<10^{{{last}}}$"
+    axes.plot([], [], "x", color=MUTED, markeredgewidth=1.8, label=early)
     axes.axvline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
     axes.text(0.985, 0.03, "hard", ha="right", color=MUTED)
     axes.text(1.015, 0.03, "easy", ha="left", color=MUTED)
