@@ -41,6 +41,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig09 as page
+from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
 
@@ -64,15 +65,10 @@ display(page.draw())
 # of the model used everywhere else. The printed equation (eq. 17) leaves out $\gamma$, which its text describes as a
 # rescaling of the learning rate of $B$.
 
-# %% tags=["hide-input"]
-several = page.compare(alpha, beta, modes, width, eta, gamma, steps, seed)
-single = page.compare(alpha, beta, modes, 1, eta, gamma, steps, seed)
-
 # %% tags=["hide-input", "nbval-check-output"]
-print("N  model            initial  final    floor of the projection")
-for comparison in (several, single):
-    for name, loss in comparison.loss.items():
-        print(f"{comparison.width}  {name:<15}  {loss[0]:<7.3f}  {loss[-1]:<7.3f}  {comparison.floor:.3f}")
+found = page.losses(plan)
+heads = {"floor": "floor of the projection"}
+Table(found.drop(columns="gap"), heads=heads, formats=dict.fromkeys(("initial", "final", "floor"), ".3f"))
 
 # %% [markdown]
 # ## Claims
@@ -81,8 +77,7 @@ for comparison in (several, single):
 # behind, at one part in a thousand.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.model_claims(several, single, plan)
-ledger.show(claims)
+ledger.show(page.model_claims(plan, found))
 
 # %% [markdown]
 # ## What was chosen

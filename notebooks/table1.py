@@ -45,11 +45,13 @@ compute: "Positive" = 1.0e6  # compute of the last column, N * eta * steps (ours
 grid: "Count" = 14  # tasks per axis of the check over the plane (ours)
 
 # %% tags=["hide-input"]
-import numpy as np
+import pandas as pd
 
 from companion import claims as ledger
 from companion import notebook
+from companion.claims import bound
 from companion.pages import table1 as page
+from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
 
@@ -65,33 +67,23 @@ print(notebook.provenance(plan))
 # experiment reaches. There the exponent can still be some per cent away from its limit.
 
 # %% tags=["hide-input", "nbval-check-output"]
-tasks = [
-    (value, beta, rich) for value in (alpha, *capacities) for beta in (hard, easy, super_easy) for rich in (False, True)
-]
-rows = [page.optimum_row(*task, compute) for task in tasks]
-print("exponent r of the loss")
-print(f"alpha  beta  regime      limit  formula  printed  corrected  C={compute:.0e}")
-for row in rows:
-    limit = "rich" if row.rich else "lazy"
-    print(
-        f"{row.alpha:<5g}  {row.beta:<4g}  {row.regime:<10}  {limit}   {row.r:.4f}   {row.found_r[0]:.4f}   "
-        f"{row.found_r[1]:.4f}     {row.reached_r:.3f}"
-    )
+found = page.optima(plan)
+task, reached = ["alpha", "beta", "regime", "limit"], f"at C = {compute:.0e}"
+heads = {"r": "formula", "r_paper": "printed", "r_corrected": "corrected", "reached": reached}
+formats = {"r": ".4f", "r_paper": ".4f", "r_corrected": ".4f", "reached": ".3f"}
+Table(found[[*task, *heads]], "Exponent r of the loss", heads, formats)
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("exponent a of the width")
-print("alpha  beta  regime      limit  formula  printed  corrected")
-for row in rows:
-    limit = "rich" if row.rich else "lazy"
-    print(
-        f"{row.alpha:<5g}  {row.beta:<4g}  {row.regime:<10}  {limit}   {row.a:.4f}   {row.found_a[0]:.4f}   "
-        f"{row.found_a[1]:.4f}"
-    )
+heads = {"a": "formula", "a_paper": "printed", "a_corrected": "corrected"}
+Table(found[[*task, *heads]], "Exponent a of the width", heads, dict.fromkeys(heads, ".4f"))
+
+# %% [markdown]
+# The same comparison over the plane of tasks:
 
 # %% tags=["hide-input", "nbval-check-output"]
-cases, gap = page.grid_gap(np.linspace(1.1, 4.0, grid).tolist(), np.linspace(0.1, 2.5, grid).tolist())
-assert gap < 1e-6, f"a formula and its minimisation differ by {gap}"
-print(f"{cases} minimisations agree with the formulas to 1e-6")
+cases, gap = page.largest_gap(plan)
+checked = pd.DataFrame({"cases": [cases], "gap": [bound(gap)]})
+Table(checked, heads={"cases": "minimisations", "gap": "largest difference from a formula"})
 
 # %% [markdown]
 # ## The condition on the rich hard entry
@@ -102,11 +94,14 @@ print(f"{cases} minimisations agree with the formulas to 1e-6")
 # holds, the exponent of the law drops:
 
 # %% tags=["hide-input", "nbval-check-output"]
-small_noise = page.optimum_row(alpha, hard, True, compute).r
-kept = page.fixed_batch_exponent(alpha, hard)
-print(f"alpha = {alpha:g}, beta = {hard:g}, rich:")
-print(f"r = {small_noise:.3f} while (eta/B) K(t) is small")
-print(f"r = {kept:.3f} if (eta/B) K(t) L(t) is kept for ever")
+small = found[(found.alpha == alpha) & (found.beta == hard) & (found.limit == "rich")].r.item()
+noise = pd.DataFrame(
+    {
+        "kept": ["while (η/B) K(t) is small", "if (η/B) K(t) L(t) is kept for ever"],
+        "r": [small, page.fixed_batch_exponent(alpha, hard)],
+    }
+)
+Table(noise, f"Rich task with α = {alpha:g}, β = {hard:g}", {"kept": "SGD noise"}, {"r": ".3f"})
 
 # %% [markdown]
 # ## Claims
@@ -115,8 +110,7 @@ print(f"r = {kept:.3f} if (eta/B) K(t) L(t) is kept for ever")
 # tested is the step from the loss law to the table. The loss law itself is tested where the dynamics is solved.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.table_claims([row for row in rows if row.alpha == alpha], cases, gap, plan)
-ledger.show(claims)
+ledger.show(page.table_claims(plan, found, cases, gap))
 
 # %% [markdown]
 # ## What was chosen

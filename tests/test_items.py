@@ -1,7 +1,5 @@
 """What the pages of Figures 1 and 10 and of Table 1 conclude, and that they could conclude otherwise."""
 
-import dataclasses
-
 import pytest
 
 from companion.pages import fig01 as figure01
@@ -49,14 +47,16 @@ def test_figure_10():
 
 
 def test_table_1():
-    rows = [table1.optimum_row(2.0, beta, rich, 1e6) for beta in (0.5, 1.25, 1.75) for rich in (False, True)]
-    cases, gap = table1.grid_gap([1.5, 2.0], [0.5, 1.0, 1.2, 2.0])
-    assert cases == 2 * 3 * 2 * 2  # beta = 1 lies on the boundary
+    plan = table1.Plan(grid=9)
+    found = table1.optima(plan)
+    cases, gap = table1.largest_gap(plan)
+    # beta = 1 lies on a boundary, and two tasks lie within 0.02 of beta = 2 - 1/alpha
+    assert cases == (9 * 8 - 2) * 2 * 2
     assert gap < 1e-6  # what competing powers leave at ln C = 1e4 is far below
-    claims = table1.table_claims(rows, cases, gap, table1.Plan())
+    claims = table1.table_claims(plan, found, cases, gap)
     assert len(claims) == 6
     assert set(verdicts(claims).values()) == {"confirmed"}
-    wrong = [dataclasses.replace(row, r=row.r + 0.02) for row in rows]
-    assert set(verdicts(table1.table_claims(wrong, cases, gap, table1.Plan())).values()) == {"not confirmed"}
+    wrong = found.assign(r=found.r + 0.02)
+    assert set(verdicts(table1.table_claims(plan, wrong, cases, gap)).values()) == {"not confirmed"}
     # t^-(2 chi - 1) against N^-(alpha beta): 1/3 / (1 + 1/3)
     assert table1.fixed_batch_exponent(2.0, 0.5) == pytest.approx(0.25, abs=1e-6)

@@ -42,12 +42,12 @@ def test_floor():
 
 
 def test_claims_of_figure_9():
-    several = figure09.compare(1.5, 0.5, 32, 4, 0.05, 2.0, 20000, 0)
-    single = figure09.compare(1.5, 0.5, 32, 1, 0.05, 2.0, 20000, 0)
-    verdicts = {claim.id: claim.verdict for claim in figure09.model_claims(several, single, figure09.Plan())}
+    plan = figure09.Plan()
+    found = figure09.losses(plan)
+    verdicts = {claim.id: claim.verdict for claim in figure09.model_claims(plan, found)}
     assert verdicts == dict.fromkeys(("fig-9.equivalence", "fig-9.floor", "fig-9.no-bottleneck"), "confirmed")
-    short = figure09.compare(1.5, 0.5, 32, 4, 0.05, 2.0, 20, 0)
-    unfinished = {claim.id: claim.verdict for claim in figure09.model_claims(short, single, figure09.Plan())}
+    plan = figure09.Plan(steps=20)
+    unfinished = {claim.id: claim.verdict for claim in figure09.model_claims(plan, figure09.losses(plan))}
     assert unfinished["fig-9.floor"] == "not confirmed"
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
-from companion.claims import Claim, Page, fact, judge, number
+from companion.claims import Claim, Measurement, judged, number
 from companion.parameters import Parameters
 from companion.style import FROZEN, INK, TRAINABLE, WIDTH, book_style, new_figure
 from neural_scaling.models.linear_models import Model, loss_curve, projection_floor
 
+MODELS: tuple[Model, ...] = ("random features", "two-layer", "projected", "factored")
 #: Two forms of one model agree to rounding, which grows with the number of steps.
 ROUNDING_TOLERANCE = 1e-9
 #: Relative distance to the floor that counts as having reached it.
@@ -25,41 +26,38 @@ class Plan(Parameters):
     """Parameters of the page."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Losses of the four forms from one initialization."""
+def losses(plan: Plan) -> pd.DataFrame:
+    """Train the models from the same A(0) on the same power law, infinite batch, at the width of the page and at N = 1.
 
-    width: int  # N
-    loss: dict[Model, NDArray[np.float64]]  # loss after every step by model, shape (T + 1,)
-    floor: float  # loss of the best fit within the span of the initial features
+    ``floor`` is the loss of the best fit within the span of the initial features, ``gap`` the largest relative difference
+    from the projected form at any step.
+    """
+    index = np.arange(1, plan.modes + 1, dtype=np.float64)
+    eigenvalues = index**-plan.alpha
+    target = np.sqrt(index ** (-plan.alpha * plan.beta - 1.0) / eigenvalues)
+    rows = []
+    for width in dict.fromkeys((plan.width, 1)):
+        features = np.random.default_rng(plan.seed).standard_normal((width, plan.modes))
+        floor = projection_floor(eigenvalues, target, features)
+        setting = (eigenvalues, target, features, plan.eta, plan.gamma, plan.steps)
+        curves = {model: loss_curve(model, *setting) for model in MODELS}
+        for model, loss in curves.items():
+            gap = float(np.max(np.abs(curves["projected"] - loss) / curves["projected"]))
+            rows.append((width, model, float(loss[0]), float(loss[-1]), floor, gap))
+    return pd.DataFrame(rows, columns=["width", "model", "initial", "final", "floor", "gap"])
 
 
-def compare(
-    alpha: float, beta: float, modes: int, width: int, eta: float, gamma: float, steps: int, seed: int
-) -> Comparison:
-    """Train the models of Figure 9 from the same A(0) on the same power law, infinite batch."""
-    index = np.arange(1, modes + 1, dtype=np.float64)
-    eigenvalues = index**-alpha
-    target = np.sqrt(index ** (-alpha * beta - 1.0) / eigenvalues)
-    features = np.random.default_rng(seed).standard_normal((width, modes))
-    names: tuple[Model, ...] = ("random features", "two-layer", "projected", "factored")
-    losses = {name: loss_curve(name, eigenvalues, target, features, eta, gamma, steps) for name in names}
-    return Comparison(width, losses, projection_floor(eigenvalues, target, features))
-
-
-def model_claims(wide: Comparison, single: Comparison, page: Page) -> list[Claim]:
+def model_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Judge what the text around Figure 9 says of the models."""
-    projected, factored = wide.loss["projected"], wide.loss["factored"]
-    form_gap = float(np.max(np.abs(projected - factored) / projected))
-    floor_gap = max(abs(wide.loss[name][-1] / wide.floor - 1.0) for name in ("random features", "projected"))
-    escaped = float(single.loss["two-layer"][-1] / single.floor)
+    wide, single = (found[found.width == width].set_index("model") for width in (plan.width, 1))
+    distance = (wide.final / wide.floor - 1.0).abs()
     cases = (
         (
             "equivalence",
             "Fig. 9c, eqs. 4, 16 and 17",
             "Projected descent on A is plain descent on B with A(t) = B(t) A(0).",
-            f"largest relative difference of the two losses, N = {wide.width}",
-            form_gap,
+            f"largest relative difference of the two losses, N = {plan.width}",
+            wide.gap["factored"],
             ROUNDING_TOLERANCE,
             "; eq. 17 needs the factor gamma that its text describes",
         ),
@@ -67,26 +65,35 @@ def model_claims(wide: Comparison, single: Comparison, page: Page) -> list[Claim
             "floor",
             "Fig. 9, caption",
             "The frozen and the projected model keep the bottleneck of finite width, whatever the richness.",
-            f"relative distance of both final losses from the projection residual, N = {wide.width}",
-            float(floor_gap),
+            f"relative distance of both final losses from the projection residual, N = {plan.width}",
+            distance[["random features", "projected"]].max(),
             FLOOR_TOLERANCE,
-            f"; the floor is {number(wide.floor)}",
+            f"; the floor is {number(wide.floor.iloc[0])}",
         ),
         (
             "no-bottleneck",
             "section 2 and Fig. 9b",
             "Without the projection even N = 1 fits the target.",
             "final loss of the two-layer network over the floor of the projected one, N = 1",
-            escaped,
+            single.final["two-layer"] / single.floor["two-layer"],
             FLOOR_TOLERANCE,
             "",
         ),
     )
-    claims = []
-    for name, location, statement, quantity, value, tolerance, remark in cases:
-        verdict, reason = judge(0.0, value, (value, value), tolerance)
-        claims.append(fact(page, f"fig-9.{name}", location, statement, quantity, verdict, reason + remark, 0.0, value))
-    return claims
+    return [
+        judged(
+            plan,
+            f"fig-9.{name}",
+            location,
+            statement,
+            quantity,
+            0.0,
+            Measurement.exact(float(value)),
+            tolerance,
+            remark=remark,
+        )
+        for name, location, statement, quantity, value, tolerance, remark in cases
+    ]
 
 
 @dataclass(frozen=True)
