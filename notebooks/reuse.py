@@ -43,11 +43,13 @@ samples_plateau: "RisingCounts" = [8, 16, 32]  # P of that study, ascending
 seeds_plateau: "Seeds" = 192  # simulations per P of that study
 
 # %% tags=["hide-input"]
+import pandas as pd
 from IPython.display import display
 
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import reuse as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -135,12 +137,10 @@ display(page.curves_figure(found))
 # compared until the theory has them at a twentieth of the first one; below that single seeds decide the mean.
 
 # %% tags=["hide-input"]
-for one in (*found, *plateaus):
-    print(f"gamma = {one.gamma:g}, N = {one.width}: simulated mean over theory")
-    for row in page.agreement(one):
-        test = f"test {row.test:.3f} +- {1.96 * row.test_error:.3f}"
-        print(f"  P = {row.samples:4d}   {test}   training {row.train:.3f} +- {1.96 * row.train_error:.3f}")
-        assert abs(row.test - 1) < 2 * page.LOSS_TOLERANCE + 3 * row.test_error, "theory and simulation part"
+agreement = [page.agreement(one) for one in found]
+heads = {"test": "test", "test_interval": "95 % of test", "train": "training", "train_interval": "95 % of training"}
+shown = pd.concat([*agreement, *(page.agreement(one) for one in plateaus)])
+Table(shown, "Simulated mean over theory", heads, dict.fromkeys(heads, ".3f"))
 
 # %% [markdown]
 # ## The gap
@@ -155,17 +155,21 @@ display(page.gap_figure(found))
 # (reuse-stopping)=
 # ## When to stop
 #
-# The minimum of the mean test loss over the recorded steps, for the same draws at both richnesses, beside the last step and the limit; in
-# brackets the theory, which at the last step is gradient flow.
+# The minimum of the mean test loss over the recorded steps, for the same draws at both richnesses, beside the last step and the limit.
+# At the last step the theory is gradient flow.
 
 # %% tags=["hide-input"]
-print("gamma    P   best step (theory)   best (theory)   last step (theory)   limit")
-for one in found:
-    for row in page.stopping(one):
-        best = f"{row.best_step:9.0f} ({row.expected_best_step:6.0f})   {row.best:.3f} ({row.expected_best:.3f})"
-        print(
-            f"{row.gamma:5g}  {row.samples:3d}   {best}   {row.last:9.3f} ({row.expected_last:.3f})   {row.limit:5.3f}"
-        )
+heads = {
+    "best_step": "best step",
+    "expected_step": "theory",
+    "best": "loss there",
+    "expected_best": "theory ",
+    "last": "last loss",
+    "expected_last": " theory",
+}
+formats = dict.fromkeys(("best", "expected_best", "last", "expected_last", "limit"), ".3f")
+formats |= dict.fromkeys(("best_step", "expected_step"), ".0f")
+Table(pd.concat([page.stopping(one) for one in found]), heads=heads, formats=formats)
 
 # %% [markdown]
 # (reuse-limit)=
@@ -185,16 +189,13 @@ for one in found:
 # is infinite. Simulated draws have a limit too, the smallest least-squares solution, which needs no training.
 
 # %% tags=["hide-input"]
-print("  N    P    simulated         theory   ratio          eq. 78 as printed")
 rows, plateau_rows = page.limits(plan, found[0]), page.limits(plan, plateaus[0])
-for row in (*rows, *plateau_rows):
-    ratio = f"{row.simulated / row.theory:.3f} +- {1.96 * row.error / row.theory:.3f}"
-    print(
-        f"{row.width:4d} {row.samples:4d}    {row.simulated:.4f} +- {1.96 * row.error:.4f}   {row.theory:.4f}   {ratio}   {row.printed:.4f}"
-    )
+heads = {"error": "standard error", "interval": "95 % of the ratio", "printed": "eq. 78 as printed"}
+formats = {"simulated": ".4f", "error": ".4f", "theory": ".4f", "ratio": ".3f", "interval": ".3f", "printed": ".4f"}
+Table(pd.concat([rows, plateau_rows]), heads=heads, formats=formats)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-peak", "caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step and P, joined by straight lines. Line: theory of the limit."}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}}
-display(page.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
+display(page.peak_figure(plan, found, (8, steps_theory, steps)))
 
 # %% [markdown]
 # ## The bottleneck in P
@@ -212,14 +213,10 @@ display(page.peak_figure(found, plan.quadrature(), (8, steps_theory, steps)))
 # to the loss what keeps it at $N^{-\alpha\min(1, \beta)}$: responses are symmetric in $N$ and $P$, losses are not.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-plateau", "caption": "The bottleneck in P at a width much larger than P. Above: test loss against steps, with the theory (dashed) and its limit (grey bars). Below: the limit against P, of simulated draws, of the theory at this width and at infinite width, and of eq. 78 as printed; dotted the predicted power."}, "image": {"alt": "Upper panel: test losses for each number of samples level off, rich ones earlier, on the same plateau. Lower panel: the plateaus fall with the number of samples along the theory at this width, above eq. 78 by a constant factor."}}
-display(page.plateau_figure(plateaus, plan.quadrature(), alpha * min(2.0, beta)))
+display(page.plateau_figure(plan, plateaus))
 
 # %% tags=["hide-input", "nbval-check-output"]
-power, prefactor = page.bottleneck(alpha, beta)
-print(
-    f"exponent of the limit in P, N infinite, P from 1e2 to 1e4: {power.exponent:.2f}, predicted {alpha * min(2.0, beta):.2f}"
-)
-print(f"limit over eq. 78 as printed at P = 1e4: {prefactor:.2f}, predicted alpha = {alpha:.2f}")
+Table(page.bottleneck(plan), "The limit at infinite width", formats={"found": ".2f", "predicted": ".2f"})
 
 # %% [markdown]
 # ## Claims
@@ -227,9 +224,13 @@ print(f"limit over eq. 78 as printed at P = 1e4: {prefactor:.2f}, predicted alph
 # A ratio of losses counts as confirmed within 5 %.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = [claim for one in found for claim in page.agreement_claims(page.agreement(one), one.width, plan)]
-claims += [*page.limit_claims(plateau_rows, plan), page.richness_claim([*found, *plateaus], plan)]
-ledger.show(claims)
+ledger.show(
+    [
+        *(claim for one in agreement for claim in page.agreement_claims(plan, one)),
+        page.limit_claim(plan, plateau_rows),
+        page.richness_claim(plan, [*found, *plateaus]),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

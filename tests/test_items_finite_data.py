@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from companion.pages import batch, reuse
-from companion.pages import reuse as draw_reuse
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.models.finite_data import MinibatchRun, SampleReuseRun
@@ -38,53 +37,51 @@ def test_reuse_compares_and_judges(reuse_results):
     found = [reuse.curves(REUSE, gamma, reuse_results) for gamma in REUSE.gammas]
     for one in found:
         rows = reuse.agreement(one)
-        assert [row.samples for row in rows] == [8, 16, 64]
-        for row in rows:
+        assert list(rows.samples) == [8, 16, 64] and set(rows.width) == {16}
+        for row in rows.itertuples():
             # At P = 8 and N = 16 the leading order leaves some per cent, 48 seeds leave four more.
-            assert abs(row.test - 1) < 0.1 + 3 * row.test_error
-        claims = reuse.agreement_claims(rows, 16, reuse.Plan())
+            low, high = row.test_interval
+            assert abs(row.test - 1) < 0.1 + 3 * (high - low) / 2 / 1.96
+        claims = reuse.agreement_claims(REUSE, rows)
         assert [claim.id for claim in claims[:2]] == [f"reuse.{n}.gamma-{one.gamma:g}.p8" for n in ("test", "train")]
-        wrong = [dataclasses.replace(row, test=1.5, train=0.5) for row in rows]
-        assert {claim.verdict for claim in reuse.agreement_claims(wrong, 16, reuse.Plan())} == {"not confirmed"}
+        wrong = rows.assign(test=1.5, test_interval=[(1.4, 1.6)] * 3, train=0.5, train_interval=[(0.4, 0.6)] * 3)
+        assert {claim.verdict for claim in reuse.agreement_claims(REUSE, wrong)} == {"not confirmed"}
+        assert len(reuse.agreement_claims(REUSE, rows[:1])) == 2
 
 
 def test_reuse_finds_where_to_stop(reuse_results):
     lazy, rich = (reuse.stopping(reuse.curves(REUSE, gamma, reuse_results)) for gamma in REUSE.gammas)
-    for slow, fast in zip(lazy, rich, strict=True):
+    for slow, fast in zip(lazy.itertuples(), rich.itertuples(), strict=True):
         assert fast.best_step < slow.best_step
         assert slow.best <= slow.last
         # Recorded steps lie a quarter apart and the minimum is flat; 48 seeds leave some per cent of the loss.
         assert slow.expected_best == pytest.approx(slow.best, rel=0.2)
-        assert 0.4 < slow.expected_best_step / slow.best_step < 2.5
+        assert 0.4 < slow.expected_step / slow.best_step < 2.5
         assert slow.limit == fast.limit, "the limit of a draw does not know the richness"
-    assert lazy[1].limit == math.inf
+    assert lazy.limit[1] == math.inf
 
 
 def test_reuse_limit_corrects_equation_78(reuse_results):
     plateau = reuse.curves(REUSE, 0.0, reuse_results, plateau=True)
     rows = reuse.limits(REUSE, plateau)
-    assert [row.samples for row in rows] == [6, 12]
-    (claim,) = reuse.limit_claims(rows, reuse.Plan())
-    assert claim.verdict != "confirmed"
-    exact = dataclasses.replace(rows[-1], simulated=rows[-1].theory, error=1e-4)
-    assert reuse.limit_claims([exact], reuse.Plan())[0].verdict == "corrected"
-    assert (
-        reuse.limit_claims([dataclasses.replace(exact, simulated=exact.printed)], reuse.Plan())[0].verdict
-        == "confirmed"
-    )
+    assert list(rows.samples) == [6, 12]
+    assert reuse.limit_claim(REUSE, rows).verdict != "confirmed"
+    exact = rows[1:].assign(simulated=rows.theory, error=1e-4)
+    assert reuse.limit_claim(REUSE, exact).verdict == "corrected"
+    assert reuse.limit_claim(REUSE, exact.assign(simulated=rows.printed)).verdict == "confirmed"
 
 
 def test_reuse_richness_does_not_move_the_limit(reuse_results):
     found = [reuse.curves(REUSE, 1.0, reuse_results, plateau=plateau) for plateau in (False, True)]
-    assert reuse.richness_claim(found, reuse.Plan()).verdict in {"confirmed", "inconclusive"}
-    assert reuse.richness_claim(found[:0], reuse.Plan()).verdict == "inconclusive"
+    assert reuse.richness_claim(REUSE, found).verdict in {"confirmed", "inconclusive"}
+    assert reuse.richness_claim(REUSE, found[:0]).verdict == "inconclusive"
 
 
 def test_bottleneck_in_samples():
     for beta, power in ((0.5, 0.75), (3.0, 3.0)):
-        fit, prefactor = reuse.bottleneck(1.5, beta)
+        exponent, prefactor = reuse.bottleneck(dataclasses.replace(REUSE, beta=beta)).found
         # Two decades from the hundredth mode on: corrections of relative order 1/P and P^-alpha are below a per cent.
-        assert fit.exponent == pytest.approx(power, abs=0.01)
+        assert exponent == pytest.approx(power, abs=0.01)
         assert prefactor == pytest.approx(1.5, rel=1e-3)
 
 
@@ -155,10 +152,10 @@ def test_figures_are_drawn(reuse_results, batch_results):
     plateaus = [reuse.curves(REUSE, gamma, reuse_results, plateau=True) for gamma in REUSE.gammas]
     batched = batch.curves(BATCH, batch_results)
     figures = [
-        draw_reuse.curves_figure(found),
-        draw_reuse.gap_figure(found),
-        draw_reuse.peak_figure(found, REUSE.quadrature(), (8, 200)),
-        draw_reuse.plateau_figure(plateaus, REUSE.quadrature(), 0.75),
+        reuse.curves_figure(found),
+        reuse.gap_figure(found),
+        reuse.peak_figure(REUSE, found, (8, 200)),
+        reuse.plateau_figure(REUSE, plateaus),
         batch.excess_figure(BATCH, batched),
         batch.error_figure(batch.effects(batched)),
         batch.spread_figure(BATCH, batched),

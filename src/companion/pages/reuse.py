@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.claims import Claim, Measurement, Page, fact, judge
+from companion.claims import Claim, Measurement, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
-from neural_scaling.fits import PowerLawFit, fit_power_law
-from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.fits import fit_power_law
 from neural_scaling.models.finite_data import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
 from neural_scaling.models.sample_reuse import reuse_limit
 from neural_scaling.runs import Experiment, Result
@@ -64,6 +66,11 @@ class Plan(Parameters):
         """Return the modes for the limit t -> infinity."""
         return PowerLaw(self.alpha, self.beta, self.modes).spectrum().quadrature()
 
+    @property
+    def power(self) -> float:
+        """Predicted exponent of the limit in P."""
+        return float(self.alpha * min(2.0, self.beta))
+
     def _chosen(self, plateau: bool) -> tuple[int, Sequence[int], int]:
         if plateau:
             return self.width_plateau, self.samples_plateau, self.seeds_plateau
@@ -74,10 +81,9 @@ class Plan(Parameters):
 class Curves:
     """All curves at one richness."""
 
-    # gamma, width, samples: richness, N and P of each curve
-    gamma: float
-    width: int
-    samples: tuple[int, ...]
+    gamma: float  # richness
+    width: int  # N
+    samples: tuple[int, ...]  # P of each curve
     # theory, flow, simulation: results of SampleReuseDMFTRun, SampleReuseFlowRun and SampleReuseRun, one per P
     theory: tuple[Result, ...]
     flow: tuple[Result, ...]
@@ -89,55 +95,6 @@ class Curves:
         later = flow["step"] > exact["step"][-1]
         steps = np.concatenate([exact["step"][1:], flow["step"][later]])
         return steps, np.concatenate([exact[name][1:], flow[name][later]])
-
-
-@dataclass(frozen=True)
-class AgreementRow:
-    """Simulation beside theory at one richness and one P."""
-
-    # gamma, samples: richness and P
-    gamma: float
-    samples: int
-    # test, train: mean over seeds of the average over log steps of loss / theory
-    test: float
-    # test_error, train_error: their standard errors, from the spread over seeds, which are independent
-    test_error: float
-    train: float
-    train_error: float
-
-
-@dataclass(frozen=True)
-class StoppingRow:
-    """The best step to stop at, for one richness and one P."""
-
-    # gamma, samples: richness and P
-    gamma: float
-    samples: int
-    # best_step, best: recorded step with the lowest mean test loss, and that loss
-    best_step: float
-    best: float
-    last: float  # mean test loss at the last step
-    # expected_best_step, expected_best, expected_last: the same by the theory, at the resolution of its grid
-    expected_best_step: float
-    expected_best: float
-    expected_last: float
-    limit: float  # mean over seeds of the test loss as t -> infinity; infinite for N = P
-
-
-@dataclass(frozen=True)
-class LimitRow:
-    """The limit t -> infinity at one N and one P."""
-
-    # width, samples: N and P
-    width: int
-    samples: int
-    # simulated, error: mean over seeds of the test loss of the exact limit of the draw, and its standard error
-    simulated: float
-    error: float
-    # theory, train: test and training loss of reuse_limit
-    theory: float
-    train: float
-    printed: float  # eq. 78 as printed
 
 
 def curves(plan: Plan, gamma: float, results: Mapping[Experiment, Result], plateau: bool = False) -> Curves:
@@ -153,22 +110,31 @@ def curves(plan: Plan, gamma: float, results: Mapping[Experiment, Result], plate
     )
 
 
-def agreement(found: Curves) -> list[AgreementRow]:
-    """Compare simulation and theory at every P, as far as the theory goes."""
+def agreement(found: Curves) -> pd.DataFrame:
+    """Compare simulation and theory at every P: the mean over seeds of loss / theory, averaged over the logarithm of the step."""
     rows = []
     for samples, theory, simulation in zip(found.samples, found.theory, found.simulation, strict=True):
-        numbers = []
-        for name in ("loss", "train_loss"):
-            kept = theory.arrays["step"] > 0
-            if name == "train_loss":
-                kept &= theory.arrays[name] > TRAINED * theory.arrays[name][0]
-            numbers += _averaged_ratio(theory, simulation, name, kept)
-        rows.append(AgreementRow(found.gamma, samples, *numbers))
-    return rows
+        reached = theory.arrays["step"] > 0
+        trained = reached & (theory.arrays["train_loss"] > TRAINED * theory.arrays["train_loss"][0])
+        test = _averaged_ratio(theory, simulation, "loss", reached)
+        train = _averaged_ratio(theory, simulation, "train_loss", trained)
+        rows.append((found.gamma, found.width, samples, test.value, test.interval, train.value, train.interval))
+    columns = ["gamma", "width", "samples", "test", "test_interval", "train", "train_interval"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def stopping(found: Curves) -> list[StoppingRow]:
-    """Find the best step to stop at for every P."""
+def _averaged_ratio(theory: Result, simulation: Result, name: str, kept: npt.NDArray[np.bool_]) -> Measurement:
+    step = theory.arrays["step"]
+    _, first, second = np.intersect1d(step[kept], simulation.arrays["step"], return_indices=True)
+    # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
+    weights = np.gradient(np.log(step[kept][first]))
+    ratios = simulation.arrays[name][:, second].astype(np.float64) / theory.arrays[name][kept][first]
+    per_seed = ratios @ weights / weights.sum()
+    return Measurement.with_error(float(per_seed.mean()), float(per_seed.std(ddof=1) / math.sqrt(per_seed.size)))
+
+
+def stopping(found: Curves) -> pd.DataFrame:
+    """Find the recorded step with the lowest mean test loss for every P; that loss, the last and the limit, beside the theory."""
     rows = []
     for index, (samples, simulation) in enumerate(zip(found.samples, found.simulation, strict=True)):
         steps, expected = found.expected(index, "loss")
@@ -177,117 +143,98 @@ def stopping(found: Curves) -> list[StoppingRow]:
         best = int(np.argmin(mean))
         limit = math.inf if samples == found.width else float(simulation.arrays["floor"].mean())
         step = float(simulation.arrays["step"][best])
-        theory = (float(steps[lowest]), float(expected[lowest]), float(expected[-1]))
-        rows.append(StoppingRow(found.gamma, samples, step, float(mean[best]), float(mean[-1]), *theory, limit))
-    return rows
+        pairs = (step, float(steps[lowest]), mean[best], expected[lowest], mean[-1], expected[-1])
+        rows.append((found.gamma, samples, *pairs, limit))
+    names = ["best_step", "expected_step", "best", "expected_best", "last", "expected_last"]
+    return pd.DataFrame(rows, columns=["gamma", "samples", *names, "limit"])
 
 
-def limits(plan: Plan, found: Curves) -> list[LimitRow]:
-    """Compare the exact limits of the simulated draws with the theory's, at every P except P = N."""
+def limits(plan: Plan, found: Curves) -> pd.DataFrame:
+    """Compare the exact limits of the simulated draws with the theory's and with eq. 78, at every P except P = N."""
     rows = []
     for samples, simulation in zip(found.samples, found.simulation, strict=True):
-        if samples == found.width:
-            continue
-        floor, theory = simulation.arrays["floor"], reuse_limit(plan.quadrature(), found.width, samples)
-        error = float(floor.std(ddof=1) / math.sqrt(floor.size))
-        mean = float(floor.mean())
-        rows.append(LimitRow(found.width, samples, mean, error, theory.loss, theory.train_loss, theory.printed))
-    return rows
+        if samples != found.width:
+            floor, theory = simulation.arrays["floor"], reuse_limit(plan.quadrature(), found.width, samples)
+            mean, error = float(floor.mean()), float(floor.std(ddof=1) / math.sqrt(floor.size))
+            ratio = Measurement.with_error(mean / theory.loss, error / theory.loss)
+            rows.append((found.width, samples, mean, error, theory.loss, ratio.value, ratio.interval, theory.printed))
+    names = ["simulated", "error", "theory", "ratio", "interval", "printed"]
+    return pd.DataFrame(rows, columns=["width", "samples", *names])
 
 
-def bottleneck(alpha: float, beta: float) -> tuple[PowerLawFit, float]:
+def bottleneck(plan: Plan) -> pd.DataFrame:
     """Fit the limit t -> infinity at infinite width and infinitely many modes against P from 1e2 to 1e4."""
     samples = np.geomspace(*BOTTLENECK_WINDOW, 25)
     # sum_k K_k = P has y below P^alpha; the modes must be resolved beyond it.
-    quadrature = PowerLaw(alpha, beta).quadrature(100 * BOTTLENECK_WINDOW[1] ** alpha)
+    quadrature = PowerLaw(plan.alpha, plan.beta).quadrature(100 * BOTTLENECK_WINDOW[1] ** plan.alpha)
     found = [reuse_limit(quadrature, math.inf, float(value)) for value in samples]
-    fit = fit_power_law(samples, [limit.loss for limit in found], BOTTLENECK_WINDOW)
-    return fit, found[-1].loss / found[-1].printed
+    exponent = fit_power_law(samples, [limit.loss for limit in found], BOTTLENECK_WINDOW).exponent
+    rows = [
+        ("exponent of the limit in P, P from 1e2 to 1e4", exponent, plan.power),
+        ("limit over eq. 78 as printed, P = 1e4", found[-1].loss / found[-1].printed, plan.alpha),
+    ]
+    return pd.DataFrame(rows, columns=["quantity", "found", "predicted"])
 
 
-def agreement_claims(rows: Sequence[AgreementRow], width: int, page: Page) -> list[Claim]:
+def agreement_claims(plan: Plan, rows: pd.DataFrame) -> list[Claim]:
     """Return the claims that the theory gives test and training loss, at the smallest and the largest P."""
-    claims = []
-    for row in dict.fromkeys((rows[0], rows[-1])):
-        for name, words in (("test", "test"), ("train", "training")):
-            ratio, error = getattr(row, name), getattr(row, f"{name}_error")
-            interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
-            verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE)
-            claims.append(
-                fact(
-                    page,
-                    f"reuse.{name}.gamma-{row.gamma:g}.p{row.samples}",
-                    "Appendix D, eq. 41",
-                    f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {width}, "
-                    f"gamma = {row.gamma:g}.",
-                    "simulated mean over theory, averaged over log steps",
-                    verdict,
-                    reason,
-                    1.0,
-                    Measurement(ratio, interval),
-                )
-            )
-    return claims
-
-
-def limit_claims(rows: Sequence[LimitRow], page: Page) -> list[Claim]:
-    """Return the claim about the bottleneck in P as printed, at the largest P of the study."""
-    row = max(rows, key=lambda row: row.samples)  # the theory is the leading order in 1/P
-    ratio, error = row.simulated / row.printed, row.error / row.printed
-    interval = (ratio - NORMAL_95 * error, ratio + NORMAL_95 * error)
-    corrected = row.theory / row.printed
-    # The tolerance is relative to the corrected value, which is the larger one.
-    verdict, reason = judge(1.0, ratio, interval, LOSS_TOLERANCE * corrected, corrected)
+    ends = rows.iloc[[0, -1]].drop_duplicates("samples").itertuples()
     return [
-        fact(
-            page,
-            "reuse.bottleneck.prefactor",
-            "eq. 78",
-            "Trained to the end on P samples at large width, the test loss is the sum over modes of lambda w*^2 / "
-            "(1 + lambda r)^2.",
-            f"simulated limit over that sum, N = {row.width}, P = {row.samples}",
-            verdict,
-            f"{reason}; eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
+        judged(
+            plan,
+            f"reuse.{name}.gamma-{row.gamma:g}.p{row.samples}",
+            "Appendix D, eq. 41",
+            f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {row.width}, "
+            f"gamma = {row.gamma:g}.",
+            "simulated mean over theory, averaged over log steps",
             1.0,
-            Measurement(ratio, interval),
+            Measurement(getattr(row, name), getattr(row, f"{name}_interval")),
+            LOSS_TOLERANCE,
         )
+        for row in ends
+        for name, words in (("test", "test"), ("train", "training"))
     ]
 
 
-def richness_claim(found: Sequence[Curves], page: Page) -> Claim:
+def limit_claim(plan: Plan, rows: pd.DataFrame) -> Claim:
+    """Return the claim about the bottleneck in P as printed, at the largest P of the study."""
+    row = rows.loc[rows.samples.idxmax()]  # the theory is the leading order in 1/P
+    corrected = float(row.theory / row.printed)
+    return judged(
+        plan,
+        "reuse.bottleneck.prefactor",
+        "eq. 78",
+        "Trained to the end on P samples at large width, the test loss is the sum over modes of lambda w*^2 / "
+        "(1 + lambda r)^2.",
+        f"simulated limit over that sum, N = {row.width}, P = {row.samples}",
+        1.0,
+        Measurement.with_error(row.simulated / row.printed, row.error / row.printed),
+        LOSS_TOLERANCE * corrected,  # relative to the corrected value, which is the larger one
+        corrected,
+        remark="; eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
+    )
+
+
+def richness_claim(plan: Plan, found: Sequence[Curves]) -> Claim:
     """Return the claim that the limit of long training does not depend on the richness."""
     # Only runs that have arrived can be asked: their training loss has come within a millionth of the first one of its limit.
-    ratios = []
+    ratios: list[float] = []
     for one in (one for one in found if one.gamma > 0):
         for simulation in one.simulation:
             arrays = simulation.arrays
             arrived = arrays["train_loss"][:, -1] - arrays["train_floor"] < 1e-6 * arrays["train_loss"][:, 0]
             ratios += list(arrays["loss"][arrived, -1] / arrays["floor"][arrived])
-    measured = float(np.median(ratios)) if ratios else None
-    interval = (float(min(ratios)), float(max(ratios))) if ratios else None
-    verdict, reason = judge(1.0, measured, interval, LOSS_TOLERANCE)
-    return fact(
-        page,
+    return judged(
+        plan,
         "reuse.limit.richness",
         "Appendix D with eq. 41",
         "Where training ends on P samples does not depend on the richness.",
         "test loss of rich runs that have arrived over the limit of lazy training, median and extremes over seeds",
-        verdict,
-        f"{reason} ({len(ratios)} runs)",
         1.0,
-        Measurement(measured, interval),
+        Measurement.median_of(np.array(ratios)),
+        LOSS_TOLERANCE,
+        remark=f" ({len(ratios)} runs)",
     )
-
-
-def _averaged_ratio(theory: Result, simulation: Result, name: str, kept: npt.NDArray[np.bool_]) -> list[float]:
-    """Return mean and standard error over seeds of the average over log steps of loss / theory."""
-    step = theory.arrays["step"]
-    _, first, second = np.intersect1d(step[kept], simulation.arrays["step"], return_indices=True)
-    # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
-    weights = np.gradient(np.log(step[kept][first]))
-    ratios = simulation.arrays[name][:, second].astype(np.float64) / theory.arrays[name][kept][first]
-    per_seed = ratios @ weights / weights.sum()
-    return [float(per_seed.mean()), float(per_seed.std(ddof=1) / math.sqrt(per_seed.size))]
 
 
 # Dark to light, few samples to many; every one keeps 3 to 1 against white.
@@ -301,15 +248,19 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
         panels = figure.subplots(len(found), 2, sharex=True, sharey="col", squeeze=False)
         for row, one in zip(panels, found, strict=True):
             for axes, name, title in zip(row, ("loss", "train_loss"), ("test", "training"), strict=True):
-                for index, (color, samples, simulation) in enumerate(
-                    zip(_COLORS, one.samples, one.simulation, strict=False)
-                ):
+                for index, color, simulation in _colored(one):
                     step, losses = simulation.arrays["step"][1:], simulation.arrays[name][:, 1:].astype(np.float64)
-                    _banded(axes, step, losses, color, f"$P = {samples}$")
+                    mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
+                    axes.loglog(step, mean, color=color, label=f"$P = {one.samples[index]}$")
+                    # On a logarithmic axis a band that reaches zero cannot be drawn: it is cut at a tenth of the mean.
+                    lower = np.maximum(mean - spread, 0.1 * mean)
+                    axes.fill_between(step, lower, mean + spread, color=color, alpha=0.2, linewidth=0)
                     axes.loglog(*one.expected(index, name), "--", color=INK, linewidth=1.3)
                 axes.set_title(rf"{title} loss, $\gamma = {one.gamma:g}$")
-        first = found[0].simulation[0].arrays["loss"][:, 0].mean()
-        lowest = min(simulation.arrays["loss"].mean(axis=0).min() for one in found for simulation in one.simulation)
+        first, lowest = (
+            _first(found),
+            min(_mean_loss(simulation).min() for one in found for simulation in one.simulation),
+        )
         panels[0][0].set_ylim(0.6 * lowest, 2 * first)
         # Training losses fall to zero for P < N: only a few decades are shown.
         panels[0][1].set_ylim(2e-3 * first, 2 * first)
@@ -318,9 +269,7 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
         for axes in panels[:, 0]:
             axes.set_ylabel("loss")
             plain_ticks(axes.yaxis)
-        handles, labels = panels[0][0].get_legend_handles_labels()
-        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
-        figure.legend(handles, [*labels, "theory"], loc="outside lower center", ncols=3)
+        figure.legend(*_with_theory(panels[0][0]), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -330,32 +279,25 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
         figure = new_figure(7.6)
         panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
         for axes, one in zip(panels, found, strict=True):
-            for index, (color, samples, simulation) in enumerate(
-                zip(_COLORS, one.samples, one.simulation, strict=False)
-            ):
+            for index, color, simulation in _colored(one):
                 arrays = simulation.arrays
-                gaps = arrays["loss"][:, 1:].astype(np.float64) - arrays["train_loss"][:, 1:]
+                step, gaps = arrays["step"][1:], arrays["loss"][:, 1:].astype(np.float64) - arrays["train_loss"][:, 1:]
                 mean, error = gaps.mean(axis=0), gaps.std(axis=0, ddof=1) / math.sqrt(gaps.shape[0])
-                axes.semilogx(arrays["step"][1:], mean, color=color, label=f"$P = {samples}$")
-                axes.fill_between(
-                    arrays["step"][1:], mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, linewidth=0
-                )
+                axes.semilogx(step, mean, color=color, label=f"$P = {one.samples[index]}$")
+                axes.fill_between(step, mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, linewidth=0)
                 steps, test = one.expected(index, "loss")
                 axes.semilogx(steps, test - one.expected(index, "train_loss")[1], "--", color=INK, linewidth=1.3)
             axes.set_title(rf"$\gamma = {one.gamma:g}$")
             axes.set_ylabel("test $-$ training loss")
-        first = found[0].simulation[0].arrays["loss"][:, 0].mean()
-        panels[0].set_ylim(-0.1 * first, 0.6 * first)
+        panels[0].set_ylim(-0.1 * _first(found), 0.6 * _first(found))
         panels[-1].set_xlabel("steps $t$")
-        handles, labels = panels[0].get_legend_handles_labels()
-        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
-        panels[0].legend(handles, [*labels, "theory"], loc="upper left", ncols=2)
+        panels[0].legend(*_with_theory(panels[0]), loc="upper left", ncols=2)
     return figure
 
 
-def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequence[float]) -> Figure:
+def peak_figure(plan: Plan, found: Sequence[Curves], steps: Sequence[float]) -> Figure:
     """Draw the test loss against P at several steps and in the limit, one panel per richness."""
-    shades = ("#8a8600", "#c8406b", "#2d1160")  # early to late
+    shades, quadrature = ("#8a8600", "#c8406b", "#2d1160"), plan.quadrature()  # early to late
     with book_style():
         figure = new_figure(8.2)
         panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
@@ -369,10 +311,8 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
                 for index, simulation in enumerate(one.simulation):
                     at = int(np.argmin(np.abs(simulation.arrays["step"] - step)))
                     losses = simulation.arrays["loss"][:, at].astype(np.float64)
-                    times, values = one.expected(index, "loss")
-                    expected = math.exp(
-                        np.interp(math.log(simulation.arrays["step"][at]), np.log(times), np.log(values))
-                    )
+                    times, values = (np.log(axis) for axis in one.expected(index, "loss"))
+                    expected = math.exp(np.interp(math.log(simulation.arrays["step"][at]), times, values))
                     points.append((losses.mean(), 2 * losses.std(ddof=1) / math.sqrt(losses.size), expected))
                 mean, error, expected_all = np.array(points).T
                 axes.errorbar(one.samples, mean, error, fmt="o", color=color, label=f"$t = {step:.0f}$")
@@ -385,34 +325,30 @@ def peak_figure(found: Sequence[Curves], quadrature: ModeQuadrature, steps: Sequ
             axes.set_title(rf"$\gamma = {one.gamma:g}$, $N = {one.width}$")
             axes.set_ylabel("test loss")
             plain_ticks(axes.yaxis)
-        first = found[0].simulation[0].arrays["loss"][:, 0].mean()
-        lowest = min(one.simulation[-1].arrays["loss"].mean(axis=0).min() for one in found)
-        panels[0].set_ylim(0.6 * lowest, 1.5 * first)
+        lowest = min(_mean_loss(one.simulation[-1]).min() for one in found)
+        panels[0].set_ylim(0.6 * lowest, 1.5 * _first(found))
         panels[-1].set_xticks(found[0].samples, labels=[str(samples) for samples in found[0].samples])
         panels[-1].set_xticks([], minor=True)
         panels[-1].set_xlabel("samples $P$")
-        handles, labels = panels[0].get_legend_handles_labels()
-        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
-        figure.legend(handles, [*labels, "theory"], loc="outside lower center", ncols=3)
+        figure.legend(*_with_theory(panels[0]), loc="outside lower center", ncols=3)
     return figure
 
 
-def plateau_figure(found: Sequence[Curves], quadrature: ModeQuadrature, power: float) -> Figure:
+def plateau_figure(plan: Plan, found: Sequence[Curves]) -> Figure:
     """Draw test loss against steps at few samples and large width, and the limit against P."""
+    quadrature = plan.quadrature()
     with book_style():
         figure = new_figure(8.8)
         upper, lower = figure.subplots(2, 1)
         for one in found:
-            for index, (color, samples, simulation) in enumerate(
-                zip(_COLORS, one.samples, one.simulation, strict=False)
-            ):
-                label = f"$P = {samples}$" if one is found[0] else None
+            for index, color, simulation in _colored(one):
+                label = f"$P = {one.samples[index]}$" if one is found[0] else None
                 mean = simulation.arrays["loss"].mean(axis=0, dtype=np.float64)
                 style = "-" if one.gamma == 0 else ":"
                 upper.loglog(simulation.arrays["step"][1:], mean[1:], style, color=color, label=label)
                 upper.loglog(*one.expected(index, "loss"), "--", color=INK, linewidth=1.1)
                 if one is found[0]:
-                    limit = reuse_limit(quadrature, one.width, samples).loss
+                    limit = reuse_limit(quadrature, one.width, one.samples[index]).loss
                     upper.axhline(limit, 0.8, color=MUTED, linewidth=1.2)
         upper.set_title(
             rf"$N = {found[0].width}$, $\gamma = {found[0].gamma:g}$ solid, $\gamma = {found[-1].gamma:g}$ dotted"
@@ -421,7 +357,7 @@ def plateau_figure(found: Sequence[Curves], quadrature: ModeQuadrature, power: f
         upper.set_ylabel("test loss")
         plain_ticks(upper.yaxis)
         upper.legend(loc="lower left", ncols=2)
-        _limit_panel(lower, found[0], quadrature, power)
+        _limit_panel(lower, found[0], quadrature, plan.power)
     return figure
 
 
@@ -448,8 +384,22 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
     axes.legend(loc="lower left")
 
 
-def _banded(axes: Axes, step: Array, losses: Array, color: str, label: str) -> None:
-    mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
-    axes.loglog(step, mean, color=color, label=label)
-    # On a logarithmic axis a band that reaches zero cannot be drawn: it is cut at a tenth of the mean.
-    axes.fill_between(step, np.maximum(mean - spread, 0.1 * mean), mean + spread, color=color, alpha=0.2, linewidth=0)
+def _colored(one: Curves) -> Iterator[tuple[int, str, Result]]:
+    """Yield index, colour and simulation of each number of samples."""
+    for index, (color, simulation) in enumerate(zip(_COLORS, one.simulation, strict=False)):
+        yield index, color, simulation
+
+
+def _mean_loss(simulation: Result) -> Array:
+    return np.asarray(simulation.arrays["loss"].mean(axis=0))
+
+
+def _first(found: Sequence[Curves]) -> Any:
+    """Return the mean loss before the first step."""
+    return found[0].simulation[0].arrays["loss"][:, 0].mean()
+
+
+def _with_theory(axes: Axes) -> tuple[list[Artist], list[str]]:
+    """Return handles and labels of the legend of a panel, the dashed line of the theory last."""
+    handles, labels = axes.get_legend_handles_labels()
+    return [*handles, Line2D([], [], color=INK, linestyle="--", linewidth=1.3)], [*labels, "theory"]
