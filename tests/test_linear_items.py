@@ -14,7 +14,7 @@ from companion.registry import experiments
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Monitor
-from neural_scaling.models.linear_networks import CURVES, spike_overlap
+from neural_scaling.models.linear_networks import CURVES
 from neural_scaling.models.runs import LinearNetworkRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
@@ -136,23 +136,6 @@ def test_the_lazy_power_comes_with_the_width() -> None:
     assert page.lazy_claim(PLAN, found).verdict == "not confirmed"
     short = dataclasses.replace(easy, step=easy.step[:40], values={k: v[..., :40] for k, v in easy.values.items()})
     assert page.lazy_claim(PLAN, page.lazy_exponents(PLAN, short)).verdict == "inconclusive"
-
-
-def test_overlap_of_a_rank_one_addition() -> None:
-    """Random matrices of N = 200 with a spike of twice the size at which it leaves the bulk, mean of 16."""
-    width, modes = 200, 3200
-    random = np.random.default_rng(0)
-    size = 2 * (1 + math.sqrt(modes / width))
-    found = []
-    for _ in range(16):
-        features = random.standard_normal((width, modes)) / math.sqrt(width)
-        gram = features @ features.T
-        gram[0, 0] += size
-        found.append(abs(float(np.linalg.eigh(gram)[1][0, -1])))
-    expected = float(spike_overlap(np.array([size]), modes, width)[0])
-    # One draw scatters by about 0.03 around a mean that a finite N lowers by about 1/N of it.
-    assert np.mean(found) == pytest.approx(expected, abs=0.02)
-    assert spike_overlap(np.array([0.5, 4.9]), modes, width).tolist() == [0, 0]
 
 
 def test_figures_are_drawn() -> None:

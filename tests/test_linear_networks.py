@@ -18,6 +18,7 @@ from neural_scaling.models.linear_networks import (
     lazy_loss,
     literal_setting,
     richness,
+    spike_overlap,
     train_linear_networks,
 )
 from neural_scaling.spectra import PowerLaw, Spectrum
@@ -180,3 +181,20 @@ def test_a_network_that_diverges_is_reported_and_leaves_the_others_alone() -> No
     assert np.all(np.isinf(both.loss[1, after])) and np.all(np.isfinite(both.loss[1, ~after]))
     for name in set(CURVES) - {"loss"}:
         assert np.all(np.isfinite(getattr(both, name))), name
+
+
+def test_overlap_of_a_rank_one_addition() -> None:
+    """Random matrices of N = 200 with a spike of twice the size at which it leaves the bulk, mean of 16."""
+    width, modes = 200, 3200
+    random = np.random.default_rng(0)
+    size = 2 * (1 + math.sqrt(modes / width))
+    found = []
+    for _ in range(16):
+        features = random.standard_normal((width, modes)) / math.sqrt(width)
+        gram = features @ features.T
+        gram[0, 0] += size
+        found.append(abs(float(np.linalg.eigh(gram)[1][0, -1])))
+    expected = float(spike_overlap(np.array([size]), modes, width)[0])
+    # One draw scatters by about 0.03 around a mean that a finite N lowers by about 1/N of it.
+    assert np.mean(found) == pytest.approx(expected, abs=0.02)
+    assert spike_overlap(np.array([0.5, 4.9]), modes, width).tolist() == [0, 0]

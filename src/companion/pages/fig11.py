@@ -50,16 +50,18 @@ class Plan(Parameters):
 
     def networks(self) -> dict[str, list[LinearNetworkRun]]:
         """Return the runs by the name of their networks, one per seed, each with all richnesses."""
-        seeds, gammas = range(self.seeds), tuple(self.gammas)
         found = {}
         for task, beta in (("easy", self.beta_easy), ("hard", self.beta_hard)):
-            narrow = (self.alpha, beta, self.modes, self.width, self.batch, self.eta0, gammas, self.steps)
-            found[task] = [LinearNetworkRun(*narrow, seed) for seed in seeds]
-            wide = (self.alpha, beta, self.modes, self.width_wide, self.batch, self.eta0)
-            found[f"{task}.wide"] = [LinearNetworkRun(*wide, tuple(self.gammas_wide), self.steps, 0)]
-        strong = (self.alpha, self.beta_hard, self.modes, self.width, self.batch, self.eta0_strong)
-        found["strong"] = [LinearNetworkRun(*strong, (self.gamma_strong,), self.steps, seed) for seed in seeds]
-        return found
+            found[task] = self._runs(beta, self.width, self.eta0, self.gammas, self.seeds)
+            found[f"{task}.wide"] = self._runs(beta, self.width_wide, self.eta0, self.gammas_wide, 1)
+        strong = (self.gamma_strong,)
+        return found | {"strong": self._runs(self.beta_hard, self.width, self.eta0_strong, strong, self.seeds)}
+
+    def _runs(
+        self, beta: float, width: int, eta0: float, gammas: tuple[float, ...], seeds: int
+    ) -> list[LinearNetworkRun]:
+        size = (self.alpha, beta, self.modes, width, self.batch, eta0)
+        return [LinearNetworkRun(*size, gammas, self.steps, seed) for seed in range(seeds)]
 
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
@@ -120,33 +122,19 @@ def exponents(networks: Mapping[str, Curves]) -> pd.DataFrame:
     """
     rows = []
     for name, data in networks.items():
-        for gamma in data.run.gammas:
+        run, decays = data.run, (data.run.beta, float(chi(data.run.beta)))
+        for gamma in run.gammas:
             window, diverged = data.window(gamma), data.diverged(gamma)
             missing = window.empty or ("" if diverged is None else f"diverged at step {diverged:.0f}")
             for quantity in QUANTITIES:
-                lazy, rich, sign = data.run.beta, float(chi(data.run.beta)), 1.0
-                if quantity in (NORM, CHANGE):
-                    lazy, rich, sign = max(0.0, 1 - lazy), max(0.0, 1 - rich), -1.0
+                grows = quantity in (NORM, CHANGE)
+                predicted = [max(0.0, 1 - power) for power in decays] if grows else decays
                 found = Measurement(None, None)
                 if not missing:
-                    found = mean_exponent(data.step[1:], data.quantity(quantity, gamma)[:, 1:], window.span, sign)
-                rows.append(
-                    (name, data.run.beta, data.run.width, gamma, quantity, lazy, rich, *found.columns(), missing)
-                )
-    names = [
-        "network",
-        "beta",
-        "width",
-        "gamma0",
-        "quantity",
-        "lazy",
-        "rich",
-        "exponent",
-        "interval",
-        "window",
-        "missing",
-    ]
-    return pd.DataFrame(rows, columns=names)
+                    curves, sign = data.quantity(quantity, gamma)[:, 1:], -1.0 if grows else 1.0
+                    found = mean_exponent(data.step[1:], curves, window.span, sign)
+                rows.append((name, run.beta, run.width, gamma, quantity, *predicted, *found.columns(), missing))
+    return pd.DataFrame(rows, columns=["network", "beta", "width", "gamma0", "quantity", *SHOWN, "missing"])
 
 
 def table(networks: Mapping[str, Curves], found: pd.DataFrame, network: str, quantity: str, note: str = "") -> Table:
