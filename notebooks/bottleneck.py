@@ -46,6 +46,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import bottleneck as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -95,27 +96,31 @@ print(runs.describe(list(results.values())))
 # %% tags=["hide-input"]
 model = page.curves(plan, False, results)
 data = page.curves(plan, True, results)
+exponents = page.exponents(plan, [*model, *data])
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck", "caption": "Loss at the end of training against (a) the width on fresh data and (b) the number of samples. Circles: mean of draws with 95 % interval. Lines: deterministic equivalent. Dotted: the sum with the second power and no prefactor, as printed for both."}, "image": {"alt": "Two log-log plots. In the upper, curves for three sources; those for sources 1.5 and 3 run parallel and far above the dotted printed curves, which fall more steeply. In the lower, all curves run parallel to the printed ones, slightly above. Circles lie on the lines."}}
-display(page.bottleneck_figure(model, data))
+display(page.bottleneck_figure(model, data, exponents))
 
 # %% [markdown]
 # The fits to simulated means start at 16 directions or samples, where the sums begin to look like integrals, and end at the largest size, far below the number of
 # modes; those to the equivalent cover three decades at large size.
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("exponent of  beta  printed  corrected  equivalent")
-for curve in (*model, *data):
-    name = "data" if curve.data else "width"
-    print(f"{name:<11}  {curve.beta:<4g}  {curve.paper:<7.2f}  {curve.corrected:<9.2f}  {curve.fit_limit.exponent:.2f}")
+heads = {"limited": "limited by"}
+formats = {"printed": ".2f", "corrected": ".2f", "equivalent": ".2f"}
+Table(exponents[["limited", "beta", "printed", "corrected", "equivalent"]], "Exponents", heads, formats)
 
 # %% tags=["hide-input"]
-print("exponent of  beta  simulated [95 %]          simulated mean over equivalent")
-for curve in (*model, *data):
-    name = "data" if curve.data else "width"
-    ratio, error = page.agreement(curve)
-    print(f"{name:<11}  {curve.beta:<4g}  {page.exponent_text(curve.fit):<24}  {ratio:.3f} +- {1.96 * error:.3f}")
-    assert abs(ratio - 1) < page.RATIO_TOLERANCE + 3 * error, "equivalent and draws part"
+columns = ["limited", "beta", "simulated", "simulated_interval", "agreement", "agreement_interval"]
+heads = {
+    "limited": "limited by",
+    "simulated": "simulated exponent",
+    "simulated_interval": "95 %",
+    "agreement": "simulated mean / equivalent",
+    "agreement_interval": "95 % of the ratio",
+}
+formats = {"agreement": ".3f", "agreement_interval": ".3f"}
+Table(exponents[columns], "Simulated exponents", heads, formats)
 
 # %% [markdown]
 # ## The scale of the response
@@ -127,7 +132,7 @@ for curve in (*model, *data):
 scales = [page.scale_curve(plan, kind, results) for kind in (False, True)]
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck-scale", "caption": "The scales r3 of the width and r1 of the data, divided by their predicted power. Symbols: mean over draws of the trace of the inverse Gram matrix, with 95 % interval. Lines: the self-consistent equation, the same for both, for infinitely many modes (solid) and for as many as the draws have (dashed)."}, "image": {"alt": "Scales divided by size to the power alpha against size on a logarithmic axis. The solid line falls slowly and levels off, the dashed one turns up where the number of modes is felt; circles and squares lie near the dashed line, above it at the smallest sizes."}}
-display(page.scale_figure(scales, alpha))
+display(page.scale_figure(plan, scales))
 
 # %% [markdown]
 # ## The end of training does not depend on richness
@@ -138,15 +143,14 @@ display(page.scale_figure(scales, alpha))
 
 # %% tags=["hide-input"]
 trained = page.ends(plan)
+distances = page.distances(trained)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck-end", "caption": "Relative distance of the loss of small trained models from the limit given by linear algebra, for several richnesses, (a) on the population and (b) on a fixed set of samples. Dotted: 1e-13."}, "image": {"alt": "Two log-log plots of the distance from the limit against steps. All curves drop to rounding level, the richer the sooner."}}
 display(page.end_figure(trained))
 
 # %% tags=["hide-input", "nbval-check-output"]
-for row in trained:
-    print(
-        f"{'samples   ' if row.data else 'population'}  gamma = {row.gamma:<4g}  distance {'below 1e-10' if row.gap < 1e-10 else 'above 1e-10'}"
-    )
+heads = {"trained": "trained on", "reached": "distance below 1e-10"}
+Table(distances[["trained", "gamma", "reached"]], heads=heads)
 
 # %% [markdown]
 # ## Claims
@@ -156,8 +160,14 @@ for row in trained:
 # the draws confirm in value, has to settle the power.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.claims(model, data, scales, trained, alpha, plan)
-ledger.show(claims, lambda claim: claim.id.endswith("equivalent") or ".richness." in claim.id)
+ledger.show(
+    [
+        *page.bottleneck_claims(plan, exponents),
+        *page.scale_claims(plan, scales),
+        *page.end_claims(plan, distances),
+    ],
+    lambda claim: claim.id.endswith("equivalent") or ".richness." in claim.id,
+)
 
 # %% [markdown]
 # ## What was chosen

@@ -67,6 +67,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import sgdnoise as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -103,18 +104,16 @@ print(runs.describe(list(results.values())))
 # ## Lazy: the exact coefficient
 
 # %% tags=["hide-input"]
-lazy = page.lazy_rows(plan)
+lazy = page.lazy_noise(plan)
+lazy_exponents = page.exponents(lazy, rich=False)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-lazy", "caption": "Coefficient of eta/B in the lazy loss, exact. (a) With the corrected power (dashed, shifted up) and, where it differs, the printed one (dotted). (b) Relative to the loss times half the trace of the kernel, cut at 200."}, "image": {"alt": "Two log-log plots against time. Upper: coefficients of hard and easy tasks fall more slowly than the dotted printed powers. Lower: relative coefficients of hard and easy tasks tend to one, those of super-easy tasks leave the plot."}}
-display(page.lazy_figure(lazy))
+display(page.lazy_figure(lazy, lazy_exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("decay exponent of the coefficient of eta/B, lazy")
-print("alpha  beta  regime      printed  corrected  fitted")
-for row in lazy:
-    print(
-        f"{row.alpha:<5g}  {row.beta:<4g}  {row.regime:<10}  {row.paper:<7.3f}  {row.corrected:<9.3f}  {row.fit.exponent:.3f}"
-    )
+columns = ["alpha", "beta", "regime", "printed", "corrected", "exponent"]
+formats = {"printed": ".3f", "corrected": ".3f", "exponent": ".3f"}
+Table(lazy_exponents[columns], "Decay exponent of the coefficient of η/B, lazy", formats=formats)
 
 # %% [markdown]
 # ## Lazy: any batch, exactly
@@ -122,15 +121,15 @@ for row in lazy:
 # For Gaussian features the second moments of the errors obey a closed recursion at any learning rate and batch, which is iterated here for a hard task. The ratio of the losses tends to $1/(1 - s)$.
 
 # %% tags=["hide-input"]
-exact = page.exact_rows(plan)
+ratios = page.exact_ratios(plan)
+exact = page.exact_limits(plan, ratios)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-exact", "caption": "Lazy and hard: loss at batch B over loss at infinite batch, from the exact recursion (lines), its limit 1/(1 - s) (dashed), and the first order in eta/B (dotted)."}, "image": {"alt": "Ratios against steps on a logarithmic axis, one curve per batch. Each rises within some ten steps and then stays level on its dashed limit, the higher the smaller the batch."}}
-display(page.exact_figure(exact))
+display(page.exact_figure(ratios, exact))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("batch  exact ratio  1/(1 - s)")
-for row in exact:
-    print(f"{row.batch:<5g}  {row.ratio[-1]:<11.4f}  {row.limit:.4f}")
+heads = {"ratio": "exact ratio", "limit": "1/(1 - s)"}
+Table(exact[["batch", "ratio", "limit"]], heads=heads, formats={"ratio": ".4f", "limit": ".4f"})
 
 # %% [markdown]
 # ## Rich
@@ -139,37 +138,33 @@ for row in exact:
 # compared with one at infinite batch that shares its projection, and averaged over bins of time. The theory drawn there is the paper's, which leaves out part of the Gaussian fourth moment; at small batch it lies low.
 
 # %% tags=["hide-input"]
-rich = page.rich_rows(plan, results)
+rich = page.rich_noise(plan, results)
+rich_exponents, growth = page.exponents(rich, rich=True), page.growth(plan, rich)
 simulation = page.simulated(plan, results)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-rich", "caption": "Relative excess of the loss by SGD noise at richness 1. (a) Mean field theory at infinite width and small eta/B; dashed: K times half the trace of the kernel. (b) Simulation at finite width and small batch, 95 % intervals; dashed: mean field theory."}, "image": {"alt": "Upper: relative excess of two hard tasks grows over many decades parallel to and somewhat above the dashed line, that of an easy task becomes level. Lower: simulated excess grows with time, near and somewhat above the dashed theory."}}
-display(page.rich_figure(rich, simulation))
+display(page.rich_figure(plan, rich, simulation))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("exponent of    relative excess (growth)  L_B - L_inf (decay)")
-print("alpha  beta    predicted  fitted         printed  corrected  fitted")
-for row in rich:
-    growth = page.growth_exponent(row)
-    print(
-        f"{row.alpha:<5g}  {row.beta:<6g}  {growth:<9.2f}  {-row.fit.exponent:<13.2f}  {row.paper:<7.2f}  {row.corrected:<9.2f}  "
-        f"{row.fit_loss.exponent:.2f}"
-    )
+formats = {"printed": ".2f", "corrected": ".2f", "predicted": ".2f", "exponent": ".2f"}
+display(
+    Table(growth[["alpha", "beta", "predicted", "exponent"]], "Growth exponent of the relative excess", formats=formats)
+)
+display(Table(rich_exponents[columns], "Decay exponent of L_B - L_∞, rich", formats=formats))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("relative excess over (eta/B) K sum_k lambda_k / 2, hard tasks")
-print("alpha  beta  lowest in window  at the end  scale only")
-for row in rich:
-    if row.fit_kernel is not None:
-        print(
-            f"{row.alpha:<5g}  {row.beta:<4g}  {row.ratio[0]:<16.2f}  {row.ratio[2]:<10.2f}  {page.scale_prefactor(row.beta):.2f}"
-        )
+heads = {"lowest": "lowest in window", "last": "at the end", "scale_only": "scale only"}
+Table(
+    growth.loc[growth.beta < 1, ["alpha", "beta", *heads]],
+    "Relative excess over (η/B) K Σ λ / 2, hard tasks",
+    heads,
+    dict.fromkeys(heads, ".2f"),
+)
 
 # %% tags=["hide-input"]
-print("simulated relative excess    theory")
-for time, excess, error, theory in zip(
-    simulation.time, simulation.excess, simulation.error, simulation.theory, strict=True
-):
-    print(f"eta t = {time:5.1f}   {excess:.3f} +- {1.96 * error:.3f}   {theory:.3f}")
+heads = {"time": "η t", "excess": "simulated"}
+formats = {"time": ".1f", "excess": ".3f", "interval": ".3f", "theory": ".3f"}
+Table(simulation.drop(columns="error"), "Relative excess", heads, formats)
 
 # %% [markdown]
 # ## On a plateau noise wears features off
@@ -178,10 +173,10 @@ for time, excess, error, theory in zip(
 # $|w|^2$ stays for good. The loss hardly changes, because the kernel's scale no longer matters there.
 
 # %% tags=["hide-input", "nbval-check-output"]
-print(f"|w|^2/N at N = {plateau_width}, B = {plateau_batch:g}; plateau from eta t = {plateau_width**1.5:g} on")
-print("eta t  without noise  theory  simulated")
-for row in plan.plateau():
-    print(f"{row.time:<6g} {row.without_noise:<14.2f} {row.theory:<7.2f} {row.simulated:.1f} +- {row.error:.1f}")
+heads = {"time": "η t", "without_noise": "without noise", "error": "standard error"}
+formats = {"time": "g", "without_noise": ".2f", "theory": ".2f", "simulated": ".1f", "error": ".1f"}
+caption = f"|w|²/N at N = {plateau_width}, B = {plateau_batch:g}; plateau from η t = {plateau_width**1.5:g} on"
+Table(page.plateau(plan), caption, heads, formats)
 
 # %% [markdown]
 # ## Claims
@@ -189,8 +184,15 @@ for row in plan.plateau():
 # Lazy exponents count as confirmed within 0.05, rich ones in time and the power of the relative excess in $K$ within 0.1, and the exact ratio within 2 %.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.claims(lazy, exact, rich, simulation, plan)
-ledger.show(claims)
+ledger.show(
+    [
+        *page.term_claims(plan, lazy_exponents, rich=False),
+        *page.term_claims(plan, rich_exponents, rich=True),
+        *page.growth_claims(plan, rich, growth),
+        page.constant_claim(plan, exact),
+        page.simulation_claim(plan, simulation),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

@@ -52,6 +52,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import transient as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -87,18 +88,16 @@ print(runs.describe(list(results.values())))
 # a hundred modes are learned at the capacities shown.
 
 # %% tags=["hide-input"]
-lazy = page.lazy_rows(plan)
+lazy = page.lazy_coefficients(plan)
+lazy_exponents = page.exponents(lazy, rich=False)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-lazy", "caption": "Coefficient of 1/N in the lazy loss, from the exact formula. Dashed: the corrected power, shifted up. Dotted: the printed power where it differs."}, "image": {"alt": "Log-log plot of the coefficient against time for five tasks. For sources 0.3 and 0.5 the curves rise or stay level while the dotted printed powers fall; for sources above 1 they fall along the printed power."}}
-display(page.coefficient_figure(lazy))
+display(page.coefficient_figure(lazy, lazy_exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("decay exponent of the coefficient, lazy (negative: it grows)")
-print("alpha  beta  printed  corrected  fitted")
-for row in lazy:
-    print(
-        f"{row.alpha:<5g}  {row.beta:<4g}  {row.paper:<7.3f}  {row.corrected:<9.3f}  {round(row.fit.exponent, 3) + 0.0:.3f}"
-    )
+columns = ["alpha", "beta", "printed", "corrected", "exponent"]
+formats = {"printed": ".3f", "corrected": "z.3f", "exponent": "z.3f"}
+Table(lazy_exponents[columns], "Decay exponent of the coefficient, lazy (negative: it grows)", formats=formats)
 
 # %% [markdown]
 # ## Rich: long runs of the mean field theory
@@ -107,20 +106,18 @@ for row in lazy:
 # coefficient of $1/N$. Against time the power is approached as slowly as $K = 1 + \gamma C_w$ forgets its constant 1; on the clock $a = \int K\, dt$, which the solution gives, there is no such crossover.
 
 # %% tags=["hide-input"]
-rich = page.rich_rows(plan, results)
+rich = page.rich_coefficients(plan, results)
+rich_exponents = page.exponents(rich, rich=True)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-rich", "caption": "Coefficient of 1/N in the rich loss, from the mean field theory. (a) Against time; dashed: the corrected power, shifted up; dotted: the printed power where it differs. (b) Divided by the corrected power of the effective time, normalized at the end; dotted: what the printed power would look like."}, "image": {"alt": "Two log-log plots. Upper: the coefficient of hard tasks grows or stays level along dashed lines while dotted printed powers fall. Lower: divided by the corrected power the curves become level."}}
-display(page.rich_figure(rich))
+display(page.rich_figure(rich, rich_exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("decay exponent of the coefficient, rich (negative: it grows)")
-print("             in eta t                      in the effective time")
-print("alpha  beta  printed  corrected  fitted    printed  corrected  fitted")
-for row in rich:
-    print(
-        f"{row.alpha:<5g}  {row.beta:<4g}  {row.paper:<7.2f}  {row.corrected:<9.2f}  {row.fit.exponent:<8.2f}"
-        f"  {1 - 1 / row.alpha:<7.2f}  {row.corrected_clock:<9.2f}  {row.fit_clock.exponent:.2f}"
-    )
+heads = {"clock_printed": "printed", "clock_corrected": "corrected", "clock_exponent": "fitted"}
+formats = dict.fromkeys((*columns[2:], *heads), "z.2f")
+caption = "Decay exponent of the coefficient, rich (negative: it grows), in"
+display(Table(rich_exponents[columns], f"{caption} η t", formats=formats))
+display(Table(rich_exponents[["alpha", "beta", *heads]], f"{caption} the effective time", heads, formats))
 
 # %% [markdown]
 # ## Simulation
@@ -130,20 +127,20 @@ for row in rich:
 
 # %% tags=["hide-input"]
 simulations = [page.simulated(plan, value, results) for value in (0.0, gamma)]
+compared = page.comparison(plan, simulations)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-simulation", "caption": "Excess of the simulated loss at finite width, times the width: mean and 95 % interval over draws, lazy (black) and rich. Dashed: mean field theory at the same width. Dotted: the printed power from the start of the window."}, "image": {"alt": "Log-log plot of the excess against time, lazy and rich. After an initial dip both rise with time, along the dashed theory, the rich one faster; dotted lines of the printed power fall."}}
-display(page.simulation_figure(simulations))
+display(page.simulation_figure(simulations, compared))
 
 # %% tags=["hide-input"]
-print("       simulated over          exponent")
-print("gamma  theoretical excess      simulated              theory  printed")
-for row in simulations:
-    interval = f"{row.exponent:.2f} [{row.interval[0]:.2f}, {row.interval[1]:.2f}]"
-    print(
-        f"{row.gamma:<5g}  {row.ratio:.2f} +- {1.96 * row.ratio_error:<12.2f}  {interval:<21}"
-        f"  {row.theory_exponent:<6.2f}  {row.paper:.2f}"
-    )
-    assert abs(row.ratio - 1) < page.EXCESS_TOLERANCE + 3 * row.ratio_error, "theory and simulation part"
+heads = {
+    "ratio": "simulated / theory",
+    "ratio_interval": "95 % of the ratio",
+    "exponent": "exponent",
+    "theory": "of the theory",
+}
+formats = dict.fromkeys((*heads, "interval", "printed"), ".2f")
+Table(compared[["gamma", "ratio", "ratio_interval", "exponent", "interval", "theory", "printed"]], "", heads, formats)
 
 # %% [markdown]
 # ## Claims
@@ -152,8 +149,15 @@ for row in simulations:
 # crossover; the simulated excess within 15 %.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.claims(lazy, rich, simulations, plan)
-ledger.show(claims, lambda claim: "simulation" not in claim.id)
+ledger.show(
+    [
+        *page.term_claims(plan, lazy_exponents, rich=False),
+        *page.term_claims(plan, rich_exponents, rich=True),
+        *page.clock_claims(plan, rich_exponents),
+        *page.simulation_claims(plan, compared),
+    ],
+    lambda claim: "simulation" not in claim.id,
+)
 
 # %% [markdown]
 # ## What was chosen

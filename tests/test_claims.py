@@ -96,6 +96,7 @@ class TestJudge:
         assert judge(1.0, 0.5, (0.49, 0.51), 0.05, corrected=0.5).verdict == "corrected"
         assert judge(1.0, 0.5, (0.49, 0.51), 0.05, corrected=0.7).verdict == "not confirmed"
         assert judge(0.5, 0.5, (0.49, 0.51), 0.05, corrected=0.5).verdict == "confirmed"
+        assert judge(1.0, 0.5, (0.49, 0.51), 0.05, corrected=1.0) == judge(1.0, 0.5, (0.49, 0.51), 0.05)
         assert judge(1.0, 0.9, (0.5, 1.3), 0.05, corrected=0.9).verdict == "inconclusive"
 
     @given(

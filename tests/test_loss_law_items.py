@@ -8,12 +8,10 @@ import pytest
 
 from companion.long_runs import LongRun
 from companion.pages import bottleneck, losslaw, sgdnoise, transient
-from companion.pages import bottleneck as draw_bottleneck
-from companion.pages import sgdnoise as draw_sgdnoise
-from companion.pages import transient as draw_transient
+from neural_scaling.models.limits import LimitRun
 from neural_scaling.runs import Result, obtain_all
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.theory import lazy_loss, loss_terms, model_bottleneck
+from neural_scaling.theory import loss_terms, model_bottleneck
 
 NOWHERE = {"date": "2026-01-01", "hardware": "none", "commit": "none", "seconds": 0.0}
 
@@ -50,33 +48,33 @@ def test_bottleneck_page():
     model, data = (bottleneck.curves(plan, kind, results) for kind in (False, True))
     scales = [bottleneck.scale_curve(plan, kind, results) for kind in (False, True)]
     trained = bottleneck.ends(plan)
-    found = verdicts(bottleneck.claims(model, data, scales, trained, plan.alpha, bottleneck.Plan()))
+    exponents = bottleneck.exponents(plan, [*model, *data])
+
+    def claims(exponents, trained):
+        ends = bottleneck.end_claims(plan, bottleneck.distances(trained))
+        limits = bottleneck.bottleneck_claims(plan, exponents)
+        return verdicts([*limits, *bottleneck.scale_claims(plan, scales), *ends])
+
+    found = claims(exponents, trained)
     assert found["bottleneck.model.beta-0.5.equivalent"] == "confirmed"
     assert found["bottleneck.model.beta-3.equivalent"] == "corrected"
     assert found["bottleneck.data.beta-3.equivalent"] == "confirmed"
     assert found["bottleneck.richness.model"] == found["bottleneck.richness.data"] == "confirmed"
-    for curve in (*model, *data):
-        ratio, error = bottleneck.agreement(curve)
-        assert abs(ratio - 1) < 4 * error + 0.1  # leading order in 1/size at sizes from 4 on
-    draws(draw_bottleneck.bottleneck_figure(model, data))
-    draws(draw_bottleneck.scale_figure(scales, plan.alpha))
-    draws(draw_bottleneck.end_figure(trained))
-    wrong = [
-        dataclasses.replace(curve, fit_limit=dataclasses.replace(curve.fit_limit, exponent=3.0, interval=(3.0, 3.0)))
-        for curve in model
-    ]
-    found = verdicts(
-        bottleneck.claims(
-            wrong, data, scales, [dataclasses.replace(row, floor=2 * row.floor) for row in trained], 1.5, "small"
-        )
-    )
+    for row in exponents.itertuples():
+        # Leading order in 1/size at sizes from 4 on, and two intervals.
+        assert abs(row.agreement - 1) < 2 * (row.agreement_interval[1] - row.agreement) + 0.1
+    draws(bottleneck.bottleneck_figure(model, data, exponents))
+    draws(bottleneck.scale_figure(plan, scales))
+    draws(bottleneck.end_figure(trained))
+    wrong = exponents.assign(equivalent=3.0, equivalent_interval=[(3.0, 3.0)] * len(exponents))
+    found = claims(wrong, [dataclasses.replace(end, gap=end.gap + 0.5) for end in trained])
     assert found["bottleneck.model.beta-0.5.equivalent"] == "not confirmed"
     assert found["bottleneck.model.beta-3.equivalent"] == "confirmed"
     assert found["bottleneck.richness.model"] == "inconclusive"
 
 
 def test_a_limit_run_can_be_continued_by_its_slice():
-    run = bottleneck.LimitRun(1.5, (0.5, 2.0), 200, 6, 3, True)
+    run = LimitRun(1.5, (0.5, 2.0), 200, 6, 3, True)
     whole, part = (obtain_all([one], "test", "small")[one].arrays for one in (run, run.slice()))
     assert run.deviation(whole, part) == 0.0
 
@@ -118,19 +116,30 @@ def test_transient_page():
     results = obtain_all([*plan.simulated(0.0), *plan.simulated(1.0)], transient.Plan.item, "small")
     run = plan.long(2.0, 0.3)
     results[run] = long_result(run, lambda t, a, base: a**0.2 / run.widths[1], lambda t: 1 + t ** (1 - 0.6 / 1.3))
-    lazy, rich = transient.lazy_rows(plan), transient.rich_rows(plan, results)
+    lazy, rich = transient.lazy_coefficients(plan), transient.rich_coefficients(plan, results)
+    lazy_exponents, rich_exponents = transient.exponents(lazy, rich=False), transient.exponents(rich, rich=True)
     simulations = [transient.simulated(plan, gamma, results) for gamma in (0.0, 1.0)]
-    found = verdicts(transient.claims(lazy, rich, simulations, transient.Plan()))
+    compared = transient.comparison(plan, simulations)
+    found = verdicts(
+        [
+            *transient.term_claims(plan, lazy_exponents, rich=False),
+            *transient.term_claims(plan, rich_exponents, rich=True),
+            *transient.clock_claims(plan, rich_exponents),
+            *transient.simulation_claims(plan, compared),
+        ]
+    )
+    assert found.keys() >= {"transient.simulation.lazy", "transient.simulation.rich.sign"}
     assert found["transient.lazy.alpha-2.beta-0.3"] == "corrected"
     assert found["transient.lazy.alpha-2.beta-3"] == "confirmed"
     assert found["transient.rich.alpha-2.beta-0.3"] == found["transient.clock.alpha-2.beta-0.3"] == "corrected"
-    for row in simulations:
-        assert abs(row.ratio - 1) < 4 * row.ratio_error + 0.15  # N = 16: leading order in 1/N
-    draws(draw_transient.coefficient_figure(lazy))
-    draws(draw_transient.rich_figure(rich))
-    draws(draw_transient.simulation_figure(simulations))
+    for row in compared.itertuples():
+        assert abs(row.ratio - 1) < 2 * (row.ratio_interval[1] - row.ratio) + 0.15  # N = 16: leading order in 1/N
+    draws(transient.coefficient_figure(lazy, lazy_exponents))
+    draws(transient.rich_figure(rich, rich_exponents))
+    draws(transient.simulation_figure(simulations, compared))
     results[run] = long_result(run, lambda t, a, base: a**-0.5 / run.widths[1], lambda t: 1 + t ** (1 - 0.6 / 1.3))
-    found = verdicts(transient.claims(lazy, transient.rich_rows(plan, results), simulations, transient.Plan()))
+    rich_exponents = transient.exponents(transient.rich_coefficients(plan, results), rich=True)
+    found = verdicts(transient.clock_claims(plan, rich_exponents))
     assert found["transient.clock.alpha-2.beta-0.3"] == "confirmed"  # as printed
 
 
@@ -166,36 +175,35 @@ SGDNOISE = sgdnoise.Plan(
 
 def test_sgdnoise_page():
     plan = SGDNOISE
-    assert [row.time for row in plan.plateau()] == [2.0, 5.0]
+    assert list(sgdnoise.plateau(plan).time) == [2.0, 5.0]
     results = obtain_all([*plan.simulated(math.inf), *plan.simulated(2.0)], sgdnoise.Plan.item, "small")
     run = plan.long(2.0, 0.5)
     half_trace = PowerLaw(2.0, 0.5).quadrature(1e3).trace / 2
     kernel = lambda t: 1 + t ** (1 / 3)  # noqa: E731
     results[run] = long_result(run, lambda t, a, base: 1e-3 * half_trace * kernel(t) * base, kernel)
-    lazy, exact, rich = sgdnoise.lazy_rows(plan), sgdnoise.exact_rows(plan), sgdnoise.rich_rows(plan, results)
+    lazy, ratios = sgdnoise.lazy_noise(plan), sgdnoise.exact_ratios(plan)
+    terms, exact = sgdnoise.exponents(lazy, rich=False), sgdnoise.exact_limits(plan, ratios)
     simulation = sgdnoise.simulated(plan, results)
-    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, sgdnoise.Plan()))
+
+    def rich_claims():
+        rich = sgdnoise.rich_noise(plan, results)
+        found = sgdnoise.growth_claims(plan, rich, sgdnoise.growth(plan, rich))
+        return verdicts([*sgdnoise.term_claims(plan, sgdnoise.exponents(rich, rich=True), rich=True), *found])
+
+    others = [sgdnoise.constant_claim(plan, exact), sgdnoise.simulation_claim(plan, simulation)]
+    found = verdicts([*sgdnoise.term_claims(plan, terms, rich=False), *others]) | rich_claims()
     assert found["sgdnoise.lazy.alpha-2.beta-0.5"] == "corrected"
     assert found["sgdnoise.lazy.alpha-1.5.beta-3.6"] == "confirmed"
     assert found["sgdnoise.growth.alpha-2.beta-0.5"] == "confirmed"
     assert found["sgdnoise.insignificant.alpha-2.beta-0.5"] == "corrected"
     assert found["sgdnoise.lazy.constant"] == "confirmed"
-    draws(draw_sgdnoise.lazy_figure(lazy))
-    draws(draw_sgdnoise.exact_figure(exact))
-    draws(draw_sgdnoise.rich_figure(rich, simulation))
+    draws(sgdnoise.lazy_figure(lazy, terms))
+    draws(sgdnoise.exact_figure(ratios, exact))
+    draws(sgdnoise.rich_figure(plan, sgdnoise.rich_noise(plan, results), simulation))
     results[run] = long_result(run, lambda t, a, base: 1e-3 * a**-1.5, kernel)  # as printed
-    rich = sgdnoise.rich_rows(plan, results)
-    found = verdicts(sgdnoise.claims(lazy, exact, rich, simulation, sgdnoise.Plan()))
+    found = rich_claims()
     assert found["sgdnoise.growth.alpha-2.beta-0.5"] == "not confirmed"
     assert found["sgdnoise.insignificant.alpha-2.beta-0.5"] == "confirmed"
-
-
-def test_second_moments_without_noise_are_gradient_descent():
-    modes = PowerLaw(2.0, 0.5).quadrature(4 * 20.0)
-    step, loss = sgdnoise.second_moments(modes, 1e-3, math.inf, 20_000)
-    late = step > 1000
-    # Steps of 1e-3: (1 - eta lambda)^(2t) against exp(-2 lambda eta t), relative eta lambda^2 t e^(-...) <= eta.
-    np.testing.assert_allclose(loss[late], lazy_loss(modes, 1e-3 * step[late]), rtol=2e-3)
 
 
 LOSSLAW = losslaw.Plan(

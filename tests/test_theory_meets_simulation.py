@@ -55,7 +55,7 @@ def test_the_comparison_can_fail(setting, wrong):
 
 
 def test_noise_wears_features_off_on_a_plateau_in_simulation_too():
-    early, late = wear(PowerLaw(1.5, 0.8, 100), 1.0, 0.1, 16, 4, [20.0, 150.0], seeds=10)
+    early, late = wear(PowerLaw(1.5, 0.8, 100), 1.0, 0.1, 16, 4, [20.0, 150.0], seeds=10).itertuples()
     assert late.theory < 0.9 * early.theory and late.theory < 0.75 * late.without_noise
     # The theory leaves out terms of relative order 1/N and 1/B: 15 % beside the noise of ten simulations.
     for row in (early, late):

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.models.direct_model import initial_features, train_directly
 from neural_scaling.spectra import PowerLaw
 
 
-@dataclass(frozen=True)
-class Wear:
-    """``|w|^2/N`` at a time."""
-
-    time: float  # eta * steps
-    # without_noise, theory: mean field theory at infinite and at the given batch
-    without_noise: float
-    theory: float
-    # simulated, error: mean over simulations and its standard error
-    simulated: float
-    error: float
-
-
 def wear(
     law: PowerLaw, gamma: float, eta: float, width: int, batch: float, times: Sequence[float], seeds: int
-) -> list[Wear]:
-    """Follow the norm of the readout onto the plateau of a finite width."""
+) -> pd.DataFrame:
+    """Follow ``|w|^2/N`` onto the plateau of a finite width: theory without noise and with it, simulated mean and its error."""
     spectrum = law.spectrum()
     grid = TimeGrid.log_spaced(eta, float(times[-1]), 8)
     theory = {b: solve(spectrum, gamma, grid, width=width, batch=b, estimate_error=False) for b in (math.inf, batch)}
@@ -53,5 +40,5 @@ def wear(
         ]
         at = {b: float(np.interp(math.log(time), np.log(s.time[1:]), s.weight_norm[1:])) for b, s in theory.items()}
         error = float(np.std(norms, ddof=1)) / math.sqrt(seeds)
-        rows.append(Wear(float(time), at[math.inf], at[batch], float(np.mean(norms)), error))
-    return rows
+        rows.append((float(time), at[math.inf], at[batch], float(np.mean(norms)), error))
+    return pd.DataFrame(rows, columns=["time", "without_noise", "theory", "simulated", "error"])

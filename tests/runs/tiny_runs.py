@@ -11,7 +11,6 @@ import numpy as np
 import companion
 import neural_scaling
 from companion import long_runs
-from companion.pages import bottleneck
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data import entries
 from neural_scaling.data.digits import assessment, sizes
@@ -19,7 +18,7 @@ from neural_scaling.data.digits import runs as diffusion
 from neural_scaling.data.digits.sizes import Size
 from neural_scaling.data.digits.weights import digest
 from neural_scaling.data.text import TextDataset
-from neural_scaling.models import finite_data
+from neural_scaling.models import finite_data, limits
 from neural_scaling.models import runs as models
 from neural_scaling.networks import cnn, image_kernel, image_runs, language_runs, output_mixing
 from neural_scaling.networks import runs as circle
@@ -111,7 +110,7 @@ def tiny_runs():
         (finite_data.SampleReuseFlowRun(1.5, 0.5, 60, 0.1, 1.0, 10, width=6, samples=9), 10),
         (finite_data.MinibatchDMFTRun(*law, width=6, batch=4, fourth_moment=True), 70),
         (finite_data.MinibatchRun(*law, width=6, batch=4, seeds=20), 10),
-        (bottleneck.LimitRun(1.5, (0.5, 1.5), 60, 8, 4, True), 4),
+        (limits.LimitRun(1.5, (0.5, 1.5), 60, 8, 4, True), 4),
         (long_runs.LongRun(1.5, 0.5, 1.0, 2.0, (INFINITE, 8.0), (0.0, 0.02)), 20),
         (models.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),

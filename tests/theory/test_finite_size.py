@@ -15,6 +15,7 @@ from neural_scaling.theory import (
     data_bottleneck,
     effective_scale,
     lazy_loss,
+    lazy_sgd_loss,
     model_bottleneck,
     noise_coefficient,
     printed_bottleneck,
@@ -133,3 +134,18 @@ def test_as_many_directions_as_modes_have_no_scale():
     for size in (40, 41):
         with pytest.raises(InputError, match="size: got 4"):
             effective_scale(modes, size)
+
+
+def test_sgd_without_noise_is_gradient_descent():
+    modes = PowerLaw(2.0, 0.5).quadrature(4 * 20.0)
+    step, loss = np.arange(1001, 20_001), lazy_sgd_loss(modes, 1e-3, math.inf, 20_000)[1001:]
+    # Steps of 1e-3: (1 - eta lambda)^(2t) against exp(-2 lambda eta t), relative eta lambda^2 t e^(-...) <= eta.
+    np.testing.assert_allclose(loss, lazy_loss(modes, 1e-3 * step), rtol=2e-3)
+
+
+def test_one_step_of_sgd_by_the_moments_of_gaussian_features():
+    nodes, start = FEW.nodes, FEW.target_weights * FEW.nodes
+    first = lazy_sgd_loss(FEW, 0.1, 4, 1)
+    kept = (1 - 0.1 * nodes) ** 2 + 0.1**2 / 4 * nodes**2
+    expected = start @ kept + 0.1**2 / 4 * (FEW.weights @ nodes**2) * start.sum()
+    np.testing.assert_allclose(first, [start.sum(), expected], rtol=1e-12)

@@ -45,7 +45,7 @@ def judge(
     tolerance
         Largest difference that still counts as agreement, > 0, in the units of ``predicted``.
     corrected
-        Value of a stated correction.
+        Value of a stated correction; one that is the printed value is none.
 
     Returns
     -------
@@ -59,6 +59,8 @@ def judge(
     """
     predicted, tolerance = real(predicted, "predicted"), require_positive(tolerance, "tolerance")
     corrected = None if corrected is None else real(corrected, "corrected")
+    if corrected is not None and abs(corrected - predicted) <= 1e-9:
+        corrected = None
     measured = None if measured is None else found(measured, "measured")
     interval = None if interval is None else ends(interval)
     if measured is None or interval is None or not all(map(math.isfinite, (measured, *interval))):

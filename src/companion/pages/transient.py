@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.claims import Claim, Measurement, Page, fact, judge
+from companion.claims import Claim, Measurement, fact, judged
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, richness_color
@@ -20,8 +21,9 @@ from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.models.runs import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.theory import chi, transient_coefficient, transient_exponent
+from neural_scaling.theory import Version, chi, transient_coefficient, transient_exponent
 
+VERSIONS: tuple[Version, ...] = ("paper", "corrected")
 #: Agreement of lazy exponents: a tenth of the smallest gap between printed and corrected power among the tasks (0.5).
 LAZY_TOLERANCE = 0.05
 #: Agreement of rich exponents: the constant 1 in K = 1 + gamma C_w is still felt in six decades of time.
@@ -57,99 +59,74 @@ class Plan(Parameters):
 
 
 @dataclass(frozen=True)
-class Row:
+class Coefficient:
     """Coefficient of 1/N in the loss of one task."""
 
-    # alpha, beta, gamma: capacity, source, richness
+    # alpha, beta: capacity and source
     alpha: float
     beta: float
-    gamma: float
-    # time, coefficient: eta * steps and lim N (L_N - L_inf), shape (T,)
+    # time, value, clock: eta * steps, lim N (L_N - L_inf), and the effective time, the integral of 1 + gamma C_w (time if
+    # lazy), each of shape (T,)
     time: Array
-    coefficient: Array
-    clock: Array  # effective time, the integral of 1 + gamma C_w, shape (T,); time if lazy
-    # fit, fit_clock: decay exponents of the coefficient in time and in effective time; negative for growth
+    value: Array
+    clock: Array
+    # fit, fit_clock: decay exponents in time and in effective time; negative for growth
     fit: PowerLawFit
     fit_clock: PowerLawFit
-    # paper, corrected, corrected_clock: exponents in time as printed and as corrected, and the corrected one in
-    # effective time
-    paper: float
-    corrected: float
-    corrected_clock: float
+
+    @property
+    def name(self) -> str:
+        """Task in symbols."""
+        return rf"$\alpha = {self.alpha:g},\ \beta = {self.beta:g}$"
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """Simulated excess of the loss at finite width."""
+    """Simulated excess of the loss at finite width, at one richness."""
 
-    # gamma, width: richness and N
     gamma: float
-    width: int
     time: Array  # eta * steps, shape (R,)
-    # excess, error: N (L_N - L_inf) of the simulated mean and its standard error, shape (R,)
-    excess: Array
-    error: Array
+    seeds: Array  # N (L_N - L_inf) of every simulation, shape (S, R)
     theory: Array  # the same from the theory, shape (R,)
-    # ratio, ratio_error: simulated over theoretical excess, averaged over log time from the start of the window,
-    # and its standard error
-    ratio: float
-    ratio_error: float
-    # exponent, interval: decay exponent of the simulated excess in the window and its 95 % interval over seeds
-    exponent: float
-    interval: tuple[float, float]
-    window: tuple[float, float]  # eta * steps
-    theory_exponent: float  # the same fit to the theory at this width
-    # paper, corrected: exponents of the term
-    paper: float
-    corrected: float
+
+    @property
+    def mean(self) -> Array:
+        """Mean over simulations, shape (R,)."""
+        return np.asarray(self.seeds.mean(axis=0))
+
+    @property
+    def error(self) -> Array:
+        """Standard error of the mean, shape (R,)."""
+        return np.asarray(self.seeds.std(axis=0, ddof=1) / math.sqrt(self.seeds.shape[0]))
 
 
-def lazy_rows(plan: Plan) -> list[Row]:
+def lazy_coefficients(plan: Plan) -> list[Coefficient]:
     """Evaluate the exact lazy coefficient for every task."""
     time = np.geomspace(1.0, plan.lazy_end, 8 * math.ceil(math.log10(plan.lazy_end)) + 1)
-    rows = []
+    found = []
     for alpha, beta in plan.tasks:
-        coefficient = transient_coefficient(PowerLaw(alpha, beta).quadrature(4 * plan.lazy_end), time)
-        first, last = plan.lazy_window
-        fit = fit_power_law(time, coefficient, (first, last))
-        paper, corrected = (_exponent(alpha, beta, False, version) for version in ("paper", "corrected"))
-        rows.append(Row(alpha, beta, 0.0, time, coefficient, time, fit, fit, paper, corrected, corrected))
-    return rows
+        value = transient_coefficient(PowerLaw(alpha, beta).quadrature(4 * plan.lazy_end), time)
+        fit = fit_power_law(time, value, plan.lazy_window)
+        found.append(Coefficient(alpha, beta, time, value, time, fit, fit))
+    return found
 
 
-def rich_rows(plan: Plan, results: Mapping[Experiment, Result]) -> list[Row]:
+def rich_coefficients(plan: Plan, results: Mapping[Experiment, Result]) -> list[Coefficient]:
     """Take the coefficient of 1/N from the long rich runs."""
-    rows = []
+    first, last = plan.rich_window
+    found = []
     for alpha, beta in plan.rich_tasks:
         run = plan.long(alpha, beta)
         arrays = results[run].arrays
         kept = arrays["time"] > 0
         time = arrays["time"][kept]
-        coefficient = run.widths[1] * (arrays["loss"][1] - arrays["loss"][0])[kept]
+        value = run.widths[1] * (arrays["loss"][1] - arrays["loss"][0])[kept]
         clock = effective_clock(arrays["time"], arrays["weight_norm"][0], run.gamma)[kept]
-        first, last = plan.rich_window
         inside = (time >= first) & (time <= last)
-        fit = fit_power_law(time[inside], coefficient[inside])
-        fit_clock = fit_power_law(clock[inside], coefficient[inside])
-        paper, corrected = (_exponent(alpha, beta, True, version) for version in ("paper", "corrected"))
-        lazy = _exponent(alpha, beta, False, "corrected")
-        good = coefficient > 0
-        rows.append(
-            Row(
-                alpha,
-                beta,
-                run.gamma,
-                time[good],
-                coefficient[good],
-                clock[good],
-                fit,
-                fit_clock,
-                paper,
-                corrected,
-                lazy,
-            )
-        )
-    return rows
+        fit, fit_clock = (fit_power_law(axis[inside], value[inside]) for axis in (time, clock))
+        good = value > 0
+        found.append(Coefficient(alpha, beta, time[good], value[good], clock[good], fit, fit_clock))
+    return found
 
 
 def effective_clock(time: Array, weight_norm: Array, gamma: float) -> Array:
@@ -159,39 +136,59 @@ def effective_clock(time: Array, weight_norm: Array, gamma: float) -> Array:
     return np.concatenate([[time[0]], time[0] + np.cumsum(cells)])
 
 
+def exponents(found: Sequence[Coefficient], rich: bool) -> pd.DataFrame:
+    """Return the decay exponents of the coefficient in eta t, and with ``clock`` in their names those in the effective time."""
+    rows = []
+    for one in found:
+        task = (one.alpha, one.beta)
+        for_time = [transient_exponent(*task, rich, version) for version in VERSIONS]
+        # On the clock of the kernel the rich transient is the lazy one.
+        for_clock = [transient_exponent(*task, False, version) for version in VERSIONS]
+        fits = [Measurement.exponent(fit).columns() for fit in (one.fit, one.fit_clock)]
+        rows.append((*task, *for_time, *fits[0], *for_clock, *fits[1]))
+    names = ["printed", "corrected", "exponent", "interval", "window"]
+    return pd.DataFrame(rows, columns=["alpha", "beta", *names, *(f"clock_{name}" for name in names)])
+
+
 def simulated(plan: Plan, gamma: float, results: Mapping[Experiment, Result]) -> Simulated:
-    """Compare the simulated excess with the theory at one richness."""
+    """Collect the simulated excess and the theory at one richness."""
     infinite, finite, run = plan.simulated(gamma)
     step = results[run].arrays["step"]
     late = (step > 0) & (step * plan.sim_eta >= 0.5)  # before, the difference is below the noise of either loss
-    time = step[late] * plan.sim_eta
     base = results[infinite].arrays["loss"][late]
     theory = plan.sim_width * (results[finite].arrays["loss"][late] - base)
-    per_seed = plan.sim_width * (results[run].arrays["loss"][:, late].astype(np.float64) - base)
-    mean, error = per_seed.mean(axis=0), per_seed.std(axis=0, ddof=1) / math.sqrt(per_seed.shape[0])
-    inside = time >= plan.sim_from
-    weights = np.gradient(np.log(time[inside]))
-    ratios = (per_seed[:, inside] / theory[inside]) @ weights / weights.sum()
-    exponents = _resampled_exponents(time[inside], per_seed[:, inside])
-    low, high = np.quantile(exponents, (0.025, 0.975))
-    rich = gamma > 0
-    measured = _slope(time[inside], mean[inside])
-    return Simulated(
-        gamma=gamma,
-        width=plan.sim_width,
-        time=time,
-        excess=mean,
-        error=error,
-        theory=theory,
-        ratio=float(ratios.mean()),
-        ratio_error=float(ratios.std(ddof=1) / math.sqrt(ratios.size)),
-        exponent=measured,
-        interval=(min(float(low), measured), max(float(high), measured)),
-        window=(plan.sim_from, float(time[-1])),
-        theory_exponent=_slope(time[inside], theory[inside]),
-        paper=_exponent(plan.sim_alpha, plan.sim_beta, rich, "paper"),
-        corrected=_exponent(plan.sim_alpha, plan.sim_beta, rich, "corrected"),
-    )
+    seeds = plan.sim_width * (results[run].arrays["loss"][:, late].astype(np.float64) - base)
+    return Simulated(gamma, step[late] * plan.sim_eta, seeds, theory)
+
+
+def comparison(plan: Plan, simulations: Sequence[Simulated]) -> pd.DataFrame:
+    """Compare the simulated excess with the theory from the start of the window on.
+
+    ``ratio`` is simulated over theoretical excess, averaged over log time; ``exponent`` is the decay exponent of the simulated
+    excess with its 95 % interval over seeds, ``theory`` the same fit to the theory at this width.
+    """
+    rows = []
+    for one in simulations:
+        inside = one.time >= plan.sim_from
+        time, seeds, theory = one.time[inside], one.seeds[:, inside], one.theory[inside]
+        weights = np.gradient(np.log(time))
+        ratios = (seeds / theory) @ weights / weights.sum()
+        ratio = Measurement.with_error(float(ratios.mean()), float(ratios.std(ddof=1) / math.sqrt(ratios.size)))
+        low, high = np.quantile(_resampled_exponents(time, seeds), (0.025, 0.975))
+        exponent = _slope(time, one.mean[inside])
+        interval = (min(float(low), exponent), max(float(high), exponent))
+        found = (
+            ratio.value,
+            ratio.interval,
+            exponent,
+            interval,
+            (plan.sim_from, float(time[-1])),
+            _slope(time, theory),
+        )
+        terms = (transient_exponent(plan.sim_alpha, plan.sim_beta, one.gamma > 0, version) for version in VERSIONS)
+        rows.append((one.gamma, *found, *terms))
+    names = ["gamma", "ratio", "ratio_interval", "exponent", "interval", "window", "theory", "printed", "corrected"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _slope(time: Array, value: Array) -> float:
@@ -207,128 +204,104 @@ def _resampled_exponents(time: Array, per_seed: Array, draws: int = 400) -> Arra
     return np.array([_slope(time, per_seed[pick].mean(axis=0)) for pick in picks])
 
 
-def _exponent(alpha: float, beta: float, rich: bool, version: str) -> float:
-    return transient_exponent(alpha, beta, rich, "paper" if version == "paper" else "corrected")
-
-
-def claims(lazy: Sequence[Row], rich: Sequence[Row], simulations: Sequence[Simulated], page: Page) -> list[Claim]:
-    """Judge everything on the page."""
-    found = []
-    for row in (*lazy, *rich):
-        is_rich = row.gamma > 0
-        tolerance = RICH_TOLERANCE if is_rich else LAZY_TOLERANCE
-        judged = judge(row.paper, row.fit.exponent, row.fit.interval, tolerance, _differs(row.paper, row.corrected))
-        kind = "rich" if is_rich else "lazy"
-        found.append(
-            fact(
-                page,
-                f"transient.{kind}.alpha-{row.alpha:g}.beta-{row.beta:g}",
-                "eq. 9, eq. 80" if is_rich else "eq. 8",
-                f"The finite-N transient, {kind}, alpha = {row.alpha:g}, beta = {row.beta:g}, falls as "
-                "t^-((1 - 1/alpha) m).",
-                "decay exponent of lim N (L_N - L_inf) in eta t (negative: it grows)",
-                judged.verdict,
-                judged.reason,
-                row.paper,
-                Measurement(row.fit.exponent, row.fit.interval, row.fit.window),
-            )
+def term_claims(plan: Plan, found: pd.DataFrame, rich: bool) -> list[Claim]:
+    """Return the claims about the power of the transient in time."""
+    kind = "rich" if rich else "lazy"
+    return [
+        judged(
+            plan,
+            f"transient.{kind}.alpha-{row.alpha:g}.beta-{row.beta:g}",
+            "eq. 9, eq. 80" if rich else "eq. 8",
+            f"The finite-N transient, {kind}, alpha = {row.alpha:g}, beta = {row.beta:g}, falls as t^-((1 - 1/alpha) m).",
+            "decay exponent of lim N (L_N - L_inf) in eta t (negative: it grows)",
+            row.printed,
+            Measurement(row.exponent, row.interval, row.window),
+            RICH_TOLERANCE if rich else LAZY_TOLERANCE,
+            row.corrected,
         )
-        if is_rich:
-            # On the effective clock there is no crossover to wait for.
-            printed = 1 - 1 / row.alpha
-            on_clock = judge(
-                printed,
-                row.fit_clock.exponent,
-                row.fit_clock.interval,
-                LAZY_TOLERANCE,
-                _differs(printed, row.corrected_clock),
-            )
-            found.append(
-                fact(
-                    page,
-                    f"transient.clock.alpha-{row.alpha:g}.beta-{row.beta:g}",
-                    "eqs. 79, 80",
-                    f"On the clock of the kernel's growth the rich transient is the lazy one, a^-(1 - 1/alpha), "
-                    f"alpha = {row.alpha:g}, beta = {row.beta:g}.",
-                    "decay exponent in the effective time a = int K dt (negative: it grows), window in a",
-                    on_clock.verdict,
-                    on_clock.reason,
-                    printed,
-                    Measurement(row.fit_clock.exponent, row.fit_clock.interval, row.fit_clock.window),
-                )
-            )
-    for one in simulations:
-        kind = "rich" if one.gamma > 0 else "lazy"
-        spread = (one.ratio - NORMAL_95 * one.ratio_error, one.ratio + NORMAL_95 * one.ratio_error)
-        agreed = judge(1.0, one.ratio, spread, EXCESS_TOLERANCE)
-        found.append(
-            fact(
-                page,
+        for row in found.itertuples()
+    ]
+
+
+def clock_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
+    """Return the claims about the power of the rich transient in the effective time, where there is no crossover to wait for."""
+    return [
+        judged(
+            plan,
+            f"transient.clock.alpha-{row.alpha:g}.beta-{row.beta:g}",
+            "eqs. 79, 80",
+            f"On the clock of the kernel's growth the rich transient is the lazy one, a^-(1 - 1/alpha), "
+            f"alpha = {row.alpha:g}, beta = {row.beta:g}.",
+            "decay exponent in the effective time a = int K dt (negative: it grows), window in a",
+            row.clock_printed,
+            Measurement(row.clock_exponent, row.clock_interval, row.clock_window),
+            LAZY_TOLERANCE,
+            row.clock_corrected,
+        )
+        for row in found.itertuples()
+    ]
+
+
+def simulation_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
+    """Return the claims that theory gives the simulated excess, and that it falls with time."""
+    claims = []
+    for row in found.itertuples():
+        kind = "rich" if row.gamma > 0 else "lazy"
+        falls, grows = row.interval[0] > 0, row.interval[1] < 0
+        claims += [
+            judged(
+                plan,
                 f"transient.simulation.{kind}",
                 "eqs. 26-31",
-                f"The mean field theory gives the simulated excess of the loss at N = {one.width}, {kind}.",
+                f"The mean field theory gives the simulated excess of the loss at N = {plan.sim_width}, {kind}.",
                 "simulated over theoretical L_N - L_inf, averaged over log time",
-                agreed.verdict,
-                agreed.reason,
                 1.0,
-                Measurement(one.ratio, spread, one.window),
-            )
-        )
-        falls = one.interval[0] > 0
-        grows = one.interval[1] < 0
-        found.append(
+                Measurement(row.ratio, row.ratio_interval, row.window),
+                EXCESS_TOLERANCE,
+            ),
             fact(
-                page,
+                plan,
                 f"transient.simulation.{kind}.sign",
                 "eqs. 8, 9",
-                f"The simulated excess of the loss at N = {one.width}, {kind}, falls with time.",
+                f"The simulated excess of the loss at N = {plan.sim_width}, {kind}, falls with time.",
                 "decay exponent of the simulated L_N - L_inf in eta t (negative: it grows)",
-                "corrected" if grows and one.corrected < 0 else "confirmed" if falls else "inconclusive",
+                "corrected" if grows and row.corrected < 0 else "confirmed" if falls else "inconclusive",
                 f"it {'grows' if grows else 'falls' if falls else 'neither clearly grows nor falls'}; the theory at "
-                f"this width gives {one.theory_exponent:.2f} in the same window, the corrected power {one.corrected:.2f} "
+                f"this width gives {row.theory:.2f} in the same window, the corrected power {row.corrected:.2f} "
                 "holds once many modes are learned",
-                one.paper,
-                Measurement(one.exponent, one.interval, one.window),
-            )
-        )
-    return found
-
-
-def _differs(paper: float, corrected: float) -> float | None:
-    return corrected if abs(paper - corrected) > 1e-9 else None
+                row.printed,
+                Measurement(row.exponent, row.interval, row.window),
+            ),
+        ]
+    return claims
 
 
 _COLORS = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
 
 
-def coefficient_figure(rows: Sequence[Row]) -> Figure:
+def coefficient_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
     """Draw the coefficient of 1/N against time for several tasks."""
     with book_style():
         figure = new_figure(5.6)
-        axes = figure.subplots()
-        _coefficients(axes, rows)
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel(r"$N (L_N - L_\infty)$, $N \to \infty$")
+        _coefficients(figure.subplots(), found, table)
     return figure
 
 
-def rich_figure(rows: Sequence[Row]) -> Figure:
+def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
     """Draw the rich coefficient against time and, divided by its corrected power, against the effective time."""
     with book_style():
         figure = new_figure(8.6)
         upper, lower = figure.subplots(2, 1)
-        _coefficients(upper, rows)
-        upper.set_xlabel(r"$\eta t$")
-        upper.set_ylabel(r"$N (L_N - L_\infty)$, $N \to \infty$")
+        _coefficients(upper, found, table)
         upper.set_xlim(left=1)
         upper.set_title("(a) against time")
-        for row, color in zip(rows, _COLORS, strict=False):
-            late = row.time >= 10
-            scaled = row.coefficient * row.clock**row.corrected_clock
-            lower.loglog(row.clock[late], scaled[late] / scaled[-1], color=color, label=_name(row))
-            printed = row.clock ** (row.corrected_clock - (1 - 1 / row.alpha))
-            if abs(row.corrected_clock - (1 - 1 / row.alpha)) > 1e-9:
-                lower.loglog(row.clock[late], printed[late] / printed[late][0], ":", color=color, linewidth=1.6)
+        for one, row, color in zip(found, table.itertuples(), _COLORS, strict=False):
+            late = one.time >= 10
+            scaled = one.value * one.clock**row.clock_corrected
+            lower.loglog(one.clock[late], scaled[late] / scaled[-1], color=color, label=one.name)
+            if abs(row.clock_corrected - row.clock_printed) > 1e-9:
+                printed = one.clock[late] ** (row.clock_corrected - row.clock_printed)
+                lower.loglog(one.clock[late], printed / printed[0], ":", color=color, linewidth=1.6)
         lower.set_xlabel(r"effective time $\int K\, dt$")
         lower.set_ylabel("coefficient / corrected power")
         lower.set_title("(b) on the clock of the kernel")
@@ -337,21 +310,21 @@ def rich_figure(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def simulation_figure(simulations: Sequence[Simulated]) -> Figure:
+def simulation_figure(simulations: Sequence[Simulated], table: pd.DataFrame) -> Figure:
     """Draw the simulated excess beside the theory."""
     with book_style():
         figure = new_figure(5.2)
         axes = figure.subplots()
-        for row in simulations:
-            color = richness_color(row.gamma)
-            axes.loglog(row.time, row.excess, color=color, label=rf"$\gamma = {row.gamma:g}$")
-            low = np.maximum(row.excess - NORMAL_95 * row.error, 0.05 * row.excess)
-            axes.fill_between(row.time, low, row.excess + NORMAL_95 * row.error, color=color, alpha=0.2, linewidth=0)
-            axes.loglog(row.time, row.theory, "--", color=color, linewidth=1.4)
-            inside = row.time >= row.window[0]
-            start = row.theory[inside][0]
-            printed = start * (row.time[inside] / row.time[inside][0]) ** -row.paper
-            axes.loglog(row.time[inside], printed, ":", color=color, linewidth=1.6)
+        for one, row in zip(simulations, table.itertuples(), strict=True):
+            color, mean, margin = richness_color(one.gamma), one.mean, NORMAL_95 * one.error
+            axes.loglog(one.time, mean, color=color, label=rf"$\gamma = {one.gamma:g}$")
+            low = np.maximum(mean - margin, 0.05 * mean)
+            axes.fill_between(one.time, low, mean + margin, color=color, alpha=0.2, linewidth=0)
+            axes.loglog(one.time, one.theory, "--", color=color, linewidth=1.4)
+            inside = one.time >= row.window[0]
+            time = one.time[inside]
+            printed = one.theory[inside][0] * (time / time[0]) ** -row.printed
+            axes.loglog(time, printed, ":", color=color, linewidth=1.6)
         axes.plot([], [], "--", color=INK, linewidth=1.4, label="theory")
         axes.plot([], [], ":", color=INK, linewidth=1.6, label="printed power")
         axes.set_xlabel(r"$\eta t$")
@@ -360,20 +333,17 @@ def simulation_figure(simulations: Sequence[Simulated]) -> Figure:
     return figure
 
 
-def _coefficients(axes: Axes, rows: Sequence[Row]) -> None:
-    for row, color in zip(rows, _COLORS, strict=False):
-        axes.loglog(row.time, row.coefficient, color=color, label=_name(row))
-        first, last = row.fit.window
+def _coefficients(axes: Axes, found: Sequence[Coefficient], table: pd.DataFrame) -> None:
+    for one, row, color in zip(found, table.itertuples(), _COLORS, strict=False):
+        axes.loglog(one.time, one.value, color=color, label=one.name)
+        first, last = row.window
         span = np.geomspace(first, last, 2)
-        anchor = float(np.interp(np.log(last), np.log(row.time), np.log(row.coefficient)))
-        axes.loglog(span, 1.35 * np.exp(anchor) * (span / last) ** -row.corrected, "--", color=INK, linewidth=1.1)
-        if abs(row.paper - row.corrected) > 1e-9:
-            begin = float(np.interp(np.log(first), np.log(row.time), np.log(row.coefficient)))
-            axes.loglog(span, np.exp(begin) * (span / first) ** -row.paper, ":", color=color, linewidth=1.6)
+        begin, end = np.exp(np.interp(np.log([first, last]), np.log(one.time), np.log(one.value)))
+        axes.loglog(span, 1.35 * end * (span / last) ** -row.corrected, "--", color=INK, linewidth=1.1)
+        if abs(row.printed - row.corrected) > 1e-9:
+            axes.loglog(span, begin * (span / first) ** -row.printed, ":", color=color, linewidth=1.6)
     axes.plot([], [], "--", color=INK, linewidth=1.1, label="corrected power")
     axes.plot([], [], ":", color=MUTED, linewidth=1.6, label="printed power")
     axes.legend(loc="lower left", fontsize=10)
-
-
-def _name(row: Row) -> str:
-    return rf"$\alpha = {row.alpha:g},\ \beta = {row.beta:g}$"
+    axes.set_xlabel(r"$\eta t$")
+    axes.set_ylabel(r"$N (L_N - L_\infty)$, $N \to \infty$")

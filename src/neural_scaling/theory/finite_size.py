@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from neural_scaling.base.checks import array, require, require_positive
+from neural_scaling.base.checks import array, count, require, require_positive, whole
 from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
 from neural_scaling.theory._inputs import FloatArray
 
@@ -259,6 +259,50 @@ def noise_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
             delayed = _delayed(nodes, 2 * float(t))
             values.append(0.5 * (quadrature.weights * nodes**2) @ delayed @ (quadrature.target_weights * nodes))
     return np.array(values)
+
+
+def lazy_sgd_loss(modes: Modes, eta: float, batch: float, steps: int) -> FloatArray:
+    """Exact mean loss of SGD at gamma = 0 and N = infinity on Gaussian features, by iterating their second moments.
+
+    ``m_k' = (1 - eta lambda_k)^2 m_k + (eta^2/B) (lambda_k L + lambda_k^2 m_k)`` for ``m_k = <v0_k^2>`` and
+    ``L = sum_k lambda_k m_k``, from which nothing is left out at any learning rate and batch.
+
+    Parameters
+    ----------
+    modes
+        Modes and target.
+    eta
+        Learning rate, > 0.
+    batch
+        B, a whole number or infinity.
+    steps
+        Number of steps T.
+
+    Returns
+    -------
+    ndarray
+        Loss after 0, 1, ..., T steps, shape (T + 1,).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    eta, batch, steps = require_positive(eta, "eta"), count(batch, "batch"), whole(steps, "steps")
+    quadrature = as_quadrature(modes, "modes", 4 * eta * steps)
+    nodes = quadrature.nodes
+    shrink = (1 - eta * nodes) ** 2 + eta**2 / batch * nodes**2
+    # The part proportional to the initial (w*_k)^2 and the part that noise feeds have weights of their own.
+    start, fed = quadrature.target_weights * nodes, np.zeros(nodes.size)
+    plain, gain = quadrature.weights * nodes, eta**2 / batch * nodes
+    own = np.ones(nodes.size)
+    losses = np.empty(steps + 1)
+    for step in range(steps + 1):
+        losses[step] = start @ own + plain @ fed
+        own *= shrink
+        fed *= shrink
+        fed += gain * losses[step]
+    return losses
 
 
 def _resolving(modes: Modes, time: ArrayLike) -> tuple[ModeQuadrature, FloatArray]:

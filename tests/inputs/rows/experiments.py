@@ -2,7 +2,7 @@
 
 from inputs.kinds import array, count, flag, real, seed, whole
 from inputs.table import row
-from neural_scaling.models import finite_data
+from neural_scaling.models import finite_data, limits
 from neural_scaling.models import runs as experiments
 
 law = {"alpha": real(1.5, above=0), "beta": real(0.5, above=0), "modes": count(20)}
@@ -44,4 +44,13 @@ ROWS = [
     row(finite_data.SampleReuseFlowRun, **steps, **sizes, samples=count(6)),
     row(finite_data.MinibatchDMFTRun, **steps, **sizes, fourth_moment=flag(True)),
     row(finite_data.MinibatchRun, **seeded),
+    row(
+        limits.LimitRun,
+        alpha=law["alpha"],
+        sources=array((0.5, 1.5), above=0),
+        modes=whole(20),
+        size=whole(4).also(21),
+        seeds=whole(2),
+        data=flag(True),
+    ),
 ]
