@@ -55,9 +55,10 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import mup as page
+from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
-check = page.coordinate_check(plan)
+moved = page.coordinate_check(plan)
 curves = page.width_curves(plan)
 search = page.eta_search(plan)
 limit = page.lazy_limit(plan)
@@ -66,16 +67,12 @@ limit = page.lazy_limit(plan)
 print(notebook.provenance(plan, seeds=range(seeds)))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mup", "caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order."}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}}
-display(page.draw(check, curves, search, limit))
+display(page.draw(plan, moved, curves, search, limit))
 
 # %% tags=["hide-input"]
-names = [f"hidden layer {layer + 1}" for layer in range(depth - 1)] + ["output"]
-print("slope of the change in log N")
-for name, (slope, interval) in zip(names, check.slopes(), strict=True):
-    print(f"  {name:<15} {slope:+.3f}   {interval[0]:+.3f} to {interval[1]:+.3f}")
-print("best learning rate")
-for width, best in zip(search.widths, search.best, strict=True):
-    print(f"  N = {width:<5g} {best:g}")
+slopes, best = page.slopes(plan, moved), page.best(search)
+display(Table(slopes, "Slope of the change in log N", formats={"slope": "+.3f", "interval": "+.3f"}))
+display(Table(best, "Best learning rate", heads={"eta": "η₀", "loss": "test loss at the last step"}))
 
 # %% [markdown]
 # ## Claims
@@ -83,5 +80,11 @@ for width, best in zip(search.widths, search.best, strict=True):
 # A slope counts as flat within 0.1; a scaling that is wrong by a power of the width is off by at least one half.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.claims(check, curves, search, limit, plan)
-ledger.show(claims)
+ledger.show(
+    [
+        *page.flat_claims(plan, slopes),
+        page.curves_claim(plan, curves),
+        page.eta_claim(plan, best),
+        page.lazy_claim(plan, limit),
+    ]
+)

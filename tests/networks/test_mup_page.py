@@ -3,10 +3,10 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.pages import mup
-from companion.pages import mup as draw
 
 PLAN = mup.Plan(
     depth=3,
@@ -24,25 +24,33 @@ PLAN = mup.Plan(
 )
 
 
+def claims(moved, curves, search, limit):
+    return [
+        *mup.flat_claims(PLAN, mup.slopes(PLAN, moved)),
+        mup.curves_claim(PLAN, curves),
+        mup.eta_claim(PLAN, mup.best(search)),
+        mup.lazy_claim(PLAN, limit),
+    ]
+
+
 def test_what_is_measured_and_concluded():
-    check, curves = mup.coordinate_check(PLAN), mup.width_curves(PLAN)
+    moved, curves = mup.coordinate_check(PLAN), mup.width_curves(PLAN)
     search, limit = mup.eta_search(PLAN), mup.lazy_limit(PLAN)
-    assert check.moved.shape == (3, 3, 4)
+    assert moved.shape == (3, 3, 4)
     assert curves.loss.shape == (2, curves.step.size)
-    assert search.loss.shape == (2, 2)
-    claims = {claim.id: claim for claim in mup.claims(check, curves, search, limit, mup.Plan())}
-    assert set(claims) == {"mup.layer-1", "mup.layer-2", "mup.output", "mup.curves", "mup.eta", "mup.lazy"}
-    assert claims["mup.lazy"].verdict == "confirmed"
-    assert claims["mup.output"].verdict != "not confirmed"
+    assert list(zip(search.width, search.eta, strict=True)) == [(16, 0.1), (16, 0.4), (32, 0.1), (32, 0.4)]
+    found = {claim.id: claim for claim in claims(moved, curves, search, limit)}
+    assert set(found) == {"mup.layer-1", "mup.layer-2", "mup.output", "mup.curves", "mup.eta", "mup.lazy"}
+    assert found["mup.lazy"].verdict == "confirmed"
+    assert found["mup.output"].verdict != "not confirmed"
     # As in the standard parametrization, where outputs would grow with width.
-    grown = dataclasses.replace(check, moved=check.moved * np.sqrt(check.widths)[None, :, None])
+    grown = moved * np.sqrt(PLAN.widths)[None, :, None]
     apart = dataclasses.replace(curves, loss=curves.loss * np.array([[1.0], [3.0]]))
-    moving = dataclasses.replace(
-        search, loss=np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]), etas=np.array([0.1, 0.2, 0.4])
-    )
-    stuck = dataclasses.replace(limit, difference=np.full(3, 0.2))
-    wrong = mup.claims(grown, apart, moving, stuck, mup.Plan())
-    assert {claim.verdict for claim in wrong} == {"not confirmed"}
-    figure = draw.draw(check, curves, search, limit)
+    wide = dataclasses.replace(PLAN, etas=[0.1, 0.2, 0.4])
+    moving = pd.DataFrame({"width": [16] * 3 + [32] * 3, "eta": wide.etas * 2, "loss": [1.0, 2, 3, 3, 2, 1]})
+    assert mup.eta_claim(wide, mup.best(moving)).verdict == "not confirmed"
+    wrong = claims(grown, apart, search, limit.assign(difference=0.2))
+    assert {claim.verdict for claim in wrong if claim.id != "mup.eta"} == {"not confirmed"}
+    figure = mup.draw(PLAN, moved, curves, search, limit)
     assert isinstance(figure, Figure)
     assert figure._repr_png_().startswith(b"\x89PNG")

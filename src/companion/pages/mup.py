@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from scipy.stats import t as student
 
-from companion.claims import Claim, Measurement, Page, fact, judge
+from companion.claims import Claim, Measurement, fact, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure, width_color
 from neural_scaling.base.arrays import Array
@@ -35,66 +36,19 @@ class Plan(Parameters):
 
 
 @dataclass(frozen=True)
-class CoordinateCheck:
-    """How far a network has moved after some steps, at several widths."""
-
-    widths: Array  # N, shape (W,)
-    # root mean square change of the arguments of each hidden layer and, last, of the centred output; shape (L, W,
-    # seeds)
-    moved: Array
-
-    @property
-    def mean(self) -> Array:
-        """Mean over seeds, shape (L, W)."""
-        return np.asarray(self.moved.mean(axis=2))
-
-    def slopes(self) -> list[tuple[float, tuple[float, float]]]:
-        """Return slopes in log N and their 95 % intervals from the spread over seeds, layer by layer, the output last."""
-        found = []
-        count = self.moved.shape[2]
-        for layer in self.moved:
-            slopes = np.polyfit(np.log(self.widths), np.log(layer), 1)[0]
-            half = float(student.ppf(0.975, count - 1) * slopes.std(ddof=1) / math.sqrt(count))
-            mean = float(slopes.mean())
-            found.append((mean, (mean - half, mean + half)))
-        return found
-
-
-@dataclass(frozen=True)
 class WidthCurves:
     """Losses at several widths at the same learning rate and richness."""
 
-    widths: Array  # N, shape (W,)
     step: Array  # shape (R,)
     loss: Array  # mean over seeds, shape (W, R)
     error: Array  # its standard error, shape (W, R)
 
 
-@dataclass(frozen=True)
-class EtaSearch:
-    """Loss after a fixed number of steps against the learning rate."""
+def coordinate_check(plan: Plan) -> Array:
+    """Return how far networks of every width move in a few steps, shape (L, W, seeds).
 
-    # widths, etas: shapes (W,) and (H,)
-    widths: Array
-    etas: Array
-    loss: Array  # mean over seeds, shape (W, H); infinite where one diverged
-
-    @property
-    def best(self) -> Array:
-        """Best learning rate at each width, shape (W,)."""
-        return np.asarray(self.etas[np.argmin(self.loss, axis=1)])
-
-
-@dataclass(frozen=True)
-class LazyLimit:
-    """How the loss approaches that of the linearised network."""
-
-    richness: Array  # gamma_0, shape (G,)
-    difference: Array  # largest relative difference of the loss over the steps, mean over seeds, shape (G,)
-
-
-def coordinate_check(plan: Plan) -> CoordinateCheck:
-    """Train networks of every width for a few steps and measure how far features and output moved."""
+    It is the root mean square change of the arguments of each hidden layer and, last, of the centred output.
+    """
     found = []
     for width in plan.widths:
         device = find_device(device_name())
@@ -106,7 +60,17 @@ def coordinate_check(plan: Plan) -> CoordinateCheck:
         after = model.arguments(inputs)
         changes = [new - old for new, old in zip(after, before, strict=True)] + [model.centred(inputs, raw)]
         found.append([change.flatten(1).square().mean(1).sqrt().double().cpu().numpy() for change in changes])
-    return CoordinateCheck(np.array(plan.widths, dtype=np.float64), np.array(found).transpose(1, 0, 2))
+    return np.array(found).transpose(1, 0, 2)
+
+
+def slopes(plan: Plan, moved: Array) -> pd.DataFrame:
+    """Return the slopes of the changes in log N, layer by layer, the output last."""
+    names = [f"hidden layer {layer + 1}" for layer in range(len(moved) - 1)] + ["output"]
+    rows = []
+    for name, layer in zip(names, moved, strict=True):
+        per_seed = np.polyfit(np.log(plan.widths), np.log(layer), 1)[0]
+        rows.append((name, *Measurement.mean_of(per_seed).columns()[:2]))
+    return pd.DataFrame(rows, columns=["quantity", "slope", "interval"])
 
 
 def width_curves(plan: Plan) -> WidthCurves:
@@ -114,101 +78,109 @@ def width_curves(plan: Plan) -> WidthCurves:
     runs = [_train(plan, width, _members(plan)) for width in plan.widths_curves]
     losses = np.stack([run.loss for run in runs])
     error = losses.std(axis=1, ddof=1) / math.sqrt(plan.seeds)
-    return WidthCurves(np.array(plan.widths_curves, dtype=np.float64), runs[0].step, losses.mean(axis=1), error)
+    return WidthCurves(runs[0].step, losses.mean(axis=1), error)
 
 
-def eta_search(plan: Plan) -> EtaSearch:
-    """Train networks of several widths at several learning rates, all of a width at once."""
-    losses = []
-    for width in plan.widths_curves:
+def eta_search(plan: Plan) -> pd.DataFrame:
+    """Return the loss at the last step against width and learning rate, infinite where a network diverged."""
+    rows: list[tuple[float, ...]] = []
+    for width in plan.widths_curves:  # all learning rates of a width at once
         members = [Member(seed, plan.richness, eta) for eta in plan.etas for seed in range(plan.seeds)]
         last = _train(plan, width, members).loss[:, -1]
-        losses.append(last.reshape(len(plan.etas), plan.seeds).mean(axis=1))
-    return EtaSearch(np.array(plan.widths_curves, dtype=np.float64), np.array(plan.etas), np.array(losses))
+        means = last.reshape(len(plan.etas), plan.seeds).mean(axis=1)
+        rows += [(width, eta, loss) for eta, loss in zip(plan.etas, means, strict=True)]
+    return pd.DataFrame(rows, columns=["width", "eta", "loss"])
 
 
-def lazy_limit(plan: Plan) -> LazyLimit:
-    """Train networks of falling richness, in float64, beside the linearised ones."""
+def best(search: pd.DataFrame) -> pd.DataFrame:
+    """Return the learning rate of the lowest loss at each width."""
+    return search.loc[search.groupby("width").loss.idxmin()]
+
+
+def lazy_limit(plan: Plan) -> pd.DataFrame:
+    """Return how far the loss of networks of falling richness, in float64, is from that of the linearised ones.
+
+    It is the largest relative difference over the steps, mean over seeds.
+    """
     width = plan.widths_curves[0]
     curves = [
         _train(plan, width, [Member(seed, richness, plan.eta) for seed in range(plan.seeds)], torch.float64).loss
         for richness in (0.0, *plan.richness_limit)
     ]
     away = [float(np.abs(curve / curves[0] - 1).max(axis=1).mean()) for curve in curves[1:]]
-    return LazyLimit(np.array(plan.richness_limit), np.array(away))
+    return pd.DataFrame({"richness": plan.richness_limit, "difference": away})
 
 
-def claims(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit: LazyLimit, page: Page) -> list[Claim]:
-    """Return the claims about the parametrization."""
-    found = []
-    fits = check.slopes()
-    names = [f"arguments of hidden layer {layer + 1}" for layer in range(len(fits) - 1)] + ["centred outputs"]
-    keys = [f"layer-{layer + 1}" for layer in range(len(fits) - 1)] + ["output"]
-    window = (float(check.widths[0]), float(check.widths[-1]))
-    for name, key, (slope, interval) in zip(names, keys, fits, strict=True):
-        verdict, reason = judge(0.0, slope, interval, FLAT)
-        found.append(
-            fact(
-                page,
-                f"mup.{key}",
-                "section 5.1",
-                f"How far the {name} move in a few steps does not depend on width.",
-                "slope of the change in log N",
-                verdict,
-                reason,
-                0.0,
-                Measurement(slope, interval, window),
-            )
+def flat_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
+    """Return the claims that changes of features and output do not depend on width."""
+    window = (float(plan.widths[0]), float(plan.widths[-1]))
+    return [
+        judged(
+            plan,
+            f"mup.{row.quantity.removeprefix('hidden ').replace(' ', '-')}",
+            "section 5.1",
+            f"How far the {'centred outputs' if row.quantity == 'output' else f'arguments of {row.quantity}'} "
+            "move in a few steps does not depend on width.",
+            "slope of the change in log N",
+            0.0,
+            Measurement(row.slope, row.interval, window),
+            FLAT,
         )
+        for row in found.itertuples()
+    ]
+
+
+def curves_claim(plan: Plan, curves: WidthCurves) -> Claim:
+    """Return the claim that loss curves do not depend on width."""
     gap = np.abs(curves.loss[-2] / curves.loss[-1] - 1).max()
     allowed = float(np.max(3 * np.hypot(curves.error[-2], curves.error[-1]) / curves.loss[-1])) + 0.02
     close = bool(gap < allowed)
-    found.append(
-        fact(
-            page,
-            "mup.curves",
-            "section 5.1",
-            "At fixed learning rate and richness the loss curves of the two widest networks coincide.",
-            "largest relative difference over the steps",
-            "confirmed" if close else "not confirmed",
-            "within the scatter over seeds" if close else "beyond the scatter over seeds",
-            f"below three standard errors and 2 %, {allowed:.2f}",
-            Measurement(float(gap), None),
-        )
+    return fact(
+        plan,
+        "mup.curves",
+        "section 5.1",
+        "At fixed learning rate and richness the loss curves of the two widest networks coincide.",
+        "largest relative difference over the steps",
+        "confirmed" if close else "not confirmed",
+        "within the scatter over seeds" if close else "beyond the scatter over seeds",
+        f"below three standard errors and 2 %, {allowed:.2f}",
+        Measurement(float(gap), None),
     )
-    ratio = float(search.best.max() / search.best.min())
-    spacing = float(np.max(search.etas[1:] / search.etas[:-1]))
-    stable = ratio <= spacing * 1.001
-    found.append(
-        fact(
-            page,
-            "mup.eta",
-            "section 5.1",
-            "The best learning rate does not depend on width.",
-            "largest over smallest best learning rate",
-            "confirmed" if stable else "not confirmed",
-            f"known to a factor {spacing:.2g}, the spacing of the search",
-            1.0,
-            Measurement(ratio, (ratio / spacing, ratio * spacing)),
-        )
+
+
+def eta_claim(plan: Plan, found: pd.DataFrame) -> Claim:
+    """Return the claim that the best learning rate does not depend on width."""
+    ratio = float(found.eta.max() / found.eta.min())
+    spacing = max(later / former for former, later in itertools.pairwise(plan.etas))
+    return fact(
+        plan,
+        "mup.eta",
+        "section 5.1",
+        "The best learning rate does not depend on width.",
+        "largest over smallest best learning rate",
+        "confirmed" if ratio <= spacing * 1.001 else "not confirmed",
+        f"known to a factor {spacing:.2g}, the spacing of the search",
+        1.0,
+        Measurement(ratio, (ratio / spacing, ratio * spacing)),
     )
-    fit = fit_power_law(limit.richness[::-1], limit.difference[::-1])
-    interval = (-fit.interval[1], -fit.interval[0])
-    smallest = float(limit.difference[-1])
-    found.append(
-        fact(
-            page,
-            "mup.lazy",
-            "section 5.1",
-            "As the richness falls the network becomes its linearisation.",
-            f"largest relative difference of the loss at gamma0 = {limit.richness[-1]:g}",
-            "confirmed" if smallest < 0.01 and bool(np.all(np.diff(limit.difference) < 0)) else "not confirmed",
-            f"the difference falls as gamma0^{-fit.exponent:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]",
-            0.0,
-            smallest,
-        )
+
+
+def lazy_claim(plan: Plan, limit: pd.DataFrame) -> Claim:
+    """Return the claim that a network of little richness is its linearisation."""
+    difference = limit.difference.to_numpy()
+    fit = fit_power_law(limit.richness[::-1], difference[::-1])
+    low, high = fit.interval
+    return fact(
+        plan,
+        "mup.lazy",
+        "section 5.1",
+        "As the richness falls the network becomes its linearisation.",
+        f"largest relative difference of the loss at gamma0 = {plan.richness_limit[-1]:g}",
+        "confirmed" if difference[-1] < 0.01 and bool(np.all(np.diff(difference) < 0)) else "not confirmed",
+        f"the difference falls as gamma0^{-fit.exponent:.2f} [{-high:.2f}, {-low:.2f}]",
+        0.0,
+        float(difference[-1]),
     )
-    return found
 
 
 def _members(plan: Plan) -> list[Member]:
@@ -226,33 +198,34 @@ def _train(plan: Plan, width: int, members: Sequence[Member], dtype: torch.dtype
     return train(model, _data(plan, len(members), device, model.dtype), recorded, plan.batch)
 
 
-def draw(check: CoordinateCheck, curves: WidthCurves, search: EtaSearch, limit: LazyLimit) -> Figure:
+def draw(plan: Plan, moved: Array, curves: WidthCurves, search: pd.DataFrame, limit: pd.DataFrame) -> Figure:
     """Draw the coordinate check, loss curves across widths, the search for a learning rate and the lazy limit."""
     with book_style():
         figure = new_figure(8.6)
         (a, b), (c, d) = figure.subplots(2, 2)
-        output = check.mean[-1]
-        for layer, moved in enumerate(check.mean[:-1]):
-            a.loglog(check.widths, moved, "o-", color=width_color(2 ** (5 + 3 * layer)), label=f"layer {layer + 1}")
-        a.loglog(check.widths, output, "s-", color=RICH, label="output")
+        *layers, output = moved.mean(axis=2)
+        for layer, mean in enumerate(layers):
+            a.loglog(plan.widths, mean, "o-", color=width_color(2 ** (5 + 3 * layer)), label=f"layer {layer + 1}")
+        a.loglog(plan.widths, output, "s-", color=RICH, label="output")
         for power in (-0.5, 0.5):
             level = output[0] * (1.6 if power > 0 else 1 / 1.6)
-            a.loglog(check.widths, level * (check.widths / check.widths[0]) ** power, "--", color=MUTED, linewidth=1.2)
+            a.loglog(
+                plan.widths, level * (np.array(plan.widths) / plan.widths[0]) ** power, "--", color=MUTED, linewidth=1.2
+            )
         a.set_title("(a) coordinate check")
         a.set_xlabel("width $N$")
         a.set_ylabel("change in a few steps")
         a.legend(fontsize=9)
-        for width, loss in zip(curves.widths, curves.loss, strict=True):
+        for width, loss in zip(plan.widths_curves, curves.loss, strict=True):
             b.loglog(curves.step[1:], loss[1:], color=width_color(width), label=f"$N = {width:g}$")
         b.set_title("(b) loss across widths")
         b.set_xlabel("steps $t$")
         b.set_ylabel("test loss")
         b.legend(fontsize=9)
-        for width, loss in zip(search.widths, search.loss, strict=True):
-            finite = np.isfinite(loss)
-            c.loglog(search.etas[finite], loss[finite], "o-", color=width_color(width), label=f"$N = {width:g}$")
+        for width, losses in search[np.isfinite(search.loss)].groupby("width"):
+            c.loglog(losses.eta, losses.loss, "o-", color=width_color(width), label=f"$N = {width:g}$")
         c.set_title("(c) which learning rate is best")
-        c.set_xticks(search.etas, [f"{eta:g}" for eta in search.etas])
+        c.set_xticks(plan.etas, [f"{eta:g}" for eta in plan.etas])
         c.minorticks_off()
         c.set_xlabel(r"$\eta_0$")
         c.set_ylabel("test loss at the last step")
