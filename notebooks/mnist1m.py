@@ -46,6 +46,7 @@ from IPython.display import Markdown, display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import mnist1m as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -69,8 +70,8 @@ print("weights: " + runs.describe([denoiser]))
 # levels; at each the prediction is $(1 + w)$ times that for the digit minus $w$ times that for any digit, classifier-free guidance of strength
 # $w$ {cite:p}`ho2022classifier`, and part of the noise is drawn anew.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(page.settings_table()))
+# %% tags=["hide-input"]
+Table(page.settings())
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-loss", "caption": "Training of the denoiser: mean square error of the predicted velocity, mean over blocks of 100 steps."}, "image": {"alt": "Log-log plot of the training loss against steps: a steep fall in the first few hundred steps, then a slow one."}}
 display(page.loss_figure(denoiser))
@@ -87,13 +88,9 @@ display(page.sheet_figure(result, digits))
 # A small convolutional network, trained on the real training images, tells which digit an image shows.
 
 # %% tags=["hide-input"]
-for name, share in (("generated", page.accuracy(result)), ("real test", page.accuracy(result, real=True))):
-    print(
-        f"accuracy on {name:9s} images: {100 * share.value:.2f} %  (95 %: {100 * share.low:.2f} to {100 * share.high:.2f})"
-    )
-print("digits drawn and as the classifier counts them:")
-for digit, (asked, seen) in enumerate(page.counts(result)):
-    print(f"  {digit}  {asked:6d}  {seen:6d}")
+read = page.accuracies(result)
+display(Table(read, "Accuracy of the classifier", formats={"accuracy": ".2%", "interval": ".2%"}))
+display(Table(page.counts(result), "Digits drawn, and as the classifier counts them", heads={"seen": "counted"}))
 
 # %% [markdown]
 # ## The same distribution
@@ -104,18 +101,18 @@ for digit, (asked, seen) in enumerate(page.counts(result)):
 # classifier was trained on them and finds them less varied, and because test images are by other writers. The bad imitation has the mean and
 # the covariance of the pixels of each digit and nothing else.
 
-# %% tags=["hide-input"]
-print(f"{10 * plan.each} images in each set, {plan.repeats} choices: mean and standard deviation")
-for row in page.distances(result):
-    print(f"  {row.name:22s}  {row.mean:8.3f} +- {row.spread:.3f}")
-part, spread = page.way_to_bad(result)
-print(f"generated images are {100 * part:.1f} +- {100 * spread:.1f} % of the way from training images to normal pixels")
+# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+caption = f"Frechet distance of {10 * plan.each} images from as many real test images, {plan.repeats} choices"
+heads = {"spread": "standard deviation"}
+display(Table(page.distances(result), caption, heads, {"mean": ".3f", "spread": ".3f"}))
+way = page.way_to_bad(result)
+low, high = way.interval
+part = f"{100 * way.value:.1f} % (95 %: {100 * low:.1f} to {100 * high:.1f})"
+display(Markdown(f"Generated images are {part} of the way from training images to normal pixels."))
 
 # %% tags=["hide-input"]
-print("grey values        mean   spread  spread of mean  black  bright")
-for name, values in page.grey_rows(result):
-    mean, deviation, ink, black, bright = values
-    print(f"  {name:15s}  {mean:.4f}  {deviation:.4f}  {ink:.4f}          {black:.3f}  {bright:.3f}")
+formats = {"mean": ".4f", "spread": ".4f", "mean_spread": ".4f", "black": ".3f", "bright": ".3f"}
+Table(page.grey_values(result), "Grey values", {"mean_spread": "spread of mean"}, formats)
 
 # %% [markdown]
 # ## New images
@@ -131,21 +128,8 @@ display(page.distance_figure(result))
 display(page.neighbours_figure(result, digits))
 
 # %% tags=["hide-input"]
-closer = result.arrays["closer"]
-print(
-    f"median distance to the nearest training image: generated {page.median_distance(result):.2f}, real test {page.median_distance(result, real=True):.2f}"
-)
-print(
-    f"generated images nearer than any of {plan.neighbours} test images: {closer[0]}; than 99 % of them: {closer[1]} of {plan.neighbours}"
-)
-count, train, test = result.arrays["nearest is training"]
-copied = page.copies(result, plan.neighbours)
-print(
-    f"nearest real image is a training image: {100 * count / plan.neighbours:.1f} %, expected {100 * train / (train + test):.1f} %"
-)
-print(
-    f"share of copies that would explain it: {100 * copied.value:.1f} %  (95 %: {100 * copied.low:.1f} to {100 * copied.high:.1f})"
-)
+copied = page.copies(plan, result)
+Table(page.novelty(plan, result, copied))
 
 # %% [markdown]
 # ## Claims
@@ -153,8 +137,7 @@ print(
 # Accuracies count as equal within one point, distributions within 5 % of the way to the bad imitation, images as new up to a tenth of copies.
 
 # %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
-claims = page.claims(plan, result)
-ledger.show(claims)
+ledger.show(page.claims(plan, read, way, copied))
 
 # %% [markdown]
 # ## What was chosen

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from companion.pages import mnist1m
-from companion.pages import mnist1m as draw
-from companion.pages.mnist1m import Share
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data import entries
@@ -117,13 +115,18 @@ def test_the_quality_of_real_images_passed_off_as_generated(judged, monkeypatch)
     assert arrays["nearest is training"].tolist() == [30, 300, 100]
     # ... and show what they are said to show.
     result = SimpleNamespace(arrays=arrays)
-    assert mnist1m.accuracy(result).value > 0.9
+    read = mnist1m.accuracies(result)
+    assert read.accuracy[0] > 0.9
     plan = mnist1m.Plan("small", 40, 3, 3, 30, 0)
-    assert mnist1m.copies(result, 30).value == 1
-    verdicts = {claim.id: claim.verdict for claim in mnist1m.claims(plan, result)}
+    copied = mnist1m.copies(plan, result)
+    assert copied.value == 1
+    verdicts = {claim.id: claim.verdict for claim in mnist1m.claims(plan, read, mnist1m.way_to_bad(result), copied)}
     assert verdicts["mnist1m.new"] == "not confirmed"
-    assert [name for name, _ in mnist1m.grey_rows(result)] == ["generated", "real test", "real training"]
-    assert sum(drawn for drawn, _ in mnist1m.counts(result)) == 40
+    assert list(mnist1m.grey_values(result).images) == ["generated", "real test", "real training"]
+    assert mnist1m.counts(result).drawn.sum() == 40
+    new = mnist1m.novelty(plan, result, copied)
+    assert new.value.iloc[0] == 0 and new.value.iloc[[2, 4]].tolist() == [30, 1]
+    assert list(mnist1m.distances(result).images[:1]) == ["real test images"]
 
 
 def test_images_are_chosen_in_random_order():
@@ -144,12 +147,12 @@ def test_figures_are_drawn_with_and_without_real_images(judged, trained):
     result = SimpleNamespace(arrays=judged.run(Monitor()))
     real = datasets.load("mnist")
     for figure, panels in (
-        (draw.sheet_figure(result, real), 2),
-        (draw.sheet_figure(result, None), 1),
-        (draw.neighbours_figure(result, real), 3),
-        (draw.neighbours_figure(result, None), 2),
-        (draw.distance_figure(result), 1),
-        (draw.loss_figure(trained_denoiser("tiny")), 1),
+        (mnist1m.sheet_figure(result, real), 2),
+        (mnist1m.sheet_figure(result, None), 1),
+        (mnist1m.neighbours_figure(result, real), 3),
+        (mnist1m.neighbours_figure(result, None), 2),
+        (mnist1m.distance_figure(result), 1),
+        (mnist1m.loss_figure(trained_denoiser("tiny")), 1),
     ):
         assert len(figure.axes) == panels
         assert figure._repr_png_().startswith(b"\x89PNG")
@@ -180,11 +183,11 @@ def test_bad_settings_are_refused_by_name(judged, change, argument):
 
 
 def test_intervals_of_shares_are_those_of_wilson():
-    share = Share.of(81, 263)  # 0.3080; a textbook example: 0.2553 to 0.3662
-    assert (share.value, share.low, share.high) == pytest.approx((0.30798, 0.25529, 0.36621), abs=1e-4)
-    assert (Share.of(0, 10).low, Share.of(10, 10).high) == pytest.approx((0, 1), abs=1e-12)
+    found = mnist1m.share(81, 263)  # 0.3080; a textbook example: 0.2553 to 0.3662
+    assert (found.value, *found.interval) == pytest.approx((0.30798, 0.25529, 0.36621), abs=1e-4)
+    assert (mnist1m.share(0, 10).interval[0], mnist1m.share(10, 10).interval[1]) == pytest.approx((0, 1), abs=1e-12)
 
 
-def test_every_size_of_the_book_can_be_planned_in_the_table():
-    table = mnist1m.settings_table()
-    assert "1 000 000" in table and "| small | reduced | full |" in table
+def test_every_size_of_the_book_stands_in_the_table():
+    table = mnist1m.settings()
+    assert list(table) == ["setting", "small", "reduced", "full"] and table.full[0] == "1 000 000"

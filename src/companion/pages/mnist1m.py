@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -52,62 +52,55 @@ class Plan(Parameters):
         return [self.quality()]
 
 
-@dataclass(frozen=True)
-class Share:
-    """A share of counted things."""
-
-    value: float  # the share
-    # low, high: 95 % interval (Wilson)
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, count: float, total: float) -> Share:
-        """Return the share of ``count`` among ``total``, > 0."""
-        p, z = count / total, NORMAL_95
-        centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
-        half = z * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
-        # At the ends of the range rounding would lead out of it.
-        return cls(p, max(0.0, centre - half), min(1.0, centre + half))
+def share(count: float, total: float) -> Measurement:
+    """Return the share of ``count`` among ``total``, > 0, with its Wilson interval."""
+    p, z = count / total, NORMAL_95
+    centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
+    # At the ends of the range rounding would lead out of it.
+    return Measurement(p, (max(0.0, centre - half), min(1.0, centre + half)))
 
 
-@dataclass(frozen=True)
-class DistanceRow:
-    """Frechet distance of a kind of images from real test images."""
-
-    name: str  # what images
-    # mean, spread: mean and standard deviation over choices of the sets
-    mean: float
-    spread: float
-
-
-def accuracy(result: Result, real: bool = False) -> Share:
+def accuracies(result: Result) -> pd.DataFrame:
     """Return the share of images that the classifier gives the label they were drawn for, or that they have."""
-    table = result.arrays["confusion real" if real else "confusion"]
-    return Share.of(int(np.trace(table)), int(table.sum()))
+    rows = []
+    for images, name in (("generated", "confusion"), ("real test", "confusion real")):
+        table = result.arrays[name]
+        rows.append((images, *share(int(np.trace(table)), int(table.sum())).columns()[:2]))
+    return pd.DataFrame(rows, columns=["images", "accuracy", "interval"])
 
 
-def distances(result: Result) -> list[DistanceRow]:
-    """Return the Frechet distances, real test images first; see :data:`~neural_scaling.data.digits.assessment.SETS`."""
+def counts(result: Result) -> pd.DataFrame:
+    """Return for each digit how many images were drawn for it and how many the classifier takes for it."""
+    table = result.arrays["confusion"]
+    return pd.DataFrame({"digit": range(len(table)), "drawn": table.sum(1), "seen": table.sum(0)})
+
+
+def distances(result: Result) -> pd.DataFrame:
+    """Return mean and spread of the Frechet distances from real test images over the choices of the sets, these first."""
     table = result.arrays["frechet"]
-    spread = table.std(axis=1, ddof=1)
-    return [
-        DistanceRow(name, float(mean), float(sd)) for name, mean, sd in zip(SETS, table.mean(1), spread, strict=True)
-    ]
+    return pd.DataFrame({"images": SETS, "mean": table.mean(1), "spread": table.std(axis=1, ddof=1)})
 
 
-def way_to_bad(result: Result) -> tuple[float, float]:
-    """Return which part of the way from training images to the bad imitation the generated ones are, and its spread.
+def way_to_bad(result: Result) -> Measurement:
+    """Return which part of the way from training images to the bad imitation the generated ones are.
 
     All distances are from test images. Training images are the best that a model of their distribution can be expected to give.
-    The spread is the standard deviation over choices of the sets.
+    The error is the standard deviation over choices of the sets.
     """
     _, training, generated, bad = result.arrays["frechet"]
     part = (generated - training) / (bad - training)
-    return float(part.mean()), float(part.std(ddof=1))
+    return Measurement.with_error(float(part.mean()), float(part.std(ddof=1)))
 
 
-def copies(result: Result, neighbours: int) -> Share:
+def grey_values(result: Result) -> pd.DataFrame:
+    """Return the statistics of :func:`~neural_scaling.data.digits.quality.grey_values` with the name of their images."""
+    found = pd.DataFrame(result.arrays["grey"], columns=["mean", "spread", "mean_spread", "black", "bright"])
+    found.insert(0, "images", ["generated", "real test", "real training"])
+    return found
+
+
+def copies(plan: Plan, result: Result) -> Measurement:
     """Return the share of generated images that must be copies for so many to have a training image as nearest real one.
 
     If generated images were as far from training as from test images, the nearest of all real images would be a training image
@@ -115,61 +108,57 @@ def copies(result: Result, neighbours: int) -> Share:
     """
     count, train, test = (int(number) for number in result.arrays["nearest is training"])
     expected = train / (train + test)
-    share = Share.of(count, neighbours)
-    return Share(*((part - expected) / (1 - expected) for part in (share.value, share.low, share.high)))
+    found = share(count, plan.neighbours)
+    value, low, high = ((part - expected) / (1 - expected) for part in (found.value, *found.interval))  # type: ignore[misc]
+    return Measurement(value, (low, high))
 
 
-def counts(result: Result) -> list[tuple[int, int]]:
-    """Return for each digit how many images were drawn for it and how many the classifier takes for it."""
-    table = result.arrays["confusion"]
-    return [(int(drawn), int(seen)) for drawn, seen in zip(table.sum(1), table.sum(0), strict=True)]
+def novelty(plan: Plan, result: Result, copied: Measurement) -> pd.DataFrame:
+    """Return the numbers that tell new images from copies."""
+    arrays = result.arrays
+    count, train, test = arrays["nearest is training"]
+    rows = [
+        ("median distance to the nearest training image, generated", float(np.median(arrays["nearest generated"]))),
+        ("median distance to the nearest training image, real test", float(np.median(arrays["nearest test"]))),
+        (f"generated images, of {plan.neighbours}, nearer than any real test image", int(arrays["closer"][0])),
+        ("generated images nearer than 99 % of real test images", int(arrays["closer"][1])),
+        ("generated images with a training image as nearest real one", float(count / plan.neighbours)),
+        ("share of training images among real ones", float(train / (train + test))),
+        ("share of copies that would explain the difference", copied.value),
+    ]
+    found = pd.DataFrame(rows, columns=["quantity", "value"], dtype=object)
+    return found.assign(interval=[None] * (len(rows) - 1) + [copied.interval])
 
 
-def grey_rows(result: Result) -> list[tuple[str, Array]]:
-    """Return the statistics of :func:`~neural_scaling.data.digits.quality.grey_values` with the name of their images."""
-    return list(zip(("generated", "real test", "real training"), result.arrays["grey"], strict=True))
-
-
-def median_distance(result: Result, real: bool = False) -> float:
-    """Return the median distance to the nearest training image, of generated or of real test images."""
-    return float(np.median(result.arrays["nearest test" if real else "nearest generated"]))
-
-
-def settings_table() -> str:
-    """Return the settings of the three sets as a table in Markdown."""
-    models = [MODELS[size.model] for size in SIZES.values()]
+def settings() -> pd.DataFrame:
+    """Return the settings of the three sets."""
+    sizes = SIZES.values()
+    models = [MODELS[size.model] for size in sizes]
     churns = {0.0: "nothing", 1.0: "as much as ancestral sampling"}
-    rows: dict[str, list[object]] = {
-        "images": [f"{size.total:,}".replace(",", " ") for size in SIZES.values()],
-        "of these held out for testing": [f"{size.held_out:,}".replace(",", " ") for size in SIZES.values()],
-        "features of the network": [model.features for model in models],
-        "noise levels $T$, their schedule": [f"{model.levels}, {model.schedule}" for model in models],
+    rows: dict[str, list[str]] = {
+        "images": [f"{size.total:,}".replace(",", " ") for size in sizes],
+        "of these held out for testing": [f"{size.held_out:,}".replace(",", " ") for size in sizes],
+        "features of the network": [f"{model.features}" for model in models],
+        "noise levels T, their schedule": [f"{model.levels}, {model.schedule}" for model in models],
         "training: steps, images per step": [f"{model.until}, {model.batch}" for model in models],
-        "levels visited": [size.steps for size in SIZES.values()],
-        "noise drawn anew": [
-            churns.get(size.churn, f"{size.churn:g} of ancestral sampling") for size in SIZES.values()
-        ],
-        "guidance $w$": [f"{size.guidance:g}" for size in SIZES.values()],
+        "levels visited": [f"{size.steps}" for size in sizes],
+        "noise drawn anew": [churns.get(size.churn, f"{size.churn:g} of ancestral sampling") for size in sizes],
+        "guidance w": [f"{size.guidance:g}" for size in sizes],
     }
-    head = ["", *SIZES]
-    lines = [head, ["---"] * len(head), *([name, *map(str, values)] for name, values in rows.items())]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(SIZES)).reset_index(names="setting")
 
 
-def claims(plan: Plan, result: Result) -> list[Claim]:
+def claims(plan: Plan, read: pd.DataFrame, way: Measurement, copied: Measurement) -> list[Claim]:
     """Return the claims that the generated images are more of the same."""
-    real, generated = accuracy(result, real=True), accuracy(result)
-    part, spread = way_to_bad(result)
-    copied = copies(result, plan.neighbours)
+    generated, real = read.itertuples()
     rows = [
         (
             "labels",
             "Images drawn for a digit show that digit.",
             "share of generated images that a classifier of real digits gives the label they were drawn for; predicted: its "
             "accuracy on real test images",
-            real.value,
-            generated.value,
-            (generated.low, generated.high),
+            real.accuracy,
+            Measurement(generated.accuracy, generated.interval),
             ACCURACY_TOLERANCE,
         ),
         (
@@ -178,8 +167,7 @@ def claims(plan: Plan, result: Result) -> list[Claim]:
             "Frechet distance from real test images in features of the classifier, 0: that of real training images, 1: that of "
             "normal pixels",
             0.0,
-            part,
-            (part - NORMAL_95 * spread, part + NORMAL_95 * spread),
+            way,
             DISTANCE_TOLERANCE,
         ),
         (
@@ -187,23 +175,13 @@ def claims(plan: Plan, result: Result) -> list[Claim]:
             "Images of MNIST-1M are new and not copies of training images.",
             "share of copies that explains how often the real image nearest to a generated one is a training image",
             0.0,
-            copied.value,
-            (copied.low, copied.high),
+            copied,
             COPIES_TOLERANCE,
         ),
     ]
     return [
-        judged(
-            plan,
-            f"mnist1m.{name}",
-            "section 5.2",
-            statement,
-            quantity,
-            predicted,
-            Measurement(measured, interval),
-            tolerance,
-        )
-        for name, statement, quantity, predicted, measured, interval, tolerance in rows
+        judged(plan, f"mnist1m.{name}", "section 5.2", statement, quantity, predicted, measured, tolerance)
+        for name, statement, quantity, predicted, measured, tolerance in rows
     ]
 
 
