@@ -58,13 +58,12 @@ single_steps: "Count" = 40000  # steps of these networks
 single_seeds: "Seeds" = 3  # networks with N = 1 for each M
 
 # %% tags=["hide-input"]
-import numpy as np
 from IPython.display import display
 
 from companion import claims as ledger
-from companion import notebook
+from companion import full_model, notebook
 from companion.pages import kernel as page
-from neural_scaling.theory import self_similar_solution
+from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
 
@@ -96,10 +95,9 @@ print(notebook.provenance(plan, seeds=range(seeds)))
 # the learning rate, the first is $\gamma |w|^2/N$ and its eigenvector points along $B^\top w$.
 
 # %% tags=["hide-input", "nbval-check-output"]
-network_spike = page.spike_rows(plan)
-print("eta      first   gamma |w|^2/N  second   misalignment")
-for row in network_spike:
-    print(f"{row.eta:<7g}  {row.first:.3f}   {row.scale:.3f}          {row.second:.4f}  {row.misalignment:.0e}")
+spikes = full_model.spikes(plan)
+heads = {"first": "first eigenvalue", "scale": "γ |w|²/N", "second": "second eigenvalue"}
+Table(spikes, heads=heads, formats={"first": ".3f", "scale": ".3f", "second": ".4f", "misalignment": ".0e"})
 
 # %% [markdown]
 # At $N = 24$ this is as true as at any width, and it does not depend on the data. The limit of infinite width is needed for the size of the
@@ -111,12 +109,10 @@ hard_curves = [page.curve(plan, beta) for beta in hard]
 easy_curves = [page.curve(plan, beta) for beta in easy]
 hard_curve = hard_curves[hard.index(quoted_hard)]
 easy_curve = easy_curves[easy.index(quoted_easy)]
-defect = max(float(np.max(np.abs(c.flow.invariant_defect))) for c in (*hard_curves, *easy_curves))
-assert defect < 1e-5, "the invariant |u|^2 = C_w s is not kept"
-networks = page.network_rows(plan, shown)
+networks = full_model.growth(plan, shown)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-network", "caption": "Effective kernel of four modes over its initial value, hard task. Lines: limit of infinite width. Dots: mean over simulated networks. Dashed: the scale alone."}, "image": {"alt": "Four rising curves of effective kernel against eta t from about 1.2 to 6. The first mode rises above the others early, later modes follow one after the other, and all approach a common curve slightly above the dashed scale. Dots lie on the curves."}}
-display(page.network_figure(plan, networks, shown, hard_curve))
+display(full_model.growth_figure(plan, networks, shown, hard_curve.flow))
 
 # %% [markdown]
 # ## Spike against scale
@@ -156,12 +152,9 @@ display(page.growth_figure(plan, hard_curves, easy_curves))
 # $\gamma (\eta t)^{1-\chi} \ge 10$ for hard tasks, $\gamma (\eta t)^{1-\beta} \le 1/10$ for easy ones. The spike of a hard task is fitted once it has formed, $(\eta t)^{-\chi} \le 0.01$.
 
 # %% tags=["hide-input", "nbval-check-output"]
-rows = [row for measured in (*hard_curves, *easy_curves) for row in page.growth_rows(plan, measured)]
-print("beta  quantity            predicted  fitted  +-     window of eta t")
-for row in rows:
-    window = f"{row.fit.window[0]:.1e} to {row.fit.window[1]:.0e}"
-    error = (row.interval[1] - row.interval[0]) / 2
-    print(f"{row.beta:<4g}  {row.name:18s}  {row.predicted:9.3f}  {row.measured:6.3f}  {error:5.3f}  {window}")
+growth = page.growth(plan, [*hard_curves, *easy_curves])
+formats = {"predicted": ".3f", "exponent": ".3f", "interval": ".3f", "window": ".2g"}
+Table(growth, heads={"window": "window of ηt"}, formats=formats)
 
 # %% [markdown]
 # ## Which part of the kernel lowers the loss
@@ -180,10 +173,9 @@ for row in rows:
 display(page.terms_figure(plan, hard_curves, easy_curves))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("beta  ratio at the last time  late solution  as printed")
-for measured in (*hard_curves, *easy_curves):
-    share = f"{self_similar_solution(alpha, measured.beta, gamma).spike_share:.3f}" if measured.beta < 1 else "0"
-    print(f"{measured.beta:<4g}  {measured.ratio[-1]:<22.3f}  {share:<13s}  {measured.printed_ratio[-1]:.3f}")
+shares = page.spike_shares(plan, [*hard_curves, *easy_curves])
+heads = {"ratio": "ratio at the last time", "predicted": "late solution", "printed": "as printed"}
+Table(shares[["beta", "ratio", "predicted", "printed"]], heads=heads, formats=dict.fromkeys(heads, ".3f"))
 
 # %% [markdown]
 # ## Levels of approximation
@@ -196,22 +188,17 @@ for measured in (*hard_curves, *easy_curves):
 # $2 (y - \Delta) \cdot \Delta$; the rest is the spike.
 
 # %% tags=["hide-input"]
-level_rows = page.level_rows(plan, hard_curve)
+losses = page.level_losses(plan, hard_curve)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-levels", "caption": "Loss at each level of approximation over the exact loss of the hard task. Shaded: window of the fits."}, "image": {"alt": "Ratios against eta t. Level 0 rises as a power above one, level 1 falls as a power, level 2 rises slowly, level 3 falls slowly, and level infinity stays constant near 0.75."}}
-display(page.level_figure(level_rows, hard_curve))
+display(page.level_figure(losses, hard_curve))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("level     chi_n  fitted  +-")
-for row in level_rows:
-    name = "exact" if row.level != row.level else f"{row.level:g}"
-    print(f"{name:8s}  {row.predicted:.3f}  {row.fit.exponent:.3f}   {1.96 * row.fit.standard_error:.3f}")
-late = self_similar_solution(alpha, quoted_hard, gamma)
-closure = next(row for row in level_rows if np.isinf(row.level))
-print("\nlevel inf over exact loss")
-print(f"measured at the last time           {closure.loss[-1] / hard_curve.flow.loss[-1]:.3f}")
-print(f"late solutions                      {page.closure_ratio(late):.3f}")
-print(f"the same with the exact rate        {page.closure_ratio(late, exact_rate=True):.3f}")
+levels = page.levels(hard_curve, losses)
+formats = {"predicted": ".3f", "exponent": ".3f", "interval": ".3f"}
+display(Table(levels.drop(columns="window"), heads={"predicted": "χₙ"}, formats=formats))
+closures = page.closures(plan, hard_curve, losses)
+display(Table(closures, "Level ∞ over exact loss", {"source": ""}, {"ratio": ".3f"}))
 
 # %% [markdown]
 # ## The norm of the weights
@@ -229,20 +216,19 @@ display(page.norm_figure(plan, hard_curves, easy_curves))
 # rounding, in exact arithmetic for any batch size and step. Equation 17 as printed lacks the factor $\gamma$, which its text supplies.
 
 # %% tags=["hide-input"]
-forms = page.forms_rows(plan)
-for row in forms:
-    print(f"B = {row.batch:<4g} largest relative difference of the loss {row.loss:.0e}, of A {row.features:.0e}")
-    assert max(row.loss, row.features) < page.ROUNDING, "the two forms of the model part"
+forms = full_model.forms(plan)
+heads = {"loss": "difference of the loss", "features": "difference of A"}
+Table(forms, "Largest relative differences", heads, dict.fromkeys(heads, ".0e"))
 
 # %% [markdown]
 # With the projection a network of one parameter stays at the best loss that its one random feature allows. Without it $A$ turns towards the
 # target, and the loss falls to zero, mode by mode: the more modes, the longer it takes.
 
 # %% tags=["hide-input"]
-single = page.single_rows(plan)
+single = full_model.single(plan)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-single", "caption": "Loss of networks with N = 1, one line per seed, without the projection (lines) and with it (dashed)."}, "image": {"alt": "Log-log plot of loss against steps. With the projection the loss stays near 2. Without it the loss falls without a floor, below 1e-6 for 64 modes and more slowly for 256."}}
-display(page.single_figure(single))
+display(full_model.single_figure(single))
 
 # %% [markdown]
 # ## Claims
@@ -252,16 +238,18 @@ display(page.single_figure(single))
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
 weak_curve = page.curve(plan, quoted_easy, small_gamma)
-spike_row = next(row for row in rows if row.name == "spike" and row.beta == quoted_hard)
-claims = [
-    *page.growth_claims(rows, plan),
-    *page.decay_claims(plan, (*hard_curves, *easy_curves)),
-    *page.spike_claims(plan, spike_row, weak_curve, easy_curve, network_spike),
-    *page.level_claims(plan, level_rows, hard_curve),
-    page.network_claim(plan, networks, hard_curve),
-    *page.model_claims(plan, forms, single),
-]
-ledger.show(claims)
+ledger.show(
+    [
+        *page.growth_claims(plan, growth),
+        *page.decay_claims(plan, shares, hard_curve),
+        full_model.rank_one_claim(plan, spikes),
+        page.spike_claim(plan, growth),
+        *page.limit_claims(plan, weak_curve, easy_curve),
+        *page.level_claims(plan, levels, losses, hard_curve.flow.time),
+        full_model.scale_claim(plan, networks, hard_curve.flow),
+        *full_model.form_claims(plan, forms, single),
+    ]
+)
 
 # %% [markdown]
 # ## What was chosen

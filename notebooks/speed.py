@@ -28,10 +28,12 @@
 scale: "Scale" = "small"  # the only one: nothing here takes long
 
 # %% tags=["hide-input"]
-from IPython.display import display
+import pandas as pd
+from IPython.display import Markdown, display
 
 from companion import notebook
 from companion.pages import speed as page
+from companion.tables import Table
 from neural_scaling.base import paths
 
 numbers = page.kept(paths.data_root() / "benchmarks" / "mean_field.json")
@@ -47,16 +49,7 @@ print("measured on {hardware}, commit {commit}".format(**numbers["provenance"]))
 # The textbook solution runs to the end at a small size, where the two are compared. At full size its time is extrapolated: the measured time of one mode and iteration, times the modes, times the iterations of the small size.
 
 # %% tags=["hide-input"]
-textbook, full = numbers["textbook"], numbers["full"]
-print(f"largest relative difference at the small size      {textbook['agreement']:.1e}")
-print(f"M = {full['modes']}, T = {full['steps']}, here                        {full['seconds']:.2f} s")
-print(
-    f"textbook, {textbook['iterations']} iterations of {1e3 * textbook['seconds_per_mode_and_iteration']:.0f} ms a mode      {full['textbook_seconds']:.0f} s"
-)
-print(f"ratio                                              {full['textbook_seconds'] / full['seconds']:.0f}")
-print(
-    f"memory at T = {numbers['memory']['steps']}                               {numbers['memory']['mebibytes']:.0f} MiB, {numbers['memory']['of_it_libraries']:.0f} of it the libraries"
-)
+Table(page.textbook_table(numbers), heads={"what": ""}, formats={"value": ".4g"})
 
 # %% [markdown]
 # ## How the cost grows
@@ -66,12 +59,8 @@ growth = page.growth(numbers)
 display(page.cost_figure(growth))
 
 # %% tags=["hide-input"]
-print("seconds grow with the power")
-for label, (_, _, fit) in growth.items():
-    low, high = fit.interval
-    print(
-        f"{label.replace('$', '').replace(chr(92) + 'eta', 'eta'):<20} {-fit.exponent:.2f} [{-high:.2f}, {-low:.2f}]   fitted from {fit.window[0]:g} to {fit.window[1]:g}"
-    )
+formats = {"power": ".2f", "interval": ".2f", "window": "g"}
+Table(page.powers(growth), "Power with which the seconds grow", {"window": "fitted"}, formats)
 
 # %% [markdown]
 # In unit steps a new row is multiplied with all responses so far: $O(K T^2)$ operations a row and $O(K T^3)$ in all, most of them in matrix products. The number of modes hardly matters where a quadrature stands for them,
@@ -80,15 +69,12 @@ for label, (_, _, fit) in growth.items():
 # ## Long times
 
 # %% tags=["hide-input"]
-print("to eta t = 1e6 at N = 64, infinitely many modes; estimate of the error included")
-for row in numbers["long"]:
-    print(
-        f"gamma = {row['gamma']:g}, B = {row['batch']:<4}  {row['seconds']:6.2f} s   largest relative error {row['error']:.1e}"
-    )
+caption = "To ηt = 10⁶ at N = 64, infinitely many modes, with an estimate of the error"
+long = pd.DataFrame(numbers["long"])[["gamma", "batch", "seconds", "error"]]
+display(Table(long, caption, {"error": "largest relative error"}, {"batch": "", "seconds": ".2f", "error": ".1e"}))
 together = numbers["side_by_side"]
-print(
-    f"{together['cases']} long solutions: {together['one_by_one']:.1f} s one by one, {together['two_workers']:.1f} s on two cores"
-)
+one, two = together["one_by_one"], together["two_workers"]
+display(Markdown(f"{together['cases']} long solutions take {one:.1f} s one by one and {two:.1f} s on two cores."))
 
 # %% [markdown]
 # ## Random settings
@@ -97,11 +83,5 @@ print(
 # kinds of grid. Each must give a result with an error, or an error that says what to change. Where it suggests a learning rate, that is tried.
 
 # %% tags=["hide-input"]
-for kind, count in settings["tally"].items():
-    print(f"{count:4d}  {kind}")
-rows = [row for row in settings["settings"] if row["error"] is not None and not row["unit_steps"]]
-within = [sum(row["error"] <= limit for row in rows) for limit in (1e-3, 1e-2)]
-print(
-    f"on logarithmic grids: estimated error at most 0.1 % for {within[0]} and 1 % for {within[1]} of {len(rows)} results"
-)
+display(Table(page.tally(settings)))
 print("measured on {hardware}, commit {commit}".format(**settings["provenance"]))

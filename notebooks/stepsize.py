@@ -20,7 +20,7 @@
 # **What came out.** *Lazy*, without noise, the difference fades: $L_\eta / L_0 - 1 \to -\frac{\eta}{\tau} \frac{\beta(\beta + 1)}{4}$ at any stable learning rate. *Rich*, the first steps
 # leave a trace of order $\eta$ in the kernel: an easy task keeps it, because its kernel settles, a hard one forgets it slowly. With *noise* steps make a little more of it than
 # continuous time does, a constant factor when lazy and a growing one when rich. Without noise this leaves exponents alone, until the grown kernel reaches the *edge of
-# stability*, $\eta$ times its largest eigenvalue equal to 2. There the two part for good, and the continuous limit says nothing about steps any more.
+# stability*, $\eta$ times its largest eigenvalue equal to 2. There the two separate for good, and the continuous limit says nothing about steps any more.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
@@ -41,14 +41,10 @@ from IPython.display import display
 
 from companion import notebook
 from companion.pages import stepsize as page
+from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
-
-tasks = [("hard", beta_hard, 0.0), ("easy", beta_easy, 0.0), ("hard", beta_hard, gamma), ("easy", beta_easy, gamma)]
-gaps = [[page.without_noise(alpha, beta, rich, eta, end) for eta in etas] for _, beta, rich in tasks]
-noisy = [
-    [page.with_noise(alpha, beta_hard, rich, eta, batch, noise_end) for eta in noise_etas] for rich in (0.0, gamma)
-]
+gaps, noisy = plan.gaps(), plan.noisy_gaps()
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan))
@@ -64,27 +60,17 @@ print(notebook.provenance(plan))
 # $$ (eq-stepsize)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-stepsize", "caption": "Relative difference of the loss in steps from that of gradient flow, at infinite width and batch. Dashed: the lazy law. Dotted: beyond the edge of stability."}, "image": {"alt": "Four log-log panels of the difference against time, one line for each of five learning rates. Lazy, all lines fall as one over time along the dashed law. Rich and hard they fall more slowly, and for the two largest learning rates jump up at the edge of stability. Rich and easy they level off."}}
-titles = ["lazy, hard", "lazy, easy", "rich, hard", "rich, easy"]
-display(page.gap_figure(list(zip(titles, gaps, strict=True))))
+display(page.gap_figure(gaps))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print(f"size of the difference: power of eta at eta t = {at:g}, power of time from {late:g} on")
-print("task  gamma  power of eta  power of time  in units of eta at the end")
-for (name, _, rich), row in zip(tasks, gaps, strict=True):
-    in_eta, in_time = page.power_in_eta(row, at), page.power_in_time(row[0], late)
-    print(
-        f"{name}  {rich:<5g}  {-in_eta.exponent:<12.2f}  {-in_time.exponent:<13.2f}  {row[0].gap[-1] / row[0].eta:.4f}"
-    )
-print(f"law, lazy: hard {page.lazy_law(beta_hard, 1, end):.4f}, easy {page.lazy_law(beta_easy, 1, end):.4f}")
+heads = {"in_eta": "power of η", "in_time": "power of time", "end": "in units of η at the end", "law": "lazy law"}
+formats = {"in_eta": ".2f", "in_time": ".2f", "end": ".4f", "law": ".4f"}
+caption = f"Size of the difference: power of η at ηt = {at:g}, power of time from {late:g} on"
+Table(page.powers(plan, gaps), caption, heads, formats)
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("edge of stability, rich")
-for name, row in (("hard", gaps[2]), ("easy", gaps[3])):
-    for gap in row:
-        edge = gap.time[~gap.stable]
-        before = abs(gap.gap[gap.stable]).max()
-        when = f"eta t = {edge[0]:.3g}" if edge.size else "not reached"
-        print(f"{name}  eta = {gap.eta:<4g}  {when:<18} largest difference before it {before:.1%}")
+heads = {"edge": "reached at ηt", "before": "largest difference before"}
+Table(page.edges(gaps), "Edge of stability", heads, {"edge": ".3g", "before": ".1%"})
 
 # %% [markdown]
 # ## With noise
@@ -93,14 +79,11 @@ for name, row in (("hard", gaps[2]), ("easy", gaps[3])):
 # $\frac{\eta}{B} \sum_k \lambda_k / 2$ in continuous time, and the difference tends to the ratio of the two factors less one, here with {eq}`eq-stepsize` added. Rich, $\lambda_k$ stands for the grown kernel's eigenvalue, so that the difference grows.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-stepsize-noise", "caption": "The same for the hard task at a finite batch and infinite width."}, "image": {"alt": "Two log-log panels of the difference against time for three learning rates. Lazy, the lines change sign once and level off. Rich, they rise."}}
-display(page.gap_figure([("lazy, hard, with noise", noisy[0]), ("rich, hard, with noise", noisy[1])]))
+display(page.gap_figure(noisy))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print(f"difference at eta t = {noise_end:g}, B = {batch}")
-print("eta   lazy     law      rich")
-for lazy, rich in zip(*noisy, strict=True):
-    law = page.noise_law(alpha, lazy.eta, batch) + page.lazy_law(beta_hard, lazy.eta, noise_end)
-    print(f"{lazy.eta:<4g}  {lazy.gap[-1]:<8.4f} {law:<8.4f}  {rich.gap[-1]:.3f}")
+formats = {"lazy": ".4f", "law": ".4f", "rich": ".3f"}
+Table(page.noise_table(plan, noisy), f"Difference at ηt = {noise_end:g}, B = {batch}", {"law": "lazy law"}, formats)
 
 # %% [markdown]
 # ## What was chosen

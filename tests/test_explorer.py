@@ -10,7 +10,7 @@ import pytest
 
 from companion import explorer as items_explorer
 from companion.explorer import LARGEST_SHARPNESS, compute_explorer, explorer_data, explorer_html, script_safe_json
-from companion.pages.intro import exponent_table, measured_curves
+from companion.pages import intro
 from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import gradient_flow, infinite_limit
 from neural_scaling.fits import fit_power_law
@@ -201,13 +201,20 @@ def test_growth_of_the_kernel_stays_within_what_the_quadrature_resolves(explorer
         assert max(curve.sharpness / curve.eta for curve in task.curves) < 2 * predicted
 
 
-def test_table_of_the_front_page():
-    curves = measured_curves(1.5, 0.4, [0.0, 2.0], 0.05, 2000, "small")
-    lines = exponent_table(1.5, [0.4, 1.6], curves).splitlines()
-    assert len(lines) == 2 + 4
-    lazy, rich = curves
+def test_front_page_shows_the_gain_on_the_hard_task_only():
+    plan = intro.Plan(eta=0.05, steps=2000)
+    lazy, rich = hard = intro.measured_curves(plan, plan.beta_hard)
+    easy = intro.measured_curves(plan, plan.beta_easy)
     assert lazy.fit.exponent == pytest.approx(0.4, abs=0.005)
     assert rich.fit.exponent == pytest.approx(4 / 7, abs=0.03)
-    assert lines[2].startswith(rf"| hard, $\beta = 0.4$, lazy | 0.40 | {lazy.fit.exponent:.3f} [")
-    assert lines[3].startswith(rf"| hard, $\beta = 0.4$, rich | 0.57 | {rich.fit.exponent:.3f} [")
-    assert lines[4].startswith(r"| super-easy, $\beta = 1.6$, lazy | 1.6 | not shown | 0.67")
+    for curve in (*hard, *easy):
+        assert curve.fit.exponent == pytest.approx(curve.predicted, abs=0.1)
+        assert curve.sharpness < 1  # far from the edge of stability, at 2
+    table = intro.exponents(plan, [*hard, *easy])
+    tasks = [f"{task}, {kind}" for task in ("hard", "easy", "super-easy") for kind in ("lazy", "rich")]
+    assert list(table.task) == tasks
+    assert list(table.exponent[:2]) == [lazy.fit.exponent, rich.fit.exponent]
+    assert table.interval[1] == rich.fit.interval
+    assert table.exponent[4:].isna().all()  # the super-easy task is not shown
+    assert table.predicted[4] == 1.6
+    assert table.optimum[4] == pytest.approx(compute_optimum(1.5, 1.6, False).r)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neural_scaling.base.checks import InputError
-from neural_scaling.fits import fit_power_law, local_slope, theory_window, window_sensitivity
+from neural_scaling.fits import fit_power_law, late_window, local_slope, theory_window, window_sensitivity
 from neural_scaling.theory import chi, modes_learned, self_consistent_curve
 
 T = np.arange(1, 2001, dtype=float)
@@ -211,6 +211,27 @@ class TestTheoryWindow:
         fit = fit_power_law(t, curve.loss, window.span)
         # At these sources t + gamma t^(2-chi) is a power up to a few per cent in the window.
         assert fit.exponent == pytest.approx(chi(beta), abs=0.01)
+
+
+class TestLateWindow:
+    @pytest.mark.parametrize(
+        ("beta", "gamma", "start"),
+        [
+            (0.3, 1.0, 10 ** (1.3 / 0.7)),  # gamma t^(1 - chi) = 10 with chi = 0.4615
+            (1.5, 1.0, 100.0),  # t^(1 - beta) = 0.1
+            (3.0, 1e-9, 100.0),  # ten modes, as gamma is small
+            (0.3, 0.0, 100.0),  # ten modes; 10^(1/0.7) = 27
+        ],
+    )
+    def test_it_starts_when_modes_are_learned_and_the_kernel_has_its_late_form(self, beta, gamma, start):
+        assert late_window(2.0, beta, gamma, 1e8).span == (pytest.approx(start, rel=1e-6), 1e8)
+
+    def test_a_short_curve_has_none(self):
+        assert "10 modes learned" in late_window(2.0, 0.3, 0.0, 50.0).empty
+
+    def test_logarithms_have_none(self):
+        with pytest.raises(InputError, match=r"^beta: "):
+            late_window(2.0, 1.0, 1.0, 1e8)
 
 
 class TestSensitivity:

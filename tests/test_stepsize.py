@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from companion.pages import stepsize
-from companion.pages import stepsize as draw
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.5])
@@ -40,6 +39,6 @@ def test_lazy_noise_leaves_a_constant():
 
 def test_figure_draws():
     gap = stepsize.without_noise(1.5, 0.5, 0.0, 0.4, 50.0)
-    figure = draw.gap_figure([("one", [gap]), ("two", [gap])])
+    figure = stepsize.gap_figure({"one": [gap], "two": [gap]})
     figure.savefig(io.BytesIO(), format="png")
     assert figure.axes[1].get_xlabel() and not math.isnan(gap.at(10.0))

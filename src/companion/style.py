@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
+from typing import Literal
 
 import matplotlib as mpl
 import matplotlib.style
@@ -41,6 +42,8 @@ TRAINABLE = "#d95f02"
 """Orange of trainable weights in diagrams."""
 FROZEN = "#1a1a1a"
 """Black of frozen weights in diagrams."""
+SERIES = ("#1a1a1a", "#0072b2", "#0d8577", "#c2410c", "#8e1a4f", "#6b5b00")
+"""Colours of curves with no scale among them, black first."""
 
 # Both scales run from dark to light, so that order survives any colour vision and a grey printer.
 _RICHNESS_MAP = ("plasma", 0.0, 0.65)
@@ -173,3 +176,10 @@ def _between(value: float, knots: tuple[float, ...], levels: tuple[float, ...]) 
 def _shade(scale: tuple[str, float, float], position: float) -> str:
     name, start, end = scale
     return to_hex(mpl.colormaps[name](start + (end - start) * position))
+
+
+def grey_legend(axes: Axes, extra: Mapping[str, str], place: Literal["upper left", "lower left"]) -> None:
+    """Add a legend with grey entries for line styles and markers after those of the curves, each label with its format."""
+    for label, style in extra.items():
+        axes.plot([], [], style, color=MUTED, linewidth=1.4, label=label)
+    axes.legend(loc=place, ncols=2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from neural_scaling.base.checks import InputError
-from neural_scaling.dmft import TimeGrid, decay_terms, gradient_flow, infinite_limit, kernel_flow, solve
+from neural_scaling.dmft import TimeGrid, decay_terms, gradient_flow, infinite_limit, kernel_flow, printed_ratio, solve
 from neural_scaling.spectra import PowerLaw
 
 TIME = np.array([0.0, 0.5, 3.0, 20.0])
@@ -89,6 +89,24 @@ def test_terms_add_up_to_the_decay_of_the_loss():
     slope = (flow.loss[2] - flow.loss[0]) / (time[2] - time[0])
     assert -slope == pytest.approx(total[1], rel=1e-4)  # central difference over 0.1 % of the time
     assert -slope != pytest.approx(total[1] / 2, rel=0.1), "the factor two that eq. 53 lacks"
+
+
+def test_printed_ratio_of_lazy_learning():
+    quadrature = PowerLaw(1.5, 0.4).quadrature(1e4)
+    flow = kernel_flow(quadrature, 0.0, np.geomspace(1e-2, 1e3, 500))
+    lam, weights, error = quadrature.nodes, quadrature.target_weights, np.exp(-np.outer(flow.time, quadrature.nodes))
+    # The integral over time of an error e^(-lambda t) is (1 - e^(-lambda t))/lambda.
+    second = (error @ (weights * lam)) * ((error * (1 - error)) @ (weights * lam))
+    third = (error**2 @ (weights * lam**2)) * ((1 - error) @ weights)
+    np.testing.assert_allclose(printed_ratio(flow), second / third, rtol=0.01)  # it takes the error for 1 until 0.01
+    with pytest.raises(InputError, match=r"^flow: begins at time zero"):
+        printed_ratio(kernel_flow(quadrature, 0.0, TIME))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0])
+def test_the_invariant_gives_the_norm_of_the_weights(gamma):
+    flow = kernel_flow(PowerLaw(1.5, 1.5).quadrature(1e5), gamma, np.geomspace(0.1, 1e4, 12))
+    np.testing.assert_allclose(flow.settled_norm, flow.weight_norm, rtol=1e-5)  # the integrator's, about 1e-6
 
 
 def test_long_times_keep_the_invariant():

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
 from scipy.special import gamma as gamma_function
 
 from neural_scaling.dmft import decay_terms, kernel_flow
@@ -13,6 +13,7 @@ from neural_scaling.theory import (
     chi,
     kernel_growth_exponent,
     limiting_scale,
+    mode_sum,
     modes_learned_exponent,
     rkhs_norm_squared,
     self_similar_solution,
@@ -87,3 +88,21 @@ def test_easy_tasks_stop_at_the_limiting_scale(gamma):
     flow = kernel_flow(PowerLaw(2.0, 2.0).quadrature(1e7), gamma, np.array([1e6]))
     assert flow.scale[0] == pytest.approx(limit, rel=1e-5)  # what is missing falls like 1/t
     assert limit * (limit - 1) == pytest.approx(gamma * rkhs_norm_squared(2.0, 2.0))
+
+
+@pytest.mark.parametrize("exact_rate", [False, True])
+def test_closure_constants(exact_rate):
+    alpha, beta, gamma, log_end = 1.5, 0.3, 2.0, math.log(1e30)
+    # y . Delta and |Delta|^2 with the scale alone are S(a) and S(2 a); in log time, from t = 0.01 on.
+
+    def slope(log_t, state):
+        a, norm = state
+        drive = mode_sum(alpha, beta, a)
+        rate = 2 * (drive - mode_sum(alpha, beta, 2 * a)) if exact_rate else drive
+        return np.exp(log_t) * np.array([1 + gamma * norm, rate])
+
+    start = math.log(0.01)
+    end = solve_ivp(slope, (start, log_end), [0.01, 0.01], method="DOP853", rtol=1e-9, atol=0.0).y[0, -1]
+    solution = self_similar_solution(alpha, beta, gamma)
+    ratio = mode_sum(alpha, beta, 2 * end) / solution.loss(1e30)
+    assert ratio == pytest.approx(solution.closure_ratio(exact_rate), rel=1e-6)

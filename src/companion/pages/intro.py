@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.claims import number
-from companion.parameters import (
-    Parameters,
-)
+from companion.claims import Measurement
+from companion.parameters import Parameters
 from companion.style import LAZY, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window
@@ -39,13 +39,12 @@ class MeasuredCurve:
     fit: PowerLawFit  # in the window that theory gives, in eta * steps
 
 
-def measured_curves(
-    alpha: float, beta: float, gammas: Sequence[float], eta: float, steps: int, scale: str
-) -> list[MeasuredCurve]:
-    """Solve one task with infinitely many modes at several richnesses and fit each curve."""
+def measured_curves(plan: Plan, beta: float) -> list[MeasuredCurve]:
+    """Solve one task with infinitely many modes, lazy and rich, and fit each curve."""
+    alpha, eta, steps = plan.alpha, plan.eta, plan.steps
     curves = []
-    for gamma in gammas:
-        arrays = obtain(InfiniteLimitRun(alpha, beta, math.inf, eta, gamma, steps), "intro", scale).arrays
+    for gamma in (0.0, plan.gamma):
+        arrays = obtain(InfiniteLimitRun(alpha, beta, math.inf, eta, gamma, steps), plan.item, plan.scale).arrays
         edge = edge_of_stability_step(beta, gamma, eta)
         window = theory_window(alpha, beta, eta, gamma, steps, edge_step=edge if edge < math.inf else None)
         time, loss = eta * arrays["step"][1:], arrays["loss"][1:]
@@ -55,27 +54,16 @@ def measured_curves(
     return curves
 
 
-def exponent_table(alpha: float, betas: Sequence[float], curves: Sequence[MeasuredCurve]) -> str:
-    """Return the exponents of the loss in time and in compute, predicted and measured, as a Markdown table."""
-    head = ("Task", r"$\chi$, theory", r"$\chi$, measured [95 %]", "$r$, theory")
-    rows = [head, ("---",) * len(head)]
-    for beta in betas:
-        for rich in (False, True):
-            fits = [curve.fit for curve in curves if curve.beta == beta and (curve.gamma > 0) == rich]
-            rows.append(
-                (
-                    rf"{regime(alpha, beta)}, $\beta = {beta:g}$, {'rich' if rich else 'lazy'}",
-                    number(chi(beta, rich)),
-                    ", ".join(_with_interval(fit) for fit in fits) or "not shown",
-                    number(compute_optimum(alpha, beta, rich).r),
-                )
-            )
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _with_interval(fit: PowerLawFit) -> str:
-    low, high = fit.interval
-    return f"{number(fit.exponent, 3)} [{number(low, 3)}, {number(high, 3)}]"
+def exponents(plan: Plan, curves: Sequence[MeasuredCurve]) -> pd.DataFrame:
+    """Return the exponents of the loss in time, predicted and measured, and in compute, of every task, lazy and rich."""
+    fits = {(curve.beta, curve.gamma > 0): curve.fit for curve in curves}
+    rows = []
+    for beta, rich in itertools.product((plan.beta_hard, plan.beta_easy, plan.beta_super_easy), (False, True)):
+        found = Measurement.exponent(fits.get((beta, rich)))
+        task = f"{regime(plan.alpha, beta)}, {'rich' if rich else 'lazy'}"
+        optimum = compute_optimum(plan.alpha, beta, rich).r
+        rows.append((task, beta, chi(beta, rich), *found.columns()[:2], optimum))
+    return pd.DataFrame(rows, columns=["task", "beta", "predicted", "exponent", "interval", "optimum"])
 
 
 def draw(panels: Sequence[Sequence[MeasuredCurve]]) -> Figure:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -36,6 +37,43 @@ def growth(numbers: dict[str, Any]) -> dict[str, tuple[list[float], list[float],
         sizes, seconds = (list(column) for column in zip(*numbers["growth"][name], strict=True))
         found[label] = (sizes, seconds, fit_power_law(sizes, seconds, (FIT_FROM[name], sizes[-1])))
     return found
+
+
+def textbook_table(numbers: dict[str, Any]) -> pd.DataFrame:
+    """Return time and memory of a solution beside those of the textbook one."""
+    textbook, full, memory = numbers["textbook"], numbers["full"], numbers["memory"]
+    one = 1e3 * textbook["seconds_per_mode_and_iteration"]
+    rows = [
+        ("largest relative difference at the small size", textbook["agreement"]),
+        (f"seconds here, M = {full['modes']}, T = {full['steps']}", full["seconds"]),
+        (
+            f"seconds of the textbook, {textbook['iterations']} iterations of {one:.0f} ms a mode",
+            full["textbook_seconds"],
+        ),
+        ("ratio of the two", full["textbook_seconds"] / full["seconds"]),
+        (f"memory here at T = {memory['steps']}, MiB", memory["mebibytes"]),
+        ("of it libraries, MiB", memory["of_it_libraries"]),
+    ]
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def powers(series: Mapping[str, tuple[Sequence[float], Sequence[float], PowerLawFit]]) -> pd.DataFrame:
+    """Return the power with which the seconds of every series grow."""
+    rows = []
+    for label, (_, _, fit) in series.items():
+        low, high = fit.interval
+        rows.append((label.replace("$", "").replace(r"\eta", "η"), -fit.exponent, (-high, -low), fit.window))
+    return pd.DataFrame(rows, columns=["size", "power", "interval", "window"])
+
+
+def tally(settings: dict[str, Any]) -> pd.DataFrame:
+    """Count how the random settings came out, and how many on logarithmic grids have a small estimated error."""
+    errors = [row["error"] for row in settings["settings"] if row["error"] is not None and not row["unit_steps"]]
+    rows = list(settings["tally"].items())
+    for limit, words in ((1e-3, "0.1 %"), (1e-2, "1 %")):
+        within = sum(error <= limit for error in errors)
+        rows.append((f"estimated error at most {words}, of {len(errors)} results on logarithmic grids", within))
+    return pd.DataFrame(rows, columns=["outcome", "settings"])
 
 
 def cost_figure(panels: Mapping[str, tuple[Sequence[float], Sequence[float], PowerLawFit]]) -> Figure:

@@ -12,10 +12,11 @@ steps and ``(eta/B) sum_k lambda_k / 2`` in continuous time.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.interpolate import CubicSpline
@@ -28,11 +29,27 @@ from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import effective_time
 
-ITEM = "stepsize"
-
 
 class Plan(Parameters):
     """Parameters of the page."""
+
+    def gaps(self) -> dict[str, list[Gap]]:
+        """Return the gap without noise of every task and learning rate, by the name of the task."""
+        return {
+            f"{'rich' if gamma else 'lazy'}, {task}": [
+                without_noise(self.alpha, beta, gamma, eta, self.end) for eta in self.etas
+            ]
+            for gamma in (0.0, self.gamma)
+            for task, beta in (("hard", self.beta_hard), ("easy", self.beta_easy))
+        }
+
+    def noisy_gaps(self) -> dict[str, list[Gap]]:
+        """Return the gap with noise of the hard task, lazy and rich, at every learning rate."""
+        common = (self.batch, self.noise_end)
+        return {
+            name: [with_noise(self.alpha, self.beta_hard, gamma, eta, *common) for eta in self.noise_etas]
+            for name, gamma in (("lazy, hard, with noise", 0.0), ("rich, hard, with noise", self.gamma))
+        }
 
 
 @dataclass(frozen=True)
@@ -109,15 +126,46 @@ def power_in_time(gap: Gap, start: float) -> PowerLawFit:
     return fit_power_law(gap.time[good], np.abs(gap.gap[good]), (start, float(gap.time[good][-1])))
 
 
+def powers(plan: Plan, gaps: Mapping[str, Sequence[Gap]]) -> pd.DataFrame:
+    """Fit the size of the gap in eta and in time; ``end`` is the last gap at the smallest learning rate, in units of it."""
+    rows = []
+    for task, found in gaps.items():
+        first = found[0]
+        in_eta, in_time = -power_in_eta(found, plan.at).exponent, -power_in_time(first, plan.late).exponent
+        law = math.nan if first.gamma else lazy_law(first.beta, 1, plan.end)
+        rows.append((task, first.gamma, in_eta, in_time, first.gap[-1] / first.eta, law))
+    return pd.DataFrame(rows, columns=["task", "gamma", "in_eta", "in_time", "end", "law"])
+
+
+def edges(gaps: Mapping[str, Sequence[Gap]]) -> pd.DataFrame:
+    """Find when rich learning reaches the edge of stability, NaN where it does not, and the largest gap before."""
+    rows = []
+    for task, found in gaps.items():
+        for gap in (one for one in found if one.gamma > 0):
+            stable = int(np.count_nonzero(gap.stable))
+            edge = float(gap.time[stable]) if stable < gap.time.size else math.nan
+            rows.append((task, gap.eta, edge, float(np.abs(gap.gap[:stable]).max())))
+    return pd.DataFrame(rows, columns=["task", "eta", "edge", "before"])
+
+
+def noise_table(plan: Plan, gaps: Mapping[str, Sequence[Gap]]) -> pd.DataFrame:
+    """Return the last gap with noise at every learning rate, beside the law of the lazy one."""
+    rows = []
+    for lazy, rich in zip(*gaps.values(), strict=True):
+        law = noise_law(plan.alpha, lazy.eta, plan.batch) + lazy_law(lazy.beta, lazy.eta, plan.noise_end)
+        rows.append((lazy.eta, lazy.gap[-1], law, rich.gap[-1]))
+    return pd.DataFrame(rows, columns=["eta", "lazy", "law", "rich"])
+
+
 _COLORS = ("#4c1d95", "#0072b2", "#0d8577", "#8a6d00", "#c2410c")
 
 
-def gap_figure(panels: Sequence[tuple[str, Sequence[Gap]]]) -> Figure:
+def gap_figure(panels: Mapping[str, Sequence[Gap]]) -> Figure:
     """Draw the size of the relative difference of losses against time, one panel a task."""
     with book_style():
         figure = new_figure(1.0 + 3.1 * len(panels))
         rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, (title, gaps) in zip(rows, panels, strict=True):
+        for axes, (title, gaps) in zip(rows, panels.items(), strict=True):
             for gap, color in zip(gaps, _COLORS, strict=False):
                 _draw(axes, gap, color)
             axes.set_title(title)

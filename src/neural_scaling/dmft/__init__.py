@@ -7,7 +7,7 @@ many steps, and its gradient-flow limit explicitly; :mod:`~neural_scaling.dmft.f
 """
 
 from neural_scaling.dmft.diverged import DynamicsDiverged, NotConverged
-from neural_scaling.dmft.flow import DecayTerms, KernelFlow, decay_terms, kernel_flow
+from neural_scaling.dmft.flow import DecayTerms, KernelFlow, decay_terms, kernel_flow, printed_ratio
 from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.infinite import InfiniteLimit, gradient_flow, infinite_limit
 from neural_scaling.dmft.many import Case, solve_many
@@ -31,6 +31,7 @@ __all__ = [
     "largest_stable_eta",
     "lazy_sgd_loss",
     "mean_square_stability",
+    "printed_ratio",
     "solve",
     "solve_many",
 ]

@@ -88,6 +88,17 @@ class KernelFlow(ArrayValue):
         return np.asarray(self.gamma / self.scale * norm)
 
     @property
+    def settled_norm(self) -> Array:
+        """``|w|^2/N`` that the invariant ``|u|^2 = C_w s`` gives for the error reached, shape (R,).
+
+        Equal to ``weight_norm`` in exact arithmetic; close to the limit of an easy task it keeps more digits of what is missing.
+        """
+        learned = (1 - self.error) ** 2 @ self.quadrature.target_weights
+        if self.gamma == 0:
+            return np.asarray(learned)
+        return np.asarray((np.sqrt(1 + 4 * self.gamma * learned) - 1) / (2 * self.gamma))
+
+    @property
     def invariant_defect(self) -> Array:
         """``|u|^2 / (C_w s) - 1``, zero in exact arithmetic, shape (R,); NaN at time zero."""
         norm = (1 - self.error) ** 2 @ self.quadrature.target_weights
@@ -188,6 +199,39 @@ def decay_terms(flow: KernelFlow) -> DecayTerms:
     lazy = flow.error**2 @ (weights * lam**2)
     overlap = (flow.error * (1 - flow.error)) @ (weights * lam)
     return DecayTerms(lazy, flow.gamma * flow.weight_norm * lazy, flow.gamma / flow.scale * overlap**2)
+
+
+def printed_ratio(flow: KernelFlow) -> Array:
+    """Return the second over the third term of eq. 53 as its last line prints them, with ``y - Delta(s)`` replaced by ``y``.
+
+    The exact ratio is that of ``spike`` and ``scale`` of :func:`decay_terms`. Integrals over time are by the trapezoidal rule in
+    log time, so the solution needs ten times a decade or more, and one at which nothing is learned yet.
+
+    Parameters
+    ----------
+    flow
+        A solution at positive times.
+
+    Returns
+    -------
+    Array
+        Shape (R,).
+
+    Raises
+    ------
+    InputError
+        If ``flow`` is none, or begins at time zero.
+    """
+    flow = checks.instance(flow, "flow", KernelFlow, "give what kernel_flow returns")
+    checks.require(flow.time[0] > 0, "flow", "begins at time zero", "give a solution at positive times")
+    lam, weights = flow.quadrature.nodes, flow.quadrature.target_weights
+    steps = np.diff(np.log(flow.time))[:, None]
+    integrand = flow.error * flow.time[:, None]
+    first = flow.time[0] * np.ones((1, lam.size))  # the error is 1 until then
+    past = np.cumsum(np.concatenate([first, steps * (integrand[1:] + integrand[:-1]) / 2]), axis=0)
+    second = (flow.error @ (weights * lam)) * ((flow.error * past) @ (weights * lam**2))
+    third = (flow.error**2 @ (weights * lam**2)) * (past @ (weights * lam))
+    return np.asarray(second / third)
 
 
 def kernel_flow(

@@ -5,7 +5,7 @@ from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
 from neural_scaling.fits.offset import CommonOffsetFit, OffsetFit, fit_common_offset, fit_offset_power_law
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope
 from neural_scaling.fits.spectra import SpectrumFit, TargetFit, fit_spectrum
-from neural_scaling.fits.windows import Sensitivity, Window, theory_window, window_sensitivity
+from neural_scaling.fits.windows import Sensitivity, Window, late_window, theory_window, window_sensitivity
 
 __all__ = [
     "CommonOffsetFit",
@@ -23,6 +23,7 @@ __all__ = [
     "fit_offset_power_law",
     "fit_power_law",
     "fit_spectrum",
+    "late_window",
     "local_slope",
     "scatter_excess",
     "theory_window",

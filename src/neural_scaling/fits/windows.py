@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from scipy.special import zeta
 
 from neural_scaling.base.arrays import ArrayValue
-from neural_scaling.base.checks import InputError, flag, real, require_positive
+from neural_scaling.base.checks import InputError, flag, real, require, require_positive
 from neural_scaling.fits.power_law import FloatArray, PowerLawFit, check_curve, check_window, fit_power_law
 from neural_scaling.theory._inputs import capacity, richness, source_exponent
-from neural_scaling.theory.exponents import regime
+from neural_scaling.theory.exponents import chi, regime
 from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
 from neural_scaling.theory.loss_law import bottleneck_exponent
 
@@ -178,6 +178,47 @@ def theory_window(
             "`fraction` and say so."
         )
     return window
+
+
+def late_window(alpha: float, beta: float, gamma: float, last: float, modes: float = 10.0) -> Window:
+    """Window of gradient flow at N, B -> infinity in which the kernel has its late form, from theory alone.
+
+    It starts when ``modes`` modes are learned and the part of the kernel with another power of time is down to a tenth,
+    ``gamma (eta t)^(1-chi) >= 10`` for a hard task and ``gamma (eta t)^(1-beta) <= 1/10`` for an easy one. A lazy kernel does
+    not change; the same conditions at gamma = 1 then hold for the norm of the weights.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0, not 1, where the kernel grows by logarithms.
+    gamma
+        Richness, >= 0.
+    last
+        Last eta * steps of the curve, > 0.
+    modes
+        Number of modes at the start, > 0.
+
+    Returns
+    -------
+    Window
+        The window in eta * steps; it may be too short, then :attr:`Window.empty` says why.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+    """
+    alpha, beta, gamma = capacity(alpha), source_exponent(beta), richness(gamma)
+    last, modes = require_positive(last, "last"), require_positive(modes, "modes")
+    growth = 1 - chi(beta, rich=gamma > 0)
+    require(growth != 0, "beta", f"got {beta!r}", "give a source other than 1; there the kernel grows by logarithms")
+    strength = gamma if gamma > 0 else 1.0
+    settled = (10 / strength if growth > 0 else 10 * strength) ** (1 / abs(growth))
+    learned = step_of_modes(alpha, beta, gamma, 1.0, modes)
+    start, reason = max((learned, f"{modes:g} modes learned"), (settled, "late form of the kernel"))
+    return Window(start, last, reason, "end of the curve")
 
 
 def window_sensitivity(

@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from scipy.special import gamma as gamma_function
 from scipy.special import hyp1f1
 
-from neural_scaling.base.checks import real, require_positive
+from neural_scaling.base.checks import flag, real, require_positive
 from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, richness
 from neural_scaling.theory.exponents import rkhs_norm_squared
 
@@ -81,6 +82,30 @@ class SelfSimilarSolution:
     def modes_learned(self, time: ArrayLike) -> FloatArray:
         """Return the mode that is half learned; it grows like ``t^((2-chi)/alpha)``."""
         return np.asarray((self.clock(time) / self.half_learned) ** (1 / self.alpha))
+
+    def closure_ratio(self, exact_rate: bool = False) -> float:
+        """Return the late loss of a closure that keeps the scale alone over this one; both fall with the same power.
+
+        Parameters
+        ----------
+        exact_rate
+            Let the scale grow at its exact rate ``2 (y - Delta) . Delta`` in place of ``y . Delta``, which eq. 63 takes.
+
+        Returns
+        -------
+        float
+            The ratio, at all late times.
+
+        Raises
+        ------
+        InputError
+            If ``exact_rate`` is no truth value.
+        """
+        rate = 2 * (1 - 2**-self.beta) if flag(exact_rate, "exact_rate") else 1.0
+        weight = float(gamma_function(self.beta)) / self.alpha
+        squared = 2 * self.gamma * weight / (1 - self.beta) * rate
+        clocks = (self.kernel_constant / math.sqrt(squared)) ** (self.beta / (1 - self.nu))
+        return float(weight * 2**-self.beta / self.loss_constant * clocks)
 
 
 def unlearned_fraction(x: ArrayLike, nu: float) -> FloatArray:

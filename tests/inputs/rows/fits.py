@@ -61,6 +61,14 @@ ROWS = [
         allow_empty=flag(True),
     ),
     row(
+        fits.late_window,
+        alpha=real(1.5, above=1),
+        beta=real(0.5, above=0).also(1.0),
+        gamma=real(1.0, least=0),
+        last=real(2.0**20, above=0),
+        modes=real(4.0, above=0),
+    ),
+    row(
         fits.compute_frontier,
         widths=array([8, 16, 32], above=0, ordered=True),
         curves=several(STEPS, STEPS[:2], [(T, L, L)] * 3),

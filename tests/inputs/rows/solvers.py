@@ -17,6 +17,7 @@ SPECTRUM = LAW.spectrum()
 QUADRATURE = SPECTRUM.quadrature()
 UNIT, LONG = TimeGrid.unit_steps(0.125, 4), TimeGrid.log_spaced(0.125, 8.0)
 FLOW = Shared(lambda: dmft.kernel_flow(QUADRATURE, 1.0, [0.0, 1.0, 4.0]))
+POSITIVE = Shared(lambda: dmft.kernel_flow(QUADRATURE, 1.0, [1.0, 4.0]))
 
 modes, spectrum = instance(QUADRATURE, np.ones((3, 2))), instance(SPECTRUM)
 gamma, eta = real(1.0, least=0), real(0.125, above=0)
@@ -84,6 +85,7 @@ ROWS = [
     row(dmft.kernel_flow, modes=modes, gamma=gamma, time=times, relative_tolerance=tolerance),
     row(dmft.KernelFlow.eigenvalue_at, FLOW, level=real(0.5, above=0, below=1)),
     row(dmft.decay_terms, flow=instance(FLOW)),
+    row(dmft.printed_ratio, flow=instance(POSITIVE)),
     row(dmft.mean_square_stability, modes=modes, eta=eta, batch=batch),
     row(dmft.largest_stable_eta, modes=modes, batch=batch),
     row(dmft.lazy_sgd_loss, modes=modes, eta=eta, batch=batch, steps=steps, fourth_moment=flag(True)),

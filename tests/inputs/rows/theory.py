@@ -82,6 +82,7 @@ ROWS = [
     row(theory.level_curve, alpha=alpha, beta=beta, gamma=gamma, time=rising, level=whole(1, 0)),
     row(theory.unlearned_fraction, x=any_shape, nu=real(0.25, least=0, below=1)),
     row(theory.self_similar_solution, alpha=alpha, beta=real(0.5, above=0, below=1), gamma=real(1.0, above=0)),
+    row(theory.SelfSimilarSolution.closure_ratio, LATE, exact_rate=flag(False)),
     row(theory.limiting_scale, alpha=alpha, beta=real(1.5, above=0), gamma=gamma),
     *(
         row(method, LATE, time=any_shape)
