@@ -57,6 +57,7 @@ from companion import claims as ledger
 from companion import notebook
 from companion.errata import Setting
 from companion.pages import errata as page
+from companion.tables import Table
 
 setting = notebook.plan(Setting, globals())
 
@@ -64,24 +65,26 @@ setting = notebook.plan(Setting, globals())
 print(notebook.provenance(setting, range(seeds)))
 
 # %% tags=["hide-input"]
-rows = page.check_all(setting)
+found = page.check_all(setting)
+substance, misprints, suspicions = (found[found.kind == kind] for kind in ("substance", "misprint", "suspicion"))
+heads = {"printed": "error as printed", "corrected": "error corrected"}
 
 # %% tags=["remove-cell", "nbval-check-output"]
-print(page.to_text(rows))
+Table(page.shown(found).drop(columns="where"), heads={"name": "erratum"})
 
 # %% [markdown]
 # ## Matters of substance
 #
 # What "error" means differs from row to row; the entries below the figure say.
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(page.to_table(page.of_kind(rows, "substance"))))
+# %% tags=["remove-input"]
+Table(page.shown(substance).drop(columns="name"), heads=heads)
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-errata", "caption": "Printed (dashed) against corrected (dotted). (a) Loss at the end of training of an easy task, from exact projections. (b, c) Leading corrections in 1/N and in the learning rate over the batch for lazy gradient flow, from closed forms (solid); dotted lines are slopes only, shifted. (d) Ratio of the middle to the last term of eq. 53 along the rich gradient flow of hard tasks; printed, it vanishes."}, "image": {"alt": "Panel a: points on the corrected line, far above the printed one, which is steeper. Panel b: the coefficient rises with time for the hard task, where the printed power falls, and falls as printed for the easy task. Panel c: the coefficient of the hard task falls much more slowly than printed, that of the super-easy task as printed. Panel d: both ratios level off well above zero."}}
 display(page.draw(page.curves(setting), alpha))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(page.to_entries(page.of_kind(rows, "substance"), setting)))
+display(Markdown(page.entries(substance, setting)))
 
 # %% [markdown]
 # ### Where the corrections in the lazy limit come from
@@ -109,17 +112,17 @@ display(Markdown(page.to_entries(page.of_kind(rows, "substance"), setting)))
 # %% [markdown]
 # ## Misprints
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(page.to_table(page.of_kind(rows, "misprint"))))
+# %% tags=["remove-input"]
+Table(page.shown(misprints).drop(columns="name"), "Errors of both forms", heads)
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(page.to_entries(page.of_kind(rows, "misprint"), setting)))
+display(Markdown(page.entries(misprints, setting)))
 
 # %% [markdown]
 # ## Suspected, did not stand
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
-display(Markdown(page.to_entries(page.of_kind(rows, "suspicion"), setting)))
+display(Markdown(page.entries(suspicions, setting)))
 
 # %% [markdown]
 # ## Claims
@@ -129,8 +132,7 @@ display(Markdown(page.to_entries(page.of_kind(rows, "suspicion"), setting)))
 # each power the side on which the printed form is right is tested too.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = page.substance_claims(setting)
-ledger.show(claims)
+ledger.show(page.substance_claims(setting))
 
 # %% [markdown]
 # ## What was chosen

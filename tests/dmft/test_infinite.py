@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companion.errata.infinite import convolution_loss
 from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import gradient_flow, infinite_limit
 from neural_scaling.spectra import PowerLaw
-from oracles.dense_dmft import convolution_infinite
 
 
 @settings(max_examples=25)
@@ -23,7 +23,7 @@ from oracles.dense_dmft import convolution_infinite
 )
 def test_equals_the_convolution_over_the_past(alpha, beta, eta, gamma, steps):
     spectrum = PowerLaw(alpha, beta, 30).spectrum()
-    expected = convolution_infinite(spectrum.eigenvalues, spectrum.target, eta, gamma, steps)
+    expected = convolution_loss(spectrum, eta, gamma, steps)
     got = infinite_limit(spectrum.quadrature(), eta, gamma, steps, record=np.arange(steps + 1))
     # The same numbers by other sums, forty steps: rounding, below 1e-13 on every kernel.
     np.testing.assert_allclose(got.loss, expected, rtol=1e-10)

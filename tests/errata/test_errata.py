@@ -6,8 +6,7 @@ import re
 import pytest
 
 from companion.errata import ERRATA, FACTOR, Erratum, Errors, Setting, infinite, meanfield
-from companion.pages import errata as figure
-from companion.pages import errata as item
+from companion.pages import errata as page
 from neural_scaling.base import paths
 from neural_scaling.base.checks import InputError
 
@@ -16,27 +15,27 @@ CHECKED = [erratum for erratum in ERRATA if erratum.check is not None and erratu
 
 
 @pytest.fixture(scope="module")
-def rows():
-    return item.check_all(SETTING)
+def found():
+    return page.check_all(SETTING)
 
 
 @pytest.mark.parametrize("erratum", CHECKED, ids=[erratum.name for erratum in CHECKED])
-def test_the_printed_form_fails_and_the_corrected_one_holds(rows, erratum):
-    (errors,) = [row.errors for row in rows if row.erratum is erratum]
-    assert errors.corrected <= erratum.tolerance
-    assert errors.printed > FACTOR * erratum.tolerance
-    assert erratum.outcome(errors) == "stands"
+def test_the_printed_form_fails_and_the_corrected_one_holds(found, erratum):
+    (row,) = found[found.name == erratum.name].itertuples()
+    assert row.corrected <= erratum.tolerance
+    assert row.printed > FACTOR * erratum.tolerance
+    assert row.outcome == erratum.outcome(Errors(row.printed, row.corrected)) == "stands"
 
 
 @pytest.mark.parametrize("left", [0.0, 3e-17, 9e-10])
-def test_what_rounding_leaves_is_printed_alike_even_if_it_is_nothing(left):
-    rows = [item.Row(erratum, Errors(0.25, left), "stands") for erratum in CHECKED if erratum.name == "richness-in-b"]
-    assert item.to_text(rows).splitlines()[1].split() == ["richness-in-b", "0.25", "<", "1e-09", "stands"]
+def test_what_rounding_leaves_is_shown_alike_even_if_it_is_nothing(found, left):
+    (row,) = page.shown(found[found.name == "richness-in-b"].assign(corrected=left)).itertuples()
+    assert (row.corrected, row.outcome) == ("< 1e-09", "stands")
 
 
-def test_a_count_is_printed_as_it_is():
-    rows = [item.Row(erratum, Errors(1.0, 0.0), "stands") for erratum in CHECKED if erratum.tolerance == 0]
-    assert [line.split()[:3] for line in item.to_text(rows).splitlines()[1:]] == [["response-sign", "1.0", "0"]]
+def test_a_count_is_shown_as_it_is(found):
+    (row,) = page.shown(found[(found.tolerance == 0) & (found.outcome == "stands")]).itertuples()
+    assert (row.name, row.printed, row.corrected) == ("response-sign", "1.0", "0")
 
 
 def test_a_bare_factor_of_two_in_the_rate_of_the_scale_does_not_stand():
@@ -101,21 +100,21 @@ def test_entries_link_to_labels_before_a_heading():
     assert pages <= labels
 
 
-def test_all_kinds_are_shown(rows):
-    shown = [row for kind in ("misprint", "substance", "suspicion") for row in item.of_kind(rows, kind)]
-    assert len(shown) == len(rows) == len(ERRATA)
-    entries = item.to_entries(shown, SETTING)
-    assert entries.count("\n: *Printed:*") == len(shown)
-    table = item.to_table(item.of_kind(rows, "misprint")).splitlines()
-    assert all(line.count("|") == 4 for line in table)
-    assert any("by reading" in line for line in table)
-    text = item.to_text(rows)
-    assert len(text.splitlines()) == len(rows) + 1
-    assert "did not stand" in text
+def test_all_kinds_are_shown(found):
+    assert len(found) == len(ERRATA)
+    assert set(found.kind) == {"misprint", "substance", "suspicion"}
+    assert {"stands", "did not stand", "by reading"} == set(found.outcome)
+    entries = page.entries(found, SETTING)
+    assert entries.count("\n: *Printed:*") == len(ERRATA)
+    assert entries.count("\n: *Suspected:*") == 1  # the other suspicion is checked by reading
+    assert entries.count(" printed, **") == found.printed.notna().sum()
+    table = page.shown(found)
+    assert not table["where"].str.contains("$", regex=False).any()
+    assert set(table[table.outcome == "by reading"].printed) == {"-"}
 
 
 def test_claims():
-    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING)}
+    verdicts = {claim.id: claim.verdict for claim in page.substance_claims(SETTING)}
     right = {"weight-norm", "floor.hard", "data-floor", "transient.easy", "sgd.super-easy"}
     assert {name for name, verdict in verdicts.items() if verdict == "confirmed"} == {
         f"errata.{name}" for name in right
@@ -127,13 +126,13 @@ def test_claims():
 def test_claims_can_come_out_otherwise(monkeypatch):
     monkeypatch.setattr(infinite, "loss_rate_ratio", lambda setting: 1.0)
     monkeypatch.setattr(meanfield, "fourth_moment_losses", lambda setting: (1.0, 1.1, 1.001, 0.001))
-    verdicts = {claim.id: claim.verdict for claim in item.substance_claims(SETTING)}
+    verdicts = {claim.id: claim.verdict for claim in page.substance_claims(SETTING)}
     assert verdicts["errata.loss-rate"] == verdicts["errata.fourth-moment"] == "confirmed"
 
 
 def test_figure():
-    curves = item.curves(dataclasses.replace(SETTING, horizon=30.0))
-    drawn = figure.draw(curves, SETTING.alpha)
+    curves = page.curves(dataclasses.replace(SETTING, horizon=30.0))
+    drawn = page.draw(curves, SETTING.alpha)
     assert [axes.get_title(loc="left")[:3] for axes in drawn.axes] == ["(a)", "(b)", "(c)", "(d)"]
     assert all(axes.get_xlabel() and axes.get_ylabel() for axes in drawn.axes)
     assert drawn._repr_png_().startswith(b"\x89PNG")

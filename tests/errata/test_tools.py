@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.errata.bottleneck import resolvent
 from companion.errata.dense import Forms, Problem, solve_dense, substitute
-from companion.errata.first_order import batch_correction, width_correction
 from companion.errata.flow import solve_flow
 from companion.errata.infinite import ansatz_ratio
 from companion.errata.simulation import simulate_descent
@@ -55,22 +53,6 @@ def test_dense_equations_of_sample_reuse_agree_with_simulation():
     assert simulated.train_loss[-1] < 0.9 * simulated.loss[-1]
 
 
-def test_closed_forms_agree_with_differences_of_full_solutions():
-    quadrature, large = SPECTRUM.quadrature(), 1e6
-    size, expected = {}, {}
-    for steps in (100, 200):
-        eta = 2.0 / steps
-        grid = dmft.TimeGrid.unit_steps(eta, steps)
-        base = dmft.solve(quadrature, 0.0, grid).loss[-1]
-        narrow = dmft.solve(quadrature, 0.0, grid, width=large).loss[-1]
-        noisy = dmft.solve(quadrature, 0.0, grid, batch=large).loss[-1]
-        size[steps] = large * np.array([narrow - base, (noisy - base) / eta])
-    time = np.array([2.0])
-    expected = np.array([width_correction(quadrature, time)[0], batch_correction(quadrature, time)[0]])
-    # Linear in the step: extrapolated to gradient flow.
-    np.testing.assert_allclose(2 * size[200] - size[100], expected, rtol=2e-3)
-
-
 def test_the_flow_is_that_of_the_library():
     flow = solve_flow(1.5, 0.5, 1.0, (1.0, 10.0))
     reference = dmft.gradient_flow(flow.quadrature, 1.0, np.array([1.0, 10.0]))
@@ -78,12 +60,6 @@ def test_the_flow_is_that_of_the_library():
     # Both integrators keep 1e-8 or better a step.
     np.testing.assert_allclose(loss, reference.loss, rtol=1e-6)
     np.testing.assert_allclose(flow.weight_norm, reference.weight_norm, rtol=1e-6)
-
-
-@given(st.integers(1, 30))
-def test_resolvent(size):
-    x = SPECTRUM.eigenvalues * resolvent(SPECTRUM, size)
-    assert np.sum(x / (1 + x)) == pytest.approx(size, rel=1e-9)  # the root is found to 1e-13 in its logarithm
 
 
 def test_the_ansatz_ratio_is_the_limit_of_its_sums():

@@ -34,20 +34,3 @@ def dense_online(eigenvalues, target, eta, gamma, steps, width, batch, block=1):
     nothing, one = np.zeros((1, 1)), np.ones((1, 1))
     c0, c3, r3, c_w = fixed_point(sweep, (nothing, nothing, one, nothing), steps + 1, block)
     return c0, r3, c3, c_w
-
-
-def convolution_infinite(eigenvalues, target, eta, gamma, steps):
-    """Solve N, B -> infinity from the convolutions over the past (eq. 44, factors of eta corrected); return the loss."""
-    lam, w = np.asarray(eigenvalues), np.asarray(target)
-    v0, vw = np.zeros((steps + 1, lam.size)), np.zeros((steps + 1, lam.size))
-    loss = np.zeros(steps + 1)
-    for t in range(steps + 1):
-        v0[t] = w - vw[t]
-        for s in range(t):
-            v0[t] -= eta * gamma * lam * (vw[t] @ vw[s]) * v0[s]
-        loss[t] = np.sum(lam * v0[t] ** 2)
-        if t < steps:
-            vw[t + 1] = vw[t] + eta * lam * v0[t]
-            for s in range(t):
-                vw[t + 1] += eta**2 * gamma * np.sum(lam**2 * v0[t] * v0[s]) * vw[s]
-    return loss

@@ -5,7 +5,7 @@ solution, an exact formula), and reports how far both are off.
 """
 
 from companion.errata import bottleneck, infinite, meanfield, model, text, transients
-from companion.errata.erratum import FACTOR, Erratum, Errors, Kind, Outcome, Setting
+from companion.errata.erratum import FACTOR, Erratum, Errors, Setting
 
 #: All errata, in the order of the paper.
 ERRATA: tuple[Erratum, ...] = (
@@ -17,4 +17,4 @@ ERRATA: tuple[Erratum, ...] = (
     *text.ERRATA,
 )
 
-__all__ = ["ERRATA", "FACTOR", "Erratum", "Errors", "Kind", "Outcome", "Setting"]
+__all__ = ["ERRATA", "FACTOR", "Erratum", "Errors", "Setting"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from scipy.optimize import brentq
+import pandas as pd
 
 from companion.errata.erratum import Erratum, Errors, Setting
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law
-from neural_scaling.spectra import PowerLaw, Spectrum
+from neural_scaling.spectra import PowerLaw
+from neural_scaling.theory import data_bottleneck, effective_scale, model_bottleneck, printed_bottleneck
 
 #: Widths of the exact projections.
 WIDTHS = (16, 32, 64, 128, 256)
@@ -19,54 +21,50 @@ _MODES = 3000
 _RUNS = 24
 
 
-def resolvent(spectrum: Spectrum, size: float) -> float:
-    """Solve ``size = sum_k lambda_k r / (1 + lambda_k r)`` for r (eqs. 74 and 77)."""
-    lam = spectrum.eigenvalues
-
-    def excess(log_r: float) -> float:
-        x = lam * math.exp(log_r)
-        return float(np.sum(x / (1 + x))) - size
-
-    return math.exp(brentq(excess, -50.0, 100.0, xtol=1e-13))
-
-
 @cache
-def projection_floors(alpha: float, beta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def projection_floors(alpha: float, beta: float) -> pd.DataFrame:
     """Mean loss of the best predictor in the span of N random features, the exact limit of training."""
+
+    def floor(random: np.random.Generator, width: int, root: Array, target: Array) -> float:
+        columns = [random.standard_normal((_MODES, width)), target[:, None]]
+        factor = np.asarray(np.linalg.qr(root[:, None] * np.hstack(columns), mode="r"))
+        return float(factor[-1, -1] ** 2)
+
+    return _means(floor, alpha, beta)
+
+
+def _means(draw: Callable[[np.random.Generator, int, Array, Array], float], alpha: float, beta: float) -> pd.DataFrame:
+    """Average draws at every size: mean and standard error of it."""
     spectrum = PowerLaw(alpha, beta, _MODES).spectrum()
-    root = np.sqrt(spectrum.eigenvalues)
-    means, spreads = [], []
-    for width in WIDTHS:
-        floors = []
-        for seed in range(_RUNS):
-            random = np.random.default_rng([seed, width])
-            columns = [random.standard_normal((_MODES, width)), spectrum.target[:, None]]
-            factor = np.asarray(np.linalg.qr(root[:, None] * np.hstack(columns), mode="r"))
-            floors.append(factor[-1, -1] ** 2)
-        means.append(float(np.mean(floors)))
-        spreads.append(float(np.std(floors, ddof=1) / np.mean(floors) / math.sqrt(_RUNS)))
-    return tuple(means), tuple(spreads)
+    root, rows = np.sqrt(spectrum.eigenvalues), []
+    for size in WIDTHS:
+        losses = [draw(np.random.default_rng([seed, size]), size, root, spectrum.target) for seed in range(_RUNS)]
+        rows.append((size, np.mean(losses), np.std(losses, ddof=1) / math.sqrt(_RUNS)))
+    return pd.DataFrame(rows, columns=["size", "mean", "error"])
 
 
 def floor_forms(setting: Setting) -> tuple[Array, Array]:
     """Evaluate eq. 76 as printed and as corrected, easy task, r3 from eq. 74."""
-    spectrum = PowerLaw(setting.alpha, setting.easy, _MODES).spectrum()
-    weight = spectrum.eigenvalues * spectrum.target**2
-    lost = [1 / (1 + spectrum.eigenvalues * resolvent(spectrum, width)) for width in WIDTHS]
-    return np.array([np.sum(weight * x**2) for x in lost]), np.array([np.sum(weight * x) for x in lost])
+    modes = PowerLaw(setting.alpha, setting.easy, _MODES).spectrum()
+    printed, corrected = (
+        np.array([form(modes, width) for width in WIDTHS]) for form in (printed_bottleneck, model_bottleneck)
+    )
+    return printed, corrected
 
 
 def floor_errors(setting: Setting) -> Errors:
     """Eq. 76: largest relative error of the limit of training against exact projections, easy task."""
-    floors = np.array(projection_floors(setting.alpha, setting.easy)[0])
+    floors = projection_floors(setting.alpha, setting.easy)["mean"].to_numpy()
     return Errors(*(float(np.max(np.abs(form / floors - 1))) for form in floor_forms(setting)))
 
 
 def floor_fit(setting: Setting, beta: float) -> PowerLawFit:
     """Fit the exponent of the exact floor in N."""
-    floors, spreads = projection_floors(setting.alpha, beta)
-    sigma = np.array(floors) * np.array(spreads)
-    return fit_power_law(WIDTHS, floors, (WIDTHS[0], WIDTHS[-1]), sigma)
+    return _fit(projection_floors(setting.alpha, beta))
+
+
+def _fit(found: pd.DataFrame) -> PowerLawFit:
+    return fit_power_law(found["size"], found["mean"], (WIDTHS[0], WIDTHS[-1]), found["error"])
 
 
 def floor_exponent(setting: Setting) -> Errors:
@@ -79,49 +77,37 @@ def floor_exponent(setting: Setting) -> Errors:
 def product_of_responses(setting: Setting) -> Errors:
     """Before eq. 74: error of ``r3 r24 / N`` from eqs. 73 and 74."""
     spectrum = PowerLaw(setting.alpha, setting.hard, _MODES).spectrum()
-    r3 = resolvent(spectrum, setting.width)
+    r3 = effective_scale(spectrum, setting.width)
     r24 = -float(np.sum(spectrum.eigenvalues / (1 + spectrum.eigenvalues * r3)))
     product = r3 * r24 / setting.width
     return Errors(abs(setting.width / _MODES - product), abs(-1 - product))
 
 
 @cache
-def interpolation_losses(alpha: float, beta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def interpolation_losses(alpha: float, beta: float) -> pd.DataFrame:
     """Mean loss of the minimum-norm interpolation of P samples, the exact limit of training at infinite width."""
-    spectrum = PowerLaw(alpha, beta, _MODES).spectrum()
-    root = np.sqrt(spectrum.eigenvalues)
-    means, spreads = [], []
-    for size in WIDTHS:
-        losses = []
-        for seed in range(_RUNS):
-            psi = np.random.default_rng([seed, size]).standard_normal((size, _MODES)) * root
-            # Training moves the error in the span of the samples only.
-            basis = np.linalg.qr(psi.T)[0]
-            error = spectrum.target - basis @ (basis.T @ spectrum.target)
-            losses.append(float(np.sum((root * error) ** 2)))
-        means.append(float(np.mean(losses)))
-        spreads.append(float(np.std(losses, ddof=1) / np.mean(losses) / math.sqrt(_RUNS)))
-    return tuple(means), tuple(spreads)
+
+    def loss(random: np.random.Generator, samples: int, root: Array, target: Array) -> float:
+        psi = random.standard_normal((samples, _MODES)) * root
+        # Training moves the error in the span of the samples only.
+        basis = np.linalg.qr(psi.T)[0]
+        return float(np.sum((root * (target - basis @ (basis.T @ target))) ** 2))
+
+    return _means(loss, alpha, beta)
 
 
 def data_fit(setting: Setting) -> PowerLawFit:
     """Fit the exponent of the exact data floor in P, easy task."""
-    losses, spreads = (np.array(values) for values in interpolation_losses(setting.alpha, setting.easy))
-    return fit_power_law(WIDTHS, losses, (WIDTHS[0], WIDTHS[-1]), losses * spreads)
+    return _fit(interpolation_losses(setting.alpha, setting.easy))
 
 
 def data_floor(setting: Setting) -> Errors:
     """Eq. 78: weighted mean relative error of the limit of full-batch training on P samples, infinite width."""
-    spectrum = PowerLaw(setting.alpha, setting.easy, _MODES).spectrum()
-    losses, spreads = interpolation_losses(setting.alpha, setting.easy)
-    plain, full = [], []
-    for size, loss in zip(WIDTHS, losses, strict=True):
-        x = spectrum.eigenvalues * resolvent(spectrum, size)
-        plain.append(float(np.sum(spectrum.eigenvalues * spectrum.target**2 / (1 + x) ** 2)) / loss - 1)
-        share = float(np.sum((x / (1 + x)) ** 2)) / size
-        full.append((plain[-1] + 1) / (1 - share) - 1)
-    weights = np.array(spreads) ** -2  # draws differ most at small P
-    return Errors(*(abs(float(np.average(values, weights=weights))) for values in (plain, full)))
+    modes = PowerLaw(setting.alpha, setting.easy, _MODES).spectrum()
+    found = interpolation_losses(setting.alpha, setting.easy)
+    weights = (found["error"] / found["mean"]) ** -2  # draws differ most at small P
+    forms = ([form(modes, size) for size in WIDTHS] for form in (printed_bottleneck, data_bottleneck))
+    return Errors(*(abs(float(np.average(form / found["mean"] - 1, weights=weights))) for form in forms))
 
 
 ERRATA = (

@@ -12,20 +12,19 @@ from companion.errata.flow import Flow, solve_flow
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import infinite_limit
 from neural_scaling.fits import PowerLawFit, fit_power_law
-from neural_scaling.spectra import PowerLaw
+from neural_scaling.spectra import PowerLaw, Spectrum
 from neural_scaling.theory import chi
 
 _WEAK = 1e-4  # richness at which the order gamma is read off
 
 
-def convolution_loss(setting: Setting, power: int) -> Array:
-    """Loss from the convolutions of eq. 44 with eta to the given power in the line for ``v^w``."""
-    spectrum = PowerLaw(setting.alpha, setting.hard, setting.modes).spectrum()
-    lam, target, eta, gamma = spectrum.eigenvalues, spectrum.target, setting.eta, setting.gamma
-    v0, vw = np.zeros((2, setting.steps + 1, lam.size))
-    for t in range(setting.steps + 1):
+def convolution_loss(spectrum: Spectrum, eta: float, gamma: float, steps: int, power: int = 2) -> Array:
+    """Loss from the convolutions of eq. 44 with eta to the given power in the line for ``v^w``; 2 is right."""
+    lam, target = spectrum.eigenvalues, spectrum.target
+    v0, vw = np.zeros((2, steps + 1, lam.size))
+    for t in range(steps + 1):
         v0[t] = target - vw[t] - eta * gamma * lam * ((vw[:t] @ vw[t]) @ v0[:t])
-        if t < setting.steps:
+        if t < steps:
             c2 = v0[:t] @ (lam**2 * v0[t])
             vw[t + 1] = vw[t] + eta * lam * v0[t] + eta**power * gamma * (c2 @ vw[:t])
     return np.asarray(v0**2 @ lam)
@@ -33,10 +32,11 @@ def convolution_loss(setting: Setting, power: int) -> Array:
 
 def memory_step(setting: Setting) -> Errors:
     """Eq. 44: largest relative error of the loss against the Markovian form of the same dynamics."""
-    quadrature = PowerLaw(setting.alpha, setting.hard, setting.modes).spectrum().quadrature()
-    steps = np.arange(setting.steps + 1, dtype=np.float64)
-    reference = infinite_limit(quadrature, setting.eta, setting.gamma, setting.steps, record=steps).loss
-    return Errors(*(float(np.max(np.abs(convolution_loss(setting, power) / reference - 1))) for power in (1, 2)))
+    spectrum = PowerLaw(setting.alpha, setting.hard, setting.modes).spectrum()
+    run = (setting.eta, setting.gamma, setting.steps)
+    reference = infinite_limit(spectrum.quadrature(), *run, record=np.arange(setting.steps + 1.0)).loss
+    losses = (convolution_loss(spectrum, *run, power) for power in (1, 2))
+    return Errors(*(float(np.max(np.abs(loss / reference - 1))) for loss in losses))
 
 
 def descent_sign(setting: Setting) -> Errors:

@@ -16,6 +16,7 @@ from companion.errata.dense import Forms, OrderParameters, Problem, solve_dense,
 from companion.errata.erratum import Erratum, Errors, Setting
 from companion.errata.simulation import SimulatedMean, simulate_descent
 from neural_scaling.base.arrays import Array
+from neural_scaling.dmft import lazy_sgd_loss
 from neural_scaling.spectra import PowerLaw
 
 
@@ -104,20 +105,16 @@ def fourth_moment_losses(setting: Setting, steps: int = 6, runs: int = 20_000) -
     modes, eta, batch = 60, 2 * setting.eta, setting.batch
     spectrum = PowerLaw(setting.alpha, setting.easy, modes).spectrum()
     lam = spectrum.eigenvalues
-    theories = []
-    for extra in (0.0, 1.0):
-        moment = spectrum.target**2
-        for _ in range(steps):
-            noise = lam * (lam @ moment) + extra * lam**2 * moment
-            moment = (1 - eta * lam) ** 2 * moment + eta**2 / batch * noise
-        theories.append(float(lam @ moment))
+    printed, corrected = (
+        float(lazy_sgd_loss(spectrum, eta, batch, steps, fourth_moment=which)[-1]) for which in (False, True)
+    )
     random = np.random.default_rng(0)
     error = np.tile(spectrum.target, (runs, 1))
     for _ in range(steps):
         psi = random.standard_normal((runs, batch, modes)) * np.sqrt(lam)
         error -= eta / batch * np.einsum("rbm,rb->rm", psi, np.einsum("rbm,rm->rb", psi, error))
     losses = error**2 @ lam
-    return theories[0], theories[1], float(losses.mean()), float(losses.std(ddof=1) / math.sqrt(runs))
+    return printed, corrected, float(losses.mean()), float(losses.std(ddof=1) / math.sqrt(runs))
 
 
 def fourth_moment(setting: Setting) -> Errors:

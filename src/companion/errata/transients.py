@@ -10,12 +10,11 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from companion.errata.erratum import Erratum, Errors, Setting
-from companion.errata.first_order import batch_correction, width_correction
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
-from neural_scaling.theory import chi, mode_sum, time_multiplier
+from neural_scaling.theory import chi, mode_sum, noise_coefficient, time_multiplier, transient_coefficient
 
 _STEPS = 200  # of the rich solution at infinite width
 
@@ -131,7 +130,7 @@ def correction_fit(setting: Setting, beta: float, term: str) -> PowerLawFit:
     """Fit the exponent of a lazy leading correction, from its closed form."""
     quadrature = PowerLaw(setting.alpha, beta).quadrature(4 * setting.window[1])
     time = np.geomspace(setting.window[0], setting.window[1], 21)
-    correction = {"width": width_correction, "batch": batch_correction}[term]
+    correction = {"width": transient_coefficient, "batch": noise_coefficient}[term]
     return fit_power_law(time, correction(quadrature, time))
 
 
