@@ -19,8 +19,8 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
 from neural_scaling.fits import PowerLawFit, Window, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
-from neural_scaling.networks.image_kernel import TIMES, KernelRun
-from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.networks.image_kernel import TIMES
+from neural_scaling.networks.image_runs import ImageRun, KernelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 

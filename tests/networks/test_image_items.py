@@ -12,9 +12,8 @@ from companion.pages import fig06 as figure06
 from companion.pages import source
 from companion.parameters import values_at
 from neural_scaling.base.paths import shipped_scale
-from neural_scaling.networks.image_kernel import TIMES, KernelRun
-from neural_scaling.networks.image_runs import ImageRun
-from neural_scaling.networks.output_mixing import MixingRun
+from neural_scaling.networks.image_kernel import TIMES
+from neural_scaling.networks.image_runs import ImageRun, KernelRun, MixingRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 

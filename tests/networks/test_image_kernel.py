@@ -11,7 +11,8 @@ from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.image_data import ImageData
-from neural_scaling.networks.image_kernel import TIMES, KernelRun, sampled_kernel
+from neural_scaling.networks.image_kernel import TIMES, sampled_kernel
+from neural_scaling.networks.image_runs import KernelRun
 from neural_scaling.networks.mlp import Member
 from pictures import made_up
 

@@ -11,8 +11,9 @@ from neural_scaling.base.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.image_data import ImageData
 from neural_scaling.networks.image_kernel import TIMES
+from neural_scaling.networks.image_runs import MixingRun
 from neural_scaling.networks.mlp import Member
-from neural_scaling.networks.output_mixing import MixingRun, mixing_curves
+from neural_scaling.networks.output_mixing import mixing_curves
 from pictures import made_up
 
 OUTPUTS = 3

@@ -20,7 +20,7 @@ from neural_scaling.data.digits.weights import digest
 from neural_scaling.data.text import TextDataset
 from neural_scaling.models import finite_data, limits
 from neural_scaling.models import runs as models
-from neural_scaling.networks import cnn, image_kernel, image_runs, language_runs, output_mixing
+from neural_scaling.networks import cnn, image_runs, language_runs
 from neural_scaling.networks import runs as circle
 from neural_scaling.runs import Experiment, Result
 from pictures import made_up
@@ -115,8 +115,8 @@ def tiny_runs():
         (models.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
         (image_runs.ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 20, 2), 20),
-        (image_kernel.KernelRun("made-up", 20, 10, False, 3, 0), 40),
-        (output_mixing.MixingRun("made-up", 12, 3, 0), 3),
+        (image_runs.KernelRun("made-up", 20, 10, False, 3, 0), 40),
+        (image_runs.MixingRun("made-up", 12, 3, 0), 3),
         (language_runs.LanguageRun("cycles", 8, 2, 2, 8, 4.0, 0.1, 4.0, 8, 20, 3, 5), 20),
         (language_runs.NgramRun("cycles", 5000), 1),
         (DENOISER, 12),

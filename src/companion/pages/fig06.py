@@ -17,8 +17,8 @@ from companion.image_tasks import EDGE, ImageRow, SourceRow, image_row, paper_so
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.fits import fit_power_law
-from neural_scaling.networks.image_kernel import TIMES, KernelRun
-from neural_scaling.networks.image_runs import ImageRun
+from neural_scaling.networks.image_kernel import TIMES
+from neural_scaling.networks.image_runs import ImageRun, KernelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 

@@ -18,9 +18,8 @@ from companion.style import INK, MUTED, RICH, book_style, new_figure, plain_tick
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
-from neural_scaling.networks.image_kernel import TIMES, KernelRun
-from neural_scaling.networks.image_runs import ImageRun
-from neural_scaling.networks.output_mixing import MixingRun
+from neural_scaling.networks.image_kernel import TIMES
+from neural_scaling.networks.image_runs import ImageRun, KernelRun, MixingRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 

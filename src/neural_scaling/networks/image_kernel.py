@@ -13,22 +13,19 @@ meet while the modes that are learned are few against n.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import array, flag, require, seed, settle, text, whole
-from neural_scaling.base.monitor import Arrays, Monitor, Parts
-from neural_scaling.networks.runs import DatasetRun
-from neural_scaling.runs.device import device_name
+from neural_scaling.base.checks import array, require, settle, whole
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-__all__ = ["TIMES", "KernelRun", "Modes", "SampledKernel", "decompose", "sampled_kernel"]
+__all__ = ["TIMES", "Modes", "SampledKernel", "decompose", "sampled_kernel"]
 
 #: Times eta_0 t of the lazy learning curves.
 TIMES = np.geomspace(0.1, 1e5, 73)
@@ -205,124 +202,3 @@ def _rests(seen: Array, values: Array, along: Array, test_targets: Array) -> Arr
             left -= np.outer(seen[:, number] / value, along[number])
         rests.append(np.mean(left**2))
     return np.array(rests)
-
-
-@dataclass(frozen=True)
-class KernelRun(DatasetRun):
-    """Spectrum of the tangent kernel of a convolutional network at its start, on images of a dataset.
-
-    Parameters
-    ----------
-    dataset
-        As :func:`neural_scaling.data.load` takes it.
-    images
-        n, training images, the first ones.
-    test
-        Test images, the first ones.
-    crops
-        Shift and mirror the images, each in one way.
-    width
-        N.
-    seed
-        Of the initial weights, as in :class:`~neural_scaling.networks.image_runs.ImageRun`.
-    """
-
-    kind: ClassVar[str] = "image kernel"
-    algorithm: ClassVar[int] = 1
-    # Gradients are in float32; sums of thousands of products round in the sixth digit, and the smallest eigenvalues feel it.
-    tolerance: ClassVar[float] = 1e-3
-
-    dataset: str
-    images: int
-    test: int
-    crops: bool
-    width: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=text(self.dataset, "dataset"),
-            images=whole(self.images, "images"),
-            test=whole(self.test, "test"),
-            crops=flag(self.crops, "crops"),
-            width=whole(self.width, "width"),
-            seed=seed(self.seed),
-        )
-
-    @property
-    def work(self) -> int:
-        """Images."""
-        return self.images
-
-    @property
-    def label(self) -> str:
-        """Dataset, width and number of images."""
-        name = self.dataset + (" with crops" if self.crops else "")
-        return f"{name} kernel N={self.width} n={self.images} seed={self.seed}"
-
-    def slice(self) -> Self:
-        """Return the kernel on the first images."""
-        return replace(self, images=min(self.images, 128), test=min(self.test, 16))
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the kernel's values at the first images with themselves, which all sizes share."""
-        return diagonal_deviation(arrays, recomputed)
-
-    def run(self, monitor: Monitor) -> Arrays:
-        """Return, in float32, what :class:`SampledKernel` holds but for the times, and ``diagonal``.
-
-        The last is K(x, x) at the first 128 images.
-        """
-        import torch
-
-        from neural_scaling.base.devices import find_device
-        from neural_scaling.data import load
-        from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.image_data import ImageData
-        from neural_scaling.networks.mlp import Member
-
-        device = find_device(device_name())
-        images = load(self.dataset)
-        data = ImageData(images, device, torch.float32, self.images, self.test, self.crops)
-        shape = ImageShape(self.width, data.size, data.channels, data.classes)
-        model = image_ensemble(shape, [Member(self.seed, 0.0, 1.0)], device)
-        index = self._chosen(data.count // self.images, device)
-        inputs, parts = torch.cat([data.take(index), data.test_inputs]), Parts(monitor)
-        kernel = parts.run("kernel", lambda monitor: {"kernel": model.mean_kernel(inputs, monitor)[0].cpu().numpy()})[
-            "kernel"
-        ]
-        targets, test_targets = (part.double().cpu().numpy() for part in (data.targets(index), data.test_targets))
-        n = self.images
-        found = parts.call(
-            "curves", lambda: vars(sampled_kernel(kernel[:n, :n], targets, kernel[n:, :n], test_targets, TIMES))
-        )
-        monitor.advance(n)
-        kept = {name: found[name] for name in ("eigenvalues", "power", "rest", "train", "test")}
-        kept["diagonal"] = kernel.diagonal()[: min(128, n)].copy()
-        return {name: values.astype(np.float32) for name, values in kept.items()}
-
-    def _chosen(self, variants: int, device: torch.device) -> torch.Tensor:
-        """Return the numbers of the inputs: each image once, cropped in a way of its own."""
-        import torch
-
-        generator = torch.Generator("cpu").manual_seed(1)
-        ways = torch.randint(variants, (self.images,), generator=generator, device="cpu")
-        return (torch.arange(self.images, device="cpu") * variants + ways).to(device)
-
-
-def diagonal_deviation(arrays: Arrays, recomputed: Arrays) -> float:
-    """Return the largest relative deviation of the kernel's values at the first images, which runs of all sizes share.
-
-    Parameters
-    ----------
-    arrays, recomputed
-        ``diagonal``, of any length.
-
-    Returns
-    -------
-    float
-    """
-    expected, values = arrays["diagonal"], recomputed["diagonal"]
-    count = min(expected.size, values.size)
-    return float(np.max(np.abs(values[:count] / expected[:count] - 1)))

@@ -1,20 +1,26 @@
-"""Training runs on real images as values."""
+"""Runs on real images: networks that train, their tangent kernels, their mixing of outputs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from neural_scaling.base.checks import flag, settle, text, whole
+from neural_scaling.base.checks import flag, seed, settle, text, whole
 from neural_scaling.base.grids import log_spaced_steps
-from neural_scaling.base.monitor import Arrays, Monitor
+from neural_scaling.base.monitor import Arrays, Monitor, Parts
+from neural_scaling.networks.image_kernel import TIMES, sampled_kernel
+from neural_scaling.networks.output_mixing import mixing_curves
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.runs import DatasetRun, NetworkRun
 from neural_scaling.runs.device import device_name
 
-__all__ = ["ImageRun"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ImageRun", "KernelRun", "MixingRun"]
 
 _PER_DECADE = 10
 
@@ -138,3 +144,199 @@ class ImageRun(DatasetRun, NetworkRun):
         for name, count in (("repeated", data.count), ("repeated images", data.count // data.variants)):
             kept[name] = np.asarray(Order(count, self.batch, 0, data.replacement).repeated(self.steps))
         return kept | {name: values.astype(np.float32) for name, values in curves.items()}
+
+
+@dataclass(frozen=True)
+class KernelRun(DatasetRun):
+    """Spectrum of the tangent kernel of a convolutional network at its start, on images of a dataset.
+
+    Parameters
+    ----------
+    dataset
+        As :func:`neural_scaling.data.load` takes it.
+    images
+        n, training images, the first ones.
+    test
+        Test images, the first ones.
+    crops
+        Shift and mirror the images, each in one way.
+    width
+        N.
+    seed
+        Of the initial weights, as in :class:`~neural_scaling.networks.image_runs.ImageRun`.
+    """
+
+    kind: ClassVar[str] = "image kernel"
+    algorithm: ClassVar[int] = 1
+    # Gradients are in float32; sums of thousands of products round in the sixth digit, and the smallest eigenvalues feel it.
+    tolerance: ClassVar[float] = 1e-3
+
+    dataset: str
+    images: int
+    test: int
+    crops: bool
+    width: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=text(self.dataset, "dataset"),
+            images=whole(self.images, "images"),
+            test=whole(self.test, "test"),
+            crops=flag(self.crops, "crops"),
+            width=whole(self.width, "width"),
+            seed=seed(self.seed),
+        )
+
+    @property
+    def work(self) -> int:
+        """Images."""
+        return self.images
+
+    @property
+    def label(self) -> str:
+        """Dataset, width and number of images."""
+        name = self.dataset + (" with crops" if self.crops else "")
+        return f"{name} kernel N={self.width} n={self.images} seed={self.seed}"
+
+    def slice(self) -> Self:
+        """Return the kernel on the first images."""
+        return replace(self, images=min(self.images, 128), test=min(self.test, 16))
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the kernel's values at the first images with themselves, which all sizes share."""
+        return _diagonal_deviation(arrays, recomputed)
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return, in float32, what :class:`SampledKernel` holds but for the times, and ``diagonal``.
+
+        The last is K(x, x) at the first 128 images.
+        """
+        import torch
+
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.data import load
+        from neural_scaling.networks.cnn import ImageShape, image_ensemble
+        from neural_scaling.networks.image_data import ImageData
+        from neural_scaling.networks.mlp import Member
+
+        device = find_device(device_name())
+        images = load(self.dataset)
+        data = ImageData(images, device, torch.float32, self.images, self.test, self.crops)
+        shape = ImageShape(self.width, data.size, data.channels, data.classes)
+        model = image_ensemble(shape, [Member(self.seed, 0.0, 1.0)], device)
+        index = self._chosen(data.count // self.images, device)
+        inputs, parts = torch.cat([data.take(index), data.test_inputs]), Parts(monitor)
+        kernel = parts.run("kernel", lambda monitor: {"kernel": model.mean_kernel(inputs, monitor)[0].cpu().numpy()})[
+            "kernel"
+        ]
+        targets, test_targets = (part.double().cpu().numpy() for part in (data.targets(index), data.test_targets))
+        n = self.images
+        found = parts.call(
+            "curves", lambda: vars(sampled_kernel(kernel[:n, :n], targets, kernel[n:, :n], test_targets, TIMES))
+        )
+        monitor.advance(n)
+        kept = {name: found[name] for name in ("eigenvalues", "power", "rest", "train", "test")}
+        kept["diagonal"] = kernel.diagonal()[: min(128, n)].copy()
+        return {name: values.astype(np.float32) for name, values in kept.items()}
+
+    def _chosen(self, variants: int, device: torch.device) -> torch.Tensor:
+        """Return the numbers of the inputs: each image once, cropped in a way of its own."""
+        import torch
+
+        generator = torch.Generator("cpu").manual_seed(1)
+        ways = torch.randint(variants, (self.images,), generator=generator, device="cpu")
+        return (torch.arange(self.images, device="cpu") * variants + ways).to(device)
+
+
+@dataclass(frozen=True)
+class MixingRun(DatasetRun):
+    """Gradient flow by the tangent kernel of a convolutional network at its start, with and without outputs that move each other.
+
+    Parameters
+    ----------
+    dataset
+        As :func:`neural_scaling.data.load` takes it.
+    images
+        n, the first training images, and as many test images.
+    width
+        N.
+    seed
+        Of the initial weights, as in :class:`~neural_scaling.networks.image_runs.ImageRun`.
+    """
+
+    kind: ClassVar[str] = "output mixing"
+    algorithm: ClassVar[int] = 1
+    # Gradients are in float32, where sums of thousands of products round in the sixth digit.
+    tolerance: ClassVar[float] = 1e-3
+
+    dataset: str
+    images: int
+    width: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=text(self.dataset, "dataset"),
+            images=whole(self.images, "images"),
+            width=whole(self.width, "width"),
+            seed=seed(self.seed),
+        )
+
+    @property
+    def work(self) -> int:
+        """Images."""
+        return 2 * self.images
+
+    @property
+    def label(self) -> str:
+        """Dataset, width and number of images."""
+        return f"{self.dataset} mixing of outputs N={self.width} n={self.images} seed={self.seed}"
+
+    def slice(self) -> Self:
+        """Return the same on the first images."""
+        return replace(self, images=min(self.images, 8))
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the kernel's values at the first images with themselves, which all sizes share."""
+        return _diagonal_deviation(arrays, recomputed)
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return, in float32, ``train`` and ``test``, shape (3, T), see :func:`mixing_curves`, and ``diagonal``.
+
+        The last is K(x, x) of every output at the first 8 images, shape (8 k,).
+        """
+        import torch
+
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.data import load
+        from neural_scaling.networks.cnn import ImageShape, image_ensemble
+        from neural_scaling.networks.image_data import ImageData
+        from neural_scaling.networks.mlp import Member
+
+        device = find_device(device_name())
+        data = ImageData(load(self.dataset), device, torch.float32, self.images, self.images)
+        model = image_ensemble(
+            ImageShape(self.width, data.size, data.channels, data.classes), [Member(self.seed, 0.0, 1.0)], device
+        )
+        index = torch.arange(self.images, device=device)
+        inputs, parts = torch.cat([data.take(index), data.test_inputs]), Parts(monitor)
+        kernel = parts.call("kernel", lambda: {"kernel": model.tangent_kernel(inputs)[0].cpu().numpy()})["kernel"]
+        kernel = kernel.astype(np.float64)
+        targets, test_targets = (part.double().cpu().numpy() for part in (data.targets(index), data.test_targets))
+        rows = targets.size
+        names = ("train", "test")
+        flows = partial(mixing_curves, kernel[:rows, :rows], targets, kernel[rows:, :rows], test_targets, TIMES)
+        curves = parts.call("curves", lambda: dict(zip(names, flows(), strict=True)))
+        monitor.advance(2 * self.images)
+        kept = curves | {"diagonal": kernel.diagonal()[: 8 * data.classes].copy()}
+        return {name: values.astype(np.float32) for name, values in kept.items()}
+
+
+def _diagonal_deviation(arrays: Arrays, recomputed: Arrays) -> float:
+    """Return the largest relative deviation of the kernel's values at the first images, which runs of all sizes share."""
+    expected, values = arrays["diagonal"], recomputed["diagonal"]
+    count = min(expected.size, values.size)
+    return float(np.max(np.abs(values[:count] / expected[:count] - 1)))

@@ -310,8 +310,8 @@ ROWS = [
         steps=whole(2),
         seeds=whole(1),
     ),
-    row(image_kernel.KernelRun, dataset=dataset, images=whole(4), test=whole(4), crops=crops, width=width, seed=seed()),
-    row(output_mixing.MixingRun, dataset=dataset, images=whole(4), width=width, seed=seed()),
+    row(image_runs.KernelRun, dataset=dataset, images=whole(4), test=whole(4), crops=crops, width=width, seed=seed()),
+    row(image_runs.MixingRun, dataset=dataset, images=whole(4), width=width, seed=seed()),
     row(
         language_runs.LanguageRun,
         dataset=dataset,
