@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from companion.claims.tables import number
+from neural_scaling.base.checks import require
 
 #: Rows of a table that is shown open; a longer one is folded.
 OPEN_ROWS = 16
@@ -51,6 +52,8 @@ class Table:
     ) -> None:
         self.frame, self.caption = frame.reset_index(drop=True), caption
         self.heads, self.formats = {**HEADS, **(heads or {})}, {**dict.fromkeys(CHOSEN, "g"), **(formats or {})}
+        shown = [self.heads.get(name, name) for name in self.frame]
+        require(len(set(shown)) == len(shown), "heads", f"two columns are called alike in {shown}", "name them apart")
 
     def strings(self) -> pd.DataFrame:
         """Return the cells as they are shown."""

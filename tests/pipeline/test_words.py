@@ -91,8 +91,8 @@ def with_page(project):
 
 @pytest.mark.slow
 def test_a_wrong_parameter_is_one_line_in_the_kernel_too(with_page, capsys):
-    assert commands.main(["--root", str(with_page.root), "execute", "fig10", "-p", "gamma", "-1.0"]) == 1
-    assert capsys.readouterr().err == "error: fig10 small: gamma: got -1.0; give a positive finite number.\n"
+    assert commands.main(["--root", str(with_page.root), "execute", "fig10", "-p", "quoted", "0.3"]) == 1
+    assert capsys.readouterr().err == "error: fig10 small: quoted: got 0.3; use one of sources: 0.2, 0.4, 0.8, 1.1.\n"
 
 
 @pytest.mark.slow
