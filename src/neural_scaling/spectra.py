@@ -333,27 +333,7 @@ class PowerLaw:
 
 
 def as_quadrature(modes: PowerLaw | Spectrum | ModeQuadrature, argument: str, horizon: float) -> ModeQuadrature:
-    """Return the quadrature that a solver works with.
-
-    Parameters
-    ----------
-    modes
-        A quadrature is taken as it is; a spectrum is compressed if it has more than 512 modes and that removes half of them,
-        which changes sums over modes by less than 1e-10; a power law is resolved to ``horizon``.
-    argument
-        Name of ``modes`` for the message.
-    horizon
-        Effective time.
-
-    Returns
-    -------
-    ModeQuadrature
-
-    Raises
-    ------
-    InputError
-        If ``modes`` is none of these.
-    """
+    """Return the quadrature that a solver works with."""
     if isinstance(modes, PowerLaw):
         return modes.quadrature(horizon)
     if isinstance(modes, ModeQuadrature):
@@ -367,24 +347,7 @@ def as_quadrature(modes: PowerLaw | Spectrum | ModeQuadrature, argument: str, ho
 
 
 def as_spectrum(modes: PowerLaw | Spectrum | ModeQuadrature, argument: str) -> Spectrum:
-    """Return the modes, one by one, that a simulation works with.
-
-    Parameters
-    ----------
-    modes
-        A spectrum, a power law of finitely many modes, or a quadrature that is the plain sum over modes.
-    argument
-        Name of ``modes`` for the message.
-
-    Returns
-    -------
-    Spectrum
-
-    Raises
-    ------
-    InputError
-        If ``modes`` is none of these.
-    """
+    """Return the modes, one by one, that a simulation works with."""
     remedy = "give a Spectrum, or a PowerLaw with a finite number of modes"
     if isinstance(modes, PowerLaw):
         require(modes.modes < math.inf, argument, "infinitely many modes", remedy)

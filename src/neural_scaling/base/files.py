@@ -15,22 +15,7 @@ class NotWritten(OSError):
 def write_atomically(
     path: Path, content: Iterable[bytes | memoryview], remedy: str = "free space on that disk"
 ) -> None:
-    """Write pieces of ``content``, one after the other, to ``path`` through a temporary file in the same folder.
-
-    Parameters
-    ----------
-    path
-        In a folder that exists.
-    content
-        Pieces, in order.
-    remedy
-        What to do if it cannot be written, for the message.
-
-    Raises
-    ------
-    NotWritten
-        If it cannot be written; the temporary file is removed and ``path`` left as it was.
-    """
+    """Write pieces of ``content``, one after the other, to ``path`` through a temporary file in the same folder."""
     name = None
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -51,20 +36,7 @@ def write_atomically(
 
 
 def make_folder(path: Path, remedy: str) -> None:
-    """Make a folder, with those above it, unless it is there.
-
-    Parameters
-    ----------
-    path
-        Of the folder.
-    remedy
-        What to do if it cannot be made, for the message.
-
-    Raises
-    ------
-    NotWritten
-        If it cannot be made.
-    """
+    """Make a folder, with those above it, unless it is there."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

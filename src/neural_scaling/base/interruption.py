@@ -22,13 +22,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Ended(KeyboardInterrupt):
-    """A signal came while no run was under way.
-
-    Attributes
-    ----------
-    status
-        Exit status, 128 and the number of the signal.
-    """
+    """A signal came while no run was under way."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"{signal.Signals(number).name}: ended; no run was under way.")
@@ -50,15 +44,6 @@ def stop_on_signal(request: StopRequest | None = None) -> Iterator[StopRequest]:
     """Turn SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 into a request, inside the ``with`` block; a second SIGINT acts as usual.
 
     Outside the main thread, where Python delivers no signals, the request stays as it is.
-
-    Parameters
-    ----------
-    request
-        The request to note it in; a new one by default.
-
-    Yields
-    ------
-    StopRequest
     """
     request = StopRequest() if request is None else request
 

@@ -62,11 +62,6 @@ class Parts:
     """A computation made of parts in a row, each with a state of its own.
 
     What finished parts have given is in the state, beside the state of the part under way: nothing is computed twice.
-
-    Parameters
-    ----------
-    monitor
-        Of the whole.
     """
 
     def __init__(self, monitor: Monitor) -> None:
@@ -78,17 +73,7 @@ class Parts:
             (self._finished if mark == "=" else self._begun).setdefault(part, {})[own] = array
 
     def run(self, name: str, part: Callable[[Monitor], Arrays], counted: bool = True) -> Arrays:
-        """Return what a part gives, from the state if it is there.
-
-        Parameters
-        ----------
-        name
-            Of the part, without ``=`` and ``:``.
-        part
-            Given a monitor of its own; returns at least one array.
-        counted
-            Whether its units of work are those of the whole.
-        """
+        """Return what a part gives, from the state if it is there."""
         if name not in self._finished:
             self._finished[name] = part(_PartMonitor(self, name, counted))
             self._begun.pop(name, None)
@@ -130,15 +115,7 @@ class _PartMonitor(Monitor):
 
 
 def paced(first: int, end: int, most: int) -> Iterator[tuple[int, int]]:
-    """Yield where portions of steps start and how many they are: one at first, later as many as take about a second.
-
-    Parameters
-    ----------
-    first, end
-        Steps to take are ``first`` to ``end - 1``.
-    most
-        Largest portion.
-    """
+    """Yield where portions of steps start and how many they are: one at first, later as many as take about a second."""
     portion = 1
     while first < end:
         taken, started = min(portion, end - first), time.monotonic()

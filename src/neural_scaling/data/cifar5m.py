@@ -33,21 +33,12 @@ _PROGRESS = "progress.json"
 
 @dataclass(frozen=True)
 class Parts:
-    """Where the parts are and what each holds; the tests make small ones.
+    """Where the parts are and what each holds; the tests make small ones."""
 
-    Attributes
-    ----------
-    record
-        What is known of the dataset.
-    address
-        Folder of ``part0.npz``, ``part1.npz``, ...
-    train_parts
-        How many make the training set; the test images are the first ones of the part after them, as in the loader that
-        the dataset's authors published.
-    """
-
-    record: ImageRecord
-    address: str = ADDRESS
+    record: ImageRecord  # what is known of the dataset
+    address: str = ADDRESS  # folder of part0.npz, part1.npz,
+    # how many make the training set; the test images are the first ones of the part after them, as in the loader
+    # that the dataset's authors published
     train_parts: int = 5
 
     @property

@@ -16,13 +16,7 @@ from neural_scaling.runs import Interrupted
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command ``data`` to the command line.
-
-    Parameters
-    ----------
-    commands
-        The commands there are.
-    """
+    """Add the command ``data`` to the command line."""
     data = commands.add_parser("data", help="fetch, list or check the datasets of images and text")
     data.add_argument(
         "words", nargs="+", metavar="[list | verify | path] NAME", help="list and verify without a name: all"
@@ -33,15 +27,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Carry out a command.
-
-    Raises
-    ------
-    InputError
-        If the words make no sense.
-    Interrupted
-        After Ctrl-C, with everything that can be continued kept.
-    """
+    """Carry out a command."""
     first, *rest = options.words
     action, names = (first, rest) if first in _ACTIONS else ("get", options.words)
     if action == "list" and not names:

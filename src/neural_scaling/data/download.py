@@ -33,15 +33,7 @@ _ATTEMPTS = 4
 
 
 class ResumingDownloader:
-    """Downloader for :func:`pooch.retrieve` that goes on from a part left by an earlier call.
-
-    Parameters
-    ----------
-    partial
-        Where the part is kept.
-    say
-        Prints a line once there is an answer.
-    """
+    """Downloader for :func:`pooch.retrieve` that goes on from a part left by an earlier call."""
 
     def __init__(self, partial: Path, say: Say) -> None:
         self._partial, self._say = partial, say
@@ -71,30 +63,7 @@ class ResumingDownloader:
 
 
 def fetch(url: str, sha256: str | None, folder: Path, say: Say) -> Path:
-    """Return a file from the network, or the one that is in ``folder`` if its hash is right.
-
-    Parameters
-    ----------
-    url
-        Address.
-    sha256
-        Of the file; None if it is not known.
-    folder
-        Where it is kept under the last part of its address; must exist.
-    say
-        Prints a line.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    SourceFailed
-        If it cannot be fetched or has another hash; nothing but a part that can be continued is left.
-    OSError
-        If the disk is full or cannot be written; nothing is left.
-    """
+    """Return a file from the network, or the one that is in ``folder`` if its hash is right."""
     name = url.rsplit("/", 1)[1]
     partial = folder / f"{name}.part"
     pooch.get_logger().setLevel(logging.ERROR)  # what it says is said here, in this project's way
@@ -128,21 +97,7 @@ def fetch(url: str, sha256: str | None, folder: Path, say: Say) -> Path:
 
 
 def disk_error(path: Path, error: OSError, left: str = "nothing half-written is left") -> NotWritten:
-    """Return the error of a disk that cannot take ``path``, with the remedy.
-
-    Parameters
-    ----------
-    path
-        What was to be written.
-    error
-        Of the system.
-    left
-        What has become of what was written before.
-
-    Returns
-    -------
-    NotWritten
-    """
+    """Return the error of a disk that cannot take ``path``, with the remedy."""
     return not_written(
         path, error, f"free space on that disk, or name another folder in NEURAL_SCALING_DATASETS; {left}"
     )

@@ -24,13 +24,7 @@ _GZIP = b"\x1f\x8b"  # the first bytes of a compressed file
 
 
 def idx(content: bytes) -> Bytes:
-    """Return the array in a file of the IDX format, unsigned bytes of any shape; gzip is undone.
-
-    Raises
-    ------
-    SourceFailed
-        If it is not such a file.
-    """
+    """Return the array in a file of the IDX format, unsigned bytes of any shape; gzip is undone."""
     try:
         if content[:2] == _GZIP:
             content = gzip.decompress(content)
@@ -86,13 +80,7 @@ def digits_csv(content: bytes) -> tuple[Bytes, Bytes]:
 
 
 def tar_members(path: Path, names: list[str]) -> list[bytes]:
-    """Return the contents of members of a tar archive, in the order of ``names``; nothing is unpacked to disk.
-
-    Raises
-    ------
-    SourceFailed
-        If it is not such an archive or lacks a member.
-    """
+    """Return the contents of members of a tar archive, in the order of ``names``; nothing is unpacked to disk."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(path) as archive:
@@ -109,13 +97,7 @@ def tar_members(path: Path, names: list[str]) -> list[bytes]:
 
 
 def zip_member(path: Path, name: str) -> bytes:
-    """Return the content of a member of a zip archive (a wheel is one).
-
-    Raises
-    ------
-    SourceFailed
-        If it is not such an archive or lacks the member.
-    """
+    """Return the content of a member of a zip archive (a wheel is one)."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
@@ -127,27 +109,7 @@ def zip_member(path: Path, name: str) -> bytes:
 def npz_member(
     path: Path, name: str
 ) -> Iterator[tuple[tuple[int, ...], np.dtype[Any], Callable[[int], npt.NDArray[Any]]]]:
-    """Open an array in an npz archive for reading piece by piece, so that the whole need not fit in memory.
-
-    Parameters
-    ----------
-    path
-        The archive, compressed or not.
-    name
-        Of the array.
-
-    Yields
-    ------
-    shape, dtype
-        Of the whole array.
-    read
-        Returns the next ``n`` rows.
-
-    Raises
-    ------
-    SourceFailed
-        If it is not such an archive, is truncated or damaged (archives hold a checksum of each member), or has no such array.
-    """
+    """Open an array in an npz archive for reading piece by piece, so that the whole need not fit in memory."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
             version = np.lib.format.read_magic(file)

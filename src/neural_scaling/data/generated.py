@@ -22,20 +22,6 @@ def build_from(record: ImageRecord, shards: Shards, origin: Callable[[], str]) -
 
     The first images are for training and the last ones, from the same model, for testing, so that both follow one law. Only
     the test images are ever held in memory as a whole.
-
-    Parameters
-    ----------
-    record
-        What is known of the dataset; says how many images are for training and for testing.
-    shards
-        The model. It keeps what an interruption must not lose.
-    origin
-        Says in a few words what made the images.
-
-    Returns
-    -------
-    callable
-        For :func:`neural_scaling.data.store.create`.
     """
 
     def build(folder: Path, downloads: Path, say: Say) -> str:

@@ -85,13 +85,7 @@ ENTRIES: dict[str, dict[str | None, Entry]] = {
 
 
 def find(name: str, size: str | None = None) -> Entry:
-    """Return the entry of a dataset; name and size may come as one, ``mnist1m-small``, as an :class:`ImageDataset` has them.
-
-    Raises
-    ------
-    InputError
-        If there is no such dataset or size.
-    """
+    """Return the entry of a dataset; name and size may come as one, ``mnist1m-small``, as an :class:`ImageDataset` has them."""
     instance(name, "name", str, f"use one of {', '.join(ENTRIES)}")
     require(size is None or isinstance(size, str), "size", f"got {size!r}", "give the name of a size, or leave it out")
     if name not in ENTRIES and size is None:
@@ -204,23 +198,7 @@ def version(name: str, size: str | None = None) -> str | None:
 
 
 def state(name: str, size: str | None = None) -> store.State:
-    """Return whether a dataset is on disk, and of the version that would be made now as far as that is known.
-
-    Parameters
-    ----------
-    name, size
-        As for :func:`load`.
-
-    Returns
-    -------
-    str
-        As :func:`neural_scaling.data.store.state` returns it.
-
-    Raises
-    ------
-    InputError
-        If there is no such dataset or size.
-    """
+    """Return whether a dataset is on disk, and of the version that would be made now as far as that is known."""
     folder, record = folder_of(name, size), find(name, size).record
     there = store.state(folder, record)
     if there not in {"whole", "outdated"}:

@@ -22,28 +22,6 @@ def npm_pack(package: str, version: str, sha256: str, folder: Path, say: Say) ->
     """Return the archive of an npm package, or the one that is in ``folder`` if its hash is right.
 
     It is packed, not installed: neither scripts nor dependencies of the package are run or fetched.
-
-    Parameters
-    ----------
-    package, version
-        Which.
-    sha256
-        Of the archive.
-    folder
-        Where it is kept; must exist.
-    say
-        Prints a line.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    SourceFailed
-        If npm is missing or fails, or the archive has another hash.
-    OSError
-        If the disk is full or cannot be written.
     """
     name = f"{package}-{version}.tgz"
     npm = shutil.which("npm")
@@ -55,32 +33,7 @@ def npm_pack(package: str, version: str, sha256: str, folder: Path, say: Say) ->
 
 
 def pip_download(package: str, version: str, wheel: str, sha256: str, folder: Path, say: Say) -> Path:
-    """Return a wheel from the Python package index, or the one that is in ``folder`` if its hash is right.
-
-    Parameters
-    ----------
-    package, version
-        Which.
-    wheel
-        Name of its file.
-    sha256
-        Of the wheel.
-    folder
-        Where it is kept; must exist.
-    say
-        Prints a line.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    SourceFailed
-        If pip is missing or fails, or the wheel has another hash.
-    OSError
-        If the disk is full or cannot be written.
-    """
+    """Return a wheel from the Python package index, or the one that is in ``folder`` if its hash is right."""
     options = ["--no-deps", "--only-binary=:all:", "--quiet", "--retries", "1", "--timeout", "10", "--dest", "."]
     command = [
         sys.executable,

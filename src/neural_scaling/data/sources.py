@@ -40,37 +40,15 @@ CIFAR10_PACKAGE = "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf
 
 @dataclass(frozen=True)
 class Source:
-    """One way to a dataset.
+    """One way to a dataset."""
 
-    Attributes
-    ----------
-    name
-        As the terminal and the record show it.
-    obtain
-        Fetches into a folder and returns the decoded arrays; raises :class:`SourceFailed` if it cannot.
-    """
-
-    name: str
+    name: str  # as the terminal and the record show it
+    # fetches into a folder and returns the decoded arrays; raises SourceFailed if it cannot
     obtain: Callable[[Path, Say], Decoded]
 
 
 def build_from(record: Record[Any], sources: Sequence[Source], remedy: str) -> store.Build:
-    """Return what builds a dataset from the first source that can be used.
-
-    Parameters
-    ----------
-    record
-        What is known of the dataset; its checksums decide what is accepted.
-    sources
-        In order.
-    remedy
-        What to do if there is none, a sentence.
-
-    Returns
-    -------
-    callable
-        For :func:`neural_scaling.data.store.create`.
-    """
+    """Return what builds a dataset from the first source that can be used."""
 
     def build(folder: Path, downloads: Path, say: Say) -> str:
         tried = []

@@ -48,24 +48,7 @@ Build = Callable[[Path, Path, Say], str]
 
 
 def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[AnyArray], dtype: str = "uint8") -> None:
-    """Write an array in the npy format, piece by piece along its first axis.
-
-    Parameters
-    ----------
-    path
-        In a folder that exists.
-    shape
-        Of the whole.
-    pieces
-        Parts in order.
-    dtype
-        Type of the numbers.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or cannot be written; nothing is left.
-    """
+    """Write an array in the npy format, piece by piece along its first axis."""
     contents = (np.ascontiguousarray(piece).data.cast("B") for piece in pieces if piece.size)
     write_atomically(path, itertools.chain([npy_header(shape, dtype)], contents), REMEDY)
 
@@ -81,34 +64,7 @@ def npy_header(shape: tuple[int, ...], dtype: str = "uint8") -> bytes:
 def create(
     root: Path, record: Record[Any], build: Build, say: Say, *, force: bool = False, resumable: bool = False
 ) -> Path:
-    """Return the folder of a dataset, built now unless it is there.
-
-    Parameters
-    ----------
-    root
-        Folder of all datasets; made if missing.
-    record
-        What is known of the dataset.
-    build
-        Makes it.
-    say
-        Prints a line.
-    force
-        Build it even if it is there; what is there is replaced when the new one is whole.
-    resumable
-        Whether ``build`` goes on from what an interrupted call left in its folder.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    DatasetUnavailable
-        If it cannot be fetched.
-    OSError
-        If the disk is full or cannot be written.
-    """
+    """Return the folder of a dataset, built now unless it is there."""
     final = root / record.name
     if not force and state(final, record) in {"whole", "damaged"}:
         return final
@@ -147,20 +103,7 @@ def create(
 
 
 def state(folder: Path, record: Record[Any]) -> State:
-    """Return whether a dataset is there, by its record alone.
-
-    Parameters
-    ----------
-    folder
-        Where it would be.
-    record
-        What is known of it, of the version that is wanted.
-
-    Returns
-    -------
-    str
-        ``missing``, ``whole``, ``outdated`` (of another version: made anew when it is asked for) or ``damaged``.
-    """
+    """Return whether a dataset is there, by its record alone."""
     try:
         if not folder.is_dir():
             return "missing"
@@ -173,28 +116,7 @@ def state(folder: Path, record: Record[Any]) -> State:
 
 
 def read(folder: Path, record: Record[Opened], say: Say = lambda line: None) -> Opened:
-    """Open a dataset; what has changed since it was last found right is compared with its checksum.
-
-    Parameters
-    ----------
-    folder
-        From :func:`create`.
-    record
-        What is known of it.
-    say
-        Prints a line where a comparison may take long.
-
-    Returns
-    -------
-    ImageDataset or TextDataset
-        Large arrays are memory-mapped.
-
-    Raises
-    ------
-    DatasetDamaged
-        If a file is missing, truncated, of another shape or has other bytes than were written, or labels or tokens are out of
-        range.
-    """
+    """Open a dataset; what has changed since it was last found right is compared with its checksum."""
     body = read_record(folder)
     arrays = {name: _opened(folder, record, name, body) for name in record.arrays}
     if _stamps(folder, record) != _read_stamps(folder):
@@ -213,35 +135,13 @@ def read(folder: Path, record: Record[Opened], say: Say = lambda line: None) -> 
 
 
 def verify(folder: Path, record: Record[Any]) -> dict[str, str]:
-    """Read every byte of a dataset and compare it with its checksums.
-
-    Parameters
-    ----------
-    folder, record
-        As for :func:`read`.
-
-    Returns
-    -------
-    dict
-        SHA-256 of each array.
-
-    Raises
-    ------
-    DatasetDamaged
-        If an array is not what was written, or not what the catalogue says.
-    """
+    """Read every byte of a dataset and compare it with its checksums."""
     body = read_record(folder)
     return _compare(folder, record, body, {name: _opened(folder, record, name, body) for name in record.arrays})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Return what was recorded when a dataset was built: origin, date, shapes and checksums.
-
-    Raises
-    ------
-    DatasetDamaged
-        If there is no readable record.
-    """
+    """Return what was recorded when a dataset was built: origin, date, shapes and checksums."""
     path = folder / RECORD
     try:
         body = json.loads(path.read_text("utf-8"))
@@ -320,25 +220,7 @@ def _finish(folder: Path, record: Record[Any], origin: str) -> None:
 
 
 def check_arrays(record: Record[Any], *arrays: AnyArray) -> list[str]:
-    """Hold decoded arrays to what is known of a dataset: types, contents, checksums if there are any.
-
-    Parameters
-    ----------
-    record
-        What is known.
-    *arrays
-        In the order of ``record.arrays``.
-
-    Returns
-    -------
-    list of str
-        SHA-256 of each array.
-
-    Raises
-    ------
-    SourceFailed
-        If they are something else.
-    """
+    """Hold decoded arrays to what is known of a dataset: types, contents, checksums if there are any."""
     for (name, dtype), array in zip(record.arrays.items(), arrays, strict=True):
         if array.dtype != np.dtype(dtype):
             raise SourceFailed(f"{name} of type {array.dtype} instead of {dtype}")

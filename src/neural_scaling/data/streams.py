@@ -192,20 +192,7 @@ def crops_and_flips(images: Bytes, generator: np.random.Generator, border: Bytes
 
 
 def framed(images: Bytes, border: Bytes) -> Bytes:
-    """Return images in a frame four pixels wide.
-
-    Parameters
-    ----------
-    images
-        Shape (n, height, width, channels).
-    border
-        Colour of the frame, shape (channels,).
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n, height + 8, width + 8, channels).
-    """
+    """Return images in a frame four pixels wide."""
     count, height, width, channels = images.shape
     padded = np.empty((count, height + 2 * SHIFT, width + 2 * SHIFT, channels), np.uint8)
     padded[:] = border

@@ -36,34 +36,7 @@ def fixed_point(
     depth: int = 10,
     probes: Callable[[Array], list[Array]] | None = None,
 ) -> tuple[Array, float]:
-    """Iterate ``x = update(x)`` until the residual is small everywhere.
-
-    Parameters
-    ----------
-    update
-        The map, shape (n,) to (n,).
-    start
-        First iterate, shape (n,).
-    scale
-        What a residual counts relative to, shape (n,), positive.
-    tolerance
-        Largest residual in units of ``scale``.
-    iterations
-        Give up after that many steps.
-    mixing
-        Part of the residual that is added in a step.
-    depth
-        Changes remembered.
-    probes
-        Given an iterate, small changes of it along the directions in which the map is steep.
-
-    Returns
-    -------
-    solution : Array
-        The value of ``update`` with the smallest residual, shape (n,).
-    residual : float
-        Its residual; above ``tolerance`` if the iteration gave up, else that of the last evaluation.
-    """
+    """Iterate ``x = update(x)`` until the residual is small everywhere."""
     x, best = start, np.inf
     kept, since = (start, start, np.inf), 0
     memory: list[tuple[Array, Array]] = []  # changes of x and of its residual, both in units of the scale

@@ -40,26 +40,7 @@ class RelaxationRates:
 
 
 def spectrum_of_projection(quadrature: ModeQuadrature, per_width: float, horizon: float) -> RelaxationRates:
-    """Return the spectrum of ``W``, weighted by its eigenvalues, as a few rates.
-
-    Parameters
-    ----------
-    quadrature
-        Modes.
-    per_width
-        1/N; zero gives the modes themselves.
-    horizon
-        Longest time, in eta * steps, on which the relaxation matters.
-
-    Returns
-    -------
-    RelaxationRates
-
-    Raises
-    ------
-    InputError
-        If no positive weights represent the resolvent to half a per cent.
-    """
+    """Return the spectrum of ``W``, weighted by its eigenvalues, as a few rates."""
     nodes, weights = quadrature.nodes, quadrature.weights * quadrature.nodes
     if not per_width:
         return RelaxationRates(nodes, weights)
@@ -103,23 +84,13 @@ class CellNoise:
 
     On the grid this noise is a polynomial in the cell. That gives its integral right, so that it acts on later cells as it
     should, but neither its variance nor an integral that ends inside the cell.
-
-    Attributes
-    ----------
-    loss
-        To the loss, for noise of unit strength at the rows of the cell, shape (s, s).
-    recoil
-        To the weights of an integral with ``C_3(t, .)``, shape (s, s): a push is taken back by the gradients that follow.
-    drift
-        To the weights of an integral with ``C_w(t, .)``, shape (s, s).
-    weight_norm
-        To the diagonal of ``C_w``, shape (s,).
     """
 
-    loss: Array
+    loss: Array  # to the loss, for noise of unit strength at the rows of the cell, shape (s, s)
+    # to the weights of an integral with C_3(t, .), shape (s, s): a push is taken back by the gradients that follow
     recoil: Array
-    drift: Array
-    weight_norm: Array
+    drift: Array  # to the weights of an integral with C_w(t, .), shape (s, s)
+    weight_norm: Array  # to the diagonal of C_w, shape (s,)
 
 
 def cell_noise(spectrum: RelaxationRates, width: float, scale: float, strength: Array) -> CellNoise:
@@ -127,21 +98,6 @@ def cell_noise(spectrum: RelaxationRates, width: float, scale: float, strength: 
 
     With ``kappa = mu x`` each direction relaxes as an Ornstein-Uhlenbeck process: for ``s < t`` since the start of the cell
     ``<w w> = (e^{-kappa (t-s)} - e^{-kappa (t+s)}) / 2 kappa``, ``<v_3 v_3> = -(kappa/2) (e^{-kappa (t-s)} + e^{-kappa (t+s)})``.
-
-    Parameters
-    ----------
-    spectrum
-        Of the projection.
-    width
-        Of the cell, in eta * steps.
-    scale
-        Of the kernel in the cell, ``x``.
-    strength
-        Of the noise at the rows of the cell, ``eta L/B``, shape (s,).
-
-    Returns
-    -------
-    CellNoise
     """
     rate = scale * spectrum.rates[:, None]  # (J, 1)
     share = spectrum.weights[:, None, None]
@@ -168,20 +124,7 @@ def cell_noise(spectrum: RelaxationRates, width: float, scale: float, strength: 
 
 
 def mode_noise(rate: Array, width: float) -> Array:
-    """Return ``kappa int e^{-2 kappa (t-s)} f(s) ds`` within a cell, for f at its rows, less what it is on the grid.
-
-    Parameters
-    ----------
-    rate
-        ``kappa``, shape (K, 1).
-    width
-        Width of the cell.
-
-    Returns
-    -------
-    Array
-        Shape (K, 3, 3).
-    """
+    """Return ``kappa int e^{-2 kappa (t-s)} f(s) ds`` within a cell, for f at its rows, less what it is on the grid."""
     within = width * RADAU_MATRIX
     learned = np.eye(3) - np.linalg.inv(np.eye(3) + rate[:, :, None] * within)
     exact = width * rate[:, :, None] * _relaxation_weights(2 * rate * width)[0]

@@ -235,20 +235,5 @@ class TimeGrid(ArrayValue):
 
 
 def ascending_times(time: ArrayLike) -> Array:
-    """Return times as a read-only array after checking them.
-
-    Parameters
-    ----------
-    time
-        Values of eta * steps at which a solution is wanted, shape (R,).
-
-    Returns
-    -------
-    Array
-
-    Raises
-    ------
-    InputError
-        If there are none, or they are not finite, negative or not ascending.
-    """
+    """Return times as a read-only array after checking them."""
     return checks.array(time, "time", least=0.0, order="rising")

@@ -46,27 +46,7 @@ def advance(march: March) -> None:
 
 
 def solve_cell(march: March, low: int, high: int) -> tuple[Array, Array]:
-    """Fill the rows ``low`` to ``high`` of all order parameters.
-
-    Parameters
-    ----------
-    march
-        Solved up to row ``low``.
-    low, high
-        Rows of the cell.
-
-    Returns
-    -------
-    learned : Array
-        Rows of ``K_k``, shape (K, s, high).
-    loop : Array
-        Rows of Y, shape (s, high).
-
-    Raises
-    ------
-    NotConverged
-        If the iteration does not end.
-    """
+    """Fill the rows ``low`` to ``high`` of all order parameters."""
     return _ImplicitCell(march, low, high).solve()
 
 

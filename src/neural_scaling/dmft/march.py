@@ -57,23 +57,14 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What drives the dynamics besides spectrum and grid.
+    """What drives the dynamics besides spectrum and grid."""
 
-    Attributes
-    ----------
-    gamma
-        Richness.
-    per_width, per_batch, per_sample
-        1/N, 1/B and 1/P, zero in the limits.
-    fourth_moment
-        Whether the noise of a batch includes the fourth moment of Gaussian features.
-    """
-
-    gamma: float
+    gamma: float  # richness
+    # per_width, per_batch, per_sample: 1/N, 1/B and 1/P, zero in the limits
     per_width: float
     per_batch: float
     per_sample: float
-    fourth_moment: bool = False
+    fourth_moment: bool = False  # whether the noise of a batch includes the fourth moment of Gaussian features
 
     @property
     def width(self) -> float:

@@ -22,27 +22,7 @@ _COARSE = 64  # modes that are enough to see how far the kernel grows
 def check_dynamics(
     quadrature: ModeQuadrature, eta: float, gamma: float, steps: int, width: float, batch: float
 ) -> tuple[float, float, int, float, float]:
-    """Return eta, gamma, steps, width and batch in their internal form; refuse settings that no run can use.
-
-    Parameters
-    ----------
-    quadrature
-        Modes of the kernel; its largest node is ``lambda_1``.
-    eta
-        Learning rate.
-    gamma
-        Richness, zero or positive.
-    steps
-        Number of steps T, at least 1.
-    width, batch
-        N and B, positive whole numbers or ``math.inf``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range, or ``eta`` is at or above the bound of linear stability:
-        ``eta lambda_1 < 2`` and, at finite B, the mean-square condition of :func:`mean_square_stability`.
-    """
+    """Return eta, gamma, steps, width and batch in their internal form; refuse settings that no run can use."""
     eta = require_positive(eta, "eta", "give a positive learning rate")
     gamma = richness(gamma)
     steps = checks.whole(steps, "steps")
@@ -68,24 +48,7 @@ def richness(gamma: float) -> float:
 def check_setting(
     quadrature: ModeQuadrature, grid: TimeGrid, gamma: float, width: float, batch: float, samples: float
 ) -> tuple[float, float, float, float]:
-    """Return gamma, width, batch and samples in their internal form; refuse settings that no run of ``solve`` can use.
-
-    Parameters
-    ----------
-    quadrature
-        Modes of the kernel.
-    grid
-        Times; on a log-spaced grid ``eta`` is bounded by the noise alone.
-    gamma
-        Richness, zero or positive.
-    width, batch, samples
-        N, B and P, positive whole numbers or ``math.inf``; B and P not both finite.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range, ``eta`` is unstable, or both B and P are finite.
-    """
+    """Return gamma, width, batch and samples in their internal form; refuse settings that no run of ``solve`` can use."""
     width, batch, samples = (
         checks.count(value, name) for value, name in ((width, "width"), (batch, "batch"), (samples, "samples"))
     )
@@ -227,25 +190,7 @@ def lazy_sgd_loss(
 def suggested_eta(
     quadrature: ModeQuadrature, gamma: float, time: float, width: float = math.inf, batch: float = math.inf
 ) -> float:
-    """Return a learning rate at which the kernel, grown as it will be by ``time``, stays below half its bounds of stability.
-
-    Parameters
-    ----------
-    quadrature
-        Modes of the kernel.
-    gamma
-        Richness.
-    time
-        End of the run, eta * steps.
-    width, batch
-        N and B.
-
-    Returns
-    -------
-    float
-        From gradient flow at N, B -> infinity. The largest eigenvalue of a projected kernel is taken to be larger by the trace
-        over N.
-    """
+    """Return a learning rate at which the kernel, grown as it will be by ``time``, stays below half its bounds of stability."""
     few = replace(_coarse(quadrature), horizon=math.inf)  # a few per cent are near enough
     flow = kernel_flow(few, gamma, np.append(0.0, np.geomspace(1e-4 * time, time, 32)))
     largest = float(flow.sharpness.max())
@@ -274,20 +219,7 @@ def _coarse(quadrature: ModeQuadrature) -> ModeQuadrature:
 def check_finite(
     loss: Array, quadrature: ModeQuadrature, eta: float, gamma: float, width: float = math.inf, batch: float = math.inf
 ) -> None:
-    """Raise :class:`DynamicsDiverged` at the first loss that is not finite or exceeds 1e6 times the first.
-
-    Parameters
-    ----------
-    loss
-        Loss at steps 0, 1, ..., shape (T + 1,).
-    quadrature, eta, gamma, width, batch
-        The setting, for the message.
-
-    Raises
-    ------
-    DynamicsDiverged
-        Naming the step and a smaller learning rate to try.
-    """
+    """Raise :class:`DynamicsDiverged` at the first loss that is not finite or exceeds 1e6 times the first."""
     # Written so that NaN counts as exceeding.
     bad = np.flatnonzero(~(loss <= DIVERGED * loss[0]))
     if bad.size:

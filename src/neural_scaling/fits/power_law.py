@@ -202,24 +202,7 @@ def local_slope(t: ArrayLike, L: ArrayLike, width: float = 0.3, points: int = 20
 
 
 def check_curve(t: ArrayLike, L: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return a curve as two float64 arrays after checking that it can be drawn on log-log axes.
-
-    Parameters
-    ----------
-    t, L
-        Abscissae and values, shape (T,).
-
-    Returns
-    -------
-    tuple of ndarray
-        The same as arrays.
-
-    Raises
-    ------
-    InputError
-        If shapes differ, there are fewer than three points, a value is not positive and finite, or t does
-        not increase.
-    """
+    """Return a curve as two float64 arrays after checking that it can be drawn on log-log axes."""
     time = array(t, "t", above=0, fewest=3, order="rising")
     return time, array(L, "L", shape=time.shape, above=0)
 

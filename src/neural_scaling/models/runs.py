@@ -36,28 +36,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class _PowerLawRun(Experiment):
-    """What the runs below share.
+    """What the runs below share."""
 
-    Parameters
-    ----------
-    alpha, beta
-        Capacity and source.
-    modes
-        M, or infinity.
-    eta
-        Learning rate.
-    gamma
-        Richness.
-    steps
-        Number of steps T.
-    """
-
+    # alpha, beta: capacity and source
     alpha: float
     beta: float
-    modes: float
-    eta: float
-    gamma: float
-    steps: int
+    modes: float  # M, or infinity
+    eta: float  # learning rate
+    gamma: float  # richness
+    steps: int  # number of steps T
 
     def __post_init__(self) -> None:
         law = self.power_law()

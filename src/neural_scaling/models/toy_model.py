@@ -152,22 +152,6 @@ def projected_factor(spectrum: Spectrum, width: int, seed: int, monitor: Monitor
     ``R^T R`` is the covariance of ``(A(0) psi, w* . psi)``, and ``R[N, N]^2`` the part of the target's variance that no
     combination of the projected features can express. Factored by QR, block of modes by block: the Gram matrix
     would square a condition number of about ``N^(alpha/2)``.
-
-    Parameters
-    ----------
-    spectrum
-        The M modes.
-    width
-        N.
-    seed
-        Seed of A(0), with independent standard normal entries.
-    monitor
-        May keep the state and give it back.
-
-    Returns
-    -------
-    Array
-        Upper triangular.
     """
     monitor = or_silent(monitor)
     random = np.random.default_rng(np.random.SeedSequence(seed))

@@ -14,13 +14,6 @@ class CompiledStep:
 
     A compiler fails before anything is executed, most often because there is none for C++. So the state of the model is that
     before the step, and the plain step takes it.
-
-    Parameters
-    ----------
-    step
-        Of a :class:`~neural_scaling.networks.training.Trainable`.
-    say
-        Told once why the step is not compiled.
     """
 
     def __init__(self, step: Step, say: Callable[[str], None] = print) -> None:

@@ -131,37 +131,13 @@ def _tokens(tokens: npt.ArrayLike, argument: str, shape: TransformerShape) -> To
 
 
 def on_host(tokens: Tokens, device: torch.device) -> torch.Tensor:
-    """Return tokens where a device can fetch them by itself: for CUDA in memory that the system may not move.
-
-    Parameters
-    ----------
-    tokens
-        A batch.
-    device
-        Where it is to go.
-
-    Returns
-    -------
-    torch.Tensor
-    """
+    """Return tokens where a device can fetch them by itself: for CUDA in memory that the system may not move."""
     batch = torch.from_numpy(tokens)
     return batch.pin_memory() if device.type == "cuda" else batch
 
 
 def handed_over(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return a batch of :func:`on_host` on the device; CUDA fetches it in its turn, and the host goes on.
-
-    Parameters
-    ----------
-    batch
-        On the host.
-    device
-        Where it is to go.
-
-    Returns
-    -------
-    torch.Tensor
-    """
+    """Return a batch of :func:`on_host` on the device; CUDA fetches it in its turn, and the host goes on."""
     return batch.to(device, non_blocking=device.type == "cuda")
 
 

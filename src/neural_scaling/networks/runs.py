@@ -174,18 +174,7 @@ class CircleRun(NetworkRun):
 
 
 def loss_deviation(arrays: Arrays, recomputed: Arrays) -> float:
-    """Return the largest relative deviation of recomputed losses, on the steps and for the seeds that both results hold.
-
-    Parameters
-    ----------
-    arrays, recomputed
-        ``step`` (R,) and ``loss`` (seeds, R).
-
-    Returns
-    -------
-    float
-        Infinity where one diverged and the other did not.
-    """
+    """Return the largest relative deviation of recomputed losses, on the steps and for the seeds that both results hold."""
     _, whole, part = np.intersect1d(arrays["step"], recomputed["step"], return_indices=True)
     expected = arrays["loss"][: recomputed["loss"].shape[0], whole].astype(np.float64)
     values = recomputed["loss"][:, part].astype(np.float64)

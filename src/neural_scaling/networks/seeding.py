@@ -11,42 +11,12 @@ from neural_scaling.base.checks import seed as checked_seed
 
 
 def stream_seed(*words: int) -> int:
-    """Return the seed of the stream that some words name, for a generator of torch.
-
-    Parameters
-    ----------
-    words
-        Non-negative; streams of different words are independent.
-
-    Returns
-    -------
-    int
-    """
+    """Return the seed of the stream that some words name, for a generator of torch."""
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
 
 
 def standard_normal(shapes: Iterable[Sequence[int]], seed: int, stream: int) -> list[torch.Tensor]:
-    """Draw the initial weights of a network.
-
-    Parameters
-    ----------
-    shapes
-        Of the tensors, in the order in which they are drawn.
-    seed
-        A whole number from 0 on.
-    stream
-        One number for each kind of network.
-
-    Returns
-    -------
-    list of torch.Tensor
-        float32 on the processor.
-
-    Raises
-    ------
-    InputError
-        If the seed is none.
-    """
+    """Draw the initial weights of a network."""
     # Neither the global precision nor the global device of torch may count.
     generator = torch.Generator("cpu").manual_seed(stream_seed(checked_seed(seed), stream))
     return [torch.randn(tuple(shape), generator=generator, dtype=torch.float32, device="cpu") for shape in shapes]

@@ -335,27 +335,7 @@ class Transformer:
 
 
 def features(weights: Mapping[str, torch.Tensor], tokens: torch.Tensor, shape: TransformerShape) -> torch.Tensor:
-    """Return what the readout reads, ``LN(x^L)``.
-
-    Parameters
-    ----------
-    weights
-        Times their factors (:attr:`TransformerShape.factors`), as :attr:`TransformerShape.sizes` names them.
-    tokens
-        int64, shape (B, t) with t up to the context.
-    shape
-        Of the network.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (B, t, N).
-
-    Raises
-    ------
-    InputError
-        If sequences are longer than the context.
-    """
+    """Return what the readout reads, ``LN(x^L)``."""
     length = tokens.shape[1]
     require(length <= shape.context, "tokens", f"are {length} in a row", f"give up to {shape.context}, the context")
     x = embedding(tokens, weights["embedding"]) + weights["positions"][:length]

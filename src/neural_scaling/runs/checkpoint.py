@@ -27,15 +27,7 @@ FORMAT = 2
 
 
 class Checkpoint:
-    """The checkpoint of one run.
-
-    Parameters
-    ----------
-    path
-        The file. It starts with the SHA-256 of the rest, an uncompressed npz without pickles.
-    identity
-        Canonical JSON of the experiment; a file with another one is not used.
-    """
+    """The checkpoint of one run."""
 
     def __init__(self, path: Path, identity: str) -> None:
         self.path, self.identity = path, identity
@@ -48,20 +40,7 @@ class Checkpoint:
         return time.monotonic() >= self._due
 
     def save(self, state: Callable[[], Arrays], units: int) -> None:
-        """Write a state, keeping the previous one until the new one is complete.
-
-        Parameters
-        ----------
-        state
-            Gives the arrays.
-        units
-            Work done so far, for the progress after a resume.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written (for example a full disk); the previous checkpoint is intact.
-        """
+        """Write a state, keeping the previous one until the new one is complete."""
         started = time.monotonic()
         buffer = io.BytesIO()
         np.savez(

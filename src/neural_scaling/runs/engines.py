@@ -104,29 +104,7 @@ class Engine:
 
 
 def compute_all(experiments: Sequence[Experiment], item: str, engine: Engine, force: bool = False) -> list[Outcome]:
-    """Compute and store several runs.
-
-    Parameters
-    ----------
-    experiments
-        The runs.
-    item
-        Item they belong to.
-    engine
-        Where.
-    force
-        Compute even if a result is there.
-
-    Returns
-    -------
-    list of Outcome
-        In the order of ``experiments``.
-
-    Raises
-    ------
-    Interrupted
-        After a signal: running runs have written checkpoints, finished ones are stored.
-    """
+    """Compute and store several runs."""
     total = sum(experiment.work for experiment in experiments)
     with SweepProgress(item, len(experiments), total) as progress:
         if engine.kind == "sequential":

