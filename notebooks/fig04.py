@@ -49,6 +49,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig04 as page
+from companion.tables import Table
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -64,18 +65,14 @@ print(runs.describe(list(results.values())))
 #
 # Every curve is one width, run until the largest compute is used up. Compute is $C = N t$ with $t$ in steps, as in the paper. The theory (widths that are powers of two) is
 # solved in unit steps at first and goes on, where a curve is longer, on a logarithmic grid of times. The number of modes is large enough that the modes left out do
-# not show:
+# not show; the last column is their share of the smallest loss:
 
 # %% tags=["hide-input", "nbval-check-output"]
-for panel in panels:
-    share = page.missing_tail(panel)
-    print(
-        f"{panel.regime:10s}  beta = {panel.beta:<5g}eta = {panel.eta:<5g}B = {panel.batch:<3d}  left out: {share:.2%} of the smallest loss"
-    )
-    assert share < 0.01, "too few modes"
+settings = page.settings(plan, panels)
+Table(settings.drop(columns="edge"), heads={"left_out": "left out"}, formats={"left_out": ".2%"})
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4", "caption": "Figure 4 of the paper. Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dashed grey: the power of Table 1; dotted in (c): that of an infinite batch."}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}}
-display(page.loss_figure(panels))
+display(page.loss_figure(plan, panels))
 
 # %% [markdown]
 # ## The frontier and its exponents
@@ -86,57 +83,49 @@ display(page.loss_figure(panels))
 # the theory it covers the last two decades; the curves named limit are at the second batch. Intervals are 95 %, of the mean slope in the window: spread over resampled seeds and bend inside it.
 
 # %% tags=["hide-input"]
-sources = ("simulation", "theory", "limit")
-fits = [
-    (panel, source, page.exponents(panel, source))
-    for panel in panels
-    for source in sources
-    if source != "limit" or panel.batch_limit != panel.batch
-]
-print("task        curves      window               slope  interval         Table 1: r")
-for panel, source, row in fits:
-    window = f"{row.window[0]:8.1e} to {row.window[1]:7.1e}"
-    print(
-        f"{panel.regime:10s}  {source:10s}  {window}  {row.r:.3f}  [{row.r_interval[0]:.3f}, {row.r_interval[1]:.3f}]   {row.predicted_r:.3f}"
-    )
-print()
-print("task        curves      N*     interval        Table 1: a  t*: 1-a  Table 1")
-for panel, source, row in fits:
-    print(
-        f"{panel.regime:10s}  {source:10s}  {row.a:.3f}  [{row.a_interval[0]:.3f}, {row.a_interval[1]:.3f}]  {row.predicted_a:.3f}  "
-        f"     {1 - row.a:.3f}    {1 - row.predicted_a:.3f}"
-    )
+found = page.exponents(plan, panels)
+digits = dict.fromkeys(["r", "r_interval", "predicted_r", "a", "a_interval", "predicted_a", "t", "predicted_t"], ".3f")
+heads = {"source": "curves", "r_interval": "95 %", "predicted_r": "Table 1"}
+loss = found[["task", "source", "window", "r", "r_interval", "predicted_r"]]
+display(Table(loss, "Loss along the frontier, C^-r", heads, {**digits, "window": ".1e"}))
+
+# %% tags=["hide-input"]
+heads = {
+    "source": "curves",
+    "a_interval": "95 %",
+    "predicted_a": "Table 1: a",
+    "t": "1 - a",
+    "predicted_t": "Table 1: 1 - a",
+}
+width = found[["task", "source", "a", "a_interval", "predicted_a"]].assign(
+    t=1 - found.a, predicted_t=1 - found.predicted_a
+)
+display(Table(width, "Optimal width, C^a, and number of steps, C^(1 - a)", heads, digits))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4-allocation", "caption": "Optimal width and optimal number of steps against compute. Markers: simulations. Lines: theory. Dashed: the powers that follow from Table 1."}, "image": {"alt": "Two log-log plots. Optimal width and optimal steps grow as powers of compute for three tasks; the hard task takes the narrowest networks and the most steps. Markers scatter around the lines."}}
-display(page.allocation_figure(panels))
+display(page.allocation_figure(plan, panels))
 
 # %% [markdown]
 # (fig-4-approach-section)=
 # ## The approach to the exponents
 #
-# The exponents of Table 1 are limits. How near a frontier is at a given compute the theory can say, far beyond what can be simulated. It is the
+# The exponents of Table 1 are limits. The theory shows how near a frontier is at a given compute, far beyond what can be simulated. It is the
 # continuous-time limit of the theory: learning rate and batch enter only as the strength $\eta/B$ of the noise. Each row of the table also speaks of a regime
 # of the noise: the hard and the easy row of noise that does not matter, the super-easy one of noise that limits the loss. So the theory is solved once more
 # at another batch: infinite for the hard task and, at full scale, 1 for the super-easy one.
 #
-# The discrete dynamics can follow only up to the edge of stability of [Figure 2](fig-2-edge-section):
+# The discrete dynamics follows it only up to the edge of stability of [Figure 2](fig-2-edge-section):
 
 # %% tags=["hide-input", "nbval-check-output"]
-for panel in panels:
-    print(f"{panel.regime:10s}  eta = {panel.eta:<5g}edge of stability at step {page.edge_step(panel):.1e}")
+Table(settings[["task", "eta", "edge"]], heads={"edge": "edge of stability at step"}, formats={"edge": ".1e"})
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4-approach", "caption": "Local exponents of the frontier of the theory, over one decade of compute, at the batch of the figure (full lines) and at that of the second solution (dash-dotted). Dashed: Table 1. Markers: fits to the simulations with their 95 % intervals; thin lines: their windows."}, "image": {"alt": "Two plots of exponents against compute on a logarithmic axis. Upper panel: the exponent of the loss for three tasks approaches its dashed line. Lower panel: the same for the optimal width."}}
-display(page.slope_figure(panels, [row for _, source, row in fits if source == "simulation"]))
+display(page.slope_figure(plan, panels, found))
 
 # %% tags=["hide-input", "nbval-check-output"]
-print("theory: local exponents over the last two decades")
-for panel, source, row in fits:
-    if source != "simulation":
-        batch = panel.batch if source == "theory" else panel.batch_limit
-        print(
-            f"{panel.regime:10s}  B = {batch:<4g}  r {row.r:.2f} (Table 1: {row.predicted_r:.3f})"
-            f"   a {row.a:.2f} (Table 1: {row.predicted_a:.3f})"
-        )
+theory = found.loc[found.source != "simulation", ["task", "batch", "r", "predicted_r", "a", "predicted_a"]]
+heads = {"predicted_r": "Table 1: r", "predicted_a": "Table 1: a"}
+Table(theory, "Theory, last two decades", heads, {"r": ".2f", "predicted_r": ".3f", "a": ".2f", "predicted_a": ".3f"})
 
 # %% [markdown]
 # ## Claims
@@ -144,14 +133,7 @@ for panel, source, row in fits:
 # An exponent counts as confirmed within 0.022, a third of the gap between lazy and rich for the hard task; a ratio of losses within 5 %.
 
 # %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
-claims = []
-for panel in panels:
-    rows = [row for owner, _, row in fits if owner is panel]
-    claims += page.exponent_claims(panel, rows, plan)
-    if panel.beta < 1:
-        claims += [page.gain_claim(panel, row, plan) for row in rows if row.source != "theory"]
-    claims.append(page.agreement_claim(panel, *page.frontier_ratio(panel), plan))
-ledger.show(claims)
+ledger.show([claim for panel in panels for claim in page.claims(plan, panel, found)])
 
 # %% [markdown]
 # ## What was chosen

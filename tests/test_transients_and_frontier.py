@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from companion.pages import fig03 as figure03
-from companion.pages import fig04 as draw04
 from companion.pages import fig04 as figure04
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.grids import log_spaced_steps, resampled
 from neural_scaling.base.monitor import Monitor
+from neural_scaling.fits import frontier_start, resampled_exponent
 from neural_scaling.models.runs import LongDMFTRun, OnlineDMFTRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import compute_optimum, frontier, loss, loss_terms, modes_learned
@@ -201,16 +201,30 @@ def panels():
     return panels04()
 
 
+@pytest.fixture(scope="module")
+def found(panels):
+    return figure04.exponents(plan04(), panels)
+
+
 def test_theory_curves_go_on_from_unit_steps(panels):
     for panel in panels:
-        for width, theory in zip(panel.widths, panel.theory, strict=True):
-            assert np.all(np.diff(theory.step) > 0)
-            assert theory.step[-1] == pytest.approx(1e6 // width, rel=0.05)
+        assert list(panel.theory) == list(panel.simulation)
+        for width, (step, _) in panel.theory.items():
+            assert np.all(np.diff(step) > 0)
+            assert step[-1] == pytest.approx(1e6 // width, rel=0.05)
+
+
+def test_settings_say_what_bounds_a_panel(panels):
+    rows = figure04.settings(plan04(), panels)
+    smallest = min(loss.min() for _, loss in panels[0].means().values())
+    assert rows.left_out[0] == pytest.approx(1 / 4096 / smallest)
+    assert list(np.isfinite(rows.edge)) == [True, False, False]
 
 
 def test_fits_start_with_ten_parameters_and_ten_modes(panels):
+    plan = plan04()
     for panel in panels:
-        start = figure04.fit_start(panel)
+        start = figure04.first_compute(plan, panel)
         batch = math.inf if panel.beta < 1 else panel.batch
         terms = loss_terms(ALPHA, panel.beta, True, "corrected")
         for compute, expected in ((1.01 * start, True), (0.99 * start, False)):
@@ -219,40 +233,63 @@ def test_fits_start_with_ten_parameters_and_ten_modes(panels):
             assert (min(learned, math.exp(best.log_width)) >= 10) == expected
 
 
-def test_frontier_of_the_law(panels):
-    hard = panels[0]
-    rows = [figure04.exponents(hard, source) for source in ("simulation", "theory", "limit")]
+def test_a_frontier_that_stays_small_has_no_start():
+    with pytest.raises(InputError, match=r"^c_max: at 2 the optimum has fewer"):
+        frontier_start(ALPHA, 0.5, 0.1, GAMMA, 2.0)
+
+
+def test_drawn_curves_give_the_error_of_an_exponent():
+    t = np.geomspace(1.0, 1e3, 60)
+    exponent, error = resampled_exponent(t, t**-0.5, (1.0, 1e3))
+    assert exponent == pytest.approx(0.5) and error == pytest.approx(0, abs=1e-10)
+    drawn = [t ** -(0.5 + shift) for shift in (-0.1, 0.0, 0.1)]
+    assert resampled_exponent(t, t**-0.5, (1.0, 1e3), drawn)[1] == pytest.approx(0.1)
+    bent = t**-0.5 + 0.01
+    _, bend = resampled_exponent(t, bent, (1.0, 1e3))
+    assert bend > 0.02
+    # A bend that noise alone gives does not count.
+    same = [bent * t**shift for shift in (-0.01, 0.0, 0.01)]
+    assert resampled_exponent(t, bent, (1.0, 1e3), same)[1] == pytest.approx(math.hypot(0.01, bend), rel=1e-6)
+    with pytest.raises(InputError, match=r"^resampled: has 3 points"):
+        resampled_exponent(t, bent, (1.0, 1e3), np.ones((2, 3)))
+
+
+def test_frontier_of_the_law(panels, found):
+    plan, hard = plan04(), panels[0]
+    rows = found[found.task == "hard"]
+    assert list(found.source) == ["simulation", "theory", "limit", "simulation", "theory", *rows.source]
     expected = compute_optimum(ALPHA, 0.5, rich=True)
-    for row in rows:
+    for row in rows.itertuples():
         assert (row.predicted_r, row.predicted_a) == (expected.r, expected.a)
         assert row.r_interval[0] <= row.r <= row.r_interval[1]
         # The finite-N transient and the SGD term are still felt at these computes.
         assert row.r == pytest.approx(expected.r, abs=0.03)
         assert row.a == pytest.approx(expected.a, abs=0.06)
-    assert rows[1].window[1] / rows[1].window[0] == pytest.approx(100, rel=0.3)
-    claims = figure04.exponent_claims(hard, rows, figure04.Plan())
+    assert rows.window[1][1] / rows.window[1][0] == pytest.approx(100, rel=0.3)
+    claims = figure04.exponent_claims(plan, hard, rows)
     assert len({claim.id for claim in claims}) == 6
-    assert figure04.gain_claim(hard, rows[0], figure04.Plan()).verdict == "confirmed"
-    lazy = dataclasses.replace(rows[0], r=0.33, r_interval=(0.32, 0.333))
-    assert figure04.gain_claim(hard, lazy, figure04.Plan()).verdict == "not confirmed"
-    wrong = [dataclasses.replace(row, predicted_r=row.r + 0.1, r_interval=(row.r, row.r)) for row in rows]
-    assert figure04.exponent_claims(hard, wrong, figure04.Plan())[0].verdict == "not confirmed"
+    assert figure04.gain_claims(plan, hard, rows)[0].verdict == "confirmed"
+    lazy = rows.assign(r=0.33, r_interval=[(0.32, 0.333)] * 3)
+    assert {claim.verdict for claim in figure04.gain_claims(plan, hard, lazy)} == {"not confirmed"}
+    wrong = rows.assign(predicted_r=rows.r + 0.1, r_interval=[(r, r) for r in rows.r])
+    assert figure04.exponent_claims(plan, hard, wrong)[0].verdict == "not confirmed"
 
 
 def test_agreement_of_frontiers(panels):
-    ratio, error = figure04.frontier_ratio(panels[0])
-    assert abs(ratio - 1) < 0.05 and 0 < error < 0.02
-    assert figure04.agreement_claim(panels[0], ratio, error, figure04.Plan()).verdict == "confirmed"
-    ratio, error = figure04.frontier_ratio(panels04(1.3)[0])
-    assert figure04.agreement_claim(panels[0], ratio, error, figure04.Plan()).verdict == "not confirmed"
+    plan = plan04()
+    ratio = figure04.agreement(plan, panels[0])
+    assert abs(ratio.value - 1) < 0.05 and 0 < ratio.interval[1] - ratio.value < 0.04
+    assert figure04.agreement_claim(plan, panels[0], ratio).verdict == "confirmed"
+    ratio = figure04.agreement(plan, panels04(1.3)[0])
+    assert figure04.agreement_claim(plan, panels[0], ratio).verdict == "not confirmed"
 
 
-def test_figures_of_the_frontier(panels):
-    figure = draw04.loss_figure(panels)
+def test_figures_of_the_frontier(panels, found):
+    plan = plan04()
+    figure = figure04.loss_figure(plan, panels)
     assert [axes.get_xlabel() for axes in figure.axes] == ["compute $C = N t$"] * 3
-    rows = [figure04.exponents(panel, "simulation") for panel in panels]
-    assert len(draw04.allocation_figure(panels).axes) == 2
-    upper, _ = draw04.slope_figure(panels, rows).axes
+    assert len(figure04.allocation_figure(plan, panels).axes) == 2
+    upper, _ = figure04.slope_figure(plan, panels, found).axes
     assert len(upper.get_legend().get_texts()) == 5  # three tasks, two of them at two batches
 
 

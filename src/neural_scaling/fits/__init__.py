@@ -3,9 +3,16 @@
 from neural_scaling.fits.averages import binned_means, scatter_excess
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
 from neural_scaling.fits.offset import CommonOffsetFit, OffsetFit, fit_common_offset, fit_offset_power_law
-from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope
+from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope, resampled_exponent
 from neural_scaling.fits.spectra import SpectrumFit, TargetFit, fit_spectrum
-from neural_scaling.fits.windows import Sensitivity, Window, late_window, theory_window, window_sensitivity
+from neural_scaling.fits.windows import (
+    Sensitivity,
+    Window,
+    frontier_start,
+    late_window,
+    theory_window,
+    window_sensitivity,
+)
 
 __all__ = [
     "CommonOffsetFit",
@@ -23,8 +30,10 @@ __all__ = [
     "fit_offset_power_law",
     "fit_power_law",
     "fit_spectrum",
+    "frontier_start",
     "late_window",
     "local_slope",
+    "resampled_exponent",
     "scatter_excess",
     "theory_window",
     "window_sensitivity",

@@ -157,6 +157,52 @@ def fit_power_law(
     )
 
 
+def resampled_exponent(
+    t: ArrayLike, L: ArrayLike, window: tuple[float, float], resampled: ArrayLike | None = None
+) -> tuple[float, float]:
+    """Fit a power law to a curve whose noise is known from curves drawn again, for example from resampled seeds.
+
+    The error holds the spread over drawn curves and the bend: half the difference between the exponents of the two halves of
+    the window (in log t), less in quadrature what noise alone gives. Points of a curve may share their noise.
+
+    Parameters
+    ----------
+    t
+        Increasing positive abscissae, shape (T,).
+    L
+        Positive values, shape (T,).
+    window
+        First and last t, both included.
+    resampled
+        Curves drawn again, shape (R, T), R >= 2; None where nothing is random.
+
+    Returns
+    -------
+    tuple of float
+        Decay exponent and its standard error.
+
+    Raises
+    ------
+    InputError
+        As :func:`fit_power_law` for the window and for each of its halves, or if shapes differ.
+    """
+    time, value = check_curve(t, L)
+    first, last = check_window(window)
+    drawn = np.empty((0, time.size))
+    if resampled is not None:
+        drawn = array(resampled, "resampled", axes=2, above=0, fewest=2)
+        require(drawn.shape[1] == time.size, "resampled", f"has {drawn.shape[1]} points", f"give {time.size}, as t has")
+    middle = math.sqrt(first * last)
+
+    def fitted(curve: FloatArray) -> tuple[float, float]:
+        left, right = (fit_power_law(time, curve, part).exponent for part in ((first, middle), (middle, last)))
+        return fit_power_law(time, curve, (first, last)).exponent, 0.5 * (left - right)
+
+    exponent, bend = fitted(value)
+    noise = np.std([fitted(curve) for curve in drawn], axis=0, ddof=1) if len(drawn) else np.zeros(2)
+    return exponent, math.sqrt(float(noise[0]) ** 2 + max(0.0, bend**2 - float(noise[1]) ** 2))
+
+
 def local_slope(t: ArrayLike, L: ArrayLike, width: float = 0.3, points: int = 200) -> LocalSlope:
     """Local exponent by straight lines in log-log over intervals of a fixed width: a picture, not a fit.
 

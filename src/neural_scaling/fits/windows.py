@@ -13,9 +13,10 @@ from neural_scaling.base.arrays import ArrayValue
 from neural_scaling.base.checks import InputError, flag, real, require, require_positive
 from neural_scaling.fits.power_law import FloatArray, PowerLawFit, check_curve, check_window, fit_power_law
 from neural_scaling.theory._inputs import capacity, richness, source_exponent
+from neural_scaling.theory.compute_optimal import frontier
 from neural_scaling.theory.exponents import chi, regime
 from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
-from neural_scaling.theory.loss_law import bottleneck_exponent
+from neural_scaling.theory.loss_law import bottleneck_exponent, loss_terms
 
 SHORTEST_WINDOW = 1.0 / 3.0
 """Decades below which a window is refused."""
@@ -219,6 +220,56 @@ def late_window(alpha: float, beta: float, gamma: float, last: float, modes: flo
     learned = step_of_modes(alpha, beta, gamma, 1.0, modes)
     start, reason = max((learned, f"{modes:g} modes learned"), (settled, "late form of the kernel"))
     return Window(start, last, reason, "end of the curve")
+
+
+def frontier_start(
+    alpha: float, beta: float, eta: float, gamma: float, c_max: float, B: float = math.inf, least: float = 10.0
+) -> float:
+    """Compute at which a fit to a compute-optimal frontier may begin, from theory alone.
+
+    There the optimum of the corrected loss law (prefactors one) has ``least`` parameters and has learned as many modes: with
+    fewer, sums over modes are not yet power laws. Hard tasks leave SGD noise out, as Table 1 does.
+
+    Parameters
+    ----------
+    alpha
+        Capacity, > 1.
+    beta
+        Source, > 0.
+    eta
+        Learning rate, > 0.
+    gamma
+        Richness, >= 0.
+    c_max
+        Largest ``eta C`` that is searched, > 1.
+    B
+        Batch, > 0 or infinite.
+    least
+        Number of modes and of parameters, > 0.
+
+    Returns
+    -------
+    float
+        C = N t, with t in steps.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or the optimum at ``c_max`` is still too small.
+    """
+    alpha, beta, gamma = capacity(alpha), source_exponent(beta), richness(gamma)
+    eta, least = require_positive(eta, "eta"), require_positive(least, "least")
+    c_max = real(c_max, "c_max", above=1.0)
+    B = real(B, "B", above=0, infinite=True)
+    log_compute = np.linspace(min(1e-3, 0.5 * math.log(c_max)), math.log(c_max), 4000)
+    noise = math.inf if regime(alpha, beta) == "hard" else B
+    best = frontier(loss_terms(alpha, beta, gamma > 0, "corrected"), log_compute, noise, eta)
+    modes = effective_time(beta, gamma, 1.0, np.exp(best.log_time)) ** (1 / alpha)
+    small = np.flatnonzero((np.exp(best.log_width) < least) | (modes < least))
+    start = int(small[-1]) + 1 if small.size else 0
+    problem = f"at {c_max:g} the optimum has fewer than {least:g} modes or parameters"
+    require(start < log_compute.size, "c_max", problem, "search further")
+    return float(np.exp(log_compute[start]) / eta)
 
 
 def window_sensitivity(

@@ -45,6 +45,23 @@ ROWS = [
     row(
         fits.window_sensitivity, t=t, L=loss, window=pair((2.0, 8.0)), sigma=sigma.or_none(), factor=real(1.5, above=1)
     ),
+    row(
+        fits.resampled_exponent,
+        t=t,
+        L=loss,
+        window=pair((1.0, 12.0)),
+        resampled=array([L, 2 * L], axes=2, above=0).or_none(),
+    ),
+    row(
+        fits.frontier_start,
+        alpha=real(1.5, above=1),
+        beta=real(0.5, above=0),
+        eta=real(0.125, above=0),
+        gamma=real(1.0, least=0),
+        c_max=real(2.0**30, above=1),
+        B=real(math.inf, above=0, infinite=True),
+        least=real(4.0, above=0),
+    ),
     row(fits.Sensitivity.stable, FIT, predicted=real(1.0), tolerance=real(0.5, above=0)),
     row(
         fits.theory_window,
