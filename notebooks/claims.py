@@ -40,14 +40,15 @@ from IPython.display import Markdown, display
 
 from companion import claims as ledger
 from companion import notebook
+from companion.tables import Table
 from neural_scaling.base.paths import data_root
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(scale))
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+# %% tags=["remove-input"]
 entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
-display(Markdown(ledger.summary(entries)))
+Table(ledger.summary(entries))
 
 # %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
 display(Markdown(ledger.to_markdown(entries, with_item=True)))

@@ -29,7 +29,6 @@ from companion.claims import (
     to_markdown,
     write_ledger,
 )
-from companion.claims.tables import fixed
 from neural_scaling.base.checks import InputError
 from neural_scaling.fits import fit_power_law
 
@@ -170,10 +169,16 @@ class TestText:
         assert "| falls |" in to_markdown([words])
 
     def test_summary_counts(self):
-        text = summary([CLAIM, changed(id="b", verdict="corrected"), changed(id="c", scale="full")])
-        assert "| confirmed | 1 | 1 |" in text
-        assert "| corrected | 1 | 0 |" in text
-        assert "empty" in summary([])
+        counts = summary([CLAIM, changed(id="b", verdict="corrected"), changed(id="c", scale="full")])
+        assert list(counts.columns) == ["verdict", "small", "full"]
+        found = {row.verdict: (row.small, row.full) for row in counts.itertuples()}
+        assert found == {
+            "confirmed": (1, 1),
+            "corrected": (1, 0),
+            "not confirmed": (0, 0),
+            "inconclusive": (0, 0),
+        }
+        assert list(summary([])) == ["verdict"]
 
 
 NASTY = "<script>alert(1)</script> | $x_1$ `code` **bold** _it_ [a](b) {math}`x` {{ s }} &lt; \\| a*b <br> ~~s~~ # h"
@@ -239,8 +244,7 @@ class TestNoNumber:
         assert Measurement.exponent(fit).value is None and Measurement.exponent(fit).missing
 
     def test_it_is_shown_as_a_dash(self):
-        assert number(math.nan) == fixed(math.nan, 2) == "-"
-        assert fixed(1.2345, 2) == "1.23"
+        assert number(math.nan) == "-"
 
 
 class TestLedger:

@@ -17,7 +17,6 @@ from neural_scaling.base.checks import require
 #: Rows of a table that is shown open; a longer one is folded.
 OPEN_ROWS = 16
 
-
 #: Heads of columns that many tables have, by the name that code uses.
 HEADS = {
     "alpha": "α",
@@ -50,7 +49,7 @@ class Table:
         heads: Mapping[str, str] | None = None,
         formats: Mapping[str, str] | None = None,
     ) -> None:
-        self.frame, self.caption = frame.reset_index(drop=True), caption
+        self.frame, self.caption = frame, caption
         self.heads, self.formats = {**HEADS, **(heads or {})}, {**dict.fromkeys(CHOSEN, "g"), **(formats or {})}
         shown = [self.heads.get(name, name) for name in self.frame]
         require(len(set(shown)) == len(shown), "heads", f"two columns are called alike in {shown}", "name them apart")
@@ -79,8 +78,7 @@ class Table:
         return str(pd.DataFrame(columns).to_csv(index=False))
 
     def _repr_html_(self) -> str:
-        with pd.option_context("display.max_colwidth", None):
-            body = str(self.strings().to_html(index=False, border=0, classes="numbers"))
+        body = str(self.strings().to_html(index=False, border=0, classes="numbers"))
         content = base64.b64encode(self.csv().encode()).decode()
         link = f'<a class="csv" download="table.csv" href="data:text/csv;base64,{content}">CSV</a>'
         caption = html.escape(self.caption)

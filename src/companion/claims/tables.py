@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import get_args
+
+import pandas as pd
 
 from companion.claims.claim import Claim, Verdict, found
 from neural_scaling.base.checks import flag, instances, real, whole
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Print a number with few significant digits, steadily.
+    """Print a number with few significant digits, or ``-`` for none: ``0.57``, ``1.2e+04``.
 
-    Rounding noise is removed first (nine digits), and what is below 1e-6 prints as 0, so that the text does
-    not depend on the number of threads.
-
-    Parameters
-    ----------
-    value
-        Number, or None or NaN where there is none.
-    digits
-        Significant digits.
-
-    Returns
-    -------
-    str
-        For example ``0.57``, ``1.2e+04`` or, for no number, ``-``.
+    Rounding noise is removed first (nine digits), and what is below 1e-6 prints as 0, so that the text does not depend on
+    the number of threads.
     """
     digits = whole(digits, "digits")
     if value is None or math.isnan(found(value, "value")):
@@ -41,29 +32,13 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{steady:.{decimals}f}" if 1e-4 <= abs(steady) < 1e4 else f"{steady:.{digits - 1}e}"
 
 
-def fixed(value: float, decimals: int) -> str:
-    """Print a number with so many decimals, or ``-`` for NaN, which stands for no number."""
-    return "-" if math.isnan(value) else f"{value:.{decimals}f}"
-
-
 def escaped(text: str) -> str:
     """Return text as Markdown that shows it as it is, on one line: no markup, mathematics, HTML or table in it takes effect."""
     return re.sub(r"([\\`*_{}\[\]<>#|$~^&])", r"\\\1", " ".join(text.split()))
 
 
 def bound(value: float) -> str:
-    """Print the power of ten above a size, at least 1e-9: a bound that rounding noise does not move.
-
-    Parameters
-    ----------
-    value
-        Size, >= 0.
-
-    Returns
-    -------
-    str
-        For example ``less than 1e-05``.
-    """
+    """Print the power of ten above a size, at least 1e-9: a bound that rounding noise does not move."""
     size = max(real(value, "value", least=0.0), 1e-9)
     return f"less than {10.0 ** math.ceil(math.log10(size) + 1e-9):.0e}"
 
@@ -87,22 +62,10 @@ class Shown:
 
 
 def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:
-    """Return claims as a Markdown table for a page.
+    """Return claims as a Markdown table, empty if there is none; with item and scale for the page that lists all claims.
 
-    The claim, what was measured and why stand in one wide column, the numbers and the verdict in narrow ones, so that
-    the table fits a narrow page.
-
-    Parameters
-    ----------
-    claims
-        Claims, one per row.
-    with_item
-        Name item and scale too, for the page that lists all claims.
-
-    Returns
-    -------
-    str
-        Markdown; empty if there is no claim.
+    The claim, what was measured and why stand in one wide column, the numbers and the verdict in narrow ones, so that the table
+    fits a narrow page.
     """
     claims, with_item = listed(claims), flag(with_item, "with_item")
     if not claims:
@@ -113,44 +76,26 @@ def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:
         if with_item:
             where += f" ({escaped(claim.item)}, {escaped(claim.scale)})"
         text = f"{where}: {escaped(claim.statement)}<br>*{escaped(claim.quantity)}*<br>{escaped(claim.reason)}"
-        cells = (text, escaped(_predicted(claim, 3)), escaped(_measured(claim, 3)), f"**{claim.verdict}**")
+        cells = (text, escaped(_predicted(claim)), escaped(_measured(claim)), f"**{claim.verdict}**")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def summary(claims: Sequence[Claim]) -> str:
-    """Return the number of claims by verdict and scale as a small Markdown table.
-
-    Parameters
-    ----------
-    claims
-        Claims.
-
-    Returns
-    -------
-    str
-        Markdown; a sentence if there is no claim.
-    """
+def summary(claims: Sequence[Claim]) -> pd.DataFrame:
+    """Return the number of claims by verdict, a row each, and scale, a column each."""
     claims = listed(claims)
-    if not claims:
-        return "The ledger is empty: no page has recorded a claim yet."
-    scales = sorted({claim.scale for claim in claims}, reverse=True)
-    lines = ["| Verdict | " + " | ".join(scales) + " |", "|" + " --- |" * (1 + len(scales))]
-    for verdict in get_args(Verdict):
-        counts = [sum(claim.verdict == verdict and claim.scale == scale for claim in claims) for scale in scales]
-        lines.append(f"| {verdict} | " + " | ".join(map(str, counts)) + " |")
-    return "\n".join(lines)
+    verdicts, scales = get_args(Verdict), sorted({claim.scale for claim in claims}, reverse=True)
+    counts = Counter((claim.verdict, claim.scale) for claim in claims)
+    return pd.DataFrame({"verdict": verdicts} | {scale: [counts[one, scale] for one in verdicts] for scale in scales})
 
 
-def _predicted(claim: Claim, digits: int) -> str:
-    if claim.predicted is None and claim.predicted_text:
-        return claim.predicted_text
-    return number(claim.predicted, digits)
+def _predicted(claim: Claim) -> str:
+    return claim.predicted_text if claim.predicted is None and claim.predicted_text else number(claim.predicted, 3)
 
 
-def _measured(claim: Claim, digits: int) -> str:
-    measured = number(claim.measured, digits)
+def _measured(claim: Claim) -> str:
+    measured = number(claim.measured, 3)
     if claim.interval is None:
         return measured
-    low, high = (number(end, digits) for end in claim.interval)
+    low, high = (number(end, 3) for end in claim.interval)
     return measured if low == measured == high else f"{measured} [{low}, {high}]"
