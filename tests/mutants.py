@@ -223,8 +223,8 @@ MUTANTS = [
     ),
     (  # pages: small values under the name of full ones
         "companion/notebook.py",
-        "            nearest == scale,\n",
-        "            True,\n",
+        "        nearest == plan.scale,\n",
+        "        True,\n",
         "tests/pipeline/test_page_parameters.py::test_small_values_are_not_called_full",
     ),
     (  # claims: mathematics in their text takes effect

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neural_scaling.base.paths import cache_root
-from neural_scaling.data import commands as dataset_commands
+from neural_scaling.data import command_line as dataset_commands
 from neural_scaling.runs.commands import status_of
 from neural_scaling.runs.execution import nothing_running
 

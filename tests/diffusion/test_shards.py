@@ -12,7 +12,7 @@ import torch
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.files import write_atomically
 from neural_scaling.base.monitor import Monitor
-from neural_scaling.data import loading, store
+from neural_scaling.data import folders, loading
 from neural_scaling.data.catalogue import MNIST1M
 from neural_scaling.data.digits import dataset, sizes
 from neural_scaling.data.digits import runs as experiments
@@ -133,7 +133,7 @@ def test_a_full_disk_is_told_of_the_folder_that_is_full(trained, tmp_path, monke
     monkeypatch.setattr("neural_scaling.runs.store.write_atomically", full)  # the datasets are on another disk
     built = build_from(record, lambda say: dataset.shards("small", say), lambda: "dots")
     with pytest.raises(OSError, match=r"mnist1m-shards/.* could not be written .*set NEURAL_SCALING_CACHE") as raised:
-        store.create(tmp_path / "datasets", record, built, lambda line: None)
+        folders.create(tmp_path / "datasets", record, built, lambda line: None)
     assert "NEURAL_SCALING_DATASETS" not in str(raised.value)
     assert {path.name for path in (tmp_path / "datasets").glob("*mnist1m*")} <= {".mnist1m-small.lock"}
     assert not list((tmp_path / "cache").rglob(".*.npz.*"))
@@ -143,7 +143,7 @@ def test_a_set_on_disk_is_whole_where_nobody_can_tell_another_version(trained, t
     monkeypatch.setenv("NEURAL_SCALING_DATASETS", str(tmp_path / "datasets"))
     record = replace(loading.find("mnist1m", "small").record, train=20, test=20, version=dataset.version("small"))
     monkeypatch.setitem(loading.ENTRIES["mnist1m"], "small", replace(loading.find("mnist1m", "small"), record=record))
-    store.create(
+    folders.create(
         tmp_path / "datasets",
         record,
         build_from(record, lambda say: dataset.shards("small", say), lambda: "dots"),

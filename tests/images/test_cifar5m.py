@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from images.tiny import record_of
-from neural_scaling.data import cifar5m, formats, store
+from neural_scaling.data import cifar5m, folders, formats
 from neural_scaling.data.cifar5m import Parts
 from neural_scaling.data.problems import DatasetDamaged, DatasetUnavailable, SourceFailed
 
@@ -45,15 +45,15 @@ def small_pieces(monkeypatch):
 def make(server, root, said):
     server.files = {f"part{number}.npz": content for number, content in enumerate(CONTENTS)}
     parts = Parts(RECORD, server.address, TRAIN_PARTS)
-    return lambda **more: store.create(root, RECORD, parts.build, said.append, resumable=True, **more)
+    return lambda **more: folders.create(root, RECORD, parts.build, said.append, resumable=True, **more)
 
 
 def assert_right(folder):
-    dataset = store.read(folder, RECORD)
+    dataset = folders.read(folder, RECORD)
     found = (dataset.train.images, dataset.train.labels, dataset.test.images, dataset.test.labels)
     for one, other in zip(found, EXPECTED, strict=True):
         np.testing.assert_array_equal(one, other)
-    store.verify(folder, RECORD)
+    folders.verify(folder, RECORD)
 
 
 def downloads(root):
@@ -91,7 +91,7 @@ def test_a_process_killed_while_checking_the_whole_fetches_nothing_again(make, r
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_finish", killed)
+        patch.setattr(folders, "_finish", killed)
         with pytest.raises(KeyboardInterrupt):
             make()
     server.asked.clear()
@@ -131,7 +131,7 @@ def test_the_first_copy_of_a_part_is_the_one_that_counts(make, root, server):
     assert_right(root / "parts")  # what was there is intact
     (root / "downloads" / "parts-parts.json").unlink()
     make(force=True)
-    assert store.read(root / "parts", RECORD).train.labels[ROWS] == part(99)[1]["Y"][0]
+    assert folders.read(root / "parts", RECORD).train.labels[ROWS] == part(99)[1]["Y"][0]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_damage_on_disk_is_found(make):
         file.seek(20_000)
         file.write(b"x")
     with pytest.raises(DatasetDamaged, match="sha256 is not what was written"):
-        store.verify(folder, RECORD)
+        folders.verify(folder, RECORD)
 
 
 def test_a_full_disk_keeps_finished_parts_only(make, root, full_disk):
@@ -194,7 +194,7 @@ def test_without_a_network_the_stand_in_is_named(root, said, nowhere):
     with pytest.raises(
         DatasetUnavailable, match=r"no connection to(.|\n)*or use the stand-in, cifar10 with random crops and flips"
     ):
-        store.create(root, RECORD, parts.build, said.append, resumable=True)
+        folders.create(root, RECORD, parts.build, said.append, resumable=True)
     assert sorted(path.name for path in root.iterdir() if path.suffix != ".lock") == ["downloads"]
 
 

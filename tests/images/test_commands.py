@@ -8,7 +8,7 @@ from images.tiny import record_of, tiny_arrays
 from neural_scaling import cli
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.paths import checkout
-from neural_scaling.data import catalogue, commands, load, loading
+from neural_scaling.data import catalogue, command_line, load, loading
 from neural_scaling.data.loading import Entry
 from neural_scaling.data.problems import SourceFailed
 from neural_scaling.data.sources import Source, build_from
@@ -114,7 +114,7 @@ def test_ctrl_c_is_no_traceback(capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "obtain", interrupted)
+    monkeypatch.setattr(command_line, "obtain", interrupted)
     assert run(capsys, "tiny") == (130, "", "tiny: interrupted; the same command goes on from there.\n")
 
 

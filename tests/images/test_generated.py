@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from images.tiny import record_of, tiny_arrays
-from neural_scaling.data import loading, store
+from neural_scaling.data import folders, loading
 from neural_scaling.data.generated import build_from
 from neural_scaling.data.loading import Entry, load
 from neural_scaling.data.problems import SourceFailed
@@ -24,18 +24,18 @@ def make(root, said, train=60, test=40, breaks=False):
         if breaks:
             raise KeyboardInterrupt
 
-    return store.create(root, record, build_from(record, shards, lambda: "dots"), said.append), record
+    return folders.create(root, record, build_from(record, shards, lambda: "dots"), said.append), record
 
 
 def test_the_first_images_are_for_training_and_the_last_for_testing(root, said):
     folder, record = make(root, said)
-    dataset = store.read(folder, record)
+    dataset = folders.read(folder, record)
     np.testing.assert_array_equal(dataset.train.images, IMAGES[:60])
     np.testing.assert_array_equal(dataset.train.labels, LABELS[:60])
     np.testing.assert_array_equal(dataset.test.images, IMAGES[60:])
     np.testing.assert_array_equal(dataset.test.labels, LABELS[60:])
-    assert store.read_record(folder)["origin"] == "dots" and said[0] == "drawing"
-    store.verify(folder, record)
+    assert folders.read_record(folder)["origin"] == "dots" and said[0] == "drawing"
+    folders.verify(folder, record)
 
 
 def test_an_interruption_leaves_no_dataset(root, said):

@@ -6,7 +6,7 @@ import pytest
 from images.tiny import tiny_arrays
 from neural_scaling.base.checks import InputError
 from neural_scaling.data import ImageDataset, ImageSplit
-from neural_scaling.data.image_data import moments
+from neural_scaling.data.images import moments
 
 TINY = tiny_arrays()
 CLASSES = tuple("0123456789")

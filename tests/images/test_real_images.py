@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from neural_scaling.data import catalogue, sources, store
+from neural_scaling.data import catalogue, folders, sources
 from neural_scaling.data.problems import SourceFailed
 
 ROUTES = {
@@ -24,5 +24,5 @@ def test_packages_hold_the_original_images(name, tmp_path, said):
         if os.environ.get("CI"):
             raise
         pytest.skip(str(reason))
-    store.check_arrays(record, *arrays)  # every byte
+    folders.check_arrays(record, *arrays)  # every byte
     assert len(said) == 1

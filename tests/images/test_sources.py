@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from images.tiny import record_of, sha256, tiny_arrays
-from neural_scaling.data import formats, packages, sources, store
+from neural_scaling.data import folders, formats, packages, sources
 from neural_scaling.data.problems import DatasetUnavailable, SourceFailed
 from neural_scaling.data.sources import Source, build_from
 
@@ -160,8 +160,8 @@ def test_sources_are_tried_in_order_until_the_images_are_right(root, said):
     record = record_of(DIGITS)
     altered = (DIGITS[0] ^ 1, *DIGITS[1:])
     given = [source("one", SourceFailed("not today")), source("two", altered), source("three", DIGITS)]
-    folder = store.create(root, record, build_from(record, given, "Do something."), said.append)
-    assert store.read_record(folder)["origin"] == "three"
+    folder = folders.create(root, record, build_from(record, given, "Do something."), said.append)
+    assert folders.read_record(folder)["origin"] == "three"
     assert said[:2] == [
         "tiny: one: not today; next: two",
         "tiny: two: train_images are not the original ones (wrong sha256); next: three",
@@ -172,7 +172,7 @@ def test_when_none_is_left_the_error_lists_them_and_the_remedy(root, said):
     record = record_of(DIGITS)
     given = [source("one", SourceFailed("not today")), source("two", SourceFailed("never"))]
     with pytest.raises(DatasetUnavailable) as caught:
-        store.create(root, record, build_from(record, given, "Do something."), said.append)
+        folders.create(root, record, build_from(record, given, "Do something."), said.append)
     assert str(caught.value) == (
         "tiny could not be fetched from any source:\n  1. one: not today\n  2. two: never\nDo something. "
         f"Then run `python -m neural_scaling data tiny`. Or copy the folder {root / 'tiny'} from a machine that has it."
@@ -184,7 +184,7 @@ def test_a_full_disk_stops_at_once(root, said):
     record = record_of(DIGITS)
     given = [source("one", OSError(28, "No space left on device")), source("two", DIGITS)]
     with pytest.raises(OSError, match="free space on that disk"):
-        store.create(root, record, build_from(record, given, ""), said.append)
+        folders.create(root, record, build_from(record, given, ""), said.append)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="programs are found in another way")

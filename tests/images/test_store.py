@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from images import tiny as tiny_module
 from images.tiny import record_of, tiny_arrays
-from neural_scaling.data import store
-from neural_scaling.data.image_data import ImageDataset
+from neural_scaling.data import folders
+from neural_scaling.data.images import ImageDataset
 from neural_scaling.data.problems import DatasetDamaged, SourceFailed
 
 TINY = tiny_arrays()
@@ -27,7 +27,7 @@ ARRAYS = record_of(TINY).arrays
 def build(folder, downloads, say):
     (downloads / "fetched.bin").write_bytes(b"12")
     for name, array in zip(ARRAYS, TINY, strict=True):
-        store.write_array(folder / f"{name}.npy", array.shape, np.array_split(array, 3))
+        folders.write_array(folder / f"{name}.npy", array.shape, np.array_split(array, 3))
     return "a test"
 
 
@@ -42,7 +42,7 @@ DOWNLOADED = ["downloads/tiny", "downloads/tiny/fetched.bin"]
 
 def test_a_dataset_is_what_was_put_in(root, said):
     record = record_of(TINY)
-    dataset = store.read(store.create(root, record, build, said.append), record)
+    dataset = folders.read(folders.create(root, record, build, said.append), record)
     parts = (dataset.train.images, dataset.train.labels, dataset.test.images, dataset.test.labels)
     for found, expected in zip(parts, TINY, strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -52,7 +52,7 @@ def test_a_dataset_is_what_was_put_in(root, said):
     # float32 sums of 1e5 numbers
     normal = dataset.normalised(dataset.train.images)
     assert normal.dtype == np.float32 and abs(normal.mean()) < 1e-5 and abs(normal.std() - 1) < 1e-5
-    assert list(store.verify(root / "tiny", record).values()) == list(record.sha256)
+    assert list(folders.verify(root / "tiny", record).values()) == list(record.sha256)
     assert json.loads((root / "tiny" / "record.json").read_text())["origin"] == "a test"
 
 
@@ -64,11 +64,11 @@ def test_it_is_built_once_and_again_when_forced_or_of_another_version(root, said
         return build(*arguments)
 
     for _ in range(2):
-        store.create(root, record, counted, said.append)
+        folders.create(root, record, counted, said.append)
     assert len(calls) == 1
-    store.create(root, record, counted, said.append, force=True)
+    folders.create(root, record, counted, said.append, force=True)
     assert len(calls) == 2
-    store.create(root, replace(record, version="2"), counted, said.append)
+    folders.create(root, replace(record, version="2"), counted, said.append)
     assert len(calls) == 3 and "another version" in " ".join(said)
     assert names(root) == WHOLE
 
@@ -77,19 +77,19 @@ def test_what_a_killed_process_left_is_cleared_away(root, said):
     for left in ("downloads/tiny/.fetch-abc/half.tgz", "downloads/tiny/tmpabc", ".tiny.building/.train_images.npy.abc"):
         (root / left).parent.mkdir(parents=True, exist_ok=True)
         (root / left).write_bytes(b"half")
-    store.create(root, record_of(TINY), build, said.append, resumable=True)
+    folders.create(root, record_of(TINY), build, said.append, resumable=True)
     assert names(root) == WHOLE
 
 
 def test_a_process_killed_between_two_renames_loses_nothing(root, said):
     record = record_of(TINY)
-    (store.create(root, record, build, said.append)).rename(root / ".tiny.old")
-    assert store.state(root / "tiny", record) == "missing"
-    store.create(root, record, lambda *_: pytest.fail("was built"), said.append)
-    assert store.state(root / "tiny", record) == "whole" and names(root) == WHOLE
+    (folders.create(root, record, build, said.append)).rename(root / ".tiny.old")
+    assert folders.state(root / "tiny", record) == "missing"
+    folders.create(root, record, lambda *_: pytest.fail("was built"), said.append)
+    assert folders.state(root / "tiny", record) == "whole" and names(root) == WHOLE
     # And between the second rename and the end.
     shutil.copytree(root / "tiny", root / ".tiny.old")
-    store.create(root, record, build, said.append, force=True)
+    folders.create(root, record, build, said.append, force=True)
     assert names(root) == WHOLE
 
 
@@ -101,9 +101,9 @@ def test_a_failure_leaves_nothing_and_what_was_there_intact(root, said, problem)
 
     for force in (False, True):
         with pytest.raises(type(problem)):
-            store.create(root, record_of(TINY), failing, said.append, force=force)
+            folders.create(root, record_of(TINY), failing, said.append, force=force)
         assert [name for name in names(root) if "tiny" in name] == [*DOWNLOADED, *(WHOLE[1:] if force else [])]
-        store.create(root, record_of(TINY), build, said.append)
+        folders.create(root, record_of(TINY), build, said.append)
 
 
 @pytest.mark.parametrize("wrong", ["shape", "label", "checksum"])
@@ -116,12 +116,12 @@ def test_arrays_that_are_not_those_of_the_catalogue_are_refused(root, said, wron
     else:
         arrays[2][0, 3, 3, 0] ^= 1
     with pytest.raises(SourceFailed, match=r"instead of|out of range|not the original"):
-        store.check_arrays(record_of(TINY), *arrays)
+        folders.check_arrays(record_of(TINY), *arrays)
 
 
 def test_a_full_disk_leaves_nothing(root, said, full_disk):
     with pytest.raises(OSError, match=r"could not be written .*free space on that disk or name another folder"):
-        store.create(root, record_of(TINY), build, said.append)
+        folders.create(root, record_of(TINY), build, said.append)
     assert [name for name in names(root) if "tiny" in name] == DOWNLOADED
 
 
@@ -134,28 +134,28 @@ def test_a_disk_that_fills_up_is_told_with_what_is_left(root, said, resumable, l
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match=f"another folder in NEURAL_SCALING_DATASETS; {left}"):
-        store.create(root, record_of(TINY), filling, said.append, resumable=resumable)
+        folders.create(root, record_of(TINY), filling, said.append, resumable=resumable)
     assert (root / ".tiny.building" / "train_images.npy").exists() is resumable
 
 
 def test_too_small_a_disk_is_noticed_before_anything_is_fetched(root, said, monkeypatch):
     usage = shutil.disk_usage(".")
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    monkeypatch.setattr(folders.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(OSError, match="free space on that disk, or name another folder in NEURAL_SCALING_DATASETS"):
-        store.create(root, record_of(TINY), lambda *_: pytest.fail("was built"), said.append)
+        folders.create(root, record_of(TINY), lambda *_: pytest.fail("was built"), said.append)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, said):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        store.create(tmp_path / "file" / "datasets", record_of(TINY), build, said.append)
+        folders.create(tmp_path / "file" / "datasets", record_of(TINY), build, said.append)
 
 
 @settings(max_examples=40)
 @given(data=st.data())
 def test_damage_is_named_or_harmless(tmp_path_factory, data):
     root, record = tmp_path_factory.mktemp("datasets"), record_of(TINY)
-    folder = store.create(root, record, build, lambda line: None)
+    folder = folders.create(root, record, build, lambda line: None)
     path = folder / data.draw(st.sampled_from(sorted(os.listdir(folder))))
     content = path.read_bytes()
     action = data.draw(st.sampled_from(["flip", "truncate", "remove", "empty", "extend"]))
@@ -166,75 +166,75 @@ def test_damage_is_named_or_harmless(tmp_path_factory, data):
         flipped = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
         path.write_bytes({"flip": flipped, "truncate": content[:at], "empty": b"", "extend": content + b"\0"}[action])
     try:
-        store.read(folder, record)
-        store.verify(folder, record)
+        folders.read(folder, record)
+        folders.verify(folder, record)
     except DatasetDamaged as error:
         assert str(path) in str(error) or path.name == "record.json"
         assert "python -m neural_scaling data tiny --force" in str(error)
     else:  # only what the record says about itself, or a space in a header, may differ unnoticed
         # What was last found right may be lost: it is looked at again.
         assert path.name == "checked.json" or (action == "flip" and (path.name == "record.json" or at < 128))
-        dataset = store.read(folder, record)
+        dataset = folders.read(folder, record)
         np.testing.assert_array_equal(dataset.train.images, TINY[0])
         np.testing.assert_array_equal(dataset.test.labels, TINY[3])
 
 
 def test_missing_or_short_files_are_noticed_when_it_is_opened(root, said):
     record = record_of(TINY)
-    folder = store.create(root, record, build, said.append)
+    folder = folders.create(root, record, build, said.append)
     with (folder / "train_images.npy").open("r+b") as file:
         file.truncate(5000)
     with pytest.raises(DatasetDamaged, match=r"train_images.npy: it has 5000 bytes instead of 94208"):
-        store.read(folder, record)
+        folders.read(folder, record)
 
 
 def test_bytes_that_change_are_noticed_and_others_compared_once(root, said, monkeypatch):
     record, compared = record_of(TINY), []
-    folder = store.create(root, record, build, said.append)
+    folder = folders.create(root, record, build, said.append)
     monkeypatch.setattr(
-        store, "array_sha256", lambda array: compared.append(array.shape) or tiny_module.array_sha256(array)
+        folders, "array_sha256", lambda array: compared.append(array.shape) or tiny_module.array_sha256(array)
     )
-    store.read(folder, record)
+    folders.read(folder, record)
     assert not compared  # they are as they were written
     (folder / "checked.json").unlink()
     for _ in range(2):
-        store.read(folder, record)
+        folders.read(folder, record)
     assert len(compared) == 4
     path = folder / "test_images.npy"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     for _ in range(2):
         with pytest.raises(DatasetDamaged, match=r"test_images.npy: its sha256 is not what was written"):
-            store.read(folder, record)
+            folders.read(folder, record)
     path.write_bytes(content)
-    np.testing.assert_array_equal(store.read(folder, record).test.images, TINY[2])
+    np.testing.assert_array_equal(folders.read(folder, record).test.images, TINY[2])
 
 
 def test_a_long_comparison_is_said(root, said, monkeypatch):
     record = record_of(TINY)
-    folder = store.create(root, record, build, lambda line: None)
+    folder = folders.create(root, record, build, lambda line: None)
     (folder / "checked.json").unlink()
-    monkeypatch.setattr(store, "_LARGE", 1000)
+    monkeypatch.setattr(folders, "_LARGE", 1000)
     for _ in range(2):
-        store.read(folder, record, said.append)
+        folders.read(folder, record, said.append)
     assert said == ["tiny: comparing 0.0 GB with their checksums, once"]
 
 
 def test_stored_labels_out_of_range_are_refused(root, said):
     record = record_of(TINY, known=False)
-    folder = store.create(root, record, build, said.append)
+    folder = folders.create(root, record, build, said.append)
     fewer = replace(record, classes=tuple("01234"))
     with pytest.raises(DatasetDamaged, match=r"train: has the label 9; name 10 classes"):
-        store.read(folder, fewer)
+        folders.read(folder, fewer)
     (folder / "checked.json").unlink()
     with pytest.raises(DatasetDamaged, match="labels out of range"):
-        store.read(folder, fewer)
+        folders.read(folder, fewer)
 
 
 def test_a_root_that_cannot_be_made_is_named_with_what_to_do(said):
     remedy = r"/proc/nohome/datasets could not be written .*another folder in NEURAL_SCALING_DATASETS"
     with pytest.raises(OSError, match=remedy):
-        store.create(Path("/proc/nohome/datasets"), record_of(TINY), build, said.append)
+        folders.create(Path("/proc/nohome/datasets"), record_of(TINY), build, said.append)
 
 
 BUILDER = """
@@ -242,7 +242,7 @@ import os, signal, sys, time
 from pathlib import Path
 from images.tiny import record_of, tiny_arrays
 from images.test_store import build
-from neural_scaling.data import store
+from neural_scaling.data import folders
 
 def slow(folder, downloads, say):
     with Path(sys.argv[2]).open("a") as file:
@@ -253,7 +253,7 @@ def slow(folder, downloads, say):
     time.sleep(0.5)
     return origin
 
-store.create(Path(sys.argv[1]), record_of(tiny_arrays()), slow, print)
+folders.create(Path(sys.argv[1]), record_of(tiny_arrays()), slow, print)
 """
 
 
@@ -273,7 +273,7 @@ def test_a_killed_process_leaves_no_dataset_and_the_next_makes_it(root, tmp_path
     process.communicate()
     assert process.returncode == -9
     assert not (root / "tiny").exists()
-    store.create(root, record_of(TINY), build, said.append)
+    folders.create(root, record_of(TINY), build, said.append)
     assert [name for name in names(root) if "tiny" in name] == WHOLE[1:]
 
 
@@ -283,4 +283,4 @@ def test_processes_side_by_side_build_it_once(root, tmp_path):
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     assert (tmp_path / "counter").read_text() == "x"
-    assert isinstance(store.read(root / "tiny", record_of(TINY)), ImageDataset)
+    assert isinstance(folders.read(root / "tiny", record_of(TINY)), ImageDataset)

@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
+from neural_scaling.data.folders import array_sha256
 from neural_scaling.data.records import ImageRecord
-from neural_scaling.data.store import array_sha256
 
 
 def sha256(content):

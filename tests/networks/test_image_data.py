@@ -11,7 +11,7 @@ from neural_scaling.base.monitor import Monitor
 from neural_scaling.data import ImageSplit
 from neural_scaling.data.streams import SHIFT
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
-from neural_scaling.networks.image_data import ImageData
+from neural_scaling.networks.image_batches import ImageData
 from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.networks.mlp import Member
 from neural_scaling.networks.training import train
@@ -62,7 +62,7 @@ def test_many_images_stay_on_disk(monkeypatch, tmp_path):
     np.save(tmp_path / "images.npy", dataset.train.images)
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
     dataset = dataclasses.replace(dataset, train=ImageSplit(images, dataset.train.labels))
-    monkeypatch.setattr("neural_scaling.networks.image_data.HELD_BYTES", 1000)
+    monkeypatch.setattr("neural_scaling.networks.image_batches.HELD_BYTES", 1000)
     mapped = ImageData(dataset, CPU, torch.float64, test=10)
     assert isinstance(mapped._images, np.memmap)
     index = torch.tensor([[3, 0], [59, 3]])

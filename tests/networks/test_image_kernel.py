@@ -10,7 +10,7 @@ from companion.image_tasks import fitted_row
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
-from neural_scaling.networks.image_data import ImageData
+from neural_scaling.networks.image_batches import ImageData
 from neural_scaling.networks.image_kernel import TIMES, sampled_kernel
 from neural_scaling.networks.image_runs import KernelRun
 from neural_scaling.networks.mlp import Member

@@ -9,7 +9,7 @@ import torch
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
-from neural_scaling.networks.image_data import ImageData
+from neural_scaling.networks.image_batches import ImageData
 from neural_scaling.networks.image_kernel import TIMES
 from neural_scaling.networks.image_runs import MixingRun
 from neural_scaling.networks.mlp import Member

@@ -12,7 +12,7 @@ from neural_scaling.data.digits.denoiser import Shape as DenoiserShape
 from neural_scaling.data.digits.optimization import seeded
 from neural_scaling.data.digits.weights import pack
 from neural_scaling.networks import cnn, mlp, transformer
-from neural_scaling.networks.image_data import ImageData
+from neural_scaling.networks.image_batches import ImageData
 from neural_scaling.networks.language_training import train_language
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.runs import CircleRun

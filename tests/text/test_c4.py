@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neural_scaling.data import TextRecord, catalogue, store
+from neural_scaling.data import TextRecord, catalogue, folders
 from neural_scaling.data.problems import DatasetUnavailable, SourceFailed
 from neural_scaling.data.text import c4
 from neural_scaling.data.text.c4 import Position, Streamed, documents
@@ -93,7 +93,9 @@ RECORD = TextRecord(
 def make(root, files, tmp_path, monkeypatch, said):
     monkeypatch.setattr(c4, "_CHUNK", 4)
     streamed = Streamed(RECORD, files, (write(tmp_path / "validation.json.gz", HELD_OUT),), small_tokenizer())
-    return lambda **changes: store.create(root, RECORD, replace(streamed, **changes).build, said.append, resumable=True)
+    return lambda **changes: folders.create(
+        root, RECORD, replace(streamed, **changes).build, said.append, resumable=True
+    )
 
 
 def assert_right(folder):
@@ -101,8 +103,8 @@ def assert_right(folder):
         tokens, lengths = expected(texts, count)
         np.testing.assert_array_equal(np.load(folder / f"{part}_tokens.npy"), tokens)
         np.testing.assert_array_equal(np.load(folder / f"{part}_lengths.npy"), lengths)
-    store.verify(folder, RECORD)
-    dataset = store.read(folder, RECORD)
+    folders.verify(folder, RECORD)
+    dataset = folders.read(folder, RECORD)
     assert (len(dataset.train), len(dataset.test), dataset.vocabulary) == (COUNT, 100, 400)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["checked.json", "record.json", *(f"{name}.npy" for name in RECORD.arrays)]

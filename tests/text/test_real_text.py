@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from neural_scaling.data import catalogue, store
+from neural_scaling.data import catalogue, folders
 from neural_scaling.data.problems import SourceFailed
 from neural_scaling.data.text import build, corpus, tokenizer
 from text.test_corpus import passages
@@ -32,7 +32,7 @@ def test_the_text_is_the_one_of_the_catalogue_and_nothing_of_it_is_lost(document
     model = tokenizer.committed()
     train, test = corpus.split(documents)
     arrays = (*build.encoded(train, model), *build.encoded(test, model))
-    store.check_arrays(catalogue.SPEECHES_BOOKS, *arrays)  # every byte
+    folders.check_arrays(catalogue.SPEECHES_BOOKS, *arrays)  # every byte
     assert 2 not in arrays[0] and 2 not in arrays[2]  # nothing is unknown
     for tokens, lengths, part in ((*arrays[:2], train), (*arrays[2:], test)):
         ends = np.cumsum(lengths[:, 0])

@@ -8,7 +8,7 @@ import pytest
 from neural_scaling import cli
 from neural_scaling import data as datasets
 from neural_scaling.base.checks import InputError
-from neural_scaling.data import TextRecord, catalogue, loading, sources, store
+from neural_scaling.data import TextRecord, catalogue, folders, loading, sources
 from neural_scaling.data import load_text as load
 from neural_scaling.data.loading import Entry
 from neural_scaling.data.problems import DatasetDamaged, DatasetUnavailable, SourceFailed
@@ -33,7 +33,7 @@ def made(packages, monkeypatch):
         licence="none needed",
         citation="nobody",
         obtained=("made here",),
-        sha256=tuple(map(store.array_sha256, arrays)),
+        sha256=tuple(map(folders.array_sha256, arrays)),
     )
     source = sources.Source("two packages", build.speeches_books)
     entry = Entry(record, sources.build_from(record, [source], "Connect."))
@@ -155,6 +155,6 @@ def test_arrays_that_are_no_such_text_are_refused(change, message):
         "test_tokens": np.array([9, 1], np.uint16),
         "test_lengths": np.array([[2, 3]], np.uint32),
     }
-    store.check_arrays(record, *arrays.values())
+    folders.check_arrays(record, *arrays.values())
     with pytest.raises(SourceFailed, match=message):
-        store.check_arrays(record, *(arrays | change).values())
+        folders.check_arrays(record, *(arrays | change).values())

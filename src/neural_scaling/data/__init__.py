@@ -11,7 +11,7 @@ Nothing of the datasets is part of the repository: they are fetched on first use
 comes is accepted only if the decoded images have the right checksum, so the source makes no difference.
 """
 
-from neural_scaling.data.image_data import ImageDataset, ImageSplit
+from neural_scaling.data.images import ImageDataset, ImageSplit
 from neural_scaling.data.loading import folder_of, load, load_text, obtain, records, verify, version
 from neural_scaling.data.problems import DatasetDamaged, DatasetError, DatasetUnavailable, SourceFailed
 from neural_scaling.data.records import ImageRecord, Record, TextRecord

@@ -20,11 +20,11 @@ import numpy as np
 from neural_scaling.base.files import write_atomically
 from neural_scaling.data import formats
 from neural_scaling.data.download import Say, fetch, sha256_of
-from neural_scaling.data.image_data import Bytes
+from neural_scaling.data.folders import REMEDY, npy_header, write_array
+from neural_scaling.data.images import Bytes
 from neural_scaling.data.problems import SourceFailed
 from neural_scaling.data.records import ImageRecord
 from neural_scaling.data.sources import unavailable
-from neural_scaling.data.store import REMEDY, npy_header, write_array
 
 ADDRESS = "https://storage.googleapis.com/gresearch/cifar5m"
 _PIECE = 4096  # images read at once
@@ -47,7 +47,7 @@ class Parts:
         return self.record.train // self.train_parts
 
     def build(self, folder: Path, downloads: Path, say: Say) -> str:
-        """Make the dataset; goes on from the parts that are done (a build for :func:`~neural_scaling.data.store.create`)."""
+        """Make the dataset; goes on from the parts that are done (a build for :func:`~neural_scaling.data.folders.create`)."""
         try:
             return self._build(folder, downloads, say)
         except SourceFailed as reason:

@@ -10,7 +10,7 @@ from typing import Any
 from neural_scaling.base.checks import InputError, flag, require
 from neural_scaling.base.paths import datasets_root
 from neural_scaling.base.terminal import say as say_on_terminal
-from neural_scaling.data import catalogue, sources, store
+from neural_scaling.data import catalogue, folders, sources
 from neural_scaling.data.download import Say
 from neural_scaling.data.problems import DatasetUnavailable
 from neural_scaling.data.records import Record
@@ -21,7 +21,7 @@ class Entry:
     """A dataset of a given size and what builds it."""
 
     record: Record[Any]
-    build: store.Build
+    build: folders.Build
     resumable: bool = False  # an interrupted build is continued
     version: Callable[[], str] | None = None  # of a generated dataset: digest of everything that makes it
 
@@ -34,11 +34,11 @@ class Entry:
                 record = replace(record, version=self.version())
             except InputError as error:
                 raise DatasetUnavailable(f"{record.name} cannot be made. {error}") from error
-        return store.create(datasets_root(), record, self.build, say, force=force, resumable=self.resumable)
+        return folders.create(datasets_root(), record, self.build, say, force=force, resumable=self.resumable)
 
     def load(self, say: Say = say_on_terminal) -> Any:
         """Return it, memory-mapped."""
-        return store.read(self.obtain(say), self.record, say)
+        return folders.read(self.obtain(say), self.record, say)
 
 
 MNIST = Entry(catalogue.MNIST, sources.MNIST)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.data.image_data import Bytes
+from neural_scaling.data.images import Bytes
 from neural_scaling.data.problems import SourceFailed
 
 _CIFAR_PIXELS = 3 * 32 * 32

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from neural_scaling.data.download import Say
-from neural_scaling.data.image_data import Bytes
+from neural_scaling.data.folders import Build, write_array
+from neural_scaling.data.images import Bytes
 from neural_scaling.data.problems import SourceFailed
 from neural_scaling.data.records import ImageRecord
-from neural_scaling.data.store import Build, write_array
 
 #: Told what to print lines with, yields images (n, height, width, channels) and labels (n,), always the same in the same order.
 Shards = Callable[[Say], Iterable[tuple[Bytes, Bytes]]]

@@ -10,13 +10,13 @@ from typing import Any
 from neural_scaling.base.checks import InputError, instance, require
 from neural_scaling.base.paths import datasets_root
 from neural_scaling.base.terminal import say as say_on_terminal
-from neural_scaling.data import catalogue, sources, store
+from neural_scaling.data import catalogue, folders, sources
 from neural_scaling.data.cifar5m import Parts
 from neural_scaling.data.digits.sizes import SIZES
 from neural_scaling.data.download import Say
 from neural_scaling.data.entries import MNIST, Entry
 from neural_scaling.data.generated import build_from
-from neural_scaling.data.image_data import Bytes, ImageDataset
+from neural_scaling.data.images import Bytes, ImageDataset
 from neural_scaling.data.records import AnyArray, ImageRecord, Record, TextRecord
 from neural_scaling.data.text_data import TextDataset
 from neural_scaling.runs.experiment import UNKNOWN
@@ -197,16 +197,16 @@ def version(name: str, size: str | None = None) -> str | None:
         return UNKNOWN
 
 
-def state(name: str, size: str | None = None) -> store.State:
+def state(name: str, size: str | None = None) -> folders.State:
     """Return whether a dataset is on disk, and of the version that would be made now as far as that is known."""
     folder, record = folder_of(name, size), find(name, size).record
-    there = store.state(folder, record)
+    there = folders.state(folder, record)
     if there not in {"whole", "outdated"}:
         return there
     wanted = version(name, size)
     if wanted == UNKNOWN:
         return "whole"
-    return store.state(folder, replace(record, version=wanted or record.version))
+    return folders.state(folder, replace(record, version=wanted or record.version))
 
 
 def folder_of(name: str, size: str | None = None) -> Path:
@@ -228,7 +228,7 @@ def verify(name: str, size: str | None = None) -> dict[str, str]:
     require(folder.is_dir(), "name", f"{name} is not in {folder}", "load it first")
     outdated = state(name, size) == "outdated"
     require(not outdated, "name", f"{name} in {folder} is of another version", "load it, which makes it anew")
-    return store.verify(folder, find(name, size).record)
+    return folders.verify(folder, find(name, size).record)
 
 
 def records() -> list[Record[Any]]:

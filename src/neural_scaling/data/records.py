@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.data.image_data import ImageDataset, ImageSplit, moments
+from neural_scaling.data.images import ImageDataset, ImageSplit, moments
 from neural_scaling.data.problems import SourceFailed
 from neural_scaling.data.text_data import TextDataset
 

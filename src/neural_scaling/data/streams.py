@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neural_scaling.base.checks import flag, instance, require, settle, whole
 from neural_scaling.base.checks import seed as checked_seed
-from neural_scaling.data.image_data import Bytes, ImageDataset, as_bytes
+from neural_scaling.data.images import Bytes, ImageDataset, as_bytes
 
 Indices = npt.NDArray[np.int64]
 

@@ -4,7 +4,7 @@ from neural_scaling.fits.averages import binned_means, scatter_excess
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
 from neural_scaling.fits.offset import CommonOffsetFit, OffsetFit, fit_common_offset, fit_offset_power_law
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope, resampled_exponent
-from neural_scaling.fits.spectra import SpectrumFit, TargetFit, fit_spectrum
+from neural_scaling.fits.spectrum import SpectrumFit, TargetFit, fit_spectrum
 from neural_scaling.fits.windows import (
     Sensitivity,
     Window,

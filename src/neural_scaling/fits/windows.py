@@ -15,7 +15,7 @@ from neural_scaling.fits.power_law import FloatArray, PowerLawFit, check_curve, 
 from neural_scaling.theory._inputs import capacity, richness, source_exponent
 from neural_scaling.theory.compute_optimal import frontier
 from neural_scaling.theory.exponents import chi, regime
-from neural_scaling.theory.kernel import effective_time, kernel_scale, step_of_modes
+from neural_scaling.theory.kernel_growth import effective_time, kernel_scale, step_of_modes
 from neural_scaling.theory.loss_law import bottleneck_exponent, loss_terms
 
 SHORTEST_WINDOW = 1.0 / 3.0

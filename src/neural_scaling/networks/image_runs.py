@@ -41,7 +41,7 @@ class ImageRun(DatasetRun, NetworkRun):
     test
         Number of test images, the first ones.
     crops
-        Shift and mirror the images; see :class:`~neural_scaling.networks.image_data.ImageData`. Then samples are drawn with
+        Shift and mirror the images; see :class:`~neural_scaling.networks.image_batches.ImageData`. Then samples are drawn with
         replacement; else every image comes once before any comes again.
     width
         N, filters of the first convolution.
@@ -112,7 +112,7 @@ class ImageRun(DatasetRun, NetworkRun):
         from neural_scaling.base.devices import find_device
         from neural_scaling.data import Order, load
         from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.image_data import ImageData
+        from neural_scaling.networks.image_batches import ImageData
         from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
         from neural_scaling.networks.mlp import Member
         from neural_scaling.networks.parametrization import precision
@@ -218,7 +218,7 @@ class KernelRun(DatasetRun):
         from neural_scaling.base.devices import find_device
         from neural_scaling.data import load
         from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.image_data import ImageData
+        from neural_scaling.networks.image_batches import ImageData
         from neural_scaling.networks.mlp import Member
 
         device = find_device(device_name())
@@ -313,7 +313,7 @@ class MixingRun(DatasetRun):
         from neural_scaling.base.devices import find_device
         from neural_scaling.data import load
         from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.image_data import ImageData
+        from neural_scaling.networks.image_batches import ImageData
         from neural_scaling.networks.mlp import Member
 
         device = find_device(device_name())

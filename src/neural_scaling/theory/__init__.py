@@ -31,7 +31,7 @@ from neural_scaling.theory.finite_size import (
     printed_bottleneck,
     transient_coefficient,
 )
-from neural_scaling.theory.kernel import (
+from neural_scaling.theory.kernel_growth import (
     edge_of_stability_step,
     effective_time,
     kernel_scale,

@@ -17,7 +17,7 @@ from neural_scaling.base.tensors import check_tensor
 from neural_scaling.data.digits.optimization import seeded
 from neural_scaling.data.digits.sizes import CLASSES, SIDE, Pixels
 from neural_scaling.data.digits.weights import unpack
-from neural_scaling.data.image_data import as_bytes
+from neural_scaling.data.images import as_bytes
 
 __all__ = ["FEATURES", "Classifier", "Judged", "classify"]
 

@@ -12,7 +12,7 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import array, require, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.data.digits.sizes import CLASSES, Pixels
-from neural_scaling.data.image_data import as_bytes
+from neural_scaling.data.images import as_bytes
 
 __all__ = ["Nearest", "frechet_distance", "grey_values", "nearest", "normal_digits"]
 

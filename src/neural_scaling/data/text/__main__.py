@@ -12,7 +12,7 @@ from pathlib import Path
 from neural_scaling.base.files import make_folder, write_atomically
 from neural_scaling.base.paths import datasets_root
 from neural_scaling.base.terminal import say
-from neural_scaling.data.store import REMEDY
+from neural_scaling.data.folders import REMEDY
 from neural_scaling.data.text import build, corpus, tokenizer
 from neural_scaling.runs.commands import leave, status_of
 

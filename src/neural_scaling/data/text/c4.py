@@ -20,13 +20,13 @@ import numpy as np
 from neural_scaling.base.checks import instance, instances, settle, whole
 from neural_scaling.base.files import write_atomically
 from neural_scaling.base.terminal import progress
-from neural_scaling.data import store
+from neural_scaling.data import folders
 from neural_scaling.data.catalogue import C4_REVISION, T5_SHA256
 from neural_scaling.data.download import Say, fetch
+from neural_scaling.data.folders import npy_header, write_array
 from neural_scaling.data.problems import SourceFailed, is_disk_problem, network_trouble
 from neural_scaling.data.records import TextRecord
 from neural_scaling.data.sources import unavailable
-from neural_scaling.data.store import npy_header, write_array
 from neural_scaling.data.text.prefetch import Prefetched
 from neural_scaling.data.text.tokenizer import Tokenizer
 
@@ -185,8 +185,8 @@ def _fill(folder: Path, part: str, addresses: Sequence[str], count: int, model: 
         for path, size in ((tokens, len(header) + 2 * done.tokens), (lengths, 8 * done.documents))
     ):
         done = _Done()
-        write_atomically(tokens, [header], store.REMEDY)
-        write_atomically(lengths, [], store.REMEDY)
+        write_atomically(tokens, [header], folders.REMEDY)
+        write_atomically(lengths, [], folders.REMEDY)
     if done.tokens:
         say(f"{part}: going on after {done.tokens / 1e6:.1f} million tokens")
     stream = documents(addresses, Position(done.file, done.document))
@@ -219,7 +219,7 @@ def _fill(folder: Path, part: str, addresses: Sequence[str], count: int, model: 
                 os.fsync(file.fileno())
             bar.update(count - room - done.tokens)
             done = _Done(count - room, done.documents + len(sizes), **asdict(chunk[-1][1]))
-            write_atomically(state, [json.dumps(asdict(done)).encode()], store.REMEDY)
+            write_atomically(state, [json.dumps(asdict(done)).encode()], folders.REMEDY)
     whole = np.fromfile(lengths, "<u4").reshape(-1, 2)
     write_array(folder / f"{part}_lengths.npy", whole.shape, [whole], "uint32")
 

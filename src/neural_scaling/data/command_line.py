@@ -9,7 +9,7 @@ from typing import Any
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.paths import datasets_root
 from neural_scaling.base.terminal import aligned
-from neural_scaling.data import store
+from neural_scaling.data import folders
 from neural_scaling.data.loading import find, folder_of, obtain, records, state, verify
 from neural_scaling.data.records import Record
 from neural_scaling.runs import Interrupted
@@ -65,7 +65,7 @@ def _describe(name: str, options: argparse.Namespace) -> None:
     lines = {
         "contents": f"{record.contents}, {record.details}, {record.size / 1e6:.0f} MB",
         "sources": "; ".join(record.obtained),
-        "on disk": f"{folder}, from {store.read_record(folder)['origin']}" if there == "whole" else _ON_DISK[there],
+        "on disk": f"{folder}, from {folders.read_record(folder)['origin']}" if there == "whole" else _ON_DISK[there],
         "sha256": "known" if record.sha256 else "not known beforehand: that of the first copy is kept",
         "licence": record.licence,
         "cite": record.citation,
@@ -84,7 +84,7 @@ def _verify_all() -> None:
         if now == "outdated":
             print(f"{record.name}: {_ON_DISK[now]} than would be made now")
         elif now != "missing":
-            _print_verified(record, store.verify(datasets_root() / record.name, record))
+            _print_verified(record, folders.verify(datasets_root() / record.name, record))
 
 
 def _print_verified(record: Record[Any], found: dict[str, str]) -> None:
@@ -100,11 +100,11 @@ def _path(name: str, options: argparse.Namespace) -> None:
 def _get(name: str, options: argparse.Namespace) -> None:
     folder = obtain(name, options.size, force=options.force)
     record = find(name, options.size).record
-    store.read(folder, record)
+    folders.read(folder, record)
     print(f"{record.name}: {record.contents} in {folder}")
 
 
-_ON_DISK: dict[store.State, str] = {
+_ON_DISK: dict[folders.State, str] = {
     "missing": "no",
     "whole": "yes",
     "outdated": "of another version",

@@ -15,12 +15,12 @@ import torch
 from neural_scaling.base.checks import flag, instance, require, whole
 from neural_scaling.base.devices import find_device
 from neural_scaling.base.tensors import check_numbers, check_tensor, float_type
-from neural_scaling.data.image_data import ImageDataset
+from neural_scaling.data.images import ImageDataset
 from neural_scaling.data.streams import SHIFT, framed
 
 if TYPE_CHECKING:
     from neural_scaling.data import ImageSplit
-    from neural_scaling.data.image_data import Bytes
+    from neural_scaling.data.images import Bytes
 
 __all__ = ["HELD_BYTES", "KERNEL_IMAGES", "ImageData"]
 
