@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_scaling.fits import binned_means, scatter_excess
+from neural_scaling.fits import binned_means, moving_average, scatter_excess
 
 
 def test_means_in_bins_are_those_of_the_curve():
@@ -19,6 +19,12 @@ def test_means_in_bins_are_those_of_the_curve():
 def test_bins_of_few_values_are_left_out():
     assert binned_means(np.arange(1.0, 30), np.ones(29), 2.9).shape == (3, 0)
     assert binned_means([], [], 1.0).shape == (3, 0)
+
+
+def test_moving_averages():
+    np.testing.assert_allclose(moving_average([1, 2, 6, 4], 2), [1.5, 4, 5])
+    np.testing.assert_allclose(moving_average([1, 2, 6], 9), [3])
+    assert moving_average([], 2).size == 0
 
 
 def test_scatter_of_neighbours_that_go_together():

@@ -26,6 +26,7 @@ from neural_scaling.fits import (
     fit_common_offset,
     fit_offset_power_law,
     fit_power_law,
+    moving_average,
     scatter_excess,
 )
 from neural_scaling.fits.offset import ONE_PARAMETER_95
@@ -136,12 +137,6 @@ def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) 
         arrays["final"].astype(np.float64), float(arrays["diverged"]), (start, float(per_step * max(loss.size, 1))),
         binned, fit, offset,
     )  # fmt: skip
-
-
-def moving_average(values: Array, size: int) -> Array:
-    """Return the means of so many values in a row, shape (S - size + 1,); of all where there are fewer."""
-    width = min(size, values.size)
-    return np.convolve(values, np.full(width, 1 / width), "valid") if width else values
 
 
 def gap(later: Curve, lazy: Curve) -> Measurement:
@@ -309,9 +304,8 @@ def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, strai
     first, whole = predictions(beta).values()
     measured = excess
     if excess.value is not None and excess.interval is not None:
-        half = math.hypot(
-            (excess.interval[1] - excess.interval[0]) / 2, (1 - 2 * beta) * NORMAL_95 * fit.standard_error
-        )
+        spread = (excess.interval[1] - excess.interval[0]) / 2
+        half = math.hypot(spread, (1 - 2 * beta) * NORMAL_95 * fit.standard_error)
         value = beta + excess.value
         measured = Measurement(value, (value - half, value + half), lazy.window)
     found = judged(

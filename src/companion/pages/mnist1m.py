@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import binomtest
 
 from companion.claims import Claim, Measurement, judged
 from companion.parameters import Parameters
@@ -18,7 +19,6 @@ from neural_scaling.data.digits.assessment import QUANTILES, SETS, QualityRun
 from neural_scaling.data.digits.runs import MODELS, trained_denoiser, trained_judge
 from neural_scaling.data.digits.sizes import SIZES, Pixels, Size, find
 from neural_scaling.data.digits.weights import digest
-from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.runs import Experiment, Result
 
 #: Largest difference between the accuracies on generated and on real images that counts as none: one image in a hundred.
@@ -52,13 +52,10 @@ class Plan(Parameters):
         return [self.quality()]
 
 
-def share(count: float, total: float) -> Measurement:
-    """Return the share of ``count`` among ``total``, > 0, with its Wilson interval."""
-    p, z = count / total, NORMAL_95
-    centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z * math.sqrt(p * (1 - p) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
-    # At the ends of the range rounding would lead out of it.
-    return Measurement(p, (max(0.0, centre - half), min(1.0, centre + half)))
+def share(count: int, total: int) -> Measurement:
+    """Return the share of ``count`` among ``total`` with its Wilson interval."""
+    interval = binomtest(count, total).proportion_ci(method="wilson")
+    return Measurement(count / total, (float(interval.low), float(interval.high)))
 
 
 def accuracies(result: Result) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Power-law fits, their uncertainty, and windows chosen from theory before looking."""
 
-from neural_scaling.fits.averages import binned_means, scatter_excess
+from neural_scaling.fits.averages import binned_means, moving_average, scatter_excess
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
 from neural_scaling.fits.offset import CommonOffsetFit, OffsetFit, fit_common_offset, fit_offset_power_law
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope, resampled_exponent
@@ -33,6 +33,7 @@ __all__ = [
     "frontier_start",
     "late_window",
     "local_slope",
+    "moving_average",
     "resampled_exponent",
     "scatter_excess",
     "theory_window",

@@ -55,6 +55,31 @@ def binned_means(t: ArrayLike, values: ArrayLike, start: float, per_decade: int 
     return np.array(rows, dtype=np.float64).reshape(-1, 3).T
 
 
+def moving_average(values: ArrayLike, size: int) -> FloatArray:
+    """Return the means of so many values in a row.
+
+    Parameters
+    ----------
+    values
+        A curve, shape (T,).
+    size
+        How many values are averaged.
+
+    Returns
+    -------
+    ndarray
+        Shape (T - size + 1,); the mean of all values, shape (1,), where there are fewer than ``size``.
+
+    Raises
+    ------
+    InputError
+        If the curve is not an array of numbers, or the size is not a positive whole number.
+    """
+    curve = array(values, "values", fewest=0)
+    width = min(whole(size, "size"), curve.size)
+    return np.convolve(curve, np.full(width, 1 / width), "valid") if width else curve
+
+
 def scatter_excess(values: ArrayLike, row: int = 20, fewest: int = 8) -> float:
     """Return by how much means of values in a row scatter more than those of independent values would.
 

@@ -32,6 +32,7 @@ ROWS = [
         per_decade=whole(3),
         fewest=whole(2, 2),
     ),
+    row(fits.moving_average, values=array(L, empty=True), size=whole(3)),
     row(fits.scatter_excess, values=array(L, empty=True), row=whole(3), fewest=whole(2, 2)),
     row(fits.fit_power_law, t=t, L=loss, window=window.or_none(), sigma=sigma.or_none(), points=whole(16, 3)),
     row(fits.local_slope, t=t, L=loss, width=real(0.5, above=0), points=whole(4)),
