@@ -141,4 +141,4 @@ ledger.show(page.substance_claims(setting))
 # equation shows at once. For the order-parameter equations the corrected set is solved, one equation is put back as
 # printed and the solution is substituted once, so that a failure is that of this equation alone. Tolerances are 1e-9
 # for identities, 0.01 to 0.02 for exponents of exact curves, and for simulated means what their noise and the next
-# order in $1/N$ and $1/P$ leave, 0.01 to 0.1. Small and full scale are the same here.
+# order in $1/N$ and $1/P$ leave, 0.01 to 0.1.

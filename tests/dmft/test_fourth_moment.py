@@ -8,6 +8,7 @@ import pytest
 from neural_scaling import dmft
 from neural_scaling.models.toy_model import simulate
 from neural_scaling.spectra import PowerLaw
+from neural_scaling.theory import lazy_sgd_loss
 
 
 def lazy_sgd(spectrum, eta, batch, steps, runs, random):
@@ -26,12 +27,12 @@ def lazy_sgd(spectrum, eta, batch, steps, runs, random):
 def test_the_recursion_is_the_mean_of_lazy_sgd(batch):
     spectrum = PowerLaw(2.0, 1.2, 12).spectrum()
     losses = lazy_sgd(spectrum, 0.2, batch, 12, 20_000, np.random.default_rng(5))
-    exact = dmft.lazy_sgd_loss(spectrum.quadrature(), 0.2, batch, 12)
+    exact = lazy_sgd_loss(spectrum.quadrature(), 0.2, batch, 12)
     errors = losses.std(axis=0, ddof=1) / math.sqrt(losses.shape[0])
     # Twelve steps of one average, strongly correlated: 4 standard errors are a false alarm in 1 of 1000 for a fresh seed.
     assert np.all(np.abs(losses.mean(axis=0) - exact)[1:] < 4 * errors[1:])
     # The paper's noise is told apart.
-    printed = dmft.lazy_sgd_loss(spectrum.quadrature(), 0.2, batch, 12, fourth_moment=False)
+    printed = lazy_sgd_loss(spectrum.quadrature(), 0.2, batch, 12, fourth_moment=False)
     assert np.max((losses.mean(axis=0) - printed)[1:] / errors[1:]) > 10
 
 
@@ -41,7 +42,7 @@ def test_lazy_at_infinite_width_the_theory_is_the_recursion(batch, fourth_moment
     for quadrature in (PowerLaw(1.5, 0.5).quadrature(100.0), PowerLaw(2.0, 1.2, 40).spectrum().quadrature()):
         grid = dmft.TimeGrid.unit_steps(0.2, 120)
         solution = dmft.solve(quadrature, 0.0, grid, batch=batch, fourth_moment=fourth_moment)
-        exact = dmft.lazy_sgd_loss(quadrature, 0.2, batch, 120, fourth_moment)
+        exact = lazy_sgd_loss(quadrature, 0.2, batch, 120, fourth_moment)
         # The same numbers by other sums: rounding only.
         np.testing.assert_allclose(solution.loss, exact, rtol=1e-10)
 
@@ -52,7 +53,7 @@ def test_stability_bound_is_where_the_recursion_stops_decaying():
         bound = dmft.largest_stable_eta(quadrature, batch)
         # The bound is a root found to 1e-12, and the quantity is linear there.
         assert dmft.mean_square_stability(quadrature, bound, batch) == pytest.approx(1, abs=1e-6)
-        below, above = (dmft.lazy_sgd_loss(quadrature, factor * bound, batch, 4000) for factor in (0.95, 1.05))
+        below, above = (lazy_sgd_loss(quadrature, factor * bound, batch, 4000) for factor in (0.95, 1.05))
         assert below[-1] < 0.5 * below[0]
         assert above[-1] > 10 * above[0]
 

@@ -16,8 +16,8 @@ from companion.errata.dense import Forms, OrderParameters, Problem, solve_dense,
 from companion.errata.erratum import Erratum, Errors, Setting
 from companion.errata.simulation import SimulatedMean, simulate_descent
 from neural_scaling.base.arrays import Array
-from neural_scaling.dmft import lazy_sgd_loss
 from neural_scaling.spectra import PowerLaw
+from neural_scaling.theory import lazy_sgd_loss
 
 
 def _online(setting: Setting) -> Problem:

@@ -17,11 +17,12 @@ from companion.claims import Claim, Measurement, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
-from neural_scaling.dmft import TimeGrid, largest_stable_eta, lazy_sgd_loss, mean_square_stability, solve
+from neural_scaling.dmft import TimeGrid, largest_stable_eta, mean_square_stability, solve
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.models.finite_data import MinibatchDMFTRun, MinibatchRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
+from neural_scaling.theory import lazy_sgd_loss
 
 #: Agreement of the loss relative to infinite batch: half of what other pages allow for a loss, since the finite width cancels.
 EXCESS_TOLERANCE = 0.025

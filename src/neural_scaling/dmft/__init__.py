@@ -12,7 +12,7 @@ from neural_scaling.dmft.grid import TimeGrid
 from neural_scaling.dmft.infinite import InfiniteLimit, gradient_flow, infinite_limit
 from neural_scaling.dmft.many import Case, solve_many
 from neural_scaling.dmft.solve import OrderParameters, Solution, solve
-from neural_scaling.dmft.stability import largest_stable_eta, lazy_sgd_loss, mean_square_stability
+from neural_scaling.dmft.stability import largest_stable_eta, mean_square_stability
 
 __all__ = [
     "Case",
@@ -29,7 +29,6 @@ __all__ = [
     "infinite_limit",
     "kernel_flow",
     "largest_stable_eta",
-    "lazy_sgd_loss",
     "mean_square_stability",
     "printed_ratio",
     "solve",

@@ -142,51 +142,6 @@ def largest_stable_eta(modes: PowerLaw | Spectrum | ModeQuadrature, batch: float
     return float(brentq(excess, 1e-9 * highest, (1 - 1e-12) * highest))
 
 
-def lazy_sgd_loss(
-    modes: PowerLaw | Spectrum | ModeQuadrature, eta: float, batch: float, steps: int, fourth_moment: bool = True
-) -> Array:
-    """Return the mean loss of lazy SGD at infinite width, exact for Gaussian features.
-
-    The second moments ``m_k = <v0_k^2>`` obey ``m_k' = (1 - eta lambda_k)^2 m_k + (eta^2/B) (lambda_k L + lambda_k^2 m_k)`` with
-    the loss ``L = sum_k lambda_k m_k``. The recursion closes on the diagonal, so that nothing is neglected.
-
-    Parameters
-    ----------
-    modes
-        Modes of the kernel.
-    eta
-        Learning rate. It may exceed the bound of stability; the loss then grows.
-    batch
-        Batch size B, or ``math.inf``.
-    steps
-        Number of steps T.
-    fourth_moment
-        Whether to keep ``lambda_k^2 m_k``, which the noise of the paper (eqs. 21, 26, 31) leaves out.
-
-    Returns
-    -------
-    Array
-        Loss on steps 0 .. T, shape (T + 1,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
-    """
-    eta = require_positive(eta, "eta", "give a positive learning rate")
-    batch, steps = checks.count(batch, "batch"), checks.whole(steps, "steps")
-    quadrature = as_quadrature(modes, "modes", 4 * max(eta * steps, 1.0))
-    lam, kept = quadrature.nodes, float(checks.flag(fourth_moment, "fourth_moment"))
-    factor = (1 - eta * lam) ** 2 + kept * (eta * lam) ** 2 / batch
-    # m_k = (w*_k)^2 a_k + b_k, because the quadrature has weights for sums with (w*_k)^2 and for sums without.
-    target, noise = np.ones_like(lam), np.zeros_like(lam)
-    losses = np.empty(steps + 1)
-    for t in range(steps + 1):
-        losses[t] = (quadrature.target_weights * lam) @ target + (quadrature.weights * lam) @ noise
-        target, noise = factor * target, factor * noise + eta**2 / batch * lam * losses[t]
-    return losses
-
-
 def suggested_eta(
     quadrature: ModeQuadrature, gamma: float, time: float, width: float = math.inf, batch: float = math.inf
 ) -> float:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from neural_scaling.base.checks import array, count, require, require_positive, whole
+from neural_scaling.base.checks import array, count, flag, require, require_positive, whole
 from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectrum, as_quadrature
 from neural_scaling.theory._inputs import FloatArray
 
@@ -261,7 +261,7 @@ def noise_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
     return np.array(values)
 
 
-def lazy_sgd_loss(modes: Modes, eta: float, batch: float, steps: int) -> FloatArray:
+def lazy_sgd_loss(modes: Modes, eta: float, batch: float, steps: int, fourth_moment: bool = True) -> FloatArray:
     """Exact mean loss of SGD at gamma = 0 and N = infinity on Gaussian features, by iterating their second moments.
 
     ``m_k' = (1 - eta lambda_k)^2 m_k + (eta^2/B) (lambda_k L + lambda_k^2 m_k)`` for ``m_k = <v0_k^2>`` and
@@ -277,6 +277,8 @@ def lazy_sgd_loss(modes: Modes, eta: float, batch: float, steps: int) -> FloatAr
         B, a whole number or infinity.
     steps
         Number of steps T.
+    fourth_moment
+        Whether to keep ``lambda_k^2 m_k``, which the noise of the paper (eqs. 21, 26, 31) leaves out.
 
     Returns
     -------
@@ -290,8 +292,8 @@ def lazy_sgd_loss(modes: Modes, eta: float, batch: float, steps: int) -> FloatAr
     """
     eta, batch, steps = require_positive(eta, "eta"), count(batch, "batch"), whole(steps, "steps")
     quadrature = as_quadrature(modes, "modes", 4 * eta * steps)
-    nodes = quadrature.nodes
-    shrink = (1 - eta * nodes) ** 2 + eta**2 / batch * nodes**2
+    nodes, kept = quadrature.nodes, float(flag(fourth_moment, "fourth_moment"))
+    shrink = (1 - eta * nodes) ** 2 + kept * eta**2 / batch * nodes**2
     # The part proportional to the initial (w*_k)^2 and the part that noise feeds have weights of their own.
     start, fed = quadrature.target_weights * nodes, np.zeros(nodes.size)
     plain, gain = quadrature.weights * nodes, eta**2 / batch * nodes

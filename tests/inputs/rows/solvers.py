@@ -88,7 +88,6 @@ ROWS = [
     row(dmft.printed_ratio, flow=instance(POSITIVE)),
     row(dmft.mean_square_stability, modes=modes, eta=eta, batch=batch),
     row(dmft.largest_stable_eta, modes=modes, batch=batch),
-    row(dmft.lazy_sgd_loss, modes=modes, eta=eta, batch=batch, steps=steps, fourth_moment=flag(True)),
     row(
         toy_model.simulate,
         spectrum=spectrum,
