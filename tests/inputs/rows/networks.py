@@ -28,7 +28,7 @@ from neural_scaling.networks import (
     circle_data,
     circle_kernel,
     cnn,
-    image_data,
+    image_batches,
     image_kernel,
     image_runs,
     kernels,
@@ -108,7 +108,7 @@ def pictures() -> ImageDataset:
 
 
 dots = Shared(pictures)
-dots_data = Shared(lambda: image_data.ImageData(dots.get(), "cpu", torch.float32, test=4))
+dots_data = Shared(lambda: image_batches.ImageData(dots.get(), "cpu", torch.float32, test=4))
 head = Shared(lambda: token_loss.CentredReadout(numbers(2, 8), numbers(2, 8), 0.5))
 tokens = torch.tensor([[0, 3, 7, 1]])
 tokens_kind = Kind(
@@ -248,7 +248,7 @@ ROWS = [
         compiled=flag(False),
     ),
     row(
-        image_data.ImageData,
+        image_batches.ImageData,
         dataset=instance(dots),
         device=device(),
         dtype=precision,
@@ -257,9 +257,9 @@ ROWS = [
         crops=crops,
         replacement=flag(True),
     ),
-    row(image_data.ImageData.take, dots_data, index=indices(1, 3)),
-    row(image_data.ImageData.targets, dots_data, index=indices(1, 3)),
-    row(image_data.ImageData.loss, dots_data, output=floats(1, 4, 2)),
+    row(image_batches.ImageData.take, dots_data, index=indices(1, 3)),
+    row(image_batches.ImageData.targets, dots_data, index=indices(1, 3)),
+    row(image_batches.ImageData.loss, dots_data, output=floats(1, 4, 2)),
     row(image_kernel.decompose, kernel=matrix, targets=targets, across=across, images=whole(2, 1, 2)),
     row(
         image_kernel.sampled_kernel,
