@@ -228,7 +228,7 @@ MUTANTS = [
         "tests/pipeline/test_page_parameters.py::test_small_values_are_not_called_full",
     ),
     (  # claims: mathematics in their text takes effect
-        "companion/claims/tables.py",
+        "companion/claims/words.py",
         "<>#|$~^&])",
         "<>#|~^&])",
         "tests/test_claims.py::TestEscaping",

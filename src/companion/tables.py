@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.claims.tables import number
+from companion.claims.words import number
 from neural_scaling.base.checks import require
 
 #: Rows of a table that is shown open; a longer one is folded.

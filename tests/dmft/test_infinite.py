@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.errata.infinite import convolution_loss
+from companion.errata.infinite_width import convolution_loss
 from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import gradient_flow, infinite_limit
 from neural_scaling.spectra import PowerLaw

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from companion.errata import ERRATA, FACTOR, Erratum, Errors, Setting, infinite, meanfield
+from companion.errata import ERRATA, FACTOR, Erratum, Errors, Setting, infinite_width, meanfield
 from companion.pages import errata as page
 from neural_scaling.base import paths
 from neural_scaling.base.checks import InputError
@@ -124,7 +124,7 @@ def test_claims():
 
 
 def test_claims_can_come_out_otherwise(monkeypatch):
-    monkeypatch.setattr(infinite, "loss_rate_ratio", lambda setting: 1.0)
+    monkeypatch.setattr(infinite_width, "loss_rate_ratio", lambda setting: 1.0)
     monkeypatch.setattr(meanfield, "fourth_moment_losses", lambda setting: (1.0, 1.1, 1.001, 0.001))
     verdicts = {claim.id: claim.verdict for claim in page.substance_claims(SETTING)}
     assert verdicts["errata.loss-rate"] == verdicts["errata.fourth-moment"] == "confirmed"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.errata.dense import Forms, Problem, solve_dense, substitute
-from companion.errata.flow import solve_flow
-from companion.errata.infinite import ansatz_ratio
+from companion.errata.gradient_flow import solve_flow
+from companion.errata.infinite_width import ansatz_ratio
 from companion.errata.simulation import simulate_descent
 from neural_scaling import dmft
 from neural_scaling.spectra import PowerLaw

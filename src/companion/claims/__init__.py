@@ -8,7 +8,7 @@ from companion.claims.claim import Claim, Verdict
 from companion.claims.judgement import Judgement, judge
 from companion.claims.ledger import CLAIMS_VARIABLE, LedgerError, load_ledger, record, show, to_json, write_ledger
 from companion.claims.measurement import Measurement, Page, fact, judged
-from companion.claims.tables import Shown, bound, number, summary, to_markdown
+from companion.claims.words import Shown, bound, number, summary, to_markdown
 
 __all__ = [
     "CLAIMS_VARIABLE",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from companion.claims.claim import Verdict, found
-from companion.claims.tables import number
+from companion.claims.words import number
 from neural_scaling.base.checks import real, require, require_positive
 
 

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from companion.claims.claim import Claim
-from companion.claims.tables import Shown, listed
+from companion.claims.words import Shown, listed
 from neural_scaling.base import checks
 from neural_scaling.base.files import write_atomically
 

@@ -4,15 +4,15 @@ A check computes one thing with the printed form, with the corrected form and in
 solution, an exact formula), and reports how far both are off.
 """
 
-from companion.errata import bottleneck, infinite, meanfield, model, text, transients
+from companion.errata import infinite_width, limits, meanfield, model, text, transients
 from companion.errata.erratum import FACTOR, Erratum, Errors, Setting
 
 #: All errata, in the order of the paper.
 ERRATA: tuple[Erratum, ...] = (
     *model.ERRATA,
     *meanfield.ERRATA,
-    *infinite.ERRATA,
-    *bottleneck.ERRATA,
+    *infinite_width.ERRATA,
+    *limits.ERRATA,
     *transients.ERRATA,
     *text.ERRATA,
 )

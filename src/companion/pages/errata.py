@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, judged
-from companion.claims.tables import number
-from companion.errata import ERRATA, Setting, bottleneck, infinite, meanfield, transients
+from companion.claims.words import number
+from companion.errata import ERRATA, Setting, infinite_width, limits, meanfield, transients
 from companion.style import INK, MUTED, RICH, WIDTH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit
@@ -78,7 +78,7 @@ def entries(found: pd.DataFrame, setting: Setting) -> str:
 def substance_claims(setting: Setting) -> list[Claim]:
     """Judge the matters of substance."""
     alpha, hard, easy, above = setting.alpha, setting.hard, setting.easy, setting.super_easy
-    scale_limit, spike_limit = infinite.scale_limit(setting)
+    scale_limit, spike_limit = infinite_width.scale_limit(setting)
     claims = [
         _exponent(
             setting,
@@ -86,7 +86,7 @@ def substance_claims(setting: Setting) -> list[Claim]:
             "eq. 47",
             "The correlation C_2(t, t) falls as t to the power -beta.",
             f"exponent of C_2(t, t) against eta t in the lazy limit, beta = {hard:g}",
-            infinite.gradient_correlation_fit(setting),
+            infinite_width.gradient_correlation_fit(setting),
             hard,
             1 + hard,
         ),
@@ -96,7 +96,7 @@ def substance_claims(setting: Setting) -> list[Claim]:
             "eq. 47",
             "The norm C_w grows as t to the power 1 - beta. (The slips in eqs. 45 and 47 cancel.)",
             f"exponent of C_w against eta t in the lazy limit, beta = {hard:g}, growth counted negative",
-            infinite.weight_norm_fit(setting),
+            infinite_width.weight_norm_fit(setting),
             hard - 1,
         ),
         _factor(
@@ -105,7 +105,7 @@ def substance_claims(setting: Setting) -> list[Claim]:
             "eqs. 53, 54",
             "The loss falls at the rate Delta^T K Delta.",
             "-dL/dt over Delta^T K Delta in the rich flow",
-            infinite.loss_rate_ratio(setting),
+            infinite_width.loss_rate_ratio(setting),
             1.0,
             2.0,
         ),
@@ -138,7 +138,7 @@ def substance_claims(setting: Setting) -> list[Claim]:
             "eqs. 8, 9, 12, 76, 80",
             "The loss at t to infinity falls with N to the power -alpha min(2, beta).",
             f"exponent in N of exact projections, beta = {beta:g}",
-            bottleneck.floor_fit(setting, beta),
+            limits.floor_fit(setting, beta),
             alpha * min(2.0, beta),
             None if beta < 1 else alpha,
             FLOOR_TOLERANCE,
@@ -152,7 +152,7 @@ def substance_claims(setting: Setting) -> list[Claim]:
             "eq. 78",
             "The loss of full-batch training at t to infinity falls with P to the power -alpha min(2, beta).",
             f"exponent in P of exact interpolations, beta = {easy:g}",
-            bottleneck.data_fit(setting),
+            limits.data_fit(setting),
             alpha * min(2.0, easy),
             tolerance=FLOOR_TOLERANCE,
         )
@@ -234,9 +234,9 @@ def _factor(
 
 def _spike_claim(setting: Setting) -> Claim:
     """Judge whether the middle term of eq. 53 dies out beside the last one."""
-    time, ratios = infinite.spike_ratios(setting, setting.hard)
+    time, ratios = infinite_width.spike_ratios(setting, setting.hard)
     decade = ratios[time >= time[-1] / 10.0001]
-    limit = number(infinite.ansatz_ratio(setting.hard))
+    limit = number(infinite_width.ansatz_ratio(setting.hard))
     return judged(
         setting,
         "errata.spike-share",
@@ -265,8 +265,8 @@ class Curves:
 
 def curves(setting: Setting) -> Curves:
     """Compute what the figure shows."""
-    printed, corrected = bottleneck.floor_forms(setting)
-    floors = bottleneck.projection_floors(setting.alpha, setting.easy)
+    printed, corrected = limits.floor_forms(setting)
+    floors = limits.projection_floors(setting.alpha, setting.easy)
     time = np.geomspace(1.0, setting.window[1], 61)
     hard, easy, above = (
         PowerLaw(setting.alpha, beta).quadrature(4 * time[-1])
@@ -277,7 +277,7 @@ def curves(setting: Setting) -> Curves:
         time,
         {setting.hard: transient_coefficient(hard, time), setting.easy: transient_coefficient(easy, time)},
         {setting.hard: noise_coefficient(hard, time), setting.super_easy: noise_coefficient(above, time)},
-        {beta: infinite.spike_ratios(setting, beta) for beta in (0.6 * setting.hard, setting.hard)},
+        {beta: infinite_width.spike_ratios(setting, beta) for beta in (0.6 * setting.hard, setting.hard)},
     )
 
 

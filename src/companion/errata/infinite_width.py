@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import quad
 
 from companion.errata.erratum import Erratum, Errors, Setting
-from companion.errata.flow import Flow, solve_flow
+from companion.errata.gradient_flow import Flow, solve_flow
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import infinite_limit
 from neural_scaling.fits import PowerLawFit, fit_power_law
