@@ -10,7 +10,7 @@ import pytest
 from companion.pages import batch, reuse
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
-from neural_scaling.models.finite_data import MinibatchRun, SampleReuseRun
+from neural_scaling.models.finite_data_runs import MinibatchRun, SampleReuseRun
 from neural_scaling.models.sample_reuse import reuse_limit, simulate_reuse
 from neural_scaling.runs import Result
 from neural_scaling.spectra import PowerLaw

@@ -8,7 +8,7 @@ import pytest
 
 from companion.long_runs import LongRun
 from companion.pages import bottleneck, losslaw, sgdnoise, transient
-from neural_scaling.models.limits import LimitRun
+from neural_scaling.models.limit_runs import LimitRun
 from neural_scaling.runs import Result, obtain_all
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import loss_terms, model_bottleneck

@@ -11,9 +11,9 @@ from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data import entries
 from neural_scaling.data.digits import runs as experiments
-from neural_scaling.data.digits.assessment import QualityRun, _Set
 from neural_scaling.data.digits.classifier import classify
 from neural_scaling.data.digits.quality import frechet_distance, grey_values, nearest, normal_digits
+from neural_scaling.data.digits.quality_runs import QualityRun, _Set
 from neural_scaling.data.digits.runs import trained_denoiser, trained_judge
 from neural_scaling.data.digits.weights import digest
 from neural_scaling.runs import obtain

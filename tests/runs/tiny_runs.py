@@ -13,12 +13,12 @@ import neural_scaling
 from companion import long_runs
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data import entries
-from neural_scaling.data.digits import assessment, sizes
+from neural_scaling.data.digits import quality_runs, sizes
 from neural_scaling.data.digits import runs as diffusion
 from neural_scaling.data.digits.sizes import Size
 from neural_scaling.data.digits.weights import digest
 from neural_scaling.data.text import TextDataset
-from neural_scaling.models import finite_data, limits
+from neural_scaling.models import finite_data_runs, limit_runs
 from neural_scaling.models import runs as models
 from neural_scaling.networks import cnn, image_runs, language_runs
 from neural_scaling.networks import runs as circle
@@ -105,12 +105,12 @@ def tiny_runs():
         (models.OnlineDMFTRun(*law, width=6, batch=4), 70),
         (models.LongDMFTRun(1.5, 0.5, 60, 0.1, 1.0, 2.0, width=6, batch=4), 10),
         (models.LinearNetworkRun(1.5, 0.5, 30, 8, 4, 0.1, (0.0, 1.0), 40, 0), 40),
-        (finite_data.SampleReuseRun(*law, width=6, seeds=3, samples=9), 5),
-        (finite_data.SampleReuseDMFTRun(*law, width=6, samples=9), 70),
-        (finite_data.SampleReuseFlowRun(1.5, 0.5, 60, 0.1, 1.0, 10, width=6, samples=9), 10),
-        (finite_data.MinibatchDMFTRun(*law, width=6, batch=4, fourth_moment=True), 70),
-        (finite_data.MinibatchRun(*law, width=6, batch=4, seeds=20), 10),
-        (limits.LimitRun(1.5, (0.5, 1.5), 60, 8, 4, True), 4),
+        (finite_data_runs.SampleReuseRun(*law, width=6, seeds=3, samples=9), 5),
+        (finite_data_runs.SampleReuseDMFTRun(*law, width=6, samples=9), 70),
+        (finite_data_runs.SampleReuseFlowRun(1.5, 0.5, 60, 0.1, 1.0, 10, width=6, samples=9), 10),
+        (finite_data_runs.MinibatchDMFTRun(*law, width=6, batch=4, fourth_moment=True), 70),
+        (finite_data_runs.MinibatchRun(*law, width=6, batch=4, seeds=20), 10),
+        (limit_runs.LimitRun(1.5, (0.5, 1.5), 60, 8, 4, True), 4),
         (long_runs.LongRun(1.5, 0.5, 1.0, 2.0, (INFINITE, 8.0), (0.0, 0.02)), 20),
         (models.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
@@ -122,6 +122,6 @@ def tiny_runs():
         (DENOISER, 12),
         (CLASSIFIER, 12),
         (diffusion.ShardRun("tiny", weights, 0.5, 4, 1.0, 20, 10, 0, 0), 3),
-        (assessment.QualityRun("small", weights, judge, images=40, each=3, repeats=1, neighbours=30, seed=0), 8),
+        (quality_runs.QualityRun("small", weights, judge, images=40, each=3, repeats=1, neighbours=30, seed=0), 8),
     ]
     return {run.kind: (run, least) for run, least in runs}

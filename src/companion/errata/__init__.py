@@ -4,7 +4,7 @@ A check computes one thing with the printed form, with the corrected form and in
 solution, an exact formula), and reports how far both are off.
 """
 
-from companion.errata import infinite_width, limits, meanfield, model, text, transients
+from companion.errata import end_of_training, infinite_width, meanfield, model, text, transients
 from companion.errata.erratum import FACTOR, Erratum, Errors, Setting
 
 #: All errata, in the order of the paper.
@@ -12,7 +12,7 @@ ERRATA: tuple[Erratum, ...] = (
     *model.ERRATA,
     *meanfield.ERRATA,
     *infinite_width.ERRATA,
-    *limits.ERRATA,
+    *end_of_training.ERRATA,
     *transients.ERRATA,
     *text.ERRATA,
 )

@@ -19,7 +19,7 @@ from companion.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, largest_stable_eta, mean_square_stability, solve
 from neural_scaling.fits.power_law import NORMAL_95
-from neural_scaling.models.finite_data import MinibatchDMFTRun, MinibatchRun
+from neural_scaling.models.finite_data_runs import MinibatchDMFTRun, MinibatchRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import lazy_sgd_loss

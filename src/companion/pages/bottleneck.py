@@ -18,7 +18,7 @@ from companion.style import INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
-from neural_scaling.models.limits import LimitRun
+from neural_scaling.models.limit_runs import LimitRun
 from neural_scaling.models.toy_model import simulate
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw

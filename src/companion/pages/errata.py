@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, judged
 from companion.claims.words import number
-from companion.errata import ERRATA, Setting, infinite_width, limits, meanfield, transients
+from companion.errata import ERRATA, Setting, end_of_training, infinite_width, meanfield, transients
 from companion.style import INK, MUTED, RICH, WIDTH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit
@@ -138,7 +138,7 @@ def substance_claims(setting: Setting) -> list[Claim]:
             "eqs. 8, 9, 12, 76, 80",
             "The loss at t to infinity falls with N to the power -alpha min(2, beta).",
             f"exponent in N of exact projections, beta = {beta:g}",
-            limits.floor_fit(setting, beta),
+            end_of_training.floor_fit(setting, beta),
             alpha * min(2.0, beta),
             None if beta < 1 else alpha,
             FLOOR_TOLERANCE,
@@ -152,7 +152,7 @@ def substance_claims(setting: Setting) -> list[Claim]:
             "eq. 78",
             "The loss of full-batch training at t to infinity falls with P to the power -alpha min(2, beta).",
             f"exponent in P of exact interpolations, beta = {easy:g}",
-            limits.data_fit(setting),
+            end_of_training.data_fit(setting),
             alpha * min(2.0, easy),
             tolerance=FLOOR_TOLERANCE,
         )
@@ -265,8 +265,8 @@ class Curves:
 
 def curves(setting: Setting) -> Curves:
     """Compute what the figure shows."""
-    printed, corrected = limits.floor_forms(setting)
-    floors = limits.projection_floors(setting.alpha, setting.easy)
+    printed, corrected = end_of_training.floor_forms(setting)
+    floors = end_of_training.projection_floors(setting.alpha, setting.easy)
     time = np.geomspace(1.0, setting.window[1], 61)
     hard, easy, above = (
         PowerLaw(setting.alpha, beta).quadrature(4 * time[-1])

@@ -15,7 +15,7 @@ from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.data import ImageDataset
-from neural_scaling.data.digits.assessment import QUANTILES, SETS, QualityRun
+from neural_scaling.data.digits.quality_runs import QUANTILES, SETS, QualityRun
 from neural_scaling.data.digits.runs import MODELS, trained_denoiser, trained_judge
 from neural_scaling.data.digits.sizes import SIZES, Pixels, Size, find
 from neural_scaling.data.digits.weights import digest
@@ -30,7 +30,7 @@ COPIES_TOLERANCE = 0.1
 
 
 class Plan(Parameters):
-    """What the page computes; the fields of :class:`~neural_scaling.data.digits.assessment.QualityRun` but the weights."""
+    """What the page computes; the fields of :class:`~neural_scaling.data.digits.quality_runs.QualityRun` but the weights."""
 
     @property
     def drawn(self) -> Size:

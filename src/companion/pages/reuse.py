@@ -21,7 +21,7 @@ from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
-from neural_scaling.models.finite_data import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
+from neural_scaling.models.finite_data_runs import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
 from neural_scaling.models.sample_reuse import reuse_limit
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw

@@ -21,13 +21,13 @@ from inputs.kinds import (
 from inputs.table import row
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data.digits import (
-    assessment,
     classifier,
     dataset,
     denoiser,
     noise,
     objective,
     quality,
+    quality_runs,
     sampler,
     sizes,
     weights,
@@ -169,7 +169,7 @@ ROWS = [
     ),
     row(experiments.trained_denoiser, model=choice("reduced")),
     row(
-        assessment.QualityRun,
+        quality_runs.QualityRun,
         size=text("small"),
         weights=text("0"),
         judge=text("1"),

@@ -2,7 +2,7 @@
 
 from inputs.kinds import array, count, flag, real, seed, whole
 from inputs.table import row
-from neural_scaling.models import finite_data, limits
+from neural_scaling.models import finite_data_runs, limit_runs
 from neural_scaling.models import runs as experiments
 
 law = {"alpha": real(1.5, above=0), "beta": real(0.5, above=0), "modes": count(20)}
@@ -39,13 +39,13 @@ ROWS = [
         steps=whole(10),
         seed=seed(),
     ),
-    row(finite_data.SampleReuseRun, **seeded, samples=whole(6)),
-    row(finite_data.SampleReuseDMFTRun, **steps, **sizes, samples=count(6)),
-    row(finite_data.SampleReuseFlowRun, **steps, **sizes, samples=count(6)),
-    row(finite_data.MinibatchDMFTRun, **steps, **sizes, fourth_moment=flag(True)),
-    row(finite_data.MinibatchRun, **seeded),
+    row(finite_data_runs.SampleReuseRun, **seeded, samples=whole(6)),
+    row(finite_data_runs.SampleReuseDMFTRun, **steps, **sizes, samples=count(6)),
+    row(finite_data_runs.SampleReuseFlowRun, **steps, **sizes, samples=count(6)),
+    row(finite_data_runs.MinibatchDMFTRun, **steps, **sizes, fourth_moment=flag(True)),
+    row(finite_data_runs.MinibatchRun, **seeded),
     row(
-        limits.LimitRun,
+        limit_runs.LimitRun,
         alpha=law["alpha"],
         sources=array((0.5, 1.5), above=0),
         modes=whole(20),
