@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -123,7 +118,7 @@ Table(page.lazy_bounds(plan), caption, heads, dict.fromkeys(heads, ".3f"))
 found = page.curves(plan, results)
 effects = page.effects(found)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-excess", "caption": "Loss at batch B over loss at infinite batch, minus one, against steps, lazy (above) and rich (below). Dots: simulation with two standard errors. Dashed: the paper's theory. Lines: with the fourth moment. A bar across the panel: the mean is one seed that is about to blow up."}, "image": {"alt": "Two log-log panels of the relative excess of the loss, one colour per batch. For the lazy network the dots lie on the full lines and above the dashed ones. For the rich network they lie above both, closer to the full lines."}}
+# %% mystnb={"figure": {"caption": "Loss at batch B over loss at infinite batch, minus one, against steps, lazy (above) and rich (below). Dots: simulation with two standard errors. Dashed: the paper's theory. Lines: with the fourth moment. A bar across the panel: the mean is one seed that is about to blow up.", "name": "fig-batch-excess"}, "image": {"alt": "Two log-log panels of the relative excess of the loss, one colour per batch. For the lazy network the dots lie on the full lines and above the dashed ones. For the rich network they lie above both, closer to the full lines."}} tags=["remove-input"]
 display(page.excess_figure(plan, found))
 
 # %% [markdown]
@@ -135,7 +130,7 @@ percents = {"paper_error": "+.1%", "our_error": "+.1%"}
 formats = {"excess": ".3f", "interval": ".3f", "paper": ".3f", "ours": ".3f", **percents}
 Table(effects[["gamma", "batch", *formats]], "Loss at batch B over loss at infinite batch", heads, formats)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-error", "caption": "Relative error of both theories against the batch, for the loss relative to infinite batch averaged over log steps. Grey: two standard errors of the simulation. A batch is left out where a few seeds decide the mean."}, "image": {"alt": "Two log-log panels. Lazy: the error of the paper's theory falls as one over B, the error with the fourth moment is lost in the noise of the simulation. Rich: both fall as one over B, the one with the fourth moment a factor of about two lower."}}
+# %% mystnb={"figure": {"caption": "Relative error of both theories against the batch, for the loss relative to infinite batch averaged over log steps. Grey: two standard errors of the simulation. A batch is left out where a few seeds decide the mean.", "name": "fig-batch-error"}, "image": {"alt": "Two log-log panels. Lazy: the error of the paper's theory falls as one over B, the error with the fourth moment is lost in the noise of the simulation. Rich: both fall as one over B, the one with the fourth moment a factor of about two lower."}} tags=["remove-input"]
 display(page.error_figure(effects))
 
 # %% [markdown]
@@ -153,7 +148,7 @@ Table(page.losses(found, (3, 10, steps)), "Mean loss, and theory against it", he
 # Theories give the mean. At small batch it is no typical value: the largest hundredth of the seeds has a good part of the sum,
 # the median lies below the mean, and the paper's curve, which is too low for the mean, happens to run near the median.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-batch-spread", "caption": "The loss at the smallest batch, lazy (above) and rich (below): mean with two standard errors, median, the range from the 16th to the 84th percentile, a few single seeds, and both theories."}, "image": {"alt": "Two log-log panels. Single runs jump by factors of several from step to step, more so for the rich network. The mean lies well above the median; the theory with the fourth moment follows the mean when lazy."}}
+# %% mystnb={"figure": {"caption": "The loss at the smallest batch, lazy (above) and rich (below): mean with two standard errors, median, the range from the 16th to the 84th percentile, a few single seeds, and both theories.", "name": "fig-batch-spread"}, "image": {"alt": "Two log-log panels. Single runs jump by factors of several from step to step, more so for the rich network. The mean lies well above the median; the theory with the fourth moment follows the mean when lazy."}} tags=["remove-input"]
 display(page.spread_figure(plan, found))
 
 # %% tags=["hide-input"]
@@ -170,7 +165,7 @@ Table(effects[["gamma", "batch", *heads]], heads=heads, formats={"median": ".2f"
 #
 # A ratio counts as confirmed within 0.025. "Corrected" means that the paper's theory fails by that rule and the one with the fourth moment passes.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(page.excess_claims(plan, effects))
 
 # %% [markdown]

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -98,7 +93,7 @@ model = page.curves(plan, False, results)
 data = page.curves(plan, True, results)
 exponents = page.exponents(plan, [*model, *data])
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck", "caption": "Loss at the end of training against (a) the width on fresh data and (b) the number of samples. Circles: mean of draws with 95 % interval. Lines: deterministic equivalent. Dotted: the sum with the second power and no prefactor, as printed for both."}, "image": {"alt": "Two log-log plots. In the upper, curves for three sources; those for sources 1.5 and 3 run parallel and far above the dotted printed curves, which fall more steeply. In the lower, all curves run parallel to the printed ones, slightly above. Circles lie on the lines."}}
+# %% mystnb={"figure": {"caption": "Loss at the end of training against (a) the width on fresh data and (b) the number of samples. Circles: mean of draws with 95 % interval. Lines: deterministic equivalent. Dotted: the sum with the second power and no prefactor, as printed for both.", "name": "fig-bottleneck"}, "image": {"alt": "Two log-log plots. In the upper, curves for three sources; those for sources 1.5 and 3 run parallel and far above the dotted printed curves, which fall more steeply. In the lower, all curves run parallel to the printed ones, slightly above. Circles lie on the lines."}} tags=["remove-input"]
 display(page.bottleneck_figure(model, data, exponents))
 
 # %% [markdown]
@@ -131,7 +126,7 @@ Table(exponents[columns], "Simulated exponents", heads, formats)
 # %% tags=["hide-input"]
 scales = [page.scale_curve(plan, kind, results) for kind in (False, True)]
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck-scale", "caption": "The scales r3 of the width and r1 of the data, divided by their predicted power. Symbols: mean over draws of the trace of the inverse Gram matrix, with 95 % interval. Lines: the self-consistent equation, the same for both, for infinitely many modes (solid) and for as many as the draws have (dashed)."}, "image": {"alt": "Scales divided by size to the power alpha against size on a logarithmic axis. The solid line falls slowly and levels off, the dashed one turns up where the number of modes is felt; circles and squares lie near the dashed line, above it at the smallest sizes."}}
+# %% mystnb={"figure": {"caption": "The scales r3 of the width and r1 of the data, divided by their predicted power. Symbols: mean over draws of the trace of the inverse Gram matrix, with 95 % interval. Lines: the self-consistent equation, the same for both, for infinitely many modes (solid) and for as many as the draws have (dashed).", "name": "fig-bottleneck-scale"}, "image": {"alt": "Scales divided by size to the power alpha against size on a logarithmic axis. The solid line falls slowly and levels off, the dashed one turns up where the number of modes is felt; circles and squares lie near the dashed line, above it at the smallest sizes."}} tags=["remove-input"]
 display(page.scale_figure(plan, scales))
 
 # %% [markdown]
@@ -145,7 +140,7 @@ display(page.scale_figure(plan, scales))
 trained = page.ends(plan)
 distances = page.distances(trained)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-bottleneck-end", "caption": "Relative distance of the loss of small trained models from the limit given by linear algebra, for several richnesses, (a) on the population and (b) on a fixed set of samples. Dotted: 1e-13."}, "image": {"alt": "Two log-log plots of the distance from the limit against steps. All curves drop to rounding level, the richer the sooner."}}
+# %% mystnb={"figure": {"caption": "Relative distance of the loss of small trained models from the limit given by linear algebra, for several richnesses, (a) on the population and (b) on a fixed set of samples. Dotted: 1e-13.", "name": "fig-bottleneck-end"}, "image": {"alt": "Two log-log plots of the distance from the limit against steps. All curves drop to rounding level, the richer the sooner."}} tags=["remove-input"]
 display(page.end_figure(trained))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -159,7 +154,7 @@ Table(distances[["trained", "gamma", "reached"]], heads=heads)
 # leading order in $1/N$ and $1/P$. An interval wider than the tolerance confirms nothing, wherever its centre: for some of the simulated exponents that is all that the number of draws allows, and the equivalent, which
 # the draws confirm in value, has to settle the power.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         *page.bottleneck_claims(plan, exponents),

@@ -1,16 +1,12 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
 #     name: python3
 #   neural_scaling:
-#     reads: [data/claims/ledger.json]
+#     reads:
+#     - data/claims/ledger.json
 # ---
 
 # %% [markdown]
@@ -50,5 +46,5 @@ print(notebook.provenance(scale))
 entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
 Table(ledger.summary(entries))
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 display(Markdown(ledger.to_markdown(entries, with_item=True)))

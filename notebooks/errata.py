@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -80,10 +75,10 @@ Table(page.shown(found).drop(columns="where"), heads={"name": "erratum"})
 # %% tags=["remove-input"]
 Table(page.shown(substance).drop(columns="name"), heads=heads)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-errata", "caption": "Printed (dashed) against corrected (dotted). (a) Loss at the end of training of an easy task, from exact projections. (b, c) Leading corrections in 1/N and in the learning rate over the batch for lazy gradient flow, from closed forms (solid); dotted lines are slopes only, shifted. (d) Ratio of the middle to the last term of eq. 53 along the rich gradient flow of hard tasks; printed, it vanishes."}, "image": {"alt": "Panel a: points on the corrected line, far above the printed one, which is steeper. Panel b: the coefficient rises with time for the hard task, where the printed power falls, and falls as printed for the easy task. Panel c: the coefficient of the hard task falls much more slowly than printed, that of the super-easy task as printed. Panel d: both ratios level off well above zero."}}
+# %% mystnb={"figure": {"caption": "Printed (dashed) against corrected (dotted). (a) Loss at the end of training of an easy task, from exact projections. (b, c) Leading corrections in 1/N and in the learning rate over the batch for lazy gradient flow, from closed forms (solid); dotted lines are slopes only, shifted. (d) Ratio of the middle to the last term of eq. 53 along the rich gradient flow of hard tasks; printed, it vanishes.", "name": "fig-errata"}, "image": {"alt": "Panel a: points on the corrected line, far above the printed one, which is steeper. Panel b: the coefficient rises with time for the hard task, where the printed power falls, and falls as printed for the easy task. Panel c: the coefficient of the hard task falls much more slowly than printed, that of the super-easy task as printed. Panel d: both ratios level off well above zero."}} tags=["remove-input"]
 display(page.draw(page.curves(setting), alpha))
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 display(Markdown(page.entries(substance, setting)))
 
 # %% [markdown]
@@ -115,13 +110,13 @@ display(Markdown(page.entries(substance, setting)))
 # %% tags=["remove-input"]
 Table(page.shown(misprints).drop(columns="name"), "Errors of both forms", heads)
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 display(Markdown(page.entries(misprints, setting)))
 
 # %% [markdown]
 # ## Suspected, did not stand
 
-# %% tags=["remove-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 display(Markdown(page.entries(suspicions, setting)))
 
 # %% [markdown]
@@ -131,7 +126,7 @@ display(Markdown(page.entries(suspicions, setting)))
 # within 0.15 (a fifth of the difference between the two forms), factors within 0.05, the loss of SGD within 1 %. For
 # each power the side on which the printed form is right is tested too.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(page.substance_claims(setting))
 
 # %% [markdown]

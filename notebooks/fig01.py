@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -100,7 +95,7 @@ heads = {"regime": "region", "points": "tasks", "named": "as drawn here", "print
 formats = {"named": ".0%", "printed": ".0%"}
 Table(counts, "Share of tasks at which the terms left are those of the label", heads, formats)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-1", "caption": "Figure 1 of the paper. (a) Exponent of the loss in time against the source, lazy (dashed) and rich (solid). Circles: fitted to integrated curves at very late times. Crosses: rich curves fitted between 100 and 10000. (b, c) Phases, with the two terms that balance at fixed compute; the arrow points to the one that takes over. The dagger marks the label that differs from the printed figure."}, "image": {"alt": "Panel a: the rich exponent lies above the lazy straight line for sources below 1 and joins it at 1; measured circles lie on both curves, crosses slightly above near source 1. Panels b and c: the plane of source and capacity, divided by a vertical line at source 1 and a curve at 2 minus 1 over capacity into hard, easy and super-easy regions; only the hard region differs between lazy and rich."}}
+# %% mystnb={"figure": {"caption": "Figure 1 of the paper. (a) Exponent of the loss in time against the source, lazy (dashed) and rich (solid). Circles: fitted to integrated curves at very late times. Crosses: rich curves fitted between 100 and 10000. (b, c) Phases, with the two terms that balance at fixed compute; the arrow points to the one that takes over. The dagger marks the label that differs from the printed figure.", "name": "fig-1"}, "image": {"alt": "Panel a: the rich exponent lies above the lazy straight line for sources below 1 and joins it at 1; measured circles lie on both curves, crosses slightly above near source 1. Panels b and c: the plane of source and capacity, divided by a vertical line at source 1 and a curve at 2 minus 1 over capacity into hard, easy and super-easy regions; only the hard region differs between lazy and rich."}} tags=["remove-input"]
 display(page.draw(plan, exponents))
 
 # %% [markdown]
@@ -116,7 +111,7 @@ display(page.draw(plan, exponents))
 # An exponent counts as confirmed within 0.008, a sixth of the smallest difference between lazy and rich among the
 # hard sources; a label counts as confirmed if its two terms are the ones that remain at every task of the region.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show([*page.exponent_claims(plan, exponents), *page.phase_claims(plan, counts)])
 
 # %% [markdown]

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -72,7 +67,7 @@ print(runs.describe(list(results.values())))
 easy = page.infinite_panel(plan, beta_easy, results)
 hard = page.infinite_panel(plan, beta_hard, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2ab", "caption": "Figure 2(a, b) of the paper. Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 (black) to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}}
+# %% mystnb={"figure": {"caption": "Figure 2(a, b) of the paper. Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 (black) to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers.", "name": "fig-2ab"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}} tags=["remove-input"]
 display(page.infinite_figure(easy, hard))
 
 # %% [markdown]
@@ -99,7 +94,7 @@ display(Table(hard_exponents, f"Hard task, β = {beta_hard:g}", heads, formats))
 easy_finite = page.finite_panel(plan, beta_easy, results)
 hard_finite = page.finite_panel(plan, beta_hard, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2cd", "caption": "Figure 2(c, d) of the paper. Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean field theory. Dashed grey: the power of infinite width."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}}
+# %% mystnb={"figure": {"caption": "Figure 2(c, d) of the paper. Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean field theory. Dashed grey: the power of infinite width.", "name": "fig-2cd"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}} tags=["remove-input"]
 display(page.finite_figure(easy_finite, hard_finite))
 
 # %% [markdown]
@@ -126,7 +121,7 @@ display(Table(hard_agreement, f"Hard task, β = {beta_hard:g}", heads, {"ratio":
 # %% tags=["hide-input"]
 edge = page.edge_of_stability(plan, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-2-edge", "caption": "The hard task at several learning rates and richness 1, against learning rate times steps: loss (spikes cut), and learning rate times the largest eigenvalue of the kernel. Crosses: where that product reaches 2. Dashed: the rich and the lazy power."}, "image": {"alt": "Upper panel: loss curves of all learning rates coincide until each reaches the edge of stability, earlier for larger learning rate; from there the loss spikes and then falls more slowly. Lower panel: learning rate times largest eigenvalue grows and settles near 2."}}
+# %% mystnb={"figure": {"caption": "The hard task at several learning rates and richness 1, against learning rate times steps: loss (spikes cut), and learning rate times the largest eigenvalue of the kernel. Crosses: where that product reaches 2. Dashed: the rich and the lazy power.", "name": "fig-2-edge"}, "image": {"alt": "Upper panel: loss curves of all learning rates coincide until each reaches the edge of stability, earlier for larger learning rate; from there the loss spikes and then falls more slowly. Lower panel: learning rate times largest eigenvalue grows and settles near 2."}} tags=["remove-input"]
 display(page.edge_figure(plan, results, edge, gamma=1.0))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -145,7 +140,7 @@ Table(edge[["eta", "gamma", "after"]].dropna(), heads={"after": "exponent beyond
 #
 # An exponent counts as confirmed within 0.057, a third of the gap between lazy and rich at $\beta = 0.4$; a ratio of losses within 5 %.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         *page.exponent_claims(plan, easy, easy_exponents),

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -78,7 +73,7 @@ display(Table(page.stability(plan, super_easy), f"Super-easy task, η = {eta_sup
 # Every simulation has its own random projection and data stream. The theory is solved in unit steps for the same width, batch and number of
 # modes, as the paper states it. The band is one standard deviation over seeds.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-3", "caption": "Figure 3 of the paper. Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper."}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}}
+# %% mystnb={"figure": {"caption": "Figure 3 of the paper. Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper.", "name": "fig-3"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}} tags=["remove-input"]
 display(page.loss_figure(plan, hard, super_easy))
 
 # %% [markdown]
@@ -116,7 +111,7 @@ display(Table(super_easy_excess, f"Super-easy task, against B = {batches[-1]}", 
 # has limits that leave one term alone: infinite width and batch (gradient flow), infinite width (the SGD transient), infinite batch (the
 # transient of finite width). Windows come from the loss law with prefactors one: a term counts as alone where it is ten times the next.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-3-late", "caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much a batch of one raises the loss of the hard task at infinite width, and the power with which the kernel grows."}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}}
+# %% mystnb={"figure": {"caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much a batch of one raises the loss of the hard task at infinite width, and the power with which the kernel grows.", "name": "fig-3-late"}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}} tags=["remove-input"]
 display(page.late_figure(plan, hard, super_easy))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -136,7 +131,7 @@ display(Table(noise.drop(columns=["name", "location"]), "Hard task", heads, form
 #
 # An exponent counts as confirmed within 0.055, a third of the gap between lazy and rich at $\beta = 0.5$; a ratio of losses within 5 %.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         page.shift_claim(plan, hard_excess),

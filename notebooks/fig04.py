@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -71,7 +66,7 @@ print(runs.describe(list(results.values())))
 settings = page.settings(plan, panels)
 Table(settings.drop(columns="edge"), heads={"left_out": "left out"}, formats={"left_out": ".2%"})
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4", "caption": "Figure 4 of the paper. Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dashed grey: the power of Table 1; dotted in (c): that of an infinite batch."}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}}
+# %% mystnb={"figure": {"caption": "Figure 4 of the paper. Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dashed grey: the power of Table 1; dotted in (c): that of an infinite batch.", "name": "fig-4"}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}} tags=["remove-input"]
 display(page.loss_figure(plan, panels))
 
 # %% [markdown]
@@ -102,7 +97,7 @@ width = found[["task", "source", "a", "a_interval", "predicted_a"]].assign(
 )
 display(Table(width, "Optimal width, C^a, and number of steps, C^(1 - a)", heads, digits))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4-allocation", "caption": "Optimal width and optimal number of steps against compute. Markers: simulations. Lines: theory. Dashed: the powers that follow from Table 1."}, "image": {"alt": "Two log-log plots. Optimal width and optimal steps grow as powers of compute for three tasks; the hard task takes the narrowest networks and the most steps. Markers scatter around the lines."}}
+# %% mystnb={"figure": {"caption": "Optimal width and optimal number of steps against compute. Markers: simulations. Lines: theory. Dashed: the powers that follow from Table 1.", "name": "fig-4-allocation"}, "image": {"alt": "Two log-log plots. Optimal width and optimal steps grow as powers of compute for three tasks; the hard task takes the narrowest networks and the most steps. Markers scatter around the lines."}} tags=["remove-input"]
 display(page.allocation_figure(plan, panels))
 
 # %% [markdown]
@@ -119,7 +114,7 @@ display(page.allocation_figure(plan, panels))
 # %% tags=["hide-input", "nbval-check-output"]
 Table(settings[["task", "eta", "edge"]], heads={"edge": "edge of stability at step"}, formats={"edge": ".1e"})
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-4-approach", "caption": "Local exponents of the frontier of the theory, over one decade of compute, at the batch of the figure (full lines) and at that of the second solution (dash-dotted). Dashed: Table 1. Markers: fits to the simulations with their 95 % intervals; thin lines: their windows."}, "image": {"alt": "Two plots of exponents against compute on a logarithmic axis. Upper panel: the exponent of the loss for three tasks approaches its dashed line. Lower panel: the same for the optimal width."}}
+# %% mystnb={"figure": {"caption": "Local exponents of the frontier of the theory, over one decade of compute, at the batch of the figure (full lines) and at that of the second solution (dash-dotted). Dashed: Table 1. Markers: fits to the simulations with their 95 % intervals; thin lines: their windows.", "name": "fig-4-approach"}, "image": {"alt": "Two plots of exponents against compute on a logarithmic axis. Upper panel: the exponent of the loss for three tasks approaches its dashed line. Lower panel: the same for the optimal width."}} tags=["remove-input"]
 display(page.slope_figure(plan, panels, found))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -132,7 +127,7 @@ Table(theory, "Theory, last two decades", heads, {"r": ".2f", "predicted_r": ".3
 #
 # An exponent counts as confirmed within 0.022, a third of the gap between lazy and rich for the hard task; a ratio of losses within 5 %.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show([claim for panel in panels for claim in page.claims(plan, panel, found)])
 
 # %% [markdown]

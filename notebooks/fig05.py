@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -80,7 +75,7 @@ targets = {gamma0: circle.curve_rows(plan.targets(gamma0), results) for gamma0 i
 gammas = (0.0, *richness_activations)
 activations = {gamma0: circle.curve_rows(plan.activations(gamma0), results) for gamma0 in gammas}
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-5", "caption": "Figure 5 of the paper. Test loss against steps, (a) ReLU networks on targets of changing source and (b) one target at changing activation. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise."}, "image": {"alt": "Two log-log plots of test loss against steps, one colour per source. Rich curves lie below the dotted linearised ones and fall along the dashed predicted powers before the hardest tasks level off."}}
+# %% mystnb={"figure": {"caption": "Figure 5 of the paper. Test loss against steps, (a) ReLU networks on targets of changing source and (b) one target at changing activation. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise.", "name": "fig-5"}, "image": {"alt": "Two log-log plots of test loss against steps, one colour per source. Rich curves lie below the dotted linearised ones and fall along the dashed predicted powers before the hardest tasks level off."}} tags=["remove-input"]
 panels = [
     ("(a) ReLU, changing target", targets[richness], targets[0.0]),
     (rf"(b) changing activation, $q = {decay:g}$", activations[gammas[-1]], activations[0.0]),
@@ -93,7 +88,7 @@ display(circle.loss_figure(panels))
 # The tangent kernel of each network is followed while it trains: its trace, which the theory expects to grow like
 # $t^{1-\chi}$ on hard tasks, and its largest eigenvalue, which must stay below $2/\eta_0$.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-5-kernel", "caption": "Tangent kernel of the rich networks of (a): trace over its first value, and learning rate times largest eigenvalue. Dashed above: the predicted growth of hard tasks, in the windows."}, "image": {"alt": "Upper panel: the trace of the tangent kernel grows by a factor that is larger the harder the task. Lower panel: learning rate times largest eigenvalue rises and, for the hardest tasks, saturates just below 2."}}
+# %% mystnb={"figure": {"caption": "Tangent kernel of the rich networks of (a): trace over its first value, and learning rate times largest eigenvalue. Dashed above: the predicted growth of hard tasks, in the windows.", "name": "fig-5-kernel"}, "image": {"alt": "Upper panel: the trace of the tangent kernel grows by a factor that is larger the harder the task. Lower panel: learning rate times largest eigenvalue rises and, for the hardest tasks, saturates just below 2."}} tags=["remove-input"]
 display(page.kernel_figure(targets[richness]))
 
 # %% [markdown]
@@ -123,7 +118,7 @@ Table(starts, "Linearised networks", heads={"start": "window starts at step"}, f
 # %% tags=["hide-input"]
 studies = page.studies(plan, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-5-studies", "caption": "Exponent of the loss against richness, step size, batch and width. Filled: in the window that theory and the kernel fix. Open: over the last decade of steps. Dashed: the lazy and the rich prediction."}, "image": {"alt": "Four panels of fitted exponents. With growing richness the exponent rises to the rich prediction, after a drop at little richness where that was run, and over the last decade falls again where the edge of stability is reached."}}
+# %% mystnb={"figure": {"caption": "Exponent of the loss against richness, step size, batch and width. Filled: in the window that theory and the kernel fix. Open: over the last decade of steps. Dashed: the lazy and the rich prediction.", "name": "fig-5-studies"}, "image": {"alt": "Four panels of fitted exponents. With growing richness the exponent rises to the rich prediction, after a drop at little richness where that was run, and over the last decade falls again where the edge of stability is reached."}} tags=["remove-input"]
 display(page.study_figure(plan, studies))
 
 # %% tags=["hide-input"]
@@ -148,7 +143,7 @@ Table(page.excess(finite), caption, heads, {"step": ".0f"} | dict.fromkeys(heads
 # An exponent of a hard task counts as confirmed within a third of the gap between lazy and rich, that of an easy task and of the kernel
 # within 0.1, a power of the finite-width excess within 0.2.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(
     [
         *page.exponent_claims(plan, targets, activations),

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -76,7 +71,7 @@ print(runs.describe(list(results.values())))
 # outputs; centred, with weights, factors and steps as in the networks of {ref}`Figure 5 <fig-5-page>`. Targets are one-hot, and the loss is the
 # squared error, mean over outputs: 0.1 for a network whose output is zero.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-6", "caption": "Figure 6 of the paper. Test loss against steps for several richness, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source."}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}}
+# %% mystnb={"figure": {"caption": "Figure 6 of the paper. Test loss against steps for several richness, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source.", "name": "fig-6"}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}} tags=["remove-input"]
 display(page.loss_figure(found))
 
 # %% [markdown]
@@ -84,7 +79,7 @@ display(page.loss_figure(found))
 #
 # The tangent kernel over 16 test images and all outputs is followed while a network trains.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-6-kernel", "caption": "Tangent kernel of the same networks: trace over its first value, and learning rate times largest eigenvalue. Dashed: the edge of stability."}, "image": {"alt": "Upper panels: the trace of the kernel grows with richness. Lower panels: learning rate times largest eigenvalue rises to the edge of stability for the richest networks."}}
+# %% mystnb={"figure": {"caption": "Tangent kernel of the same networks: trace over its first value, and learning rate times largest eigenvalue. Dashed: the edge of stability.", "name": "fig-6-kernel"}, "image": {"alt": "Upper panels: the trace of the kernel grows with richness. Lower panels: learning rate times largest eigenvalue rises to the edge of stability for the richest networks."}} tags=["remove-input"]
 display(page.kernel_figure(found))
 
 # %% [markdown]
@@ -125,7 +120,7 @@ Table(page.growth_order(found), heads={"ordered": "kernel grows more the richer 
 # if the kernel has doubled, the decade before the last agrees with $t^{-2\beta/(1+\beta)}$ within that tolerance, the last one is steeper by more than it, and the curve
 # steepens more than the linearised one does, interval over networks included. Fewer steps than the paper's 100000 cannot speak against it.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 claims = [
     claim for one, table in zip(found, exponents, strict=True) for claim in page.exponent_claims(plan, one, table)
 ]

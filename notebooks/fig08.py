@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -81,7 +76,7 @@ print(runs.describe(list(results.values())))
 # %% tags=["hide-input", "nbval-check-output"]
 Table(levels, heads={"loss": "nats per token"}, formats={"loss": ".2f"})
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-8", "caption": "Figure 8 of the paper, on the text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, dots for held-out text. Grey: the logarithm of the vocabulary, and the losses by frequencies of tokens and of pairs of tokens. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks."}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}}
+# %% mystnb={"figure": {"caption": "Figure 8 of the paper, on the text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, dots for held-out text. Grey: the logarithm of the vocabulary, and the losses by frequencies of tokens and of pairs of tokens. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks.", "name": "fig-8"}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}} tags=["remove-input"]
 display(page.loss_figure(found, levels, plan.average))
 
 # %% [markdown]
@@ -90,7 +85,7 @@ display(page.loss_figure(found, levels, plan.average))
 # Ratios of losses on the same batches have a fraction of the noise of the losses. Below, how far the features that the readout sees have moved on held-out
 # text, relative to their own size; the square root of two is as far as features go that have forgotten where they started.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-8-gap", "caption": "Above: loss over that of the laziest network, moving averages over the same batches. Below: change of the features that the readout sees, relative to their size."}, "image": {"alt": "Upper panel: ratios of losses against tokens, one line per richness. Lower panel: how far features have moved, growing with training and with the richness."}}
+# %% mystnb={"figure": {"caption": "Above: loss over that of the laziest network, moving averages over the same batches. Below: change of the features that the readout sees, relative to their size.", "name": "fig-8-gap"}, "image": {"alt": "Upper panel: ratios of losses against tokens, one line per richness. Lower panel: how far features have moved, growing with training and with the richness."}} tags=["remove-input"]
 display(page.gap_figure(found, plan.average))
 
 # %% [markdown]
@@ -145,7 +140,7 @@ display(Table(page.repeated(plan, results), "The laziest and the richest network
 # nothing is concluded about the rich one. The order is judged by differences on the same held-out sequences,
 # averaged over groups of neighbours, which share documents.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(page.claims(plan, found))
 
 # %% [markdown]

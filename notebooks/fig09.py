@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -48,7 +43,7 @@ plan = notebook.plan(page.Plan, globals())
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan, seeds=seed))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-9", "caption": "Figure 9 of the paper. The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained."}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}}
+# %% mystnb={"figure": {"caption": "Figure 9 of the paper. The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained.", "name": "fig-9"}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}} tags=["remove-input"]
 display(page.draw())
 
 # %% [markdown]
@@ -76,7 +71,7 @@ Table(found.drop(columns="gap"), heads=heads, formats=dict.fromkeys(("initial", 
 # Two forms count as equal if their losses agree to $10^{-9}$ at every step; a floor counts as reached, and as left
 # behind, at one part in a thousand.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(page.model_claims(plan, found))
 
 # %% [markdown]

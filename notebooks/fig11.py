@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -96,7 +91,7 @@ Table(settings, f"Eq. 84 for γ₀ = {gammas[-1]:g}", heads, {"learning_rate": "
 # %% tags=["hide-input"]
 networks = page.networks(plan, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11", "caption": "Figure 11 of the paper. Test loss of linear networks against steps, (a) easy and (b) hard task, for five richnesses on the same batches. Lines and bands: geometric mean and one standard deviation over seeds. Dashed: the predicted powers."}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task the curves of all richnesses run nearly parallel. For the hard task those of small richness coincide and the richest falls faster."}}
+# %% mystnb={"figure": {"caption": "Figure 11 of the paper. Test loss of linear networks against steps, (a) easy and (b) hard task, for five richnesses on the same batches. Lines and bands: geometric mean and one standard deviation over seeds. Dashed: the predicted powers.", "name": "fig-11"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task the curves of all richnesses run nearly parallel. For the hard task those of small richness coincide and the richest falls faster."}} tags=["remove-input"]
 display(page.loss_figure(networks))
 
 # %% [markdown]
@@ -117,7 +112,7 @@ display(page.table(networks, found, "hard", "loss, all modes", tail))
 # %% [markdown]
 # ## Figure 12: the growth of the weights
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-12", "caption": "Figure 12 of the paper. The squared norm of the readout for the same runs, (a) easy and (b) hard task. Lines: geometric mean over seeds; the band, one standard deviation, is drawn for the largest richness only. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$."}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}}
+# %% mystnb={"figure": {"caption": "Figure 12 of the paper. The squared norm of the readout for the same runs, (a) easy and (b) hard task. Lines: geometric mean over seeds; the band, one standard deviation, is drawn for the largest richness only. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$.", "name": "fig-12"}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}} tags=["remove-input"]
 display(page.weights_figure(networks))
 
 # %% [markdown]
@@ -140,7 +135,7 @@ display(page.table(networks, found, "hard", "|w - w(0)|^2"))
 # $t^{-\beta}$ for longer. It also flattens the growth of $|w - w(0)|^2$ at small richness, once the number of learned modes is no
 # longer small compared with $N$.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11-regime", "caption": "Local exponents of the hard task, averaged over half a decade, at the smallest and largest richness of the figures and far in the rich regime. Upper panel: decay of the loss (the tail of unseen modes added). Lower panel: growth of the squared change of the readout. Dashed: lazy and rich prediction."}, "image": {"alt": "Upper panel: the local exponent of the loss stays near 0.2 for the smallest richness, rises towards one third for richness one and lies near one third for the largest. Lower panel: local growth exponents of the weights fall towards the predictions from above."}}
+# %% mystnb={"figure": {"caption": "Local exponents of the hard task, averaged over half a decade, at the smallest and largest richness of the figures and far in the rich regime. Upper panel: decay of the loss (the tail of unseen modes added). Lower panel: growth of the squared change of the readout. Dashed: lazy and rich prediction.", "name": "fig-11-regime"}, "image": {"alt": "Upper panel: the local exponent of the loss stays near 0.2 for the smallest richness, rises towards one third for richness one and lies near one third for the largest. Lower panel: local growth exponents of the weights fall towards the predictions from above."}} tags=["remove-input"]
 display(page.regime_figure(networks))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -166,7 +161,7 @@ Table(lazy, f"Linearised networks, easy task, β = {beta_easy:g}", formats=forma
 # matrix owns the leading singular direction only when its size $|w|^2$ exceeds $1 + \sqrt{M/N}$, and then its squared overlap is
 # $1 - (M/N)/(|w|^2 - 1)^2$ (for large $N$, from the R-transform of a Wishart matrix). Smaller ones are there too, but hidden in the bulk: the change $A - A(0)$ is close to rank one at any richness.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-11-spike", "caption": "Overlap of the leading left singular vector of the first layer with the readout, against the squared norm of the readout: one dot per fourth recorded step and seed, at the largest richness of Figure 11 and far in the rich regime. Dashed: the prediction for infinite width."}, "image": {"alt": "Overlap against squared norm of w. For the hard task the overlap rises to nearly one along the dashed prediction as the norm grows. The easy task stays at the left, where the overlap is small."}}
+# %% mystnb={"figure": {"caption": "Overlap of the leading left singular vector of the first layer with the readout, against the squared norm of the readout: one dot per fourth recorded step and seed, at the largest richness of Figure 11 and far in the rich regime. Dashed: the prediction for infinite width.", "name": "fig-11-spike"}, "image": {"alt": "Overlap against squared norm of w. For the hard task the overlap rises to nearly one along the dashed prediction as the norm grows. The easy task stays at the left, where the overlap is small."}} tags=["remove-input"]
 display(page.spike_figure(networks))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -194,7 +189,7 @@ Table(layer, f"Last step; the spike leaves the bulk at |w|² = {leaves:.1f}", he
 # An exponent of the hard task, of its weights and of the weights of the easy task counts as confirmed within 0.044, a third of the gap between lazy and rich; that of the
 # loss of the easy task within 0.1; an overlap within 0.05.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         *page.loss_claims(plan, networks, found),

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -111,7 +106,7 @@ hard_curve = hard_curves[hard.index(quoted_hard)]
 easy_curve = easy_curves[easy.index(quoted_easy)]
 networks = full_model.growth(plan, shown)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-network", "caption": "Effective kernel of four modes over its initial value, hard task. Lines: limit of infinite width. Dots: mean over simulated networks. Dashed: the scale alone."}, "image": {"alt": "Four rising curves of effective kernel against eta t from about 1.2 to 6. The first mode rises above the others early, later modes follow one after the other, and all approach a common curve slightly above the dashed scale. Dots lie on the curves."}}
+# %% mystnb={"figure": {"caption": "Effective kernel of four modes over its initial value, hard task. Lines: limit of infinite width. Dots: mean over simulated networks. Dashed: the scale alone.", "name": "kernel-network"}, "image": {"alt": "Four rising curves of effective kernel against eta t from about 1.2 to 6. The first mode rises above the others early, later modes follow one after the other, and all approach a common curve slightly above the dashed scale. Dots lie on the curves."}} tags=["remove-input"]
 display(full_model.growth_figure(plan, networks, shown, hard_curve.flow))
 
 # %% [markdown]
@@ -121,7 +116,7 @@ display(full_model.growth_figure(plan, networks, shown, hard_curve.flow))
 # by $s$. The paper's first-order formula, in which it settles, holds as long as $s \simeq 1$. For an easy task $s$ settles, where $s (s - 1) = \gamma |w^*|^2$, and the
 # spike with it.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-parts", "caption": "Eigenvalue of the spike, scale times the largest eigenvalue of the initial kernel, and largest eigenvalue of their sum (dashed). Dotted: the size gamma |y|^2 of the spike at first order in gamma."}, "image": {"alt": "Two log-log plots against eta t. For the hard task the scale grows as a power, the spike peaks near 1 and falls as a power. For the easy task both level off. The largest eigenvalue lies on the scale for the hard task and above it for the easy one."}}
+# %% mystnb={"figure": {"caption": "Eigenvalue of the spike, scale times the largest eigenvalue of the initial kernel, and largest eigenvalue of their sum (dashed). Dotted: the size gamma |y|^2 of the spike at first order in gamma.", "name": "kernel-parts"}, "image": {"alt": "Two log-log plots against eta t. For the hard task the scale grows as a power, the spike peaks near 1 and falls as a power. For the easy task both level off. The largest eigenvalue lies on the scale for the hard task and above it for the easy one."}} tags=["remove-input"]
 display(page.parts_figure(plan, hard_curve, easy_curve))
 
 # %% [markdown]
@@ -144,7 +139,7 @@ display(page.parts_figure(plan, hard_curve, easy_curve))
 # eqs. 10, 11 and 68, with all constants ({py:func}`neural_scaling.theory.self_similar_solution`). That the dynamics tends to this solution is seen, not
 # proved.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-growth", "caption": "Scale of the kernel (top) and mode that is half learned (bottom). Dashed: the late solution with its prefactor, nothing fitted; for the easy tasks the limit of the scale and the mode learned at that constant scale."}, "image": {"alt": "Two log-log plots against eta t up to 1e9. The scale of hard tasks grows as powers, steeper for smaller source, and that of easy tasks levels off near 2. The number of modes learned grows as a power for all. Dashed lines coincide with the curves from about 100 on."}}
+# %% mystnb={"figure": {"caption": "Scale of the kernel (top) and mode that is half learned (bottom). Dashed: the late solution with its prefactor, nothing fitted; for the easy tasks the limit of the scale and the mode learned at that constant scale.", "name": "kernel-growth"}, "image": {"alt": "Two log-log plots against eta t up to 1e9. The scale of hard tasks grows as powers, steeper for smaller source, and that of easy tasks levels off near 2. The number of modes learned grows as a power for all. Dashed lines coincide with the curves from about 100 on."}} tags=["remove-input"]
 display(page.growth_figure(plan, hard_curves, easy_curves))
 
 # %% [markdown]
@@ -169,7 +164,7 @@ Table(growth, heads={"window": "window of ηt"}, formats=formats)
 # one, but it is no power of time: for hard tasks the term is not subleading. For easy ones it is, by $t^{1-\beta}$. Replacing $y - \Delta(s)$ by $y$, as in the
 # last line of eq. 53, makes the ratio larger (dotted).
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-terms", "caption": "(a) The three terms of eq. 53 in units of L/(2 eta t): their sum is the local exponent. (b) Second over third term for all tasks; dashed the late solution, dotted with the approximation of the last line of eq. 53."}, "image": {"alt": "Upper panel: the share of the initial kernel falls as a power, those of scale and spike become constant, about 0.48 and 0.09. Lower panel: the ratio of spike to scale becomes constant for hard tasks, between 0.1 and 0.3, and falls as a power for easy tasks."}}
+# %% mystnb={"figure": {"caption": "(a) The three terms of eq. 53 in units of L/(2 eta t): their sum is the local exponent. (b) Second over third term for all tasks; dashed the late solution, dotted with the approximation of the last line of eq. 53.", "name": "kernel-terms"}, "image": {"alt": "Upper panel: the share of the initial kernel falls as a power, those of scale and spike become constant, about 0.48 and 0.09. Lower panel: the ratio of spike to scale becomes constant for hard tasks, between 0.1 and 0.3, and falls as a power for easy tasks."}} tags=["remove-input"]
 display(page.terms_figure(plan, hard_curves, easy_curves))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -190,7 +185,7 @@ Table(shares[["beta", "ratio", "predicted", "printed"]], heads=heads, formats=di
 # %% tags=["hide-input"]
 losses = page.level_losses(plan, hard_curve)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-levels", "caption": "Loss at each level of approximation over the exact loss of the hard task. Shaded: window of the fits."}, "image": {"alt": "Ratios against eta t. Level 0 rises as a power above one, level 1 falls as a power, level 2 rises slowly, level 3 falls slowly, and level infinity stays constant near 0.75."}}
+# %% mystnb={"figure": {"caption": "Loss at each level of approximation over the exact loss of the hard task. Shaded: window of the fits.", "name": "kernel-levels"}, "image": {"alt": "Ratios against eta t. Level 0 rises as a power above one, level 1 falls as a power, level 2 rises slowly, level 3 falls slowly, and level infinity stays constant near 0.75."}} tags=["remove-input"]
 display(page.level_figure(losses, hard_curve))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -206,7 +201,7 @@ display(Table(closures, "Level ∞ over exact loss", {"source": ""}, {"ratio": "
 # The target has a finite norm in the Hilbert space of the kernel, $|w^*|^2 = \zeta(1 + \alpha(\beta - 1))$, if and only if $\beta > 1$ [7]. Lazy learning drives $|w|^2/N$ to
 # $|w^*|^2$; rich learning needs less, since the features grow too: $C_w (1 + \gamma C_w) = |w^*|^2$ at the end.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-norm", "caption": "Squared norm of the readout weights, rich (lines) and lazy (dotted), on both sides of source 1. Triangles: limits of the easy tasks."}, "image": {"alt": "Log-log plot against eta t. For sources below 1 the norm grows as a power, faster for lazy learning. For sources above 1 it levels off at the values marked by triangles, lower for rich learning."}}
+# %% mystnb={"figure": {"caption": "Squared norm of the readout weights, rich (lines) and lazy (dotted), on both sides of source 1. Triangles: limits of the easy tasks.", "name": "kernel-norm"}, "image": {"alt": "Log-log plot against eta t. For sources below 1 the norm grows as a power, faster for lazy learning. For sources above 1 it levels off at the values marked by triangles, lower for rich learning."}} tags=["remove-input"]
 display(page.norm_figure(plan, hard_curves, easy_curves))
 
 # %% [markdown]
@@ -227,7 +222,7 @@ Table(forms, "Largest relative differences", heads, dict.fromkeys(heads, ".0e"))
 # %% tags=["hide-input"]
 single = full_model.single(plan)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "kernel-single", "caption": "Loss of networks with N = 1, one line per seed, without the projection (lines) and with it (dashed)."}, "image": {"alt": "Log-log plot of loss against steps. With the projection the loss stays near 2. Without it the loss falls without a floor, below 1e-6 for 64 modes and more slowly for 256."}}
+# %% mystnb={"figure": {"caption": "Loss of networks with N = 1, one line per seed, without the projection (lines) and with it (dashed).", "name": "kernel-single"}, "image": {"alt": "Log-log plot of loss against steps. With the projection the loss stays near 2. Without it the loss falls without a floor, below 1e-6 for 64 modes and more slowly for 256."}} tags=["remove-input"]
 display(full_model.single_figure(single))
 
 # %% [markdown]
@@ -236,7 +231,7 @@ display(full_model.single_figure(single))
 # An exponent counts as confirmed within 0.01, just below the distance of level 3 from the limit at $\beta = 0.4$; a prefactor or a share within 0.005; networks of finite width
 # within 5 %.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 weak_curve = page.curve(plan, quoted_easy, small_gamma)
 ledger.show(
     [

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -79,10 +74,10 @@ print(runs.describe(list(results.values())))
 laws = [page.law(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
 found = page.comparison(plan, laws)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-ratio", "caption": "Largest factor between the mean-field solution and the fitted four-term law, over all curves and times, for every task: lazy (top) and rich (bottom), powers as printed (left) and as corrected (right)."}, "image": {"alt": "Four coloured tables over capacity and source. The printed columns hold factors far above one for many tasks, the corrected columns stay close to one throughout."}}
+# %% mystnb={"figure": {"caption": "Largest factor between the mean-field solution and the fitted four-term law, over all curves and times, for every task: lazy (top) and rich (bottom), powers as printed (left) and as corrected (right).", "name": "fig-law-ratio"}, "image": {"alt": "Four coloured tables over capacity and source. The printed columns hold factors far above one for many tasks, the corrected columns stay close to one throughout."}} tags=["remove-input"]
 display(page.ratio_figure(found))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-curves", "caption": "Solution (lines) of two tasks at several widths without noise, with the corrected law (dashed) and the printed one (dotted), four constants fitted for each."}, "image": {"alt": "Log-log plots of loss against time, one curve per width. Curves leave the limiting power one by one and level off at a height set by the width. The dashed law follows them, the dotted one misses the plateaus or the approach to them."}}
+# %% mystnb={"figure": {"caption": "Solution (lines) of two tasks at several widths without noise, with the corrected law (dashed) and the printed one (dotted), four constants fitted for each.", "name": "fig-law-curves"}, "image": {"alt": "Log-log plots of loss against time, one curve per width. Curves leave the limiting power one by one and level off at a height set by the width. The dashed law follows them, the dotted one misses the plateaus or the approach to them."}} tags=["remove-input"]
 ends = (min(sources), max(sources))
 display(page.curves_figure([law for law in laws if law.rich and law.run.alpha == 2.0 and law.run.beta in ends]))
 
@@ -153,7 +148,7 @@ Table(orders[["power", "pairs", "reversed", "tau", "lazy", "rich"]], heads=heads
 # model that is ahead early has less left to drive its kernel, and falls behind on whatever both find equally hard. This makes counterexamples without any randomness: double the first eight eigenvalues of a power law and change nothing else. No eigenvalue
 # is smaller, so the model ahead is lazily better at all times; rich, it ends up worse.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-law-order", "caption": "(a) Lazy and rich loss of random models of one hard target at the same time; ringed: the clearest reversal. (b) Loss of a power-law model whose first eight eigenvalues are doubled over that of the plain one, against time, for the hard and the easy target, lazy and rich."}, "image": {"alt": "Upper: scatter of rich against lazy losses, rising but with a wide spread; two ringed points joined by a falling line. Lower: ratios start below one; the lazy ones rise to one and stay there, the rich ones cross above one and stay above."}}
+# %% mystnb={"figure": {"caption": "(a) Lazy and rich loss of random models of one hard target at the same time; ringed: the clearest reversal. (b) Loss of a power-law model whose first eight eigenvalues are doubled over that of the plain one, against time, for the hard and the easy target, lazy and rich.", "name": "fig-law-order"}, "image": {"alt": "Upper: scatter of rich against lazy losses, rising but with a wide spread; two ringed points joined by a falling line. Lower: ratios start below one; the lazy ones rise to one and stay there, the rich ones cross above one and stay above."}} tags=["remove-input"]
 display(page.order_figure(plan, results, orders, ahead))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -169,7 +164,7 @@ Table(page.last_ratios(ahead), "Loss of the model ahead over the other, at the e
 #
 # Exponents count as confirmed within 0.05, the end of training within 2 %. The corrected law counts as such where its largest factor is below the square root of that of the printed law.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         *page.limit_claims(plan, found),

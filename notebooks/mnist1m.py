@@ -1,16 +1,12 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
 #     name: python3
 #   neural_scaling:
-#     reads: [data/results/diffusion]
+#     reads:
+#     - data/results/diffusion
 # ---
 
 # %% [markdown]
@@ -73,13 +69,13 @@ print("weights: " + runs.describe([denoiser]))
 # %% tags=["hide-input"]
 Table(page.settings())
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-loss", "caption": "Training of the denoiser: mean square error of the predicted velocity, mean over blocks of 100 steps."}, "image": {"alt": "Log-log plot of the training loss against steps: a steep fall in the first few hundred steps, then a slow one."}}
+# %% mystnb={"figure": {"caption": "Training of the denoiser: mean square error of the predicted velocity, mean over blocks of 100 steps.", "name": "fig-mnist1m-loss"}, "image": {"alt": "Log-log plot of the training loss against steps: a steep fall in the first few hundred steps, then a slow one."}} tags=["remove-input"]
 display(page.loss_figure(denoiser))
 
 # %% [markdown]
 # ## The images
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-sheet", "caption": "The first ten generated images of each digit, not chosen, beside the first ten of the real test images."}, "image": {"alt": "Two sheets of ten times ten handwritten digits, generated ones on the left, real ones on the right. They look alike."}}
+# %% mystnb={"figure": {"caption": "The first ten generated images of each digit, not chosen, beside the first ten of the real test images.", "name": "fig-mnist1m-sheet"}, "image": {"alt": "Two sheets of ten times ten handwritten digits, generated ones on the left, real ones on the right. They look alike."}} tags=["remove-input"]
 display(page.sheet_figure(result, digits))
 
 # %% [markdown]
@@ -101,7 +97,7 @@ display(Table(page.counts(result), "Digits drawn, and as the classifier counts t
 # classifier was trained on them and finds them less varied, and because test images are by other writers. The bad imitation has the mean and
 # the covariance of the pixels of each digit and nothing else.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 caption = f"Frechet distance of {10 * plan.each} images from as many real test images, {plan.repeats} choices"
 heads = {"spread": "standard deviation"}
 display(Table(page.distances(result), caption, heads, {"mean": ".3f", "spread": ".3f"}))
@@ -121,10 +117,10 @@ Table(page.grey_values(result), "Grey values", {"mean_spread": "spread of mean"}
 # are from the nearest of the 60 000 training images, beside the same for real test images; and how often the nearest of all 70 000 real images is a
 # training image. If the model knew nothing special about its training images this would happen six times out of seven; for a copy it always does.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-distance", "caption": "Distance to the nearest training image: share of images below it."}, "image": {"alt": "Two rising curves of the share of images against distance, one of real test images and one of generated ones."}}
+# %% mystnb={"figure": {"caption": "Distance to the nearest training image: share of images below it.", "name": "fig-mnist1m-distance"}, "image": {"alt": "Two rising curves of the share of images against distance, one of real test images and one of generated ones."}} tags=["remove-input"]
 display(page.distance_figure(result))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mnist1m-neighbours", "caption": "Of each digit the generated image that is nearest to a training image, with its distance, above that training image, with its label; then generated images that the classifier takes for another digit."}, "image": {"alt": "Rows of ten digits: generated ones, their nearest training images, which look similar but not equal, and generated digits that are hard to read."}}
+# %% mystnb={"figure": {"caption": "Of each digit the generated image that is nearest to a training image, with its distance, above that training image, with its label; then generated images that the classifier takes for another digit.", "name": "fig-mnist1m-neighbours"}, "image": {"alt": "Rows of ten digits: generated ones, their nearest training images, which look similar but not equal, and generated digits that are hard to read."}} tags=["remove-input"]
 display(page.neighbours_figure(result, digits))
 
 # %% tags=["hide-input"]
@@ -136,7 +132,7 @@ Table(page.novelty(plan, result, copied))
 #
 # Accuracies count as equal within one point, distributions within 5 % of the way to the bad imitation, images as new up to a tenth of copies.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(page.claims(plan, read, way, copied))
 
 # %% [markdown]

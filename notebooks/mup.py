@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -66,7 +61,7 @@ limit = page.lazy_limit(plan)
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan, seeds=range(seeds)))
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-mup", "caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order."}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}}
+# %% mystnb={"figure": {"caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order.", "name": "fig-mup"}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}} tags=["remove-input"]
 display(page.draw(plan, moved, curves, search, limit))
 
 # %% tags=["hide-input"]
@@ -79,7 +74,7 @@ display(Table(best, "Best learning rate", heads={"eta": "η₀", "loss": "test l
 #
 # A slope counts as flat within 0.1; a scaling that is wrong by a power of the width is off by at least one half.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         *page.flat_claims(plan, slopes),

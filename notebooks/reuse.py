@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -128,7 +123,7 @@ print(runs.describe(list(results.values())))
 found = [page.curves(plan, gamma, results) for gamma in gammas]
 plateaus = [page.curves(plan, gamma, results, plateau=True) for gamma in gammas]
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-curves", "caption": "Test loss (left) and training loss (right) against steps for several numbers of samples, lazy (above) and rich (below). Lines and bands: mean and standard deviation over simulations. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Four log-log panels of loss against steps. Test losses fall, pass through a minimum and rise to a plateau, higher for fewer samples. Training losses keep falling, to zero where there are fewer samples than parameters. Dashed theory curves lie on the means."}}
+# %% mystnb={"figure": {"caption": "Test loss (left) and training loss (right) against steps for several numbers of samples, lazy (above) and rich (below). Lines and bands: mean and standard deviation over simulations. Dashed: mean field theory, beyond its last whole step as gradient flow.", "name": "fig-reuse-curves"}, "image": {"alt": "Four log-log panels of loss against steps. Test losses fall, pass through a minimum and rise to a plateau, higher for fewer samples. Training losses keep falling, to zero where there are fewer samples than parameters. Dashed theory curves lie on the means."}} tags=["remove-input"]
 display(page.curves_figure(found))
 
 # %% [markdown]
@@ -148,7 +143,7 @@ Table(shown, "Simulated mean over theory", heads, dict.fromkeys(heads, ".3f"))
 # At the start the samples are as good as new and the gap is of order $1/P$. It then grows: $R_1 = I - \frac1P \sum_k K_k$ counts
 # the modes learned so far, and the training loss is what is left of the test loss after each learned mode has used up one sample.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-gap", "caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow."}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}}
+# %% mystnb={"figure": {"caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow.", "name": "fig-reuse-gap"}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}} tags=["remove-input"]
 display(page.gap_figure(found))
 
 # %% [markdown]
@@ -194,7 +189,7 @@ heads = {"error": "standard error", "interval": "95 % of the ratio", "printed": 
 formats = {"simulated": ".4f", "error": ".4f", "theory": ".4f", "ratio": ".3f", "interval": ".3f", "printed": ".4f"}
 Table(pd.concat([rows, plateau_rows]), heads=heads, formats=formats)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-peak", "caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step and P, joined by straight lines. Line: theory of the limit."}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}}
+# %% mystnb={"figure": {"caption": "Test loss against the number of samples at three steps and in the limit, lazy (above) and rich (below). Dots: mean of simulations with two standard errors. Dashed: theory at the same step and P, joined by straight lines. Line: theory of the limit.", "name": "fig-reuse-peak"}, "image": {"alt": "Two panels of test loss against the number of samples. At early and middle steps the loss falls with more samples. The limit diverges where samples equal parameters, and the last simulated step is on its way there, further for the rich network."}} tags=["remove-input"]
 display(page.peak_figure(plan, found, (8, steps_theory, steps)))
 
 # %% [markdown]
@@ -212,7 +207,7 @@ display(page.peak_figure(plan, found, (8, steps_theory, steps)))
 # $P^{-\alpha \min(2, \beta)}$ is seen only for $N \gg P^{1 + \alpha(\min(2, \beta) - 1)}$. The other way round, $N \ll P$, the second equation adds
 # to the loss what keeps it at $N^{-\alpha\min(1, \beta)}$: responses are symmetric in $N$ and $P$, losses are not.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-reuse-plateau", "caption": "The bottleneck in P at a width much larger than P. Above: test loss against steps, with the theory (dashed) and its limit (grey bars). Below: the limit against P, of simulated draws, of the theory at this width and at infinite width, and of eq. 78 as printed; dotted the predicted power."}, "image": {"alt": "Upper panel: test losses for each number of samples level off, rich ones earlier, on the same plateau. Lower panel: the plateaus fall with the number of samples along the theory at this width, above eq. 78 by a constant factor."}}
+# %% mystnb={"figure": {"caption": "The bottleneck in P at a width much larger than P. Above: test loss against steps, with the theory (dashed) and its limit (grey bars). Below: the limit against P, of simulated draws, of the theory at this width and at infinite width, and of eq. 78 as printed; dotted the predicted power.", "name": "fig-reuse-plateau"}, "image": {"alt": "Upper panel: test losses for each number of samples level off, rich ones earlier, on the same plateau. Lower panel: the plateaus fall with the number of samples along the theory at this width, above eq. 78 by a constant factor."}} tags=["remove-input"]
 display(page.plateau_figure(plan, plateaus))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -223,7 +218,7 @@ Table(page.bottleneck(plan), "The limit at infinite width", formats={"found": ".
 #
 # A ratio of losses counts as confirmed within 5 %.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(
     [
         *(claim for one in agreement for claim in page.agreement_claims(plan, one)),

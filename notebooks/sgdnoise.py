@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -107,7 +102,7 @@ print(runs.describe(list(results.values())))
 lazy = page.lazy_noise(plan)
 lazy_exponents = page.exponents(lazy, rich=False)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-lazy", "caption": "Coefficient of eta/B in the lazy loss, exact. (a) With the corrected power (dashed, shifted up) and, where it differs, the printed one (dotted). (b) Relative to the loss times half the trace of the kernel, cut at 200."}, "image": {"alt": "Two log-log plots against time. Upper: coefficients of hard and easy tasks fall more slowly than the dotted printed powers. Lower: relative coefficients of hard and easy tasks tend to one, those of super-easy tasks leave the plot."}}
+# %% mystnb={"figure": {"caption": "Coefficient of eta/B in the lazy loss, exact. (a) With the corrected power (dashed, shifted up) and, where it differs, the printed one (dotted). (b) Relative to the loss times half the trace of the kernel, cut at 200.", "name": "fig-sgd-lazy"}, "image": {"alt": "Two log-log plots against time. Upper: coefficients of hard and easy tasks fall more slowly than the dotted printed powers. Lower: relative coefficients of hard and easy tasks tend to one, those of super-easy tasks leave the plot."}} tags=["remove-input"]
 display(page.lazy_figure(lazy, lazy_exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -124,7 +119,7 @@ Table(lazy_exponents[columns], "Decay exponent of the coefficient of η/B, lazy"
 ratios = page.exact_ratios(plan)
 exact = page.exact_limits(plan, ratios)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-exact", "caption": "Lazy and hard: loss at batch B over loss at infinite batch, from the exact recursion (lines), its limit 1/(1 - s) (dashed), and the first order in eta/B (dotted)."}, "image": {"alt": "Ratios against steps on a logarithmic axis, one curve per batch. Each rises within some ten steps and then stays level on its dashed limit, the higher the smaller the batch."}}
+# %% mystnb={"figure": {"caption": "Lazy and hard: loss at batch B over loss at infinite batch, from the exact recursion (lines), its limit 1/(1 - s) (dashed), and the first order in eta/B (dotted).", "name": "fig-sgd-exact"}, "image": {"alt": "Ratios against steps on a logarithmic axis, one curve per batch. Each rises within some ten steps and then stays level on its dashed limit, the higher the smaller the batch."}} tags=["remove-input"]
 display(page.exact_figure(ratios, exact))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -142,7 +137,7 @@ rich = page.rich_noise(plan, results)
 rich_exponents, growth = page.exponents(rich, rich=True), page.growth(plan, rich)
 simulation = page.simulated(plan, results)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-sgd-rich", "caption": "Relative excess of the loss by SGD noise at richness 1. (a) Mean field theory at infinite width and small eta/B; dashed: K times half the trace of the kernel. (b) Simulation at finite width and small batch, 95 % intervals; dashed: mean field theory."}, "image": {"alt": "Upper: relative excess of two hard tasks grows over many decades parallel to and somewhat above the dashed line, that of an easy task becomes level. Lower: simulated excess grows with time, near and somewhat above the dashed theory."}}
+# %% mystnb={"figure": {"caption": "Relative excess of the loss by SGD noise at richness 1. (a) Mean field theory at infinite width and small eta/B; dashed: K times half the trace of the kernel. (b) Simulation at finite width and small batch, 95 % intervals; dashed: mean field theory.", "name": "fig-sgd-rich"}, "image": {"alt": "Upper: relative excess of two hard tasks grows over many decades parallel to and somewhat above the dashed line, that of an easy task becomes level. Lower: simulated excess grows with time, near and somewhat above the dashed theory."}} tags=["remove-input"]
 display(page.rich_figure(plan, rich, simulation))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -183,7 +178,7 @@ Table(page.plateau(plan), caption, heads, formats)
 #
 # Lazy exponents count as confirmed within 0.05, rich ones in time and the power of the relative excess in $K$ within 0.1, and the exact ratio within 2 %.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         *page.term_claims(plan, lazy_exponents, rich=False),

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -77,7 +72,7 @@ print(runs.describe(list(results.values())))
 # $\beta = 0.075$; $n = 500$ to 1000) this finds $\beta$ within 0.022, where either bound alone is off by up to 0.07; the capacity comes out low, by 2 to 11 %.
 # All networks see the same images, the first $n$, so that their agreement says nothing about the choice of images.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-spectrum", "caption": "Tangent kernel of a convolutional network on real images. (a) Eigenvalues. (b) What the first k eigenfunctions leave of the targets, between its bounds. Dashed: fits in the window, from mode 10 to a tenth of the images. Dotted: the slope that the paper's source has with the measured eigenvalues."}, "image": {"alt": "Two log-log plots against mode number for two datasets. Eigenvalues fall as powers near one; the rest of the targets falls clearly for digits and hardly for objects."}}
+# %% mystnb={"figure": {"caption": "Tangent kernel of a convolutional network on real images. (a) Eigenvalues. (b) What the first k eigenfunctions leave of the targets, between its bounds. Dashed: fits in the window, from mode 10 to a tenth of the images. Dotted: the slope that the paper's source has with the measured eigenvalues.", "name": "fig-source-spectrum"}, "image": {"alt": "Two log-log plots against mode number for two datasets. Eigenvalues fall as powers near one; the rest of the targets falls clearly for digits and hardly for objects."}} tags=["remove-input"]
 display(page.spectrum_figure(tasks))
 
 # %% tags=["hide-input"]
@@ -89,7 +84,7 @@ Table(page.difficulty(tasks), "Datasets, easiest first", heads={"hard": "hard, Î
 # %% [markdown]
 # ## More images, wider networks
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-study", "caption": "Capacity and source against the number of images and against width, with 95 % intervals, which for the source include the distance of its two bounds. Dotted: the sources that the paper gives."}, "image": {"alt": "Four panels. As networks grow wider the capacity falls and the source rises; with the number of images the source of digits wanders inside its interval."}}
+# %% mystnb={"figure": {"caption": "Capacity and source against the number of images and against width, with 95 % intervals, which for the source include the distance of its two bounds. Dotted: the sources that the paper gives.", "name": "fig-source-study"}, "image": {"alt": "Four panels. As networks grow wider the capacity falls and the source rises; with the number of images the source of digits wanders inside its interval."}} tags=["remove-input"]
 display(page.study_figure(tasks))
 
 # %% tags=["hide-input"]
@@ -110,7 +105,7 @@ page.exponents([row for one in tasks for row in [*one.by_count, *one.by_width]],
 # Two more causes of a difference are small: the noise of single batches, $\eta_0\, \mathrm{tr} K/(2B)$ in the first table, and the test images, the first ones of the test sets; those of MNIST
 # are by other writers than the training images, which moves the two bounds of the prediction apart by one to two per cent from the start.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-source-lazy", "caption": "Learning curves of linearised convolutional networks trained online, mean over seeds, over the curve that the spectrum of the kernel predicts, between its bounds. Coloured band: the middle of that times the slowing by the coupling of outputs, for the widest network, between the two estimates of it."}, "image": {"alt": "Two log-log plots of test loss against steps. Curves of linearised networks leave the predicted band upwards, the narrower ones further."}}
+# %% mystnb={"figure": {"caption": "Learning curves of linearised convolutional networks trained online, mean over seeds, over the curve that the spectrum of the kernel predicts, between its bounds. Coloured band: the middle of that times the slowing by the coupling of outputs, for the widest network, between the two estimates of it.", "name": "fig-source-lazy"}, "image": {"alt": "Two log-log plots of test loss against steps. Curves of linearised networks leave the predicted band upwards, the narrower ones further."}} tags=["remove-input"]
 display(page.lazy_figure(tasks))
 
 # %% tags=["hide-input"]
@@ -127,7 +122,7 @@ display(Table(page.slowing(tasks), "Loss over prediction", heads, formats))
 # A source counts as confirmed within a third of the paper's. The exponent of a lazy curve counts as the predicted one within a third of what feature learning
 # would add to it, as in {ref}`Figure 6 <fig-6-page>`, between the step at which ten modes are learned, $1/(\eta_0\lambda_{10})$, and the last.
 
-# %% tags=["hide-input"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(page.claims(plan, tasks))
 
 # %% [markdown]

@@ -1,16 +1,13 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
 #     name: python3
 #   neural_scaling:
-#     reads: [data/benchmarks/mean_field.json, data/benchmarks/random_settings.json]
+#     reads:
+#     - data/benchmarks/mean_field.json
+#     - data/benchmarks/random_settings.json
 # ---
 
 # %% [markdown]
@@ -54,7 +51,7 @@ Table(page.textbook_table(numbers), heads={"what": ""}, formats={"value": ".4g"}
 # %% [markdown]
 # ## How the cost grows
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-speed", "caption": "Seconds of a solution against the number of steps, the number of modes that are all kept, the width, and the last time on a logarithmic grid, error estimate included. Dashed: the fitted power."}, "image": {"alt": "Four log-log panels of seconds. Against steps they rise steeply, against modes nearly linearly, against the width not at all, against the last time slowly."}}
+# %% mystnb={"figure": {"caption": "Seconds of a solution against the number of steps, the number of modes that are all kept, the width, and the last time on a logarithmic grid, error estimate included. Dashed: the fitted power.", "name": "fig-speed"}, "image": {"alt": "Four log-log panels of seconds. Against steps they rise steeply, against modes nearly linearly, against the width not at all, against the last time slowly."}} tags=["remove-input"]
 growth = page.growth(numbers)
 display(page.cost_figure(growth))
 

@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -59,7 +54,7 @@ print(notebook.provenance(plan))
 # \frac{L_\eta}{L_0} - 1 \to -\frac{\eta}{\tau}\, \frac{\beta(\beta + 1)}{4} .
 # $$ (eq-stepsize)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-stepsize", "caption": "Relative difference of the loss in steps from that of gradient flow, at infinite width and batch. Dashed: the lazy law. Dotted: beyond the edge of stability."}, "image": {"alt": "Four log-log panels of the difference against time, one line for each of five learning rates. Lazy, all lines fall as one over time along the dashed law. Rich and hard they fall more slowly, and for the two largest learning rates jump up at the edge of stability. Rich and easy they level off."}}
+# %% mystnb={"figure": {"caption": "Relative difference of the loss in steps from that of gradient flow, at infinite width and batch. Dashed: the lazy law. Dotted: beyond the edge of stability.", "name": "fig-stepsize"}, "image": {"alt": "Four log-log panels of the difference against time, one line for each of five learning rates. Lazy, all lines fall as one over time along the dashed law. Rich and hard they fall more slowly, and for the two largest learning rates jump up at the edge of stability. Rich and easy they level off."}} tags=["remove-input"]
 display(page.gap_figure(gaps))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -78,7 +73,7 @@ Table(page.edges(gaps), "Edge of stability", heads, {"edge": ".3g", "before": ".
 # Infinite width, the paper's theory at a finite batch on both kinds of grid. Lazy, a batch multiplies the loss by $1/(1 - s)$, with $s = \sum_k \frac{\eta \lambda_k / B}{2 - \eta \lambda_k}$ in steps and
 # $\frac{\eta}{B} \sum_k \lambda_k / 2$ in continuous time, and the difference tends to the ratio of the two factors less one, here with {eq}`eq-stepsize` added. Rich, $\lambda_k$ stands for the grown kernel's eigenvalue, so that the difference grows.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-stepsize-noise", "caption": "The same for the hard task at a finite batch and infinite width."}, "image": {"alt": "Two log-log panels of the difference against time for three learning rates. Lazy, the lines change sign once and level off. Rich, they rise."}}
+# %% mystnb={"figure": {"caption": "The same for the hard task at a finite batch and infinite width.", "name": "fig-stepsize-noise"}, "image": {"alt": "Two log-log panels of the difference against time for three learning rates. Lazy, the lines change sign once and level off. Rich, they rise."}} tags=["remove-input"]
 display(page.gap_figure(noisy))
 
 # %% tags=["hide-input", "nbval-check-output"]

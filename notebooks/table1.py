@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -109,7 +104,7 @@ Table(noise, f"Rich task with α = {alpha:g}, β = {hard:g}", {"kept": "SGD nois
 # An entry counts as confirmed within 0.0036, a tenth of the smallest difference between the entries quoted. What is
 # tested is the step from the loss law to the table. The loss law itself is tested where the dynamics is solved.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(page.table_claims(plan, found, cases, gap))
 
 # %% [markdown]

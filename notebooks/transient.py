@@ -1,10 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -91,7 +86,7 @@ print(runs.describe(list(results.values())))
 lazy = page.lazy_coefficients(plan)
 lazy_exponents = page.exponents(lazy, rich=False)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-lazy", "caption": "Coefficient of 1/N in the lazy loss, from the exact formula. Dashed: the corrected power, shifted up. Dotted: the printed power where it differs."}, "image": {"alt": "Log-log plot of the coefficient against time for five tasks. For sources 0.3 and 0.5 the curves rise or stay level while the dotted printed powers fall; for sources above 1 they fall along the printed power."}}
+# %% mystnb={"figure": {"caption": "Coefficient of 1/N in the lazy loss, from the exact formula. Dashed: the corrected power, shifted up. Dotted: the printed power where it differs.", "name": "fig-transient-lazy"}, "image": {"alt": "Log-log plot of the coefficient against time for five tasks. For sources 0.3 and 0.5 the curves rise or stay level while the dotted printed powers fall; for sources above 1 they fall along the printed power."}} tags=["remove-input"]
 display(page.coefficient_figure(lazy, lazy_exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -109,7 +104,7 @@ Table(lazy_exponents[columns], "Decay exponent of the coefficient, lazy (negativ
 rich = page.rich_coefficients(plan, results)
 rich_exponents = page.exponents(rich, rich=True)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-rich", "caption": "Coefficient of 1/N in the rich loss, from the mean field theory. (a) Against time; dashed: the corrected power, shifted up; dotted: the printed power where it differs. (b) Divided by the corrected power of the effective time, normalized at the end; dotted: what the printed power would look like."}, "image": {"alt": "Two log-log plots. Upper: the coefficient of hard tasks grows or stays level along dashed lines while dotted printed powers fall. Lower: divided by the corrected power the curves become level."}}
+# %% mystnb={"figure": {"caption": "Coefficient of 1/N in the rich loss, from the mean field theory. (a) Against time; dashed: the corrected power, shifted up; dotted: the printed power where it differs. (b) Divided by the corrected power of the effective time, normalized at the end; dotted: what the printed power would look like.", "name": "fig-transient-rich"}, "image": {"alt": "Two log-log plots. Upper: the coefficient of hard tasks grows or stays level along dashed lines while dotted printed powers fall. Lower: divided by the corrected power the curves become level."}} tags=["remove-input"]
 display(page.rich_figure(rich, rich_exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -129,7 +124,7 @@ display(Table(rich_exponents[["alpha", "beta", *heads]], f"{caption} the effecti
 simulations = [page.simulated(plan, value, results) for value in (0.0, gamma)]
 compared = page.comparison(plan, simulations)
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-transient-simulation", "caption": "Excess of the simulated loss at finite width, times the width: mean and 95 % interval over draws, lazy (black) and rich. Dashed: mean field theory at the same width. Dotted: the printed power from the start of the window."}, "image": {"alt": "Log-log plot of the excess against time, lazy and rich. After an initial dip both rise with time, along the dashed theory, the rich one faster; dotted lines of the printed power fall."}}
+# %% mystnb={"figure": {"caption": "Excess of the simulated loss at finite width, times the width: mean and 95 % interval over draws, lazy (black) and rich. Dashed: mean field theory at the same width. Dotted: the printed power from the start of the window.", "name": "fig-transient-simulation"}, "image": {"alt": "Log-log plot of the excess against time, lazy and rich. After an initial dip both rise with time, along the dashed theory, the rich one faster; dotted lines of the printed power fall."}} tags=["remove-input"]
 display(page.simulation_figure(simulations, compared))
 
 # %% tags=["hide-input"]
@@ -148,7 +143,7 @@ Table(compared[["gamma", "ratio", "ratio_interval", "exponent", "interval", "the
 # Lazy exponents and those on the effective clock count as confirmed within 0.05, a tenth of the smallest gap between printed and corrected power; rich ones against time within 0.1, because of the slow
 # crossover; the simulated excess within 15 %.
 
-# %% tags=["hide-input", "nbval-check-output"] mystnb={"markdown_format": "myst"}
+# %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
         *page.term_claims(plan, lazy_exponents, rich=False),
