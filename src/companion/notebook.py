@@ -1,9 +1,12 @@
 """What notebooks do around their results: check parameters, print a line of provenance, give notice of missing data.
 
+A page asks for images by :func:`dataset`, for text by :func:`text`. Where no source can be reached it says so and shows shipped
+results instead of computing; the terminal lists such pages, and the tests count them as failures::
+
     plan = notebook.plan(page.Plan, globals())
-if dataset("mnist") is None:
-plan = shipped_plan(page.Plan)
-results = plan.results()
+    if notebook.dataset("mnist") is None:
+        plan = notebook.shipped_plan(page.Plan)
+    results = plan.results()
 """
 
 from __future__ import annotations
