@@ -20,18 +20,7 @@ from neural_scaling.runs.engines import ENGINE_VARIABLE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Parameters
-    ----------
-    arguments
-        Words after the program's name; by default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status, see :func:`~neural_scaling.runs.commands.status_of`.
-    """
+    """Run a command."""
 
     def command() -> None:
         options = _parser().parse_args(arguments)

@@ -38,13 +38,7 @@ class ParameterError(InputError):
 
 
 def plan(kind: type[Chosen], values: Mapping[str, Any]) -> Chosen:
-    """Return the plan of a page, checked, from ``globals()`` of its notebook.
-
-    Raises
-    ------
-    ParameterError
-        If a value is out of range, or ``scale`` names a scale whose values these are not.
-    """
+    """Return the plan of a page, checked, from ``globals()`` of its notebook."""
     try:
         found = kind(**{name: values[name] for name in [*kind.names(), "scale"]})
         _require_scale(found)
@@ -71,50 +65,12 @@ def provenance(plan: Parameters | str, seeds: int | Sequence[int] | None = None)
 
 
 def dataset(name: str, size: str | None = None) -> ImageDataset | None:
-    """Return a dataset for a page, or show a notice and return None where no source of it can be reached.
-
-    Parameters
-    ----------
-    name, size
-        As for :func:`neural_scaling.data.load`.
-
-    Returns
-    -------
-    ImageDataset or None
-
-    Raises
-    ------
-    InputError
-        If there is no such dataset or size.
-    DatasetDamaged
-        If a file on disk is not as it was written.
-    OSError
-        If the disk is full or cannot be written.
-    """
+    """Return a dataset for a page, or show a notice and return None where no source of it can be reached."""
     return _or_notice(load, name, size, "images")
 
 
 def text(name: str, size: str | None = None) -> TextDataset | None:
-    """Return a text for a page, or show a notice and return None where no source of it can be reached.
-
-    Parameters
-    ----------
-    name, size
-        As for :func:`neural_scaling.data.load_text`.
-
-    Returns
-    -------
-    TextDataset or None
-
-    Raises
-    ------
-    InputError
-        If there is no such text or size.
-    DatasetDamaged
-        If a file on disk is not as it was written.
-    OSError
-        If the disk is full or cannot be written.
-    """
+    """Return a text for a page, or show a notice and return None where no source of it can be reached."""
     return _or_notice(load_text, name, size, "tokens")
 
 

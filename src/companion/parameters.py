@@ -190,13 +190,7 @@ def scales_of(item: str) -> list[str]:
 
 
 def values_at(item: str, scale: str) -> dict[str, Any]:
-    """Return the values of a page's parameters at a scale, the scale among them.
-
-    Raises
-    ------
-    InputError
-        If there is no such page, or it has no such scale.
-    """
+    """Return the values of a page's parameters at a scale, the scale among them."""
     have = scales_of(item)
     require(bool(have), "item", f"got {item!r}, which has no parameters", "use the name of a notebook")
     require(scale in have, "scale", f"{item} has no {scale!r}", f"use one of {', '.join(have)}")

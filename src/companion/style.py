@@ -71,29 +71,12 @@ class BookFigure(Figure):
 
 
 def new_figure(height: float, width: float = WIDTH) -> BookFigure:
-    """Return an empty figure that belongs to no window system; call inside :func:`book_style`.
-
-    Parameters
-    ----------
-    height, width
-        Inches.
-
-    Returns
-    -------
-    BookFigure
-        The figure.
-    """
+    """Return an empty figure that belongs to no window system; call inside :func:`book_style`."""
     return BookFigure(figsize=(require_positive(width, "width"), require_positive(height, "height")))
 
 
 def plain_ticks(axis: Axis) -> None:
-    """Put numbers on a logarithmic axis of few decades at 1, 2 and 5 of each, as plain numbers.
-
-    Parameters
-    ----------
-    axis
-        Of a panel with a logarithmic scale.
-    """
+    """Put numbers on a logarithmic axis of few decades at 1, 2 and 5 of each, as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
@@ -116,21 +99,6 @@ def richness_color(gamma: float) -> str:
     """Colour of a richness, the same on every page; gamma = 0 is black.
 
     The scale is logarithmic with most of its range between 2^-3 and 2, where the figures need it.
-
-    Parameters
-    ----------
-    gamma
-        Richness, >= 0.
-
-    Returns
-    -------
-    str
-        Hexadecimal colour.
-
-    Raises
-    ------
-    InputError
-        If ``gamma`` is negative or not finite.
     """
     gamma = real(gamma, "gamma", "give 0 or a positive number", least=0.0)
     if gamma == 0:
@@ -143,21 +111,6 @@ def width_color(N: float) -> str:
     """Colour of a width, the same on every page; infinite width is black.
 
     The scale is logarithmic from 2^4 to 2^11, beyond which the colour stays.
-
-    Parameters
-    ----------
-    N
-        Width, > 0 or infinite.
-
-    Returns
-    -------
-    str
-        Hexadecimal colour.
-
-    Raises
-    ------
-    InputError
-        If ``N`` is not positive.
     """
     N = real(N, "N", "give a positive width, or math.inf", above=0.0, infinite=True)
     if math.isinf(N):

@@ -16,55 +16,25 @@ Verdict = Literal["confirmed", "not confirmed", "corrected", "inconclusive"]
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim and what came of it.
+    """One claim and what came of it."""
 
-    Attributes
-    ----------
-    id
-        Unique within a scale: lower case words joined by dots and hyphens.
-    item
-        Notebook that records it.
-    location
-        Place in the paper, such as ``eq. 10`` or ``Table 1, hard rich`` (arXiv v1 numbering).
-    statement
-        The claim in our words.
-    quantity
-        What the numbers are, with units.
-    predicted, measured
-        Numbers, or None where there is none.
-    interval
-        95 % interval of the measurement, or the extremes seen where nothing is random.
-    window
-        First and last abscissa of a fit, in the units that ``quantity`` names.
-    scale
-        ``small``, ``reduced`` or ``full``.
-    verdict
-        ``confirmed``, ``not confirmed``, ``corrected`` (the printed statement fails and a stated correction
-        holds) or ``inconclusive``.
-    reason
-        Why.
-    predicted_text
-        The prediction as words or a formula; shown instead of the number if there is no number.
-
-    Raises
-    ------
-    InputError
-        If a field is of another type, or a number is not finite.
-    """
-
-    id: str
-    item: str
-    location: str
-    statement: str
-    quantity: str
+    id: str  # unique within a scale: lower case words joined by dots and hyphens
+    item: str  # notebook that records it
+    location: str  # place in the paper, such as eq. 10 or Table 1, hard rich (arXiv v1 numbering)
+    statement: str  # the claim in our words
+    quantity: str  # what the numbers are, with units
+    # predicted, measured: numbers, or None where there is none
     predicted: float | None
     measured: float | None
+    # 95 % interval of the measurement, or the extremes seen where nothing is random
     interval: tuple[float, float] | None
-    window: tuple[float, float] | None
-    scale: str
+    window: tuple[float, float] | None  # first and last abscissa of a fit, in the units that quantity names
+    scale: str  # small, reduced or full
+    # confirmed, not confirmed, corrected (the printed statement fails and a stated correction holds) or
+    # inconclusive
     verdict: Verdict
-    reason: str
-    predicted_text: str = ""
+    reason: str  # why
+    predicted_text: str = ""  # the prediction as words or a formula; shown instead of the number if there is no number
 
     def __post_init__(self) -> None:
         for name in ("id", "item", "location", "statement", "quantity", "reason", "predicted_text"):

@@ -33,29 +33,6 @@ def judge(
       than the tolerance either way;
     * *inconclusive*: anything else, a missing measurement included;
     * *corrected*: a prediction that is not confirmed while ``corrected`` is, by the same rule.
-
-    Parameters
-    ----------
-    predicted
-        Value the paper gives.
-    measured
-        Value found, or None.
-    interval
-        95 % interval of ``measured``, or None.
-    tolerance
-        Largest difference that still counts as agreement, > 0, in the units of ``predicted``.
-    corrected
-        Value of a stated correction; one that is the printed value is none.
-
-    Returns
-    -------
-    Judgement
-        Verdict and reason.
-
-    Raises
-    ------
-    InputError
-        If the tolerance is not positive, a prediction is not finite, the interval is reversed or does not hold the measurement.
     """
     predicted, tolerance = real(predicted, "predicted"), require_positive(tolerance, "tolerance")
     corrected = None if corrected is None else real(corrected, "corrected")

@@ -36,21 +36,6 @@ def record(claims: Iterable[Claim]) -> list[Claim]:
 
     Claims that the file already holds stay; one with the same id and scale is replaced. The file is
     replaced in one step, so a reader never sees half of it.
-
-    Parameters
-    ----------
-    claims
-        Claims to record.
-
-    Returns
-    -------
-    list of Claim
-        The same claims.
-
-    Raises
-    ------
-    LedgerError
-        If a claim does not follow the schema, an id occurs twice, or the existing file is not a ledger.
     """
     given = listed(claims)
     _validate([to_json(claim) for claim in given], "recorded claims")
@@ -70,23 +55,7 @@ def show(claims: Iterable[Claim], compared: Callable[[Claim], bool] = lambda cla
 
 
 def load_ledger(path: str | Path) -> list[Claim]:
-    """Read a ledger file.
-
-    Parameters
-    ----------
-    path
-        JSON file.
-
-    Returns
-    -------
-    list of Claim
-        In the order of the file.
-
-    Raises
-    ------
-    LedgerError
-        If the file is missing, is not JSON, or does not follow the schema.
-    """
+    """Read a ledger file."""
     file = checks.path(path, "path")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -99,22 +68,7 @@ def load_ledger(path: str | Path) -> list[Claim]:
 
 
 def write_ledger(path: str | Path, claims: Iterable[Claim]) -> None:
-    """Write a ledger file in one step, after checking it.
-
-    Parameters
-    ----------
-    path
-        JSON file; its folder is made if it does not exist.
-    claims
-        Claims, in the order to be kept.
-
-    Raises
-    ------
-    LedgerError
-        If a claim does not follow the schema or an id occurs twice at one scale.
-    OSError
-        If the file cannot be written; what was there before is intact.
-    """
+    """Write a ledger file in one step, after checking it."""
     file = checks.path(path, "path")
     entries = [to_json(claim) for claim in listed(claims)]
     _validate(entries, str(file))

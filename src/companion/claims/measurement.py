@@ -21,29 +21,13 @@ FINITE = "give a finite number, or Measurement.none with the reason"
 
 @dataclass(frozen=True)
 class Measurement:
-    """A number with what is known about it.
+    """A number with what is known about it."""
 
-    Attributes
-    ----------
-    value
-        The number, or None where there is none.
-    interval
-        95 % interval, or the extremes seen where nothing is random; None without a value.
-    window
-        First and last abscissa of what it was taken from, if there is one.
-    missing
-        Why there is no value, for the reason of the claim.
-
-    Raises
-    ------
-    InputError
-        If a field is of another type, or the ends of an interval are reversed.
-    """
-
-    value: float | None
+    value: float | None  # the number, or None where there is none
+    # 95 % interval, or the extremes seen where nothing is random; None without a value
     interval: tuple[float, float] | None
-    window: tuple[float, float] | None = None
-    missing: str = ""
+    window: tuple[float, float] | None = None  # first and last abscissa of what it was taken from, if there is one
+    missing: str = ""  # why there is no value, for the reason of the claim
 
     def __post_init__(self) -> None:
         # Every comparison with NaN is false, so that it would pass for agreement or disagreement, as it happens.

@@ -20,6 +20,9 @@ from neural_scaling.runs.device import device_name
 if TYPE_CHECKING:
     import torch
 
+    from neural_scaling.networks.cnn import CNNEnsemble
+    from neural_scaling.networks.image_batches import ImageData
+
 __all__ = ["ImageRun", "KernelRun", "MixingRun"]
 
 _PER_DECADE = 10
@@ -215,18 +218,8 @@ class KernelRun(DatasetRun):
         """
         import torch
 
-        from neural_scaling.base.devices import find_device
-        from neural_scaling.data import load
-        from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.image_batches import ImageData
-        from neural_scaling.networks.mlp import Member
-
-        device = find_device(device_name())
-        images = load(self.dataset)
-        data = ImageData(images, device, torch.float32, self.images, self.test, self.crops)
-        shape = ImageShape(self.width, data.size, data.channels, data.classes)
-        model = image_ensemble(shape, [Member(self.seed, 0.0, 1.0)], device)
-        index = self._chosen(data.count // self.images, device)
+        data, model = _start(self, self.test, self.crops)
+        index = self._chosen(data.count // self.images, data.test_inputs.device)
         inputs, parts = torch.cat([data.take(index), data.test_inputs]), Parts(monitor)
         kernel = parts.run("kernel", lambda monitor: {"kernel": model.mean_kernel(inputs, monitor)[0].cpu().numpy()})[
             "kernel"
@@ -310,18 +303,8 @@ class MixingRun(DatasetRun):
         """
         import torch
 
-        from neural_scaling.base.devices import find_device
-        from neural_scaling.data import load
-        from neural_scaling.networks.cnn import ImageShape, image_ensemble
-        from neural_scaling.networks.image_batches import ImageData
-        from neural_scaling.networks.mlp import Member
-
-        device = find_device(device_name())
-        data = ImageData(load(self.dataset), device, torch.float32, self.images, self.images)
-        model = image_ensemble(
-            ImageShape(self.width, data.size, data.channels, data.classes), [Member(self.seed, 0.0, 1.0)], device
-        )
-        index = torch.arange(self.images, device=device)
+        data, model = _start(self, self.images)
+        index = torch.arange(self.images, device=data.test_inputs.device)
         inputs, parts = torch.cat([data.take(index), data.test_inputs]), Parts(monitor)
         kernel = parts.call("kernel", lambda: {"kernel": model.tangent_kernel(inputs)[0].cpu().numpy()})["kernel"]
         kernel = kernel.astype(np.float64)
@@ -340,3 +323,19 @@ def _diagonal_deviation(arrays: Arrays, recomputed: Arrays) -> float:
     expected, values = arrays["diagonal"], recomputed["diagonal"]
     count = min(expected.size, values.size)
     return float(np.max(np.abs(values[:count] / expected[:count] - 1)))
+
+
+def _start(run: KernelRun | MixingRun, test: int, crops: bool = False) -> tuple[ImageData, CNNEnsemble]:
+    """Return the images of a run and its network before any training."""
+    import torch
+
+    from neural_scaling.base.devices import find_device
+    from neural_scaling.data import load
+    from neural_scaling.networks.cnn import ImageShape, image_ensemble
+    from neural_scaling.networks.image_batches import ImageData
+    from neural_scaling.networks.mlp import Member
+
+    device = find_device(device_name())
+    data = ImageData(load(run.dataset), device, torch.float32, run.images, test, crops)
+    shape = ImageShape(run.width, data.size, data.channels, data.classes)
+    return data, image_ensemble(shape, [Member(run.seed, 0.0, 1.0)], device)
