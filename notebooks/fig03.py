@@ -111,7 +111,7 @@ display(Table(super_easy_excess, f"Super-easy task, against B = {batches[-1]}", 
 # has limits that leave one term alone: infinite width and batch (gradient flow), infinite width (the SGD transient), infinite batch (the
 # transient of finite width). Windows come from the loss law with prefactors one: a term counts as alone where it is ten times the next.
 
-# %% mystnb={"figure": {"caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much a batch of one raises the loss of the hard task at infinite width, and the power with which the kernel grows.", "name": "fig-3-late"}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much the smallest and the largest batch raise the loss of the hard task at infinite width, beside the level that the present kernel keeps up (dashed).", "name": "fig-3-late"}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}} tags=["remove-input"]
 display(page.late_figure(plan, hard, super_easy))
 
 # %% tags=["hide-input", "nbval-check-output"]

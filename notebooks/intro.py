@@ -102,9 +102,9 @@ Table(table, "The curves of the explorer", {"sharpness": "largest η × sharpnes
 # Rederiving the theory gave other terms than the printed ones in a few places: the model bottleneck is $N^{-\alpha \min(1,
 # \beta)}$ in place of $N^{-\alpha \min(2, \beta)}$, the finite-width transient of hard tasks is $N^{-1}
 # t^{-(\beta - 1/\alpha) m}$ with $m = 2/(1+\beta)$ when rich and 1 when lazy, and for hard tasks the noise of stochastic
-# gradients multiplies the loss by a factor that grows with the kernel. So far these corrections are stated as derived, next to the printed
-# terms; testing each against the solver and simulation is the work of pages still to come, while the exponents on this page and
-# {ref}`tab-1-page` do not depend on them.
+# gradients multiplies the loss by a factor that grows with the kernel. Each is tested against the solver and simulation, on
+# {ref}`bottleneck-page`, {ref}`transient-page` and {ref}`sgdnoise-page`; {ref}`losslaw-page` puts them together and {ref}`errata-page` lists all corrections.
+# The exponents on this page and {ref}`tab-1-page` do not depend on them.
 #
 # ## Run it yourself
 #

@@ -156,11 +156,11 @@ display(page.gap_figure(found))
 # %% tags=["hide-input"]
 heads = {
     "best_step": "best step",
-    "expected_step": "theory",
+    "expected_step": "best step, theory",
     "best": "loss there",
-    "expected_best": "theory ",
+    "expected_best": "loss there, theory",
     "last": "last loss",
-    "expected_last": " theory",
+    "expected_last": "last loss, theory",
 }
 formats = dict.fromkeys(("best", "expected_best", "last", "expected_last", "limit"), ".3f")
 formats |= dict.fromkeys(("best_step", "expected_step"), ".0f")

@@ -68,6 +68,13 @@ class TestJudged:
         claim = judged(PAGE, "a.b", "eq. 8", "s", "q", 1.0, Measurement.exact(value), 0.1, remark="; r", doubt="; d")
         assert claim.reason == judge(1.0, value, (value, value), 0.1).reason + added
 
+    @pytest.mark.parametrize("measured", [Measurement(1.5, (1.0, 2.0), (3.0, 4.0)), Measurement.none("too short")])
+    def test_a_row_of_a_table_gives_the_measurement_back(self, measured):
+        value, interval, window = measured.columns()
+        assert Measurement.of(value, interval, window, measured.missing) == measured
+        claim = judged(PAGE, "a.b", "eq. 8", "s", "q", 1.0, Measurement.of(value, interval, window, "too short"), 0.1)
+        assert (claim.measured, claim.verdict) == (measured.value, "inconclusive")
+
     def test_no_fit_is_no_measurement(self):
         claim = judged(PAGE, "a.b", "eq. 8", "s", "q", 1.0, Measurement.exponent(None), 0.1)
         assert (claim.measured, claim.verdict) == (None, "inconclusive")

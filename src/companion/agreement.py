@@ -108,7 +108,7 @@ def claims_at_both_ends(
             f"The mean field theory gives the mean loss of the {task} task at {symbol} = {row.size}.",
             "simulated mean over theory, averaged over log steps",
             1.0,
-            Measurement(row.ratio, row.interval),
+            Measurement.of(row.ratio, row.interval),
             LOSS_TOLERANCE,
             doubt=doubt if row.ratio > 1 else "",
         )

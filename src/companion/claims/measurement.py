@@ -16,6 +16,8 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit
 from neural_scaling.fits.power_law import NORMAL_95
 
+Ends = tuple[float, float]
+
 FINITE = "give a finite number, or Measurement.none with the reason"
 
 
@@ -96,6 +98,16 @@ class Measurement:
         if not all(map(math.isfinite, (fit.exponent, *fit.interval))):
             return cls.none("the fit does not bound the exponent")
         return cls(fit.exponent, fit.interval, fit.window)
+
+    @classmethod
+    def of(
+        cls, value: float | None, interval: Ends | None, window: Ends | None = None, missing: str = ""
+    ) -> Measurement:
+        """Return what :meth:`columns` wrote into a row: NaN is no number, and ``missing`` says why."""
+        missing = checks.text(missing, "missing")
+        if value is None or math.isnan(found(value, "value")):
+            return cls.none(missing)
+        return cls(value, interval, window)
 
     def columns(self) -> tuple[float, tuple[float, float] | None, tuple[float, float] | None]:
         """Return value, interval and window as a row of a table holds them; no value is NaN."""

@@ -100,6 +100,7 @@ def past_error(setting: Setting) -> Errors:
     )
 
 
+@cache
 def fourth_moment_losses(setting: Setting, steps: int = 6, runs: int = 20_000) -> tuple[float, float, float, float]:
     """Loss of SGD at small batch, gamma = 0 and infinite width: the paper's theory, the exact one, simulation."""
     modes, eta, batch = 60, 2 * setting.eta, setting.batch

@@ -149,7 +149,7 @@ def excess_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"gamma = {row.gamma:g}, N = {plan.width}.",
             "mean loss over that at infinite batch, averaged over log steps",
             row.paper,
-            Measurement(row.excess, row.interval),
+            Measurement.of(row.excess, row.interval),
             EXCESS_TOLERANCE,
             corrected=row.ours,
             remark="" if row.measured else doubt.format(row.top),

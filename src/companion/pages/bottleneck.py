@@ -210,7 +210,7 @@ def bottleneck_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
                 f"The deterministic equivalent gives the mean loss at the end of training, beta = {row.beta:g}.",
                 f"simulated mean over equivalent, mean over {symbol} >= {row.simulated_window[0]:g}",
                 1.0,
-                Measurement(row.agreement, row.agreement_interval),
+                Measurement.of(row.agreement, row.agreement_interval),
                 RATIO_TOLERANCE,
             )
         )

@@ -113,7 +113,7 @@ def exponent_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
                 statement,
                 f"chi at beta = {beta:g}, fit of the loss of eq. 67 against eta t",
                 row.predicted,
-                Measurement(row.late, row.interval, row.window),
+                Measurement.of(row.late, row.interval, row.window),
                 EXPONENT_TOLERANCE,
                 remark=f"; all sources shown differ by {bound(float(worst[limit]))}. Tests eq. 68 against eq. 67, "
                 "not eq. 67 itself",

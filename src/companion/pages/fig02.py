@@ -161,7 +161,7 @@ def exponent_claims(plan: Plan, panel: InfinitePanel, found: pd.DataFrame) -> li
             f"{'lazy' if row.gamma == 0 else f'rich, gamma = {row.gamma:g}'}, falls as t^-{row.predicted:.3f}.",
             "exponent of the loss in steps",
             row.predicted,
-            Measurement(row.exponent, row.interval, row.window),
+            Measurement.of(row.exponent, row.interval, row.window),
             EXPONENT_TOLERANCE,
             doubt="; at this richness the curve is still on its way from the lazy to the rich power when the window ends"
             if panel.beta < 1

@@ -250,7 +250,7 @@ def term_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
             f"The {row.term} of the {task} task goes as t^{-row.predicted:+.3g}.",
             f"exponent of decay of the {row.term} in eta*steps, theory at late times",
             row.predicted,
-            Measurement(None if math.isnan(row.exponent) else row.exponent, row.interval, row.window),
+            Measurement.of(row.exponent, row.interval, row.window),
             EXPONENT_TOLERANCE,
             # The corrected law differs from the paper's in the noise of a hard task.
             -kernel_growth_exponent(panel.beta, rich=True) if row.name == "noise" else None,
@@ -276,7 +276,7 @@ def shift_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "SGD noise does not significantly alter the scaling of a hard task.",
         f"exponent at B = {plan.batches[-1]} less that at B = {row.batch}, last decade of the simulated steps",
         0.0,
-        Measurement(row.slope, row.slope_interval, (plan.steps / 10, plan.steps)),
+        Measurement.of(row.slope, row.slope_interval, (plan.steps / 10, plan.steps)),
         EXPONENT_TOLERANCE,
         remark=f"; the loss at B = {row.batch} is {100 * row.excess:.0f} % above that at B = {plan.batches[-1]} "
         "at the last step",

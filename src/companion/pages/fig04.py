@@ -240,7 +240,7 @@ def exponent_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim
                 f"Along the frontier of the {panel.task} task (beta = {panel.beta:g}) {words}, {where[row.source]}.",
                 f"exponent of the {quantity} in compute N t",
                 getattr(row, f"predicted_{symbol}"),
-                Measurement(getattr(row, symbol), getattr(row, f"{symbol}_interval"), row.window),
+                Measurement.of(getattr(row, symbol), getattr(row, f"{symbol}_interval"), row.window),
                 EXPONENT_TOLERANCE,
                 doubt="" if row.source == "simulation" else _why(plan, panel, row.source),
             )
@@ -263,7 +263,7 @@ def gain_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
             "confirmed" if above else "inconclusive" if row.r_interval[1] > lazy else "not confirmed",
             f"the interval lies {'above' if above else 'not above'} the lazy exponent",
             f"above {lazy:.3f}",
-            Measurement(row.r, row.r_interval, row.window),
+            Measurement.of(row.r, row.r_interval, row.window),
         )
         made.append(claim)
     return made

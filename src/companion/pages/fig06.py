@@ -217,7 +217,7 @@ def departure_claim(plan: Plan, found: Curves, table: pd.DataFrame) -> Claim:
         verdict,
         reason,
         "above 0",
-        Measurement.none(seen.missing) if interval is None else Measurement(seen.difference, interval, seen.window),
+        Measurement.of(seen.difference, interval, seen.window, seen.missing),
     )
 
 

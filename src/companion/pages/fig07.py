@@ -118,7 +118,7 @@ def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"The tangent kernel of networks with q_phi = {row.power:g} has eigenvalues falling as k^-{row.predicted:g}.",
             "exponent of the eigenvalues in k, mean of even and odd k",
             row.predicted,
-            Measurement(row.capacity, row.interval, row.window),
+            Measurement.of(row.capacity, row.interval, row.window),
             CAPACITY_TOLERANCE,
         )
         for row in found.itertuples()
@@ -135,7 +135,7 @@ def scatter_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"The tangent kernel of a network with q_phi = {row.power:g} scatters about its limit as N^(-1/2).",
             "exponent of the interquartile range of K(x, x) in N",
             0.5,
-            Measurement(row.exponent, row.interval, row.window),
+            Measurement.of(row.exponent, row.interval, row.window),
             FLUCTUATION_TOLERANCE,
             corrected=row.predicted,
         )

@@ -74,7 +74,7 @@ def level_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             statement,
             f"exponent of the loss against eta t at beta = {beta:g}",
             predicted,
-            Measurement(rows[level].exponent, rows[level].interval, rows[level].window),
+            Measurement.of(rows[level].exponent, rows[level].interval, rows[level].window),
             EXPONENT_TOLERANCE,
             corrected,
             remark,

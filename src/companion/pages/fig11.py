@@ -199,7 +199,7 @@ def exponent_claim(
         statement,
         f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {row.width}",
         row.lazy if kind == "lazy" else row.rich,
-        Measurement(None, None) if row.missing else Measurement(row.exponent, row.interval, row.window),
+        Measurement.of(row.exponent, row.interval, row.window),
         EASY_TOLERANCE if loss and easy else plan.hard_tolerance,
         remark=f": {row.missing}" if row.missing else "",
     )
@@ -234,7 +234,7 @@ def lazy_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         f"Linearised, the loss of the easy task (beta = {beta:g}) falls as t^-{beta:g} in the limit of large width.",
         "exponent of loss in steps" + ("" if row is None else f", gamma0 -> 0, B -> infinity, N = {row.width:g}"),
         beta,
-        Measurement(None, None) if row is None else Measurement(row.exponent, row.interval, row.window),
+        Measurement(None, None) if row is None else Measurement.of(row.exponent, row.interval, row.window),
         EASY_TOLERANCE,
     )
 

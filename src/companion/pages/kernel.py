@@ -164,7 +164,7 @@ def growth_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     for row in found[found.quantity.isin(list(known))].itertuples():
         name, location, statement = known[row.quantity]
         id, quantity = f"kernel.{name}.beta-{row.beta:g}", f"exponent in eta t at beta = {row.beta:g}"
-        measured = Measurement(row.exponent, row.interval, row.window)
+        measured = Measurement.of(row.exponent, row.interval, row.window)
         claims.append(judged(plan, id, location, statement, quantity, row.predicted, measured, EXPONENT_TOLERANCE))
     return claims
 
@@ -176,7 +176,10 @@ def decay_claims(plan: Plan, shares: pd.DataFrame, quoted: Curve) -> list[Claim]
     claims = []
     for row in shares.itertuples():
         id, at = f"kernel.subleading.beta-{row.beta:g}", f"beta = {row.beta:g}"
-        quantity, measured = f"ratio of the two terms in the last decade at {at}", Measurement(*row[2:5])
+        quantity, measured = (
+            f"ratio of the two terms in the last decade at {at}",
+            Measurement.of(row.ratio, row.interval, row.window),
+        )
         correction = (row.predicted, remark) if row.beta < 1 else ()
         claims.append(judged(plan, id, "eq. 53", statement, quantity, 0.0, measured, VALUE_TOLERANCE, *correction))
     solution = self_similar_solution(plan.alpha, quoted.beta, plan.gamma)
@@ -204,7 +207,7 @@ def spike_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "The spike of a hard task grows until it is gamma y y^T up to a factor, and stays.",
         f"exponent of the spike's eigenvalue in eta t at beta = {spike.beta:g}",
         0.0,
-        Measurement(spike.exponent, spike.interval, spike.window),
+        Measurement.of(spike.exponent, spike.interval, spike.window),
         EXPONENT_TOLERANCE,
         spike.predicted,
         ": beyond first order in gamma the spike is divided by the growing scale",
@@ -251,7 +254,7 @@ def level_claims(plan: Plan, found: pd.DataFrame, losses: Mapping[str, Array], t
     for row in found.itertuples():
         level, predicted = row.level, row.predicted
         name, statement = named.get(level, (level, f"Level {level} has the exponent {predicted:.3f}."))
-        id, measured = f"kernel.level.{name}", Measurement(row.exponent, row.interval, row.window)
+        id, measured = f"kernel.level.{name}", Measurement.of(row.exponent, row.interval, row.window)
         claims.append(judged(plan, id, "eqs. 60-62, 68", statement, quantity, predicted, measured, EXPONENT_TOLERANCE))
     last = time >= plan.last_decade[0]
     prefactor = judged(

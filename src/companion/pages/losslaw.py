@@ -217,7 +217,7 @@ def limit_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"beta = {row.beta:g}.",
             "exponent in eta t",
             row.predicted,
-            Measurement(row.exponent, row.interval, row.window),
+            Measurement.of(row.exponent, row.interval, row.window),
             EXPONENT_TOLERANCE,
             doubt="; the power is still being approached when the window ends" if row.regime == "rich" else "",
         )
@@ -284,7 +284,7 @@ def constant_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
                 if level
                 else "the ratio still moves in the last decade",
                 "below 1 and level",
-                Measurement(row.late, (min(row.early, row.late), max(row.early, row.late)), row.window),
+                Measurement.of(row.late, (min(row.early, row.late), max(row.early, row.late)), row.window),
             )
         )
     return claims
@@ -304,7 +304,7 @@ def order_claims(plan: Plan, found: pd.DataFrame, heads: Mapping[float, pd.DataF
             f"{row.reversed} counterexamples with differences above 2 % both ways; rank correlation "
             f"{row.tau:.2f}. The order of the exponents is preserved: chi grows with beta",
             0.0,
-            Measurement(row.share, row.interval),
+            Measurement.of(row.share, row.interval),
         )
         for row in found.itertuples()
     ]

@@ -123,7 +123,7 @@ def flat_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             "move in a few steps does not depend on width.",
             "slope of the change in log N",
             0.0,
-            Measurement(row.slope, row.interval, window),
+            Measurement.of(row.slope, row.interval, window),
             FLAT,
         )
         for row in found.itertuples()

@@ -188,7 +188,7 @@ def agreement_claims(plan: Plan, rows: pd.DataFrame) -> list[Claim]:
             f"gamma = {row.gamma:g}.",
             "simulated mean over theory, averaged over log steps",
             1.0,
-            Measurement(getattr(row, name), getattr(row, f"{name}_interval")),
+            Measurement.of(getattr(row, name), getattr(row, f"{name}_interval")),
             LOSS_TOLERANCE,
         )
         for row in ends

@@ -226,7 +226,7 @@ def term_claims(plan: Plan, found: pd.DataFrame, rich: bool) -> list[Claim]:
             f"The SGD term of the {kind} {row.regime} task, alpha = {row.alpha:g}, beta = {row.beta:g}, falls as {power}.",
             "decay exponent of L_B - L_inf at first order in eta/B, against eta t",
             row.printed,
-            Measurement(row.exponent, row.interval, row.window),
+            Measurement.of(row.exponent, row.interval, row.window),
             2 * EXPONENT_TOLERANCE if rich else EXPONENT_TOLERANCE,
             corrected=row.corrected,
         )
@@ -251,7 +251,7 @@ def growth_claims(plan: Plan, rich: Sequence[Noise], found: pd.DataFrame) -> lis
                 f"(alpha = {row.alpha:g}, beta = {row.beta:g}).",
                 "decay exponent of the relative excess in K (-1: proportional), window in K",
                 -1.0,
-                Measurement(row.kernel, row.kernel_interval, row.kernel_window),
+                Measurement.of(row.kernel, row.kernel_interval, row.kernel_window),
                 EXCESS_TOLERANCE,
                 remark=f"; at the end it is {row.last:.2f} times (eta/B) K sum_k lambda_k / 2, "
                 f"{row.lowest:.2f} to {row.highest:.2f} times in the window",

@@ -206,7 +206,7 @@ def claims(plan: Plan, tasks: Sequence[Task]) -> list[Claim]:
                 f"The source exponent of {one.name} for a convolutional network is {paper_source(one.name):g}.",
                 "beta from eigenvalues and targets of the tangent kernel, window in modes",
                 paper_source(one.name),
-                Measurement(row.source, row.source_interval, row.window),
+                Measurement.of(row.source, row.source_interval, row.window),
                 paper_source(one.name) / 3,
                 remark=f"; other networks give {others}" if others else "",
             )

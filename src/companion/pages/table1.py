@@ -36,7 +36,7 @@ class Plan(Parameters):
 def optima(plan: Plan) -> pd.DataFrame:
     """Compare formula and minimisation for the tasks shown; ``reached`` is the local r at the compute of an experiment."""
     sources = (plan.hard, plan.easy, plan.super_easy)
-    found = _minimised((alpha, beta) for alpha in (plan.alpha, *plan.capacities) for beta in sources)
+    found = _minimised((alpha, beta) for alpha in dict.fromkeys((plan.alpha, *plan.capacities)) for beta in sources)
     log_compute = math.log(plan.compute)
     reached = [
         float(table_frontier(row.alpha, row.beta, row.limit == "rich", "corrected", log_compute).r)
@@ -102,7 +102,7 @@ def table_claims(plan: Plan, found: pd.DataFrame, cases: int, gap: float) -> lis
             f"The loss at the compute optimum falls as C to the power -({formulas[row.regime, row.limit]}).",
             f"r at alpha = {row.alpha:g}, beta = {row.beta:g}; loss law as printed, interval with the corrected",
             row.r,
-            Measurement(row.r_paper, (min(row.r_paper, row.r_corrected), max(row.r_paper, row.r_corrected))),
+            Measurement.of(row.r_paper, (min(row.r_paper, row.r_corrected), max(row.r_paper, row.r_corrected))),
             EXPONENT_TOLERANCE,
             remark=f"; {cases} minimisations differ from the formulas by {bound(gap)}. Tests the "
             f"algebra, not the loss law{conditions.get((row.regime, row.limit), '')}",

@@ -215,7 +215,7 @@ def term_claims(plan: Plan, found: pd.DataFrame, rich: bool) -> list[Claim]:
             f"The finite-N transient, {kind}, alpha = {row.alpha:g}, beta = {row.beta:g}, falls as t^-((1 - 1/alpha) m).",
             "decay exponent of lim N (L_N - L_inf) in eta t (negative: it grows)",
             row.printed,
-            Measurement(row.exponent, row.interval, row.window),
+            Measurement.of(row.exponent, row.interval, row.window),
             RICH_TOLERANCE if rich else LAZY_TOLERANCE,
             row.corrected,
         )
@@ -234,7 +234,7 @@ def clock_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"alpha = {row.alpha:g}, beta = {row.beta:g}.",
             "decay exponent in the effective time a = int K dt (negative: it grows), window in a",
             row.clock_printed,
-            Measurement(row.clock_exponent, row.clock_interval, row.clock_window),
+            Measurement.of(row.clock_exponent, row.clock_interval, row.clock_window),
             LAZY_TOLERANCE,
             row.clock_corrected,
         )
@@ -256,7 +256,7 @@ def simulation_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
                 f"The mean field theory gives the simulated excess of the loss at N = {plan.sim_width}, {kind}.",
                 "simulated over theoretical L_N - L_inf, averaged over log time",
                 1.0,
-                Measurement(row.ratio, row.ratio_interval, row.window),
+                Measurement.of(row.ratio, row.ratio_interval, row.window),
                 EXCESS_TOLERANCE,
             ),
             fact(
@@ -270,7 +270,7 @@ def simulation_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
                 f"this width gives {row.theory:.2f} in the same window, the corrected power {row.corrected:.2f} "
                 "holds once many modes are learned",
                 row.printed,
-                Measurement(row.exponent, row.interval, row.window),
+                Measurement.of(row.exponent, row.interval, row.window),
             ),
         ]
     return claims

@@ -71,6 +71,13 @@ ROWS = [
         missing=word,
     ),
     row(Measurement.none, missing=word),
+    row(
+        Measurement.of,
+        value=measured(1.0).or_none(),
+        interval=pair((0.5, 1.5), least=None).or_none(),
+        window=interval.or_none(),
+        missing=word,
+    ),
     row(Measurement.exact, value=number),
     row(
         Measurement.with_error,
