@@ -100,8 +100,7 @@ def pythons(session: nox.Session) -> None:
             session.warn(f"Python {major}.{minor} was not found: its tests did not run")
             continue
         venv = ROOT / ".nox" / f"python{major}.{minor}"
-        if not environment.interpreter(venv).exists():
-            session.run(found, "-m", "venv", str(venv), external=True)
+        session.run(found, "-m", "venv", str(venv), external=True)  # makes whole what an interruption left
         inside = str(environment.interpreter(venv))
         install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         session.run(*install, "-r", "requirements.txt", "-c", "constraints.txt", external=True)

@@ -120,4 +120,4 @@ ledger.show([*page.exponent_claims(plan, exponents), *page.phase_claims(plan, co
 # The paper states everything in this figure except the range of $\alpha$ in (b, c). The circles and crosses are not
 # in the paper; their capacity, richness and windows are ours and stand in the first cell. The equation behind them
 # keeps the growth of the kernel's scale and leaves out its low-rank spike, as the paper's argument does; the full
-# dynamics is solved in {ref}`fig-2-page`. Small and full scale are the same here.
+# dynamics is solved in {ref}`fig-2-page`.

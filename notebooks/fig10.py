@@ -75,4 +75,4 @@ ledger.show(page.level_claims(plan, found))
 # ## What was chosen
 #
 # The paper states the levels and the range of sources. The circles are ours, with the values in the first cell. As in
-# the paper's argument only the overall growth of the kernel is kept. Small and full scale are the same here.
+# the paper's argument only the overall growth of the kernel is kept.

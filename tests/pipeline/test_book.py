@@ -39,3 +39,13 @@ def test_a_build_goes_on_from_the_last_success_and_never_from_a_failure(with_bot
         with pytest.raises(Problem, match="undefined label: 'nowhere'"):
             sphinx_book.build(with_both, anew=False)
     assert "A new sentence." in (with_both.html / "book" / "text.html").read_text()
+
+
+def test_pages_are_read_anew_when_what_shapes_all_of_them_changes(with_both):
+    sphinx_book.build(with_both)
+    (first,) = with_both.build.glob("built-*")
+    with_both.toc.write_text(with_both.toc.read_text().replace("  - file: book/_executed/tiny_full\n", ""))
+    (with_both.executed / "tiny_full.ipynb").unlink()
+    sphinx_book.build(with_both, anew=False)
+    assert not first.exists()
+    assert not (with_both.html / "book" / "_executed" / "tiny_full.html").exists()

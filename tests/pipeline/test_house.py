@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from bookkit import commands
 from runs.tiny_runs import classes
 
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -17,6 +18,10 @@ def test_no_two_modules_have_one_name():
 def test_run_classes_stand_in_modules_of_runs():
     elsewhere = {kind.__name__ for kind in classes() if not kind.__module__.rpartition(".")[2].endswith("runs")}
     assert elsewhere == set()
+
+
+def test_pages_that_are_named_exist():
+    assert {*commands.THEORY, *commands.LONGEST} <= {path.stem for path in (SRC.parent / "notebooks").glob("*.py")}
 
 
 def test_a_page_is_a_notebook_and_a_module():

@@ -71,6 +71,12 @@ def test_the_float_that_yaml_takes_for_text_is_explained():
         parameters.check_values({"a": value}, {"a": "Positive"}, "here.yaml")
 
 
+@pytest.mark.parametrize("value", ["-1e-3", "inf", [0.1, "1e-3"]])
+def test_so_is_it_with_a_sign_at_infinity_and_in_a_list(value):
+    with pytest.raises(Problem, match=r"write 1\.0e-3, and \.inf for infinity"):
+        parameters.check_values({"a": value}, {"a": "Positives"}, "here.yaml")
+
+
 def test_an_unknown_name_is_refused_with_the_nearest_one():
     with pytest.raises(Problem, match=r"unknown parameter in here\.yaml 'beta_had'\. Did you mean 'beta_hard'\?"):
         parameters.check_values({"beta_had": 1.0}, {"beta_hard": "Positive"}, "here.yaml")

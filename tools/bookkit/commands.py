@@ -44,7 +44,7 @@ THREADED = (
     "tests/errata/test_tools.py",
 )
 #: Pages that take longest.
-NETWORKS = ("fig05", "fig06", "fig08", "source", "fig04", "fig02")
+LONGEST = ("fig05", "fig06", "fig08", "source", "fig04", "fig02")
 #: Pages of theory, whose printed numbers come from solvers and closed forms; the others follow in `nox -s soak`.
 THEORY = ("errata", "fig01", "fig09", "fig10", "kernel", "losslaw", "sgdnoise", "stepsize", "table1", "transient")
 _PYTEST = ("pytest", "-n2", "--dist=worksteal")
@@ -64,7 +64,7 @@ def execute_all(project: Project, *, strict: bool = False) -> list[Outcome]:
     jobs = execution.book_jobs(project)
     execution.remove_strays(project, jobs)
     # Longest first, so that no core waits for the last one.
-    order = sorted(jobs, key=lambda job: (job.scale != "small", job.item not in NETWORKS))
+    order = sorted(jobs, key=lambda job: (job.scale != "small", job.item not in LONGEST))
     outcomes = execution.run_side_by_side(project, order)
     over = over_budget(outcomes, SLACK if strict else 1.0)
     if over and strict:
@@ -235,7 +235,7 @@ def execute(project: Project, item: str, scale: str, overrides: Mapping[str, str
 def lab(project: Project, item: str) -> None:
     """Open a notebook, paired with its source, in the browser."""
     registry.source(project, item)  # a clear error for an unknown name
-    # Not --sync, which rewrites the header of the source: it changes when the notebook is saved, not when it is opened.
+    # Not --sync: the source changes when the notebook is saved, not when it is opened.
     _python(project, "jupytext", "--to", "ipynb", "--update", f"notebooks/{item}.py")
     _python(project, "jupyter", "lab", f"notebooks/{item}.ipynb")
 
@@ -320,7 +320,8 @@ def _command(arguments: Sequence[str] | None) -> int:
             case "check":
                 check_items(project)
             case "again":
-                _references_again(project, registry.items(project))
+                with workplace.held(project.work):
+                    _references_again(project, registry.items(project))
             case "references":
                 with workplace.held(project.work):
                     rewrite_references(project, given.items)

@@ -57,10 +57,18 @@ def find(major: int, minor: int) -> str | None:
         if path is None:
             continue
         code = "import sys; print(sys.version_info[:2])"
-        run = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
-        if run.returncode == 0 and run.stdout.strip() == str((major, minor)):
+        if _says(path, code) == str((major, minor)):
             return path
     return None
+
+
+def _says(python: str, code: str) -> str | None:
+    """Return what a Python prints, or None if it does not run."""
+    try:
+        run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return run.stdout.strip() if run.returncode == 0 else None
 
 
 def fingerprint(root: Path, files: Sequence[str] = LOCKED) -> str:
@@ -166,11 +174,7 @@ def _works(venv: Path) -> bool:
         return False
     # The same Python, and pip: an interrupted `venv` may have made the one without the other.
     code = "import sys, pip; print(sys.version_info[:2])"
-    try:
-        run = subprocess.run([str(interpreter(venv)), "-c", code], capture_output=True, text=True, check=False)
-    except OSError:
-        return False
-    return run.returncode == 0 and run.stdout.strip() == str(sys.version_info[:2])
+    return _says(str(interpreter(venv)), code) == str(sys.version_info[:2])
 
 
 def _pip(venv: Path) -> list[str]:

@@ -10,6 +10,7 @@ The values are those of small scale; what differs at another one stands in a YAM
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def check_values(values: Mapping[str, Any], names: Mapping[str, str], where: str
         try:
             KINDS[names[name]](value, name)
         except InputError as error:
-            number = isinstance(value, str) and value[:1].isdigit()
+            given = value if isinstance(value, list) else [value]
+            number = any(isinstance(one, str) and re.match(r"[-+]?(\d|\.?inf)", one) for one in given)
             hint = " YAML takes 1e-3 for text: write 1.0e-3, and .inf for infinity." if number else ""
             raise Problem(f"{where}: {error}{hint}") from None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from bookkit import workplace
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
+from bookkit.stamps import hash_files, lock_files
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -36,7 +37,7 @@ def build(project: Project, *, anew: bool = True) -> Path:
         shutil.copytree(place / "_build" / "html", temporary / "html")
         shutil.rmtree(project.html, ignore_errors=True)
         os.replace(temporary / "html", project.html)
-    write_atomically(_pointer(project), place.name)
+    write_atomically(_pointer(project), f"{place.name} {_frame(project)}")
     return project.html / "index.html"
 
 
@@ -48,14 +49,25 @@ def _pointer(project: Project) -> Path:
 def _place(project: Project, anew: bool) -> Path:
     """Return the folder to build in: that of the last success, or a new one, into which no orphan of a killed build writes."""
     pointer = _pointer(project)
-    last = project.build / pointer.read_text("utf-8") if pointer.is_file() else None
+    last, _, frame = pointer.read_text("utf-8").partition(" ") if pointer.is_file() else ("", "", "")
     pointer.unlink(missing_ok=True)
-    if last is not None and last.is_dir() and not anew:
-        return last
+    if last and (project.build / last).is_dir() and frame == _frame(project) and not anew:
+        return project.build / last
     project.build.mkdir(exist_ok=True)
     for left in project.build.glob("built-*"):
         shutil.rmtree(left, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix="built-", dir=project.build))
+
+
+def _frame(project: Project) -> str:
+    """Return a hash of what shapes every page: the builder would not read unchanged pages anew for it."""
+    files = [
+        project.toc,
+        project.root / "_config.yml",
+        project.root / "book" / "_ext",
+        project.root / "book" / "_static",
+    ]
+    return hash_files([*files, *lock_files(project)], project.root)
 
 
 def _builder() -> str:

@@ -57,7 +57,7 @@ def imported_code(project: Project, source: str) -> str:
     A package counts with its data files; an import inside a function counts.
     """
     found: dict[str, str] = {}
-    waiting = _named(source, "")
+    waiting = _named(ast.parse(source), "")
     while waiting:
         name = waiting.pop()
         file = _file(project.library, name)
@@ -91,13 +91,13 @@ def _read(file: Path, name: str, changed: int) -> tuple[str, set[str]]:
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body.pop(0)
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), _named(source, package)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), _named(tree, package)
 
 
-def _named(source: str, package: str) -> set[str]:
+def _named(tree: ast.Module, package: str) -> set[str]:
     """Return the modules that code may import: what ``from a import b`` names is a module or a member of one."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

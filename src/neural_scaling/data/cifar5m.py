@@ -36,7 +36,7 @@ class Parts:
     """Where the parts are and what each holds; the tests make small ones."""
 
     record: ImageRecord  # what is known of the dataset
-    address: str = ADDRESS  # folder of part0.npz, part1.npz,
+    address: str = ADDRESS  # folder of part0.npz, part1.npz and so on
     # how many make the training set; the test images are the first ones of the part after them, as in the loader
     # that the dataset's authors published
     train_parts: int = 5

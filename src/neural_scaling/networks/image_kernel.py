@@ -14,16 +14,12 @@ meet while the modes that are learned are few against n.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import array, require, settle, whole
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["TIMES", "Modes", "SampledKernel", "decompose", "sampled_kernel"]
 

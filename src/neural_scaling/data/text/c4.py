@@ -142,7 +142,7 @@ class Streamed:
         instance(self.model, "model", (Tokenizer, type(None)), "give a Tokenizer, or None for that of T5")
 
     def build(self, folder: Path, downloads: Path, say: Say) -> str:
-        """Make the text; goes on where an interrupted call was (a build for ``datasets.store.create``).
+        """Make the text; goes on where an interrupted call was (a build for ``data.folders.create``).
 
         Parameters
         ----------
