@@ -53,7 +53,7 @@ from companion import circle_curves as circle
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig05 as page
-from companion.tables import Table
+from companion.tables import Table, holding
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -104,6 +104,9 @@ display(circle.exponents([row for rows in activations.values() for row in rows],
 # %% tags=["hide-input", "nbval-check-output"]
 starts = page.window_starts(targets[0.0])
 Table(starts, "Linearised networks", heads={"start": "window starts at step"}, formats={"start": ".0f"})
+
+# %% tags=["hide-input", "nbval-check-output"]
+holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
 
 # %% [markdown]
 # ## When the claim holds, and what spoils it

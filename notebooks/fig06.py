@@ -50,7 +50,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig06 as page
-from companion.tables import Table
+from companion.tables import Table, holding
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -111,7 +111,7 @@ for one, table in zip(found, departures, strict=True):
     display(Table(table.drop(columns=["window", "missing"]), one.dataset, formats=formats))
 
 # %% tags=["hide-input", "nbval-check-output"]
-Table(page.growth_order(found), heads={"ordered": "kernel grows more the richer the network"})
+holding(page.sound(found))
 
 # %% [markdown]
 # ## Claims

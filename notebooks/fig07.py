@@ -47,7 +47,7 @@ from companion import circle_curves as circle
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig07 as page
-from companion.tables import Table
+from companion.tables import Table, holding
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -105,6 +105,9 @@ display(circle.loss_figure([("(b) easy tasks, ReLU", rich, lazy)]))
 
 # %% tags=["hide-input"]
 circle.exponents([*lazy, *rich])
+
+# %% tags=["hide-input", "nbval-check-output"]
+holding(circle.sound(rich, lazy))
 
 # %% [markdown]
 # ## Claims

@@ -50,7 +50,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import fig08 as page
-from companion.tables import Table
+from companion.tables import Table, holding
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -131,6 +131,9 @@ heads = {
 formats = dict.fromkeys(("exponent", "interval", "excess", "excess_interval"), ".4f")
 formats |= dict.fromkeys(("difference", "difference_interval"), ".3f")
 display(Table(page.repeated(plan, results), "The laziest and the richest network for every seed", heads, formats))
+
+# %% tags=["hide-input", "nbval-check-output"]
+holding(page.sound(found))
 
 # %% [markdown]
 # ## Claims

@@ -45,7 +45,7 @@ from IPython.display import display
 from companion import claims as ledger
 from companion import notebook
 from companion.pages import source as page
-from companion.tables import Table
+from companion.tables import Table, holding
 from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
@@ -115,6 +115,9 @@ display(Table(page.lazy_exponents(tasks), "Linearised networks", heads, formats)
 heads = {"kernel_width": "kernel N", "time": "η₀t", "own": "own kernels", "whole": "whole kernel"}
 formats = {"kernel_width": "g", "time": ".3g", "network": ".3f", "own": ".3f", "whole": ".3f"}
 display(Table(page.slowing(tasks), "Loss over prediction", heads, formats))
+
+# %% tags=["hide-input", "nbval-check-output"]
+holding(page.sound(tasks))
 
 # %% [markdown]
 # ## Claims

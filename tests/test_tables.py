@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from companion.tables import OPEN_ROWS, Table
+from neural_scaling.base.checks import InputError
 
 FRAME = pd.DataFrame(
     {
@@ -110,3 +111,8 @@ def test_a_wide_table_is_not_cut():
     frame = pd.DataFrame({f"column{k}": [k] for k in range(40)})
     assert len(cells(Table(frame))[0]) == 40
     assert repr(Table(frame)).split()[:40] == list(frame)
+
+
+def test_two_columns_have_two_heads():
+    with pytest.raises(InputError, match=r"^heads: two columns are called alike"):
+        Table(pd.DataFrame({"a": [1], "b": [2]}), heads={"a": "N", "b": "N"})

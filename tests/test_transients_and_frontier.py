@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from companion import notebook
 from companion.pages import fig03 as figure03
 from companion.pages import fig04 as figure04
 from neural_scaling.base.checks import InputError
@@ -324,3 +325,14 @@ def test_smooth_curves_are_resampled_between_few_points():
         resampled(time, law(time), np.array([0.01]))
     with pytest.raises(InputError, match=r"^value: "):
         resampled(time, -law(time), at)
+
+
+def test_what_bounds_the_settings_of_the_shipped_runs():
+    plan = notebook.shipped_plan(figure03.Plan)
+    results = plan.results()
+    for beta in (plan.beta_hard, plan.beta_super_easy):
+        assert figure03.stability(plan, figure03.panel(plan, beta, results))["last"].max() < 1
+    plan = notebook.shipped_plan(figure04.Plan)
+    results = plan.results()
+    panels = [figure04.panel(plan, index, results) for index in range(len(plan.betas))]
+    assert figure04.settings(plan, panels).left_out.max() < 0.01

@@ -143,6 +143,17 @@ def exponents(rows: Sequence[CurveRow], caption: str = "") -> Table:
     return Table(pd.DataFrame(found, columns=names), caption, heads, formats | {"late": ".2f", "lazy": ".2f"})
 
 
+def sound(rich: Sequence[CurveRow], lazy: Sequence[CurveRow], slack: float = 1.0) -> dict[str, bool]:
+    """Say whether feature learning helps, a loss within ``slack`` counting as lower, and more on the kernel of harder tasks."""
+    growth = [row.growth[-1] for row in rich if row.run.beta >= 0.5]
+    return {
+        "every rich network ends below its linearised twin": all(
+            one.mean[-1] < slack * other.mean[-1] for one, other in zip(rich, lazy, strict=True)
+        ),
+        "the kernel grows more on a harder task, from β = 0.5 on": sorted(growth, reverse=True) == growth,
+    }
+
+
 def loss_figure(panels: Sequence[tuple[str, Sequence[CurveRow], Sequence[CurveRow]]]) -> Figure:
     """Draw the losses of several tasks with and without feature learning; a panel is title, rich and linearised curves."""
     with book_style():

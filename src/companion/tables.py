@@ -87,6 +87,12 @@ class Table:
         return (f'<p class="caption">{caption}</p>' if caption else "") + body + link
 
 
+def holding(statements: Mapping[str, bool]) -> Table:
+    """Return what must hold at any scale, and whether it does on this page."""
+    frame = pd.DataFrame({"statement": list(statements), "holds": list(statements.values())})
+    return Table(frame, heads={"statement": "what must hold at any scale"})
+
+
 def _shown(value: Any, form: str) -> str:
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, tuple):

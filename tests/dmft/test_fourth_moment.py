@@ -56,6 +56,7 @@ def test_stability_bound_is_where_the_recursion_stops_decaying():
         below, above = (lazy_sgd_loss(quadrature, factor * bound, batch, 4000) for factor in (0.95, 1.05))
         assert below[-1] < 0.5 * below[0]
         assert above[-1] > 10 * above[0]
+    assert dmft.largest_stable_eta(quadrature, math.inf) == pytest.approx(2 / quadrature.nodes.max(), rel=1e-12)
 
 
 def test_lazy_at_finite_width_the_term_closes_the_gap_to_simulation():

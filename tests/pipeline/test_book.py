@@ -39,6 +39,11 @@ def test_a_build_goes_on_from_the_last_success_and_never_from_a_failure(with_bot
         with pytest.raises(Problem, match="undefined label: 'nowhere'"):
             sphinx_book.build(with_both, anew=False)
     assert "A new sentence." in (with_both.html / "book" / "text.html").read_text()
+    text.write_text(whole)
+    sphinx_book.build(with_both)
+    text.write_text(whole.replace("(text-page)=\n", ""))  # another page refers to it
+    with pytest.raises(Problem, match="text-page"):
+        sphinx_book.build(with_both)
 
 
 def test_pages_are_read_anew_when_what_shapes_all_of_them_changes(with_both):

@@ -42,6 +42,18 @@ def test_a_command_of_the_page_works(command, copy):
     found = run(command, copy)
     assert found.returncode == 0, found.stdout + found.stderr
     assert (copy / "notebooks" / "fig10.py").read_bytes() == before
+    if "-p alpha 1.7" in command:
+        assert "scale: small, changed: alpha = 1.7" in (copy / "runs" / "fig10.ipynb").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "said"), [("-p alpha 0.5", "alpha: got 0.5; "), ("-p scale full", "scale: got 'full'; ")]
+)
+def test_papermill_refuses_a_wrong_value_in_one_line(copy, given, said):
+    found = run(f"papermill notebooks/references/fig10.ipynb runs/refused.ipynb {given}", copy)
+    assert found.returncode != 0
+    assert f"ParameterError: {said}" in found.stderr
 
 
 @pytest.mark.slow

@@ -52,16 +52,20 @@ def test_values_that_fit(kind, value):
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        ("Count", 1.5),
-        ("Count", True),
-        ("Positive", "1e-3"),
-        ("Positive", None),
-        ("Rising", 1.0),
-        ("Rising", [1.0, "x"]),
+        *(
+            ("Count", 1.5),
+            ("Count", True),
+            ("Positive", "1e-3"),
+            ("Positive", None),
+            ("Rising", 1.0),
+            ("Rising", [1.0, "x"]),
+        ),
+        *(("Rising", [2, 1]), ("Falling", [1, 2]), ("FromLazy", [0.5, 1]), ("Window", [2, 1]), ("Window", [1, 2, 3])),
+        *(("Seeds", 1), ("HardSource", 1.0), ("EasySource", 1.0), ("Capacity", 1.0), ("Richness", -1.0), ("Seed", -1)),
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_name(kind, value):
-    with pytest.raises(Problem, match=r"here\.yaml: a: .*; give "):
+    with pytest.raises(Problem, match=r"here\.yaml: a: .*; \w+ "):
         parameters.check_values({"a": value}, {"a": kind}, "here.yaml")
 
 

@@ -136,6 +136,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_bits(kind, cache, mon
     assert not checkpoint_file(key).exists()
     with capsys.disabled():
         print(f"\n{kind}: {kills} kills, {resumed} of them left a checkpoint, the same bits")
+    assert kills > 0, "no run was killed: the test tests nothing"
     assert resumed > 0 or not safe, "no run went on from a checkpoint: the test tests nothing"
 
 

@@ -134,12 +134,16 @@ def departures(found: Curves) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def growth_order(found: Sequence[Curves]) -> pd.DataFrame:
-    """Return for every dataset whether the kernel grows more the richer the network."""
-    growths = [[row.growth.max() for row in sorted(one.rows, key=lambda row: row.run.richness)] for one in found]
-    return pd.DataFrame(
-        {"dataset": [one.dataset for one in found], "ordered": [growth == sorted(growth) for growth in growths]}
-    )
+def sound(found: Sequence[Curves]) -> dict[str, bool]:
+    """Say whether feature learning helps on every dataset, and moves the kernel of networks that learn features only."""
+    rows = [sorted(one.rows, key=lambda row: row.run.richness) for one in found]
+    growths = [[row.growth.max() for row in one] for one in rows]
+    return {
+        "the kernel grows more the richer the network": all(growth == sorted(growth) for growth in growths),
+        "the richest network ends below the linearised one": all(one[-1].mean[-1] < one[0].mean[-1] for one in rows),
+        "the kernel of the richest network grows by more than a quarter": all(growth[-1] > 1.25 for growth in growths),
+        "the kernel of the linearised network keeps its size": all(abs(one[0].growth[-1] - 1) < 1e-3 for one in rows),
+    }
 
 
 def exponent_claims(plan: Plan, found: Curves, table: pd.DataFrame) -> list[Claim]:

@@ -76,6 +76,20 @@ class Plan(Parameters):
         return list(dict.fromkeys([*self.runs(), *again, *self.trials(), self.frequencies()]))
 
 
+def sound(found: Sequence[Curve]) -> dict[str, bool]:
+    """Say whether all networks learn, the richest most, and only with features that move."""
+    lazy, richest = found[0], found[-1]
+    return {
+        "all networks learn from the start": all(one.binned[1, 0] < one.loss[0] for one in found),
+        "the laziest network learns more than a twentieth of its loss": bool(lazy.held_out[-1] < 0.95 * lazy.loss[0]),
+        "the richest network ends below the laziest, in fresh batches": bool(
+            richest.binned[1, -1] < lazy.binned[1, -1]
+        ),
+        "the richest network ends below the laziest, on held-out text": bool(richest.held_out[-1] < lazy.held_out[-1]),
+        "features move in the richest network only": bool(lazy.moved[-1] < 0.01 < richest.moved[-1]),
+    }
+
+
 def levels(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
     """Return the losses, nats per token, of what knows less than a network: nothing, or frequencies in the training text."""
     tokens, pairs = (float(loss) for loss in results[plan.frequencies()].arrays["loss"])

@@ -156,6 +156,18 @@ def difficulty(tasks: Sequence[Task]) -> pd.DataFrame:
     return pd.DataFrame({"dataset": [one.name for one in order], "hard": [one.rows[0].source < 1 for one in order]})
 
 
+def sound(tasks: Sequence[Task]) -> dict[str, bool]:
+    """Say whether bounds are bounds, and the kernel at the start tells how fast a linearised network learns."""
+    measured = [row for one in tasks for row in (*one.rows, *one.by_count, *one.by_width)]
+    ratios = [row.mean[-1] / one.rows[0].lazy(row.run.eta * row.step[-1:])[0] for one in tasks for row in one.lazy]
+    return {
+        "the training loss lies at most 2 % above the test loss": all(
+            (row.train <= row.test * 1.02).all() for row in measured
+        ),
+        "linearised networks end at 0.8 to 2 times the prediction": all(0.8 < ratio < 2 for ratio in ratios),
+    }
+
+
 def lazy_exponents(tasks: Sequence[Task]) -> pd.DataFrame:
     """Return the exponents of linearised networks; ``ratio`` is their loss over the prediction at the end of the window.
 
