@@ -3,6 +3,7 @@
 import json
 import os
 
+import jupytext
 import nbformat
 import pytest
 
@@ -108,3 +109,32 @@ def test_budgets(project, monkeypatch):
     commands.execute_all(project)  # a warning only
     with pytest.raises(Problem, match="more than 90 s"):
         commands.execute_all(project, strict=True)
+
+
+@pytest.mark.parametrize(("deaths", "ends"), [(1, True), (2, True), (3, False)])
+def test_a_kernel_that_dies_while_it_starts_is_started_again(executed, monkeypatch, deaths, ends):
+    calls = []
+
+    def dies(notebook, *arguments, **more):
+        calls.append(1)
+        if len(calls) <= deaths:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return notebook
+
+    monkeypatch.setattr(execution.papermill, "execute_notebook", dies)
+    notebook = jupytext.reads("# %%\n1", fmt="py:percent")
+    if ends:
+        execution.run(executed, notebook, "tiny")
+    else:
+        with pytest.raises(Problem, match="a kernel died 3 times while it started"):
+            execution.run(executed, notebook, "tiny")
+    assert len(calls) == min(deaths + 1, 3)
+
+
+def test_another_error_of_the_engine_is_not_tried_again(executed, monkeypatch):
+    def fails(*arguments, **more):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(execution.papermill, "execute_notebook", fails)
+    with pytest.raises(RuntimeError, match="something else"):
+        execution.run(executed, jupytext.reads("# %%\n1", fmt="py:percent"), "tiny")

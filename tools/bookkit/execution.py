@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -123,16 +124,19 @@ def run(
     """Execute a prepared notebook in the root of the project."""
     with CellLine(name) as line:
         try:
-            executed = papermill.execute_notebook(
-                notebook,
-                None,
-                engine_name=ENGINE,
-                kernel_name=notebooks.KERNEL["name"],
-                progress_bar=False,
-                cwd=project.root,
-                execution_timeout=limit,
-                extra_arguments=["--log-level=CRITICAL"],  # a kernel's own warnings would clutter the terminal
-                on_cell=line,
+            executed = _begun(
+                partial(
+                    papermill.execute_notebook,
+                    notebook,
+                    None,
+                    engine_name=ENGINE,
+                    kernel_name=notebooks.KERNEL["name"],
+                    progress_bar=False,
+                    cwd=project.root,
+                    execution_timeout=limit,
+                    extra_arguments=["--log-level=CRITICAL"],  # a kernel's own warnings would clutter the terminal
+                    on_cell=line,
+                )
             )
         except PapermillExecutionError as error:
             if error.ename in PLAIN:
@@ -141,6 +145,21 @@ def run(
         except TimeoutError as error:  # nbclient's CellTimeoutError is one
             raise Problem(f"{name}: a cell took more than {limit} s. {error}") from error
     return notebooks.without_run_metadata(executed)
+
+
+def _begun(execute: Callable[[], NotebookNode], attempts: int = 3) -> NotebookNode:
+    """Execute, once more where the kernel died before its first cell: kernels that start together may choose one port."""
+    for attempt in range(1, attempts + 1):
+        try:
+            return execute()
+        except RuntimeError as error:
+            if "before replying to kernel_info" not in str(error):
+                raise
+            if attempt == attempts:
+                raise Problem(
+                    f"a kernel died {attempts} times while it started. Free memory and run it again."
+                ) from error
+    raise AssertionError
 
 
 def book_jobs(project: Project) -> list[Job]:
