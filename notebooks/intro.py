@@ -95,6 +95,9 @@ Table(table, "The curves of the explorer", {"sharpness": "largest η × sharpnes
 # - {ref}`tab-1-page`: compute-optimal exponents.
 # - {ref}`fig-9-page`: the three models side by side.
 # - {ref}`fig-10-page`: how the exponent emerges level by level.
+# - {ref}`losslaw-page`: what width, batch and data add to the loss, each term on a page of its own.
+# - {ref}`fig-5-page`, {ref}`fig-6-page` and {ref}`fig-8-page`: networks on the circle, on images and on text.
+# - {ref}`errata-page`: the corrections.
 # - {ref}`claims-page`: every claim with prediction, measurement, interval and verdict.
 #
 # ## Where this book differs from the paper

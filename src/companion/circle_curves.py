@@ -139,7 +139,7 @@ def exponents(rows: Sequence[CurveRow], caption: str = "") -> Table:
     formats = {"beta": ".3g", "power": "g", "window": ".0f"} | dict.fromkeys(
         ("predicted", "exponent", "interval"), ".2f"
     )
-    heads = {"power": "q_φ", "ends": "end of the window"}
+    heads = {"power": "q_φ", "window": "window in steps", "ends": "end of the window"}
     return Table(pd.DataFrame(found, columns=names), caption, heads, formats | {"late": ".2f", "lazy": ".2f"})
 
 
