@@ -16,7 +16,7 @@
 #
 # **What came out.** The three stages of the super-easy task are there. In the limits that isolate each, the theory has the exponents of the paper for the
 # first two; the transient of finite width comes out a little flatter, because the bottleneck of finite width is never far below it. For the hard task the
-# noise leaves the curves of all but the smallest batches parallel over the steps of the figure (at $B = 1$ the exponent is smaller by about 0.1). But it does not fade: relative to the loss it *grows*, like the kernel,
+# noise leaves the curves of all but the smallest batches parallel over the steps of the figure (at $B = 1$ the exponent is a little smaller, as the tables say). But it does not fade: relative to the loss it *grows*, like the kernel,
 # $t^{1-\chi}$, where the paper's law has a ratio that falls ([below](fig-3-late-section)). Theory and simulation agree at large batch. At $B = 1$ the simulated
 # mean lies above the theory, which leaves out the fourth moment of the data; the gap is the larger the steeper the loss falls.
 
