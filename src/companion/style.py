@@ -44,6 +44,10 @@ FROZEN = "#1a1a1a"
 """Black of frozen weights in diagrams."""
 SERIES = ("#1a1a1a", "#0072b2", "#0d8577", "#c2410c", "#8e1a4f", "#6b5b00")
 """Colours of curves with no scale among them, black first."""
+CASES = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
+"""Colours of cases whose theory is drawn in black."""
+SIZES = ("#2d1160", "#8c2981", "#c8406b", "#d9622b", "#8a8600", "#3d8a5f")
+"""Colours of batches or numbers of samples, dark and small to light and large."""
 
 # Both scales run from dark to light, so that order survives any colour vision and a grey printer.
 _RICHNESS_MAP = ("plasma", 0.0, 0.65)

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from companion.claims import Claim, Measurement, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, RICH, book_style, new_figure
+from companion.style import INK, MUTED, RICH, SIZES, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, largest_stable_eta, mean_square_stability, solve
 from neural_scaling.fits.power_law import NORMAL_95
@@ -158,10 +158,6 @@ def excess_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     ]
 
 
-# Dark to light, small batch to large; every one keeps 3 to 1 against white.
-_COLORS = ("#2d1160", "#8c2981", "#c8406b", "#d9622b", "#8a8600", "#3d8a5f")
-
-
 def excess_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
     """Draw the loss over that at infinite batch against steps, one panel per richness."""
     with book_style():
@@ -169,7 +165,7 @@ def excess_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
         panels = np.atleast_1d(figure.subplots(len(plan.gammas), 1, sharex=True))
         for axes, gamma in zip(panels, plan.gammas, strict=True):
             shown = [one for one in found if one.gamma == gamma]
-            for color, one in zip(_COLORS, shown, strict=False):
+            for color, one in zip(SIZES, shown, strict=False):
                 excess, errors = one.simulation["excess"] - 1, 2 * one.simulation["excess_error"]
                 _dots(axes, one.step, excess, errors, color, 3.5, 0.9, f"$B = {one.batch}$")
                 axes.plot(one.step, one.ours / one.infinite - 1, color=color, linewidth=1.5)
@@ -227,11 +223,11 @@ def spread_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
         for axes, one in zip(panels, shown, strict=True):
             arrays = one.simulation
             axes.fill_between(
-                one.step, arrays["low"], arrays["high"], color=_COLORS[1], alpha=0.2, linewidth=0, label="16 to 84 %"
+                one.step, arrays["low"], arrays["high"], color=SIZES[1], alpha=0.2, linewidth=0, label="16 to 84 %"
             )
             for curve in arrays["first"]:
                 axes.plot(one.step, curve, color=MUTED, linewidth=0.6)
-            axes.plot(one.step, arrays["median"], color=_COLORS[1], label="median")
+            axes.plot(one.step, arrays["median"], color=SIZES[1], label="median")
             _dots(axes, one.step, arrays["mean"], 2 * arrays["error"], RICH, 4, 1.0, "mean")
             axes.plot(one.step, one.paper, "--", color=INK, linewidth=1.4, label="paper")
             axes.plot(one.step, one.ours, color=INK, linewidth=1.4, label="with fourth moment")

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, fact, judge, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, richness_color
+from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
@@ -263,9 +263,6 @@ def end_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     return claims
 
 
-_COLORS = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f")
-
-
 def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.DataFrame) -> Figure:
     """Draw both bottlenecks against N and P, each power named once."""
     with book_style():
@@ -273,7 +270,7 @@ def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.D
         for axes, found, symbol, letter in zip(figure.subplots(2, 1), (model, data), "NP", "ab", strict=True):
             powers = table.corrected[table.limited == ("data" if symbol == "P" else "width")]
             named: set[float] = set()
-            for curve, power, color in zip(found, powers, _COLORS, strict=False):
+            for curve, power, color in zip(found, powers, CASES, strict=False):
                 size, limit = curve.theory["size"], curve.theory.limit
                 axes.loglog(size, limit, color=color, label=rf"$\beta = {curve.beta:g}$")
                 axes.loglog(size, curve.theory.printed, ":", color=color, linewidth=1.6)
@@ -305,7 +302,7 @@ def scale_figure(plan: Plan, scales: Sequence[Curve]) -> Figure:
     with book_style():
         figure = new_figure(4.2)
         axes = figure.subplots()
-        for curve, color, marker in zip(scales, _COLORS, "os", strict=False):
+        for curve, color, marker in zip(scales, CASES, "os", strict=False):
             symbol, name = ("P", "r_1") if curve.data else ("N", "r_3")
             label, unit = rf"${name} / {symbol}^\alpha$, draws", curve.draws["size"] ** plan.alpha
             _circles(axes, curve, color, marker, 1.04 if curve.data else 0.96, unit, label=label)

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from companion.agreement import agreement_table, claims_at_both_ends, draw_mean
 from companion.claims import Claim, Measurement, fact, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, guide, new_figure, richness_color, width_color
+from companion.style import INK, MUTED, SERIES, book_style, guide, new_figure, richness_color, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law, theory_window, window_sensitivity
 from neural_scaling.models.runs import GradientFlowRun, InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
@@ -286,11 +286,10 @@ def edge_figure(plan: Plan, results: Mapping[Experiment, Result], found: pd.Data
     """Draw loss and sharpness of the hard task against eta * steps at several learning rates and one richness."""
     edges = dict(zip(plan.edge(), found.edge, strict=True))
     shown = [run for run in plan.edge() if run.gamma == gamma]
-    colors = ["#1a1a1a", "#0072b2", "#0d8577", "#c2410c", "#8e1a4f"]
     with book_style():
         figure = new_figure(8.6)
         upper, lower = figure.subplots(2, 1, sharex=True)
-        for run, color in zip(shown, colors, strict=False):
+        for run, color in zip(shown, SERIES, strict=False):
             step, loss, sharpness = (results[run].arrays[name] for name in ("step", "loss", "sharpness"))
             upper.loglog(run.eta * step[1:], loss[1:], color=color, label=rf"$\eta = {run.eta:g}$")
             lower.loglog(run.eta * step[1:], run.eta * sharpness[1:], color=color)

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 
 from companion.claims import Claim, Measurement, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
+from companion.style import INK, MUTED, SIZES, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.finite_data_runs import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
@@ -237,10 +237,6 @@ def richness_claim(plan: Plan, found: Sequence[Curves]) -> Claim:
     )
 
 
-# Dark to light, few samples to many; every one keeps 3 to 1 against white.
-_COLORS = ("#2d1160", "#8c2981", "#c8406b", "#d9622b", "#8a8600", "#3d8a5f")
-
-
 def curves_figure(found: Sequence[Curves]) -> Figure:
     """Draw test and training loss against steps, one row per richness."""
     with book_style():
@@ -297,7 +293,7 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
 
 def peak_figure(plan: Plan, found: Sequence[Curves], steps: Sequence[float]) -> Figure:
     """Draw the test loss against P at several steps and in the limit, one panel per richness."""
-    shades, quadrature = ("#8a8600", "#c8406b", "#2d1160"), plan.quadrature()  # early to late
+    shades, quadrature = SIZES[4::-2], plan.quadrature()  # early to late
     with book_style():
         figure = new_figure(8.2)
         panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
@@ -372,7 +368,7 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
     floors = [simulation.arrays["floor"] for simulation in found.simulation]
     means = [floor.mean() for floor in floors]
     errors = [2 * floor.std(ddof=1) / math.sqrt(floor.size) for floor in floors]
-    axes.errorbar(found.samples, means, errors, fmt="o", color=_COLORS[1], label="exact limit of the draws")
+    axes.errorbar(found.samples, means, errors, fmt="o", color=SIZES[1], label="exact limit of the draws")
     x = np.array([dense[-1] / 12, dense[-1]])
     y = 0.55 * wide[-1].printed * (x / x[-1]) ** -power
     axes.loglog(x, y, ":", color=MUTED, linewidth=1.6)
@@ -386,7 +382,7 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
 
 def _colored(one: Curves) -> Iterator[tuple[int, str, Result]]:
     """Yield index, colour and simulation of each number of samples."""
-    for index, (color, simulation) in enumerate(zip(_COLORS, one.simulation, strict=False)):
+    for index, (color, simulation) in enumerate(zip(SIZES, one.simulation, strict=False)):
         yield index, color, simulation
 
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import NullFormatter
 from companion.claims import Claim, Measurement, fact, judged
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure
+from companion.style import CASES, INK, MUTED, book_style, new_figure
 from companion.wear import wear
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.grids import log_spaced_steps
@@ -306,15 +306,12 @@ def simulation_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     )
 
 
-_COLORS = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
-
-
 def lazy_figure(found: Sequence[Noise], table: pd.DataFrame) -> Figure:
     """Draw the exact coefficient of eta/B, and relative to the loss."""
     with book_style():
         figure = new_figure(8.8)
         upper, lower = figure.subplots(2, 1)
-        for one, row, color in zip(found, table.itertuples(), _COLORS, strict=False):
+        for one, row, color in zip(found, table.itertuples(), CASES, strict=False):
             upper.loglog(one.time, one.added, color=color, label=f"{one.name} ({row.regime})")
             first, last = row.window
             span = np.geomspace(first, last, 2)
@@ -342,7 +339,7 @@ def exact_figure(ratios: pd.DataFrame, limits: pd.DataFrame) -> Figure:
     with book_style():
         figure = new_figure(4.4)
         axes = figure.subplots()
-        for row, color in zip(limits.itertuples(), _COLORS, strict=False):
+        for row, color in zip(limits.itertuples(), CASES, strict=False):
             axes.semilogx(ratios.index[1:], ratios[row.batch].iloc[1:], color=color, label=f"$B = {row.batch:g}$")
             axes.axhline(row.limit, color=INK, linewidth=1.1, linestyle="--")
             axes.axhline(row.first_order, color=color, linewidth=1.4, linestyle=":")
@@ -359,7 +356,7 @@ def rich_figure(plan: Plan, found: Sequence[Noise], simulation: pd.DataFrame) ->
     with book_style():
         figure = new_figure(8.2)
         upper, lower = figure.subplots(2, 1)
-        for one, color in zip(found, _COLORS, strict=False):
+        for one, color in zip(found, CASES, strict=False):
             if regime(one.alpha, one.beta) == "super-easy":
                 continue  # there the noise outgrows the loss by many powers of ten
             upper.loglog(one.time, one.relative / plan.rich_noise, color=color, label=one.name)
@@ -369,7 +366,7 @@ def rich_figure(plan: Plan, found: Sequence[Noise], simulation: pd.DataFrame) ->
         upper.set_title(r"(a) mean field, small $\eta/B$")
         upper.legend(loc="upper left")
         time, error = simulation.time, NORMAL_95 * simulation.error
-        lower.errorbar(time, simulation.excess, error, fmt="o", color=_COLORS[1], capsize=2, label="simulation")
+        lower.errorbar(time, simulation.excess, error, fmt="o", color=CASES[1], capsize=2, label="simulation")
         lower.semilogx(time, simulation.theory, "--", color=INK, linewidth=1.4, label="mean field")
         lower.set_ylim(bottom=0)
         lower.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from companion.claims import Claim, Measurement, fact, judged
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, richness_color
+from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
@@ -276,9 +276,6 @@ def simulation_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     return claims
 
 
-_COLORS = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
-
-
 def coefficient_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
     """Draw the coefficient of 1/N against time for several tasks."""
     with book_style():
@@ -295,7 +292,7 @@ def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
         _coefficients(upper, found, table)
         upper.set_xlim(left=1)
         upper.set_title("(a) against time")
-        for one, row, color in zip(found, table.itertuples(), _COLORS, strict=False):
+        for one, row, color in zip(found, table.itertuples(), CASES, strict=False):
             late = one.time >= 10
             scaled = one.value * one.clock**row.clock_corrected
             lower.loglog(one.clock[late], scaled[late] / scaled[-1], color=color, label=one.name)
@@ -334,7 +331,7 @@ def simulation_figure(simulations: Sequence[Simulated], table: pd.DataFrame) -> 
 
 
 def _coefficients(axes: Axes, found: Sequence[Coefficient], table: pd.DataFrame) -> None:
-    for one, row, color in zip(found, table.itertuples(), _COLORS, strict=False):
+    for one, row, color in zip(found, table.itertuples(), CASES, strict=False):
         axes.loglog(one.time, one.value, color=color, label=one.name)
         first, last = row.window
         span = np.geomspace(first, last, 2)
