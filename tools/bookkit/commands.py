@@ -382,7 +382,6 @@ def _rooms(project: Project) -> None:
 
 def _types(project: Project) -> None:
     _python(project, "mypy")
-    _python(project, "mypy", "--config-file", "tools/mypy.ini", "tools")
 
 
 def _python(project: Project, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:

@@ -180,7 +180,8 @@ def _works(venv: Path) -> bool:
 def _pip(venv: Path) -> list[str]:
     # Somebody who watches 2 GB come in wants to see progress; a log does not.
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    return [str(interpreter(venv)), "-m", "pip", "install", "--disable-pip-version-check", *quiet]
+    # Python compiles what is imported; pip would compile all there is, for half a minute.
+    return [str(interpreter(venv)), "-m", "pip", "install", "--no-compile", "--disable-pip-version-check", *quiet]
 
 
 def _write_stamp(venv: Path, wanted: str, stamp: str) -> None:

@@ -199,7 +199,10 @@ class March:
         nodes, weights = self.quadrature.nodes, self.quadrature.weights
         own, vectors = np.linalg.eig(within)  # of a real matrix: complex eigenvalues come in exact pairs
         inverse = np.linalg.inv(vectors)
-        roots = np.array([self._self_consistent(complex(x)) for x in own])
+        half = own.imag >= 0  # the others are complex conjugates
+        roots = np.empty(own.size, dtype=np.complex128)
+        roots[half] = [self._self_consistent(complex(x)) for x in own[half]]
+        roots[~half] = roots[own.imag > 0].conj()
         damping = 1 / (1 + nodes * roots[:, None])  # eigenvalues of H_k in the cell, (s, K)
         diagonal = ((vectors * (nodes[:, None] * damping.T * roots)[:, None, :]) @ inverse).real
         loop_cell = ((vectors * roots) @ inverse).real
@@ -208,7 +211,6 @@ class March:
         loop = arriving
         if self.setting.per_width or self.setting.per_sample:
             # y + x y G (R1/N + r3/P) = c in the eigenbasis, with G = sum_k lambda_k H_k / (1 + lambda_k z) on the past.
-            half = own.imag >= 0  # the others are complex conjugates
             sums = self.learned.sums(weights * nodes * damping[half])
             turned = inverse[half] @ arriving
             rows = np.empty(turned.shape, dtype=np.complex128)
@@ -230,10 +232,11 @@ class March:
         per_width, per_sample = self.setting.per_width, self.setting.per_sample
         if not (per_width or per_sample):
             return x
-        nodes, weights = self.quadrature.nodes, self.quadrature.weights
+        nodes = self.quadrature.nodes
+        weights = self.quadrature.weights * nodes
 
         def gap(z: float) -> float:
-            learned = float(np.sum(weights * nodes * z / (1 + nodes * z)))
+            learned = float(weights @ (z / (1 + nodes * z)))
             return z - abs(x) * max(0.0, 1 - per_width * learned) * max(0.0, 1 - per_sample * learned)
 
         z = complex(brentq(gap, 0.0, abs(x), xtol=1e-12 * abs(x)))
@@ -243,7 +246,7 @@ class March:
             target = abs(x) * np.exp(1j * angle * (part if angle else 0.0))
             for _ in range(50):
                 damping = 1 / (1 + nodes * z)
-                learned, slope = np.sum(weights * nodes * z * damping), np.sum(weights * nodes * damping**2)
+                learned, slope = z * (weights @ damping), weights @ damping**2
                 of_width, of_sample = 1 - per_width * learned, 1 - per_sample * learned
                 change = target * (per_width * slope * of_sample + per_sample * slope * of_width)
                 step = (z - target * of_width * of_sample) / (1 + change)
@@ -296,7 +299,7 @@ class March:
     def _projected(self, rows: Array, learned: Array) -> Array:
         """Return ``sum_k rows_k K_k^T`` on all columns, those of the cell included."""
         low = self.learned.count
-        own = np.einsum("ksl,krl->sr", rows, learned, optimize=True)
+        own = np.tensordot(rows, learned, axes=([0, 2], [0, 2]))
         return np.concatenate([self.learned.projected(rows[:, :, :low]), own], axis=1)
 
     def _batch_noise(self, low: int, high: int, driven: Array, learned: Array, before: Array) -> tuple[Array, Array]:
@@ -335,12 +338,11 @@ class March:
         """Return what C3 of a cell owes to the noise within it, on the grid: not what an integral that ends in the cell sees."""
         cell, size = slice(low, high), high - low
         unlearned = np.eye(size) - learned
-        direct = np.einsum(
-            "ksl,kl,krl->sr", unlearned, self.quadrature.nodes[:, None] * noise, unlearned, optimize=True
-        )
+        felt = unlearned * (self.quadrature.nodes[:, None] * noise)[:, None, :]
+        direct = np.tensordot(felt, unlearned, axes=([0, 2], [0, 2]))
         if self.setting.per_width:
-            weights = self.setting.per_width * self.quadrature.weights
-            again = np.einsum("k,ksl,krm->srlm", weights, learned, learned, optimize=True).reshape(size**2, size**2)
+            weighted = (self.setting.per_width * self.quadrature.weights)[:, None, None] * learned
+            again = np.tensordot(weighted, learned, axes=(0, 0)).swapaxes(1, 2).reshape(size**2, size**2)
             direct = np.linalg.solve(np.eye(size**2) - again, direct.ravel()).reshape(size, size)
         both = self.both[cell, cell]
         return np.asarray(both @ direct @ both.T)

@@ -201,21 +201,23 @@ class _Group:
     def _training(self, factors: list[Array], monitor: Monitor) -> Arrays:
         count, size = len(factors), self.width + 1
         with jax.enable_x64(True), jax.threefry_partitionable(True):
-            factor = jnp.stack([jnp.asarray(each) for each in factors])
+            # Made by NumPy: JAX would compile a program for every shape.
+            factor = jnp.asarray(np.stack(factors))
             # The data stream of a seed must not share numbers with its A(0): fold_in separates them. A step's numbers depend on
             # seed and step only, so the position in the stream needs no keeping.
-            keys = [jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 1) for seed in self.seeds]
+            keys = jnp.stack([jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 1) for seed in self.seeds])
             if (kept := monitor.restored()) is not None:
                 moving: Any = (jnp.asarray(kept["w"]), jnp.asarray(kept["b"]))
                 losses = [kept["losses"]]
             else:
-                moving = (jnp.zeros((count, size - 1)), jnp.tile(jnp.eye(size - 1), (count, 1, 1)))
+                moving = (
+                    jnp.asarray(np.zeros((count, size - 1))),
+                    jnp.asarray(np.tile(np.eye(size - 1), (count, 1, 1))),
+                )
                 losses = [np.zeros((0, count))]
             noisy = self.batch < math.inf
             for start, length in paced(losses[0].shape[0], self.steps + 1, _CHUNK):
-                moving, loss = _steps(
-                    factor, jnp.stack(keys), moving, start, length, self.eta, self.gamma, self.batch, noisy
-                )
+                moving, loss = _steps(factor, keys, moving, start, length, self.eta, self.gamma, self.batch, noisy)
                 losses.append(np.asarray(loss)[:length])
                 monitor.advance(count * length)
                 monitor.safe_point(functools.partial(_kept, moving, losses))
