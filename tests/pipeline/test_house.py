@@ -21,7 +21,7 @@ def test_run_classes_stand_in_modules_of_runs():
 
 
 def test_pages_that_are_named_exist():
-    assert {*commands.THEORY, *commands.LONGEST} <= {path.stem for path in (SRC.parent / "notebooks").glob("*.py")}
+    assert {*commands.SMALLEST, *commands.LONGEST} <= {path.stem for path in (SRC.parent / "notebooks").glob("*.py")}
 
 
 def test_a_page_is_a_notebook_and_a_module():

@@ -59,11 +59,14 @@ OF_KIND = """
     install(setattr)
     run, points = tiny_runs()[{kind!r}]
     compute(run, lambda units: None)
-    at_once = RunMonitor.safe_point
+    at_once, in_thread = RunMonitor.safe_point, RunMonitor.waiting
     def safe_point(self, state):
-        time.sleep({seconds} / points)
+        time.sleep({seconds} / points / 2)
         at_once(self, state)
-    RunMonitor.safe_point = safe_point
+        time.sleep({seconds} / points / 2)
+    def waiting(self, call, state):
+        return in_thread(self, lambda: (time.sleep({seconds} / points), call())[1], state)
+    RunMonitor.safe_point, RunMonitor.waiting = safe_point, waiting
 """
 
 

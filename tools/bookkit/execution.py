@@ -37,6 +37,7 @@ ENGINE = "bookkit"
 PLAIN = ("ParameterError", "NotWritten")
 #: A single cell of the book that takes longer hangs, or computes what should have been shipped.
 CELL_LIMIT = 900
+_MOST_KERNELS = 6
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Outcome:
     """What became of one notebook of the book."""
 
     job: Job  # what it was
-    seconds: float  # duration of the execution, now or when it last ran
+    seconds: float  # processor time of the execution, now or when it last ran
     reason: str | None  # why it ran, None if the earlier result was used
     notices: tuple[str, ...] = ()  # what cannot be reached, so that the page shows shipped results instead of computing
 
@@ -173,11 +174,17 @@ def book_jobs(project: Project) -> list[Job]:
 
 def _computed(project: Project, job: Job, notebook: NotebookNode) -> tuple[NotebookNode, str, float]:
     """Return the executed notebook, its claims and the seconds that it took."""
-    start = time.perf_counter()
+    start = _spent()
     with kernel_environment(job.scale, project.work) as claims:
         executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT)
         made = claims.read_text("utf-8")
-    return executed, made, time.perf_counter() - start
+    return executed, made, _spent() - start
+
+
+def _spent() -> float:
+    """Return the processor time of the kernels that have ended, seconds; Windows does not tell it, so there the clock's."""
+    times = os.times()
+    return times.children_user + times.children_system if os.name == "posix" else times.elapsed
 
 
 def _begin(parent: int) -> None:
@@ -193,11 +200,13 @@ def _begin(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def run_side_by_side(project: Project, jobs: Sequence[Job], workers: int = 2) -> list[Outcome]:
+def run_side_by_side(project: Project, jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
     """Execute notebooks of the book, several at a time, each with one core at small scale.
 
     Kernels inherit the environment of their process, so each has one of its own; only this process writes pages.
     """
+    # One more than there are cores: a kernel that starts or ends waits. Each takes a gigabyte.
+    workers = min((os.cpu_count() or 1) + 1, _MOST_KERNELS)
     spawn = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(workers, spawn, _begin, (os.getpid(),)) as processes,
@@ -205,7 +214,9 @@ def run_side_by_side(project: Project, jobs: Sequence[Job], workers: int = 2) ->
     ):
 
         def one(job: Job) -> Outcome:
-            return run_for_book(project, job, computed=lambda *what: processes.submit(_computed, *what).result())
+            return run_for_book(
+                project, job, force=force, computed=lambda *what: processes.submit(_computed, *what).result()
+            )
 
         try:
             return list(threads.map(one, jobs))  # the first problem cancels those that have not begun
@@ -241,7 +252,7 @@ def run_for_book(
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     notices = notebooks.notices(executed)
     stamps.write_stamp(project, job, parts, seconds, date, notices)
-    say(f"{name} done in {seconds:.1f} s" + "".join(f"; NOTICE: {notice}" for notice in notices))
+    say(f"{name} done, {seconds:.1f} s of a core" + "".join(f"; NOTICE: {notice}" for notice in notices))
     return Outcome(job, seconds, reason, tuple(notices))
 
 
