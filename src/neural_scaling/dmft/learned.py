@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
+import numpy.typing as npt
 
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.monitor import Arrays
@@ -81,7 +82,7 @@ class StoredResponses(LearnedResponses):
         self.learned[:, :count, :count] = state["learned"]
         self.count = count
 
-    def sums(self, coefficients: Array) -> Array:
+    def sums(self, coefficients: npt.NDArray[np.complex128]) -> Array:
         """Return ``sum_k coefficients_jk H_k`` on the rows so far; complex (J, K) gives (J, p, p)."""
         past = slice(0, self.count)
         stacked = np.concatenate([coefficients.real, coefficients.imag])

@@ -339,11 +339,11 @@ class March:
         cell, size = slice(low, high), high - low
         unlearned = np.eye(size) - learned
         felt = unlearned * (self.quadrature.nodes[:, None] * noise)[:, None, :]
-        direct = np.tensordot(felt, unlearned, axes=([0, 2], [0, 2]))
+        direct: Array = np.tensordot(felt, unlearned, axes=([0, 2], [0, 2]))
         if self.setting.per_width:
             weighted = (self.setting.per_width * self.quadrature.weights)[:, None, None] * learned
             again = np.tensordot(weighted, learned, axes=(0, 0)).swapaxes(1, 2).reshape(size**2, size**2)
-            direct = np.linalg.solve(np.eye(size**2) - again, direct.ravel()).reshape(size, size)
+            direct = np.asarray(np.linalg.solve(np.eye(size**2) - again, direct.ravel()).reshape(size, size))
         both = self.both[cell, cell]
         return np.asarray(both @ direct @ both.T)
 
