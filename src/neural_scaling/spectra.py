@@ -298,8 +298,9 @@ class PowerLaw:
             bin_nodes = _chebyshev(lowest, first**-self.alpha, nodes_per_bin)
             nodes.append(bin_nodes)
             # Interpolating g/lambda builds g(0) = 0 in, which the infinite tail needs to converge.
-            weights.append(self._moments(first, stop, bin_nodes, -self.alpha) / bin_nodes)
-            targets.append(self._moments(first, stop, bin_nodes, -self.alpha * self.beta - 1) / bin_nodes)
+            powers = (-self.alpha, -self.alpha * self.beta - 1)
+            for found, moments in zip((weights, targets), self._moments(first, stop, bin_nodes, powers), strict=True):
+                found.append(moments / bin_nodes)
             if closing:
                 if next_first <= self.modes:
                     resolved = _reach(nodes_per_bin) * first**self.alpha
@@ -307,14 +308,16 @@ class PowerLaw:
             first = next_first
         return ModeQuadrature(np.concatenate(nodes), np.concatenate(weights), np.concatenate(targets), resolved)
 
-    def _moments(self, first: int, stop: float, nodes: Array, power: float) -> Array:
-        """Return ``sum_{first <= k < stop} k^power ell_j(k^-alpha)`` for the Lagrange polynomials of ``nodes``."""
+    def _moments(self, first: int, stop: float, nodes: Array, powers: tuple[float, ...]) -> list[Array]:
+        """Return ``sum_{first <= k < stop} k^power ell_j(k^-alpha)`` for the Lagrange polynomials of ``nodes``, by power."""
         summed = min(stop, max(first, _LARGEST_SUMMED_MODE))
         k = np.arange(first, summed, dtype=np.float64)
-        total = k**power @ _lagrange(nodes, k**-self.alpha)
+        polynomials = _lagrange(nodes, k**-self.alpha)
+        totals = [k**power @ polynomials for power in powers]
         if summed < stop:
-            total = total + self._integral(summed - 0.5, stop - 0.5, nodes, power)
-        return total
+            rest = (self._integral(summed - 0.5, stop - 0.5, nodes, power) for power in powers)
+            totals = [total + integral for total, integral in zip(totals, rest, strict=True)]
+        return totals
 
     def _integral(self, low: float, high: float, nodes: Array, power: float) -> Array:
         """Return the integral of ``k^power ell_j(k^-alpha)`` over ``low < k < high``."""
@@ -377,10 +380,9 @@ def _lagrange(nodes: Array, x: Array) -> Array:
     """Return the Lagrange polynomials of ``nodes`` at ``x``, shape (len(x), len(nodes))."""
     gaps = (nodes[:, None] - nodes[None, :]) / nodes[0]
     np.fill_diagonal(gaps, 1.0)
-    distance = (x[:, None] - nodes[None, :]) / nodes[0]
-    # Products over all other nodes, formed one by one: never divides by a distance that vanishes.
-    result = np.ones_like(distance)
-    for j in range(nodes.size):
-        others = np.delete(np.arange(nodes.size), j)
-        result[:, j] = np.prod(distance[:, others] / gaps[j, others], axis=1)
-    return np.asarray(result)
+    distance = (x - nodes[:, None]) / nodes[0]
+    # The product over all nodes before one and that over all after it: never divides by a distance that vanishes.
+    before, after = np.ones_like(distance), np.ones_like(distance)
+    np.cumprod(distance[:-1], axis=0, out=before[1:])
+    np.cumprod(distance[:0:-1], axis=0, out=after[-2::-1])
+    return np.asarray((before * after).T / np.prod(gaps, axis=1))

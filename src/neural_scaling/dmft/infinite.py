@@ -278,10 +278,9 @@ def _advance(quadrature: ModeQuadrature, state: _State, a: Array, eta: float, ga
         pushed = a
     else:
         pushed = a + state.kernel @ weighted
-        spike = np.outer(state.u, a)
+        half = eta * gamma * state.u + (0.5 * (eta * gamma) ** 2 * state.weight_norm) * a
+        spike = half[:, None] * a
         spike += spike.T
-        spike += (eta * gamma * state.weight_norm) * np.outer(a, a)
-        spike *= eta * gamma
         state.kernel += spike
     norm = state.weight_norm + eta * overlap
     state.weight_norm += 2 * eta * overlap + eta**2 * float(pushed @ weighted)
