@@ -156,7 +156,7 @@ class March:
         return kernel
 
     def fill_drive(self, low: int, high: int) -> None:
-        """Fill the rows of S, C_w and X of a cell from its correlations."""
+        """Fill the rows of S (eq. 27), C_w (eq. 30) and X of a cell from its correlations."""
         past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
         gamma, within = self.setting.gamma, self.within(low)
         right: Array = np.tile(self.pushed[:high], (high - low, 1))
@@ -176,7 +176,7 @@ class March:
         self.drive[cell, upto] = drive
 
     def fill_responses(self, low: int, high: int) -> tuple[Array, Array]:
-        """Fill the rows of the responses of a cell from those of X; return its rows of K_k and of Y."""
+        """Fill the rows of the responses of a cell (eqs. 28 and 29) from those of X; return its rows of K_k and of Y."""
         past, cell, upto = slice(0, low), slice(low, high), slice(0, high)
         drive = self.drive[cell, upto]
         arriving = drive[:, :low] @ self.both[past, past]
@@ -258,7 +258,7 @@ class March:
         return complex(z)
 
     def fill_correlations(self, low: int, high: int, learned: Array) -> None:
-        """Renew the rows of all correlations of a cell, given its responses and, if it is implicit, their previous values."""
+        """Renew the rows of all correlations of a cell (eq. 31) from its responses and, if implicit, their previous values."""
         cell, upto = slice(low, high), slice(0, high)
         nodes, weights, targets = self.quadrature.nodes, self.quadrature.weights, self.quadrature.target_weights
         size, block, setting = nodes.size, high - low, self.setting
