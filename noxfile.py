@@ -16,11 +16,13 @@ nox.options.sessions = ["book"]
 nox.needs_version = ">=2024.4"
 
 BOOK = str(ROOT / "tools" / "book.py")
+# Hundreds of processes start: each would compile all that it imports where byte code is not kept.
+KEPT = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 def python(session: nox.Session, *arguments: str, **variables: str) -> None:
     """Run the Python of the shared environment; a failure has said what is wrong by itself."""
-    session.run(str(environment.interpreter(ROOT / ".venv")), *arguments, external=True, env=variables)
+    session.run(str(environment.interpreter(ROOT / ".venv")), *arguments, external=True, env=KEPT | variables)
 
 
 @nox.session
@@ -105,7 +107,8 @@ def pythons(session: nox.Session) -> None:
         install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         session.run(*install, "-r", "requirements.txt", "-c", "constraints.txt", external=True)
         session.run(*install, "--no-deps", "--no-build-isolation", "--editable", ".", external=True)
-        session.run(inside, "-m", "pytest", "-n2", "-q", "-m", "not slow", external=True, env={"OMP_NUM_THREADS": "1"})
+        fast = ["-m", "pytest", "-n2", "-q", "-m", "not slow"]
+        session.run(inside, *fast, external=True, env=KEPT | {"OMP_NUM_THREADS": "1"})
 
 
 @nox.session(requires=["env"])
