@@ -157,14 +157,6 @@ ERRATA = (
         equal_times,
     ),
     Erratum(
-        "missing-definitions",
-        "eqs. 26, 41",
-        "misprint",
-        r"$C_w$ (and in eqs. 26 also $C_3$) used, not defined",
-        r"$C_w(t,s) = \langle w(t)\, w(s) \rangle$, $C_3(t,s) = \langle v^3(t)\, v^3(s) \rangle$",
-        r"The set is said to be closed; the definitions are those of eqs. 24 and 44.",
-    ),
-    Erratum(
         "strictly-lower",
         "eqs. 27-31",
         "misprint",

@@ -75,10 +75,10 @@ def matrix_step(setting: Setting) -> Errors:
 ERRATA = (
     Erratum(
         "student-normalisation",
-        "eq. 5, footnote 1",
+        "eq. 5",
         "misprint",
-        r"$\psi \cdot w^* - \tilde\psi \cdot w$ and $f = w^\top B A \psi$",
-        r"$\psi \cdot w^* - \frac1N \tilde\psi \cdot w$ and $f = \frac1N w^\top B A \psi$",
+        r"$\psi \cdot w^* - \tilde\psi \cdot w$",
+        r"$\psi \cdot w^* - \frac1N \tilde\psi \cdot w$",
         r"Eq. 3 defines $f = \frac1N w \cdot \tilde\psi$, and only so is the right-hand side of eq. 5 "
         r"$v^{0\top} \Lambda v^0$ with $v^0 = w^* - \frac1N A^\top w$.",
         "relative error of the loss of a random student",
@@ -100,7 +100,7 @@ ERRATA = (
         "easy-exponent",
         "eq. 11",
         "misprint",
-        r"$t^{-\beta(2-\chi)}$ and $k_\star \sim t^{(2-\chi)/\alpha}$ for all $\beta$",
+        r"$t^{-\beta(2-\chi)}$ and $k_\star \sim t^{(2-\chi)/\alpha}$",
         r"$t^{-\beta \max(1,\, 2-\chi)}$ and $k_\star \sim t^{\max(1,\, 2-\chi)/\alpha}$",
         r"The forms hold for $\beta \le 1$. Beyond, $\chi = \beta > 1$ and $2 - \chi < 1$: in eq. 10 $t$ wins over "
         r"$t^{2-\chi}$. Eq. 68 has the maximum.",

@@ -16,25 +16,27 @@ from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 from neural_scaling.theory import chi, mode_sum, noise_coefficient, time_multiplier, transient_coefficient
 
-_STEPS = 200  # of the rich solution at infinite width
+#: The rich solution at infinite width: steps small enough for the limit of gradient flow, to t = 20.
+_ETA, _STEPS = 0.05, 400
 
 
 @dataclass(frozen=True)
 class RichResponse:
-    """Response of a rich hard task at infinite width, of the last step t to the steps s of the last half."""
+    """Response of a rich hard task at infinite width, of the last step t to the steps s from t/8 to t/2."""
 
     quadrature: ModeQuadrature  # modes, K nodes
     # now, then: effective times tau(t) and tau(s), shape () and (S,); tau' = K = 1 + gamma C_w
     now: float
     then: Array
-    kernel: Array  # K(s), shape (S,)
+    time: Array  # s, shape (S,)
+    speed: Array  # sqrt(K(t) K(s)), shape (S,)
     mode: Array  # (H_k X)(t, s) per unit of eta*steps, shape (K, S)
 
 
 @cache
 def rich_response(setting: Setting) -> RichResponse:
     """Solve eq. 44 and form the response matrices of eqs. 27 and 28."""
-    eta, gamma = 2 * setting.eta, setting.gamma
+    eta, gamma = _ETA, setting.gamma
     quadrature = PowerLaw(setting.alpha, setting.hard).quadrature(20 * eta * _STEPS)
     solution = solve(quadrature, gamma, TimeGrid.unit_steps(eta, _STEPS))
     eye = np.eye(_STEPS + 1)
@@ -46,17 +48,19 @@ def rich_response(setting: Setting) -> RichResponse:
     rows = [solve_triangular((eye + lam * drive).T, last) @ drive for lam in quadrature.nodes]
     kernel = 1 + gamma * np.diag(solution.order.weight_correlation)
     clock = np.concatenate([[0.0], np.cumsum(eta * kernel)[:-1]])
-    past = slice(_STEPS // 2, _STEPS - 2)
-    return RichResponse(quadrature, float(clock[-1]), clock[past], kernel[past], np.array(rows)[:, past] / eta)
+    past = slice(_STEPS // 8, _STEPS // 2)
+    speed = np.sqrt(kernel[-1] * kernel[past])
+    time = eta * np.arange(_STEPS + 1)[past]
+    return RichResponse(quadrature, float(clock[-1]), clock[past], time, speed, np.array(rows)[:, past] / eta)
 
 
 def response_speed(setting: Setting) -> Errors:
-    """Eq. 79, line 1: largest error of the logarithm of the correction to R3, without and with tau'(s)."""
+    """Eq. 79, line 1: largest error of the logarithm of the correction to R3, without and with sqrt(K(t) K(s))."""
     r = rich_response(setting)
     q = r.quadrature
     exact = (q.weights * q.nodes) @ r.mode
     printed = np.exp(-np.outer(r.now - r.then, q.nodes)) @ (q.weights * q.nodes)
-    return Errors(*(_log_error(form, exact) for form in (printed, printed * r.kernel)))
+    return Errors(*(_log_error(form, exact) for form in (printed, printed * r.speed)))
 
 
 def response_sign(setting: Setting) -> Errors:
@@ -75,11 +79,10 @@ def _noise_kernels(setting: Setting) -> tuple[Array, Array, Array, Array, Array]
     exact = (q.weights * q.nodes**2) @ r.mode**2
     fall = np.exp(-2 * np.outer(r.now - r.then, q.nodes))
     # Printed, s - gamma s^(2-chi) stands for s + gamma s^(2-chi) = tau(s): the sign of the second part is turned.
-    s = 2 * setting.eta * (_STEPS // 2 + np.arange(r.then.size))
-    turned = np.exp(-2 * np.outer(r.now - (2 * s - r.then), q.nodes))
+    turned = np.exp(-2 * np.outer(r.now - (2 * r.time - r.then), q.nodes))
     square = q.weights * q.nodes**2
-    right = (fall @ square) * r.kernel**2
-    return exact, (turned @ square) * r.kernel**2, (fall @ (q.weights * q.nodes)) * r.kernel**2, fall @ square, right
+    right = (fall @ square) * r.speed**2
+    return exact, (turned @ square) * r.speed**2, (fall @ (q.weights * q.nodes)) * r.speed**2, fall @ square, right
 
 
 def noise_sign(setting: Setting) -> Errors:
@@ -95,7 +98,7 @@ def noise_square(setting: Setting) -> Errors:
 
 
 def noise_speed(setting: Setting) -> Errors:
-    """Eq. 82: largest error of the logarithm of the kernel without ``K(s)^2``."""
+    """Eq. 82: largest error of the logarithm of the kernel without ``K(t) K(s)``."""
     exact, _, _, slow, right = _noise_kernels(setting)
     return Errors(_log_error(slow, exact), _log_error(right, exact))
 
@@ -159,11 +162,11 @@ ERRATA = (
         "eq. 79, line 1",
         "misprint",
         r"$-\frac1N \sum_k \lambda_k e^{-\lambda_k (\tau(t) - \tau(s))}$, $\tau = t^{\chi/\beta}$",
-        r"$-\frac1N \sum_k \lambda_k e^{-\lambda_k (\tau(t) - \tau(s))}\, \tau'(s)$",
-        r"$\dot v^0_k = -K(t)\, v^4_k$, so a push at time $s$ moves $v^0$ by $K(s) = \tau'(s)$. Without it the scaling "
-        r"of eq. 80 would not follow.",
-        r"largest error of the logarithm, rich, $s > t/2$",
-        0.2,
+        r"$-\frac1N \sqrt{\tau'(t)\, \tau'(s)} \sum_k \lambda_k e^{-\lambda_k (\tau(t) - \tau(s))}$",
+        r"In the limit of gradient flow the kernel through which a push at time $s$ acts at time $t$ is "
+        r"$X(t, s) = \sqrt{K(t)\, K(s)}$, and $K = \tau'$.",
+        r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
+        0.01,
         response_speed,
         page="transient-page",
     ),
@@ -172,7 +175,7 @@ ERRATA = (
         "eq. 79, line 2",
         "misprint",
         r"$\delta(t-s) + \frac1N (\dots)^{-1+1/\alpha}$",
-        r"$\delta(t-s) - \frac1N (\dots)^{-1+1/\alpha}\, \tau'(s)$",
+        r"$\delta(t-s) - \frac1N \sqrt{\tau'(t)\, \tau'(s)}\, (\dots)^{-1+1/\alpha}$",
         r"The sum in line 1 is positive.",
         r"share of pairs $s<t$ at which the sign of $R_3$ is wrong",
         0.0,
@@ -198,8 +201,8 @@ ERRATA = (
         r"$(t + \gamma t^{2-\chi}) - (s - \gamma s^{2-\chi})$",
         r"$(t + \gamma t^{2-\chi}) - (s + \gamma s^{2-\chi})$",
         r"The exponent is $\tau(t) - \tau(s)$ and vanishes at $s = t$.",
-        r"largest error of the logarithm, rich, $s > t/2$",
-        0.3,
+        r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
+        0.01,
         noise_sign,
         page="sgdnoise-page",
     ),
@@ -210,8 +213,8 @@ ERRATA = (
         r"$\sum_k \lambda_k \exp(\dots)$",
         r"$\sum_k \lambda_k^2 \exp(\dots)$",
         r"One $\lambda_k$ from the variance of $u^2_k$ (eq. 21), one from the loss.",
-        r"largest error of the logarithm, rich, $s > t/2$",
-        0.3,
+        r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
+        0.01,
         noise_square,
         page="sgdnoise-page",
     ),
@@ -220,10 +223,10 @@ ERRATA = (
         "eq. 82, line 1, kernel",
         "misprint",
         r"$\sum_k \lambda_k \exp(\dots)$",
-        r"$K(s)^2 \sum_k \lambda_k^2 \exp(\dots)$, $K = \tau'$",
-        r"As in eq. 79 a push is multiplied by $K(s)$; a variance by its square.",
-        r"largest error of the logarithm, rich, $s > t/2$",
-        0.3,
+        r"$K(t)\, K(s) \sum_k \lambda_k^2 \exp(\dots)$, $K = \tau'$",
+        r"As in eq. 79 a push is multiplied by $\sqrt{K(t)\, K(s)}$; a variance by its square.",
+        r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
+        0.01,
         noise_speed,
         page="sgdnoise-page",
     ),
