@@ -107,7 +107,7 @@ def pythons(session: nox.Session) -> None:
         install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         session.run(*install, "-r", "requirements.txt", "-c", "constraints.txt", external=True)
         session.run(*install, "--no-deps", "--no-build-isolation", "--editable", ".", external=True)
-        fast = ["-m", "pytest", "-n2", "-q", "-m", "not slow"]
+        fast = ["-m", "pytest", "-n2", "-q", "-m", "not slow and not long"]
         session.run(inside, *fast, external=True, env=KEPT | {"OMP_NUM_THREADS": "1"})
 
 

@@ -119,7 +119,7 @@ def test_a_signal_where_no_run_is_under_way_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "SIGTERM: ended; no run was under way.\n"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_closed_pipe_and_a_deleted_working_directory(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -20,6 +20,7 @@ def family(time_exponent, width_exponent, widths=WIDTHS, step=STEP):
     return [(step, step**-time_exponent + float(width) ** -width_exponent) for width in widths]
 
 
+@pytest.mark.slow
 @given(time_exponent=st.floats(0.4, 1.5), width_exponent=st.floats(0.5, 2.5))
 def test_two_powers(time_exponent, width_exponent):
     p, q = time_exponent, width_exponent

@@ -36,6 +36,7 @@ def rendered(draw, *arguments):
     return first
 
 
+@pytest.mark.slow
 def test_figure01():
     plan = figure01.Plan(sources=[0.5, 1.2], late=[1e10, 1e12], largest_capacity=3.0)
     figure = rendered(figure01.draw, plan, figure01.exponents(plan))

@@ -201,7 +201,7 @@ def _fields(kind):
     return getattr(kind, "__dataclass_fields__", ())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("cell", [cell for cell, often in _cells() if often or ALL], ids=str)
 def test_intervals_cover(cell):
     for outcome in ESTIMATORS[cell.estimator][1](cell):

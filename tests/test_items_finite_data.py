@@ -15,6 +15,8 @@ from neural_scaling.models.sample_reuse import reuse_limit, simulate_reuse
 from neural_scaling.runs import Result
 from neural_scaling.spectra import PowerLaw
 
+pytestmark = pytest.mark.slow
+
 REUSE = reuse.Plan(1.5, 0.5, 200, 0.1, (0.0, 1.0), 16, (8, 16, 64), 200, 48, 40, 48, (6, 12), 48)
 BATCH = batch.Plan(2.0, 1.2, 60, 16, 0.2, (0.0, 1.0), (1, 16), 24, 96)
 

@@ -10,6 +10,8 @@ import pytest
 from companion import full_model
 from companion.pages import kernel as page
 
+pytestmark = pytest.mark.slow
+
 PLAN = page.Plan(
     alpha=2.0,
     gamma=1.0,

@@ -138,6 +138,7 @@ def test_the_lazy_power_comes_with_the_width() -> None:
     assert page.lazy_claim(PLAN, page.lazy_exponents(PLAN, short)).verdict == "inconclusive"
 
 
+@pytest.mark.slow
 def test_figures_are_drawn() -> None:
     networks = collected()
     networks["hard"].diverged_at[0, 0] = 5  # a diverged network is left out

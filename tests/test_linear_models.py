@@ -41,6 +41,7 @@ def test_floor():
     assert curve[-1] == pytest.approx(projection_floor(LAM, TARGET, A), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_claims_of_figure_9():
     plan = figure09.Plan()
     found = figure09.losses(plan)

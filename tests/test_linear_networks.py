@@ -69,6 +69,7 @@ def test_the_network_of_eq_84_step_by_step_in_any_units(gamma0: float, scale: fl
     assert richness(setting.gamma, WIDTH, scale) == pytest.approx(gamma0, rel=1e-14)
 
 
+@pytest.mark.slow
 def test_a_batch_has_the_law_of_eq_85() -> None:
     """Means and covariances of the gradients of three networks on one batch of 4, against batches drawn row by row."""
     modes, batch, draws = 5, 4, 20_000

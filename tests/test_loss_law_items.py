@@ -13,6 +13,8 @@ from neural_scaling.runs import Result, obtain_all
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import loss_terms, model_bottleneck
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = {"date": "2026-01-01", "hardware": "none", "commit": "none", "seconds": 0.0}
 
 

@@ -10,6 +10,8 @@ from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.spectra import PowerLaw
 from oracles.direct_simulation import direct_losses
 
+pytestmark = pytest.mark.slow
+
 STEPS = (1, 5, 15, 40)
 SEEDS = 256
 COUNT = 14

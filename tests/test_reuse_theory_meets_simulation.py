@@ -11,6 +11,8 @@ from neural_scaling import dmft
 from neural_scaling.models.sample_reuse import simulate_reuse
 from neural_scaling.spectra import PowerLaw
 
+pytestmark = pytest.mark.slow
+
 # (alpha, beta, M, N, P, gamma, eta)
 SETTINGS = [
     (1.5, 0.5, 300, 32, 48, 0.0, 0.2),

@@ -104,7 +104,7 @@ def reference(name):
     return _REFERENCE[name]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", SOLVERS)
 @settings(max_examples=1)
 @example(larger=6.0, louder=0.0)

@@ -33,7 +33,7 @@ def test_shipped_results_are_small(item):
 RUNS = {experiment_key(run): (item, run) for item in SHIPPED for run in experiments(item, shipped_scale(item))}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("key", RUNS, ids=lambda key: f"{RUNS[key][0]}-{key}")
 def test_a_recomputed_slice_agrees(key):
     item, experiment = RUNS[key]

@@ -68,6 +68,7 @@ def test_eight_nodes_a_bin_leave_less_than_a_log_spaced_grid(alpha, beta):
         assert got == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @given(alpha=st.floats(1.05, 4.0), beta=st.floats(0.05, 4.0), horizon=st.floats(1.0, 1e8))
 @settings(max_examples=40)
 def test_infinite_sums_are_zeta_functions(alpha, beta, horizon):
@@ -200,6 +201,7 @@ BEYOND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", BEYOND)
 def test_a_solver_refuses_to_go_beyond_the_horizon_and_extends_that_of_a_law(solver):
     narrow = FLAT.quadrature(10.0, 8)
@@ -212,7 +214,7 @@ def test_a_solver_refuses_to_go_beyond_the_horizon_and_extends_that_of_a_law(sol
     assert BEYOND[solver](FLAT).loss[-1] == pytest.approx(right, rel=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_flow_in_the_rich_regime_is_right_for_the_law_itself():
     # With modes resolved to eta * t alone the loss came out 2700 times too small.
     right = kernel_flow(LAW.quadrature(1e11, 8), 5.0, [1e6]).loss[0]

@@ -11,6 +11,8 @@ from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.models.toy_model import simulate
 from neural_scaling.spectra import PowerLaw
 
+pytestmark = pytest.mark.slow
+
 # (alpha, beta, M, N, B, gamma, eta)
 SETTINGS = [
     (1.5, 0.5, 300, 32, 8, 1.0, 0.2),

@@ -17,6 +17,8 @@ from neural_scaling.models.runs import LongDMFTRun, OnlineDMFTRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import compute_optimum, frontier, loss, loss_terms, modes_learned
 
+pytestmark = pytest.mark.slow
+
 ALPHA, GAMMA = 2.0, 0.75
 
 

@@ -9,6 +9,8 @@ from neural_scaling.data.digits import runs as experiments
 from neural_scaling.data.digits.__main__ import main
 from neural_scaling.runs import experiment_key
 
+pytestmark = pytest.mark.slow
+
 
 def test_networks_are_trained_and_shipped(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("neural_scaling.data.digits.__main__.MODELS", {"reduced": tiny})

@@ -18,6 +18,8 @@ from neural_scaling.data.digits.runs import trained_denoiser, trained_judge
 from neural_scaling.data.digits.weights import digest
 from neural_scaling.runs import obtain
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_distance_of_normal_features_is_the_closed_form():
     random = np.random.default_rng(0)

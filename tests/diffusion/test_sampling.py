@@ -37,6 +37,7 @@ def exact(schedule, mean, variance):
     return predict
 
 
+@pytest.mark.slow
 @given(kind=KINDS, levels=st.integers(2, 600))
 def test_signal_and_noise_add_up_to_one_at_every_level(kind, levels):
     schedule = NoiseSchedule.named(kind, levels)

@@ -26,6 +26,8 @@ from neural_scaling.networks.image_runs import ImageRun
 from neural_scaling.runs import Interrupted, canonical_json, experiment_key
 from neural_scaling.runs.execution import RunMonitor
 
+pytestmark = pytest.mark.slow
+
 
 def files(tmp_path):
     return sorted((tmp_path / "cache" / "results" / dataset.SHARDS).iterdir())

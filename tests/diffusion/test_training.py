@@ -15,6 +15,8 @@ from neural_scaling.data.digits.runs import MODELS
 from neural_scaling.data.digits.sampler import Sampler
 from neural_scaling.data.digits.weights import digest, pack, unpack
 
+pytestmark = pytest.mark.slow
+
 FULL = MODELS["full"]
 
 

@@ -15,6 +15,7 @@ from neural_scaling.spectra import PowerLaw
 TIME = np.array([0.0, 0.5, 3.0, 20.0])
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(alpha=st.floats(1.05, 3.0), beta=st.floats(0.1, 3.0), gamma=st.floats(0.0, 4.0))
 def test_equals_the_flow_of_the_whole_matrix(alpha, beta, gamma):
@@ -53,6 +54,7 @@ def test_unit_steps_approach_it_in_proportion_to_the_learning_rate():
     assert gaps[1] == pytest.approx(gaps[0] / 2, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("beta", "gamma"), [(0.3, 1.0), (1.4, 2.0)])
 def test_agrees_with_the_mean_field_theory_on_a_log_grid(beta, gamma):
     quadrature = PowerLaw(1.6, beta).quadrature(1e7)

@@ -59,6 +59,7 @@ def test_stability_bound_is_where_the_recursion_stops_decaying():
     assert dmft.largest_stable_eta(quadrature, math.inf) == pytest.approx(2 / quadrature.nodes.max(), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_lazy_at_finite_width_the_term_closes_the_gap_to_simulation():
     law, steps, seeds, batch = PowerLaw(2.0, 1.2, 256), 10, 1024, 1
     noisy = simulate(law.spectrum(), 32, 0.2, 0.0, steps, range(seeds), batch).loss[:, -1]

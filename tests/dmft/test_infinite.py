@@ -39,6 +39,7 @@ def test_lazy_limit_is_the_geometric_decay_of_each_mode():
     np.testing.assert_allclose(got.loss, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradient_flow_is_the_limit_of_small_steps():
     quadrature = PowerLaw(1.5, 0.4, 400).spectrum().quadrature()
     time = np.array([1.0, 5.0, 20.0])

@@ -53,6 +53,7 @@ def _batch(eta, noise):
     return math.inf if noise == 0 else round(eta / noise)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("alpha", "beta", "gamma", "width", "noise", "samples"),
     [
@@ -80,6 +81,7 @@ def test_unit_steps_tend_to_it(alpha, beta, gamma, width, noise, samples):
     np.testing.assert_allclose(got.weight_norm[[quarter, -1]], weight_norm, rtol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "beta"), [(1.5, 0.5), (2.0, 3.6)])
 def test_lazy_noise_at_infinite_width_is_the_second_moment_equation(alpha, beta):
     eta, batch, end = 0.1, 1, 1e4
@@ -112,6 +114,7 @@ def test_stays_on_the_plateau_at_the_floor_of_the_projection(gamma):
     np.testing.assert_allclose(got.loss[got.time > 1e4], floor, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_reused_samples_end_on_the_floor_of_both_limits():
     quadrature = PowerLaw(1.5, 0.7).quadrature(1e6)
     lam, w = quadrature.nodes, quadrature.weights
@@ -124,6 +127,7 @@ def test_reused_samples_end_on_the_floor_of_both_limits():
     assert abs(got.train_loss[-1]) < 1e-10, "more modes than samples: the training set is fitted"
 
 
+@pytest.mark.slow
 def test_the_error_falls_with_the_grid_and_is_reported():
     quadrature = PowerLaw(1.5, 0.5).quadrature(1e4)
     coarse, fine = (solve(quadrature, 1.0, TimeGrid.log_spaced(0.1, 1e3, cells), width=32, batch=8) for cells in (4, 8))
@@ -133,6 +137,7 @@ def test_the_error_falls_with_the_grid_and_is_reported():
     assert rest == pytest.approx(fine.error[-1], rel=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "batch", "beta"), [(16, 8, 0.8), (64, 2, 0.8), (32, 5, 1.2)])
 def test_noise_wears_the_features_off_on_a_plateau_and_the_solution_goes_on(width, batch, beta):
     quadrature = PowerLaw(1.5, beta).quadrature(1e5, nodes_per_bin=8)
@@ -164,6 +169,7 @@ def test_a_kernel_whose_noise_is_not_represented_is_refused():
         solve(PowerLaw(1.17, 0.5, 56).spectrum(), 0.0, TimeGrid.log_spaced(0.1, 80.0), width=56, batch=8)
 
 
+@pytest.mark.slow
 def test_head_of_a_grid_gives_the_same_rows():
     quadrature, grid = PowerLaw(1.5, 0.8).quadrature(1e4), TimeGrid.log_spaced(0.1, 1e3)
     head = grid.head(50.0)
@@ -194,6 +200,7 @@ def test_bad_input_names_argument_and_remedy(make, message):
     assert ";" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_many_cases_at_once_are_the_cases_one_by_one():
     modes, grid = PowerLaw(1.5, 0.8).quadrature(200), TimeGrid.log_spaced(0.2, 20.0)
     cases = [Case(0.0, width=16), Case(1.0, width=16, batch=4), Case(1.0, batch=-3), Case(0.5, width=8, samples=32)]
@@ -215,6 +222,7 @@ def test_an_unsolved_cell_survives_the_way_between_processes():
     assert error.time == 3.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [{"width": 16, "batch": 8.0}, {"width": 16, "samples": 32.0}], ids=str)
 @pytest.mark.parametrize("at", [3, 15], ids=["coarse", "fine"])
 def test_a_solution_that_is_stopped_goes_on_to_the_same_bits(setting, at):

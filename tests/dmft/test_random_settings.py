@@ -14,7 +14,7 @@ def test_settings_cover_the_range():
     assert random_settings.drawn(200)[:30] == _SETTINGS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("setting", _SETTINGS, ids=[str(number) for number in range(len(_SETTINGS))])
 def test_a_result_or_a_remedy(setting):
     found = random_settings.outcome(setting)
@@ -25,7 +25,7 @@ def test_a_result_or_a_remedy(setting):
         assert found["message"].endswith(".") and "eta" in found["message"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", [8, 16, 82, 167, 196])
 def test_the_stated_error_is_an_overestimate(number):
     # Reused samples, small batches (82: a plain difference is twice too small), and neither.

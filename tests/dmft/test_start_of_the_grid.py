@@ -23,11 +23,12 @@ def assert_agrees_with_the_flow(spectrum, gamma, grid):
     assert np.all(found.error[1:] > 0)
 
 
+@pytest.mark.slow
 def test_a_large_target_is_learned_as_gradient_flow_says():
     assert_agrees_with_the_flow(LOUD, 1.0, TimeGrid.log_spaced(1e-3, 100.0))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("gamma", "unit", "first"), [(1.0, 1e6, 10.0), (100.0, 1e-6, None), (100.0, 1.0, 10.0), (1e4, 1.0, 10.0)]
 )
@@ -84,7 +85,7 @@ def test_a_target_of_zeros_has_no_loss(grid, setting):
     np.testing.assert_allclose(found.learned, lazy.learned, atol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("gamma", "setting"), [(1.0, {}), (1.0, {"width": 16, "batch": 8, "eta": 0.1})], ids=str)
 def test_until_chooses_grid_and_modes_for_a_tolerance(gamma, setting):
     law = PowerLaw(1.5, 0.6)
@@ -97,6 +98,7 @@ def test_until_chooses_grid_and_modes_for_a_tolerance(gamma, setting):
     assert np.all(np.abs(found.loss / finer.loss[rows] - 1) <= 1e-3)
 
 
+@pytest.mark.slow
 def test_a_search_for_a_tolerance_goes_on_where_it_was_stopped():
     law = PowerLaw(1.5, 0.6, 30)
     whole = solve(law, 1.0, until=10.0, width=8, tolerance=1e-5)

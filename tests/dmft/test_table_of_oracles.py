@@ -292,7 +292,7 @@ def test_unit_steps(cell, drawn):
     assert_unit_steps_agree(cell, problem(cell, drawn))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @cells(SOLVED, LOG)
 @settings(max_examples=2, phases=[Phase.generate])  # to shrink a failure would take minutes
 @given(drawn=settings_of_flows)

@@ -30,6 +30,7 @@ def assert_agrees(spectrum, eta, gamma, steps, width, batch):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-8 * np.max(np.abs(theirs)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("width", "batch", "gamma"), [(2, math.inf, 0.0), (3, 16, 0.5), (2, 8, 1.0), (4, math.inf, 2.0)]
 )
@@ -121,6 +122,7 @@ def test_chunks_of_rows_agree_with_every_response_stored():
             responses.append(np.pad(loop, ((0, 0), (0, 1))), np.pad(learned, ((0, 0), (0, 0), (0, 1))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", [0.0, 1.0])
 def test_ends_on_the_floor_of_the_projection_for_any_richness(gamma):
     spectrum = PowerLaw(1.5, 0.7, 40).spectrum()

@@ -10,6 +10,8 @@ from companion.pages import errata as page
 from neural_scaling.base import paths
 from neural_scaling.base.checks import InputError
 
+pytestmark = pytest.mark.slow
+
 SETTING = Setting()
 CHECKED = [erratum for erratum in ERRATA if erratum.check is not None and erratum.kind != "suspicion"]
 

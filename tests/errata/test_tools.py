@@ -18,6 +18,7 @@ from oracles.dense_dmft import dense_online
 SPECTRUM = PowerLaw(1.5, 0.5, 40).spectrum()
 
 
+@pytest.mark.slow
 @given(st.floats(0.02, 0.3), st.floats(0, 2), st.integers(8, 200))
 def test_dense_equations_agree_with_the_oracle(eta, gamma, width):
     found = solve_dense(Problem(SPECTRUM, eta, gamma, 8, width))

@@ -14,7 +14,7 @@ ROUTES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ROUTES)
 def test_packages_hold_the_original_images(name, tmp_path, said):
     record, obtain = ROUTES[name]

@@ -266,7 +266,7 @@ def start(root, counter, how):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_a_killed_process_leaves_no_dataset_and_the_next_makes_it(root, tmp_path, said):
     process = start(root, tmp_path / "counter", "kill")
@@ -277,7 +277,7 @@ def test_a_killed_process_leaves_no_dataset_and_the_next_makes_it(root, tmp_path
     assert [name for name in names(root) if "tiny" in name] == WHOLE[1:]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_processes_side_by_side_build_it_once(root, tmp_path):
     processes = [start(root, tmp_path / "counter", "wait") for _ in range(3)]
     outputs = [process.communicate()[0] for process in processes]

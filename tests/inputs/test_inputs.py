@@ -48,6 +48,7 @@ def test_each_row_is_of_a_public_callable() -> None:
     assert not stale, f"not public: {stale}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", _ROWS, ids=lambda row: row.name.removeprefix("neural_scaling."))
 def test_wrong_values_are_refused_by_name(row: Row) -> None:
     assert all(len(kind.wrong()) >= 3 for kind in row.kinds.values())
@@ -56,6 +57,7 @@ def test_wrong_values_are_refused_by_name(row: Row) -> None:
     assert not any(found), "\n" + "\n".join(filter(None, found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", _ROWS, ids=lambda row: row.name.removeprefix("neural_scaling."))
 def test_right_values_give_the_same_result_in_every_form(row: Row) -> None:
     expected = row.call()

@@ -35,6 +35,7 @@ def test_where_the_compiler_fails_the_reason_is_printed_and_the_plain_step_taken
     assert said == "the step is not compiled: RuntimeError: No working C++ compiler found\n"  # once, not at every step
 
 
+@pytest.mark.slow
 def test_an_error_of_the_step_itself_is_not_hidden():
     def broken(x, y, frozen):
         raise ValueError("wrong shapes")
@@ -44,7 +45,7 @@ def test_an_error_of_the_step_itself_is_not_hidden():
         CompiledStep(broken, said.append)(*[torch.zeros(1)] * 3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler here")
 def test_a_compiled_step_gives_the_same_losses(capsys):
     # Other orders of sums: float32 over twenty steps.

@@ -116,6 +116,7 @@ def offline(monkeypatch):
     monkeypatch.setattr("neural_scaling.data.load", lambda name, size=None: made_up(name=name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{}, {"richness": 0.0}, {"crops": True}])
 @pytest.mark.usefixtures("offline")
 def test_a_run_that_goes_on_ends_with_the_same_numbers(change):

@@ -17,6 +17,8 @@ from neural_scaling.networks.image_runs import ImageRun, KernelRun, MixingRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
+pytestmark = pytest.mark.slow
+
 STEP = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, 100_000, 75))]))
 CAPACITY = 1.3
 

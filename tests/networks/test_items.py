@@ -15,6 +15,8 @@ from neural_scaling.networks.runs import CircleRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
+pytestmark = pytest.mark.slow
+
 RUN = CircleRun(0.25, 1.0, 4, 512, 0.5, 0.05, 256, 10_000, 3, 2**17)
 STEP = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, 10_000, 80))]))
 

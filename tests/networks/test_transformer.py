@@ -191,6 +191,7 @@ def change(shape, richness=1.0, eta=None, steps=1, seeds=4):
     return math.sqrt(np.mean(outputs)), math.sqrt(np.mean(moves))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["heads", "head_size", "depth"])
 def test_function_and_features_move_alike_at_any_width_and_depth(way):
     values = (2, 4, 8, 16) if way == "depth" else (16, 32, 64)

@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the tests that start a kernel or build a wheel out of the edit loop."""
     for item in items:
         if Path(__file__).parent in item.path.parents and {"executed", "installed"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.long)
 
 
 TINY = """\

@@ -72,7 +72,7 @@ def shown(root, *overrides):
     return cells[-1].outputs[0].data["text/plain"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_page_and_then_a_parameter(copy):
     (copy / "notebooks" / "extra.py").write_text(NOTEBOOK)
     (copy / "src" / "companion" / "pages" / "extra.py").write_text(PAGE)

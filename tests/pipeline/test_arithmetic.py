@@ -13,6 +13,7 @@ from bookkit import arithmetic, commands, references
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_second_kernel_is_another_one_or_its_absence_is_said():
     environment, sentence = arithmetic.second()
     if environment is None:

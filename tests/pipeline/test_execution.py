@@ -45,6 +45,7 @@ def test_a_run_by_hand_has_its_own_folder_and_touches_nothing_else(copied, capsy
     assert json.loads((folder / "claims.json").read_text())[0]["measured"] == 10
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_named(project, capsys):
     source = project.notebooks / "tiny.py"
     source.write_text(source.read_text().replace("known =", 'raise ValueError("too large")\nknown ='))
@@ -54,6 +55,7 @@ def test_a_failing_cell_is_named(project, capsys):
     assert "ValueError: too large" in error
 
 
+@pytest.mark.slow
 def test_a_failing_cell_stops_those_that_have_not_begun_and_leaves_no_page(project, capsys):
     source = project.notebooks / "tiny.py"
     source.write_text(source.read_text().replace("known =", 'raise ValueError("too large")\nknown ='))
@@ -67,6 +69,7 @@ def test_a_failing_cell_stops_those_that_have_not_begun_and_leaves_no_page(proje
     assert not list(project.work.glob("at-work-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_a_killed_process_is_named_as_that(project):
     source = project.notebooks / "tiny.py"

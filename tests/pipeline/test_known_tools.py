@@ -33,7 +33,7 @@ def run(command, root):
     return subprocess.run(shell, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command", [line for block in COMMANDS for line in block.splitlines() if "jupyter-book" not in line]
 )
@@ -46,7 +46,7 @@ def test_a_command_of_the_page_works(command, copy):
         assert "scale: small, changed: alpha = 1.7" in (copy / "runs" / "fig10.ipynb").read_text("utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("given", "said"), [("-p alpha 0.5", "alpha: got 0.5; "), ("-p scale full", "scale: got 'full'; ")]
 )
@@ -56,7 +56,7 @@ def test_papermill_refuses_a_wrong_value_in_one_line(copy, given, said):
     assert f"ParameterError: {said}" in found.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_copy_saved_in_the_browser_changes_no_word_of_its_source(copy):
     source = copy / "notebooks" / "fig09.py"
     before = source.read_text("utf-8")
@@ -67,7 +67,7 @@ def test_a_copy_saved_in_the_browser_changes_no_word_of_its_source(copy):
     assert source.read_text("utf-8") == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_builder_says_what_to_run_first(copy):
     assert "jupyter-book build .\n" in COMMANDS
     found = run("jupyter-book build .", copy)

@@ -31,7 +31,7 @@ def without_data(project, tmp_path, monkeypatch):
     return project
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_book_builds_and_says_what_is_missing(without_data, capsys):
     commands.book(without_data)
     out = capsys.readouterr().out
@@ -46,6 +46,7 @@ def test_the_book_builds_and_says_what_is_missing(without_data, capsys):
     assert not without_data.references.exists()
 
 
+@pytest.mark.slow
 def test_a_page_without_its_data_fails_the_tests(project, monkeypatch):
     job = registry.job(project, "tiny", "small")
     outcomes = [Outcome(job, 1.0, "not executed yet", ("mnist cannot be reached",))]

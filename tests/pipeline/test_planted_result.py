@@ -45,13 +45,13 @@ def compare(folder, scale):
     return subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_small_scale_does_not_see_it(planted):
     outcome = compare(planted, "small")
     assert outcome.returncode == 0, outcome.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_notebook_that_reads_it_fails_the_comparison(planted):
     outcome = compare(planted, "full")
     assert outcome.returncode == 1 and "1 failed" in outcome.stdout, outcome.stdout

@@ -61,6 +61,7 @@ def test_a_missing_root(capsys, tmp_path):
     assert capsys.readouterr().err == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a working directory cannot be deleted")
 def test_a_deleted_working_directory(tmp_path):
     script = f"import os, shutil; os.chdir({str(tmp_path)!r}); shutil.rmtree({str(tmp_path)!r}); import runpy, sys\n"
@@ -71,6 +72,7 @@ def test_a_deleted_working_directory(tmp_path):
     assert (run.returncode, run.stderr) == (1, "error: the working directory was deleted. Change to one that exists.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise")
 def test_a_closed_pipe():
     reading, writing = os.pipe()
@@ -89,13 +91,13 @@ def with_page(project):
     return project
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_wrong_parameter_is_one_line_in_the_kernel_too(with_page, capsys):
     assert commands.main(["--root", str(with_page.root), "execute", "fig10", "-p", "quoted", "0.3"]) == 1
     assert capsys.readouterr().err == "error: fig10 small: quoted: got 0.3; use one of sources: 0.2, 0.4, 0.8, 1.1.\n"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plain_papermill_refuses_small_values_called_full(tmp_path):
     book = Project(ROOT)
     notebook = reads(writes(notebooks.prepared(book, registry.job(book, "fig02", "small"))), as_version=4)
@@ -105,7 +107,7 @@ def test_plain_papermill_refuses_small_values_called_full(tmp_path):
     assert line.startswith("ParameterError: scale: got 'full', but the values are those of small; ")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such home")
 def test_a_home_that_cannot_be_written(project, monkeypatch, capsys):
     monkeypatch.setenv("HOME", "/proc/nohome")

@@ -53,7 +53,7 @@ def test_a_dead_process_is_no_obstacle_and_what_it_left_is_removed(tmp_path, cap
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
 def test_a_kernel_dies_with_its_build_and_has_written_where_nothing_reads(project, tmp_path):
     source = project.notebooks / "tiny.py"

@@ -56,7 +56,7 @@ def scheduler(tmp_path):
         process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_engines_give_the_same_bits(tmp_path, monkeypatch, scheduler):
     address, _ = scheduler
     runs = [ToyModelRun(1.5, 0.5, 200, 0.1, 1.0, 60, width=width, batch=8, seeds=2) for width in (8, 16)]
@@ -100,14 +100,14 @@ def assert_a_kill_costs_only_time(cache, engine):
     return killed[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killing_a_dask_worker_costs_only_time(cache, scheduler):
     address, workers = scheduler
     killed = assert_a_kill_costs_only_time(cache, Engine("dask", scheduler=address))
     assert killed in [worker.pid for worker in workers]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killing_a_local_process_costs_only_time(cache):
     assert assert_a_kill_costs_only_time(cache, Engine("processes", workers=2)) != os.getpid()
 

@@ -38,13 +38,14 @@ class Watching(Monitor):
         return self.state or None
 
 
+@pytest.mark.slow
 def test_every_class_has_a_row(monkeypatch):
     install(monkeypatch.setattr)
     rows = {kind: type(run) for kind, (run, _) in tiny_runs().items()}
     assert rows == CLASSES
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", sorted(CLASSES))
 def test_a_run_goes_on_from_its_state_to_the_same_bits(kind, monkeypatch):
     install(monkeypatch.setattr)

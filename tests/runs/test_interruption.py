@@ -102,7 +102,7 @@ def start(run, interval):
     return release(prepare(run, interval))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KILLED)
 def test_killed_at_random_moments_a_run_ends_with_the_same_bits(kind, cache, monkeypatch, capsys):
     install(monkeypatch.setattr)
@@ -143,6 +143,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_bits(kind, cache, mon
     assert resumed > 0 or not safe, "no run went on from a checkpoint: the test tests nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
     run = Squares(200, 1.0, 0.02)
@@ -159,6 +160,7 @@ def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
     assert output == "squares 200: going on from its checkpoint\ndone\n"
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_call_that_has_no_safe_points():
     run = Opaque(4, 1.0, 60.0)
     process = start(run, interval=1000)
@@ -234,6 +236,7 @@ def test_a_signal_ends_a_sweep_of_runs_that_have_no_safe_points(engine, monkeypa
     assert Signalling.calls == [2]
 
 
+@pytest.mark.slow
 def test_two_processes_asking_for_the_same_run_compute_it_once():
     run = Squares(60, 1.0, 0.05)
     first, second = prepare(run, interval=1000), prepare(run, interval=1000)
@@ -246,6 +249,7 @@ def test_two_processes_asking_for_the_same_run_compute_it_once():
     assert output.endswith("done\n")
 
 
+@pytest.mark.slow
 def test_when_the_first_of_two_dies_the_second_goes_on_from_its_checkpoint():
     run = Squares(80, 1.0, 0.05)
     first, second = prepare(run, interval=0.1), prepare(run, interval=0.1)

@@ -175,6 +175,7 @@ def test_unknown_scale_is_refused():
         obtain(Squares(), "figxx", "huge")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_to_the_store_yields_a_wrong_result(tmp_path_factory, data):

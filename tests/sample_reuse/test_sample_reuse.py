@@ -72,6 +72,7 @@ def test_the_limit_of_long_training_does_not_depend_on_richness(samples):
             assert np.all(got.train_loss[:, -1] < 1e-12)  # fitted
 
 
+@pytest.mark.slow
 def test_many_samples_are_the_population():
     spectrum = PowerLaw(1.5, 0.6, 60).spectrum()
     population = simulate(spectrum, 8, 0.2, 1.0, 50, [5])

@@ -22,7 +22,7 @@ def documents(tmp_path_factory):
         pytest.skip(str(reason))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_text_is_the_one_of_the_catalogue_and_nothing_of_it_is_lost(documents):
     assert len(documents) == 249 + 17
     assert not any("Project Gutenberg" in document.text or "[Laughter]" in document.text for document in documents)
@@ -40,7 +40,7 @@ def test_the_text_is_the_one_of_the_catalogue_and_nothing_of_it_is_lost(document
             assert model.decode(one) == model.normalised(document.text)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_passage_of_the_held_out_documents_is_among_the_others(documents):
     train, test = corpus.split(documents)
     held_out = set().union(*(passages(document.text) for document in test))

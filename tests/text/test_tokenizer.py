@@ -19,6 +19,7 @@ from text.tiny import SMALL, sentence, small_tokenizer
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=200) | st.text("ab \n\t\u00e9\u20ac\U0001f600", max_size=200)
 
 
+@pytest.mark.slow
 @given(TEXTS, st.integers(4, 40))
 def test_lines_hold_every_character_and_are_never_long(text, limit):
     parts = list(tokenizer.lines(text, limit))

@@ -33,6 +33,7 @@ def test_table_as_printed():
         assert compute_optimum(a, 1.75, rich, finite_batch=False).r == pytest.approx(3.5 / 4.5)
 
 
+@pytest.mark.slow
 def test_784_cases_minimised_numerically():
     """14 capacities, 14 sources, lazy and rich, as printed and as corrected: Table 1 survives the corrections.
 

@@ -67,6 +67,7 @@ def test_constants_without_the_spike_are_incomplete_gamma_functions():
     assert self_similar_solution(1.5, beta, 1.0).loss_constant == pytest.approx(frozen, rel=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "beta", "gamma"), [(1.5, 0.3, 1.0), (2.5, 0.4, 0.3)])
 def test_dynamics_runs_into_it(alpha, beta, gamma):
     solution = self_similar_solution(alpha, beta, gamma)

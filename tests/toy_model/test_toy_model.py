@@ -32,6 +32,7 @@ def test_infinite_batch_follows_the_direct_path(gamma):
         np.testing.assert_allclose(run, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gamma", "batch"), [(0.0, 1), (1.0, 3)])
 def test_finite_batch_has_the_law_of_the_direct_simulation(gamma, batch):
     spectrum = PowerLaw(1.5, 0.6, 24).spectrum()
@@ -49,6 +50,7 @@ def test_finite_batch_has_the_law_of_the_direct_simulation(gamma, batch):
     assert min(ks_2samp(direct[:, step], other[:, step]).pvalue for step in (1, 6, 24)) < 1e-4 / 6
 
 
+@pytest.mark.slow
 def test_a_curve_does_not_depend_on_the_other_seeds():
     spectrum = PowerLaw(1.5, 0.6, 50).spectrum()
     together = simulate(spectrum, 8, 0.2, 1.0, 40, [0, 1, 2], 4)
@@ -127,6 +129,7 @@ def test_divergence_is_reported():
         simulate(PowerLaw(1.5, 0.5, 20).spectrum(), 2, 1.9, 5.0, 200, range(4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "configured",
     [

@@ -167,7 +167,7 @@ def _second_kernel(project: Project) -> None:
     environment, sentence = arithmetic.second()
     say(sentence if environment else f"skipped: {sentence}")
     if environment:
-        _python(project, *_PYTEST, "-m", "not slow", *NUMERICAL, environment=environment)
+        _python(project, *_PYTEST, "-m", "not long", *NUMERICAL, environment=environment)
 
 
 def _two_threads(project: Project) -> None:
@@ -176,7 +176,7 @@ def _two_threads(project: Project) -> None:
         return
     # One process: two of them with two threads each would wait for each other on two cores.
     _python(
-        project, "pytest", "-m", "not slow", *THREADED, environment={**single_threaded(), "OPENBLAS_NUM_THREADS": "2"}
+        project, "pytest", "-m", "not long", *THREADED, environment={**single_threaded(), "OPENBLAS_NUM_THREADS": "2"}
     )
 
 
@@ -189,7 +189,7 @@ def _references_again(project: Project, chosen: Sequence[str] = SMALLEST) -> Non
 
 def quick(project: Project) -> None:
     """Run what is worth running after each edit: seconds, not minutes; no notebook is executed."""
-    fast = [*_PYTEST, "-m", "not slow"]
+    fast = [*_PYTEST, "-m", "not slow and not long"]
     stages: list[Stage] = [
         *_static_stages(project),
         ("fast unit tests", lambda: _python(project, *fast, environment=single_threaded())),
