@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import yaml
 from bs4 import BeautifulSoup, Tag
 
 from bookkit.problems import Problem
-from bookkit.project import Project
+from bookkit.project import Project, write_atomically
 
 #: Attributes that make a browser fetch something, by element. A plain ``<a href>`` fetches nothing.
 FETCHING = {
@@ -81,30 +82,38 @@ def title(project: Project, page: str) -> str:
 
 
 def check(project: Project, pages: list[str] | None = None) -> list[str]:
-    """Check the built book."""
-    wrong = []
+    """Check the built book; a page that was found good and has not changed is not read again."""
+    wrong, titles = [], {}
     for page in toc_pages(project) if pages is None else pages:
-        built = project.html / f"{page}.html"
-        if not built.is_file():
+        if (project.html / f"{page}.html").is_file():
+            titles[f"{page}.html"] = title(project, page)
+        else:
             wrong.append(f"{page}.html is missing from the book.")
-            continue
-        wrong += _title_problems(built, title(project, page), page)
     if not (project.html / "index.html").is_file():
         wrong.append("index.html, the front door, is missing from the book.")
+    record = project.build / "found-good"
+    good, found = set(record.read_text("utf-8").split()) if record.is_file() else set(), []
+    rules = Path(__file__).read_bytes()
     for path in sorted(project.html.rglob("*.html")):
         name = path.relative_to(project.html).as_posix()
-        if not name.startswith("_static/"):
-            wrong += page_problems(path, name)
+        if name.startswith("_static/"):
+            continue
+        key = hashlib.sha256(rules + path.read_bytes() + titles.get(name, "").encode()).hexdigest()
+        problems = [] if key in good else page_problems(path, name, titles.get(name))
+        wrong += problems
+        found += [] if problems else [key]
+    write_atomically(record, "\n".join(found))
     for path in sorted(project.html.rglob("*.css")):
         name = path.relative_to(project.html).as_posix()
         wrong += [f"{name} asks another host for {url}" for url in STYLE_URL.findall(path.read_text("utf-8"))]
     return wrong
 
 
-def page_problems(path: Path, name: str) -> list[str]:
-    """Return what is wrong with one page whatever it is about: error boxes, `nan`, outside requests, images, alt texts."""
+def page_problems(path: Path, name: str, expected: str | None = None) -> list[str]:
+    """Return what is wrong with one page: error boxes, `nan`, outside requests, images, alt texts, its title if that is given."""
     soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
-    wrong = [f"{name}: an error box: {box.get_text(' ', strip=True)[:200]}" for box in soup.select(", ".join(BROKEN))]
+    wrong = [] if expected is None else _title_problems(soup, expected, name)
+    wrong += [f"{name}: an error box: {box.get_text(' ', strip=True)[:200]}" for box in soup.select(", ".join(BROKEN))]
     if "Traceback (most recent call last)" in soup.get_text():
         wrong.append(f"{name}: a traceback is shown.")
     for output in soup.select("div.cell_output"):
@@ -117,15 +126,15 @@ def page_problems(path: Path, name: str) -> list[str]:
     return wrong
 
 
-def _title_problems(built: Path, expected: str, page: str) -> list[str]:
-    heading = BeautifulSoup(built.read_text("utf-8"), "html.parser").select_one("main h1, article h1, h1")
+def _title_problems(soup: BeautifulSoup, expected: str, name: str) -> list[str]:
     if not expected:
-        return [f"{page}: its source has no title. Start it with a line `# Title`."]
+        return [f"{name}: its source has no title. Start it with a line `# Title`."]
+    heading = soup.find("h1")
     shown = heading.get_text(" ", strip=True).removesuffix("#").strip() if heading else ""
     # Formulas and roles are rendered differently from how they are written: compare what comes before.
     plain = MARKUP.split(expected)[0]
     if not shown or not re.sub(r"\W", "", shown).startswith(re.sub(r"\W", "", plain)):
-        return [f"{page}.html: its heading is {shown!r}, expected {expected!r}."]
+        return [f"{name}: its heading is {shown!r}, expected {expected!r}."]
     return []
 
 

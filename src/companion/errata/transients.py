@@ -50,7 +50,7 @@ def rich_response(setting: Setting) -> RichResponse:
     clock = np.concatenate([[0.0], np.cumsum(eta * kernel)[:-1]])
     past = slice(_STEPS // 8, _STEPS // 2)
     speed = np.sqrt(kernel[-1] * kernel[past])
-    time = eta * np.arange(_STEPS + 1)[past]
+    time = eta * np.arange(_STEPS + 1, dtype=np.float64)[past]
     return RichResponse(quadrature, float(clock[-1]), clock[past], time, speed, np.array(rows)[:, past] / eta)
 
 
