@@ -48,7 +48,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(requires=["env"])
 def quick(session: nox.Session) -> None:
-    """Edit loop, at most two minutes: lint, types and the fast unit tests."""
+    """Edit loop, about a minute: lint, types and the unit tests that take less than a second."""
     python(session, BOOK, "quick")
 
 
