@@ -37,7 +37,7 @@ ENGINE = "bookkit"
 PLAIN = ("ParameterError", "NotWritten")
 #: A single cell of the book that takes longer hangs, or computes what should have been shipped.
 CELL_LIMIT = 900
-_MOST_KERNELS = 6
+_MOST_KERNELS = 6  # at once: each takes a gigabyte
 
 
 @dataclass(frozen=True)
@@ -205,8 +205,7 @@ def run_side_by_side(project: Project, jobs: Sequence[Job], *, force: bool = Fal
 
     Kernels inherit the environment of their process, so each has one of its own; only this process writes pages.
     """
-    # One more than there are cores: a kernel that starts or ends waits. Each takes a gigabyte.
-    workers = min((os.cpu_count() or 1) + 1, _MOST_KERNELS)
+    workers = min(os.cpu_count() or 1, _MOST_KERNELS)
     spawn = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(workers, spawn, _begin, (os.getpid(),)) as processes,
