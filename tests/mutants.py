@@ -249,6 +249,13 @@ def place(file, old):
     return text
 
 
+def copied(folder):
+    """Copy the code, and the notebooks, whose parameters it reads; return the folder of the code."""
+    for name in ("src", "notebooks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "references"))
+    return folder / "src"
+
+
 def failed(source, tests):
     """Say whether tests fail with the library of a folder; an error of pytest itself counts as neither."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
@@ -266,8 +273,7 @@ def main():
     survived = 0
     for file, old, new, test in MUTANTS:
         with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder) / "src"
-            shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+            source = copied(Path(folder))
             (source / file).write_text(place(file, old).replace(old, new))
             killed = failed(source, [test])
         survived += not killed
