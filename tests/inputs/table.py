@@ -106,7 +106,8 @@ def _methods(kind: type) -> list[Callable[..., Any]]:
     for name in set(dir(kind)) - (set(dir(Experiment)) if issubclass(kind, Experiment) else set()):
         method = getattr(kind, name)
         ours = getattr(method, "__module__", "") or ""
-        if not name.startswith("_") and inspect.isroutine(method) and ours.startswith(("neural_scaling", "companion")):
+        routine = inspect.isroutine(method) and callable(method)  # to Python 3.13 a cached property is a routine
+        if not name.startswith("_") and routine and ours.startswith(("neural_scaling", "companion")):
             out.append(method)
     return out
 
