@@ -40,7 +40,9 @@ def test_a_build_goes_on_from_the_last_success_and_never_from_a_failure(with_bot
             sphinx_book.build(with_both, anew=False)
     assert "A new sentence." in (with_both.html / "book" / "text.html").read_text()
     text.write_text(whole)
+    pages.found_good(with_both).write_text("")
     sphinx_book.build(with_both)
+    assert not pages.found_good(with_both).exists()  # all pages of a new build are checked
     text.write_text(whole.replace("(text-page)=\n", ""))  # another page refers to it
     with pytest.raises(Problem, match="text-page"):
         sphinx_book.build(with_both)

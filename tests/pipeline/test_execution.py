@@ -62,9 +62,8 @@ def test_a_failing_cell_stops_those_that_have_not_begun_and_leaves_no_page(proje
     job = registry.job(project, "tiny", "small")
     with pytest.raises(Problem, match=r"tiny small: a cell failed[\s\S]*ValueError: too large"):
         execution.run_side_by_side(project, [job] * 40)
-    assert (
-        capsys.readouterr().out.count("tiny       small   runs") < 15
-    )  # several at a time, and what had begun meanwhile
+    kernels = min(os.cpu_count(), execution._MOST_KERNELS)
+    assert capsys.readouterr().out.count("tiny       small   runs") < 5 * kernels  # and what had begun meanwhile
     assert not list(project.executed.glob("*.ipynb"))
     assert not list(project.work.glob("at-work-*"))
 

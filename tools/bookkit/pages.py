@@ -81,6 +81,11 @@ def title(project: Project, page: str) -> str:
     return found[1].strip() if found else ""
 
 
+def found_good(project: Project) -> Path:
+    """Return the file that names the pages found good; a build anew removes it, as images count by their name only."""
+    return project.build / "found-good"
+
+
 def check(project: Project, pages: list[str] | None = None) -> list[str]:
     """Check the built book; a page that was found good and has not changed is not read again."""
     wrong, titles = [], {}
@@ -91,14 +96,14 @@ def check(project: Project, pages: list[str] | None = None) -> list[str]:
             wrong.append(f"{page}.html is missing from the book.")
     if not (project.html / "index.html").is_file():
         wrong.append("index.html, the front door, is missing from the book.")
-    record = project.build / "found-good"
+    record = found_good(project)
     good, found = set(record.read_text("utf-8").split()) if record.is_file() else set(), []
     rules = Path(__file__).read_bytes()
     for path in sorted(project.html.rglob("*.html")):
         name = path.relative_to(project.html).as_posix()
         if name.startswith("_static/"):
             continue
-        key = hashlib.sha256(rules + path.read_bytes() + titles.get(name, "").encode()).hexdigest()
+        key = hashlib.sha256(rules + f"{name}\0{titles.get(name, '')}\0".encode() + path.read_bytes()).hexdigest()
         problems = [] if key in good else page_problems(path, name, titles.get(name))
         wrong += problems
         found += [] if problems else [key]

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bookkit import workplace
+from bookkit import pages, workplace
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
 from bookkit.stamps import hash_files, lock_files
@@ -53,6 +53,7 @@ def _place(project: Project, anew: bool) -> Path:
     pointer.unlink(missing_ok=True)
     if last and (project.build / last).is_dir() and frame == _frame(project) and not anew:
         return project.build / last
+    pages.found_good(project).unlink(missing_ok=True)
     project.build.mkdir(exist_ok=True)
     for left in project.build.glob("built-*"):
         shutil.rmtree(left, ignore_errors=True)
