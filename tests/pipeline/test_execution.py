@@ -6,6 +6,7 @@ import os
 import jupytext
 import nbformat
 import pytest
+from filelock import FileLock, Timeout
 
 from bookkit import commands, execution, registry
 from bookkit.execution import Outcome
@@ -133,6 +134,25 @@ def test_a_kernel_that_dies_while_it_starts_is_started_again(executed, monkeypat
         with pytest.raises(Problem, match="a kernel died 3 times while it started"):
             execution.run(executed, notebook, "tiny")
     assert len(calls) == min(deaths + 1, 3)
+
+
+def test_one_kernel_starts_at_a_time(executed, monkeypatch):
+    free = []
+
+    def begins(notebook, *arguments, on_cell, **more):
+        for start in (False, True):
+            if start:
+                on_cell(1, 1)
+            try:
+                with FileLock(executed.work / "starting.lock", timeout=0):
+                    free.append(start)
+            except Timeout:
+                pass
+        return notebook
+
+    monkeypatch.setattr(execution.papermill, "execute_notebook", begins)
+    execution.run(executed, jupytext.reads("# %%\n1", fmt="py:percent"), "tiny")
+    assert free == [True]  # held until the first cell
 
 
 def test_another_error_of_the_engine_is_not_tried_again(executed, monkeypatch):

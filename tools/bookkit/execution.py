@@ -20,6 +20,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import yaml
+from filelock import FileLock
 from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
@@ -123,7 +124,14 @@ def run(
     limit: int | None = None,
 ) -> NotebookNode:
     """Execute a prepared notebook in the root of the project."""
-    with CellLine(name) as line:
+    project.work.mkdir(parents=True, exist_ok=True)
+    # One kernel starts at a time: two would now and then choose one port.
+    with CellLine(name) as line, FileLock(project.work / "starting.lock") as starting:
+
+        def on_cell(cell: int, cells: int) -> None:
+            starting.release()
+            line(cell, cells)
+
         try:
             executed = _begun(
                 partial(
@@ -136,7 +144,7 @@ def run(
                     cwd=project.root,
                     execution_timeout=limit,
                     extra_arguments=["--log-level=CRITICAL"],  # a kernel's own warnings would clutter the terminal
-                    on_cell=line,
+                    on_cell=on_cell,
                 )
             )
         except PapermillExecutionError as error:
@@ -149,7 +157,7 @@ def run(
 
 
 def _begun(execute: Callable[[], NotebookNode], attempts: int = 3) -> NotebookNode:
-    """Execute, once more where the kernel died before its first cell: kernels that start together may choose one port."""
+    """Execute, once more where the kernel died before its first cell: those of another build may have taken its port."""
     for attempt in range(1, attempts + 1):
         try:
             return execute()
