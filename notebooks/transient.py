@@ -60,12 +60,15 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Where the power comes from
 #
-# Take frozen features and gradient flow, $\dot v^0 = -G \Lambda v^0$ with $G = A(0)^\top A(0)/N = 1 + \Delta$, where $\Delta$ has independent entries of variance $1/N$ up to
-# symmetry. To first order in $1/N$ the mean loss changes in two ways. With $\varphi_{kl}(t) = \int_0^t e^{-\lambda_k (t-s) - \lambda_l s}\, ds$,
+# Take frozen features and gradient flow, $\dot v^0 = -G \Lambda v^0$ with $G = A(0)^\top A(0)/N = 1 + \Delta$. For Gaussian $A(0)$, $\langle \Delta_{kl} \Delta_{mn} \rangle = \frac1N
+# (\delta_{km} \delta_{ln} + \delta_{kn} \delta_{lm})$. With $\varphi_{kl}(t) = \int_0^t e^{-\lambda_k (t-s) - \lambda_l s}\, ds$ the mean loss then changes, exactly to first order in $1/N$, by
 #
 # $$
-# N (L_N - L_\infty) \to 2 \sum_k \lambda_k^2 (w^*_k)^2 e^{-\lambda_k t} \sum_l \lambda_l\, \frac{t e^{-\lambda_k t} - \varphi_{kl}(t)}{\lambda_l - \lambda_k}
-# + \sum_{k, l} \lambda_k \lambda_l^2 (w^*_l)^2 \varphi_{kl}(t)^2 .
+# \begin{aligned}
+# N (L_N - L_\infty) \to{} & 2 \sum_k \lambda_k^2 (w^*_k)^2 e^{-\lambda_k t} \sum_l \lambda_l\, \frac{t e^{-\lambda_k t} - \varphi_{kl}(t)}{\lambda_l - \lambda_k}
+# + \sum_{k, l} \lambda_k \lambda_l^2 (w^*_l)^2 \varphi_{kl}(t)^2 \\
+# & + 2 t^2 \sum_k \lambda_k^3 (w^*_k)^2 e^{-2 \lambda_k t} .
+# \end{aligned}
 # $$ (eq-transient-exact)
 #
 # * **Slower learning.** A projection wastes part of each step, so the mean of $v^0_k$ lags behind. For the modes being learned, $k \simeq t^{1/\alpha}$, the lag is relative $t^{1/\alpha}/N$, the number of
@@ -73,6 +76,8 @@ print(runs.describe(list(results.values())))
 # * **Spread.** What has been learned, $\sum_{l} (w^*_l)^2 (1 - e^{-\lambda_l t})^2$, leaks into all modes with variance $1/N$ each. The modes not learned yet weigh
 #   $\sum_{k > t^{1/\alpha}} \lambda_k \sim t^{-(1 - 1/\alpha)}$. For $\beta > 1$ the target's norm is finite and the product is the printed $t^{-(1 - 1/\alpha)}$. For $\beta < 1$ the learned norm itself grows as $t^{1 - \beta}$, and the
 #   product is $t^{-(\beta - 1/\alpha)}$ once more.
+# * **One mode with itself.** The pairing with all indices equal is in neither term above. Half of it belongs to the mean, half to the spread. It falls as $t^{-\beta}$, smaller than the others by the number of
+#   modes learned, so the powers do not feel it. The mean-field equations leave it out (eqs. 23, 26), as they do for [small batches](batch-page): they are exact for many modes only, as footnote 2 says.
 #
 # The printed power follows the response $R_3 - \delta \sim \frac1N t^{-1 + 1/\alpha}$ [79] and takes what it acts on as constant. For $\beta > 1$ that is what happens; for $\beta < 1$ it acts on
 # a norm that still grows. With feature learning all modes follow the clock $a(t) = \int K\, dt \sim t^m$, and {eq}`eq-transient` follows with $a$ in place of $t$.
@@ -160,4 +165,3 @@ ledger.show(
 # Everything on this page is ours; the paper shows no figure of the transient. The tasks cover $\beta$ below, at and above $1/\alpha$ and above 1. The windows of the fits were fixed beforehand: they start when the sums over modes have become
 # integrals and end with the runs. Set after trial runs were the width of the long rich runs, larger for $\beta > 1$, where the first width still felt the bottleneck, and the size of the simulations: narrower and shorter at
 # small scale, with fewer modes and steps at full scale, for more draws. Full scale has 1024 draws, half of what was planned, because the result that is shipped with the book stays below a limit of size.
-# {eq}`eq-transient-exact` keeps the mean-field order; pairings of a mode with itself, smaller by a power of time, are left out.

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.stats import wishart
 
 from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import TimeGrid, solve
@@ -71,7 +72,7 @@ def delayed(k, j, t):
 @pytest.mark.parametrize("t", [0.3, 4.0, 60.0])
 def test_corrections_are_the_double_integrals_they_stand_for(t):
     lam, target, size = FEW.nodes, FEW.target_weights, range(FEW.nodes.size)
-    noise = transient = 0.0
+    noise = transient = fourth = 0.0
     for k in size:
         for j in size:
             noise += lam[k] ** 2 * lam[j] * target[j] * 0.5 * delayed(k, j, 2 * t)
@@ -85,8 +86,29 @@ def test_corrections_are_the_double_integrals_they_stand_for(t):
                 epsrel=1e-9,
             )[0]
             transient += 2 * lam[k] ** 2 * target[k] * math.exp(-lam[k] * t) * lam[j] * slowed
+            if j == k:  # the fourth moment adds each of the two parts once more
+                own = lam[k] ** 3 * target[k] * (delayed(k, k, t) ** 2 + 2 * math.exp(-lam[k] * t) * slowed)
+                fourth += own
     assert noise_coefficient(FEW, [t])[0] == pytest.approx(noise, rel=1e-8)
-    assert transient_coefficient(FEW, [t])[0] == pytest.approx(transient, rel=1e-7)
+    assert transient_coefficient(FEW, [t], fourth_moment=False)[0] == pytest.approx(transient, rel=1e-7)
+    assert transient_coefficient(FEW, [t])[0] == pytest.approx(transient + fourth, rel=1e-7)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.5])
+def test_the_finite_width_correction_is_that_of_random_features(beta):
+    # What is even in the fluctuation of A^T A / N, over its Wishart law: the next order is N^-2.
+    modes, width, t = PowerLaw(1.5, beta, 16).spectrum(), 2000, 1.0
+    root = np.sqrt(modes.eigenvalues)
+    fluctuation = wishart.rvs(width, np.eye(16), size=20_000, random_state=0) / width - np.eye(16)
+    pairs = 0.0
+    for sign in (1, -1):
+        rates, vectors = np.linalg.eigh(root[:, None] * (np.eye(16) + sign * fluctuation) * root)
+        learned = np.einsum("rkm,k->rm", vectors, root * modes.target)
+        pairs = pairs + np.sum(np.exp(-2 * t * rates) * learned**2, axis=1) / 2
+    excess = width * (pairs - lazy_loss(modes, [t])[0])
+    error = excess.std() / math.sqrt(excess.size)  # 0.5 % of the mean
+    assert transient_coefficient(modes, [t])[0] == pytest.approx(excess.mean(), abs=4 * error)
+    assert transient_coefficient(modes, [t], fourth_moment=False)[0] < excess.mean() - 30 * error
 
 
 def test_corrections_agree_with_the_mean_field_theory():
@@ -100,7 +122,9 @@ def test_corrections_agree_with_the_mean_field_theory():
     late = time > 1
     # Steps of 0.02 against continuous time: an error of the order of eta lambda_1.
     np.testing.assert_allclose(plain[late], lazy_loss(modes, time)[late], rtol=0.02)
-    np.testing.assert_allclose(1e6 * (wide - plain)[late], transient_coefficient(modes, time)[late], rtol=0.04)
+    np.testing.assert_allclose(
+        1e6 * (wide - plain)[late], transient_coefficient(modes, time, fourth_moment=False)[late], rtol=0.04
+    )
     np.testing.assert_allclose(1e6 / eta * (noisy - plain)[late], noise_coefficient(modes, time)[late], rtol=0.04)
 
 

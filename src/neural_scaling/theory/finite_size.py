@@ -9,10 +9,13 @@ Corrections at frozen features (gamma = 0), in gradient flow, to first order in 
 
 .. math::
     \ell_N(t) &= \sum_k \lambda_k \Big[ 2 (w^*_k)^2 \lambda_k e^{-\lambda_k t} \sum_l \lambda_l
-        \frac{t e^{-\lambda_k t} - \phi_{kl}(t)}{\lambda_l - \lambda_k} + \sum_l (w^*_l)^2 \lambda_l^2 \phi_{kl}(t)^2 \Big], \\
+        \frac{t e^{-\lambda_k t} - \phi_{kl}(t)}{\lambda_l - \lambda_k} + \sum_l (w^*_l)^2 \lambda_l^2 \phi_{kl}(t)^2
+        + 2 (w^*_k)^2 \lambda_k^2 t^2 e^{-2 \lambda_k t} \Big], \\
     \ell_B(t) &= \sum_k \lambda_k^2 \sum_l \lambda_l (w^*_l)^2 \tfrac12 \phi_{kl}(2t),
 
 so that ``L = L_0 + ell_N / N + (eta/B) ell_B`` up to higher orders. Only sums over modes enter, so any time can be reached.
+The last term of ``ell_N`` is the fourth moment of the Gaussian entries of A(0) within one mode, half of it from the variance of
+what is learned, half from its mean. The mean-field equations leave it out; it is smaller by the number of modes learned.
 """
 
 from __future__ import annotations
@@ -189,10 +192,10 @@ def lazy_loss(modes: Modes, time: ArrayLike) -> FloatArray:
     return np.asarray(decay @ (quadrature.target_weights * quadrature.nodes))
 
 
-def transient_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
+def transient_coefficient(modes: Modes, time: ArrayLike, fourth_moment: bool = True) -> FloatArray:
     """Coefficient of 1/N in the loss at gamma = 0 and B = infinity, ``ell_N(t)`` of :mod:`~neural_scaling.theory.finite_size`.
 
-    The mean-field order: pairings that hold for one pair of equal modes only, smaller by a power of time, are left out.
+    Exact for Gaussian A(0) in gradient flow; without the fourth moment it is that of the mean-field equations.
 
     Parameters
     ----------
@@ -200,6 +203,8 @@ def transient_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
         Modes and target, resolving the largest time.
     time
         eta * steps, > 0, shape (T,).
+    fourth_moment
+        Whether to keep the last term of ``ell_N``, which the noise and the response of the paper (eqs. 23, 26) leave out.
 
     Returns
     -------
@@ -213,10 +218,12 @@ def transient_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
     """
     quadrature, times = _resolving(modes, time)
     nodes, plain, target = quadrature.nodes, quadrature.weights, quadrature.target_weights
+    kept = 2 * target * nodes**3 * float(flag(fourth_moment, "fourth_moment"))
     values = []
     for t in times:
         with np.errstate(under="ignore"):
             decay = np.exp(-nodes * t)
+            within = t**2 * (kept @ decay**2)
             # Row k, column l.
             delayed = _delayed(nodes, float(t))
             x = (nodes[None, :] - nodes[:, None]) * t
@@ -227,7 +234,7 @@ def transient_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
             slowed = np.where(small, t**2 * decay[:, None] * series, slowed)
             bias = (target * nodes**2 * decay) @ slowed @ (plain * nodes)
             spread = (plain * nodes) @ delayed**2 @ (target * nodes**2)
-        values.append(2 * bias + spread)
+        values.append(2 * bias + spread + within)
     return np.array(values)
 
 
