@@ -69,8 +69,8 @@ print(runs.describe(list(results.values())))
 # $$ (eq-model-bottleneck)
 #
 # The factor stands in the *first* power. With $r \sim N^\alpha$ the modes beyond $k \simeq N$ give $N^{-\alpha\beta}$, and those below give
-# $\sum_{k<N} (w^*_k)^2 / r$, which is $N^{-\alpha\beta}$ again for $\beta < 1$ but $N^{-\alpha} \sum_k (w^*_k)^2$ for $\beta > 1$: together $N^{-\alpha \min(1, \beta)}$. In the language of
-# the mean field theory, eq. 76 keeps the response of each mode, which gives the second power, and drops the variance that the random projection adds to it.
+# $\sum_{k<N} (w^*_k)^2 / r$, which is $N^{-\alpha\beta}$ again for $\beta < 1$ but $N^{-\alpha} \sum_k (w^*_k)^2$ for $\beta > 1$: together $N^{-\alpha \min(1, \beta)}$. The paper's
+# own equations [say the same](floor-proof).
 #
 # **Data.** On $P$ samples at infinite width, full-batch descent from zero ends at the interpolant of least norm, $\hat w = \Pi' w^*$ with $\Pi'$ the projection
 # onto the span of the $P$ sample vectors. What is smallest is the norm of $w$, not the loss, so the projection and the metric of the loss do not commute:
@@ -82,6 +82,20 @@ print(runs.describe(list(results.values())))
 #
 # with the same $r$ at $P$ in place of $N$. Now the factor stands in the second power, and the power saturates only at $\beta = 2$. For power laws $\mathrm{df}_2/P \to 1 - 1/\alpha$: the
 # prefactor that the paper leaves out tends to $\alpha$.
+#
+# (floor-proof)=
+# ### The model bottleneck from eqs. 28-31
+#
+# Let $B = \infty$, at any richness, and write $X = H^w + \eta\gamma C_w$, $Y = X R_3$ and $r = r_3$. Eq. 28 reads $v^0_k = w^*_k - U_k - \lambda_k Y v^0_k$, where $U_k = X u^4_k$ has the covariance
+# $\frac1N X C_3 X^\top$, and eq. 31 makes that $\frac1N Y C_2 Y^\top$ with $C_2 = \sum_k \lambda_k^2 \langle v^0_k v^{0\top}_k \rangle$. Late in training $Y$ acts as the number $r$ (eqs. 70-72). Let $U_k$ end with the variance $c/N$.
+#
+# 1. Then $v^0_k = (w^*_k - U_k) / (1 + \lambda_k r)$, and $c = \sum_k \lambda_k^2 r^2 \langle (v^0_k)^2 \rangle$ gives
+#    $c\, (1 - \mathrm{df}_2/N) = r^2 \sum_k \lambda_k^2 (w^*_k)^2 / (1 + \lambda_k r)^2$.
+# 2. Eq. 74 is $N = \sum_k \lambda_k r / (1 + \lambda_k r)$; subtracting $\mathrm{df}_2$ leaves $N - \mathrm{df}_2 = r \sum_k \lambda_k / (1 + \lambda_k r)^2$.
+# 3. So the noise $U$ adds $\frac{c}{N} \sum_k \frac{\lambda_k}{(1 + \lambda_k r)^2} = \frac{c}{r} \big( 1 - \frac{\mathrm{df}_2}{N} \big) = r \sum_k \frac{\lambda_k^2 (w^*_k)^2}{(1 + \lambda_k r)^2}$ to the loss.
+#
+# Eq. 76 has the other part, $\sum_k \lambda_k (w^*_k)^2 / (1 + \lambda_k r)^2$. The sum of both is {eq}`eq-model-bottleneck`. For $\beta > 1$ the noise is the larger part, $N^{-\alpha}$.
+# The tests hold each line against the dense solution of eqs. 27-31, lazy and rich.
 #
 # ## Measured limits
 #

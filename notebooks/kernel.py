@@ -21,8 +21,9 @@
 # spike *exactly* of rank one, with a weight that the scale fixes, so that the kernel has one free number besides the error itself. The
 # power-law ansatz then solves the late dynamics of a hard task with all its prefactors, and the curves run into that solution. Three
 # statements need a correction: the term called subleading has the *same* power as the dominant one for $\beta < 1$, and adds 11 to
-# 25 % to it here; the spike of a hard task does not settle but is divided by the growing scale; and the expansion in small $\gamma$ gives
-# twice the right spike and scale. None of them changes an exponent.
+# 25 % to it here; beyond first order in $\gamma$ the spike of a hard task does not settle but is divided by the growing scale; and the
+# displayed expansion in small $\gamma$, eq. 55, has a spike and a scale that end twice too large. The limit $y y^\top$ that the text below it
+# names is right. None of them changes an exponent.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long

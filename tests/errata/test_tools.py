@@ -13,6 +13,7 @@ from companion.errata.infinite_width import ansatz_ratio
 from companion.errata.simulation import simulate_descent
 from neural_scaling import dmft
 from neural_scaling.spectra import PowerLaw
+from neural_scaling.theory import effective_scale, model_bottleneck
 from oracles.dense_dmft import dense_online
 
 SPECTRUM = PowerLaw(1.5, 0.5, 40).spectrum()
@@ -42,6 +43,27 @@ def test_a_solution_comes_out_unchanged_and_each_printed_form_changes_it():
             for part in ("c0", "c3", "c_w")
         ]
         assert max(changes) > 0.01, name
+
+
+@pytest.mark.parametrize(("gamma", "eta"), [(0.0, 0.6), (1.0, 0.25)])
+def test_each_line_of_the_proof_of_the_floor(gamma, eta):
+    spectrum, width = PowerLaw(1.2, 0.5, 10).spectrum(), 4
+    found = solve_dense(Problem(spectrum, eta, gamma, 150, width))
+    lam, target = spectrum.eigenvalues, spectrum.target**2
+    response, c = found.drive @ found.r3, (found.drive @ found.c3 @ found.drive.T)[-1, -1]
+    r = effective_scale(spectrum, width)
+    reach = lam * r / (1 + lam * r)
+    df2 = np.sum(reach**2)
+    signal, noise = np.sum(lam * target / (1 + lam * r) ** 2), c / width * np.sum(lam / (1 + lam * r) ** 2)
+    # After 150 steps responses are within 1e-3 of their end, the loss, which is smallest there, within 1e-6.
+    assert response[-1].sum() == pytest.approx(r, rel=2e-3)
+    assert abs(response[-1, 0]) < 1e-3 * r  # the start is forgotten
+    assert c * (1 - df2 / width) == pytest.approx(np.sum(reach**2 * target), rel=2e-3)
+    assert width - df2 == pytest.approx(r * np.sum(lam / (1 + lam * r) ** 2), rel=1e-12)
+    assert noise == pytest.approx(np.sum(reach**2 * target) / r, rel=2e-3)
+    assert found.c0[-1, -1] == pytest.approx(signal + noise, rel=2e-3)
+    assert found.c0[-1, -1] == pytest.approx(model_bottleneck(spectrum, width), rel=2e-6)
+    assert found.c0[-1, -1] > 2 * signal  # eq. 76, which is the first part alone
 
 
 def test_dense_equations_of_sample_reuse_agree_with_simulation():

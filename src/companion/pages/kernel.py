@@ -204,7 +204,7 @@ def spike_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         plan,
         "kernel.spike.hard",
         "eq. 55",
-        "The spike of a hard task grows until it is gamma y y^T up to a factor, and stays.",
+        "Once formed the spike of a hard task stays, if eq. 55, of first order in gamma, is carried to any gamma.",
         f"exponent of the spike's eigenvalue in eta t at beta = {spike.beta:g}",
         0.0,
         Measurement.of(spike.exponent, spike.interval, spike.window),
@@ -219,16 +219,32 @@ def limit_claims(plan: Plan, weak: Curve, strong: Curve) -> list[Claim]:
     flow, beta = weak.flow, weak.beta
     spike = float(flow.spike[-1]) / (flow.gamma * flow.quadrature.initial_loss)
     scale = float(flow.settled_norm[-1]) / rkhs_norm_squared(plan.alpha, beta)
-    remark = ": the printed step drops Delta(s) where it is as large as y"
-    claims = []
-    for name, value, what, statement in (
-        ("spike", spike, "eigenvalue of the spike over gamma |y|^2", "tends to 2 gamma y y^T, the limit of both terms"),
-        ("scale", scale, "growth of the scale over gamma |w*|^2", "grows by 2 gamma times the squared RKHS norm"),
-    ):
-        id, statement = f"kernel.first-order.{name}", f"At first order in gamma the {name} of an easy task {statement}."
-        quantity = f"{what} at gamma = {flow.gamma:g}, beta = {beta:g}, eta t = {plan.last:g}"
-        measured = Measurement.exact(value)
-        claims.append(judged(plan, id, "eqs. 55, 56", statement, quantity, 2.0, measured, VALUE_TOLERANCE, 1.0, remark))
+    at = f"at gamma = {flow.gamma:g}, beta = {beta:g}, eta t = {plan.last:g}"
+    claims = [
+        judged(
+            plan,
+            "kernel.first-order.spike",
+            "below eq. 55",
+            "At first order in gamma the spike of an easy task converges to gamma y y^T.",
+            f"eigenvalue of the spike over gamma |y|^2 {at}",
+            1.0,
+            Measurement.exact(spike),
+            VALUE_TOLERANCE,
+            remark=", half of the limit of the two terms in eq. 55",
+        ),
+        judged(
+            plan,
+            "kernel.first-order.scale",
+            "eqs. 55, 56",
+            "At first order in gamma the scale of an easy task grows by 2 gamma times the squared RKHS norm.",
+            f"growth of the scale over gamma |w*|^2 {at}",
+            2.0,
+            Measurement.exact(scale),
+            VALUE_TOLERANCE,
+            1.0,
+            ": eq. 55 drops Delta(s) where it is as large as y",
+        ),
+    ]
     limit = judged(
         plan,
         "kernel.scale.limit",
