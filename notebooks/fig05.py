@@ -28,7 +28,7 @@ scale: "Scale" = "small"  # small, or full for the sizes of the paper
 depth: "Count" = 4  # layers of weights L
 width: "Count" = 64  # neurons N of a hidden layer
 batch: "Count" = 64  # fresh samples B of a step (ours: the paper does not state it)
-steps: "Count" = 1000  # last step T
+steps: "Count" = 500  # last step T
 seeds: "Seeds" = 2  # networks per curve
 eta: "Positive" = 0.1  # learning rate eta_0 (ours)
 richness: "Positive" = 0.5  # gamma_0 of the rich curves (ours)
@@ -44,7 +44,7 @@ richness_eta_study: "FromLazy" = [0.0, 0.5]  # gamma_0 of the study of eta_0
 batch_study: "RisingCounts" = [16, 64]  # B
 width_study: "RisingCounts" = [32, 64]  # N
 beta_easy_study: "EasySource" = 1.25  # source of the study of N for linearised networks
-width_easy_study: "RisingCounts" = [32, 64, 128]  # N of that study
+width_easy_study: "RisingCounts" = [32, 64]  # N of that study
 
 # %% tags=["hide-input"]
 from IPython.display import display

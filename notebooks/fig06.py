@@ -33,16 +33,16 @@ richness_objects: "FromLazy" = [0.0, 1.0]  # gamma_0 of (b)
 width_digits: "Count" = 16  # N of (a), filters of the first convolution (ours)
 eta_digits: "Positive" = 0.15  # learning rate eta_0 of (a) (ours)
 batch_digits: "Count" = 32  # samples B of a step of (a) (ours)
-steps_digits: "Count" = 400  # last step T of (a)
+steps_digits: "Count" = 200  # last step T of (a)
 width_objects: "Count" = 16  # N of (b) (ours)
 eta_objects: "Positive" = 0.3  # eta_0 of (b) (ours)
 batch_objects: "Count" = 32  # B of (b) (ours)
-steps_objects: "Count" = 400  # T of (b)
+steps_objects: "Count" = 200  # T of (b)
 seeds: "Seeds" = 2  # networks per curve
-test: "Count" = 300  # test images
+test: "Count" = 200  # test images
 kernel_width: "Count" = 16  # N of the kernel that fixes the windows (ours)
-kernel_images: "Count" = 300  # n, its images (ours)
-kernel_test: "Count" = 300  # its test images
+kernel_images: "Count" = 200  # n, its images (ours)
+kernel_test: "Count" = 200  # its test images
 
 # %% tags=["hide-input"]
 from IPython.display import display

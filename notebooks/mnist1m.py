@@ -30,10 +30,10 @@
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, reduced or full: of the set that is judged
 size: "DigitSet" = "small"  # set that is judged: small, or reduced
-images: "Count" = 300  # how many of its images are judged
-each: "Count" = 30  # images per digit in the sets whose Frechet distance is taken
+images: "Count" = 100  # how many of its images are judged
+each: "Count" = 10  # images per digit in the sets whose Frechet distance is taken
 repeats: "Seeds" = 10  # how often these sets are chosen
-neighbours: "Count" = 300  # images that are compared with the training images
+neighbours: "Count" = 100  # images that are compared with the training images
 seed: "Seed" = 0  # of these choices
 
 # %% tags=["hide-input"]

@@ -27,11 +27,11 @@
 scale: "Scale" = "small"  # small, or full for the sizes that are quoted
 datasets: "Images" = ["mnist", "cifar10"]  # datasets
 width: "Count" = 16  # N, filters of the first convolution (ours)
-images: "Count" = 500  # n, training images of a kernel (ours)
-test: "Count" = 300  # test images
+images: "Count" = 300  # n, training images of a kernel (ours)
+test: "Count" = 200  # test images
 seeds: "Count" = 1  # networks whose kernels are measured
-widths: "RisingCounts" = [16, 32]  # N of the study of width
-counts: "RisingCounts" = [200, 500]  # n of the study of the number of images
+widths: "RisingCounts" = [8, 16]  # N of the study of width
+counts: "RisingCounts" = [200, 300]  # n of the study of the number of images
 eta: "Positive" = 0.15  # learning rate eta_0 of the linearised networks (ours)
 batch: "Count" = 32  # samples B of a step (ours)
 steps: "Count" = 400  # last step T
