@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import zeta
 
 from companion.errata.dense import Forms, Problem, solve_dense, substitute
 from companion.errata.gradient_flow import solve_flow
-from companion.errata.infinite_width import ansatz_ratio
 from companion.errata.simulation import simulate_descent
 from neural_scaling import dmft
 from neural_scaling.spectra import PowerLaw
@@ -85,16 +85,20 @@ def test_the_flow_is_that_of_the_library():
     np.testing.assert_allclose(flow.weight_norm, reference.weight_norm, rtol=1e-6)
 
 
-def test_the_ansatz_ratio_is_the_limit_of_its_sums():
-    # The two terms of eq. 53 as sums and integrals over the ansatz itself, far out.
-    alpha, beta, time = 1.5, 0.5, 3e3
-    power = 2 - 2 * beta / (1 + beta)
-    q = PowerLaw(alpha, beta).quadrature(4 * time**power)
-    s = np.concatenate([[0.0], np.geomspace(1e-6, 1, 3001)]) * time
-    weight, now = q.target_weights * q.nodes, q.nodes * time**power
-    past = np.exp(-np.outer(s**power, q.nodes))
-    middle = (((1 - past) * np.exp(-now)) @ weight) * ((past * np.exp(-now)) @ (weight * q.nodes))
-    last = (np.exp(-2 * now) @ (weight * q.nodes)) * (((1 - past) * past) @ weight)
-    ratio = np.trapezoid(middle, s) / np.trapezoid(last, s)
-    # Corrections of relative order time^-(1-chi) are left.
-    assert ratio == pytest.approx(ansatz_ratio(beta), rel=0.1)
+def test_the_top_components_bound_the_floor_and_give_its_power_for_hard_tasks_only():
+    widths = (1e3, 1e5)
+    for beta, growth in ((0.5, 0.0), (1.5, 0.75)):  # alpha (beta - 1) for beta > 1
+        law = PowerLaw(1.5, beta).quadrature(4 * (3 * widths[1]) ** 1.5)
+        ratios = [model_bottleneck(law, width) / zeta(1 + 1.5 * beta, width + 1) for width in widths]
+        assert min(ratios) > 1
+        # The next power is 1/N^(1/4) or smaller.
+        assert np.log10(ratios[1] / ratios[0]) / 2 == pytest.approx(growth, abs=0.01)
+
+
+def test_equal_times_and_all_times():
+    # Eq. 47, lazy: the sum of equal times falls as t^(-1-beta), its integral over one time as t^-beta.
+    q, time = PowerLaw(1.5, 0.5).quadrature(4e6), np.array([1e4, 1e6])
+    decay = np.exp(-np.outer(time, q.nodes))
+    equal, integral = decay**2 @ (q.target_weights * q.nodes**2), (decay * (1 - decay)) @ (q.target_weights * q.nodes)
+    powers = [np.log10(values[0] / values[1]) / 2 for values in (equal, integral)]
+    np.testing.assert_allclose(powers, [1.5, 0.5], atol=2e-3)  # what a lower power of t leaves

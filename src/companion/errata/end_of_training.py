@@ -126,25 +126,29 @@ ERRATA = (
     Erratum(
         "floor-value",
         "eq. 76",
-        "substance",
+        "law",
         r"$\sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k N^\alpha)^2}$",
         r"$\sum_k \frac{\lambda_k (w^*_k)^2}{1 + \lambda_k r_3}$",
-        r"Eq. 72 contains $\int u^4$, of variance $c/N$; eq. 76 drops it. Both together are the residual of the "
-        r"orthogonal projection of the target on the $N$ features, first power. (Checked with $r_3$ for $N^\alpha$, which "
-        r"favours the printed form.)",
+        r"Eq. 72 contains $\int u^4$, of variance $c/N$; eq. 76 drops it. Three lines from eqs. 28-31 give its part of the "
+        r"loss, and both together are the residual of an orthogonal projection on the $N$ features, first power. (Checked with "
+        r"$r_3$ for $N^\alpha$, which favours the printed form.)",
         r"largest relative error against exact projections, $\beta = %(easy)g$, $N = 16$ to $256$",
         0.1,
         floor_errors,
-        page="bottleneck-page",
+        page="floor-proof",
     ),
     Erratum(
         "floor-exponent",
-        "eqs. 8, 9, 12, 76, 80, floor",
-        "substance",
+        "eqs. 8, 9, 12, 76, 80 and Fig. 1, floor",
+        "law",
         r"$N^{-\alpha \min\{2, \beta\}}$; eq. 12: $N^{-\alpha\beta}$",
         r"$N^{-\alpha \min\{1, \beta\}}$",
         r"$\sum_k k^{-\alpha\beta-1}/(1 + k^{-\alpha} N^\alpha)$ is dominated by small $k$ once $\beta > 1$. Random "
-        r"features do not single out the first $N$ modes. For $\beta < 1$ nothing changes. $P$ keeps $\min(2, \beta)$.",
+        r"features do not single out the first $N$ modes: the top $N$ components of eq. 12 are what they can reach at best, a "
+        r"lower bound of the loss. For $\beta < 1$ nothing changes. $P$ keeps $\min(2, \beta)$. The lazy model of "
+        r"{cite:t}`bordelon2024dynamical` has the same $N^{-\min\{a-1,\, 2b\}}$, with $a - 1 = \alpha\beta$ and $b = \alpha$, in "
+        r"its authors' [summary](https://kempnerinstitute.harvard.edu/research/deeper-learning/"
+        r"a-dynamical-model-of-neural-scaling-laws/).",
         r"error of the exponent of exact projections, $\beta = %(easy)g$",
         0.15,
         floor_exponent,
@@ -153,7 +157,7 @@ ERRATA = (
     Erratum(
         "data-prefactor",
         "eq. 78",
-        "substance",
+        "constant",
         r"$\sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k P^\alpha)^2}$",
         r"$\frac{1}{1 - \mathrm{df}_2/P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k r_1)^2}$, "
         r"$\mathrm{df}_2 = \sum_k \big(\tfrac{\lambda_k r_1}{1 + \lambda_k r_1}\big)^2$",

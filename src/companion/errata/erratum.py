@@ -1,4 +1,4 @@
-"""An erratum as an object: what is printed, what should stand there, and a check that tells them apart."""
+"""A note on an equation as an object: what is printed, what should stand there, and a check that tells them apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from companion.parameters import Parameters
 from neural_scaling.base import checks
 from neural_scaling.base.checks import require
 
-Kind = Literal["misprint", "substance", "suspicion"]
+#: A law or exponent changes; a constant or the reach of an approximation does; a slip of the pen; one line worth knowing.
+Tier = Literal["law", "constant", "misprint", "note"]
 Outcome = Literal["stands", "did not stand", "by reading"]
 
 #: The printed form fails if its error exceeds the tolerance this many times.
@@ -47,11 +48,11 @@ class Erratum:
 
     name: str  # unique; lower case words joined by hyphens
     location: str  # equation, figure or page of the first arXiv version
-    kind: Kind  # misprint, matter of substance, or a suspicion that did not stand
-    # printed, corrected: the two forms, in Markdown with formulas
-    printed: str
-    corrected: str
-    reason: str  # why, in a line or two of Markdown
+    tier: Tier
+    # printed, corrected: the two forms, in Markdown with formulas; a note has none
+    printed: str = ""
+    corrected: str = ""
+    reason: str = ""  # why, in a line or two of Markdown; all that a note says
     quantity: str = ""  # what the errors are, with fields of Setting as %(name)g; empty if the check is reading alone
     tolerance: float = 0.0  # largest error of a form that counts as right
     check: Callable[[Setting], Errors] | None = None  # measures the errors; None if the check is reading alone
@@ -60,7 +61,7 @@ class Erratum:
     def __post_init__(self) -> None:
         for name in ("name", "location", "printed", "corrected", "reason", "quantity", "page"):
             checks.text(getattr(self, name), name)
-        checks.choice(self.kind, "kind", get_args(Kind))
+        checks.choice(self.tier, "tier", get_args(Tier))
         checks.keep(self, tolerance=checks.real(self.tolerance, "tolerance", least=0.0))
         checks.require(
             self.check is None or callable(self.check), "check", f"got {self.check!r}", "give a function, or None"
@@ -74,7 +75,7 @@ class Erratum:
     def outcome(self, errors: Errors | None) -> Outcome:
         """Return whether the erratum stands: the printed form fails by a clear factor and the corrected one holds."""
         if errors is None:
-            return "did not stand" if self.kind == "suspicion" else "by reading"
+            return "by reading"
         errors = checks.instance(errors, "errors", Errors, "give the result of errors()")
         holds = errors.corrected <= self.tolerance
         return "stands" if holds and not errors.printed <= FACTOR * self.tolerance else "did not stand"

@@ -59,10 +59,8 @@ ERRATA = (
     Erratum(
         "names-of-exponents",
         "p. 2, item 1",
-        "misprint",
-        r"$(\alpha, \beta)$, the source and capacity exponents",
-        r"$(\alpha, \beta)$, the capacity and source exponents",
-        r"Section 4 calls $\alpha$ the capacity and $\beta$ the source.",
+        "note",
+        reason=r"$(\alpha, \beta)$ are called source and capacity; section 4 has it the other way round.",
     ),
     Erratum(
         "easy-label",
@@ -70,8 +68,8 @@ ERRATA = (
         "misprint",
         r"$\frac1N t^{-1+1/\alpha} \to N^{-\alpha\beta}$",
         r"$t^{-\beta} \to \frac1N t^{-1+1/\alpha}$",
-        r"Section 4 and Table 1 balance gradient flow and the finite-$N$ transient. The figure was read from the text of "
-        r"the PDF; its label may mean what follows at fixed $N$.",
+        r"Section 4 and Table 1 balance gradient flow and the finite-$N$ transient. The figure itself was not seen, only the "
+        r"text in the PDF. If the label means what follows at fixed $N$ as $t \to \infty$, it ends at $N^{-\alpha}$.",
         r"error of the compute exponent, $\alpha = 2$, $\beta = 1.25$",
         0.01,
         easy_label,
@@ -80,26 +78,20 @@ ERRATA = (
     Erratum(
         "fixed-compute",
         "p. 7, below Table 1",
-        "misprint",
-        r"the optimal choice of $N$ and $t$ at fixed $t$",
-        r"the optimal choice of $N$ and $t$ at fixed $C$",
-        r"The constraint named in the same sentence is $C = Nt$; at fixed $t$ a larger $N$ always helps.",
+        "note",
+        reason=r"For the optimal choice of $N$ and $t$ at fixed $t$ read fixed $C$.",
     ),
     Erratum(
         "frontier-reference",
-        "p. 7, Figure 3",
-        "misprint",
-        r"Figure 3 demonstrates the law $C^{-1+1/(2\alpha)}$",
-        r"Figure 4(c) does",
-        r"Figure 3 shows the loss against $t$; the frontier against $C$ is panel (c) of Figure 4.",
+        "p. 7",
+        "note",
+        reason=r"The law $C^{-1+1/(2\alpha)}$ is seen in Figure 4 (c), not in Figure 3.",
     ),
     Erratum(
         "panel-letters",
         "Fig. 6, caption",
-        "misprint",
-        r"(a)-(b) MNIST-1M, (c) CIFAR-5M",
-        r"(a) MNIST-1M, (b) CIFAR-5M",
-        r"The figure has two panels; their own captions say which is which.",
+        "note",
+        reason=r"MNIST-1M is panel (a) and CIFAR-5M panel (b).",
     ),
     Erratum(
         "first-level",
@@ -128,10 +120,8 @@ ERRATA = (
     Erratum(
         "finite-norm",
         "Fig. 12 (a), caption",
-        "misprint",
-        r"where $w^*$ is finite",
-        r"where $|w^*|$ is finite",
-        r"Each coefficient is finite for every $\beta$; the norm, eq. 7, is what $\beta > 1$ makes finite.",
+        "note",
+        reason=r"For $w^*$ is finite read $|w^*|$: the norm of eq. 7 is what $\beta > 1$ makes finite.",
         page="kernel-page",
     ),
     Erratum(

@@ -7,14 +7,26 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from scipy.linalg import solve_triangular
+from scipy.optimize import linprog
 
 from companion.errata.erratum import Erratum, Errors, Setting
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
-from neural_scaling.theory import chi, mode_sum, noise_coefficient, time_multiplier, transient_coefficient
+from neural_scaling.theory import (
+    Version,
+    chi,
+    loss_terms,
+    mode_sum,
+    noise_coefficient,
+    time_multiplier,
+    transient_coefficient,
+)
+
+VERSIONS: tuple[Version, ...] = ("paper", "corrected")
 
 #: The rich solution at infinite width: steps small enough for the limit of gradient flow, to t = 20.
 _ETA, _STEPS = 0.05, 400
@@ -143,6 +155,37 @@ def transient_exponent(setting: Setting) -> Errors:
     return Errors(abs(1 - 1 / setting.alpha - measured), abs(setting.hard - 1 / setting.alpha - measured))
 
 
+@cache
+def power_sums(setting: Setting) -> pd.DataFrame:
+    """Largest factor between the lazy loss at infinite batch and eq. 8 with its best constants, by source."""
+    widths, end = (16.0, 256.0, 4096.0, math.inf), 1e6  # the widest ends well before
+    grid, first = TimeGrid.log_spaced(1.0, end), 10**setting.alpha  # ten modes learned
+    rows = []
+    for beta in (setting.hard, setting.easy, setting.super_easy):
+        quadrature = PowerLaw(setting.alpha, beta).quadrature(4 * end)
+        curves = []
+        for width in widths:
+            found = solve(quadrature, 0.0, grid, width=width, estimate_error=False)
+            late = found.time >= first
+            curves.append((found.time[late], np.full(np.sum(late), width), found.loss[late]))
+        time, size, loss = (np.concatenate(parts) for parts in zip(*curves, strict=True))
+        laws = (loss_terms(setting.alpha, beta, False, version)[:3] for version in VERSIONS)
+        factors = (_best_factor(np.stack([term(time, size) / loss for term in law], axis=1)) for law in laws)
+        rows.append((beta, *factors))
+    return pd.DataFrame(rows, columns=["beta", "printed", "corrected"])
+
+
+def _best_factor(ratios: Array) -> float:
+    """Return the least f for which some ``ratios @ c`` with c >= 0 lies between 1/f and f, by linear programming."""
+    ratios = ratios / np.max(ratios, axis=0)
+    count, terms = ratios.shape
+    # 1 <= ratios @ c <= top, the least top is f^2.
+    above, below = np.hstack([-ratios, np.zeros((count, 1))]), np.hstack([ratios, -np.ones((count, 1))])
+    bounds = np.concatenate([-np.ones(count), np.zeros(count)])
+    found = linprog([0.0] * terms + [1.0], np.vstack([above, below]), bounds)
+    return float(np.sqrt(np.asarray(found.x, dtype=np.float64)[-1]))
+
+
 def noise_exponent(setting: Setting) -> Errors:
     """Eqs. 82, 83: error of the exponent of the SGD term of a super-easy task, lazy."""
     measured = correction_fit(setting, setting.super_easy, "batch").exponent
@@ -160,7 +203,7 @@ ERRATA = (
     Erratum(
         "response-speed",
         "eq. 79, line 1",
-        "misprint",
+        "constant",
         r"$-\frac1N \sum_k \lambda_k e^{-\lambda_k (\tau(t) - \tau(s))}$, $\tau = t^{\chi/\beta}$",
         r"$-\frac1N \sqrt{\tau'(t)\, \tau'(s)} \sum_k \lambda_k e^{-\lambda_k (\tau(t) - \tau(s))}$",
         r"In the limit of gradient flow the kernel through which a push at time $s$ acts at time $t$ is "
@@ -221,7 +264,7 @@ ERRATA = (
     Erratum(
         "noise-speed",
         "eq. 82, line 1, kernel",
-        "misprint",
+        "constant",
         r"$\sum_k \lambda_k \exp(\dots)$",
         r"$K(t)\, K(s) \sum_k \lambda_k^2 \exp(\dots)$, $K = \tau'$",
         r"As in eq. 79 a push is multiplied by $\sqrt{K(t)\, K(s)}$; a variance by its square.",
@@ -258,12 +301,14 @@ ERRATA = (
     Erratum(
         "transient-exponent",
         "eqs. 8, 9, 80, finite $N$",
-        "substance",
+        "law",
         r"$\frac1N\, t^{-(1 - 1/\alpha) m}$ for all $\beta$",
         r"$\frac1N\, t^{-(\min\{1,\beta\} - 1/\alpha) m}$",
         r"What was learned returns through the random overlaps of the features: $\delta L$ is $\frac1N C_w(t)$ times "
         r"$\sum_k \lambda_k e^{-2\lambda_k t} \sim t^{-1+1/\alpha}$. For $\beta > 1$ the norm $C_w$ saturates, for "
-        r"$\beta < 1$ it grows like $t^{1-\beta}$. The product, $t^{1/\alpha - \beta}$, grows if $\alpha\beta < 1$.",
+        r"$\beta < 1$ it grows like $t^{1-\beta}$. The product, $t^{1/\alpha - \beta}$, grows if $\alpha\beta < 1$. This is the "
+        r"coefficient of $1/N$. As a sum of powers with free constants eq. 8 holds for $\beta < 1$, where the first two terms "
+        r"dominate, and fails for $\beta > 1$ by its floor (table below).",
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         transient_exponent,
@@ -272,11 +317,13 @@ ERRATA = (
     Erratum(
         "local-noise",
         "eqs. 8, 9, 83, SGD",
-        "substance",
+        "law",
         r"$\frac{\eta}{B}\, t^{-(2-1/\alpha) m}$ for all $\beta$",
-        r"$\frac{\eta}{B}\, K(t)\, L(t)\, \frac12 \sum_k \lambda_k$ for $\beta < 2 - 1/\alpha$",
+        r"$c\, \frac{\eta}{B}\, K(t)\, L(t)\, \frac12 \sum_k \lambda_k$ for $\beta < 2 - 1/\alpha$, $c = 1$ lazy, "
+        r"$1 < c < 2$ rich",
         r"$\delta L = \frac{\eta}{B} \int \mathcal K(t,s)\, L(s)\, ds$ is dominated by $s \approx t$ once $L$ falls more "
-        r"slowly than $\mathcal K$: a constant factor when lazy, one that grows like $t^{1-\chi}$ when rich and hard.",
+        r"slowly than $\mathcal K$. Lazy, this multiplies the loss by a constant, which a sum of powers does not feel. Rich and "
+        r"hard, the factor grows like $t^{1-\chi}$; it stays below 2 where the first order in $\eta/B$ applies.",
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         local_noise,
