@@ -205,7 +205,8 @@ class _Group:
             factor = jnp.asarray(np.stack(factors))
             # The data stream of a seed must not share numbers with its A(0): fold_in separates them. A step's numbers depend on
             # seed and step only, so the position in the stream needs no keeping.
-            keys = jnp.stack([jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 1) for seed in self.seeds])
+            streams = [jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), 1) for seed in self.seeds]
+            keys = jnp.stack(streams)
             if (kept := monitor.restored()) is not None:
                 moving: Any = (jnp.asarray(kept["w"]), jnp.asarray(kept["b"]))
                 losses = [kept["losses"]]
@@ -217,7 +218,9 @@ class _Group:
                 losses = [np.zeros((0, count))]
             noisy = self.batch < math.inf
             for start, length in paced(losses[0].shape[0], self.steps + 1, _CHUNK):
-                moving, loss = _steps(factor, keys, moving, start, length, self.eta, self.gamma, self.batch, noisy)
+                drawn = [_chi_squares(stream, start, self.batch) for stream in streams if noisy]
+                chi2 = jnp.asarray(np.stack(drawn, axis=1)) if noisy else None
+                moving, loss = _steps(factor, keys, chi2, moving, start, length, self.eta, self.gamma, self.batch)
                 losses.append(np.asarray(loss)[:length])
                 monitor.advance(count * length)
                 monitor.safe_point(functools.partial(_kept, moving, losses))
@@ -228,45 +231,52 @@ def _kept(moving: tuple[jax.Array, jax.Array], losses: list[Array]) -> Arrays:
     return {"w": np.asarray(moving[0]), "b": np.asarray(moving[1]), "losses": np.concatenate(losses)}
 
 
-@functools.partial(jax.jit, static_argnames=("noisy",), donate_argnums=(2,))
+@jax.jit
+def _chi_squares(stream: jax.Array, first: int, batch: float) -> jax.Array:
+    """Return the chi-squares of one seed in _CHUNK steps, (_CHUNK,); one program, for it takes longest to compile."""
+
+    def one(index: jax.Array) -> jax.Array:
+        along, _ = jax.random.split(jax.random.fold_in(stream, index))
+        return 2 * jax.random.gamma(along, batch / 2, dtype=jnp.float64)
+
+    return jax.vmap(one)(first + jnp.arange(_CHUNK))
+
+
+@functools.partial(jax.jit, donate_argnums=(3,))
 def _steps(
     factor: jax.Array,
     keys: jax.Array,
+    chi2: jax.Array | None,
     state: tuple[jax.Array, jax.Array],
     first: int,
     length: int,
     eta: float,
     gamma: float,
     batch: float,
-    noisy: bool,
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
     """Advance all runs by ``length`` steps, one program for any; return the state and the losses before each, (_CHUNK, seeds)."""
     count, size = factor.shape[0], factor.shape[1]
     width = size - 1
 
-    def step(carry: tuple[jax.Array, jax.Array], index: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    def step(carry: tuple[jax.Array, jax.Array], number: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         w, b = carry
         learned = jnp.einsum("sij,si->sj", b, w) / width
         z = jnp.einsum("sij,sj->si", factor, jnp.concatenate([-learned, jnp.ones((count, 1))], axis=1))
         loss = jnp.sum(z**2, axis=1)
-        seen = _minibatch(jax.vmap(jax.random.fold_in, (0, None))(keys, index), z) if noisy else z
+        seen = z if chi2 is None else jax.vmap(_minibatch, (0, None, 0, 0))(keys, first + number, chi2[number], z)
         v3 = jnp.einsum("sij,si->sj", factor, seen)[:, :width]
         stepped = w + eta * jnp.einsum("sij,sj->si", b, v3)
         return (stepped, b + (eta * gamma / width) * w[:, :, None] * v3[:, None, :]), loss
 
-    def _minibatch(step_keys: jax.Array, z: jax.Array) -> jax.Array:
-        def one(key: jax.Array, vector: jax.Array) -> jax.Array:
-            along, across = jax.random.split(key)
-            chi2 = 2 * jax.random.gamma(along, batch / 2, dtype=vector.dtype)
-            normals = jax.random.normal(across, vector.shape, vector.dtype)
-            squared = jnp.maximum(jnp.sum(vector**2), _TINY)
-            transverse = normals - vector * (vector @ normals) / squared
-            return (chi2 * vector + jnp.sqrt(chi2 * squared) * transverse) / batch
-
-        return jax.vmap(one)(step_keys, z)
+    def _minibatch(key: jax.Array, index: jax.Array, chi2: jax.Array, vector: jax.Array) -> jax.Array:
+        _, across = jax.random.split(jax.random.fold_in(key, index))
+        normals = jax.random.normal(across, vector.shape, vector.dtype)
+        squared = jnp.maximum(jnp.sum(vector**2), _TINY)
+        transverse = normals - vector * (vector @ normals) / squared
+        return (chi2 * vector + jnp.sqrt(chi2 * squared) * transverse) / batch
 
     def next_step(number: jax.Array, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
-        moved, loss = step(carry[0], first + number)
+        moved, loss = step(carry[0], number)
         return moved, carry[1].at[number].set(loss)
 
     moved, losses = jax.lax.fori_loop(0, length, next_step, (state, jnp.zeros((_CHUNK, count))))
