@@ -81,6 +81,9 @@ print(runs.describe(list(results.values())))
 # L_B(t) = L_\infty(t) + \frac{\eta}{B} \int_0^t \mathcal K(t - s)\, L_B(s)\, ds, \qquad \mathcal K(\tau) = \sum_k \lambda_k^2 e^{-2 \lambda_k \tau} \sim \tau^{-(2 - 1/\alpha)} .
 # $$ (eq-volterra)
 #
+# Gaussian features add the fourth moment of each mode, $\frac{\eta}{B}\, t \sum_k \lambda_k^3 (w^*_k)^2 e^{-2 \lambda_k t}$ to first order, smaller by $1/t$ than the loss; the exact coefficients below
+# have it.
+#
 # The integral has two ends. From $s \simeq 0$ comes noise remembered from the large losses at the start, $\mathcal K(t) \int L\, ds \sim t^{-(2 - 1/\alpha)}$: the printed term. From $s \simeq t$ comes noise injected just now,
 # $L(t) \int_0^\infty \mathcal K\, d\tau = L(t) \sum_k \lambda_k / 2$. The larger one falls more slowly, so the second wins whenever $\beta < 2 - 1/\alpha$, for hard *and* easy tasks. Summed to all orders, and
 # at any learning rate, it makes the factor $1/(1 - s)$, where $s = \sum_k \frac{\eta \lambda_k / B}{2 - \eta \lambda_k (1 + 1/B)}$ is the number that must stay below 1 for the loss to stay bounded.

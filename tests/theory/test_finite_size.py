@@ -89,7 +89,7 @@ def test_corrections_are_the_double_integrals_they_stand_for(t):
             if j == k:  # the fourth moment adds each of the two parts once more
                 own = lam[k] ** 3 * target[k] * (delayed(k, k, t) ** 2 + 2 * math.exp(-lam[k] * t) * slowed)
                 fourth += own
-    assert noise_coefficient(FEW, [t])[0] == pytest.approx(noise, rel=1e-8)
+    assert noise_coefficient(FEW, [t], fourth_moment=False)[0] == pytest.approx(noise, rel=1e-8)
     assert transient_coefficient(FEW, [t], fourth_moment=False)[0] == pytest.approx(transient, rel=1e-7)
     assert transient_coefficient(FEW, [t])[0] == pytest.approx(transient + fourth, rel=1e-7)
 
@@ -125,7 +125,9 @@ def test_corrections_agree_with_the_mean_field_theory():
     np.testing.assert_allclose(
         1e6 * (wide - plain)[late], transient_coefficient(modes, time, fourth_moment=False)[late], rtol=0.04
     )
-    np.testing.assert_allclose(1e6 / eta * (noisy - plain)[late], noise_coefficient(modes, time)[late], rtol=0.04)
+    np.testing.assert_allclose(
+        1e6 / eta * (noisy - plain)[late], noise_coefficient(modes, time, fourth_moment=False)[late], rtol=0.04
+    )
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(2.0, 0.3), (1.5, 0.5), (2.0, 3.0)])
@@ -173,3 +175,13 @@ def test_one_step_of_sgd_by_the_moments_of_gaussian_features():
     kept = (1 - 0.1 * nodes) ** 2 + 0.1**2 / 4 * nodes**2
     expected = start @ kept + 0.1**2 / 4 * (FEW.weights @ nodes**2) * start.sum()
     np.testing.assert_allclose(first, [start.sum(), expected], rtol=1e-12)
+
+
+@pytest.mark.parametrize("fourth_moment", [False, True])
+def test_noise_of_a_large_batch_is_that_of_the_exact_loss(fourth_moment):
+    # Steps of 1e-3 and eta/B = 1e-9: what is left is of the order of eta lambda_1, and of the rounding 1e-16 / 1e-9.
+    eta, batch, steps = 1e-3, 10**6, np.array([300, 2000, 8000])
+    with_noise, without = (lazy_sgd_loss(FEW, eta, size, 8000, fourth_moment)[steps] for size in (batch, math.inf))
+    expected = noise_coefficient(FEW, eta * steps, fourth_moment)
+    np.testing.assert_allclose((with_noise - without) * batch / eta, expected, rtol=5e-3)
+    assert np.all(noise_coefficient(FEW, eta * steps) > 1.02 * noise_coefficient(FEW, eta * steps, False))

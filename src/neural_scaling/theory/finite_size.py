@@ -11,11 +11,13 @@ Corrections at frozen features (gamma = 0), in gradient flow, to first order in 
     \ell_N(t) &= \sum_k \lambda_k \Big[ 2 (w^*_k)^2 \lambda_k e^{-\lambda_k t} \sum_l \lambda_l
         \frac{t e^{-\lambda_k t} - \phi_{kl}(t)}{\lambda_l - \lambda_k} + \sum_l (w^*_l)^2 \lambda_l^2 \phi_{kl}(t)^2
         + 2 (w^*_k)^2 \lambda_k^2 t^2 e^{-2 \lambda_k t} \Big], \\
-    \ell_B(t) &= \sum_k \lambda_k^2 \sum_l \lambda_l (w^*_l)^2 \tfrac12 \phi_{kl}(2t),
+    \ell_B(t) &= \sum_k \lambda_k^2 \Big[ \sum_l \lambda_l (w^*_l)^2 \tfrac12 \phi_{kl}(2t)
+        + (w^*_k)^2 \lambda_k t e^{-2 \lambda_k t} \Big],
 
 so that ``L = L_0 + ell_N / N + (eta/B) ell_B`` up to higher orders. Only sums over modes enter, so any time can be reached.
-The last term of ``ell_N`` is the fourth moment of the Gaussian entries of A(0) within one mode, half of it from the variance of
-what is learned, half from its mean. The mean-field equations leave it out; it is smaller by the number of modes learned.
+The last term of each is the fourth moment of Gaussian entries of A(0) or of Gaussian features within one mode; that of ``ell_N``
+is half from the variance of what is learned, half from its mean. The mean-field equations leave both out; they are smaller by a
+power of time.
 """
 
 from __future__ import annotations
@@ -238,8 +240,10 @@ def transient_coefficient(modes: Modes, time: ArrayLike, fourth_moment: bool = T
     return np.array(values)
 
 
-def noise_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
+def noise_coefficient(modes: Modes, time: ArrayLike, fourth_moment: bool = True) -> FloatArray:
     """Coefficient of eta/B in the loss at gamma = 0 and N = infinity, ``ell_B(t)`` of :mod:`~neural_scaling.theory.finite_size`.
+
+    Exact for Gaussian features in small steps; without the fourth moment it is that of the mean-field equations.
 
     Parameters
     ----------
@@ -247,6 +251,8 @@ def noise_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
         Modes and target, resolving the largest time.
     time
         eta * steps, > 0, shape (T,).
+    fourth_moment
+        Whether to keep the last term of ``ell_B``, which the noise of the paper (eqs. 21, 26, 31) leaves out.
 
     Returns
     -------
@@ -259,12 +265,14 @@ def noise_coefficient(modes: Modes, time: ArrayLike) -> FloatArray:
         If a time is not positive, or beyond the horizon of the modes.
     """
     quadrature, times = _resolving(modes, time)
-    nodes = quadrature.nodes
+    nodes, target = quadrature.nodes, quadrature.target_weights
+    kept = target * nodes**3 * float(flag(fourth_moment, "fourth_moment"))
     values = []
     for t in times:
         with np.errstate(under="ignore"):
             delayed = _delayed(nodes, 2 * float(t))
-            values.append(0.5 * (quadrature.weights * nodes**2) @ delayed @ (quadrature.target_weights * nodes))
+            spread = 0.5 * (quadrature.weights * nodes**2) @ delayed @ (target * nodes)
+            values.append(spread + t * (kept @ np.exp(-2 * nodes * t)))
     return np.array(values)
 
 

@@ -71,7 +71,7 @@ ROWS = [
     row(theory.lazy_loss, modes=modes, time=times),
     row(theory.lazy_sgd_loss, modes=modes, eta=eta, batch=count(4), steps=whole(3), fourth_moment=flag(True)),
     row(theory.transient_coefficient, modes=modes, time=times, fourth_moment=flag(True)),
-    row(theory.noise_coefficient, modes=modes, time=times),
+    row(theory.noise_coefficient, modes=modes, time=times, fourth_moment=flag(True)),
     row(theory.kernel_scale, beta=beta, gamma=gamma, eta=eta, step=any_shape),
     row(theory.effective_time, beta=beta, gamma=gamma, eta=eta, step=any_shape),
     row(theory.modes_learned, alpha=alpha, beta=beta, gamma=gamma, eta=eta, step=any_shape),
