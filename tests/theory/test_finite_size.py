@@ -150,6 +150,10 @@ def test_a_law_is_resolved_as_far_as_it_must_be_and_a_short_quadrature_is_refuse
         assert closed_form(law, reached) == pytest.approx(closed_form(law.quadrature(1e8), reached), rel=2e-5)
         with pytest.raises(NotResolved, match="modes: resolves modes to an effective time"):
             closed_form(law.quadrature(10.0), reached)
+    for alpha in (1.2, 1.5, 3.0):
+        law = PowerLaw(alpha, 0.5)
+        expected = model_bottleneck(law.quadrature(4 * 3e6**alpha), 1e6)
+        assert model_bottleneck(law, 1e6) == pytest.approx(expected, rel=1e-9)
     few = PowerLaw(1.5, 0.5, 300).spectrum()
     assert model_bottleneck(few, 20) == model_bottleneck(few.quadrature(), 20)
 

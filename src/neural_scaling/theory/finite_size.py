@@ -61,7 +61,9 @@ def effective_scale(modes: Modes, size: float) -> float:
 
 def within_reach(modes: Modes, size: float, argument: str) -> tuple[ModeQuadrature, float]:
     """Return modes that resolve the scale r, and r."""
-    size, horizon = require_positive(size, argument), 1.0
+    size = require_positive(size, argument)
+    # The modes of a law have no end, those of its quadrature for a time of 1 have.
+    horizon = max(1.0, 1e-4 * size**modes.alpha) if isinstance(modes, PowerLaw) else 1.0
     while True:
         quadrature = as_quadrature(modes, "modes", horizon)
         r = _scale_of(quadrature, size, argument)
