@@ -63,7 +63,7 @@ def within_reach(modes: Modes, size: float, argument: str) -> tuple[ModeQuadratu
     """Return modes that resolve the scale r, and r."""
     size = require_positive(size, argument)
     # The modes of a law have no end, those of its quadrature for a time of 1 have.
-    horizon = max(1.0, 1e-4 * size**modes.alpha) if isinstance(modes, PowerLaw) else 1.0
+    horizon = max(1.0, size**modes.alpha) if isinstance(modes, PowerLaw) else 1.0
     while True:
         quadrature = as_quadrature(modes, "modes", horizon)
         r = _scale_of(quadrature, size, argument)
