@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,8 +124,14 @@ def compute_frontier(
 
 def _vertex(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     """Return place and value of the minimum of the parabola through points around x = 0, or of the point at 0."""
-    bend, slope, level = np.polyfit(x, y, 2)
+    bend, slope, level = _parabola(tuple(x)) @ y
     place = -0.5 * slope / bend if bend > 0 else math.inf
     if not x[0] <= place <= x[-1]:
         return 0.0, float(y[np.argmin(np.abs(x))])
     return float(place), float(level - 0.25 * slope**2 / bend)
+
+
+@functools.lru_cache(256)
+def _parabola(x: tuple[float, ...]) -> FloatArray:
+    """Return the matrix that takes values at these points to their least-squares parabola; resampled curves share the points."""
+    return np.linalg.pinv(np.vander(x, 3))
