@@ -6,12 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import papermill
 import pytest
-from nbformat import reads, writes
 
-from bookkit import commands, notebooks, registry
-from bookkit.project import Project
+from bookkit import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,16 +92,6 @@ def with_page(project):
 def test_a_wrong_parameter_is_one_line_in_the_kernel_too(with_page, capsys):
     assert commands.main(["--root", str(with_page.root), "execute", "fig10", "-p", "quoted", "0.3"]) == 1
     assert capsys.readouterr().err == "error: fig10 small: quoted: got 0.3; use one of sources: 0.2, 0.4, 0.8, 1.1.\n"
-
-
-@pytest.mark.long
-def test_plain_papermill_refuses_small_values_called_full(tmp_path):
-    book = Project(ROOT)
-    notebook = reads(writes(notebooks.prepared(book, registry.job(book, "fig02", "small"))), as_version=4)
-    with pytest.raises(papermill.PapermillExecutionError) as failed:
-        papermill.execute_notebook(notebook, None, parameters={"scale": "full"}, cwd=tmp_path, progress_bar=False)
-    (line,) = failed.value.traceback
-    assert line.startswith("ParameterError: scale: got 'full', but the values are those of small; ")
 
 
 @pytest.mark.long
