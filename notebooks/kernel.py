@@ -230,7 +230,7 @@ display(full_model.single_figure(single))
 # ## Claims
 #
 # An exponent counts as confirmed within 0.01, just below the distance of level 3 from the limit at $\beta = 0.4$; a prefactor or a share within 0.005; networks of finite width
-# within 5 %.
+# within 5 %. The levels are judged with [Figure 10](fig-10-page), the two forms and the network of one parameter with [Figure 9](fig-9-page).
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 weak_curve = page.curve(plan, quoted_easy, small_gamma)
@@ -243,7 +243,7 @@ ledger.show(
         *page.limit_claims(plan, weak_curve, easy_curve),
         *page.level_claims(plan, levels, losses, hard_curve.flow.time),
         full_model.scale_claim(plan, networks, hard_curve.flow),
-        *full_model.form_claims(plan, forms, single),
+        page.norm_claim(plan),
     ]
 )
 

@@ -101,7 +101,7 @@ Table(noise, f"Rich task with α = {alpha:g}, β = {hard:g}", {"kept": "SGD nois
 # %% [markdown]
 # ## Claims
 #
-# An entry counts as confirmed within 0.0036, a tenth of the smallest difference between the entries quoted. What is
+# An entry counts as confirmed within half a per cent. What is
 # tested is the step from the loss law to the table. The loss law itself is tested where the dynamics is solved.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]

@@ -155,8 +155,6 @@ ESTIMATORS: dict[str, tuple[type, Callable]] = {
     "shared": (CommonOffsetFit, lambda cell: _common(cell, shared=True)),
     "source": (SpectrumFit, _source),
 }
-#: Public classes that carry an interval which they do not estimate.
-CARRIERS = {"Claim": "holds the interval of a measurement"}
 
 
 def _cells():
@@ -193,7 +191,7 @@ def test_every_public_estimator_with_an_interval_has_rows():
             if inspect.isclass(one) and any("interval" in attribute for attribute in {*dir(one), *_fields(one)}):
                 found.add(name)
     tested = {kind.__name__ for kind, _ in ESTIMATORS.values()}
-    assert found == tested | set(CARRIERS)
+    assert found == tested
     assert {cell.estimator for cell, often in _cells() if often} == set(ESTIMATORS)
 
 

@@ -23,14 +23,31 @@ def test_figure_1_phases():
     plan = figure01.Plan(grid=8)
     counts = figure01.phase_counts(plan)
     assert len(counts) == 6
+    assert (counts.known == 1.0).all()
     assert counts.points.sum() <= 2 * 8 * 8
     assert (counts.named == 1.0).all()
     found = verdicts(figure01.phase_claims(plan, counts))
     corrected = {name for name, verdict in found.items() if verdict == "corrected"}
     assert corrected == {"fig-1.phase.easy.lazy", "fig-1.phase.easy.rich"}
     assert set(found.values()) == {"confirmed", "corrected"}
-    spoiled = counts.assign(named=0.9, printed=0.0)
+    spoiled = counts.assign(named=0.9, printed=0.0, known=0.9)
     assert set(verdicts(figure01.phase_claims(plan, spoiled)).values()) == {"not confirmed"}
+
+
+def test_figure_1_improvements():
+    plan = figure01.Plan(grid=8)
+    found = figure01.improvements(plan)
+    assert (found.printed >= 0).all()
+    tasks = [(1 + 3 * (i + 0.5) / 8, 2.3 * (j + 0.5) / 8) for i in range(8) for j in range(8)]
+    hard = [(alpha, beta) for alpha, beta in tasks if beta < 1]
+    # The clock of a rich hard task runs as t^(2/(1 + beta)); the transient is (1/N) t^(1/alpha - beta) on that clock.
+    transient = min((beta - 1 / alpha) * (1 - beta) / (1 + beta) for alpha, beta in hard)
+    # Noise is L K: t^-beta lazy, t^-(2 chi - 1) rich.
+    noise = min(2 * (2 * beta / (1 + beta)) - 1 - beta for _, beta in hard)
+    assert list(found.corrected) == pytest.approx([0, transient, noise])
+    claims = verdicts(figure01.improvement_claims(plan, found))
+    assert list(claims.values()) == ["confirmed", "not confirmed", "not confirmed"]
+    assert set(verdicts(figure01.improvement_claims(plan, found.assign(corrected=0.0))).values()) == {"confirmed"}
 
 
 def test_figure_10():
@@ -44,6 +61,8 @@ def test_figure_10():
         "fig-10.limit": "corrected",
         "fig-10.levels": "confirmed",
     }
+    moved = verdicts(figure10.level_claims(plan, exponents.assign(predicted=exponents.predicted + 0.01)))
+    assert moved == dict.fromkeys(found, "not confirmed") | {"fig-10.limit": "corrected"}
 
 
 def test_table_1():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from companion.claims import Claim, Measurement, Page, judged
+from companion.claims import MEAN, SLOPE, Claim, Measurement, Page, Tolerance, judged
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
 from neural_scaling.base.grids import resampled
@@ -17,8 +17,8 @@ from neural_scaling.fits import fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.runs import Result
 
-#: Agreement of the simulated mean with the theory, relative. The theory is exact as N, B -> infinity only.
-LOSS_TOLERANCE = 0.05
+#: Agreement of the simulated mean with the theory, relative.
+LOSS = Tolerance(0.05, "losses: 5 %, since the theory is exact only as N and B tend to infinity")
 
 
 def seed_losses(result: Result) -> Array:
@@ -52,7 +52,7 @@ def mean_exponent(step: Array, curves: Array, window: tuple[float, float], sign:
     spread = (scatter[1] - scatter[0]) / 2 if scatter else 0.0
     half = math.hypot(spread, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))
     mean = float(found.mean())
-    return Measurement(mean, (mean - half, mean + half), window)
+    return Measurement(mean, (mean - half, mean + half), window, meaning=SLOPE)
 
 
 def draw_mean(
@@ -91,26 +91,45 @@ def agreement_table(
             random = np.random.default_rng(0)
             error = np.std([resampled_mean(per_seed, random) for _ in range(draws)], ddof=1)
         measured = Measurement.with_error(float(per_seed.mean()), float(error), count=per_seed.size)
-        rows.append((size, measured.value, measured.interval))
-    return pd.DataFrame(rows, columns=["size", "ratio", "interval"])
+        rows.append((size, measured.value, measured.interval, per_seed.size))
+    return pd.DataFrame(rows, columns=["size", "ratio", "interval", "seeds"])
+
+
+def seeds_needed(half: float, seeds: int, allowed: float) -> str:
+    """Say how many seeds would bring half of an interval down to half of what is allowed, at least twice those there are."""
+    return f"about {float(f'{seeds * max(2.0, (2 * half / allowed) ** 2):.1g}'):.0f} seeds would decide it"
 
 
 def claims_at_both_ends(
-    page: Page, found: pd.DataFrame, panel: str, task: str, symbol: str, doubt: str = ""
+    page: Page,
+    found: pd.DataFrame,
+    panel: str,
+    task: str,
+    symbol: str,
+    corrected: Mapping[int, float] | None = None,
+    note: str = "",
 ) -> list[Claim]:
-    """Return the claims that theory describes simulation, at the smallest and the largest size."""
-    rows = list(found.itertuples())
+    """Return the claims that theory describes simulation, at the smallest and the largest size.
+
+    ``corrected`` is what another theory has over that of the table, by size; the note goes with it.
+    """
+    rows, other = list(found.itertuples()), corrected or {}
     return [
         judged(
             page,
-            f"fig{int(panel[:-1]):02d}.{task}.theory-{symbol.lower()}{row.size}",
+            f"fig{int(panel[:-1]):02d}.{task}.theory.{end}",
             f"Fig. {panel}, eqs. 26-31",
             f"The mean field theory gives the mean loss of the {task} task at {symbol} = {row.size}.",
             "simulated mean over theory, averaged over log steps",
             1.0,
-            Measurement.of(row.ratio, row.interval),
-            LOSS_TOLERANCE,
-            doubt=doubt if row.ratio > 1 else "",
+            Measurement.of(row.ratio, row.interval, meaning=MEAN),
+            "simulation",
+            LOSS,
+            corrected=other.get(row.size),
+            seeds=row.seeds,
+            note=note if row.size in other else "",
+            needs=seeds_needed(row.interval[1] - row.ratio, row.seeds, LOSS.value),
         )
-        for row in dict.fromkeys((rows[0], rows[-1]))
+        for end, row in zip(("smallest", "largest"), (rows[0], rows[-1]), strict=True)
+        if len(rows) > 1 or end == "largest"
     ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
@@ -22,7 +22,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.claims import Claim, Page, judged
+from companion.claims import Claim, Measurement, Page, judged
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
 from companion.style import INK, MUTED, book_style, new_figure
 from companion.tables import Table
@@ -39,8 +39,6 @@ ARRIVED = 0.1
 GROWN = 2.0
 #: Largest eta_0 times eigenvalue up to which steps may count as gradient flow; the edge of stability is at 2.
 FLOW = 1.0
-#: Agreement of the exponents of easy tasks.
-EASY_TOLERANCE = 0.1
 _MODES = 4000
 
 
@@ -49,6 +47,7 @@ class CurveRow(FittedCurve):
     """One learning curve beside theory."""
 
     run: CircleRun  # what was trained
+    kernels: Array  # trace of the tangent kernel over its first value, shape (seeds, R)
     theory: Array  # loss at infinite width and batch without feature learning, shape (R,)
     predicted: float  # chi(beta), or beta for a linearised network
     lazy_theory: float  # exponent of theory in the window of the fit; NaN without one
@@ -67,10 +66,18 @@ class CurveRow(FittedCurve):
             return math.nan
         return fit_power_law(self.step[inside], self.mean[inside]).exponent
 
+    def clocks(self) -> Array:
+        """Return the time on the clock of each network's growing kernel, in steps, shape (seeds, R)."""
+        middle = (self.kernels[:, 1:] + self.kernels[:, :-1]) / 2
+        passed = np.cumsum(np.diff(self.step) * middle, axis=1)
+        return np.asarray(self.step[0] + np.pad(passed, ((0, 0), (1, 0))))
+
 
 def curve_row(run: CircleRun, results: Mapping[Experiment, Result]) -> CurveRow:
-    """Collect and fit one curve."""
-    curve = learning_curve(results[run], run.eta)
+    """Collect and fit one curve, of all seeds that there are."""
+    result = _joined(run, results)
+    curve = learning_curve(result, run.eta)
+    trace = result.arrays["trace"].astype(np.float64)
     theory = lazy_loss(kernel_of(run.depth, run.power).tangent, run.beta, run.power, run.eta, curve.step)
     window = _window(run, curve)
     lazy = math.nan if window.empty else fit_power_law(curve.step, theory, window.span).exponent
@@ -79,6 +86,7 @@ def curve_row(run: CircleRun, results: Mapping[Experiment, Result]) -> CurveRow:
         window=window,
         measured=curve.measure(window),
         run=run,
+        kernels=(trace / trace[:, :1])[:, 1:],
         theory=theory,
         predicted=float(chi(run.beta, rich=run.richness > 0)),
         lazy_theory=lazy,
@@ -96,23 +104,23 @@ def kernel_of(depth: int, power: float) -> CircleKernel:
     return circle_kernel(depth, power, modes=_MODES, angles=2**16)
 
 
-def tolerance(beta: float) -> float:
-    """Return how far an exponent may lie from its prediction: a third of the gap between lazy and rich, or for easy tasks 0.1."""
-    return (float(chi(beta)) - beta) / 3 if beta < 1 else EASY_TOLERANCE
-
-
-def curve_claim(page: Page, row: CurveRow, identifier: str, location: str) -> Claim:
-    """Return the claim about the exponent of one curve."""
+def curve_claim(
+    page: Page,
+    row: CurveRow,
+    identifier: str,
+    location: str,
+    measured: Measurement | None = None,
+    note: str = "",
+    needs: str = "",
+) -> Claim:
+    """Return the claim about the exponent of one curve, measured in its own window or as given."""
     run = row.run
     kind = f"networks of richness gamma0 = {run.richness:g}" if run.richness else "linearised networks"
-    remark = doubt = ""
-    if row.fitted:
-        if not run.richness:
-            remark = f"; infinitely wide, the exponent in this window is {row.lazy_theory:.3f}"
-        elif math.isfinite(row.late):
-            doubt = f"; in the second half of the window the exponent is {row.late:.3f}"
+    notes = [note] if note else []
+    if row.fitted and run.richness and math.isfinite(row.late):
+        notes.append(f"in the second half of the window the exponent is {row.late:.3f}")
     if math.isfinite(row.diverged):
-        remark += f"; diverged at step {row.diverged:.0f}"
+        notes.append(f"diverged at step {row.diverged:.0f}")
     return judged(
         page,
         identifier,
@@ -120,11 +128,24 @@ def curve_claim(page: Page, row: CurveRow, identifier: str, location: str) -> Cl
         f"The loss of {kind} falls as t^-{row.predicted:.3f} (beta = {run.beta:g}, q_phi = {run.power:g}).",
         "exponent of the test loss in steps, mean over seeds",
         row.predicted,
-        row.measured,
-        tolerance(run.beta),
-        remark=remark,
-        doubt=doubt,
+        row.measured if measured is None else measured,
+        "network",
+        seeds=row.loss.shape[0],
+        runs=run.up_to(row.loss.shape[0]),
+        note="; ".join(notes),
+        needs=needs or _needs(row),
     )
+
+
+def _needs(row: CurveRow) -> str:
+    """Say what would decide the exponent of a curve, by what makes its interval wide."""
+    if row.measured.interval is None:
+        return "a longer run at smaller steps, with a window before the edge of stability, would decide it"
+    low, high = row.measured.interval
+    scatter = Measurement.mean_of(row.slopes(*row.window.span)).interval
+    if scatter is not None and scatter[1] - scatter[0] > (high - low) / math.sqrt(2):
+        return "12 seeds would decide it"
+    return "the exponent still changes in the window; two decades between a doubled kernel and the edge would decide it"
 
 
 def exponents(rows: Sequence[CurveRow], caption: str = "") -> Table:
@@ -197,9 +218,17 @@ def _guide(axes: Axes, row: CurveRow) -> None:
     axes.loglog(x, 0.82 * level * (x / middle) ** -row.predicted, "--", color=MUTED, linewidth=1.4)
 
 
+def _joined(run: CircleRun, results: Mapping[Experiment, Result]) -> Result:
+    """Return the result of a run with those that differ from it in their seeds alone."""
+    later = [one for one in results if isinstance(one, CircleRun) and replace(one, first_seed=run.first_seed) == run]
+    parts = [results[one].arrays for one in sorted(later, key=lambda one: one.first_seed)]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "step"}
+    return replace(results[run], arrays=arrays | {"step": parts[0]["step"]})
+
+
 def _window(run: CircleRun, curve: LearningCurve) -> Window:
     """Return the window that theory and the kernel fix."""
-    reached = curve.clock() >= _arrival(run)
+    reached = curve.clock() >= arrival(run)
     why = "lazy theory within a tenth of beta"
     if run.richness > 0 and run.beta < 1:
         reached &= curve.growth >= GROWN
@@ -216,7 +245,7 @@ def _window(run: CircleRun, curve: LearningCurve) -> Window:
     return Window(start, end, why, end_reason)
 
 
-def _arrival(run: CircleRun) -> float:
+def arrival(run: CircleRun) -> float:
     """Return the step from which the infinitely wide lazy loss has nearly its last exponent."""
     times = np.geomspace(1, 1e7, 400)
     curve = lazy_loss(kernel_of(run.depth, run.power).tangent, run.beta, run.power, run.eta, times)

@@ -4,6 +4,9 @@ A kernel on n images bounds what it estimates from both sides. What the first k 
 at the n images, which their coefficients were fitted to, and too large at other images; the two biases are alike and of
 relative size k/n. Their geometric mean is taken and half their distance (in the fitted exponent) counted as an error. Windows
 of modes run from 10 to n/10. Learning curves of gradient flow are bounded and averaged likewise.
+
+Windows of learning curves end as those of the networks on the circle do: where eta_0 times the largest eigenvalue of the kernel
+reaches 1, half-way to the edge of stability.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from companion.circle_curves import FLOW, GROWN
+from companion.claims import Measurement
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
@@ -29,8 +34,8 @@ _PAPER = {"mnist": 0.30, "mnist1m": 0.30, "cifar10": 0.075, "cifar5m": 0.075}
 #: Modes learned at the start of a window, and share of n that a window of modes ends at.
 FIRST_MODE = 10
 LAST_SHARE = 0.1
-#: A kernel that has grown by this factor counts as rich, one that has grown by less than the other as lazy.
-GROWN, STILL = 2.0, 1.25
+#: A kernel that has grown by less than this factor counts as lazy.
+STILL = 1.25
 #: eta_0 times the largest eigenvalue at the edge of stability.
 EDGE = 2.0
 
@@ -85,9 +90,13 @@ class SourceRow:
         middle = 0.5 * (np.log(self.train) + np.log(self.test))
         return np.asarray(np.exp(np.interp(np.log(time), np.log(TIMES), middle)))
 
-    def spread(self, time: float) -> float:
-        """Return the factor between the bounds of the lazy curve at a time ``eta_0 t`` inside ``TIMES``."""
-        return float(np.exp(np.interp(math.log(time), np.log(TIMES), np.log(self.test / self.train))))
+    def slope(self, step: Array, time: Array) -> tuple[float, float]:
+        """Return the exponent in steps of the lazy curve, the middle of those of its bounds, and half their distance.
+
+        ``time`` is ``eta_0 t`` on the clock of the kernel at each step, inside ``TIMES``.
+        """
+        first, second = (fit_power_law(step, bound).exponent for bound in self.bounds(time))
+        return 0.5 * (first + second), 0.5 * abs(first - second)
 
     def bounds(self, time: Array) -> list[Array]:
         """Return both bounds of the lazy learning curve at times ``eta_0 t`` inside ``TIMES``."""
@@ -140,22 +149,28 @@ class ImageRow(FittedCurve):
             return "lazy"
         return "rich" if self.growth.max() >= GROWN else "between"
 
-    @property
-    def edge(self) -> float:
-        """First step at which eta_0 times the largest eigenvalue is nine tenths of that at the edge, or infinity."""
-        beyond = np.flatnonzero(self.sharpness >= 0.9 * EDGE)
-        return float(self.step[beyond[0]]) if beyond.size else math.inf
-
     def predicted(self, beta: float) -> float:
         """Return the exponent that a source lets expect: beta for a lazy network, else chi(beta)."""
         return float(chi(beta, rich=self.kind != "lazy"))
+
+    def among(self, source: SourceRow) -> tuple[float, Measurement]:
+        """Return the exponent that a spectrum predicts in the window of a lazy network, and the network's, with both errors.
+
+        A spectrum that is no power law makes a curve that is none, so that its slope in the window is to be expected rather
+        than beta. Time runs on the clock of the growing kernel. The error of the prediction is half the distance of the exponents
+        of its bounds. Without a window the prediction is that of the last decade, for the record.
+        """
+        inside = self.inside(*(self.window.span if self.fitted else (self.step[-1] / 10, self.step[-1])))
+        predicted, error = source.slope(self.step[inside], self.run.eta * self.clock()[inside])
+        return predicted, self.measured.widened(error, "of the predicted curve")
 
 
 def image_row(run: ImageRun, source: SourceRow, results: Mapping[Experiment, Result]) -> ImageRow:
     """Collect and fit one curve.
 
     The window starts when 10 modes of the kernel at the start are learned, on the clock of the growing kernel
-    (``int K/K(0) dt``), and, for a network that turns rich, when its kernel has doubled. It ends at the last step.
+    (``int K/K(0) dt``), and, for a network that turns rich, when its kernel has doubled. It ends where steps no longer count as
+    gradient flow.
     """
     curve = learning_curve(results[run], run.eta)
     window = _window(run, curve, source.arrival / run.eta)
@@ -178,4 +193,9 @@ def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
     start = float(curve.step[first[0]]) if first.size else math.inf
     if math.isinf(start):
         why += ": not before the last step"
-    return Window(start, curve.last_finite(), why, "diverged" if math.isfinite(curve.diverged) else "last step")
+    ends = [(curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step")]
+    beyond = np.flatnonzero(curve.sharpness >= FLOW)
+    if beyond.size:
+        ends.append((float(curve.step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
+    end, end_reason = min(ends)
+    return Window(start, end, why, end_reason)

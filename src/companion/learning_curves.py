@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from companion.claims.measurement import Measurement
+from companion.claims.measurement import SLOPE, Measurement
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import Window, fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
@@ -70,7 +70,7 @@ class LearningCurve:
         scatter = Measurement.mean_of(exponents).interval
         half = math.hypot(NORMAL_95 * bend, (scatter[1] - scatter[0]) / 2 if scatter else 0.0)
         value = float(exponents.mean())
-        return Measurement(value, (value - half, value + half), window.span)
+        return Measurement(value, (value - half, value + half), window.span, meaning=SLOPE)
 
 
 @dataclass(frozen=True)

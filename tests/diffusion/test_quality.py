@@ -122,13 +122,35 @@ def test_the_quality_of_real_images_passed_off_as_generated(judged, monkeypatch)
     plan = mnist1m.Plan("small", 40, 3, 3, 30, 0)
     copied = mnist1m.copies(plan, result)
     assert copied.value == 1
-    verdicts = {claim.id: claim.verdict for claim in mnist1m.claims(plan, read, mnist1m.way_to_bad(result), copied)}
-    assert verdicts["mnist1m.new"] == "not confirmed"
+    assert set(verdicts(plan, result)) == {"mnist1m.labels", "mnist1m.new"}
+    assert verdicts(plan, result)["mnist1m.new"] == "not confirmed"
     assert list(mnist1m.grey_values(result).images) == ["generated", "real test", "real training"]
     assert mnist1m.counts(result).drawn.sum() == 40
     new = mnist1m.novelty(plan, result, copied)
     assert new.value.iloc[0] == 0 and new.value.iloc[[2, 4]].tolist() == [30, 1]
     assert list(mnist1m.distances(result).images[:1]) == ["real test images"]
+
+
+def verdicts(plan, result):
+    found = mnist1m.claims(plan, result, mnist1m.accuracies(result), mnist1m.copies(plan, result))
+    return {claim.id: claim.verdict for claim in found}
+
+
+def test_generated_images_are_like_real_ones_if_no_further_from_test_images_than_training_images(judged):
+    arrays = judged.run(Monitor())
+    plan = mnist1m.Plan("reduced", 40, 3, 3, 30, 0, scale="reduced")
+    generator = np.random.default_rng(0)
+    training, bad = 1 + 0.002 * generator.standard_normal(20), np.full(20, 50.0)
+    for factor, verdict in ((1.01, "confirmed"), (3.0, "not confirmed")):
+        result = SimpleNamespace(
+            arrays=arrays | {"frechet": np.stack([training, training, factor * training[::-1], bad])}
+        )
+        assert verdicts(plan, result)["mnist1m.distribution"] == verdict
+        times = mnist1m.beyond_training(result)
+        assert times.value == pytest.approx(factor, rel=0.01)
+        spread = (factor * training[::-1] / training).std(ddof=1)
+        assert np.diff(times.interval)[0] / 2 == pytest.approx(1.96 * spread, rel=1e-3)
+        assert mnist1m.way_to_bad(result).value == pytest.approx((factor - 1) / 49, rel=0.05)
 
 
 def test_images_are_chosen_in_random_order():

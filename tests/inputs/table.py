@@ -113,9 +113,9 @@ def _methods(kind: type) -> list[Callable[..., Any]]:
 
 
 def arguments_of(callable: Callable[..., Any]) -> list[str]:
-    """Return the names of the arguments, without the object of a method."""
-    names = list(inspect.signature(callable).parameters)
-    return [name for name in names if name not in {"self", "cls"}]
+    """Return the names of the arguments, without the object of a method and without keywords that are only passed on."""
+    found = inspect.signature(callable).parameters.values()
+    return [one.name for one in found if one.name not in {"self", "cls"} and one.kind != one.VAR_KEYWORD]
 
 
 def complaint(row: Row, wrong: dict[str, Any]) -> str | None:

@@ -53,13 +53,11 @@ figure, axes = plt.subplots(figsize=(2, 2))
 _ = axes.plot(values)
 
 # %%
-from companion.claims import Claim, record
+from types import SimpleNamespace
+from companion.claims import Measurement, bounded, record
 
-claim = Claim(
-    id="tiny.sum", item="tiny", location="nowhere", statement="The sum grows.", quantity="sum", predicted=None,
-    measured=sum(values), interval=(sum(values) - 1, sum(values) + 1), window=None, scale=scale,
-    verdict="confirmed", reason="It was tried.",
-)
+page, grown = SimpleNamespace(item="tiny", scale=scale), Measurement(sum(values), (sum(values) - 1, sum(values) + 1))
+claim = bounded(page, "tiny.sum", "nowhere", "The sum grows.", "sum", "above", 0.0, grown, "algebra")
 _ = record([claim])
 """
 

@@ -1,31 +1,19 @@
 """Merging claims into the ledger, and comparing a fresh execution with it."""
 
-import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from bookkit import ledger, registry
 from bookkit.problems import Problem
-from companion.claims import Claim, write_ledger
+from companion.claims import Measurement, Tolerance, judged, write_ledger
 
 
-def claim(name, item="tiny", scale="small", **changes):
-    base = Claim(
-        id=name,
-        item=item,
-        location="eq. 1",
-        statement="It is so.",
-        quantity="exponent",
-        predicted=1.0,
-        measured=1.0,
-        interval=(0.9, 1.1),
-        window=None,
-        scale=scale,
-        verdict="confirmed",
-        reason="It was measured.",
-    )
-    return dataclasses.replace(base, **changes)
+def claim(name, item="tiny", scale="small", measured=1.0, interval=(0.9, 1.1)):
+    page = SimpleNamespace(item=item, scale=scale)
+    found = Measurement.none("none") if measured is None else Measurement(measured, interval)
+    return judged(page, name, "eq. 1", "It is so.", "exponent", 1.0, found, "theory", Tolerance(0.3, "a test"))
 
 
 def test_merging_replaces_item_and_scale_and_sorts():
@@ -34,9 +22,9 @@ def test_merging_replaces_item_and_scale_and_sorts():
     merged = ledger.merge(old, made)
     assert [(c.item, c.scale, c.id) for c in merged] == [
         ("other", "small", "z"),
-        ("tiny", "full", "kept"),
         ("tiny", "small", "a"),
         ("tiny", "small", "b"),
+        ("tiny", "full", "kept"),
     ]
 
 
@@ -49,9 +37,12 @@ def test_the_same_claims_within_the_interval_agree():
 
 
 def test_an_exact_claim_may_differ_by_rounding():
-    old = claim("a", measured=0.5, interval=(0.5, 0.5))
-    assert ledger.differences([old], {("tiny", "small"): [claim("a", measured=0.5 + 1e-9)]}) == []
-    assert ledger.differences([old], {("tiny", "small"): [claim("a", measured=0.5001)]})
+    old = claim("a", measured=0.8, interval=(0.8, 0.8))
+    assert (
+        ledger.differences([old], {("tiny", "small"): [claim("a", measured=0.8 + 1e-9, interval=(0.8, 0.8 + 1e-9))]})
+        == []
+    )
+    assert ledger.differences([old], {("tiny", "small"): [claim("a", measured=0.8001, interval=(0.8, 0.81))]})
 
 
 @pytest.mark.parametrize(
@@ -59,15 +50,15 @@ def test_an_exact_claim_may_differ_by_rounding():
     [
         ([claim("a"), claim("b")], "claim 'b' of tiny (small) is not in the ledger"),
         ([], "claim 'a' of tiny (small) stands in the ledger but no notebook makes it"),
-        ([claim("a", verdict="inconclusive")], "verdict 'inconclusive', in the ledger 'confirmed'"),
-        ([claim("a", measured=1.2)], "measured 1.2, outside the ledger's (0.9, 1.1)"),
-        ([claim("a", measured=None)], "measured None, outside"),
+        ([claim("a", interval=(0.5, 1.1))], "verdict 'inconclusive', in the ledger 'confirmed'"),
+        ([claim("a", measured=1.2, interval=(1.01, 1.3))], "measured 1.2, outside the ledger's (0.9, 1.1)"),
+        ([claim("a", measured=None)], "verdict 'inconclusive'"),
     ],
 )
 def test_differences_are_named_with_the_remedy(fresh, message):
-    (wrong,) = ledger.differences([claim("a")], {("tiny", "small"): fresh})
-    assert message in wrong
-    assert "nox -s references" in wrong
+    wrong = ledger.differences([claim("a")], {("tiny", "small"): fresh})
+    assert message in wrong[0]
+    assert all("nox -s references" in one for one in wrong)
 
 
 def test_a_claim_of_another_item_is_refused(project):

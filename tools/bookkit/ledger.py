@@ -65,9 +65,9 @@ def differences(ledger: list[Claim], made: Made) -> list[str]:
     wrong = []
     committed = {_key(claim): claim for claim in ledger}
     fresh = {_key(claim): claim for claims in made.values() for claim in claims}
-    for item, scale, name in sorted(fresh.keys() - committed.keys()):
+    for item, name, scale in sorted(fresh.keys() - committed.keys()):
         wrong.append(f"claim {name!r} of {item} ({scale}) is not in the ledger. {REMEDY}")
-    for item, scale, name in sorted(committed.keys() - fresh.keys()):
+    for item, name, scale in sorted(committed.keys() - fresh.keys()):
         wrong.append(f"claim {name!r} of {item} ({scale}) stands in the ledger but no notebook makes it. {REMEDY}")
     for key in sorted(committed.keys() & fresh.keys()):
         wrong += _changes(committed[key], fresh[key])
@@ -75,7 +75,7 @@ def differences(ledger: list[Claim], made: Made) -> list[str]:
 
 
 def _key(claim: Claim) -> tuple[str, str, str]:
-    return claim.item, claim.scale, claim.id
+    return claim.item, claim.id, claim.scale
 
 
 def _changes(old: Claim, new: Claim) -> list[str]:

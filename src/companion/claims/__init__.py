@@ -4,31 +4,46 @@ A notebook judges its claims, records them and prints them; the page, the ledger
 objects.
 """
 
-from companion.claims.claim import Claim, Verdict
-from companion.claims.judgement import Judgement, judge
-from companion.claims.ledger import CLAIMS_VARIABLE, LedgerError, load_ledger, record, show, to_json, write_ledger
-from companion.claims.measurement import Measurement, Page, fact, judged
-from companion.claims.words import Shown, bound, number, summary, to_markdown
+from companion.claims.claim import VERDICTS, Claim, Kind, Verdict, as_json
+from companion.claims.headlines import HEADLINES
+from companion.claims.ledger import CLAIMS_VARIABLE, LedgerError, load_ledger, record, schema, show, write_ledger
+from companion.claims.measurement import EXTREMES, MEAN, NORMAL, SLOPE, Measurement, Page, bounded, judged
+from companion.claims.shown import Cited, Shown, by_claim, cite, headlines, summary, to_markdown, to_table
+from companion.claims.tolerance import Tolerance, of_exponent
+from companion.claims.words import bound, number
 
 __all__ = [
     "CLAIMS_VARIABLE",
+    "EXTREMES",
+    "HEADLINES",
+    "MEAN",
+    "NORMAL",
+    "SLOPE",
+    "VERDICTS",
+    "Cited",
     "Claim",
-    "Judgement",
+    "Kind",
     "LedgerError",
     "Measurement",
     "Page",
     "Shown",
+    "Tolerance",
     "Verdict",
+    "as_json",
     "bound",
-    "fact",
-    "judge",
+    "bounded",
+    "by_claim",
+    "cite",
+    "headlines",
     "judged",
     "load_ledger",
     "number",
+    "of_exponent",
     "record",
+    "schema",
     "show",
     "summary",
-    "to_json",
     "to_markdown",
+    "to_table",
     "write_ledger",
 ]

@@ -1,24 +1,36 @@
-"""A measured number as a claim needs it, and the two doors to a claim: a number against a prediction, a fact with its reason."""
+"""A measured number as a claim needs it, and the two doors to a claim: a number that equals a prediction, one beyond a limit."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypedDict, Unpack, get_args, runtime_checkable
 
 import numpy as np
+from pydantic import ValidationError
 from scipy.special import stdtrit
 
-from companion.claims.claim import Claim, Verdict, found, pair
-from companion.claims.judgement import ends, judge
+from companion.claims.claim import Claim, Kind, Relation
+from companion.claims.tolerance import Tolerance, of_exponent
+from companion.claims.words import found
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit
 from neural_scaling.fits.power_law import NORMAL_95
+from neural_scaling.runs import Experiment
+from neural_scaling.runs.experiment import experiment_key
 
 Ends = tuple[float, float]
 
 FINITE = "give a finite number, or Measurement.none with the reason"
+
+#: What an interval is.
+EXACT = "computed, without an error"
+MEAN = "95 % interval of the mean over seeds"
+SLOPE = "95 % interval of the mean slope in the window"
+NORMAL = "95 % interval"
+EXTREMES = "smallest and largest value"
 
 
 @dataclass(frozen=True)
@@ -26,21 +38,21 @@ class Measurement:
     """A number with what is known about it."""
 
     value: float | None  # the number, or None where there is none
-    # 95 % interval, or the extremes seen where nothing is random; None without a value
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None  # around it; None without a value
     window: tuple[float, float] | None = None  # first and last abscissa of what it was taken from, if there is one
     missing: str = ""  # why there is no value, for the reason of the claim
+    meaning: str = NORMAL  # what the interval is
 
     def __post_init__(self) -> None:
         # Every comparison with NaN is false, so that it would pass for agreement or disagreement, as it happens.
         if self.value is not None:
             checks.keep(self, value=checks.real(self.value, "value", FINITE))
         if self.interval is not None:
-            numbers = [checks.real(end, "interval", FINITE) for end in ends(self.interval)]
-            checks.keep(self, interval=tuple(numbers))
+            checks.keep(self, interval=_pair(self.interval, "interval", FINITE))
         if self.window is not None:
-            checks.keep(self, window=pair(self.window, "window"))
+            checks.keep(self, window=_pair(self.window, "window"))
         checks.text(self.missing, "missing")
+        checks.text(self.meaning, "meaning")
 
     @classmethod
     def none(cls, missing: str) -> Measurement:
@@ -51,7 +63,13 @@ class Measurement:
     def exact(cls, value: float) -> Measurement:
         """Return a number without an error."""
         value = found(value, "value")
-        return cls(value, (value, value))
+        return cls(value, (value, value), meaning=EXACT)
+
+    @classmethod
+    def bounded(cls, values: Array) -> Measurement:
+        """Return the largest of several values, shape (n,), each at least 0: what is claimed of it holds for all."""
+        worst = float(checks.array(values, "values", least=0.0).max())
+        return cls(worst, (0.0, worst), meaning="from 0 to the largest value")
 
     @classmethod
     def with_error(
@@ -64,19 +82,21 @@ class Measurement:
         value = checks.real(value, "value", FINITE)
         error = checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)
         quantile = NORMAL_95 if count is None else float(stdtrit(checks.whole(count, "count", least=2) - 1, 0.975))
-        return cls(value, (value - quantile * error, value + quantile * error), window)
+        return cls(value, (value - quantile * error, value + quantile * error), window, meaning=MEAN)
 
     @classmethod
     def last_of(cls, values: Array, window: tuple[float, float]) -> Measurement:
         """Return the last of several values, shape (n,), with their extremes."""
         found = checks.array(values, "values")
-        return cls(float(found[-1]), (float(found.min()), float(found.max())), window)
+        return cls(float(found[-1]), (float(found.min()), float(found.max())), window, meaning=EXTREMES)
 
     @classmethod
     def median_of(cls, values: Array) -> Measurement:
         """Return the median of several values, shape (n,), with their extremes; none where there is no value."""
         found = checks.array(values, "values", fewest=0)
-        return cls(float(np.median(found)), (float(found.min()), float(found.max()))) if found.size else cls(None, None)
+        if not found.size:
+            return cls.none("no value was measured")
+        return cls(float(np.median(found)), (float(found.min()), float(found.max())), meaning=EXTREMES)
 
     @classmethod
     def mean_of(cls, values: Array, window: tuple[float, float] | None = None) -> Measurement:
@@ -87,31 +107,54 @@ class Measurement:
             return cls.none("not enough finite values")
         mean = float(values.mean())
         half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / math.sqrt(count))
-        return cls(mean, (mean - half, mean + half), window)
+        return cls(mean, (mean - half, mean + half), window, meaning=MEAN)
 
     @classmethod
     def exponent(cls, fit: PowerLawFit | None) -> Measurement:
         """Return the exponent of a fit, or no number where nothing could be fitted."""
         if fit is None:
-            return cls(None, None)
+            return cls.none("nothing could be fitted")
         fit = checks.instance(fit, "fit", PowerLawFit, "give a fit by fit_power_law, or None")
         if not all(map(math.isfinite, (fit.exponent, *fit.interval))):
             return cls.none("the fit does not bound the exponent")
-        return cls(fit.exponent, fit.interval, fit.window)
+        return cls(fit.exponent, fit.interval, fit.window, meaning=SLOPE)
 
     @classmethod
     def of(
-        cls, value: float | None, interval: Ends | None, window: Ends | None = None, missing: str = ""
+        cls,
+        value: float | None,
+        interval: Ends | None,
+        window: Ends | None = None,
+        missing: str = "",
+        meaning: str = NORMAL,
     ) -> Measurement:
         """Return what :meth:`columns` wrote into a row: NaN is no number, and ``missing`` says why."""
         missing = checks.text(missing, "missing")
         if value is None or math.isnan(found(value, "value")):
-            return cls.none(missing)
-        return cls(value, interval, window)
+            return cls.none(missing or "nothing could be measured")
+        return cls(value, interval, window, meaning=meaning)
+
+    def widened(self, error: float, what: str) -> Measurement:
+        """Return the number with another error in its interval, in quadrature: half a 95 % interval of what ``what`` names."""
+        error, what = checks.real(error, "error", least=0.0), checks.text(what, "what")
+        if self.value is None or self.interval is None:
+            return self
+        low, high = (math.hypot(end - self.value, error) for end in self.interval)
+        return replace(
+            self, interval=(self.value - low, self.value + high), meaning=f"{self.meaning}, with the error {what}"
+        )
 
     def columns(self) -> tuple[float, tuple[float, float] | None, tuple[float, float] | None]:
         """Return value, interval and window as a row of a table holds them; no value is NaN."""
         return math.nan if self.value is None else self.value, self.interval, self.window
+
+
+def _pair(values: Ends, argument: str, remedy: str = "give (low, high)") -> Ends:
+    good = isinstance(values, tuple | list | np.ndarray) and len(values) == 2
+    checks.require(good, argument, f"got {values!r}", remedy)
+    low, high = (checks.real(end, argument, remedy) for end in values)
+    checks.require(low <= high, argument, f"got ({low:g}, {high:g})", "give (low, high)")
+    return low, high
 
 
 @runtime_checkable
@@ -127,6 +170,16 @@ class Page(Protocol):
         """Scale at which it runs."""
 
 
+class Details(TypedDict, total=False):
+    """What a claim may say beyond its numbers."""
+
+    seeds: int | None  # number of independent runs behind the number
+    runs: Iterable[Experiment]  # those behind the number, where they are kept
+    note: str  # added to the reason
+    needs: str  # what would decide the claim, added where it stays open
+    beyond: bool  # that needs other machines than those used here
+
+
 def judged(
     page: Page,
     id: str,
@@ -135,62 +188,84 @@ def judged(
     quantity: str,
     predicted: float,
     measured: Measurement,
-    tolerance: float,
+    kind: Kind,
+    tolerance: Tolerance | None = None,
     corrected: float | None = None,
-    remark: str = "",
-    doubt: str = "",
+    **details: Unpack[Details],
 ) -> Claim:
-    """Return the claim that a measured number is the predicted one, decided by :func:`judge`.
+    """Return the claim that a measured number is the predicted one, within the tolerance of an exponent unless another is given.
 
-    ``remark`` is added to the reason, ``doubt`` after it unless the claim is confirmed.
+    A claim about an exponent may be stricter than :func:`of_exponent`, never looser.
     """
-    measured = checks.instance(measured, "measured", Measurement, "give a Measurement")
-    verdict, reason = judge(predicted, measured.value, measured.interval, tolerance, corrected)
-    reason = (measured.missing or reason) + checks.text(remark, "remark")
-    doubt = checks.text(doubt, "doubt")
-    return fact(
-        page,
-        id,
-        location,
-        statement,
-        quantity,
-        verdict,
-        reason + ("" if verdict == "confirmed" else doubt),
-        predicted,
-        measured,
-    )
+    allowed = of_exponent(predicted, kind, corrected) if tolerance is None else tolerance
+    words = (id, location, statement, quantity, kind)
+    return _claim(page, words, "equals", predicted, measured, allowed, corrected, details)
 
 
-def fact(
+def bounded(
     page: Page,
     id: str,
     location: str,
     statement: str,
     quantity: str,
-    verdict: Verdict,
-    reason: str,
-    predicted: float | str | None = None,
-    measured: Measurement | float | None = None,
+    relation: Literal["above", "below"],
+    limit: float,
+    measured: Measurement,
+    kind: Kind,
+    tolerance: Tolerance | None = None,
+    corrected: float | None = None,
+    **details: Unpack[Details],
 ) -> Claim:
-    """Return a claim that no single number decides, with its verdict and the reason; a prediction may be words."""
-    if measured is None or isinstance(measured, Measurement):
-        found = measured or Measurement(None, None)
-    else:
-        found = Measurement.exact(checks.real(measured, "measured", FINITE))
+    """Return the claim that a measured number lies above or below a limit, with its whole interval.
+
+    A correction is the value that holds where the limit does not; ``tolerance`` is for it alone.
+    """
+    checks.choice(relation, "relation", ("above", "below"))
+    allowed = Tolerance(0.0, "a limit has no tolerance") if tolerance is None else tolerance
+    words = (id, location, statement, quantity, kind)
+    return _claim(page, words, relation, limit, measured, allowed, corrected, details)
+
+
+def _claim(
+    page: Page,
+    words: tuple[str, str, str, str, Kind],
+    relation: Relation,
+    predicted: float,
+    measured: Measurement,
+    tolerance: Tolerance,
+    corrected: float | None,
+    details: Details,
+) -> Claim:
     page = checks.instance(page, "page", Page, "give the plan of the page")
-    words, value = (predicted, None) if isinstance(predicted, str) else ("", predicted)
-    return Claim(
-        id=checks.text(id, "id"),
-        item=page.item,
-        location=location,
-        statement=statement,
-        quantity=quantity,
-        predicted=value,
-        measured=found.value,
-        interval=found.interval,
-        window=found.window,
-        scale=page.scale,
-        verdict=verdict,
-        reason=reason,
-        predicted_text=words,
-    )
+    measured = checks.instance(measured, "measured", Measurement, "give a Measurement")
+    tolerance = checks.instance(tolerance, "tolerance", Tolerance, "give a Tolerance")
+    predicted = checks.real(predicted, "predicted")
+    names = ("id", "location", "statement", "quantity")
+    checks.choice(words[-1], "kind", get_args(Kind))
+    corrected = None if corrected is None else checks.real(corrected, "corrected")
+    # A correction that changes nothing is none.
+    same = corrected is not None and abs(corrected - predicted) <= 1e-9
+    fields = {
+        **{name: checks.text(value, name) for name, value in zip(names, words, strict=False)},
+        "kind": words[-1],
+        "item": page.item,
+        "scale": page.scale,
+        "relation": relation,
+        "predicted": predicted,
+        "corrected": None if same else corrected,
+        "tolerance": checks.real(tolerance.value, "tolerance", least=0.0),
+        "rule": tolerance.reason,
+        "measured": measured.value,
+        "interval": measured.interval,
+        "window": measured.window,
+        "missing": measured.missing,
+        "meaning": measured.meaning if measured.value is not None else "",
+        **details,
+        "runs": tuple(experiment_key(run) for run in details.get("runs", ())),
+    }
+    try:
+        return Claim.model_validate(fields)
+    except ValidationError as error:
+        one = error.errors()[0]
+        name = f"{one['loc'][0]}: " if one["loc"] else ""  # what concerns several fields begins with the name of one
+        raise checks.InputError(f"{name}{one['msg'].removeprefix('Value error, ')}.") from None

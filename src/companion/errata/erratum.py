@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from companion.claims.claim import found
+from companion.claims.words import found
 from companion.parameters import Parameters
 from neural_scaling.base import checks
 from neural_scaling.base.checks import require

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.claims import Claim, Measurement, judged
+from companion.claims import Claim, Measurement, Tolerance, judged
 from companion.claims.words import number
 from companion.errata import ERRATA, Setting, end_of_training, infinite_width, meanfield
 from companion.style import INK, MUTED, RICH, WIDTH, book_style, new_figure
@@ -18,10 +18,10 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import noise_coefficient, transient_coefficient
 
-#: Agreement of factors of 1 or 2.
-FACTOR_TOLERANCE = 0.05
-#: Agreement of what is simulated for the two fourth moments, relative: the intervals are within 1.2 %, the moments 5 and 23 %.
-MOMENT_TOLERANCE = 0.02
+#: Agreement of a factor of 1 or 2.
+FACTOR = Tolerance(0.05, "a factor of 1 or 2: a twentieth of their difference")
+#: Agreement of what is simulated for the two fourth moments, relative to it.
+MOMENT = 0.02
 
 
 def check_all(setting: Setting) -> pd.DataFrame:
@@ -83,7 +83,8 @@ def claims(setting: Setting) -> list[Claim]:
             "-dL/dt over Delta^T K Delta in the rich flow",
             1.0,
             Measurement.exact(infinite_width.loss_rate_ratio(setting)),
-            FACTOR_TOLERANCE,
+            "theory",
+            FACTOR,
             2.0,
         )
     ]
@@ -113,9 +114,10 @@ def claims(setting: Setting) -> list[Claim]:
                 quantity,
                 printed,
                 Measurement.with_error(measured, error),
-                MOMENT_TOLERANCE * measured,
+                "simulation",
+                Tolerance(MOMENT * measured, "2 %: the intervals are within 1.2 %, the moments are 5 and 23 %"),
                 corrected,
-                ", with the dropped fourth moment",
+                note="the correction has the dropped fourth moment",
             )
         )
     return found

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.circle_curves import CurveRow, curve_claim, curve_row, task_color
-from companion.claims import Claim, Measurement, judged
+from companion.circle_compare import (
+    clock_claims,
+    clocked,
+    compared,
+    gain_claim,
+    growth_claim,
+    growths,
+    order_claim,
+    share_claim,
+)
+from companion.circle_curves import CurveRow, curve_claim, curve_row, kernel_of, task_color
+from companion.claims import SLOPE, Claim, Measurement, Tolerance, judged
+from companion.own_kernel import (
+    ANGLES,
+    MANY,
+    NETWORKS,
+    against_own,
+    kernels_of,
+    lazy_claims,
+    losses_of,
+    own_claim,
+    own_runs,
+)
 from companion.parameters import Parameters
 from companion.style import MUTED, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.circle import source
-from neural_scaling.networks.runs import CircleRun
+from neural_scaling.networks.circle_kernel import lazy_loss
+from neural_scaling.networks.runs import CircleRun, OwnKernelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
-#: Agreement of the exponent of the kernel's growth, which runs from 0.14 to 0.82 over the hard tasks.
-GROWTH_TOLERANCE = 0.1
-#: Agreement of the powers of the finite-width excess, whose coefficients are of order one and differ between networks.
-EXCESS_TOLERANCE = 0.2
-
+#: Modes that the infinitely wide linearised network has learned where its last power is fitted.
+FAR = (30, 300)
+#: Groups of networks whose spread is the error of the powers of finite width.
+GROUPS = 8
 
 #: Studies of the exponent: name, what varies, its symbol.
 STUDIES = [
@@ -87,7 +109,23 @@ class Plan(Parameters):
         for richness in self.richness_eta_study:
             runs += self.by_eta(richness)
         runs += [*self.by_batch(), *self.by_width(), *self.by_width_easy()]
-        return list(dict.fromkeys(runs))
+        return [*dict.fromkeys(runs), *(self.kernels() if self.scale != "small" else [])]
+
+    def kernels(self) -> list[OwnKernelRun]:
+        """Return the runs of the kernels that linearised networks start from; at small scale nothing asks for them."""
+        own = [run for runs in (self.targets(0.0), *self._activations()) for run in own_runs(runs, self.seeds)]
+        return [*own, self.networks(), *self.by_width_kernels()]
+
+    def networks(self) -> OwnKernelRun:
+        """Return the kernels of many networks on the targets of (a)."""
+        return kernels_of(self.targets(0.0), NETWORKS, ANGLES)
+
+    def by_width_kernels(self) -> list[OwnKernelRun]:
+        """Return the kernels of many networks of every width of the study of N for a linearised network."""
+        return [kernels_of([run], MANY, ANGLES) for run in self.by_width_easy()]
+
+    def _activations(self) -> list[list[CircleRun]]:
+        return [[run] for run in self.activations(0.0)]
 
 
 def studies(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
@@ -122,90 +160,141 @@ def excess(rows: Sequence[CurveRow]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["step", *(f"width{row.run.width}" for row in rows)])
 
 
-def kernel_growth(row: CurveRow) -> Measurement:
-    """Return the exponent of the growth of the kernel, ``K(t) - K(0)``, in the window of the loss."""
-    if row.window.empty:
-        return Measurement.none(row.window.empty)
-    inside = row.step <= row.window.end
-    fit = fit_power_law(row.step[inside], np.maximum(row.growth[inside] - 1, 1e-12), row.window.span)
-    return Measurement(-fit.exponent, (-fit.interval[1], -fit.interval[0]), fit.window)
+@dataclass(frozen=True)
+class Found:
+    """What is measured once for tables and claims; at small scale networks give no exponents and nothing is."""
+
+    widths: pd.DataFrame  # losses of linearised networks over those of their own kernels, (a) and then (b)
+    own: Array  # losses that kernels of many networks give on the targets of (a), shape (targets, networks, R)
+    compared: pd.DataFrame  # rich beside linearised exponents
+    clocked: pd.DataFrame  # rich exponents on the clock of the kernel
+    growths: pd.DataFrame  # growth of the kernel beside eq. 52
 
 
-def exponent_claims(
-    plan: Plan, targets: Mapping[float, Sequence[CurveRow]], activations: Mapping[float, Sequence[CurveRow]]
+def measure(
+    plan: Plan,
+    targets: Mapping[float, Sequence[CurveRow]],
+    activations: Mapping[float, Sequence[CurveRow]],
+    results: Mapping[Experiment, Result],
+) -> Found | None:
+    """Compare the networks of (a) and (b) with their linearised twins, their kernels and theory; None at small scale."""
+    if plan.scale == "small":
+        return None
+    lazy, rich = targets[0.0], targets[plan.richness]
+    panels = [("a", lazy), *(("b", [row]) for row in activations[0.0])]
+    widths = pd.concat([against_own(rows, results).assign(panel=panel) for panel, rows in panels], ignore_index=True)
+    own = losses_of(plan.networks(), results)
+    return Found(widths, own, compared(rich, lazy, own), clocked(rich), growths(rich))
+
+
+def claims_of(
+    plan: Plan,
+    targets: Mapping[float, Sequence[CurveRow]],
+    activations: Mapping[float, Sequence[CurveRow]],
+    finite: Sequence[CurveRow],
+    found: Found | None,
+    results: Mapping[Experiment, Result],
 ) -> list[Claim]:
-    """Return the claims about the exponents of (a) and (b), lazy and rich, from the curves of every richness."""
-    claims = []
-    for richness, rows in targets.items():
-        kind = "rich" if richness else "lazy"
-        for row in rows:
-            claims.append(curve_claim(plan, row, f"fig05.a.{kind}.beta-{row.run.beta:g}", "Fig. 5a, eq. 10"))
-    for richness, rows in activations.items():
-        kind = f"gamma0-{richness:g}" if richness else "lazy"
-        for row in rows:
-            claims.append(curve_claim(plan, row, f"fig05.b.{kind}.q-{row.run.power:g}", "Fig. 5b, eq. 10"))
-    return claims
+    """Return the claims of the page; those about exponents of networks need a window that small scale does not have."""
+    if found is None:
+        return [infinite_claim(plan)]
+    rich, lazy, place = targets[plan.richness], targets[0.0], "Fig. 5a, eq. 10"
+    twins = [*plan.targets(plan.richness), *plan.targets(0.0)]
+    hard = [row.run.beta < 1 for row in lazy]
+    last = max(activations)
+    return [
+        *(curve_claim(plan, row, f"fig05.a.rich.beta-{row.run.beta:g}", place) for row in rich),
+        share_claim(plan, found.compared, plan.targets(plan.richness)),
+        gain_claim(plan, found.compared, twins),
+        order_claim(plan, found.compared, plan.targets(plan.richness)),
+        *clock_claims(plan, found.clocked),
+        growth_claim(plan, found.growths, plan.targets(plan.richness)),
+        infinite_claim(plan),
+        *lazy_claims(plan, [*itertools.compress(lazy, hard)], found.own[hard], "fig05.a.lazy", place),
+        *(
+            own_claim(plan, found.widths[found.widths.panel == panel], f"fig05.{panel}.lazy.kernel", f"Fig. 5{panel}")
+            for panel in "ab"
+        ),
+        *(
+            curve_claim(plan, row, f"fig05.b.gamma0-{last:g}.q-{row.run.power:g}", "Fig. 5b, eq. 10")
+            for row in activations[last]
+        ),
+        *width_claims(plan, finite, results),
+    ]
 
 
-def growth_claims(plan: Plan, rows: Sequence[CurveRow]) -> list[Claim]:
-    """Return the claims that the kernel of a network grows as t^(1 - chi) on hard tasks."""
-    claims = []
-    for row in rows:
-        if row.run.beta >= 1:
-            continue
-        predicted = 1 - row.predicted
-        claims.append(
-            judged(
-                plan,
-                f"fig05.a.kernel.beta-{row.run.beta:g}",
-                "section 4, eqs. 66-70",
-                f"The tangent kernel of rich networks grows as t^{predicted:.3f} (beta = {row.run.beta:g}).",
-                "exponent of K(t) - K(0) in steps, K the trace of the tangent kernel",
-                predicted,
-                kernel_growth(row),
-                GROWTH_TOLERANCE,
-            )
-        )
-    return claims
+def infinite_claim(plan: Plan) -> Claim:
+    """Return the claim that infinitely wide linearised networks fall as t^-beta: of all tasks the farthest from it."""
+    found = []
+    for run in [*plan.targets(0.0), *plan.activations(0.0)]:
+        values = kernel_of(run.depth, run.power).tangent
+        first, last = (1 / (run.eta * float(values[k])) for k in FAR)
+        times = np.round(np.geomspace(first, last, 61))
+        fit = fit_power_law(times, lazy_loss(values, run.beta, run.power, run.eta, times))
+        ends = (fit.interval[0] / run.beta, fit.interval[1] / run.beta)
+        found.append((max(abs(end - 1) for end in ends), fit.exponent / run.beta, ends, run))
+    _, ratio, ends, run = max(found, key=lambda one: one[0])
+    return judged(
+        plan,
+        "fig05.lazy.infinite",
+        "Fig. 5, eqs. 10, 14",
+        "The loss of infinitely wide linearised networks falls as t^-beta.",
+        "exponent of the loss over beta while 30 to 300 modes are learned, of the task farthest from 1",
+        1.0,
+        Measurement.of(ratio, ends, meaning=SLOPE),
+        "theory",
+        Tolerance(0.05, "ratios of exponents, theory: 5 %"),
+        note=f"beta = {run.beta:g}, q_phi = {run.power:g}",
+        needs="later steps would decide it",
+    )
 
 
-def width_claims(plan: Plan, rows: Sequence[CurveRow]) -> list[Claim]:
-    """Claim that linearised networks exceed the loss of infinite width by (1/N) t^(-(1 - 1/alpha)) on an easy task."""
+def width_claims(plan: Plan, rows: Sequence[CurveRow], results: Mapping[Experiment, Result]) -> list[Claim]:
+    """Claim that linearised networks exceed the loss of infinite width by (1/N) t^(-(1 - 1/alpha)) on an easy task.
+
+    The losses are those that kernels of many random networks give. Networks in groups, each group at every width, give the error.
+    """
     widths = np.array([row.run.width for row in rows], dtype=np.float64)
     late = rows[0].step >= rows[0].step[-1] / 10
-    excess = [row.mean[late] - row.theory[late] for row in rows]
+    step = rows[0].step[late]
+    groups = []
+    for row, run in zip(rows, plan.by_width_kernels(), strict=True):
+        losses = losses_of(run, results)[0][:, late]
+        groups.append(losses.reshape(GROUPS, -1, step.size).mean(axis=1) - row.theory[late])
+    excess = np.stack(groups, axis=1)  # (groups, widths, steps)
+    in_width = np.array([_slope(widths, one.mean(axis=1)) for one in excess])
+    in_time = np.array([np.mean([_slope(step, at) for at in one]) for one in excess])
     task = f"(beta = {plan.beta_easy_study:g}, linearised)"
-    found: list[tuple[str, str, str, float, list[float]]] = [
+    found: list[tuple[str, str, str, float, Array]] = [
         (
             "fig05.width.in-n",
             f"The loss at finite width exceeds that of infinite width by an amount falling as 1/N {task}.",
-            "exponent in N of the excess, over the last decade of steps",
+            "exponent in N of the excess that kernels of finite width give, over the last decade of steps",
             1.0,
-            # One exponent for each of three thirds of the decade: they share networks, so their spread is not all of the error.
-            [
-                _slope(widths, np.array([one[part].mean() for one in excess]))
-                for part in np.array_split(np.arange(late.sum()), 3)
-            ],
+            in_width,
         ),
         (
             "fig05.width.in-t",
             f"The excess falls in steps as t^-(1 - 1/alpha) {task}.",
-            "exponent in steps of the excess over the last decade, mean over widths",
+            "exponent in steps of the excess that kernels of finite width give, last decade, mean over widths",
             0.5,
-            [_slope(rows[0].step[late], one) for one in excess],
+            in_time,
         ),
     ]
-    window = (float(rows[0].step[late][0]), float(rows[0].step[-1]))
+    window = (float(step[0]), float(step[-1]))
     return [
         judged(
             plan,
             identifier,
-            "eqs. 8-9, third term",
+            "eqs. 8, 9, third term",
             statement,
             quantity,
             predicted,
-            Measurement.mean_of(np.array(exponents), window),
-            EXCESS_TOLERANCE,
+            Measurement.mean_of(exponents, window),
+            "network",
+            seeds=MANY,
+            runs=plan.by_width_kernels(),
+            needs="wider networks would decide it",
         )
         for identifier, statement, quantity, predicted, exponents in found
     ]

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import chi2
 
-from companion.claims import Claim, Measurement, fact, judged
-from companion.claims.claim import Verdict
+from companion.claims import Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
@@ -29,7 +27,6 @@ from neural_scaling.fits import (
     moving_average,
     scatter_excess,
 )
-from neural_scaling.fits.offset import ONE_PARAMETER_95
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.networks.language_runs import LanguageRun, NgramRun
 from neural_scaling.runs import Experiment, Result
@@ -153,6 +150,23 @@ def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) 
     )  # fmt: skip
 
 
+def bend(one: Curve) -> Measurement:
+    """Return by how much the exponent changes from the first to the last bin of a curve, from a parabola in log-log.
+
+    Errors are raised as far as the parabola misses the bins by more than they allow.
+    """
+    if math.isfinite(one.diverged):
+        return Measurement.none(f"the run diverged at step {one.diverged:.0f}")
+    tokens, loss, error = one.binned
+    x, y, weight = np.log(tokens), np.log(loss), loss / error
+    coefficients, covariance = np.polyfit(x, y, 2, w=weight, cov="unscaled")
+    missed = float(np.sum((weight * (y - np.polyval(coefficients, x))) ** 2)) / max(x.size - 3, 1)
+    factor = -2 * (x[-1] - x[0])
+    half = NORMAL_95 * abs(factor) * math.sqrt(covariance[0, 0] * max(1.0, missed))
+    value = float(factor * coefficients[0])
+    return Measurement.of(value, (value - half, value + half), one.window)
+
+
 def gap(later: Curve, lazy: Curve) -> Measurement:
     """Return by how much the exponent of a curve exceeds that of the lazy one, from the ratio of their losses.
 
@@ -181,7 +195,8 @@ def _ends(later: Curve, former: Curve) -> Measurement:
         return Measurement.none("a run diverged")
     size = max(1, later.final.size // GROUPS)
     whole = later.final.size // size * size
-    return Measurement.mean_of((later.final - former.final)[:whole].reshape(-1, size).mean(axis=1))
+    differences = (later.final - former.final)[:whole].reshape(-1, size).mean(axis=1)
+    return replace(Measurement.mean_of(differences), meaning="95 % interval of the mean over held-out text")
 
 
 def predictions(source: float) -> dict[str, float]:
@@ -269,108 +284,91 @@ def trials(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
 
 
 def claims(plan: Plan, curves: Sequence[Curve]) -> list[Claim]:
-    """Return the claims of the figure."""
+    """Return the claims of the figure: at small scale the order of the losses, else exponents as well."""
+    found = [_order_claim(plan, curves)]
     lazy, richest = curves[0], curves[-1]
-    if lazy.fit is None or lazy.offset is None:
-        return [_order_claim(plan, curves)]
-    first = _lazy_claim(plan, lazy, lazy.fit, lazy.offset)
-    return [first, _order_claim(plan, curves), _rich_claim(plan, lazy, lazy.fit, richest, first.verdict)]
-
-
-def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) -> Claim:
-    """Judge whether the lazy curve is a power law.
-
-    Not if it misses the bins by more than chance would in 19 of 20 cases, or if a constant lowers chi squared by more than chance
-    would in 39 of 40, since it may not be negative; undecided if neither, but a constant of a quarter of the loss would do as
-    well, or if the run diverged.
-    """
-    low, high = offset.interval
-    least, most = offset.offset_interval
-    freedom = offset.points - 2
-    missed = offset.chi2_without > chi2.ppf(0.95, freedom)
-    verdict: Verdict = "confirmed" if most < lazy.binned[1, -1] / 4 else "inconclusive"
-    if missed or offset.gain > ONE_PARAMETER_95:
-        verdict = "not confirmed"
-    ended = ""
-    if math.isfinite(lazy.diverged):
-        verdict, ended = "inconclusive", f"; the run diverged at step {lazy.diverged:.0f}"
-    return fact(
-        plan,
-        "fig08.lazy",
-        "Fig. 8",
-        "In the lazy limit the loss falls as a power of the number of tokens.",
-        f"exponent of the cross-entropy of fresh batches in tokens, gamma0 {lazy.run.richness:g}",
-        verdict,
-        f"chi squared of the power law {offset.chi2_without:.1f} for {freedom} degrees of freedom; a constant lowers it "
-        f"by {offset.gain:.1f}, then the exponent is {offset.exponent:.3f} [{low:.3f}, {high:.3f}] and the constant "
-        f"{offset.offset:.2f} [{least:.2f}, {most:.2f}] nats{ended}",
-        "t^-beta",
-        Measurement(fit.exponent, fit.interval, lazy.window),
-    )
-
-
-def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, straight: Verdict) -> Claim:
-    """Judge the exponent of the richest network, that of the lazy one plus that of the ratio of the losses.
-
-    What is compared is the exponent of the ratio with ``beta (1 - beta)``; the error of beta enters through that.
-    """
-    beta, excess = fit.exponent, gap(richest, lazy)
-    first, whole = predictions(beta).values()
-    measured = excess
-    if excess.value is not None and excess.interval is not None:
-        spread = (excess.interval[1] - excess.interval[0]) / 2
-        half = math.hypot(spread, (1 - 2 * beta) * NORMAL_95 * fit.standard_error)
-        value = beta + excess.value
-        measured = Measurement(value, (value - half, value + half), lazy.window)
-    found = judged(
-        plan,
-        "fig08.rich",
-        "Fig. 8",
-        f"At gamma0 = {richest.run.richness:g} the loss falls about as t^(-beta(2-beta)), beta being the lazy exponent.",
-        "exponent of the cross-entropy of fresh batches in tokens",
-        first,
-        measured,
-        (first - beta) / 3,
-        remark=f"; lazy exponent {beta:.4f}, 2 beta/(1+beta) = {whole:.4f}, features have moved by "
-        + (f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"),
-    )
-    if straight == "not confirmed" and found.verdict != "inconclusive":
-        doubt = "; but the lazy curve is no power law here, so that beta has no meaning beyond this window"
-        return replace(found, verdict="inconclusive", reason=found.reason + doubt)
+    if plan.scale != "small" and lazy.fit is not None and lazy.offset is not None:
+        found.insert(0, _lazy_claim(plan, lazy, lazy.fit, lazy.offset))
+        found.append(_rich_claim(plan, lazy, lazy.fit, richest, found[0].verdict == "confirmed"))
     return found
 
 
+def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) -> Claim:
+    """Judge whether the lazy curve is a power law: whether its exponent keeps its value within a tenth along the window."""
+    (low, high), (least, most) = offset.interval, offset.offset_interval
+    first, last = lazy.window
+    return judged(
+        plan,
+        "fig08.lazy",
+        "Fig. 8",
+        f"In the lazy limit the loss falls as a power of the number of tokens (here {plan.dataset}, {first:.1e} to {last:.1e}; "
+        "in the paper C4, 1e6 to 3e9).",
+        "change of the exponent of the cross-entropy of fresh batches along the window in tokens, "
+        f"gamma0 {lazy.run.richness:g}",
+        0.0,
+        bend(lazy),
+        "network",
+        Tolerance(0.1 * fit.exponent, "a tenth of the mean exponent, as for exponents of networks"),
+        seeds=1,
+        runs=[lazy.run],
+        note=f"the mean exponent is {fit.exponent:.4f}; a constant lowers chi squared by {offset.gain:.1f} (chance: 3.84), then "
+        f"the exponent is {offset.exponent:.3f} [{low:.3f}, {high:.3f}] and the constant {offset.offset:.2f} "
+        f"[{least:.2f}, {most:.2f}] nats",
+        needs="more tokens",
+    )
+
+
+def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, straight: bool) -> Claim:
+    """Judge by how much the richest network exceeds the lazy exponent, from the ratio of their losses on the same batches.
+
+    The error of beta enters through ``beta (1 - beta)``.
+    """
+    beta = fit.exponent
+    first, whole = predictions(beta).values()
+    moved = f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"
+    doubt = "" if straight else "; the lazy curve is not seen to be a power law, so that beta depends on the window"
+    return judged(
+        plan,
+        "fig08.rich",
+        "Fig. 8",
+        f"At gamma0 = {richest.run.richness:g} the loss falls about as t^(-beta(2-beta)), beta the lazy exponent in the same "
+        f"window (here {plan.dataset}, in the paper C4).",
+        "exponent in tokens of the cross-entropy over that of the laziest network; predicted: beta(1-beta)",
+        first - beta,
+        gap(richest, lazy).widened((1 - 2 * beta) * NORMAL_95 * fit.standard_error, "of beta"),
+        "network",
+        Tolerance((first - beta) / 3, "a third of what feature learning adds"),
+        seeds=1,
+        runs=[lazy.run, richest.run],
+        note=f"lazy exponent {beta:.4f}, 2 beta/(1+beta) = {whole:.4f}, features have moved by {moved}{doubt}",
+        needs="a lazy curve that is a power law over decades: the paper's width, text and number of tokens",
+        beyond=True,
+    )
+
+
 def _order_claim(plan: Plan, curves: Sequence[Curve]) -> Claim:
-    """Judge whether every network ends lower on held-out text than the one that is less rich, sequence by sequence."""
+    """Judge whether every network ends lower on held-out text than the one that is less rich, by the pair that is least sure."""
     steps = [_ends(later, former) for former, later in itertools.pairwise(curves)]
-    whole = _ends(curves[-1], curves[0])
+    worst = max(steps, key=lambda one: one.interval[1] if one.interval else math.inf)
     listed = ", ".join(
         f"{one.run.richness:g}: " + ("diverged" if math.isfinite(one.diverged) else f"{float(one.final.mean()):.3f}")
         for one in curves
     )
-    verdict: Verdict = "inconclusive"
-    if all(one.interval is not None and one.interval[1] < 0 for one in steps):
-        verdict = "confirmed"
-    elif any(one.interval is not None and one.interval[0] > 0 for one in steps):
-        verdict = "not confirmed"
-    return fact(
+    return bounded(
         plan,
         "fig08.order",
         "Fig. 8",
         "The richer the network, the lower its loss after the same number of tokens.",
-        "held-out cross-entropy of the richest network less that of the laziest, nats per token, at the end",
-        verdict,
-        whole.missing
-        or f"held-out cross-entropy at richness {listed}; each from the one before it: "
-        + ", ".join(_difference(one) for one in steps),
-        "below 0",
-        Measurement(whole.value, whole.interval),
+        "held-out cross-entropy of a network less that of the next less rich one at the end, nats per token, the largest of all",
+        "below",
+        0.0,
+        worst,
+        "network",
+        seeds=1,
+        runs=[one.run for one in curves],
+        note=f"held-out cross-entropy at richness {listed}",
+        needs="more held-out text, or runs that stay finite",
     )
-
-
-def _difference(found: Measurement) -> str:
-    """Return the interval of a difference as text."""
-    return f"[{found.interval[0]:+.4f}, {found.interval[1]:+.4f}]" if found.interval else found.missing
 
 
 _STYLES = ("-.", ":")

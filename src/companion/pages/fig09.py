@@ -10,16 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.claims import Claim, Measurement, judged, number
+from companion.claims import Claim, Measurement, Tolerance, judged, number
 from companion.parameters import Parameters
 from companion.style import FROZEN, INK, TRAINABLE, WIDTH, book_style, new_figure
 from neural_scaling.models.linear_models import Model, loss_curve, projection_floor
 
 MODELS: tuple[Model, ...] = ("random features", "two-layer", "projected", "factored")
-#: Two forms of one model agree to rounding, which grows with the number of steps.
-ROUNDING_TOLERANCE = 1e-9
-#: Relative distance to the floor that counts as having reached it.
-FLOOR_TOLERANCE = 1e-3
+ROUNDING = Tolerance(1e-9, "two forms of one model agree to rounding, which grows with the number of steps")
+FLOOR = Tolerance(1e-3, "a loss within a thousandth of a floor has reached it")
 
 
 class Plan(Parameters):
@@ -54,12 +52,12 @@ def model_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     cases = (
         (
             "equivalence",
-            "Fig. 9c, eqs. 4, 16 and 17",
+            "Fig. 9c, App. B, eqs. 4, 16, 17",
             "Projected descent on A is plain descent on B with A(t) = B(t) A(0).",
             f"largest relative difference of the two losses, N = {plan.width}",
             wide.gap["factored"],
-            ROUNDING_TOLERANCE,
-            "; eq. 17 needs the factor gamma that its text describes",
+            ROUNDING,
+            "eq. 17 needs the factor gamma that its text describes",
         ),
         (
             "floor",
@@ -67,8 +65,8 @@ def model_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             "The frozen and the projected model keep the bottleneck of finite width, whatever the richness.",
             f"relative distance of both final losses from the projection residual, N = {plan.width}",
             distance[["random features", "projected"]].max(),
-            FLOOR_TOLERANCE,
-            f"; the floor is {number(wide.floor.iloc[0])}",
+            FLOOR,
+            f"the floor is {number(wide.floor.iloc[0])}",
         ),
         (
             "no-bottleneck",
@@ -76,7 +74,7 @@ def model_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             "Without the projection even N = 1 fits the target.",
             "final loss of the two-layer network over the floor of the projected one, N = 1",
             single.final["two-layer"] / single.floor["two-layer"],
-            FLOOR_TOLERANCE,
+            FLOOR,
             "",
         ),
     )
@@ -89,10 +87,11 @@ def model_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             quantity,
             0.0,
             Measurement.exact(float(value)),
+            "simulation",
             tolerance,
-            remark=remark,
+            note=note,
         )
-        for name, location, statement, quantity, value, tolerance, remark in cases
+        for name, location, statement, quantity, value, tolerance, note in cases
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from companion.claims import Claim, Measurement, judged
+from companion.claims import Claim, Measurement, Tolerance, bounded, judged, number
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
@@ -21,12 +22,8 @@ from neural_scaling.data.digits.sizes import SIZES, Pixels, Size, find
 from neural_scaling.data.digits.weights import digest
 from neural_scaling.runs import Experiment, Result
 
-#: Largest difference between the accuracies on generated and on real images that counts as none: one image in a hundred.
-ACCURACY_TOLERANCE = 0.01
-#: Largest part of the way from training images to the bad imitation that counts as none.
-DISTANCE_TOLERANCE = 0.05
-#: Largest share of copies that counts as none.
-COPIES_TOLERANCE = 0.1
+#: Share of copies below which images count as new.
+FEW_COPIES = 0.1
 
 
 class Plan(Parameters):
@@ -55,7 +52,9 @@ class Plan(Parameters):
 def share(count: int, total: int) -> Measurement:
     """Return the share of ``count`` among ``total`` with its Wilson interval."""
     interval = binomtest(count, total).proportion_ci(method="wilson")
-    return Measurement(count / total, (float(interval.low), float(interval.high)))
+    return Measurement.of(
+        count / total, (float(interval.low), float(interval.high)), meaning="95 % interval of a share"
+    )
 
 
 def accuracies(result: Result) -> pd.DataFrame:
@@ -80,14 +79,21 @@ def distances(result: Result) -> pd.DataFrame:
 
 
 def way_to_bad(result: Result) -> Measurement:
-    """Return which part of the way from training images to the bad imitation the generated ones are.
-
-    All distances are from test images. Training images are the best that a model of their distribution can be expected to give.
-    The error is the standard deviation over choices of the sets.
-    """
+    """Return which part of the way from training images to the bad imitation generated ones are, by distance from test images."""
     _, training, generated, bad = result.arrays["frechet"]
-    part = (generated - training) / (bad - training)
-    return Measurement.with_error(float(part.mean()), float(part.std(ddof=1)))
+    return _over_choices((generated - training) / (bad - training))
+
+
+def beyond_training(result: Result) -> Measurement:
+    """Return the distance of generated images from test images over that of training images, the best that a model can give."""
+    _, training, generated, _ = result.arrays["frechet"]
+    return _over_choices(generated / training)
+
+
+def _over_choices(values: Array) -> Measurement:
+    """Return the mean over choices of the sets; choices share images, so its error is their whole standard deviation."""
+    found = Measurement.with_error(float(values.mean()), float(values.std(ddof=1)))
+    return replace(found, meaning="1.96 standard deviations over choices of the sets")
 
 
 def grey_values(result: Result) -> pd.DataFrame:
@@ -107,7 +113,7 @@ def copies(plan: Plan, result: Result) -> Measurement:
     expected = train / (train + test)
     found = share(count, plan.neighbours)
     value, low, high = ((part - expected) / (1 - expected) for part in (found.value, *found.interval))  # type: ignore[misc]
-    return Measurement(value, (low, high))
+    return Measurement.of(value, (low, high), meaning="95 % interval of a share")
 
 
 def novelty(plan: Plan, result: Result, copied: Measurement) -> pd.DataFrame:
@@ -145,41 +151,54 @@ def settings() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(SIZES)).reset_index(names="setting")
 
 
-def claims(plan: Plan, read: pd.DataFrame, way: Measurement, copied: Measurement) -> list[Claim]:
-    """Return the claims that the generated images are more of the same."""
+def claims(plan: Plan, result: Result, read: pd.DataFrame, copied: Measurement) -> list[Claim]:
+    """Return the claims that the generated images are more of the same; small sets cannot tell distributions apart."""
     generated, real = read.itertuples()
-    rows = [
-        (
-            "labels",
+    found = [
+        judged(
+            plan,
+            "mnist1m.labels",
+            "section 5.2",
             "Images drawn for a digit show that digit.",
             "share of generated images that a classifier of real digits gives the label they were drawn for; predicted: its "
             "accuracy on real test images",
             real.accuracy,
-            Measurement(generated.accuracy, generated.interval),
-            ACCURACY_TOLERANCE,
+            Measurement.of(generated.accuracy, generated.interval, meaning="95 % interval of a share"),
+            "network",
+            Tolerance(0.01, "one image in a hundred"),
+            needs="some thousand images",
         ),
-        (
-            "distribution",
-            "Images of MNIST-1M are distributed like those of MNIST.",
-            "Frechet distance from real test images in features of the classifier, 0: that of real training images, 1: that of "
-            "normal pixels",
-            0.0,
-            way,
-            DISTANCE_TOLERANCE,
-        ),
-        (
-            "new",
+        bounded(
+            plan,
+            "mnist1m.new",
+            "section 5.2",
             "Images of MNIST-1M are new and not copies of training images.",
             "share of copies that explains how often the real image nearest to a generated one is a training image",
-            0.0,
+            "below",
+            FEW_COPIES,
             copied,
-            COPIES_TOLERANCE,
+            "network",
+            needs="some thousand images",
         ),
     ]
-    return [
-        judged(plan, f"mnist1m.{name}", "section 5.2", statement, quantity, predicted, measured, tolerance)
-        for name, statement, quantity, predicted, measured, tolerance in rows
-    ]
+    if plan.scale != "small":
+        found.append(
+            judged(
+                plan,
+                "mnist1m.distribution",
+                "section 5.2",
+                "Images of MNIST-1M are distributed like those of MNIST.",
+                "Frechet distance of generated images from real test images over that of real training images, in features of "
+                "the classifier",
+                1.0,
+                beyond_training(result),
+                "network",
+                Tolerance(0.05, "5 %, as for losses"),
+                note=f"they are {number(way_to_bad(result).value)} of the way from training images to normal pixels",
+                needs="more images in a set",
+            )
+        )
+    return found
 
 
 _GAP = 2  # pixels between images
@@ -255,8 +274,8 @@ def _show(axes: Axes, images: Pixels, columns: int) -> None:
     """Show images in rows, dark on light so that they print."""
     side, rows = images.shape[1], math.ceil(len(images) / columns)
     canvas = np.zeros((rows * (side + _GAP), columns * (side + _GAP)), np.uint8)
-    for number, image in enumerate(images):
-        row, column = divmod(number, columns)
+    for place, image in enumerate(images):
+        row, column = divmod(place, columns)
         top, left = row * (side + _GAP) + _GAP // 2, column * (side + _GAP) + _GAP // 2
         canvas[top : top + side, left : left + side] = image[..., 0]
     axes.imshow(canvas, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")

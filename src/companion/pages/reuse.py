@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.claims import Claim, Measurement, judged
+from companion.agreement import LOSS
+from companion.claims import MEAN, Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, SIZES, book_style, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
@@ -26,8 +27,6 @@ from neural_scaling.models.sample_reuse import reuse_limit
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 
-#: Agreement of a simulated mean with the theory, relative. The theory is exact as N and P -> infinity.
-LOSS_TOLERANCE = 0.05
 #: The training loss is compared until the theory has it at this fraction of its first value: below, single seeds decide the mean.
 TRAINED = 0.05
 #: Window of the fit of the limit in P: two decades past the first hundred modes.
@@ -178,22 +177,27 @@ def bottleneck(plan: Plan) -> pd.DataFrame:
 
 def agreement_claims(plan: Plan, rows: pd.DataFrame) -> list[Claim]:
     """Return the claims that the theory gives test and training loss, at the smallest and the largest P."""
-    ends = rows.iloc[[0, -1]].drop_duplicates("samples").itertuples()
-    return [
-        judged(
-            plan,
-            f"reuse.{name}.gamma-{row.gamma:g}.p{row.samples}",
-            "Appendix D, eq. 41",
-            f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {row.width}, "
-            f"gamma = {row.gamma:g}.",
-            "simulated mean over theory, averaged over log steps",
-            1.0,
-            Measurement.of(getattr(row, name), getattr(row, f"{name}_interval")),
-            LOSS_TOLERANCE,
-        )
-        for row in ends
-        for name, words in (("test", "test"), ("train", "training"))
-    ]
+    claims = []
+    for row, which, at in zip(rows.iloc[[0, -1]].itertuples(), ("fewest", "most"), (0, -1), strict=True):
+        for name, words in (("test", "test"), ("train", "training")):
+            claims.append(
+                judged(
+                    plan,
+                    f"reuse.{name}.gamma-{row.gamma:g}.{which}",
+                    "App. D, eq. 41",
+                    f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {row.width}, "
+                    f"gamma = {row.gamma:g}.",
+                    "simulated mean over theory, averaged over log steps",
+                    1.0,
+                    Measurement.of(getattr(row, name), getattr(row, f"{name}_interval"), meaning=MEAN),
+                    "simulation",
+                    LOSS,
+                    seeds=plan.seeds,
+                    runs=[plan.simulation(row.gamma)[at], plan.theory(row.gamma)[at]],
+                    needs="more seeds, or more samples: the theory is the leading order in 1/N and 1/P",
+                )
+            )
+    return claims
 
 
 def limit_claim(plan: Plan, rows: pd.DataFrame) -> Claim:
@@ -209,9 +213,12 @@ def limit_claim(plan: Plan, rows: pd.DataFrame) -> Claim:
         f"simulated limit over that sum, N = {row.width}, P = {row.samples}",
         1.0,
         Measurement.with_error(row.simulated / row.printed, row.error / row.printed),
-        LOSS_TOLERANCE * corrected,  # relative to the corrected value, which is the larger one
-        corrected,
-        remark="; eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
+        "simulation",
+        Tolerance(LOSS.value * corrected, f"{LOSS.reason}; relative to the corrected value, which is the larger one"),
+        corrected=corrected,
+        seeds=plan.seeds_plateau,
+        runs=plan.simulation(plan.gammas[0], plateau=True)[-1:],
+        note="eq. 78 leaves out a factor 1/(1 - d/P), of order one, and the finite width",
     )
 
 
@@ -227,13 +234,15 @@ def richness_claim(plan: Plan, found: Sequence[Curves]) -> Claim:
     return judged(
         plan,
         "reuse.limit.richness",
-        "Appendix D with eq. 41",
+        "App. D, eq. 41",
         "Where training ends on P samples does not depend on the richness.",
         "test loss of rich runs that have arrived over the limit of lazy training, median and extremes over seeds",
         1.0,
         Measurement.median_of(np.array(ratios)),
-        LOSS_TOLERANCE,
-        remark=f" ({len(ratios)} runs)",
+        "simulation",
+        LOSS,
+        seeds=len(ratios) or None,
+        needs="rich runs that arrive",
     )
 
 

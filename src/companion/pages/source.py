@@ -11,17 +11,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.claims import Claim, Measurement, judged
+from companion.claims import Claim, Measurement, bounded, judged
 from companion.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure, plain_ticks, width_color
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
-from neural_scaling.fits import fit_power_law
 from neural_scaling.networks.image_kernel import TIMES
 from neural_scaling.networks.image_runs import ImageRun, KernelRun, MixingRun
 from neural_scaling.runs import Experiment, Result
-from neural_scaling.theory import chi
 
 #: Colours of digits and of objects.
 _TASKS = ("#1b3a6b", RICH)
@@ -103,10 +101,11 @@ class Task:
         rows = sorted([self.rows[0], *self.by_width], key=lambda row: row.run.width)
         return next((row for row in rows if row.run.width == width), rows[-1])
 
-    def above(self, row: ImageRow, time: float) -> float:
-        """Return the loss of the linearised network of seed 0 over the lazy curve of :meth:`like`, at a time eta_0 t."""
-        loss = np.exp(np.interp(math.log(time / row.run.eta), np.log(row.step), np.log(row.loss[0])))
-        return float(loss / self.like(row.run.width).lazy(np.array([time]))[0])
+    def above(self, row: ImageRow, time: float) -> Array:
+        """Return the losses of linearised networks over the lazy curve of :meth:`like`, at a time eta_0 t, one per seed."""
+        step = math.log(time / row.run.eta)
+        losses = np.exp([np.interp(step, np.log(row.step), np.log(loss)) for loss in row.loss])
+        return np.asarray(losses / self.like(row.run.width).lazy(np.array([time]))[0])
 
 
 def task(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Task:
@@ -200,52 +199,107 @@ def slowing(tasks: Sequence[Task]) -> pd.DataFrame:
                 ratios = (slower.estimates(np.array([now]), kernel) for kernel in (1, 2))
                 own, whole = ((float(test[0]), float(train[0])) for test, train in ratios)
                 kernel = one.like(row.run.width).run.width
-                found.append((one.name, row.run.width, kernel, now, one.above(row, now), own, whole))
+                found.append((one.name, row.run.width, kernel, now, float(one.above(row, now)[0]), own, whole))
     return pd.DataFrame(found, columns=["dataset", "width", "kernel_width", "time", "network", "own", "whole"])
 
 
 def claims(plan: Plan, tasks: Sequence[Task]) -> list[Claim]:
-    """Return the claims about the sources and about lazy learning curves."""
-    found = []
-    for one in tasks:
-        row, widest = one.rows[0], one.lazy[-1]
-        others = ", ".join(f"{other.source:.3f}" for other in one.rows[1:])
-        found.append(
-            judged(
-                plan,
-                f"source.{one.name}.beta",
-                "Fig. 6, section 5.2",
-                f"The source exponent of {one.name} for a convolutional network is {paper_source(one.name):g}.",
-                "beta from eigenvalues and targets of the tangent kernel, window in modes",
-                paper_source(one.name),
-                Measurement.of(row.source, row.source_interval, row.window),
-                paper_source(one.name) / 3,
-                remark=f"; other networks give {others}" if others else "",
-            )
-        )
-        # Where there is no window the prediction is taken over the last decade of steps, for the record.
-        start, end = widest.window.span if widest.fitted else (widest.step[-1] / 10, widest.step[-1])
-        steps = widest.step[(widest.step >= start) & (widest.step <= end)]
-        time = widest.run.eta * steps
-        curve = row.lazy(time)
-        predicted = fit_power_law(steps, curve).exponent
-        above = one.above(widest, float(time[-1]))
-        least, most = (float(found[0]) for found in one.slowing[-1].estimates(time[-1:]))
-        found.append(
-            judged(
-                plan,
-                f"source.{one.name}.lazy",
-                "eq. 10 (lazy), section 5.2",
-                f"The spectrum of the kernel at the start gives the lazy learning curve of {one.name}.",
-                "exponent of the test loss of linearised networks in steps, against that of the predicted curve",
-                predicted,
-                widest.measured,
-                (float(chi(predicted)) - predicted) / 3,
-                remark=f"; the loss ends {above:.2f} times above that curve; outputs that move each other give {least:.2f} or "
-                f"{most:.2f}, at other images and at those they have seen",
-            )
-        )
+    """Return the claims: at small scale which tasks are hard and which is harder, else exponents and lazy curves too."""
+    found = [_hard_claim(plan, one) for one in tasks]
+    if len(tasks) > 1:
+        found.append(_harder_claim(plan, tasks))
+    if plan.scale != "small":
+        for one in tasks:
+            found += [_source_claim(plan, one), _lazy_claim(plan, one)]
     return found
+
+
+def _hard_claim(plan: Plan, one: Task) -> Claim:
+    row = one.rows[0]
+    return bounded(
+        plan,
+        f"source.{one.name}.hard",
+        "Fig. 6, section 6",
+        f"The task {one.name} is hard for a convolutional network.",
+        "source beta from eigenvalues and targets of the tangent kernel, window in modes",
+        "below",
+        1.0,
+        _source(row),
+        "network",
+        runs=[row.run],
+        needs="more images",
+    )
+
+
+def _harder_claim(plan: Plan, tasks: Sequence[Task]) -> Claim:
+    """Judge whether the paper's order of the tasks is that of the measured sources; the first two are compared."""
+    easy, hard = sorted(tasks[:2], key=lambda one: -paper_source(one.name))
+    rows = easy.rows[0], hard.rows[0]
+    value = rows[0].source - rows[1].source
+    half = math.hypot(*((row.source_interval[1] - row.source_interval[0]) / 2 for row in rows))
+    return bounded(
+        plan,
+        "source.order",
+        "Fig. 6, section 5.2",
+        f"For convolutional networks {hard.name} is harder than {easy.name}.",
+        f"source beta of {easy.name} less that of {hard.name}",
+        "above",
+        0.0,
+        Measurement.of(value, (value - half, value + half), meaning=_SOURCE),
+        "network",
+        runs=[row.run for row in rows],
+        needs="more images",
+    )
+
+
+def _source_claim(plan: Plan, one: Task) -> Claim:
+    row, paper = one.rows[0], paper_source(one.name)
+    others = " and ".join(f"{other.source:.3f}" for other in one.rows[1:])
+    return judged(
+        plan,
+        f"source.{one.name}.beta",
+        "Fig. 6, section 5.2",
+        f"The source exponent of {one.name} for a convolutional network is {paper:g}.",
+        "beta from eigenvalues and targets of the tangent kernel, window in modes",
+        paper,
+        _source(row),
+        "network",
+        runs=[other.run for other in one.rows],
+        note=f"other networks give {others}" if others else "",
+        needs=f"a kernel on {4 * row.run.images} images or more, hours of one core",
+    )
+
+
+def _lazy_claim(plan: Plan, one: Task) -> Claim:
+    """Judge the exponent of the widest linearised networks by that of the predicted curve in the same window."""
+    row, widest = one.rows[0], one.lazy[-1]
+    predicted, measured = widest.among(row)
+    last = widest.run.eta * widest.last_finite()
+    above = float(one.above(widest, last).mean())
+    least, most = (float(ratio[0]) for ratio in one.slowing[-1].estimates(np.array([last])))
+    return judged(
+        plan,
+        f"source.{one.name}.lazy",
+        "Fig. 6, eq. 10 (lazy)",
+        f"The spectrum of the kernel at the start gives the lazy learning curve of {one.name}.",
+        "exponent of the test loss of linearised networks in steps; predicted: that of the curve in the same window",
+        predicted,
+        measured,
+        "network",
+        seeds=plan.networks,
+        runs=[widest.run, row.run],
+        note=f"width {widest.run.width}; the loss ends {above:.2f} times above that curve, and coupled outputs would give "
+        f"{least:.2f} or {most:.2f}, at other images and at those they have seen",
+        needs="more images for the kernel, whose two bounds of the prediction are too far apart",
+    )
+
+
+#: What the interval of a source is.
+_SOURCE = "95 % interval from the bend, and the distance of the two bounds"
+
+
+def _source(row: SourceRow) -> Measurement:
+    return Measurement.of(row.source, row.source_interval, row.window, meaning=_SOURCE)
 
 
 def spectrum_figure(tasks: Sequence[Task]) -> Figure:

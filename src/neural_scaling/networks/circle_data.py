@@ -60,11 +60,11 @@ class CircleData:
         theta = 2 * math.pi * (np.arange(angles) + 0.5) / angles
         distinct = {q: target(theta, q) for q in decays}
         rows = {q: row for row, q in enumerate(distinct)}
-        self.inputs = torch.tensor(_points(theta), device=device, dtype=dtype)
+        self.inputs = torch.tensor(points(theta), device=device, dtype=dtype)
         self._values = torch.tensor(np.stack(list(distinct.values())), device=device, dtype=dtype)
         self._rows = torch.tensor([rows[q] for q in decays], device=device)[:, None]
         self.test_inputs = torch.tensor(
-            _points(2 * math.pi * np.arange(test_angles) / test_angles), device=device, dtype=dtype
+            points(2 * math.pi * np.arange(test_angles) / test_angles), device=device, dtype=dtype
         )
         #: Every so many of the test inputs, for the kernel.
         self.kernel_inputs = self.test_inputs[:: max(1, test_angles // KERNEL_ANGLES)]
@@ -124,7 +124,7 @@ class CircleData:
         return total
 
 
-def _points(
+def points(
     theta: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Return inputs with ``|x|^2 = 2``, shape (G, 2)."""

@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from neural_scaling.base.checks import LARGEST_SEED, real, require_positive, settle, whole
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import LARGEST_SEED, array, real, require_positive, settle, whole
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.models.circle import decay
@@ -19,6 +20,7 @@ __all__ = [
     "CircleRun",
     "DatasetRun",
     "NetworkRun",
+    "OwnKernelRun",
 ]
 
 _PER_DECADE = 20
@@ -171,6 +173,102 @@ class CircleRun(NetworkRun):
         return {"step": outcome.step, "diverged": outcome.diverged} | {
             name: values.astype(np.float32) for name, values in curves.items()
         }
+
+
+@dataclass(frozen=True)
+class OwnKernelRun(NetworkRun):
+    """Losses of linearised networks on the circle at infinite batch, from the kernels of their initial weights.
+
+    The kernel of a network is taken on equidistant angles and diagonalised: that holds all that tells a linearised network
+    from one of infinite width, and takes seconds where training takes minutes. Seeds are those of :class:`CircleRun`.
+
+    Parameters
+    ----------
+    betas
+        Sources, one for each target.
+    power, depth, width, eta, steps
+        As for :class:`CircleRun`.
+    seeds
+        Number of networks; their seeds are 0, 1, ..., ``seeds`` - 1.
+    angles
+        Number of angles n; modes from n/2 on count as not learned.
+    """
+
+    kind: ClassVar[str] = "circle kernel"
+    algorithm: ClassVar[int] = 1
+    # The kernel is summed in float32; what that rounds lies far below the eigenvalues that matter.
+    tolerance: ClassVar[float] = 1e-3
+
+    betas: tuple[float, ...]
+    power: float
+    depth: int
+    width: int
+    eta: float
+    steps: int
+    seeds: int
+    angles: int
+
+    def __post_init__(self) -> None:
+        betas = array(self.betas, "betas", above=0.0)
+        first = CircleRun(
+            1.0, self.power, self.depth, self.width, 0.0, self.eta, 1, self.steps, self.seeds, self.angles
+        )
+        names = ("power", "depth", "width", "eta", "steps", "seeds", "angles")
+        settle(self, betas=tuple(betas.tolist()), **{name: getattr(first, name) for name in names})
+
+    @property
+    def work(self) -> int:
+        """Networks."""
+        return self.seeds
+
+    @property
+    def label(self) -> str:
+        """Activation, width and number of networks."""
+        return f"kernels q={self.power:g} N={self.width} angles={self.angles} seeds={self.seeds}"
+
+    def slice(self) -> Self:
+        """Return the first network."""
+        return replace(self, seeds=1)
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses of the networks that both hold."""
+        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][: len(recomputed["loss"])] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``step`` (R,), as :class:`CircleRun` records them, and ``loss`` in float32, shape (seeds, targets, R)."""
+        step = log_spaced_steps(self.steps, _PER_DECADE)
+        losses: list[Array] = []
+        if (restored := monitor.restored()) is not None:
+            losses = list(restored["loss"])
+
+        def state() -> Arrays:
+            return {"loss": np.array(losses)}
+
+        for seed in range(len(losses), self.seeds):
+            losses.append(monitor.waiting(lambda seed=seed: self._losses(seed, step), state))  # type: ignore[misc]
+            monitor.advance(1)
+            monitor.safe_point(state)
+        return {"step": step, "loss": np.array(losses).astype(np.float32)}
+
+    def _losses(self, seed: int, step: Array) -> Array:
+        """Return the losses of one network, shape (targets, R)."""
+        import torch
+
+        from neural_scaling.models.circle import tail
+        from neural_scaling.networks.circle_data import points
+        from neural_scaling.networks.mlp import Member, Shape, ensemble
+
+        theta = 2 * np.pi * np.arange(self.angles) / self.angles
+        model = ensemble(Shape(self.depth, self.width, 2, self.power), [Member(seed, 1.0, 1.0)], torch.device("cpu"))
+        inputs = torch.tensor(points(theta), dtype=model.dtype)
+        kernel = model.tangent_kernel(inputs)[0].double().numpy() / self.angles
+        eigenvalues, vectors = np.linalg.eigh((kernel + kernel.T) / 2)
+        modes, decays = np.arange(1, self.angles // 2), np.array([decay(beta, self.power) for beta in self.betas])
+        targets = np.cos(np.outer(theta, modes)) @ modes[:, None] ** -decays
+        shares = (vectors.T @ targets) ** 2 / self.angles
+        left = (1 - self.eta * eigenvalues) ** (2 * step[:, None])
+        beyond = np.array([tail(q, self.angles // 2) for q in decays])
+        return np.asarray((left @ shares + beyond).T)
 
 
 def loss_deviation(arrays: Arrays, recomputed: Arrays) -> float:

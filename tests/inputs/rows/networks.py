@@ -293,6 +293,17 @@ ROWS = [
         first_seed=seed(),
     ),
     row(
+        experiments.OwnKernelRun,
+        betas=array((0.5, 1.5), above=0),
+        power=real(1.0, above=0.5),
+        depth=whole(3, 2),
+        width=width,
+        eta=eta,
+        steps=whole(2),
+        seeds=whole(2),
+        angles=whole(16, 4),
+    ),
+    row(
         experiments.CircleRun.up_to,
         Shared(lambda: experiments.CircleRun(1.0, 1.0, 3, 4, 1.0, 0.1, 2, 2, 2, 16)),
         seeds=whole(4),
