@@ -22,7 +22,7 @@ from neural_scaling.base.files import NotWritten
 
 #: Seconds of a core that one small-scale notebook, and all of them together, may take.
 NOTEBOOK_BUDGET = 45.0
-TOTAL_BUDGET = 420.0
+TOTAL_BUDGET = 520.0
 #: Tests whose numbers must hold on every processor: theory, solvers, simulation, fits.
 NUMERICAL = (
     "tests/theory",
