@@ -13,38 +13,6 @@
 # (claims-page)=
 # # Does the paper hold?
 #
-# Every page judges the claims of its figure or table and records them in one ledger, `data/claims/ledger.json` (its schema stands beside it).
-# A claim is one statement of the paper, or a finding of ours where it says so, judged once, at the largest scale that was run. The
-# same code at small scale runs whenever the book is built; its numbers stand with the claim.
-#
-# Verdict and reason follow from the numbers by one rule, fixed before any number was looked at. It compares a measurement and its
-# interval with the prediction and a tolerance. An exponent may lie a share of its prediction away: 10 % where it was measured on
-# simulations or networks, 5 % on curves computed without noise, 0.5 % on algebra, and never less than 0.02 (algebra: 0.002). A page may
-# be stricter, not looser. Other tolerances stand with their claims and give their reason.
-#
-# The interval of an exponent is that of the mean slope of a curve in the window named, in logarithms. It need not hold the power to
-# which the curve tends, if a correction decays slowly.
-#
-# Locations follow the numbering of arXiv 2409.17858v1.
-
-# %% tags=["hide-input", "parameters"]
-scale: "Scale" = "small"  # the only one: nothing here takes long
-
-# %% tags=["hide-input"]
-from IPython.display import Markdown, display
-
-from companion import claims as ledger
-from companion import notebook
-from companion.claims.places import index
-from companion.tables import Table
-from neural_scaling.base.paths import data_root
-
-# %% tags=["hide-input", "provenance"]
-print(notebook.provenance(scale))
-
-# %% [markdown]
-# ## The answer
-#
 # Yes, in its main result. In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place of $\beta$; an easy
 # task gains a constant and no exponent; the compute-optimal exponents of Table 1 follow from the loss law; and the mean-field equations give simulated losses at finite width, on
 # fresh and on reused samples. They fall short at batches of a few samples, where they drop a fourth moment.
@@ -57,12 +25,40 @@ print(notebook.provenance(scale))
 # than half of the way from the lazy exponent to the predicted one, and their loss is that of a lazy network at the time that their growing kernel gives. The predicted exponents of
 # the hardest tasks are not reached before the edge of stability; those of images and of text need longer or larger runs than those here.
 
+# %% tags=["remove-input", "parameters"]
+scale: "Scale" = "small"  # the only one: nothing here takes long
+
 # %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
+from IPython.display import Markdown, display
+
+from companion import claims as ledger
+from companion import notebook
+from companion.claims.places import index
+from companion.tables import Table
+from neural_scaling.base.paths import data_root
+
 entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
 display(Markdown(ledger.headlines(entries)))
 
 # %% tags=["remove-input"]
 Table(ledger.summary(entries), "All claims at their largest scale")
+
+# %% [markdown]
+# ## How verdicts are made
+#
+# Every page judges the claims of its figure or table and records them in one ledger, `data/claims/ledger.json` (its schema stands beside it).
+# A claim is one statement of the paper, or a finding of ours where it says so, judged once, at the largest scale that was run. The
+# same code at small scale runs whenever the book is built; its numbers stand with the claim.
+#
+# Verdict and reason follow from the numbers by one rule for all. It compares a measurement and its
+# interval with the prediction and a tolerance. An exponent may lie a share of its prediction away: 10 % where it was measured on
+# simulations or networks, 5 % on curves computed without noise, 0.5 % on algebra, and never less than 0.02 (algebra: 0.002). A page may
+# be stricter, not looser. Other tolerances stand with their claims and give their reason.
+#
+# The interval of an exponent is that of the mean slope of a curve in the window named, in logarithms. It need not hold the power to
+# which the curve tends, if a correction decays slowly.
+#
+# Locations follow the numbering of arXiv 2409.17858v1.
 
 # %% [markdown]
 # ## All claims
@@ -80,3 +76,6 @@ Table(index(entries), "Parts of the paper")
 
 # %% tags=["remove-input"]
 Table(ledger.to_table(entries), "The ledger as a table, with every field")
+
+# %% tags=["remove-input", "provenance"]
+print(notebook.provenance(scale))

@@ -97,8 +97,8 @@ Table(table, "The curves of the explorer", {"sharpness": "largest η × sharpnes
 # - {ref}`fig-10-page`: how the exponent emerges level by level.
 # - {ref}`losslaw-page`: what width, batch and data add to the loss, each term on a page of its own.
 # - {ref}`fig-5-page`, {ref}`fig-6-page` and {ref}`fig-8-page`: networks on the circle, on images and on text.
-# - {ref}`errata-page`: the corrections.
-# - {ref}`claims-page`: every claim with prediction, measurement, interval and verdict.
+# - {ref}`errata-page`: corrections and remarks.
+# - {ref}`claims-page` The answer in thirty lines, and every claim with prediction, measurement, interval and verdict.
 #
 # ## Where this book differs from the paper
 #
