@@ -22,8 +22,8 @@
 # fixed learning rate it ends at the edge of stability.
 #
 # Networks agree in direction, and in size only as far as runs of this size show. With feature learning they learn hard tasks faster, on the circle, on images and on text. On the circle they cover more
-# than half of the way from the lazy exponent to the predicted one, and their loss is that of a lazy network at the time that their growing kernel gives. The predicted exponents of
-# the hardest tasks are not reached before the edge of stability; those of images and of text need longer or larger runs than those here.
+# than half of the way from the lazy exponent to the predicted one; on the hardest tasks their loss is that of a lazy network at the time that their growing kernel gives, and the predicted
+# exponents are not reached before the edge of stability; those of images and of text need longer or larger runs than those here.
 
 # %% tags=["remove-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
