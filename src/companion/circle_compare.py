@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from companion.circle_curves import CurveRow, kernel_of
+from companion.circle_curves import SEEDS, CurveRow, kernel_of
 from companion.claims import MEAN, Claim, Measurement, Page, Tolerance, bounded, judged
 from companion.own_kernel import steadied
 from neural_scaling.base.arrays import Array
@@ -22,7 +22,6 @@ from neural_scaling.runs import Experiment
 RATIO = Tolerance(0.1, "ratios of exponents of networks: 10 %")
 #: The trace of the kernel tells the clock of what is still to be learned while little of it belongs to what is learned.
 CLOCK_BELOW = 0.5
-SEEDS = "12 seeds would decide it"
 
 
 def compared(rich: Sequence[CurveRow], lazy: Sequence[CurveRow], own: Array) -> pd.DataFrame:

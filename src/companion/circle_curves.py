@@ -39,6 +39,8 @@ ARRIVED = 0.1
 GROWN = 2.0
 #: Largest eta_0 times eigenvalue up to which steps may count as gradient flow; the edge of stability is at 2.
 FLOW = 1.0
+#: What would decide a number that three seeds leave open: Student's factor falls by half, the error of the mean by half again.
+SEEDS = "12 seeds would decide it"
 _MODES = 4000
 
 
@@ -144,7 +146,7 @@ def _needs(row: CurveRow) -> str:
     low, high = row.measured.interval
     scatter = Measurement.mean_of(row.slopes(*row.window.span)).interval
     if scatter is not None and scatter[1] - scatter[0] > (high - low) / math.sqrt(2):
-        return "12 seeds would decide it"
+        return SEEDS
     return "the exponent still changes in the window; two decades between a doubled kernel and the edge would decide it"
 
 
