@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion.agreement import log_average
 from companion.pages import fig02 as figure02
+from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.runs import Result
 
@@ -92,3 +94,10 @@ def test_beyond_the_edge():
     assert [kept.verdict, far.verdict] == ["not confirmed", "not confirmed"]
     none, _ = figure02.edge_claims(PLAN, rows.assign(after=math.nan))
     assert none.verdict == "inconclusive"
+
+
+def test_an_average_over_log_steps_does_not_feel_the_grid():
+    step = log_spaced_steps(10000, 10)[1:].astype(float)
+    middle = (math.log(step[0]) + math.log(step[-1])) / 2
+    assert log_average(np.log(step), step) == pytest.approx(middle, rel=1e-3)
+    assert abs(np.log(step).mean() / middle - 1) > 0.02  # without weights the whole steps at first count too little

@@ -76,21 +76,24 @@ def draw_mean(
     axes.fill_between(x, np.maximum(mean - spread, least * mean), mean + spread, color=color, alpha=alpha, linewidth=0)
 
 
+def log_average(values: Array, step: Array) -> Array:
+    """Return the average over the logarithm of the step, by the trapezoidal rule along the last axis."""
+    return np.asarray(np.trapezoid(values, np.log(step), axis=-1) / math.log(step[-1] / step[0]))
+
+
 def agreement_table(
     sizes: Sequence[int], theory: Sequence[Result], simulation: Sequence[Result], draws: int = 0
 ) -> pd.DataFrame:
     """Return the simulated mean over the theory at every size, averaged over the logarithm of the step, with its interval."""
     rows = []
     for size, expected, found in zip(sizes, theory, simulation, strict=True):
-        # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
-        weights = np.gradient(np.log(expected.arrays["step"][1:]))
-        per_seed = (seed_losses(found) / expected.arrays["loss"][1:]) @ weights / weights.sum()
+        per_seed = log_average(seed_losses(found) / expected.arrays["loss"][1:], expected.arrays["step"][1:])
         require(per_seed.size >= 2, "simulation", "has one seed", "take two or more, for a standard error")
-        error = per_seed.std(ddof=1) / math.sqrt(per_seed.size)
+        measured = Measurement.mean_of(per_seed)
         if draws:
             random = np.random.default_rng(0)
             error = np.std([resampled_mean(per_seed, random) for _ in range(draws)], ddof=1)
-        measured = Measurement.with_error(float(per_seed.mean()), float(error), count=per_seed.size)
+            measured = Measurement.with_error(float(per_seed.mean()), float(error), count=per_seed.size)
         rows.append((size, measured.value, measured.interval, per_seed.size))
     return pd.DataFrame(rows, columns=["size", "ratio", "interval", "seeds"])
 

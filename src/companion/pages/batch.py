@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from companion.agreement import log_average
 from companion.claims import MEAN, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, SIZES, book_style, new_figure
@@ -141,10 +142,8 @@ def effects(found: Sequence[BatchCurves]) -> pd.DataFrame:
         end = int(lost[0]) if lost.size else one.step.size
         row: dict[str, object] = {"gamma": one.gamma, "batch": one.batch, "last": math.nan, "excess": math.nan}
         if end > 1:
-            weights = np.gradient(np.log(one.step[:end]))
-            weights = weights / weights.sum()
             excess, error, paper, ours = (
-                float(values[:end] @ weights)
+                float(log_average(values[:end], one.step[:end]))
                 for values in (
                     arrays["excess"],
                     arrays["excess_error"],

@@ -18,6 +18,7 @@ from companion.agreement import (
     claims_at_both_ends,
     dense_curve,
     draw_mean,
+    log_average,
     mean_curve,
     resampled_mean,
     seed_losses,
@@ -167,8 +168,7 @@ def agreement(plan: Plan, panel: Panel) -> pd.DataFrame:
 def fourth_moment(panel: Panel) -> float:
     """Return the theory with fourth moments over that of the paper at the smallest batch, averaged over log steps."""
     arrays = panel.theory[0].arrays
-    weights = np.gradient(np.log(arrays["step"][1:]))
-    return float((panel.fourth / arrays["loss"][1:]) @ weights / weights.sum())
+    return float(log_average(panel.fourth / arrays["loss"][1:], arrays["step"][1:]))
 
 
 def excess(plan: Plan, panel: Panel) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.agreement import LOSS
+from companion.agreement import LOSS, log_average
 from companion.claims import MEAN, Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, SIZES, book_style, new_figure, plain_ticks, richness_color
@@ -125,11 +125,8 @@ def agreement(found: Curves) -> pd.DataFrame:
 def _averaged_ratio(theory: Result, simulation: Result, name: str, kept: npt.NDArray[np.bool_]) -> Measurement:
     step = theory.arrays["step"]
     _, first, second = np.intersect1d(step[kept], simulation.arrays["step"], return_indices=True)
-    # The grid holds every whole step at first and is log-spaced later; weights make it log-spaced throughout.
-    weights = np.gradient(np.log(step[kept][first]))
     ratios = simulation.arrays[name][:, second].astype(np.float64) / theory.arrays[name][kept][first]
-    per_seed = ratios @ weights / weights.sum()
-    return Measurement.with_error(float(per_seed.mean()), float(per_seed.std(ddof=1) / math.sqrt(per_seed.size)))
+    return Measurement.mean_of(log_average(ratios, step[kept][first]))
 
 
 def stopping(found: Curves) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from companion.agreement import log_average
 from companion.claims import (
     EXTREMES,
     MEAN,
@@ -207,12 +208,10 @@ def simulated(plan: Plan, results: Mapping[Experiment, Result], bins: int = 6) -
     rows = []
     for low, high in itertools.pairwise(edges):
         inside = (step >= low * (1 - 1e-9)) & (step <= high * (1 + 1e-9))
-        weights = np.gradient(np.log(step[inside]))
-        weights /= weights.sum()
-        values = per_seed[:, inside] @ weights
-        mean, error = float(values.mean()), float(values.std(ddof=1) / math.sqrt(values.size))
-        interval = (mean - NORMAL_95 * error, mean + NORMAL_95 * error)
-        rows.append((plan.sim_eta * math.sqrt(low * high), mean, error, interval, float(theory[inside] @ weights)))
+        values = log_average(per_seed[:, inside], step[inside])
+        found, error = Measurement.mean_of(values), float(values.std(ddof=1) / math.sqrt(values.size))
+        expected = float(log_average(theory[inside], step[inside]))
+        rows.append((plan.sim_eta * math.sqrt(low * high), found.value, error, found.interval, expected))
     return pd.DataFrame(rows, columns=["time", "excess", "error", "interval", "theory"])
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from companion.agreement import log_average
 from companion.claims import (
     EXTREMES,
     MEAN,
@@ -180,9 +181,7 @@ def comparison(plan: Plan, simulations: Sequence[Simulated]) -> pd.DataFrame:
     for one in simulations:
         inside = one.time >= plan.sim_from
         time, seeds, theory = one.time[inside], one.seeds[:, inside], one.theory[inside]
-        weights = np.gradient(np.log(time))
-        ratios = (seeds / theory) @ weights / weights.sum()
-        ratio = Measurement.with_error(float(ratios.mean()), float(ratios.std(ddof=1) / math.sqrt(ratios.size)))
+        ratio = Measurement.mean_of(log_average(seeds / theory, time))
         low, high = np.quantile(_resampled_exponents(time, seeds), (0.025, 0.975))
         exponent = _slope(time, one.mean[inside])
         interval = (min(float(low), exponent), max(float(high), exponent))
