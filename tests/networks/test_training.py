@@ -53,7 +53,7 @@ def test_result_and_slice():
     assert arrays["loss"][:, 0] == pytest.approx(variance(1.0), rel=1e-5)
     assert np.all(arrays["loss"][:, -1] < arrays["loss"][:, 0])
     part = RUN.slice()
-    assert (part.steps, part.seeds) == (40, 1)
+    assert (part.steps, part.seeds) == (38, 1)  # the last recorded step up to 40
     assert RUN.deviation(arrays, part.run(Monitor())) < RUN.tolerance  # another number of members rounds otherwise
     other = dataclasses.replace(part, eta=0.2).run(Monitor())
     assert RUN.deviation(arrays, other) > 1e-2

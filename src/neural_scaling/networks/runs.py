@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import LARGEST_SEED, array, real, require_positive, settle, whole
+from neural_scaling.base.checks import LARGEST_SEED, array, flag, real, require_positive, settle, whole
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.models.circle import decay
@@ -22,8 +22,6 @@ __all__ = [
     "NetworkRun",
     "OwnKernelRun",
 ]
-
-_PER_DECADE = 20
 
 
 class DatasetRun(DeviceRun):
@@ -47,12 +45,16 @@ class NetworkRun(DeviceRun):
     ----------
     sliced
         Steps of the slice that checks a kept run.
+    per_decade
+        Recorded steps in a factor of ten.
     """
 
     sliced: ClassVar[int]
+    per_decade: ClassVar[int]
 
     steps: int
     seeds: int
+    last_only: bool
 
     @property
     def work(self) -> int:
@@ -60,8 +62,13 @@ class NetworkRun(DeviceRun):
         return self.steps * self.seeds
 
     def slice(self) -> Self:
-        """Return the first steps of the first seed."""
-        return replace(self, steps=min(self.sliced, self.steps), seeds=1)  # type: ignore[type-var]
+        """Return the first steps of the first seed, judged by the last of them, in which all before it shows."""
+        steps = max(step for step in self.recorded() if step <= self.sliced)
+        return replace(self, steps=steps, seeds=1, last_only=True)  # type: ignore[type-var]
+
+    def recorded(self) -> list[int]:
+        """Return the steps at which losses are taken."""
+        return [self.steps] if self.last_only else log_spaced_steps(self.steps, self.per_decade).astype(int).tolist()
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
         """Compare the losses on the steps that both hold, for the seeds that both have."""
@@ -97,6 +104,8 @@ class CircleRun(NetworkRun):
         Number of equidistant angles that samples are drawn from.
     first_seed
         The first seed; the others follow it.
+    last_only
+        Whether to record the last step alone.
     """
 
     kind: ClassVar[str] = "circle network"
@@ -105,6 +114,7 @@ class CircleRun(NetworkRun):
     # q_phi = 1, where slopes are infinite at the kinks. Another learning rate makes a difference of 1e-2 and more.
     tolerance: ClassVar[float] = 1e-3
     sliced: ClassVar[int] = 40
+    per_decade: ClassVar[int] = 20
 
     beta: float
     power: float
@@ -117,6 +127,7 @@ class CircleRun(NetworkRun):
     seeds: int
     angles: int
     first_seed: int = field(default=0, metadata=ADDED)
+    last_only: bool = field(default=False, metadata=ADDED)
 
     def __post_init__(self) -> None:
         scale = Parametrization(self.width, self.richness, self.eta)
@@ -133,6 +144,7 @@ class CircleRun(NetworkRun):
             seeds=whole(self.seeds, "seeds"),
             angles=whole(self.angles, "angles", least=4),
             first_seed=whole(self.first_seed, "first_seed", least=0, most=LARGEST_SEED),
+            last_only=flag(self.last_only, "last_only"),
         )
 
     @property
@@ -163,12 +175,11 @@ class CircleRun(NetworkRun):
         seeds = range(self.first_seed, self.first_seed + self.seeds)
         model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in seeds], device)
         data = CircleData([decay(self.beta, self.power)] * self.seeds, device, model.dtype, self.angles)
-        recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
         observe = {
             "trace": lambda: kernel_trace(model.tangent_kernel(data.kernel_inputs)),
             "sharpness": lambda: kernel_sharpness(model.tangent_kernel(data.kernel_inputs)),
         }
-        outcome = train(model, data, recorded, self.batch, monitor, observe)
+        outcome = train(model, data, self.recorded(), self.batch, monitor, observe)
         curves = {"loss": outcome.loss} | outcome.observed
         return {"step": outcome.step, "diverged": outcome.diverged} | {
             name: values.astype(np.float32) for name, values in curves.items()
@@ -176,7 +187,7 @@ class CircleRun(NetworkRun):
 
 
 @dataclass(frozen=True)
-class OwnKernelRun(NetworkRun):
+class OwnKernelRun(DeviceRun):
     """Losses of linearised networks on the circle at infinite batch, from the kernels of their initial weights.
 
     The kernel of a network is taken on equidistant angles and diagonalised: that holds all that tells a linearised network
@@ -236,7 +247,7 @@ class OwnKernelRun(NetworkRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (R,), as :class:`CircleRun` records them, and ``loss`` in float32, shape (seeds, targets, R)."""
-        step = log_spaced_steps(self.steps, _PER_DECADE)
+        step = log_spaced_steps(self.steps, CircleRun.per_decade)
         losses: list[Array] = []
         if (restored := monitor.restored()) is not None:
             losses = list(restored["loss"])

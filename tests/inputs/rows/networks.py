@@ -291,6 +291,7 @@ ROWS = [
         seeds=whole(2),
         angles=whole(16, 4),
         first_seed=seed(),
+        last_only=flag(),
     ),
     row(
         experiments.OwnKernelRun,
@@ -320,6 +321,7 @@ ROWS = [
         batch=whole(2),
         steps=whole(2),
         seeds=whole(1),
+        last_only=flag(),
     ),
     row(image_runs.KernelRun, dataset=dataset, images=whole(4), test=whole(4), crops=crops, width=width, seed=seed()),
     row(image_runs.MixingRun, dataset=dataset, images=whole(4), width=width, seed=seed()),
