@@ -29,10 +29,10 @@ gamma: "Richness" = 0.75  # richness (ours, that of Figure 4)
 eta_hard: "Positive" = 0.1  # learning rate of (a) (ours)
 eta_super_easy: "Positive" = 0.2  # learning rate of (b) (ours)
 modes: "Count" = 2048  # M of the simulations and of the theory beside them (ours)
-width: "Count" = 256  # N (ours)
+width: "Count" = 128  # N (ours)
 steps: "Count" = 128  # last step
 batches: "RisingCounts" = [1, 4, 16, 64]  # B of each curve, ascending
-seeds: "SeedsEach" = [48, 24, 16, 16]  # simulations per batch: small batches are noisier
+seeds: "SeedsEach" = [24, 12, 8, 8]  # simulations per batch: small batches are noisier
 time_long: "Positive" = 1.0e4  # last eta*t of the theory at late times (ours)
 
 # %% tags=["hide-input"]
@@ -74,7 +74,7 @@ display(Table(page.stability(plan, super_easy), f"Super-easy task, η = {eta_sup
 # Every simulation has its own random projection and data stream. The theory is solved in unit steps for the same width, batch and number of
 # modes, as the paper states it. The band is one standard deviation over seeds.
 
-# %% mystnb={"figure": {"caption": "Figure 3 of the paper. Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper.", "name": "fig-3"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 3.** Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper.", "name": "fig-3"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}} tags=["remove-input"]
 display(page.loss_figure(plan, hard, super_easy))
 
 # %% [markdown]

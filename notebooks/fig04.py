@@ -29,13 +29,13 @@ betas: "Sources" = [0.5, 1.25, 1.75]  # source of each panel
 etas: "Positives" = [0.1, 0.25, 0.25]  # learning rate of each panel (ours)
 batches: "Counts" = [16, 16, 4]  # B of each panel (ours)
 modes: "Count" = 4096  # M of the simulations (ours); the theory has infinitely many modes
-widths: "RisingCounts" = [16, 32, 64, 128, 256, 512]  # N of each curve (ours)
-seeds: "SeedsEach" = [8, 8, 8, 8, 8, 4]  # simulations per width (ours)
-widest: "Counts" = [256, 512, 512]  # largest N of each panel
+widths: "RisingCounts" = [16, 32, 64, 128, 256]  # N of each curve (ours)
+seeds: "SeedsEach" = [8, 8, 8, 8, 4]  # simulations per width (ours)
+widest: "Counts" = [256, 256, 256]  # largest N of each panel
 compute: "Positive" = 1.0e5  # largest compute N t
 steps_theory: "Count" = 64  # unit steps of the theory; later times are on a logarithmic grid
-widths_theory: "RisingCounts" = [32, 64, 128, 256, 512]  # N of the theory
-widest_theory: "Counts" = [512, 512, 512]  # largest N of the theory in each panel
+widths_theory: "RisingCounts" = [32, 64, 128, 256]  # N of the theory
+widest_theory: "Counts" = [256, 256, 256]  # largest N of the theory in each panel
 compute_theory: "Positive" = 3.0e5  # largest compute of the theory (ours)
 batches_limit: "Sizes" = [float("inf"), 16.0, 4.0]  # B of the theory's second solution (ours)
 
@@ -67,7 +67,7 @@ print(runs.describe(list(results.values())))
 settings = page.settings(plan, panels)
 Table(settings.drop(columns="edge"), heads={"left_out": "left out"}, formats={"left_out": ".2%"})
 
-# %% mystnb={"figure": {"caption": "Figure 4 of the paper. Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dashed grey: the power of Table 1; dotted in (c): that of an infinite batch.", "name": "fig-4"}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 4.** Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dashed grey: the power of Table 1; dotted in (c): that of an infinite batch.", "name": "fig-4"}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}} tags=["remove-input"]
 display(page.loss_figure(plan, panels))
 
 # %% [markdown]

@@ -79,7 +79,7 @@ targets = {gamma0: circle.curve_rows(plan.targets(gamma0), results) for gamma0 i
 gammas = (0.0, *richness_activations)
 activations = {gamma0: circle.curve_rows(plan.activations(gamma0), results) for gamma0 in gammas}
 
-# %% mystnb={"figure": {"caption": "Figure 5 of the paper. Test loss against steps, (a) ReLU networks on targets of changing source and (b) one target at changing activation. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise.", "name": "fig-5"}, "image": {"alt": "Two log-log plots of test loss against steps, one colour per source. Rich curves lie below the dotted linearised ones and fall along the dashed predicted powers before the hardest tasks level off."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 5.** Test loss against steps, (a) ReLU networks on targets of changing source and (b) one target at changing activation. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise.", "name": "fig-5"}, "image": {"alt": "Two log-log plots of test loss against steps, one colour per source. Rich curves lie below the dotted linearised ones and fall along the dashed predicted powers before the hardest tasks level off."}} tags=["remove-input"]
 panels = [
     ("(a) ReLU, changing target", targets[richness], targets[0.0]),
     (rf"(b) changing activation, $q = {decay:g}$", activations[gammas[-1]], activations[0.0]),

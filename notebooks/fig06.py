@@ -38,13 +38,13 @@ richness_objects: "FromLazy" = [0.0, 1.0]  # gamma_0 of (b)
 width_digits: "Count" = 16  # N of (a), filters of the first convolution (ours)
 eta_digits: "Positive" = 0.15  # learning rate eta_0 of (a) (ours)
 batch_digits: "Count" = 32  # samples B of a step of (a) (ours)
-steps_digits: "Count" = 200  # last step T of (a)
+steps_digits: "Count" = 120  # last step T of (a)
 width_objects: "Count" = 16  # N of (b) (ours)
 eta_objects: "Positive" = 0.3  # eta_0 of (b) (ours)
 batch_objects: "Count" = 32  # B of (b) (ours)
-steps_objects: "Count" = 200  # T of (b)
+steps_objects: "Count" = 120  # T of (b)
 seeds: "Seeds" = 2  # networks per curve
-test: "Count" = 200  # test images
+test: "Count" = 100  # test images
 kernel_width: "Count" = 16  # N of the kernel that fixes the windows (ours)
 kernel_images: "Count" = 200  # n, its images (ours)
 kernel_test: "Count" = 200  # its test images
@@ -76,7 +76,7 @@ print(runs.describe(list(results.values())))
 # outputs; centred, with weights, factors and steps as in the networks of {ref}`Figure 5 <fig-5-page>`. Targets are one-hot, and the loss is the
 # squared error, mean over outputs: 0.1 for a network whose output is zero.
 
-# %% mystnb={"figure": {"caption": "Figure 6 of the paper. Test loss against steps for several richness, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source.", "name": "fig-6"}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 6.** Test loss against steps for several richness, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source.", "name": "fig-6"}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}} tags=["remove-input"]
 display(page.loss_figure(found))
 
 # %% [markdown]

@@ -75,7 +75,7 @@ scatter = page.scatter(plan)
 exponents = page.scatter_exponents(plan, scatter)
 sources = page.sources(spectra, plan)
 
-# %% mystnb={"figure": {"caption": "Figure 7(a) of the paper, and finite width. Above: eigenvalues of the tangent kernel at infinite width (lines) and mean over random networks (dots), with the predicted power dashed. Below: scatter of K(x, x) over two-layer networks, relative interquartile range against width, with the predicted powers dashed.", "name": "fig-7a"}, "image": {"alt": "Upper panel: eigenvalues against frequency on log-log axes fall along straight lines, steeper for larger power of the activation. Lower panel: scatter against width falls with slope minus one half for powers from three quarters on and more slowly for 0.6 and 0.72."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 7(a)**, and finite width. Above: eigenvalues of the tangent kernel at infinite width (lines) and mean over random networks (dots), with the predicted power dashed. Below: scatter of K(x, x) over two-layer networks, relative interquartile range against width, with the predicted powers dashed.", "name": "fig-7a"}, "image": {"alt": "Upper panel: eigenvalues against frequency on log-log axes fall along straight lines, steeper for larger power of the activation. Lower panel: scatter against width falls with slope minus one half for powers from three quarters on and more slowly for 0.6 and 0.72."}} tags=["remove-input"]
 display(page.spectrum_figure(plan, spectra, scatter, exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -106,7 +106,7 @@ Table(exponents, heads={"power": "q_φ", "window": "N fitted"}, formats=formats)
 # %% tags=["hide-input"]
 rich, lazy = (circle.curve_rows(plan.tasks(gamma0), results) for gamma0 in (richness, 0.0))
 
-# %% mystnb={"figure": {"caption": "Figure 7(b) of the paper. Test loss of ReLU networks on easy tasks. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise.", "name": "fig-7b"}, "image": {"alt": "Log-log plot of test loss against steps for four sources. Rich curves fall along the dashed powers; the dotted linearised curves bend off above them."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 7(b).** Test loss of ReLU networks on easy tasks. Solid: rich networks, mean over seeds and band from the smallest to the largest. Dotted: linearised networks. Dashed: the predicted power, in the window of the fit where there is one and over the last decade otherwise.", "name": "fig-7b"}, "image": {"alt": "Log-log plot of test loss against steps for four sources. Rich curves fall along the dashed powers; the dotted linearised curves bend off above them."}} tags=["remove-input"]
 display(circle.loss_figure([("(b) easy tasks, ReLU", rich, lazy)]))
 
 # %% [markdown]

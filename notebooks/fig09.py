@@ -43,7 +43,7 @@ plan = notebook.plan(page.Plan, globals())
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan, seeds=seed))
 
-# %% mystnb={"figure": {"caption": "Figure 9 of the paper. The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained.", "name": "fig-9"}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 9.** The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained.", "name": "fig-9"}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}} tags=["remove-input"]
 display(page.draw())
 
 # %% [markdown]

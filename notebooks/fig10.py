@@ -60,7 +60,7 @@ heads = {f"chi_{beta:g}": f"χₙ, β = {beta:g}" for beta in sources}
 heads |= {f"found_{beta:g}": f"fitted, β = {beta:g}" for beta in sources}
 Table(table, heads=heads, formats={"level": "g"} | dict.fromkeys(table.columns[1:], ".4f"))
 
-# %% mystnb={"figure": {"caption": "Figure 10 of the paper. Exponent of the loss at levels 0 to 6 of the approximation and in the limit (dotted), against the source. Odd levels are dashed. Circles: fitted to integrated curves of levels 0, 1, 2 and of the limit.", "name": "fig-10"}, "image": {"alt": "Curves of the exponent against the source. Level 0 is a straight line, level 1 an arch above all others; higher levels alternate around the limit curve and close in on it, fastest at small sources. All join at source 1. Measured circles lie on their curves."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 10.** Exponent of the loss at levels 0 to 6 of the approximation and in the limit (dotted), against the source. Odd levels are dashed. Circles: fitted to integrated curves of levels 0, 1, 2 and of the limit.", "name": "fig-10"}, "image": {"alt": "Curves of the exponent against the source. Level 0 is a straight line, level 1 an arch above all others; higher levels alternate around the limit curve and close in on it, fastest at small sources. All join at source 1. Measured circles lie on their curves."}} tags=["remove-input"]
 display(page.draw(plan, found))
 
 # %% [markdown]

@@ -92,7 +92,7 @@ Table(settings, f"Eq. 84 for γ₀ = {gammas[-1]:g}", heads, {"learning_rate": "
 # %% tags=["hide-input"]
 networks = page.networks(plan, results)
 
-# %% mystnb={"figure": {"caption": "Figure 11 of the paper. Test loss of linear networks against steps, (a) easy and (b) hard task, for five richnesses on the same batches. Lines and bands: geometric mean and one standard deviation over seeds. Dashed: the predicted powers.", "name": "fig-11"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task the curves of all richnesses run nearly parallel. For the hard task those of small richness coincide and the richest falls faster."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 11.** Test loss of linear networks against steps, (a) easy and (b) hard task, for five richnesses on the same batches. Lines and bands: geometric mean and one standard deviation over seeds. Dashed: the predicted powers.", "name": "fig-11"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task the curves of all richnesses run nearly parallel. For the hard task those of small richness coincide and the richest falls faster."}} tags=["remove-input"]
 display(page.loss_figure(networks))
 
 # %% [markdown]
@@ -113,7 +113,7 @@ display(page.table(networks, found, "hard", "loss, all modes", tail))
 # %% [markdown]
 # ## Figure 12: the growth of the weights
 
-# %% mystnb={"figure": {"caption": "Figure 12 of the paper. The squared norm of the readout for the same runs, (a) easy and (b) hard task. Lines: geometric mean over seeds; the band, one standard deviation, is drawn for the largest richness only. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$.", "name": "fig-12"}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 12.** The squared norm of the readout for the same runs, (a) easy and (b) hard task. Lines: geometric mean over seeds; the band, one standard deviation, is drawn for the largest richness only. Dashed: the powers of perturbation theory, $1 - \\beta$, and of the self-consistent equation, $1 - 2\\beta/(1+\\beta)$.", "name": "fig-12"}, "image": {"alt": "Two log-log plots of the squared norm of w against steps. For the easy task the richest network grows a little and levels off. For the hard task it keeps growing along the flatter of two dashed guides."}} tags=["remove-input"]
 display(page.weights_figure(networks))
 
 # %% [markdown]

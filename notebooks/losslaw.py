@@ -41,11 +41,11 @@ noise: "Positive" = 0.02  # eta/B of the runs with noise
 noisy_widths: "Sizes" = [float("inf")]  # their N
 fit_decades: "Positive" = 1.0  # the limiting curves are fitted over this many decades before the end
 powers: "Rising" = [0.6, 3.0]  # targets of the ordering test, k^(-p-1) in mode k: hard, easy
-models: "Seeds" = 24  # random models
+models: "Seeds" = 12  # random models
 order_modes: "Count" = 128  # their M
 order_gamma: "Positive" = 1.0  # their richness when rich
 order_eta: "Positive" = 0.05  # their learning rate
-order_steps: "Count" = 2000  # their steps
+order_steps: "Count" = 1000  # their steps
 
 # %% tags=["hide-input"]
 from IPython.display import display

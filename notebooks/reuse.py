@@ -31,11 +31,11 @@ gammas: "FromLazy" = [0.0, 1.0]  # richness, ascending from 0
 width: "Count" = 32  # N of the learning curves
 samples: "RisingCounts" = [8, 32, 128]  # P of the learning curves, ascending
 steps: "Count" = 2048  # last step of the simulations
-seeds: "Seeds" = 64  # simulations per learning curve
+seeds: "Seeds" = 32  # simulations per learning curve
 steps_theory: "Count" = 128  # last step of the theory in unit steps; beyond, gradient flow
 width_plateau: "Count" = 256  # N of the study of the bottleneck in P
 samples_plateau: "RisingCounts" = [8, 16, 32]  # P of that study, ascending
-seeds_plateau: "Seeds" = 128  # simulations per P of that study
+seeds_plateau: "Seeds" = 64  # simulations per P of that study
 
 # %% tags=["hide-input"]
 import pandas as pd

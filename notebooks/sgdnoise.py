@@ -31,7 +31,7 @@ exact_alpha: "Capacity" = 2.0  # capacity of the exact recursion (ours)
 exact_beta: "Source" = 0.5  # its source (ours)
 exact_eta: "Positive" = 0.2  # its learning rate (ours)
 exact_batches: "RisingSizes" = [1.0, 2.0, 4.0, 16.0]  # its batches (ours)
-exact_steps: "Count" = 30000  # its steps
+exact_steps: "Count" = 10000  # its steps
 gamma: "Positive" = 1.0  # richness (ours)
 rich_tasks: "Tasks" = [
     [2.0, 0.3],
@@ -49,7 +49,7 @@ sim_width: "Count" = 32  # N of the simulations
 sim_eta: "Positive" = 0.1  # their learning rate
 sim_batch: "Size" = 2.0  # their B
 sim_steps: "Count" = 300  # their steps
-sim_seeds: "Seeds" = 256  # simulations at each batch
+sim_seeds: "Seeds" = 128  # simulations at each batch
 plateau_modes: "Count" = 200  # M of the task on the plateau, alpha 1.5 and beta 0.8 (ours)
 plateau_width: "Count" = 16  # its N
 plateau_batch: "Size" = 4.0  # its B

@@ -24,7 +24,7 @@
 # | rich, $a$ | $\dfrac{2}{\alpha(1+\beta) + 2}$ | $\dfrac{\alpha\beta - \alpha + 1}{\alpha\beta + 1}$ | $\dfrac{1}{2}$ |
 # ```
 #
-# **What came out.** Minimising the sum of four powers numerically gives every entry of {numref}`tab-1`, with the
+# **What came out.** Minimising the sum of four powers numerically gives every entry of {ref}`Table 1 <tab-1>`, with the
 # terms as printed and as corrected in this book. Rich hard tasks want more parameters and fewer steps than lazy ones.
 # Two entries carry a condition: the super-easy one needs a finite batch, and the rich hard one needs $\eta K(t)$ and
 # $(\eta/B) K(t)$ to stay small while the kernel $K$ grows.

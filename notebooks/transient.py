@@ -38,7 +38,7 @@ sim_modes: "Count" = 4096  # M of the simulations
 sim_width: "Count" = 32  # N of the simulations
 sim_eta: "Positive" = 0.1  # their learning rate
 sim_steps: "Count" = 200  # their steps
-sim_seeds: "Seeds" = 768  # simulations at each richness
+sim_seeds: "Seeds" = 384  # simulations at each richness
 sim_from: "Positive" = 3.0  # start of the window in which they are compared, eta*steps
 
 # %% tags=["hide-input"]

@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Stop a build that would lack its first page."""
-    if not (Path(app.srcdir) / "book" / "_executed").is_dir():
+    if not (Path(app.srcdir) / "book" / "pages").is_dir():
         raise SystemExit(
             "error: no notebook has been executed yet. Run `nox -s book`, which executes them and builds the book."
         )

@@ -8,21 +8,26 @@ a screen 360 pixels wide.
 
 from __future__ import annotations
 
+import html
 import io
+import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.transforms import Bbox
 
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
@@ -63,15 +68,73 @@ def book_style() -> Iterator[None]:
 
 
 class BookFigure(Figure):
-    """A figure that notebooks show by itself, as PNG, without a plotting window or its global state."""
+    """A figure that notebooks show by itself, as SVG, without a plotting window or its global state.
 
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=self.dpi, facecolor=self.get_facecolor(), metadata={"Software": None})
-        return buffer.getvalue()
+    The SVG holds, as JSON in its metadata, what a page makes of it: the curves as drawn, to be downloaded, and the boxes of its
+    panels, which a narrow screen shows one below the other.
+    """
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+
+    def svg(self) -> str:
+        """Return the figure as SVG, the same bytes for the same figure."""
+        buffer = io.StringIO()
+        with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
+            self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        inside = html.escape(json.dumps({"panels": panels(self), "curves": curves(self)}), quote=False)
+        return buffer.getvalue().replace("</svg>", f'<metadata id="figure">{inside}</metadata>\n</svg>')
 
     def __repr__(self) -> str:
         return f"<Figure with {len(self.axes)} panels>"
+
+
+def panels(figure: Figure) -> list[list[float]]:
+    """Return the boxes (x, y, width, height) of a drawn figure's panels in points from its upper left corner, in reading order.
+
+    What touches stands in one box: insets, twin axes and a colour bar with its panel.
+    """
+    canvas = FigureCanvasAgg(figure)
+    scale, height = 72 / figure.dpi, figure.bbox.height
+    canvas.draw()
+    parts = [*figure.axes, *figure.legends]
+    boxes = [box for part in parts if (box := part.get_tightbbox(canvas.get_renderer())) is not None]
+    merged: list[Bbox] = []
+    for box in boxes:
+        while touching := [other for other in merged if other.overlaps(box)]:
+            merged = [other for other in merged if other not in touching]
+            box = Bbox.union([box, *touching])
+        merged.append(box)
+    found = [[box.x0, height - box.y1, box.width, box.height] for box in merged]
+    # Panels of one row differ a little in height.
+    rows = sorted(found, key=lambda box: (round((box[1] + box[3] / 2) / height * 12), box[0]))
+    return [[round(value * scale, 1) for value in box] for box in rows]
+
+
+def curves(figure: Figure) -> list[dict[str, Any]]:
+    """Return the curves and dots of a figure: panel, label, x and y; points that lie closer than a quarter point are left out."""
+    found = []
+    for number, axes in enumerate(figure.axes, start=1):
+        drawn = [(line.get_label(), line.get_xydata()) for line in axes.lines]
+        drawn += [(dots.get_label(), dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)]
+        for label, points in drawn:
+            kept = _visible(axes, np.asarray(points, dtype=float).reshape(-1, 2))
+            if len(kept):
+                x, y = ([float(f"{value:.6g}") for value in column] for column in kept.T)
+                name = "" if str(label).startswith("_") else str(label)
+                found.append({"panel": axes.get_title(loc="left") or str(number), "curve": name, "x": x, "y": y})
+    return found
+
+
+def _visible(axes: Axes, points: Array) -> Array:
+    with np.errstate(all="ignore"):
+        place = axes.transData.transform(points) * 72 / axes.figure.dpi
+    points, place = points[np.isfinite(place).all(axis=1)], place[np.isfinite(place).all(axis=1)]
+    kept: list[int] = []
+    for index, at in enumerate(place):
+        if not kept or index == len(place) - 1 or np.hypot(*(at - place[kept[-1]])) > 0.25:
+            kept.append(index)
+    return points[kept]
 
 
 def new_figure(height: float, width: float = WIDTH) -> BookFigure:

@@ -145,4 +145,4 @@ def test_figure():
     drawn = page.draw(curves, SETTING.alpha)
     assert [axes.get_title(loc="left")[:3] for axes in drawn.axes] == ["(a)", "(b)", "(c)"]
     assert all(axes.get_xlabel() and axes.get_ylabel() for axes in drawn.axes)
-    assert drawn._repr_png_().startswith(b"\x89PNG")
+    assert drawn.svg().startswith("<?xml")

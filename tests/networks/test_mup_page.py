@@ -89,4 +89,4 @@ def test_what_is_measured_and_concluded():
     assert mup.lazy_claim(PLAN, growing).verdict == "not confirmed"
     figure = mup.draw(PLAN, moved, curves, search, limit)
     assert isinstance(figure, Figure)
-    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert figure.svg().startswith("<?xml")

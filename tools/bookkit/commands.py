@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bookkit import arithmetic, execution, ledger, pages, references, registry, sphinx_book, workplace
+from bookkit import arithmetic, compose, execution, ledger, pages, references, registry, sphinx_book, workplace
 from bookkit.execution import Outcome
 from bookkit.problems import Problem
 from bookkit.project import Project
@@ -130,6 +130,7 @@ def book(project: Project) -> None:
     outcomes = execute_all(project)
     building = time.perf_counter()
     say("building the pages")
+    compose.write(project)
     first = sphinx_book.build(project, anew=False)
     check_pages(project)
     end = time.perf_counter()
@@ -157,7 +158,7 @@ def tests(project: Project) -> None:
         ("references", lambda: references.compare_executed(project)),
         ("references again", lambda: _references_again(project)),
         ("claims ledger", lambda: check_ledger(project)),
-        ("strict book", lambda: _ignore(sphinx_book.build(project))),
+        ("strict book", lambda: _strict_book(project)),
         ("expected pages", lambda: check_pages(project)),
     ]
     run_stages(stages)
@@ -393,18 +394,12 @@ def _python(project: Project, module: str, *arguments: str, environment: Mapping
 
 
 def _toc_problems(project: Project) -> list[str]:
-    expected = {f"book/_executed/{job.page}" for job in _jobs_that_parse(project)}
-    named = {page for page in pages.toc_pages(project) if page.startswith("book/_executed/")}
+    expected = {f"book/pages/{item}" for item in registry.items(project)}
+    named = {page for page in pages.toc_pages(project) if page.startswith("book/pages/")}
     wrong = [f"_toc.yml does not name {page}. Add it where it belongs." for page in sorted(expected - named)]
-    return wrong + [
-        f"_toc.yml names {page}, but no notebook makes it (a page at full or reduced scale needs results under data/results)."
-        for page in sorted(named - expected)
-    ]
+    return wrong + [f"_toc.yml names {page}, but no notebook makes it. Remove it." for page in sorted(named - expected)]
 
 
-def _jobs_that_parse(project: Project) -> list[Job]:
-    return [Job(item, scale, {}) for item in registry.items(project) for scale in registry.book_scales(project, item)]
-
-
-def _ignore(_: object) -> None:
-    """Make a stage of a function that returns something."""
+def _strict_book(project: Project) -> None:
+    compose.write(project)
+    sphinx_book.build(project)

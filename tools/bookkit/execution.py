@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import datetime
 import multiprocessing
@@ -25,7 +24,7 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from bookkit import notebooks, registry, stamps, variants, workplace
+from bookkit import notebooks, registry, stamps, workplace
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
@@ -251,8 +250,6 @@ def run_for_book(
     parts = stamps.key(project, job)  # taken before, so that an edit during the run makes it run again
     stamps.remove_stamp(project, job)
     notebook = notebooks.prepared(project, job)
-    if job.scale != "small":
-        notebook = variants.with_suffix(notebook, job.scale, f"{job.scale} scale")
     executed, made, seconds = computed(project, job, notebook)
     write_atomically(project.claims(job.item, job.scale), made)
     write_atomically(project.executed / f"{job.page}.ipynb", nbformat.writes(executed) + "\n")
@@ -286,13 +283,12 @@ def run_by_hand(project: Project, job: Job) -> Path:
         write_atomically(folder / "claims.json", made)
         write_atomically(folder / f"{job.item}.ipynb", nbformat.writes(executed) + "\n")
         for index, image in enumerate(_images(executed), start=1):
-            (folder / f"figure-{index}.png").write_bytes(image)
+            (folder / f"figure-{index}.svg").write_text(image, "utf-8")
     return folder
 
 
-def _images(notebook: NotebookNode) -> Iterator[bytes]:
+def _images(notebook: NotebookNode) -> Iterator[str]:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            encoded = output.get("data", {}).get("image/png")
-            if encoded:
-                yield base64.b64decode(encoded)
+            if image := output.get("data", {}).get("image/svg+xml"):
+                yield image

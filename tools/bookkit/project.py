@@ -33,8 +33,13 @@ class Project:
 
     @property
     def executed(self) -> Path:
-        """Executed notebooks, the generated part of the book."""
+        """Executed notebooks, one for each item and scale."""
         return self.root / "book" / "_executed"
+
+    @property
+    def pages(self) -> Path:
+        """Pages composed of executed notebooks, the generated part of the book."""
+        return self.root / "book" / "pages"
 
     @property
     def ledger(self) -> Path:

@@ -98,7 +98,7 @@ def headlines(claims: Iterable[Claim]) -> str:
         predicted = _predicted(claim)
         if claim.verdict.startswith("correct"):
             predicted += f", corrected {number(claim.corrected, 3)}"
-        page = f"[{claim.item}]({claim.item}{'' if claim.scale == 'small' else f'_{claim.scale}'}.ipynb)"
+        page = f"[{claim.item}]({claim.item}.ipynb)"
         lines.append(f"| **{claim.verdict}** | {words} | {escaped(predicted)} | {escaped(_measured(claim))} | {page} |")
     return "\n".join(lines)
 

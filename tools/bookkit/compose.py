@@ -1,0 +1,178 @@
+"""The page of an item: its notebook at the largest scale without code between the paragraphs, and below it all that made it.
+
+The small-scale run of the same notebook is the live check of the page: computed from nothing in every build.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import io
+import json
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from bookkit import ledger, parameters, registry, stamps
+from bookkit.project import Project, write_atomically
+from bookkit.registry import Job
+from companion.claims import Claim, verdict_bar
+from companion.claims.words import number
+
+#: Mark of a parameter that the paper does not state, in the comment of its line.
+OURS = "(ours"
+
+
+def write(project: Project) -> None:
+    """Write the page of every item that is not there yet or differs; remove pages of items that are no more."""
+    items = registry.items(project)
+    for item in items:
+        path = project.pages / f"{item}.ipynb"
+        text = nbformat.writes(page(project, item)) + "\n"
+        if not path.is_file() or path.read_text("utf-8") != text:
+            write_atomically(path, text)
+    for path in project.pages.glob("*"):
+        if path.stem not in items:
+            path.unlink()
+
+
+def page(project: Project, item: str) -> NotebookNode:
+    """Return the page of an item."""
+    jobs = [registry.job(project, item, scale) for scale in registry.book_scales(project, item)]
+    notebook = nbformat.read(project.executed / f"{jobs[-1].page}.ipynb", as_version=4)
+    claims = ledger.read(project.claims(item, jobs[-1].scale))
+    said: list[str] = []
+    cells: list[NotebookNode] = []
+    for cell in notebook.cells:
+        tags = set(cell.metadata.get("tags", []))
+        if cell.cell_type == "code":
+            if "provenance" in tags:
+                said += [output.get("text", "") for output in cell.outputs]
+            if "provenance" in tags or not cell.outputs:
+                continue
+            cell.metadata["tags"] = sorted((tags - {"hide-input"}) | {"remove-input"})
+        cells.append(cell)
+    title, _, text = cells[0].source.partition("\n\n")
+    cells[0].source = "\n\n".join([title, _head(project, jobs[-1], claims), text])
+    cells += [nbformat.v4.new_markdown_cell(part) for part in _below(project, jobs, claims, said)]
+    for index, cell in enumerate(cells):
+        cell["id"] = f"cell-{index}"
+    notebook.cells = cells
+    return notebook
+
+
+def _head(project: Project, largest: Job, claims: list[Claim]) -> str:
+    """Return the line below the title: scale, what the kept runs cost, how the claims stand."""
+    records = _records(project, largest)
+    words = [f"{largest.scale} scale"]
+    if records:
+        words.append(f"{len(records)} runs, {_hours(sum(record['seconds'] for record in records))} of computing")
+    badge = f'<p class="page-head"><span class="scale">{" · ".join(words)}</span></p>'
+    return badge + ("\n\n" + verdict_bar(claims) if claims else "")
+
+
+def _below(project: Project, jobs: list[Job], claims: list[Claim], said: list[str]) -> Iterator[str]:
+    """Yield the parts below the page, each folded."""
+    item, small, largest = jobs[0].item, jobs[0], jobs[-1]
+    yield "## Behind this page"
+    rows = list(_parameters(project, jobs))
+    if rows:
+        yield _folded("Parameters", "\n".join(rows))
+    if largest is not small:
+        yield _folded("Live check", "\n".join(_live(project, small, claims)))
+    yield _folded("Rerun", "\n".join(_rerun(project, largest)))
+    listings = [f"notebooks/{item}.py", f"src/companion/pages/{item}.py"]
+    code = [
+        f"{{download}}`{name} <../../{name}>`\n\n```{{literalinclude}} ../../{name}\n:language: python\n```\n"
+        for name in listings
+        if (project.root / name).is_file()
+    ]
+    yield _folded("Code of this page", "\n".join(code))
+    yield _folded("Provenance", "```text\n" + "".join(said).strip() + "\n```")
+
+
+def _folded(title: str, content: str) -> str:
+    return f"::::{{dropdown}} {title}\n{content}\n::::"
+
+
+def _parameters(project: Project, jobs: list[Job]) -> Iterator[str]:
+    """Yield the rows of the table of parameters: meaning, value on this page, in the live check, and whose choice it is."""
+    small, largest = jobs[0].values, jobs[-1].values
+    names = [name for name in small if name != "scale"]
+    if not names:
+        return
+    notes = _comments(registry.source(project, jobs[0].item))
+    two = len(jobs) > 1
+    yield "| Parameter | Meaning | Value |" + (" Live check |" if two else "") + " From |"
+    yield "| :-- | :-- | :-- |" + (" :-- |" if two else "") + " :-- |"
+    for name in names:
+        note = notes.get(name, "")
+        values = [f"`{_shown(largest[name])}`"] + ([f"`{_shown(small[name])}`"] if two else [])
+        whose = "ours" if OURS in note else "paper"
+        yield "| " + " | ".join([f"`{name}`", note.replace("|", "\\|"), *values, whose]) + " |"
+
+
+def _comments(notebook: NotebookNode) -> dict[str, str]:
+    """Return what the parameters cell says of each name: the comment on the last line of its statement."""
+    source = next(cell.source for cell in notebook.cells if parameters.TAG in cell.metadata.get("tags", []))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    lines = {statement.target.id: statement.end_lineno for statement in ast.parse(source).body}  # type: ignore[attr-defined]
+    return {name: comments.get(line, "") for name, line in lines.items()}
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text.replace("Infinity", "inf").replace('"', "")
+
+
+def _live(project: Project, small: Job, claims: list[Claim]) -> Iterator[str]:
+    """Yield what the small run of this build says of the claims of the page."""
+    stamp = stamps.read_stamp(project, small) or {}
+    known = {claim.id: claim for claim in claims}
+    checks = ledger.read(project.claims(small.item, small.scale))
+    yield f"The same notebook at small scale, computed from nothing in this build in {stamp.get('seconds', 0):.0f} s of a core."
+    yield ""
+    if not checks:
+        yield "It makes no claim: what it prints is compared with the committed reference."
+        return
+    yield "| Claim | Live | Verdict, live | Verdict, this page |"
+    yield "| :-- | :-- | :-- | :-- |"
+    for check in checks:
+        whole = known.get(check.id)
+        interval = "" if check.interval is None else " [{}, {}]".format(*(number(end, 3) for end in check.interval))
+        same = "the same" if whole and whole.verdict == check.verdict else (whole.verdict if whole else "only here")
+        yield f"| `{check.id}` | {number(check.measured, 3)}{interval} | {check.verdict} | {same} |"
+
+
+def _rerun(project: Project, largest: Job) -> Iterator[str]:
+    """Yield the commands that make this page again, with what they cost."""
+    records = _records(project, largest)
+    scale = "" if largest.scale == "small" else f" --scale {largest.scale}"
+    yield "In a clone of the repository, the page as it stands here:\n"
+    yield f"```bash\npython3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s execute -- {largest.item}{scale}\n```\n"
+    if records:
+        spent, machines = sum(record["seconds"] for record in records), sorted({r["hardware"] for r in records})
+        yield "Its runs are shipped. To compute them anew, resumable at any moment:\n"
+        yield f"```bash\n.venv/bin/python -m companion runs {largest.item} --scale {largest.scale} --force\n```\n"
+        yield f"They took {_hours(spent)} on {'; '.join(map(html.escape, machines))}."
+    yield "\nAny parameter can be changed, for example:\n"
+    name = next((name for name in largest.values if name != "scale"), None)
+    if name:
+        value = _shown(largest.values[name])
+        yield f"```bash\n.venv/bin/nox -s execute -- {largest.item}{scale} -p {name} '{value}'\n```"
+
+
+def _records(project: Project, largest: Job) -> list[Mapping[str, Any]]:
+    """Return the provenance of the kept runs of a page."""
+    if largest.scale == "small":
+        return []
+    files: Iterable[Any] = sorted(project.results(largest.item).glob("*.json"))
+    return [json.loads(file.read_text("utf-8"))["provenance"] for file in files]
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
