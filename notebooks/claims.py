@@ -12,7 +12,24 @@
 # %% [markdown]
 # (claims-page)=
 # # Does the paper hold?
-#
+
+# %% tags=["remove-input", "parameters"]
+scale: "Scale" = "small"  # the only one: nothing here takes long
+
+# %% tags=["remove-input"]
+from IPython.display import HTML, display
+
+from companion import claims as ledger
+from companion import notebook
+from companion.claims.places import index
+from companion.pages import claims as page
+from companion.tables import Table
+from neural_scaling.base.paths import data_root
+
+entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
+display(HTML(ledger.verdict_bar(entries, page="")))
+
+# %% [markdown]
 # Yes, in its main result. In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place of $\beta$; an easy
 # task gains a constant and no exponent; the compute-optimal exponents of Table 1 follow from the loss law; and the mean-field equations give simulated losses at finite width, on
 # fresh and on reused samples. They fall short at batches of a few samples, where they drop a fourth moment.
@@ -25,23 +42,19 @@
 # than half of the way from the lazy exponent to the predicted one; on the hardest tasks their loss is that of a lazy network at the time that their growing kernel gives, and the predicted
 # exponents are not reached before the edge of stability; those of images and of text need longer or larger runs than those here.
 
-# %% tags=["remove-input", "parameters"]
-scale: "Scale" = "small"  # the only one: nothing here takes long
+# %% tags=["remove-input"]
+display(HTML(ledger.headlines(entries)))
 
-# %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
-from IPython.display import Markdown, display
-
-from companion import claims as ledger
-from companion import notebook
-from companion.claims.places import index
-from companion.tables import Table
-from neural_scaling.base.paths import data_root
-
-entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
-display(Markdown(ledger.headlines(entries)))
+# %% [markdown]
+# ## All claims
+#
+# Each opens to its numbers. A segment of the bar at the top selects a verdict, and the address of the page keeps what is selected.
 
 # %% tags=["remove-input"]
-Table(ledger.summary(entries), "All claims at their largest scale")
+display(HTML(page.filter_form(entries) + page.claim_list(entries) + page.downloads()))
+
+# %% tags=["remove-input"]
+Table(ledger.summary(entries), "What the verdicts mean")
 
 # %% [markdown]
 # ## How verdicts are made
@@ -61,21 +74,14 @@ Table(ledger.summary(entries), "All claims at their largest scale")
 # Locations follow the numbering of arXiv 2409.17858v1.
 
 # %% [markdown]
-# ## All claims
-
-# %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
-display(Markdown(ledger.to_markdown(entries, with_item=True)))
-
-# %% [markdown]
 # ## By place in the paper
 #
-# Every section, figure, table, footnote and equation with the claims that cite it, or the reason why it has none.
+# Every section, figure, table and footnote with the claims that cite it, or the reason why it has none. {ref}`equations-page` lists
+# the equations.
 
 # %% tags=["remove-input"]
-Table(index(entries), "Parts of the paper")
-
-# %% tags=["remove-input"]
-Table(ledger.to_table(entries), "The ledger as a table, with every field")
+parts = index(entries)
+Table(parts[~parts.part.str.startswith("eq.")], "Parts of the paper")
 
 # %% tags=["remove-input", "provenance"]
 print(notebook.provenance(scale))

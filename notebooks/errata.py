@@ -17,10 +17,18 @@
 # **What came out.** The exponent $\chi$ of the loss in time and [Table 1](tab-1-page) stand, and with them the main results. Three terms of the loss law change in part of the plane of
 # tasks: the bottleneck in $N$ of easy tasks, the finite-$N$ transient of hard ones, and the noise of SGD below $\beta = 2 - 1/\alpha$. Some constants change, and two terms that
 # the mean-field equations drop limit where they hold. The rest are misprints, each local, and remarks.
-#
-# **How each entry was checked.** One quantity is computed with the printed form, with the corrected form, and in a third way: by simulation of eq. 4, by the full solution, or exactly. The
-# corrected form must be within the tolerance given and the printed one off by more than three times that. Where there is nothing to compute the entry says *by reading*.
-# $\mathcal L[\cdot]$ is the strictly lower triangle, $\tau = \int K\,dt$ the effective time, and $m$ is 1 in the lazy limit and $\max(1, 2/(1+\beta))$ in the rich one.
+
+# %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
+from IPython.display import Markdown, display
+
+from companion import claims as ledger
+from companion import notebook
+from companion.errata import TIERS, Setting
+from companion.errata.transients import power_sums
+from companion.pages import errata as page
+from companion.tables import Table
+
+display(Markdown(page.contents()))
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
@@ -40,36 +48,24 @@ window: "Window" = [1.0e4, 1.0e6]  # window of fits to closed forms, eta*steps (
 late: "Window" = [1.0e80, 1.0e120]  # window of fits to the self-consistent curve, eta*steps (ours)
 horizon: "Positive" = 300.0  # end of the integrated gradient flow, eta*steps (ours)
 
-# %% tags=["hide-input"]
-from IPython.display import Markdown, display
-
-from companion import claims as ledger
-from companion import notebook
-from companion.errata import TIERS, Setting
-from companion.errata.transients import power_sums
-from companion.pages import errata as page
-from companion.tables import Table
-
+# %% tags=["remove-input"]
 setting = notebook.plan(Setting, globals())
-
-# %% tags=["hide-input", "provenance"]
-print(notebook.provenance(setting, range(seeds)))
-
-# %% tags=["hide-input"]
 found = page.check_all(setting)
 laws, constants, misprints, notes = (found[found.tier == tier] for tier in TIERS)
-heads = {"printed": "error as printed", "corrected": "error corrected"}
 
-# %% tags=["remove-cell", "nbval-check-output"]
-Table(page.shown(found).drop(columns="where"), heads={"name": "erratum"})
+# %% [markdown]
+# **How each entry was checked.** One quantity is computed with the printed form, with the corrected form, and in a third way: by simulation of eq. 4, by the full solution, or exactly. The
+# corrected form must be within the tolerance given and the printed one off by more than three times that. Where there is nothing to compute the entry says *by reading*.
+# $\mathcal L[\cdot]$ is the strictly lower triangle, $\tau = \int K\,dt$ the effective time, and $m$ is 1 in the lazy limit and $\max(1, 2/(1+\beta))$ in the rich one.
+
+# %% tags=["remove-input", "nbval-check-output"]
+heads = {"name": "note", "printed": "error as printed", "corrected": "error corrected"}
+Table(page.shown(found), "Every check", heads)
 
 # %% [markdown]
 # ## Laws
 #
-# A power of the loss changes. What "error" means differs from row to row; the entries say.
-
-# %% tags=["remove-input"]
-Table(page.shown(laws).drop(columns="name"), heads=heads)
+# A power of the loss changes.
 
 # %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 display(Markdown(page.entries(laws, setting)))
@@ -89,17 +85,11 @@ display(page.draw(page.curves(setting), alpha))
 #
 # No power of the loss changes.
 
-# %% tags=["remove-input"]
-Table(page.shown(constants).drop(columns="name"), "Errors of both forms, constants", heads)
-
 # %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 display(Markdown(page.entries(constants, setting)))
 
 # %% [markdown]
 # ## Misprints
-
-# %% tags=["remove-input"]
-Table(page.shown(misprints).drop(columns="name"), "Errors of both forms, misprints", heads)
 
 # %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 display(Markdown(page.entries(misprints, setting)))
@@ -127,3 +117,6 @@ ledger.show(page.claims(setting))
 # printed and the solution is substituted once, so that a failure is that of this equation alone. Tolerances are 1e-9
 # for identities, 0.01 to 0.02 for exponents of exact curves, and for simulated means what their noise and the next
 # order in $1/N$ and $1/P$ leave, 0.01 to 0.1.
+
+# %% tags=["remove-input", "provenance"]
+print(notebook.provenance(setting, range(seeds)))

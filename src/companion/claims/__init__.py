@@ -1,15 +1,16 @@
-"""Claims of the paper as objects: judged by one rule, kept in one ledger, shown in one table.
+"""Claims of the paper as objects: judged by one rule, kept in one ledger, shown line by line.
 
 A notebook judges its claims, records them and prints them; the page, the ledger and the tests read the same
 objects.
 """
 
-from companion.claims.claim import VERDICTS, Claim, Kind, Verdict, as_json
+from companion.claims.claim import VERDICTS, Claim, Kind, Verdict, as_json, by_claim
 from companion.claims.headlines import HEADLINES
 from companion.claims.ledger import CLAIMS_VARIABLE, LedgerError, load_ledger, record, schema, show, write_ledger
 from companion.claims.measurement import EXTREMES, MEAN, NORMAL, SLOPE, Measurement, Page, bounded, judged
-from companion.claims.shown import Cited, Shown, by_claim, cite, headlines, summary, to_markdown, to_table
+from companion.claims.shown import Cited, Shown, cite, headlines, summary, to_html, to_table
 from companion.claims.tolerance import Tolerance, of_exponent
+from companion.claims.verdicts import chip, verdict_bar
 from companion.claims.words import bound, number
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "bound",
     "bounded",
     "by_claim",
+    "chip",
     "cite",
     "headlines",
     "judged",
@@ -43,7 +45,8 @@ __all__ = [
     "schema",
     "show",
     "summary",
-    "to_markdown",
+    "to_html",
     "to_table",
+    "verdict_bar",
     "write_ledger",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, computed_field, model_validator
@@ -185,3 +186,17 @@ def as_json(claim: Claim) -> dict[str, Any]:
     """Return a claim as the ledger holds it, without what is empty."""
     values = checks.instance(claim, "claim", Claim, "give a Claim").model_dump(mode="json")
     return {name: value for name, value in values.items() if not (value is None or value is False or value in ("", []))}
+
+
+def listed(claims: Iterable[Claim]) -> list[Claim]:
+    """Return claims as a list."""
+    return checks.instances(claims, "claims", Claim, "give a list of claims", fewest=0)
+
+
+def by_claim(claims: Iterable[Claim]) -> list[tuple[Claim, list[Claim]]]:
+    """Return every claim at its largest scale, each with its checks at smaller scales, in the order given."""
+    groups: dict[str, list[Claim]] = {}
+    for claim in listed(claims):
+        groups.setdefault(claim.id, []).append(claim)
+    ranked = (sorted(group, key=lambda claim: ORDER.index(claim.scale)) for group in groups.values())
+    return [(group[-1], group[:-1][::-1]) for group in ranked]

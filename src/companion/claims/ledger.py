@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from companion.claims.claim import Claim, as_json
-from companion.claims.shown import Shown, by_claim, listed
+from companion.claims.claim import Claim, as_json, by_claim, listed
+from companion.claims.shown import Shown
 from neural_scaling.base import checks
 from neural_scaling.base.files import write_atomically
 

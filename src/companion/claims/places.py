@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from companion.claims.claim import Claim
-from companion.claims.shown import by_claim
+from companion.claims.claim import Claim, by_claim
 
 _NUMBER = r"\d+(?:-\d+)?"
 _LIST = rf"({_NUMBER}(?:(?:, |, and | and ){_NUMBER})*)"
@@ -17,9 +16,14 @@ _KINDS = {
     "App.": r"(?:App\.|Appendix) ([A-G])",
     "Fig.": rf"Figs?\. {_LIST}",
     "Table": r"Table (1)",
-    "eq.": rf"eqs?\. {_LIST}",
+    "eq.": rf"(?:\b[Ee]qs?\.|\b[Ee]quations?) {_LIST}",
     "footnote": r"footnote (\d)",
 }
+
+#: Number of the last equation of arXiv v1.
+EQUATIONS = 85
+#: The page of all equations, seen from the executed pages.
+ALL_EQUATIONS = "../equations.html"
 
 #: Parts of arXiv v1 in its order. Captions belong to their figures.
 PARTS = (
@@ -28,7 +32,7 @@ PARTS = (
     *(f"Fig. {number}" for number in range(1, 13)),
     "Table 1",
     *(f"footnote {number}" for number in range(1, 5)),
-    *(f"eq. {number}" for number in range(1, 86)),
+    *(f"eq. {number}" for number in range(1, EQUATIONS + 1)),
 )
 
 _PROCESS = "one of the processes behind eq. 41, whose solution is judged"
@@ -64,6 +68,20 @@ def places(location: str) -> set[str]:
             else:
                 found.add(f"{kind} {match}")
     return found
+
+
+def equations(location: str) -> list[int]:
+    """Return the numbers of the equations that a text cites."""
+    return sorted(int(part.removeprefix("eq. ")) for part in places(" ".join(location.split())) if part[:3] == "eq.")
+
+
+def linked(location: str) -> str:
+    """Return a location in HTML with its equations as links."""
+
+    def links(match: re.Match[str]) -> str:
+        return re.sub(r"(\d+)(-\d+)?", rf'<a href="{ALL_EQUATIONS}#eq-\1">\g<0></a>', match[0])
+
+    return re.sub(_KINDS["eq."], links, location)
 
 
 def index(claims: Iterable[Claim], without: Mapping[str, str] = WITHOUT) -> pd.DataFrame:

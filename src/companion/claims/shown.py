@@ -1,25 +1,27 @@
-"""Claims as a page shows them: lines to compare between runs, a Markdown table to read, one table of all."""
+"""Claims as a page shows them: one line each that opens to its numbers; lines to compare between runs; one table of all."""
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
-from companion.claims.claim import ORDER, VERDICTS, Claim, as_json
+from companion.claims.claim import OPEN, VERDICTS, Claim, as_json, by_claim, listed
 from companion.claims.headlines import HEADLINES
-from companion.claims.words import escaped, number
-from neural_scaling.base.checks import choice, flag, instances, text
+from companion.claims.places import linked
+from companion.claims.verdicts import ALL_CLAIMS, chip, slug
+from companion.claims.words import number, with_formulas
+from neural_scaling.base.checks import choice, flag, text
 
-
-def listed(claims: Iterable[Claim]) -> list[Claim]:
-    """Return claims as a list."""
-    return instances(claims, "claims", Claim, "give a list of claims", fewest=0)
+#: Names of pages that are not those of a figure or table.
+NAMES = {"losslaw": "Loss law", "sgdnoise": "SGD noise", "mnist1m": "MNIST-1M", "mup": "Parametrization"}
 
 
 class Shown:
-    """Claims as a page shows them: a table to read, and a line for each with id and verdict, which references compare."""
+    """Claims as a page shows them: lines that open, and a line for each with id and verdict, which references compare."""
 
     def __init__(self, claims: Sequence[Claim], compared: Callable[[Claim], bool] = lambda claim: True) -> None:
         self.claims, self.compared = listed(claims), compared
@@ -27,8 +29,8 @@ class Shown:
     def __repr__(self) -> str:
         return "\n".join(f"{claim.id}: {claim.verdict}" for claim in self.claims if self.compared(claim))
 
-    def _repr_markdown_(self) -> str:
-        return to_markdown(self.claims)
+    def _repr_html_(self) -> str:
+        return to_html(self.claims)
 
 
 class Cited:
@@ -40,9 +42,9 @@ class Cited:
     def __repr__(self) -> str:
         return f"Judged on other pages: {', '.join(self.ids)}"
 
-    def _repr_markdown_(self) -> str:
-        names = ", ".join(f"`{id}`" for id in self.ids)
-        return f"Judged on other pages (see {{ref}}`claims-page`): {names}."
+    def _repr_html_(self) -> str:
+        names = ", ".join(f'<a href="{ALL_CLAIMS}#{anchor(id)}"><code>{html.escape(id)}</code></a>' for id in self.ids)
+        return f"<p>Judged on other pages: {names}.</p>"
 
 
 def cite(*ids: str) -> Cited:
@@ -50,36 +52,67 @@ def cite(*ids: str) -> Cited:
     return Cited(ids)
 
 
-def by_claim(claims: Iterable[Claim]) -> list[tuple[Claim, list[Claim]]]:
-    """Return every claim at its largest scale, each with its checks at smaller scales, in the order given."""
-    groups: dict[str, list[Claim]] = {}
-    for claim in listed(claims):
-        groups.setdefault(claim.id, []).append(claim)
-    ranked = (sorted(group, key=lambda claim: ORDER.index(claim.scale)) for group in groups.values())
-    return [(group[-1], group[:-1][::-1]) for group in ranked]
+def anchor(id: str) -> str:
+    """Return the anchor of a claim, on the page that judges it and on that of all claims."""
+    return f"claim-{html.escape(id)}"
 
 
-def to_markdown(claims: Sequence[Claim], with_item: bool = False) -> str:
-    """Return claims as a Markdown table, empty if there is none, each with its checks at smaller scales below it.
+def address(claim: Claim) -> str:
+    """Return the page that judges a claim, seen from other pages of items."""
+    return f"{claim.item}.html"
 
-    The claim, what was measured and why stand in one wide column, the numbers and the verdict in narrow ones, so that the table
-    fits a narrow page. The page that lists all claims shows their pages and scales (``with_item``).
+
+def page_name(item: str) -> str:
+    """Return what a page is called in a word or two."""
+    kind, figure = re.fullmatch(r"(fig|table)?(.*)", item).groups()  # type: ignore[union-attr]
+    if kind:
+        return f"{'Figure' if kind == 'fig' else 'Table'} {int(figure)}"
+    return NAMES.get(item, item.capitalize())
+
+
+def to_html(claims: Sequence[Claim], with_item: bool = False) -> str:
+    """Return claims as HTML, empty if there is none: a line each that opens to its numbers and its checks at smaller scales.
+
+    A line on a page leads to that on the page of all claims, whose lines (``with_item``) lead back to the page that judges them.
     """
     claims, with_item = listed(claims), flag(with_item, "with_item")
-    if not claims:
-        return ""
-    lines = ["| Claim | Predicted | Measured | Verdict |", "| :-- | :-- | :-- | :-- |"]
-    for claim, checks in by_claim(claims):
-        where = f"**{escaped(claim.location)}**"
-        if with_item:
-            where += f" ({escaped(claim.item)}, {escaped(claim.scale)})"
-        text = f"{where}: {escaped(claim.statement)}<br>*{escaped(claim.quantity)}*<br>{escaped(claim.reason)}"
-        for check in checks:
-            seen = f"{_predicted(check)} predicted, {_measured(check)} measured: {check.verdict}"
-            text += f"<br>At {check.scale} scale {escaped(seen)}"
-        cells = (text, escaped(_predicted(claim)), escaped(_measured(claim)), f"**{claim.verdict}**")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    lines = "".join(_line(claim, checks, with_item) for claim, checks in by_claim(claims))
+    return f'<div class="claims">{lines}</div>' if lines else ""
+
+
+def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
+    name = page_name(claim.item)
+    tags = f'<span class="tag">{claim.kind}</span>' + (f'<span class="tag">{name}</span>' if with_item else "")
+    link = f'<a href="{address(claim)}#{anchor(claim.id)}">{name}, {claim.scale} scale</a>'
+    if not with_item:
+        link = f'<a href="{ALL_CLAIMS}#{anchor(claim.id)}">among all claims</a>'
+    needs = claim.needs if claim.verdict in OPEN else ""
+    rows = {
+        "Of": html.escape(claim.quantity),
+        "Predicted": html.escape(_predicted(claim)),
+        "Corrected": "" if claim.corrected is None else number(claim.corrected, 3),
+        "Measured": html.escape(_measured(claim) + (f" ({claim.meaning})" if claim.meaning else "")),
+        "Window": "" if claim.window is None else " to ".join(f"{end:.4g}" for end in claim.window),
+        "Seeds": "" if claim.seeds is None else str(claim.seeds),
+        "Tolerance": html.escape(claim.rule if claim.tolerance == 0 else f"{claim.tolerance:.2g}: {claim.rule}"),
+        "Reason": html.escape(claim.reason.removesuffix(f"; {needs}")),
+        "Would decide it": html.escape(needs),
+        "Live check": "<br>".join(map(_check, checks)),
+        "Place": linked(html.escape(claim.location)),
+        "Judged on" if with_item else "See it": link,
+        "Runs": " ".join(f"<code>{key}</code>" for key in claim.runs),
+        "Id": f"<code>{html.escape(claim.id)}</code>",
+    }
+    body = "".join(f"<dt>{head}</dt><dd>{value}</dd>" for head, value in rows.items() if value)
+    data = f'data-verdict="{slug(claim.verdict)}" data-page="{claim.item}" data-kind="{claim.kind}"' if with_item else ""
+    return (
+        f'<details class="claim" id="{anchor(claim.id)}" {data}><summary>{chip(claim.verdict)} '
+        f'<span class="said">{html.escape(claim.statement)}</span> {tags}</summary><dl>{body}</dl></details>\n'
+    )
+
+
+def _check(check: Claim) -> str:
+    return f"{check.scale}: {html.escape(_predicted(check))} predicted, {html.escape(_measured(check))} measured {chip(check.verdict)}"
 
 
 def to_table(claims: Iterable[Claim]) -> pd.DataFrame:
@@ -90,17 +123,20 @@ def to_table(claims: Iterable[Claim]) -> pd.DataFrame:
 
 
 def headlines(claims: Iterable[Claim]) -> str:
-    """Return the claims that answer whether the paper holds as a Markdown table: verdict, claim, number against number, page."""
+    """Return the claims that answer whether the paper holds as HTML: verdict, claim, number against number, page."""
     known = {claim.id: claim for claim, _ in by_claim(claims)}
-    lines = ["| Verdict | Claim | Predicted | Measured | Page |", "| :-- | :-- | :-- | :-- | :-- |"]
+    lines = []
     for id, words in HEADLINES.items():
         claim = known[choice(id, "claims", known)]
         predicted = _predicted(claim)
         if claim.verdict.startswith("correct"):
             predicted += f", corrected {number(claim.corrected, 3)}"
-        page = f"[{claim.item}]({claim.item}.ipynb)"
-        lines.append(f"| **{claim.verdict}** | {words} | {escaped(predicted)} | {escaped(_measured(claim))} | {page} |")
-    return "\n".join(lines)
+        numbers = f"predicted {html.escape(predicted)}, measured {html.escape(_measured(claim))}"
+        lines.append(
+            f'<li>{chip(claim.verdict)} <span class="said"><a href="{ALL_CLAIMS}#{anchor(id)}">{with_formulas(words)}</a></span> '
+            f'<span class="against">{numbers}</span> <a class="tag" href="{address(claim)}">{page_name(claim.item)}</a></li>\n'
+        )
+    return f'<ul class="claims headlines">{"".join(lines)}</ul>'
 
 
 def summary(claims: Sequence[Claim]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 
@@ -35,9 +36,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{steady:.{decimals}f}" if 1e-4 <= abs(steady) < 1e4 else f"{steady:.{digits - 1}e}"
 
 
-def escaped(text: str) -> str:
-    """Return text as Markdown that shows it as it is, on one line: no markup, mathematics, HTML or table in it takes effect."""
-    return re.sub(r"([\\`*_{}\[\]<>#|$~^&])", r"\\\1", " ".join(text.split()))
+def with_formulas(text: str) -> str:
+    """Return text as HTML, with what stands between dollars as formulas."""
+    return re.sub(
+        r"\$([^$]*)\$", r'<span class="math notranslate nohighlight">\\(\1\\)</span>', html.escape(text, quote=False)
+    )
 
 
 def bound(value: float) -> str:

@@ -121,7 +121,8 @@ ERRATA = (
         "error of the product, eqs. 73 and 74 solved",
         1e-9,
         product_of_responses,
-        page="bottleneck-page",
+        title="Product of the late responses",
+        pages=("bottleneck-page",),
     ),
     Erratum(
         "floor-value",
@@ -135,7 +136,9 @@ ERRATA = (
         r"largest relative error against exact projections, $\beta = %(easy)g$, $N = 16$ to $256$",
         0.1,
         floor_errors,
-        page="floor-proof",
+        title="The sum behind it",
+        consequence=r"first power of $1 + \lambda_k r_3$ in place of the second",
+        pages=("floor-proof", "bottleneck-page"),
     ),
     Erratum(
         "floor-exponent",
@@ -152,7 +155,9 @@ ERRATA = (
         r"error of the exponent of exact projections, $\beta = %(easy)g$",
         0.15,
         floor_exponent,
-        page="bottleneck-page",
+        title="What width leaves of easy tasks",
+        consequence=r"$N^{-\alpha}$ in place of $N^{-\alpha\min(2,\beta)}$ for $\beta > 1$; hard tasks and Table 1 keep theirs",
+        pages=("bottleneck-page", "losslaw-page", "fig-1-page"),
     ),
     Erratum(
         "data-prefactor",
@@ -167,6 +172,8 @@ ERRATA = (
         r"mean relative error against exact interpolation, $\beta = %(easy)g$, $P = 16$ to $256$",
         0.08,
         data_floor,
-        page="reuse-limit",
+        title="What samples leave: the prefactor",
+        consequence=r"a factor that tends to $\alpha$; the exponent in $P$ is right",
+        pages=("reuse-limit", "bottleneck-page"),
     ),
 )

@@ -56,11 +56,14 @@ class Erratum:
     quantity: str = ""  # what the errors are, with fields of Setting as %(name)g; empty if the check is reading alone
     tolerance: float = 0.0  # largest error of a form that counts as right
     check: Callable[[Setting], Errors] | None = None  # measures the errors; None if the check is reading alone
-    page: str = ""  # label of a page or section with more, or nothing
+    title: str = ""  # what it is about, in a few words; a note has none
+    consequence: str = ""  # what follows from it for readers of the paper; a misprint has none
+    pages: tuple[str, ...] = ()  # labels of the pages or sections with more
 
     def __post_init__(self) -> None:
-        for name in ("name", "location", "printed", "corrected", "reason", "quantity", "page"):
+        for name in ("name", "location", "printed", "corrected", "reason", "quantity", "title", "consequence"):
             checks.text(getattr(self, name), name)
+        checks.keep(self, pages=tuple(checks.text(page, "pages") for page in self.pages))
         checks.choice(self.tier, "tier", get_args(Tier))
         checks.keep(self, tolerance=checks.real(self.tolerance, "tolerance", least=0.0))
         checks.require(

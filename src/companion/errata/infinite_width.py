@@ -150,6 +150,7 @@ ERRATA = (
         "largest relative error of the loss in unit steps",
         1e-9,
         memory_step,
+        title=r"$\eta^2$ in unit steps",
     ),
     Erratum(
         "descent-sign",
@@ -161,6 +162,7 @@ ERRATA = (
         r"relative error of the loss at $\eta t = 2$, $\gamma = 0$",
         0.01,
         descent_sign,
+        title="Sign of the rate of $v^0$",
     ),
     Erratum(
         "weight-growth",
@@ -174,7 +176,8 @@ ERRATA = (
         r"relative error of $\partial_t C_w$ at $\eta t = 100$",
         0.02,  # the flow has a small gamma, not none
         weight_growth,
-        page="kernel-page",
+        title="Which $C_2$ drives $C_w$",
+        pages=("kernel-page",),
     ),
     Erratum(
         "loss-rate",
@@ -186,7 +189,9 @@ ERRATA = (
         r"error of the factor, rich flow",
         0.01,
         loss_rate,
-        page="kernel-page",
+        title="The rate of the loss",
+        consequence="a factor 2",
+        pages=("kernel-page",),
     ),
     Erratum(
         "spike-dropped",
@@ -200,7 +205,9 @@ ERRATA = (
         r"relative error of $dL/dt$ at the end of the flow",
         0.01,
         spike_dropped,
-        page="kernel-page",
+        title="The spike in the rate of the loss",
+        consequence=r"a constant share of $dL/dt$ for $\beta < 1$; the exponent is right",
+        pages=("kernel-page",),
     ),
     Erratum(
         "spike-limit",
@@ -214,7 +221,9 @@ ERRATA = (
         r"error of the late entry (1, 1) over $\gamma y_1^2$, $\beta = %(easy)g$, $\gamma \to 0$",
         0.02,
         spike_limit,
-        page="kernel-page",
+        title="The limit of the spike",
+        consequence="half of what is printed",
+        pages=("kernel-page",),
     ),
     Erratum(
         "scale-growth",
@@ -227,7 +236,9 @@ ERRATA = (
         r"relative error of $\gamma C_w$ late, $\beta = %(easy)g$, $\gamma \to 0$",
         0.02,
         scale_growth,
-        page="kernel-page",
+        title="The limit of the kernel's scale",
+        consequence="half of what is printed",
+        pages=("kernel-page",),
     ),
     Erratum(
         "scale-rate",
@@ -241,6 +252,7 @@ ERRATA = (
         r"largest error of the logarithm of the rate, $k = 1$ and $10$",
         0.02,
         scale_rate,
-        page="kernel-page",
+        title=r"$\lambda_k$ and 2 in the rate of the scale",
+        pages=("kernel-page",),
     ),
 )

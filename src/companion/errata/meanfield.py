@@ -174,6 +174,7 @@ ERRATA = (
         r"relative error of $v^w(t+1)$ in one run",
         1e-9,
         weight_memory,
+        title="Time of $v^w$ in the sum",
     ),
     Erratum(
         "equal-times",
@@ -186,6 +187,7 @@ ERRATA = (
         "relative error of the loss",
         0.05,
         equal_times,
+        title="Equal times in the sum over $R_3$",
     ),
     Erratum(
         "strictly-lower",
@@ -199,6 +201,7 @@ ERRATA = (
         r"relative error of $C_w$ from $C_3$",
         0.02,
         strictly_lower,
+        title="Strictly lower triangles",
     ),
     Erratum(
         "integrated-memory",
@@ -210,6 +213,7 @@ ERRATA = (
         r"relative error of $C_w$ from $C_3$",
         0.02,
         integrated_memory,
+        title=r"$\Theta$ in the inverse",
     ),
     Erratum(
         "squared-eigenvalue",
@@ -222,6 +226,7 @@ ERRATA = (
         r"relative error of $C_3 = R_3 C_2 R_3^\top$",
         0.05,
         squared_eigenvalue,
+        title=r"$\lambda_k^2$ in $C_2$",
     ),
     Erratum(
         "past-error",
@@ -233,7 +238,8 @@ ERRATA = (
         r"relative error of $C_w$ on $P$ samples",
         0.02,
         past_error,
-        page="reuse-page",
+        title="Time of $v^0$ under the integral",
+        pages=("reuse-page",),
     ),
     Erratum(
         "mixed-times",
@@ -241,7 +247,7 @@ ERRATA = (
         "note",
         reason=r"Appendix D works with gradient flow, but three lines, those of $v^3$, $w$ and $v^4$, are sums over steps as in "
         r"eqs. 26; read integrals, as in eqs. 37-40.",
-        page="reuse-page",
+        pages=("reuse-page",),
     ),
     Erratum(
         "fourth-moment",
@@ -257,7 +263,9 @@ ERRATA = (
         r"relative error of the loss after 6 steps, $B = %(batch)d$, $\gamma = 0$, $N = \infty$",
         0.01,
         fourth_moment,
-        page="batch-page",
+        title="The fourth moment of a batch",
+        consequence="losses at batches of a few samples are above the theory",
+        pages=("batch-page",),
     ),
     Erratum(
         "fourth-moment-width",
@@ -272,6 +280,8 @@ ERRATA = (
         r"relative error of the coefficient of $1/N$ at $\eta t = 1$, 16 modes, $\gamma = 0$",
         0.02,  # four standard errors of the simulated mean
         fourth_moment_width,
-        page="transient-page",
+        title="The fourth moment of $A(0)$",
+        consequence="a small part of the transient in $1/N$ is missing",
+        pages=("transient-page",),
     ),
 )

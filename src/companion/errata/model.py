@@ -84,6 +84,7 @@ ERRATA = (
         "relative error of the loss of a random student",
         0.05,
         loss_normalisation,
+        title="$1/N$ of the student",
     ),
     Erratum(
         "source-condition",
@@ -95,6 +96,7 @@ ERRATA = (
         r"error of the exponent of $\lambda_k$",
         0.01,
         source_condition,
+        title=r"Sign of the exponent $\beta$",
     ),
     Erratum(
         "easy-exponent",
@@ -107,7 +109,8 @@ ERRATA = (
         r"error of the exponent of the loss at $\beta = 1.2$",
         0.01,
         easy_exponent,
-        page="kernel-page",
+        title="The maximum for easy tasks",
+        pages=("kernel-page",),
     ),
     Erratum(
         "richness-in-b",
@@ -119,6 +122,7 @@ ERRATA = (
         r"relative difference to eq. 4 in the last loss",
         1e-9,
         matrix_step,
-        page="kernel-page",
+        title=r"$\gamma$ in the step of $B$",
+        pages=("kernel-page",),
     ),
 )

@@ -73,7 +73,8 @@ ERRATA = (
         r"error of the compute exponent, $\alpha = 2$, $\beta = 1.25$",
         0.01,
         easy_label,
-        page="fig-1-page",
+        title="Label of the easy phase",
+        pages=("fig-1-page",),
     ),
     Erratum(
         "fixed-compute",
@@ -104,6 +105,7 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$",
         0.01,
         first_level,
+        title="Rich exponent of the transformer",
     ),
     Erratum(
         "level-limit",
@@ -115,14 +117,15 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$",
         0.01,
         level_limit,
-        page="fig-10-page",
+        title="Limit of the levels",
+        pages=("fig-10-page",),
     ),
     Erratum(
         "finite-norm",
         "Fig. 12 (a), caption",
         "note",
         reason=r"For $w^*$ is finite read $|w^*|$: the norm of eq. 7 is what $\beta > 1$ makes finite.",
-        page="kernel-page",
+        pages=("kernel-page",),
     ),
     Erratum(
         "spike-growth",
@@ -134,6 +137,7 @@ ERRATA = (
         r"error of the exponent, $\beta = 0.2$",
         0.01,
         spike_growth,
-        page="kernel-page",
+        title="Growth of the norm",
+        pages=("kernel-page",),
     ),
 )

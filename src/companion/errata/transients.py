@@ -211,7 +211,9 @@ ERRATA = (
         r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
         0.01,
         response_speed,
-        page="transient-page",
+        title="The response at finite width",
+        consequence=r"a factor $\sqrt{\tau'(t)\,\tau'(s)}$",
+        pages=("transient-page",),
     ),
     Erratum(
         "response-sign",
@@ -223,7 +225,8 @@ ERRATA = (
         r"share of pairs $s<t$ at which the sign of $R_3$ is wrong",
         0.0,
         response_sign,
-        page="transient-page",
+        title="Sign of the correction to $R_3$",
+        pages=("transient-page",),
     ),
     Erratum(
         "effective-time",
@@ -235,7 +238,8 @@ ERRATA = (
         "error of the exponent of the first term",
         0.01,
         effective_time_power,
-        page="losslaw-page",
+        title="Power of $t$ in the effective time",
+        pages=("losslaw-page",),
     ),
     Erratum(
         "noise-sign",
@@ -247,7 +251,8 @@ ERRATA = (
         r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
         0.01,
         noise_sign,
-        page="sgdnoise-page",
+        title="Sign of the effective time at $s$",
+        pages=("sgdnoise-page",),
     ),
     Erratum(
         "noise-square",
@@ -259,7 +264,8 @@ ERRATA = (
         r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
         0.01,
         noise_square,
-        page="sgdnoise-page",
+        title=r"$\lambda_k^2$ in the kernel of SGD noise",
+        pages=("sgdnoise-page",),
     ),
     Erratum(
         "noise-speed",
@@ -271,7 +277,9 @@ ERRATA = (
         r"largest error of the logarithm, rich, $t/8 \leq s \leq t/2$",
         0.01,
         noise_speed,
-        page="sgdnoise-page",
+        title="The kernel of SGD noise",
+        consequence=r"a factor $K(t)\,K(s)$",
+        pages=("sgdnoise-page",),
     ),
     Erratum(
         "noise-power",
@@ -284,7 +292,8 @@ ERRATA = (
         r"error of the logarithm of $\mathcal K(t, t/2) / \mathcal K(t, 0)$, lazy",
         0.02,
         noise_power,
-        page="sgdnoise-page",
+        title="Power of that kernel",
+        pages=("sgdnoise-page",),
     ),
     Erratum(
         "noise-exponent",
@@ -296,7 +305,8 @@ ERRATA = (
         r"error of the exponent, $\beta = %(super_easy)g$, lazy",
         0.01,
         noise_exponent,
-        page="sgdnoise-page",
+        title="Exponent of SGD noise",
+        pages=("sgdnoise-page",),
     ),
     Erratum(
         "transient-exponent",
@@ -312,7 +322,9 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         transient_exponent,
-        page="transient-page",
+        title="The transient of finite width for hard tasks",
+        consequence=r"$\frac1N t^{-(\beta - 1/\alpha) m}$: it falls more slowly than printed, and grows if $\alpha\beta < 1$",
+        pages=("transient-page", "losslaw-page"),
     ),
     Erratum(
         "local-noise",
@@ -327,6 +339,8 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         local_noise,
-        page="sgdnoise-page",
+        title="SGD noise below super-easy tasks",
+        consequence="a factor on the loss in place of a power; for rich hard tasks it grows",
+        pages=("sgdnoise-page", "losslaw-page"),
     ),
 )

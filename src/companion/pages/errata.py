@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, Tolerance, judged
-from companion.claims.words import number
-from companion.errata import ERRATA, Setting, end_of_training, infinite_width, meanfield
+from companion.claims.places import linked
+from companion.claims.words import number, with_formulas
+from companion.errata import ERRATA, Erratum, Setting, Tier, end_of_training, infinite_width, meanfield
 from companion.style import INK, MUTED, RICH, WIDTH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.spectra import PowerLaw
@@ -20,6 +22,8 @@ from neural_scaling.theory import noise_coefficient, transient_coefficient
 
 #: Agreement of a factor of 1 or 2.
 FACTOR = Tolerance(0.05, "a factor of 1 or 2: a twentieth of their difference")
+#: How the consequence of a note begins.
+TIER: dict[Tier, str] = {"law": "**Law:** ", "constant": "Constant: ", "misprint": "none", "note": ""}
 #: Agreement of what is simulated for the two fourth moments, relative to it.
 MOMENT = 0.02
 
@@ -51,24 +55,48 @@ def _error(value: float, tolerance: float) -> str:
     return f"< {floor:.0e}" if value < floor else number(float(f"{value:.6g}"))
 
 
+def contents() -> str:
+    """Return what the notes are about as Markdown: a table of those that change something, and the misprints folded."""
+    changing = [erratum for erratum in ERRATA if erratum.tier in ("law", "constant")]
+    slips = [erratum for erratum in ERRATA if erratum.tier == "misprint"]
+    folded = f"<details><summary>{len(slips)} misprints, each local</summary>\n\n{_contents(slips)}\n\n</details>"
+    return f"{_contents(changing)}\n\n{folded}"
+
+
+def _contents(errata: Sequence[Erratum]) -> str:
+    rows = [
+        f'| <a href="#erratum-{erratum.name}">{with_formulas(erratum.title)}</a> | {linked(erratum.location)} '
+        f"| {TIER[erratum.tier]}{erratum.consequence} | {_links(erratum)} |"
+        for erratum in errata
+    ]
+    return "\n".join([":::{container} cards", "| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows, ":::"])
+
+
+def _links(erratum: Erratum) -> str:
+    return ", ".join(f"{{ref}}`{page}`" for page in erratum.pages)
+
+
 def entries(found: pd.DataFrame, setting: Setting) -> str:
-    """Return checks as a Markdown definition list, one entry each: both forms, the reason and the check; notes as a list."""
+    """Return checks as Markdown, one entry each that opens to both forms, the reason and the check; notes as a list."""
     errata = {erratum.name: erratum for erratum in ERRATA}
     blocks = []
     for row in shown(found).itertuples():
         erratum = errata[row.name]
-        reason = erratum.reason + (f" See {{ref}}`{erratum.page}`." if erratum.page else "")
+        see = f" See {_links(erratum)}." if erratum.pages else ""
         if erratum.tier == "note":
-            blocks.append(f"- **{erratum.location}.** {reason}")
+            blocks.append(f'- <span id="erratum-{erratum.name}"></span>**{erratum.location}.** {erratum.reason}{see}')
             continue
-        definitions = [f"*Printed:* {erratum.printed}", f"*Corrected:* {erratum.corrected}", reason]
+        title = f'<span class="said">{with_formulas(erratum.title)}</span>'
+        place = f'<span class="tag">{with_formulas(erratum.location)}</span>'
+        body = [f"*Printed:* {erratum.printed}", f"*Corrected:* {erratum.corrected}", erratum.reason + see]
         if erratum.check is not None:
             quantity = erratum.quantity % vars(setting)
-            definitions.append(
+            body.append(
                 f"*{quantity[0].upper()}{quantity[1:]}:* **{row.printed}** printed, **{row.corrected}** corrected "
                 f"(tolerance {erratum.tolerance:g})."
             )
-        blocks.append("\n".join([f"**{erratum.location}**", *(f": {text}\n" for text in definitions)]))
+        start = f'<details class="erratum" id="erratum-{erratum.name}"><summary>{title} {place}</summary>'
+        blocks.append("\n\n".join([start, *body, "</details>\n"]))
     return "\n".join(blocks)
 
 

@@ -74,7 +74,7 @@ def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
 
 
 def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLike) -> SelfConsistentCurve:
-    """Integrate eq. 67: the residual that drives the kernel decays with the kernel it drives.
+    """Integrate eqs. 63-67: the residual that drives the kernel decays with the kernel it drives.
 
     ``da/dt = K``, ``K = 1 + gamma b``, ``db/dt = S(a)`` with ``S`` from :func:`mode_sum`.
 
