@@ -12,14 +12,12 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from markdown_it.renderer import RendererHTML
-from myst_parser.config.main import MdParserConfig
-from myst_parser.parsers.mdit import create_md_parser
 
 from companion.agreement import mean_exponent
 from companion.claims import (
     CLAIMS_VARIABLE,
     HEADLINES,
+    VERDICTS,
     Claim,
     LedgerError,
     Measurement,
@@ -29,6 +27,7 @@ from companion.claims import (
     bound,
     bounded,
     by_claim,
+    chip,
     headlines,
     judged,
     load_ledger,
@@ -37,13 +36,15 @@ from companion.claims import (
     record,
     schema,
     summary,
-    to_markdown,
+    to_html,
     to_table,
+    verdict_bar,
     write_ledger,
 )
 from companion.claims.claim import OPEN
-from companion.claims.places import PARTS, WITHOUT, index, places
+from companion.claims.places import PARTS, WITHOUT, index, linked, places
 from companion.claims.tolerance import LEAST, SHARE
+from companion.claims.verdicts import SIGNS, slug
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.paths import data_root
 from neural_scaling.fits import fit_power_law
@@ -248,17 +249,35 @@ class TestText:
     def test_what_references_compare(self):
         shown = Shown([CLAIM, changed(id="b", predicted=1.0, corrected=0.5612)], lambda claim: claim.id != "b")
         assert repr(shown) == f"{CLAIM.id}: confirmed"
-        assert "**corrected**" in shown._repr_markdown_()
+        assert shown._repr_html_().count("<details") == 2
 
-    def test_markdown_has_one_row_per_claim_and_survives_bars(self):
-        text = to_markdown([changed(note="a | b", id="b"), CLAIM, changed(scale="full", measured=0.56)], with_item=True)
-        rows = text.splitlines()
-        assert len(rows) == 4
-        assert r"a \| b" in rows[2]
-        assert rows[0].count("|") == rows[1].count("|") == rows[3].count("|") == 5
-        assert "fig02, full" in rows[3]
-        assert r"At small scale 0.571 predicted, 0.561 \[0.550, 0.572\] measured: confirmed" in rows[3]
-        assert to_markdown([]) == ""
+    def test_a_claim_opens_to_its_numbers_and_checks(self):
+        small = changed(seeds=3, note="a note")
+        text = to_html(
+            [changed(id="b"), small, changed(scale="full", measured=0.56, needs="x", runs=("0a",))], with_item=True
+        )
+        lines = BeautifulSoup(text, "html.parser").select("details.claim")
+        assert [line["id"] for line in lines] == ["claim-b", f"claim-{CLAIM.id}"]
+        full = lines[1]
+        assert (full["data-verdict"], full["data-page"], full["data-kind"]) == ("confirmed", "fig02", "theory")
+        said = {head.get_text(): head.find_next("dd").get_text() for head in full.select("dt")}
+        assert (
+            said["Predicted"] == "0.571" and said["Runs"] == "0a" and said["Tolerance"] == "0.057: a third of the gap"
+        )
+        assert said["Measured"] == "0.560 [0.550, 0.572] (95 % interval of the mean slope in the window)"
+        assert said["Live check"] == "small: 0.571 predicted, 0.561 [0.550, 0.572] measured ✓ confirmed"
+        assert "Would decide it" not in said  # it is decided
+        assert full.select_one(f'a[href="fig02_full.html#{full["id"]}"]').get_text() == "Figure 2, full scale"
+        assert to_html([]) == ""
+
+    def test_an_open_claim_says_once_what_would_decide_it(self):
+        (line,) = BeautifulSoup(to_html([changed(interval=(0.4, 0.7), needs="more seeds")]), "html.parser").select("dl")
+        assert line.get_text().count("more seeds") == 1
+
+    def test_a_page_and_the_list_of_all_claims_lead_to_each_other(self):
+        (link,) = BeautifulSoup(to_html([CLAIM]), "html.parser").select("dd a")
+        assert link["href"] == f"claims.html#claim-{CLAIM.id}"
+        assert "data-" not in to_html([CLAIM])
 
     def test_summary_counts_the_largest_scale(self):
         corrected = {"predicted": 1.0, "corrected": 0.5612}
@@ -274,34 +293,67 @@ class TestText:
 NASTY = "<script>alert(1)</script> | $x_1$ `code` **bold** _it_ [a](b) {math}`x` {{ s }} &lt; \\| a*b <br> ~~s~~ # h"
 
 
+TAGS = {"div", "details", "summary", "span", "dl", "dt", "dd", "a", "code"}
+
+
 class TestEscaping:
-    """What a claim says is shown as it stands, as the book's own parser reads it."""
+    """What a claim says is shown as it stands."""
 
     @staticmethod
-    def shown(claims, **more):
-        config = MdParserConfig(enable_extensions={"amsmath", "colon_fence", "deflist", "dollarmath", "substitution"})
-        soup = BeautifulSoup(create_md_parser(config, RendererHTML).render(to_markdown(claims, **more)), "html.parser")
-        assert {tag.name for tag in soup.find_all()} <= set(
-            ["table", "thead", "tbody", "tr", "th", "td", "strong", "em", "br"]
-        )
-        return [[cell.get_text("\n") for cell in row.find_all("td")] for row in soup.select("tbody tr")]
+    def shown(claims):
+        soup = BeautifulSoup(to_html(claims), "html.parser")
+        assert {tag.name for tag in soup.find_all()} <= TAGS
+        return soup
 
     @pytest.mark.parametrize("text", [NASTY, "|w|^2", "t^(-1)", "N^-1 * 2", "two\nlines", "ends with \\", "$5 and $6"])
     def test_text_of_a_claim(self, text):
         claim = changed(statement=text, quantity=text, note=text, location=text)
-        ((words, _, _, verdict),) = self.shown([claim])
-        plain = " ".join(text.split())
-        assert words.split("\n")[:3] == [plain, f": {plain}", plain]
-        assert words.endswith(f"; {plain}") and verdict == "confirmed"
+        soup = self.shown([claim])
+        said = {head.get_text(): head.find_next("dd").get_text() for head in soup.select("dt")}
+        assert soup.select_one(".said").get_text() == said["Of"] == said["Place"] == text
+        assert said["Reason"].endswith(f"; {text}")
 
-    @given(
-        st.text(alphabet="ab |\\`*_{}[]<>#$~^&!()-.:\"'", min_size=1, max_size=12).filter(
-            lambda text: text.strip() == text
-        )
-    )
-    def test_any_text(self, text):
-        ((words, *_),) = self.shown([changed(statement="s", note=text)], with_item=True)
-        assert words.split("\n")[-1].endswith("; " + " ".join(text.split()))
+
+class TestVerdicts:
+    """Chips and the bar, in words and in colours."""
+
+    CSS = (Path(__file__).parents[1] / "book" / "_static" / "book.css").read_text("utf-8")
+
+    def test_every_verdict_has_its_own_sign_beside_the_word(self):
+        assert len(set(SIGNS.values())) == len(VERDICTS) and set(SIGNS) == set(VERDICTS)
+        for verdict, sign in SIGNS.items():
+            assert BeautifulSoup(chip(verdict), "html.parser").get_text() == f"{sign} {verdict}"
+            assert BeautifulSoup(chip(verdict, 3), "html.parser").get_text() == f"{sign} {verdict}: 3"
+
+    def test_the_bar_counts_claims_at_their_largest_scale_and_leads_to_them(self):
+        wrong = {"predicted": 1.0}
+        given = [CLAIM, changed(scale="full", **wrong), changed(id="b", item="fig03"), changed(id="c", **wrong)]
+        links = BeautifulSoup(verdict_bar(given), "html.parser").select("a")
+        assert [(link["href"], link["aria-label"], link["style"]) for link in links] == [
+            ("claims.html#verdict=confirmed", "1 confirmed", "flex-grow:1"),
+            ("claims.html#verdict=not-confirmed", "2 not confirmed", "flex-grow:2"),
+        ]
+        (link,) = BeautifulSoup(verdict_bar([CLAIM], page=""), "html.parser").select("a")
+        assert link["href"] == "#verdict=confirmed&page=fig02"
+        assert verdict_bar([]) == ""
+
+    @pytest.mark.parametrize("theme", ["html", 'html[data-theme="dark"]'])
+    def test_colours_are_legible(self, theme):
+        block = re.search(rf"^{re.escape(theme)} {{(.*?)}}", self.CSS, re.DOTALL | re.MULTILINE)[1]
+        colours = dict(re.findall(r"--([a-z-]+): #([0-9a-f]{6});", block))
+        text = luminance(colours.pop("verdict-text"))
+        assert set(colours) == {slug(verdict) for verdict in VERDICTS}
+        for name, colour in colours.items():
+            low, high = sorted((text, luminance(colour)))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, name  # WCAG AA for text
+            assert f".verdict.{name} {{ --verdict: var(--{name}); }}" in self.CSS
+
+
+def luminance(colour):
+    """Relative luminance of WCAG 2."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 class TestNoNumber:
@@ -476,11 +528,20 @@ class TestPlaces:
             ("App. G.3, footnote 2", {"App. G", "footnote 2"}),
             ("section 5.1, Table 1", {"section 5.1", "Table 1"}),
             ("Figs. 11 and 12", {"Fig. 11", "Fig. 12"}),
+            ("Equation 44 convolves", {"eq. 44"}),
             ("nowhere", set()),
         ],
     )
     def test_a_location_names_parts(self, location, parts):
         assert places(location) == parts
+
+    def test_equations_of_a_location_are_links(self):
+        said = BeautifulSoup(linked("Fig. 2b, eqs. 8, 18-31 and 80, third term, Table 1"), "html.parser")
+        assert [(link.get_text(), link["href"]) for link in said.select("a")] == [
+            ("8", "../equations.html#eq-8"),
+            ("18-31", "../equations.html#eq-18"),
+            ("80", "../equations.html#eq-80"),
+        ]
 
     def test_every_part_of_the_paper_has_claims_or_a_reason(self):
         claims = TestCommitted.claims
@@ -525,10 +586,17 @@ class TestHeadlines:
     def test_they_are_of_the_ledger(self):
         known = {claim.id: claim for claim, _ in by_claim(TestCommitted.claims)}
         assert 20 <= len(HEADLINES) <= 35 and set(HEADLINES) <= set(known)
-        lines = headlines(TestCommitted.claims).splitlines()[2:]
-        assert len(lines) == len(HEADLINES)
-        for line, id in zip(lines, HEADLINES, strict=True):
-            assert line.startswith(f"| **{known[id].verdict}** | {HEADLINES[id]} |") and known[id].headline
+        lines = BeautifulSoup(headlines(TestCommitted.claims), "html.parser").select("li")
+        for line, (id, words) in zip(lines, HEADLINES.items(), strict=True):
+            claim = known[id]
+            assert (
+                line.select_one(".verdict").get_text() == f"{SIGNS[claim.verdict]} {claim.verdict}" and claim.headline
+            )
+            assert [link["href"].removesuffix(".html") for link in line.select("a")] == [
+                f"claims.html#claim-{id}",
+                claim.item if claim.scale == "small" else f"{claim.item}_{claim.scale}",
+            ]
+            assert line.select_one(".said").get_text() == re.sub(r"\$([^$]*)\$", r"\\(\1\\)", words)
 
     def test_an_unknown_one_is_refused(self):
         with pytest.raises(InputError, match=r"^claims: "):

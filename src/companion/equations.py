@@ -1,7 +1,7 @@
 """Every equation of the paper: what it says, what computes it, the pages that judge it and what is wrong with it in print.
 
-Only the meanings are written here. Functions are found by their docstrings, pages by the locations of claims, corrections by those
-of the errata; a part that none of them names has its reason in :mod:`companion.claims.places`.
+Only the meanings are written here. Functions are found by their docstrings, pages by their text and by the locations of claims,
+corrections by those of the errata; why an equation has no claim stands in :mod:`companion.claims.places`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from companion.claims import Claim, by_claim
 from companion.claims.places import EQUATIONS, WITHOUT, equations
 from companion.claims.shown import address, anchor, page_name
-from companion.errata import ERRATA
+from companion.errata import ERRATA, Erratum
 from neural_scaling.base import paths
 
 #: Pages that list what others say, and this one.
@@ -122,8 +122,8 @@ class Equation:
     meaning: str
     functions: list[str] = field(default_factory=list)  # names as the pages of the library have them
     claims: list[Claim] = field(default_factory=list)  # those that cite it, at their largest scale
-    errata: list[str] = field(default_factory=list)  # names of the notes on it
-    texts: list[str] = field(default_factory=list)  # links to the pages that discuss it
+    errata: list[Erratum] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)  # links to the pages that discuss it and judge no claim on it
 
 
 def documented() -> Iterator[tuple[str, Any]]:
@@ -146,16 +146,16 @@ def cited_by(thing: Any) -> list[int]:
     return equations(re.split(r"\n(?:Attributes|Returns|See Also)\n-+\n", said)[0])
 
 
-def discussed() -> Iterator[tuple[str, str]]:
-    """Yield the text of every page that is no list of what others say, with a link to it."""
+def discussed() -> Iterator[tuple[str, str, str]]:
+    """Yield name, text and link of every page that is no list of what others say."""
     root = paths.checkout()
     for path in sorted((root / "notebooks").glob("*.py")):
         said = re.findall(r"^# (.*)$", path.read_text("utf-8"), re.MULTILINE)
         if path.stem not in LISTS:
-            yield "\n".join(said), f"[{page_name(path.stem)}](_executed/{path.stem}.ipynb)"
+            yield path.stem, "\n".join(said), f"[{page_name(path.stem)}](_executed/{path.stem}.ipynb)"
     for path in pages_of_text(root):
         if path.stem not in LISTS:
-            yield path.read_text("utf-8"), f"{{doc}}`/{path.relative_to(root).with_suffix('').as_posix()}`"
+            yield path.stem, path.read_text("utf-8"), f"{{doc}}`/{path.relative_to(root).with_suffix('').as_posix()}`"
 
 
 def pages_of_text(root: Path) -> list[Path]:
@@ -169,15 +169,17 @@ def collected(claims: Iterable[Claim]) -> list[Equation]:
     for name, thing in documented():
         for number in cited_by(thing):
             found[number].functions.append(name)
-    for said, link in discussed():
-        for number in equations(said):
-            found[number].texts.append(link)
     for claim, _ in by_claim(claims):
         for number in equations(claim.location):
             found[number].claims.append(claim)
+    for page, said, link in discussed():
+        for number in equations(said):
+            # Numbers beyond those of the paper are of other works.
+            if number in found and page not in {claim.item for claim in found[number].claims}:
+                found[number].texts.append(link)
     for erratum in ERRATA:
         for number in equations(erratum.location):
-            found[number].errata.append(erratum.name)
+            found[number].errata.append(erratum)
     return list(found.values())
 
 
@@ -189,7 +191,9 @@ def as_markdown(claims: Iterable[Claim]) -> str:
 def _entry(equation: Equation) -> str:
     number = equation.number
     # What readers type: the search finds an entry of the index if it holds the whole of the words.
-    spelled = [f"single: ! {words}" for words in (f"eq. {number}", f"eq {number}", f"equation {number}", f"({number})")]
+    spelled = ", ".join(
+        f"! {words}" for words in (f"eq. {number}", f"eq {number}", f"equation {number}", f"({number})")
+    )
     said = []
     if equation.functions:
         said.append("Code: " + ", ".join(f"{{py:obj}}`~{name}`" for name in equation.functions))
@@ -200,15 +204,17 @@ def _entry(equation: Equation) -> str:
     elif reason := WITHOUT.get(f"eq. {number}"):
         said.append(f"No claim: {reason}")
     if equation.errata:
-        links = ", ".join(f"[{name.replace('-', ' ')}](_executed/errata.html#erratum-{name})" for name in equation.errata)
+        links = ", ".join(
+            f'<a href="_executed/errata.html#erratum-{erratum.name}">{erratum.title or "a note"}</a>'
+            for erratum in equation.errata
+        )
         said.append(f"Errata: {links}")
     lines = "\n\n".join(f"{line}." for line in said)
     return f"""\
-```{{index}} {spelled[0]}
-{chr(10).join(spelled[1:])}
-```
-
 <div class="equation" id="eq-{number}">
+
+```{{index}} {spelled}
+```
 
 **eq. {number}** {equation.meaning}
 

@@ -104,7 +104,9 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
         "Id": f"<code>{html.escape(claim.id)}</code>",
     }
     body = "".join(f"<dt>{head}</dt><dd>{value}</dd>" for head, value in rows.items() if value)
-    data = f'data-verdict="{slug(claim.verdict)}" data-page="{claim.item}" data-kind="{claim.kind}"' if with_item else ""
+    data = (
+        f'data-verdict="{slug(claim.verdict)}" data-page="{claim.item}" data-kind="{claim.kind}"' if with_item else ""
+    )
     return (
         f'<details class="claim" id="{anchor(claim.id)}" {data}><summary>{chip(claim.verdict)} '
         f'<span class="said">{html.escape(claim.statement)}</span> {tags}</summary><dl>{body}</dl></details>\n'
@@ -112,7 +114,8 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
 
 
 def _check(check: Claim) -> str:
-    return f"{check.scale}: {html.escape(_predicted(check))} predicted, {html.escape(_measured(check))} measured {chip(check.verdict)}"
+    found = f"{_predicted(check)} predicted, {_measured(check)} measured"
+    return f"{check.scale}: {html.escape(found)} {chip(check.verdict)}"
 
 
 def to_table(claims: Iterable[Claim]) -> pd.DataFrame:
@@ -134,7 +137,7 @@ def headlines(claims: Iterable[Claim]) -> str:
         numbers = f"predicted {html.escape(predicted)}, measured {html.escape(_measured(claim))}"
         lines.append(
             f'<li>{chip(claim.verdict)} <span class="said"><a href="{ALL_CLAIMS}#{anchor(id)}">{with_formulas(words)}</a></span> '
-            f'<span class="against">{numbers}</span> <a class="tag" href="{address(claim)}">{page_name(claim.item)}</a></li>\n'
+            f'<span class="against">{numbers} <a class="tag" href="{address(claim)}">{page_name(claim.item)}</a></span></li>\n'
         )
     return f'<ul class="claims headlines">{"".join(lines)}</ul>'
 

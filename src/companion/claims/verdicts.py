@@ -39,6 +39,7 @@ def chip(verdict: Verdict, count: int | None = None) -> str:
     sign = f'<span aria-hidden="true">{SIGNS[verdict]}</span>'
     if count is None:
         return f'<span class="verdict {slug(verdict)}">{sign} {verdict}</span>'
+    count = checks.whole(count, "count", least=0)
     words = f'<span class="heard">{verdict}: </span>'
     return f'<span class="verdict {slug(verdict)}" title="{verdict}">{sign} {words}{count}</span>'
 
@@ -62,7 +63,9 @@ def verdict_bar(claims: Iterable[Claim], page: str = ALL_CLAIMS) -> str:
         link = f'href="{html.escape(address)}" data-verdict="{slug(verdict)}"'
         label = f'aria-label="{count} {verdict}" title="{verdict}: {VERDICTS[verdict]}"'
         sign = f'<span aria-hidden="true">{SIGNS[verdict]}</span>'
-        parts.append(f'<a class="verdict {slug(verdict)}" {link} {label} style="flex-grow:{count}">{sign}&nbsp;{count}</a>')
+        parts.append(
+            f'<a class="verdict {slug(verdict)}" {link} {label} style="flex-grow:{count}">{sign}&nbsp;{count}</a>'
+        )
         words.append(f"{SIGNS[verdict]} {verdict}")
     return (
         f'<div class="verdict-bar" role="group" aria-label="{len(largest)} claims by verdict">{"".join(parts)}</div>'

@@ -19,7 +19,9 @@ def filter_form(claims: Iterable[Claim]) -> str:
     """Return the form that filters the list; it appears only where its script runs."""
     largest = [claim for claim, _ in by_claim(claims)]
     choices: dict[str, Mapping[str, str]] = {
-        "verdict": {slug(verdict): verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in largest)},
+        "verdict": {
+            slug(verdict): verdict for verdict in VERDICTS if any(claim.verdict == verdict for claim in largest)
+        },
         "page": {item: page_name(item) for item in dict.fromkeys(claim.item for claim in largest)},
         "kind": {kind: kind for kind in get_args(Kind)},
     }
@@ -54,4 +56,4 @@ def _page(item: str, claims: Sequence[Claim]) -> str:
 def downloads() -> str:
     """Return the links to the files of the ledger."""
     links = [f'<a href="../../_downloads/claims/{file}" download>{words}</a>' for file, words in FILES.items()]
-    return f'<p>The ledger as a file: {", ".join(links)}.</p>'
+    return f"<p>The ledger as a file: {', '.join(links)}.</p>"

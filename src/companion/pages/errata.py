@@ -65,11 +65,13 @@ def contents() -> str:
 
 def _contents(errata: Sequence[Erratum]) -> str:
     rows = [
-        f'| <a href="#erratum-{erratum.name}">{with_formulas(erratum.title)}</a> | {linked(erratum.location)} '
+        f'| <a href="#erratum-{erratum.name}">{erratum.title}</a> | {linked(erratum.location)} '
         f"| {TIER[erratum.tier]}{erratum.consequence} | {_links(erratum)} |"
         for erratum in errata
     ]
-    return "\n".join([":::{container} cards", "| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows, ":::"])
+    return "\n".join(
+        [":::{container} cards", "| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows, ":::"]
+    )
 
 
 def _links(erratum: Erratum) -> str:
