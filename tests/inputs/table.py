@@ -20,7 +20,7 @@ from neural_scaling.runs import Experiment
 HERE = Path(__file__).resolve().parent
 #: Modules that pages of the book call without being listed there.
 UNLISTED = ("neural_scaling.base.grids", "neural_scaling.models.linear_models", "companion.claims")
-API_PAGE = HERE.parents[1] / "book" / "api.md"
+PAGES = HERE.parents[1] / "book" / "library"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -82,8 +82,9 @@ def _row_modules() -> list[Any]:
 
 
 def public_modules() -> list[str]:
-    """Return the modules whose members the page of the library lists, and those that share its rooms."""
-    return [*UNLISTED, *re.findall(r"automodule:: (\S+)\n +:members:", API_PAGE.read_text())]
+    """Return the modules whose members the pages of the library list, and those that share their rooms."""
+    text = "\n".join(page.read_text("utf-8") for page in sorted(PAGES.glob("*.md")))
+    return [*UNLISTED, *re.findall(r"automodule:: (\S+)\n +:members:", text)]
 
 
 def public_callables(module: str) -> list[Callable[..., Any]]:
