@@ -25,6 +25,15 @@ def python(session: nox.Session, *arguments: str, **variables: str) -> None:
     session.run(str(environment.interpreter(ROOT / ".venv")), *arguments, external=True, env=KEPT | variables)
 
 
+def extra(session: nox.Session, requirements: str, *, wanted: bool = True) -> None:
+    """Install the packages of one more requirements file."""
+    try:
+        if wanted:
+            environment.ensure_extra(ROOT, requirements)
+    except environment.EnvironmentProblem as problem:
+        session.error(str(problem))
+
+
 @nox.session
 def env(session: nox.Session) -> None:
     """Make or update .venv from requirements.txt and constraints.txt; nothing to do takes no time."""
@@ -42,8 +51,16 @@ def book(session: nox.Session) -> None:
 
 @nox.session(requires=["env"])
 def tests(session: nox.Session) -> None:
-    """Lint, types, unit tests, notebooks against their references, claims, strict book, expected pages."""
+    """Lint, types, unit tests, notebooks against their references, claims, strict book, expected pages, pages in a browser."""
+    extra(session, "requirements-browser.txt", wanted=environment.web_browser() is not None)
     python(session, BOOK, "tests")
+
+
+@nox.session(requires=["env"])
+def browser(session: nox.Session) -> None:
+    """Look at every page of the built book in a browser, wide and on a phone, light and dark."""
+    extra(session, "requirements-browser.txt")
+    python(session, BOOK, "browser")
 
 
 @nox.session(requires=["env"])
@@ -61,10 +78,7 @@ def execute(session: nox.Session) -> None:
 @nox.session(requires=["env"])
 def lab(session: nox.Session) -> None:
     """Open a notebook, paired with its source, in the browser: nox -s lab -- fig02."""
-    try:
-        environment.ensure_extra(ROOT, "requirements-lab.txt")
-    except environment.EnvironmentProblem as problem:
-        session.error(str(problem))
+    extra(session, "requirements-lab.txt")
     python(session, BOOK, "lab", *session.posargs)
 
 

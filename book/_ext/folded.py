@@ -61,7 +61,9 @@ def fold(app: Sphinx, doctree: nodes.document) -> None:
             content.remove(content[0])
         entry.parent.replace(entry, Fold("", line, entry, classes=["entry"]))
     for start in list(doctree.findall(addnodes.index)):
-        if any(entry[2].startswith("module-") for entry in start["entries"]) and isinstance(start.parent, nodes.section):
+        if any(entry[2].startswith("module-") for entry in start["entries"]) and isinstance(
+            start.parent, nodes.section
+        ):
             _fold_text(start)
             _sort(start)
 

@@ -1,6 +1,7 @@
-"""What it takes to add a page and a parameter, done to a copy: a notebook, a page module and a line in the contents; one line."""
+"""The page on adding one, done to a copy: a notebook, a page module and a line in the contents; then a parameter, one line."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,41 +11,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK = """\
-# %% [markdown]
-# (extra-page)=
-# # An extra page
-
-# %% tags=["parameters"]
-scale: "Scale" = "small"  # the only one
-power: "Positive" = 2.0  # power of the numbers
-
-# %%
-from companion import notebook
-from companion.pages import extra as page
-from companion.tables import Table
-
-plan = notebook.plan(page.Plan, globals())
-
-# %% tags=["nbval-check-output"]
-Table(page.powers(plan))
-"""
-PAGE = '''\
-"""An extra page."""
-
-import pandas as pd
-
-from companion.parameters import Parameters
-
-
-class Plan(Parameters):
-    """What the page computes."""
-
-
-def powers(plan: Plan) -> pd.DataFrame:
-    """Return the powers of the first numbers."""
-    return pd.DataFrame([(n, float(n**plan.power)) for n in range(1, 4)], columns=["n", "power"])
-'''
+NOTEBOOK, PAGE = re.findall(r"```python\n(.*?)```", (ROOT / "book" / "add_page.md").read_text("utf-8"), re.DOTALL)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the README tells the reader to type is what is run, and the pins say the same everywhere."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def test_the_script_is_sound_bash():
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-lab.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-lab.txt", "requirements-browser.txt"])
 def test_every_direct_dependency_is_pinned_as_in_the_constraints(name):
     constraints = {pin.name.lower().replace("_", "-"): str(pin.specifier) for pin in pins("constraints.txt")}
     for pin in pins(name):
@@ -56,5 +57,47 @@ def test_each_session_is_explained_in_one_line():
     )
     if "No module named nox" in run.stderr:
         pytest.skip("nox is not installed in this environment")
-    for session in ("env", "book", "tests", "quick", "execute", "lab", "references"):
+    for session in ("env", "book", "tests", "browser", "quick", "execute", "lab", "references"):
         assert re.search(rf"^[*-] {session} -> .{{20,}}\.$", run.stdout, re.MULTILINE), session
+
+
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "book").rglob("*.md"))]
+
+
+def commands(start):
+    """Return the words after the start of each command of the texts, with the text."""
+    found = []
+    for path in TEXTS:
+        text = path.read_text("utf-8").replace("\\\n", " ")
+        lines = [line for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+        for line in [*lines, *re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))]:
+            found += [(path.name, words) for words in re.findall(rf"{start} ([^;&|]+)", line)]
+    return found
+
+
+def test_sessions_that_are_named_exist():
+    sessions = set(re.findall(r"@nox\.session.*\ndef (\w+)\(", (ROOT / "noxfile.py").read_text()))
+    named = commands(r"\bnox -s")
+    assert len(named) > 20
+    assert [(where, words) for where, words in named if words.split()[0] not in sessions] == []
+
+
+@pytest.mark.parametrize("program", ["companion", "neural_scaling"])
+def test_commands_that_are_named_are_understood(program, capsys):
+    parser = importlib.import_module(f"{program}.cli")._parser()
+    named = [(where, words) for where, words in commands(rf"python -m {program}") if "..." not in words]
+    assert len(named) > 4
+    for where, words in named:
+        try:
+            parser.parse_args(words.split())
+        except SystemExit:
+            pytest.fail(f"{where}: {words}: {capsys.readouterr().err}")
+
+
+def test_the_way_to_install_is_the_same_wherever_it_stands():
+    lines = {
+        line for path in TEXTS for line in re.findall(r"^python3 -m venv .*", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert {line.rpartition(" ")[0] for line in lines} == {
+        "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt nox && .venv/bin/nox -s"
+    }

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bookkit import arithmetic, compose, execution, ledger, pages, references, registry, sphinx_book, workplace
+from bookkit import arithmetic, browser, compose, execution, ledger, pages, references, registry, sphinx_book, workplace
 from bookkit.execution import Outcome
 from bookkit.problems import Problem
 from bookkit.project import Project
@@ -123,6 +123,17 @@ def check_pages(project: Project) -> None:
     say(f"{len(pages.toc_pages(project))} pages are there and whole")
 
 
+def check_in_browser(project: Project) -> None:
+    """Look at the built pages in a browser."""
+    lacking = browser.missing()
+    if lacking:
+        raise Problem(lacking)
+    wrong, seen = browser.check(project)
+    if wrong:
+        raise Problem("\n".join(wrong))
+    say(f"{len(seen)} pages are as they should be in a browser")
+
+
 def book(project: Project) -> None:
     """Execute, build and check the book; print where it is and how long each notebook took."""
     start = time.perf_counter()
@@ -160,8 +171,17 @@ def tests(project: Project) -> None:
         ("claims ledger", lambda: check_ledger(project)),
         ("strict book", lambda: _strict_book(project)),
         ("expected pages", lambda: check_pages(project)),
+        ("browser", lambda: _in_browser(project)),
     ]
     run_stages(stages)
+
+
+def _in_browser(project: Project) -> None:
+    lacking = browser.missing()
+    if lacking:
+        say(f"skipped: {lacking}")
+    else:
+        check_in_browser(project)
 
 
 def _second_kernel(project: Project) -> None:
@@ -265,6 +285,7 @@ def parser() -> argparse.ArgumentParser:
         ("book", "execute, build and check the book"),
         ("tests", "run everything that must hold"),
         ("quick", "run what is worth running after each edit"),
+        ("browser", "look at every page of the built book in a browser"),
         ("check", "check notebooks, parameter files and table of contents"),
         ("again", "execute all references again with other arithmetic kernels"),
     ):
@@ -319,6 +340,9 @@ def _command(arguments: Sequence[str] | None) -> int:
                     tests(project)
             case "quick":
                 quick(project)
+            case "browser":
+                with workplace.held(project.work):
+                    check_in_browser(project)
             case "check":
                 check_items(project)
             case "again":

@@ -20,6 +20,8 @@ from pathlib import Path
 SUPPORTED_PYTHON = ((3, 11), (3, 12), (3, 13))
 SUPPORTED_PLATFORMS = {("linux", "x86_64"), ("darwin", "arm64"), ("win32", "amd64")}
 LOCKED = ("requirements.txt", "constraints.txt", "pyproject.toml")
+#: Browsers that the check of the built book can drive.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 STAMP = "neural-scaling-environment.json"
 
 Run = Callable[[Sequence[str]], None]
@@ -60,6 +62,11 @@ def find(major: int, minor: int) -> str | None:
         if _says(path, code) == str((major, minor)):
             return path
     return None
+
+
+def web_browser() -> str | None:
+    """Return a browser of this machine, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def _says(python: str, code: str) -> str | None:

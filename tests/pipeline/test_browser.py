@@ -1,0 +1,97 @@
+"""The look at the built book in a browser finds each fault on a small page that has it, and nothing on a whole one."""
+
+import asyncio
+
+import pytest
+
+from bookkit import browser
+from bookkit.browser import Seen
+
+FRAME = """<!doctype html><html lang="en"><head><title>A page</title><link rel="icon" href="data:,"></head><body><main>
+<h1 id="top">A page</h1><p>It costs $5, or $6 with code <code>\\frac $x$</code>, see <a href="whole.html#top">there</a>.</p>
+{}</main></body></html>"""
+FAULTS = {
+    "whole": ("<img src='data:,' alt='A curve.'><p style='overflow-x: auto' tabindex='0'>Text.</p>", []),
+    "console": ("<script>console.error('it is broken')</script>", ["console: it is broken"]),
+    "script": ("<script>undefined.x</script>", ["script: Cannot read properties of undefined"]),
+    "outside": (
+        "<img src='https://example.invalid/x.png' alt='A curve.'>",
+        [
+            "cannot load https://example.invalid/x.png",
+            "console: Failed",
+            "asks another host: https://example.invalid/x.png",
+        ],
+    ),
+    "dollars": ("<p>so $a = b$ holds</p>", ["a formula is not typeset: so $a = b$ holds"]),
+    "backslash": ("<p>so \\frac{a}{b} holds</p>", ["a formula is not typeset: so \\frac{a}{b} holds"]),
+    "wide": ("<div style='width: 700px'>x</div>", ['708 px wide at 390: <div style="width: 700px">']),
+    "picture": ("<img src='data:,' role='img'>", ["a picture without words: data:,", "axe image-alt"]),
+    "page_link": ("<a href='gone.html'>x</a>", ["a link to /gone.html, which does not exist."]),
+    "anchor": ("<a href='whole.html#gone'>x</a>", ["a link to whole.html#gone, where nothing has this name."]),
+    "button": ("<button></button>", ["axe button-name"]),
+    "pale": ("<p style='color: #ccc; background: #fff'>pale</p>", ["axe color-contrast"]),
+    "pale_in_the_dark": (
+        "<style>[data-theme=dark] #pale { color: #333; background: #222 }</style><p id='pale'>pale</p>",
+        ["axe color-contrast: #pale"],
+    ),
+    "tall": ("<div style='height: 21200px'></div>", ["26 phone screens, more than 25."]),
+    "heavy": ("<img src='heavy.svg' alt='A curve.'>", ["1025 kB, more than 1024."]),
+}
+SEARCH = """<!doctype html><html lang="en"><head><title>Search</title></head><body><h1>Search</h1><div id="search-results"></div>
+<script>setTimeout(() => { document.getElementById("search-results").innerHTML =
+  '<p class="search-summary">done</p><ul class="search"><li><a href="whole.html#top">x</a></li></ul>' }, 50)</script>
+</body></html>"""
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory):
+    """What was found on pages with a fault each, and by searching."""
+    lacking = browser.missing()
+    if lacking:
+        pytest.skip(lacking)
+    root = tmp_path_factory.mktemp("html")
+    for name, (body, _) in FAULTS.items():
+        (root / f"{name}.html").write_text(FRAME.format(body))
+    picture = "<svg xmlns='http://www.w3.org/2000/svg'><!-- {} --></svg>"
+    size = browser.WEIGHT - (root / "heavy.html").stat().st_size - len(picture.format("")) + 1
+    (root / "heavy.svg").write_text(picture.format("x" * size))
+    (root / "search.html").write_text(SEARCH)
+    searches = {"right": ("whole",), "wrong": ("tall",), "no page": ("nowhere",)}
+    pages = [root / f"{name}.html" for name in FAULTS]
+    seen, found = asyncio.run(browser.look(root, pages, searches))
+    return [*browser.problems(root, seen), *browser.limits(seen, {})], found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_and_nothing_else(name, looked):
+    lines = sorted(line.removeprefix(f"{name}.html: ") for line in looked[0] if line.startswith(f"{name}.html: "))
+    expected = sorted(FAULTS[name][1])
+    assert len(lines) == len(expected), lines
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True)), lines
+
+
+@pytest.mark.long
+def test_the_first_result_of_a_search_is_the_right_page(looked):
+    assert looked[1] == ["search for 'wrong' finds whole first, expected tall."]
+
+
+def test_a_list_of_known_pages_can_only_shrink():
+    def said(height, listed):
+        seen = {"page.html": Seen(height=height * browser.PHONE[1])}
+        return browser.limits(seen, {"tall": listed})
+
+    assert said(30, {"page.html": 30}) == []
+    assert said(31, {"page.html": 30}) == [
+        "page.html: 31 phone screens, more than 30. Fold what is long, or split the page."
+    ]
+    assert "take it off the list" in said(25, {"page.html": 30})[0]
+    assert said(3, {"gone.html": 30}) == ["gone.html: is on the list `tall` of known_pages.yaml but not in the book."]
+
+
+def test_what_is_lacking_is_said_in_one_line(monkeypatch):
+    monkeypatch.setattr(browser, "web_browser", lambda: None)
+    assert "no browser was found: " in browser.missing() and "\n" not in browser.missing()
+    monkeypatch.setattr(browser, "web_browser", lambda: "/usr/bin/chromium")
+    monkeypatch.setattr(browser, "PACKAGES", ("no_such_package",))
+    assert browser.missing() == "not installed: no_such_package; run `nox -s browser`."
