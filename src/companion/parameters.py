@@ -182,6 +182,11 @@ def declared(cell: str) -> dict[str, str]:
     return {ast.unparse(one.target): ast.unparse(one.annotation).strip("'\"") for one in _assignments(cell)}
 
 
+def cell_of(item: str) -> str:
+    """Return the source of the parameters cell of a page."""
+    return _cell(NOTEBOOKS / f"{item}.py")
+
+
 def scales_of(item: str) -> list[str]:
     """Return the scales that a page has: small by its cell, others by their files."""
     if not (NOTEBOOKS / f"{item}.py").is_file():

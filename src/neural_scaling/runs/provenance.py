@@ -48,6 +48,26 @@ def hardware() -> str:
     return f"{name}, {cores} cores"
 
 
+@functools.cache
+def memory() -> str:
+    """Return the memory of this machine, ``unknown`` where the system does not say."""
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no sysconf on Windows
+        return "unknown"
+    return f"{size / 2**30:.0f} GiB"
+
+
+def peak_memory() -> dict[str, int]:
+    """Return the largest memory that this process has used so far, in MiB, or nothing where the system does not say."""
+    try:
+        from resource import RUSAGE_SELF, getrusage
+    except ImportError:  # Windows
+        return {}
+    unit = 2**20 if platform.system() == "Darwin" else 2**10
+    return {"peak_memory": round(getrusage(RUSAGE_SELF).ru_maxrss / unit)}
+
+
 def provenance(seconds: float, device: str) -> dict[str, Any]:
     """Return the record that goes with a result.
 
@@ -61,13 +81,16 @@ def provenance(seconds: float, device: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain values: commit, hardware, platform, versions, threads, wall time in seconds, date (UTC).
+        Plain values: commit, hardware, memory of the machine and the peak of this process, platform, versions, threads, wall
+        time in seconds, date (UTC).
     """
     seconds, device = real(seconds, "seconds", least=0.0), text(device, "device")
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "scipy", "jax", "torch")}
     return {
         "commit": commit(),
         "hardware": hardware(),
+        "memory": memory(),
+        **peak_memory(),
         "device": device,
         "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
