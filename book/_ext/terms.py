@@ -15,18 +15,21 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.writers.html import HTMLTranslator
 
+#: Where a term stays a plain link: in its own definition, and where there is no room to show one.
+ELSEWHERE = (addnodes.glossary, nodes.title, nodes.table)
+
 
 class Definition(nodes.comment):
     """A definition behind its term; a comment, so that the search finds the glossary and not every use of a term."""
 
 
 def show_definitions(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Put its definition behind every link to a term, outside the glossary."""
+    """Put its definition behind every link to a term."""
     meanings = definitions(app.env)
     links = [link for link in doctree.findall(nodes.reference) if _is_term(link)]
     for number, link in enumerate(links):
         meaning = meanings.get(str(link.get("refid") or str(link.get("refuri", "")).partition("#")[2]))
-        if meaning is None or _inside(link, addnodes.glossary) or _inside(link, nodes.title):
+        if meaning is None or any(_inside(link, kind) for kind in ELSEWHERE):
             continue
         shown = Definition("", "", *_plain(meaning), ids=[f"definition-{number}"], classes=["definition"])
         link.replace_self(nodes.inline("", "", link.deepcopy(), shown, classes=["term"]))

@@ -1,6 +1,6 @@
 """The tables of the reproducibility record: what the paper states beside what is used here, splits of data, hardware, software.
 
-Values come from the parameters of the pages and from the provenance of the shipped results; only what the paper states is written here.
+Values come from the parameters of the pages and the provenance of the shipped results; what the paper states is written here.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def meanings(item: str) -> dict[str, str]:
 
 
 def setup(item: str) -> pd.DataFrame:
-    """Return the parameters of a page: meaning, what the paper states, the value of the shipped runs and of the build, evidence."""
+    """Return the parameters of a page: meaning, what the paper states, value of the shipped runs and of the build, evidence."""
     require(item in STATED, "item", f"got {item!r}", f"use one of {', '.join(STATED)}")
     scales = scales_of(item)
     shipped = shipped_scale(item) if len(scales) > 1 else "small"
@@ -175,6 +175,7 @@ def splits() -> pd.DataFrame:
     fig05, fig06, fig08 = (values_at(item, shipped_scale(item)) for item in ("fig05", "fig06", "fig08"))
     source = values_at("source", shipped_scale("source"))
     digits = SIZES["reduced"]
+    learned, held_out = SPEECHES_BOOKS.documents or (0, 0)
     online = "the population loss, exact; no test set"
     firsts = f"the first {fig06['test']:,} of {{:,}} test images"
     mnist = (
@@ -214,11 +215,17 @@ def splits() -> pd.DataFrame:
         (
             "Figure 8",
             fig08["dataset"],
-            f"{SPEECHES_BOOKS.train:,} tokens of {SPEECHES_BOOKS.documents[0]} documents, one pass at most",
-            f"{fig08['test']:,} sequences at equal distances in {SPEECHES_BOOKS.test:,} tokens of {SPEECHES_BOOKS.documents[1]} documents",
+            f"{SPEECHES_BOOKS.train:,} tokens of {learned} documents, one pass at most",
+            f"{fig08['test']:,} sequences at equal distances in {SPEECHES_BOOKS.test:,} tokens of {held_out} documents",
             "whole documents; those that share passages stay together",
         ),
-        ("full scale, not run here", "cifar5m", f"{CIFAR5M.train:,} images", f"{CIFAR5M.test:,} images", "the part after those for training"),
+        (
+            "full scale, not run here",
+            "cifar5m",
+            f"{CIFAR5M.train:,} images",
+            f"{CIFAR5M.test:,} images",
+            "the part after those for training",
+        ),
         ("full scale, not run here", "c4", f"{C4.train:,} tokens", f"{C4.test:,} tokens", "its own validation set"),
     ]
     return pd.DataFrame(rows, columns=["figure", "data", "training", "testing", "held out how"])
@@ -258,7 +265,18 @@ def hardware(found: pd.DataFrame) -> pd.DataFrame:
                 days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}",
             )
         )
-    columns = ["item", "runs", "processor", "cores", "memory", "peak of a run", "threads", "device", "minutes in all", "when"]
+    columns = [
+        "item",
+        "runs",
+        "processor",
+        "cores",
+        "memory",
+        "peak of a run",
+        "threads",
+        "device",
+        "minutes in all",
+        "when",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
