@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_scaling.dmft import TimeGrid, solve
+from neural_scaling.dmft import TimeGrid, infinite_limit, solve
 from neural_scaling.spectra import PowerLaw, Spectrum
 from neural_scaling.theory import data_bottleneck, effective_scale, lazy_sgd_loss
 
@@ -167,3 +167,21 @@ def test_the_march_of_the_record_is_that_of_the_library(batch, samples):
     np.testing.assert_allclose(c3, found.order.feature_correlation, rtol=1e-9, atol=1e-12)
     if samples < np.inf:
         np.testing.assert_allclose(np.diag(r1 @ c0 @ r1.T), found.train_loss, rtol=1e-9)
+
+
+def test_the_limit_of_the_record_is_that_of_the_library():
+    # alg-infinite of the reproducibility record, line by line.
+    modes, eta, gamma, steps = PowerLaw(1.5, 0.5).quadrature(100.0), 0.2, 1.4, 40
+    lam, b = modes.nodes, modes.target_weights
+    u, c, g, found = np.zeros(lam.size), 0.0, np.zeros((lam.size, lam.size)), []
+    for _ in range(steps + 1):
+        a = lam * (1 - u)
+        kernel = (1 + gamma * c) * np.diag(lam) + g @ np.diag(b * lam)
+        found.append((np.sum(b * a * (1 - u)), c, np.linalg.eigvals(kernel).real.max()))
+        o, q, h = np.sum(b * u * a), a + g @ (b * a), eta * gamma * u + 0.5 * (eta * gamma) ** 2 * c * a
+        g, n = g + np.outer(h, a) + np.outer(a, h), c + eta * o
+        c, u = c + 2 * eta * o + eta**2 * np.sum(b * a * q), u + eta * q + eta * gamma * n * a
+    limit = infinite_limit(modes, eta, gamma, steps, record=np.arange(steps + 1))
+    np.testing.assert_allclose(
+        np.array(found), np.column_stack([limit.loss, limit.weight_norm, limit.sharpness]), rtol=1e-10
+    )
