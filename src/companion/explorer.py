@@ -136,7 +136,6 @@ def _curve(quadrature: ModeQuadrature, beta: float, gamma: float, eta: float, wh
 
 
 _GUIDE_DECADES = 1.2
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: What the page receives: text, numbers, lists and objects.
 Json: TypeAlias = dict[str, Any]
@@ -151,7 +150,7 @@ def explorer_data(explorer: Explorer, start: tuple[float, float, float]) -> Json
         "beta": [f"{value:g}" for value in explorer.betas],
         "gamma": [f"{value:g}" for value in explorer.gammas],
         "start": [int(np.argmin(np.abs(np.array(grid) - value))) for grid, value in zip(grids, start, strict=True)],
-        "time": {"points": _rounded(explorer.time), **_axis(float(explorer.time[0]), end)},
+        "time": {"points": _rounded(explorer.time), "low": _rounded(explorer.time)[0], "high": _rounded(explorer.time)[-1]},
         "band": _rounded([end * 10**-SLOPE_DECADES, end]),
         "tasks": [[_task_data(task, explorer.time) for task in row] for row in explorer.tasks],
     }
@@ -159,9 +158,20 @@ def explorer_data(explorer: Explorer, start: tuple[float, float, float]) -> Json
 
 def explorer_html(explorer: Explorer, start: tuple[float, float, float]) -> str:
     """Return the explorer as one piece of HTML with style, data and script inside, and no outside request."""
-    template = files("companion").joinpath("explorer.html").read_text(encoding="utf-8")
-    filled = template.replace("__LAZY__", LAZY).replace("__RICH__", RICH)
-    return filled.replace("__DATA__", script_safe_json(explorer_data(explorer, start)))
+    return filled(_part("explorer.html"), explorer_data(explorer, start))
+
+
+def filled(template: str, data: Json) -> str:
+    """Return HTML with the style and script that all explorers share, and data, in their places."""
+    style = _part("explore.css").replace("__LAZY__", LAZY).replace("__RICH__", RICH)
+    parts = {"__STYLE__": style, "__SCRIPT__": _part("explore.js"), "__DATA__": script_safe_json(data)}
+    for place, text in parts.items():
+        template = template.replace(place, text)
+    return template
+
+
+def _part(name: str) -> str:
+    return files("companion").joinpath(name).read_text(encoding="utf-8")
 
 
 def script_safe_json(data: Json) -> str:
@@ -191,7 +201,7 @@ def _task_data(task: Task, time: Array) -> Json:
     # The axis holds the curves of every richness, so that this slider moves a curve and not the axis.
     lowest, highest = min(float(losses.min()), *(guide[1][1] for guide in guides)), float(losses.max())
     return {
-        "axis": _axis(lowest / clear, highest * clear),
+        "axis": dict(zip(("low", "high"), _rounded([lowest / clear, highest * clear]), strict=True)),
         "regime": task.regime,
         "verdict": f"{task.regime.capitalize()} task: {verdict}",
         "chi": [f"{value:.2f}" for value in task.chi],
@@ -217,22 +227,6 @@ def _guide(time: Array, loss: Array, exponent: float, clear: float, above: bool)
     ratio = loss[late] / power
     line = power * float(ratio.max() * clear if above else ratio.min() / clear)
     return [_rounded([time[late][0], line[0]]), _rounded([time[-1], line[-1]])]
-
-
-def _axis(low: float, high: float) -> Json:
-    """Return the limits of a logarithmic axis and its ticks as pairs of value and text."""
-    decades = math.log10(high / low)
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    if decades < 2.5:
-        digits = (1, 2, 5) if decades > 0.9 else (1, 1.5, 2, 3, 4, 5, 6, 8)
-        values = [(digit * 10.0**power, f"{digit * 10.0**power:g}") for power in range(first, last) for digit in digits]
-    elif decades < 3.5 and low >= 0.009:
-        values = [(10.0**power, f"{10.0**power:g}") for power in range(first, last + 1)]
-    else:
-        values = [(10.0**power, "10" + str(power).translate(_SUPERSCRIPTS)) for power in range(first, last + 1)]
-    slack = 1 + 1e-9
-    ticks = [[_rounded([value])[0], text] for value, text in values if low / slack <= value <= high * slack]
-    return {"low": _rounded([low])[0], "high": _rounded([high])[0], "ticks": ticks}
 
 
 def _rounded(values: Sequence[float] | Array) -> list[float]:
