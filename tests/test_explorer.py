@@ -71,7 +71,6 @@ def test_every_combination_of_slider_positions_has_curves_and_numbers(html):
             assert all(task["axis"]["low"] < loss < task["axis"]["high"] for loss in curve["loss"])
             assert len(curve["guide"]) == 2
             assert re.fullmatch(r"\d\.\d\d", curve["slope"])
-        assert len(task["axis"]["ticks"]) >= 2
         for name in ("chi", "r", "a"):
             assert len(task[name]) == 2
 
@@ -159,10 +158,9 @@ def test_page_is_operable_by_keyboard_and_announced(html):
 
 
 def test_script_has_no_formula_of_the_theory(html):
-    script = html[html.index('"use strict"') :]
-    assert re.findall(r"Math\.\w+", script)  # the check below means something
-    assert set(re.findall(r"Math\.\w+", script)) <= {"Math.log", "Math.max", "Math.min", "Math.round"}
-    assert "**" not in script
+    own = html[html.rindex('"use strict"') :]
+    assert "explore.plot(" in own  # the check below means something
+    assert not re.search(r"Math\.|\*\*", own)
 
 
 def test_size_of_a_page_of_the_book():

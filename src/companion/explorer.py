@@ -137,6 +137,8 @@ def _curve(quadrature: ModeQuadrature, beta: float, gamma: float, eta: float, wh
 
 _GUIDE_DECADES = 1.2
 
+_PARTS = {"__STYLE__": "explore.css"} | {f"__{name.upper()}__": f"{name}.js" for name in ("plots", "theory", "explore")}
+
 #: What the page receives: text, numbers, lists and objects.
 Json: TypeAlias = dict[str, Any]
 
@@ -163,11 +165,10 @@ def explorer_html(explorer: Explorer, start: tuple[float, float, float]) -> str:
 
 def filled(template: str, data: Json) -> str:
     """Return HTML with the style and script that all explorers share, and data, in their places."""
-    style = _part("explore.css").replace("__LAZY__", LAZY).replace("__RICH__", RICH)
-    parts = {"__STYLE__": style, "__SCRIPT__": _part("explore.js"), "__DATA__": script_safe_json(data)}
-    for place, text in parts.items():
-        template = template.replace(place, text)
-    return template
+    template = template.replace("__DATA__", script_safe_json(data))
+    for place, name in _PARTS.items():
+        template = template.replace(place, _part(name))
+    return template.replace("__LAZY__", LAZY).replace("__RICH__", RICH)
 
 
 def _part(name: str) -> str:

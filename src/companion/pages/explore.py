@@ -10,7 +10,9 @@ from neural_scaling.theory import TERM_NAMES
 _SHARED = """<style>
 __STYLE__</style>
 <script>
-__SCRIPT__</script>
+__PLOTS__
+__THEORY__
+__EXPLORE__</script>
 <script type="application/json" class="ns-explore-data">__DATA__</script>
 """
 _EXPLORER = """<div class="ns-explorer" data-explorer="{name}">
