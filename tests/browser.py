@@ -34,7 +34,8 @@ def operate(body, script, folder, address="", size="1000,900"):
     page = folder / "page.html"
     page.write_text(f'<!doctype html><meta charset="utf-8"><body>{body}{runner}</body>', encoding="utf-8")
     options = ["--headless", "--no-sandbox", f"--window-size={size}", "--virtual-time-budget=20000", "--dump-dom"]
-    found = json.loads(unescape(_output([browser, *options, page.as_uri() + address]).split("<pre>")[1].split("</pre>")[0]))
+    shown = _output([browser, *options, page.as_uri() + address]).split("<pre>")[1].split("</pre>")[0]
+    found = json.loads(unescape(shown))
     assert "error" not in found, found["error"]
     return found
 

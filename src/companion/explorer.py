@@ -146,13 +146,13 @@ Json: TypeAlias = dict[str, Any]
 def explorer_data(explorer: Explorer, start: tuple[float, float, float]) -> Json:
     """Return what the page receives: numbers of the curves, and everything else as text ready to be shown."""
     grids = (explorer.alphas, explorer.betas, explorer.gammas)
-    end = float(explorer.time[-1])
+    end, points = float(explorer.time[-1]), _rounded(explorer.time)
     return {
         "alpha": [f"{value:g}" for value in explorer.alphas],
         "beta": [f"{value:g}" for value in explorer.betas],
         "gamma": [f"{value:g}" for value in explorer.gammas],
         "start": [int(np.argmin(np.abs(np.array(grid) - value))) for grid, value in zip(grids, start, strict=True)],
-        "time": {"points": _rounded(explorer.time), "low": _rounded(explorer.time)[0], "high": _rounded(explorer.time)[-1]},
+        "time": {"points": points, "low": points[0], "high": points[-1]},
         "band": _rounded([end * 10**-SLOPE_DECADES, end]),
         "tasks": [[_task_data(task, explorer.time) for task in row] for row in explorer.tasks],
     }

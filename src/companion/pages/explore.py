@@ -30,12 +30,12 @@ def data(plan: Plan) -> Json:
     """Return what the explorers receive: where they start, the ends of the plane, and the names of the terms."""
     spectrum = PowerLaw(plan.alpha, plan.beta, plan.table_modes).spectrum()
     rows = zip(spectrum.eigenvalues, spectrum.target, strict=True)
-    start = {name: getattr(plan, name) for name in ("alpha", "beta", "gamma", "eta", "time", "width", "batch", "compute")}
+    text = "\n".join(["lambda, w", *(f"{eigenvalue:.4g}, {target:.4g}" for eigenvalue, target in rows)])
+    names = ("alpha", "beta", "gamma", "eta", "time", "width", "batch", "compute", "kink")
     return {
-        "start": start
-        | {"regime": "rich", "modes": "law", "end": plan.time, "kink": plan.kink}
-        | {"alpha2": plan.alpha_beyond, "beta2": plan.beta_beyond}
-        | {"table": "\n".join(["lambda, w", *(f"{eigenvalue:.4g}, {target:.4g}" for eigenvalue, target in rows)])},
+        "start": {name: getattr(plan, name) for name in names}
+        | {"end": plan.time, "alpha2": plan.alpha_beyond, "beta2": plan.beta_beyond}
+        | {"regime": "rich", "modes": "law", "table": text},
         "plane": {"alpha": [1.05, plan.largest_capacity], "beta": [0.05, plan.largest_source]},
         "terms": TERM_NAMES,
     }
