@@ -18,10 +18,12 @@ from companion.claims import Claim, by_claim
 from companion.claims.places import EQUATIONS, WITHOUT, equations
 from companion.claims.shown import address, anchor, page_name
 from companion.errata import ERRATA, Erratum
-from neural_scaling.base import paths
+from companion.parameters import NOTEBOOKS
 
 #: Pages that list what others say, and this one.
 LISTS = ("claims", "errata", "equations")
+ROOT = NOTEBOOKS.parent
+
 #: The line of ``book/equations.md`` that the list replaces.
 MARK = "<!-- the equations -->"
 
@@ -128,7 +130,7 @@ class Equation:
 
 def documented() -> Iterator[tuple[str, Any]]:
     """Yield the functions, classes and modules that the pages of the library list, with their names there."""
-    for page in pages_of_text(paths.checkout()):
+    for page in pages_of_text():
         for name, members in re.findall(r"automodule:: (\S+)(\n +:members:)?", page.read_text("utf-8")):
             module = importlib.import_module(name)
             yield name, module
@@ -148,19 +150,18 @@ def cited_by(thing: Any) -> list[int]:
 
 def discussed() -> Iterator[tuple[str, str, str]]:
     """Yield name, text and link of every page that is no list of what others say."""
-    root = paths.checkout()
-    for path in sorted((root / "notebooks").glob("*.py")):
+    for path in sorted((ROOT / "notebooks").glob("*.py")):
         said = re.findall(r"^# (.*)$", path.read_text("utf-8"), re.MULTILINE)
         if path.stem not in LISTS:
-            yield path.stem, "\n".join(said), f"[{page_name(path.stem)}](_executed/{path.stem}.ipynb)"
-    for path in pages_of_text(root):
+            yield path.stem, "\n".join(said), f"[{page_name(path.stem)}](pages/{path.stem}.ipynb)"
+    for path in pages_of_text():
         if path.stem not in LISTS:
-            yield path.stem, path.read_text("utf-8"), f"{{doc}}`/{path.relative_to(root).with_suffix('').as_posix()}`"
+            yield path.stem, path.read_text("utf-8"), f"{{doc}}`/{path.relative_to(ROOT).with_suffix('').as_posix()}`"
 
 
-def pages_of_text(root: Path) -> list[Path]:
+def pages_of_text() -> list[Path]:
     """Return the pages of the book that are not notebooks."""
-    return sorted(path for path in (root / "book").rglob("*.md") if "_executed" not in path.parts)
+    return sorted(path for path in (ROOT / "book").rglob("*.md") if "pages" not in path.parts)
 
 
 def collected(claims: Iterable[Claim]) -> list[Equation]:
@@ -205,7 +206,7 @@ def _entry(equation: Equation) -> str:
         said.append(f"No claim: {reason}")
     if equation.errata:
         links = ", ".join(
-            f'<a href="_executed/errata.html#erratum-{erratum.name}">{erratum.title or "a note"}</a>'
+            f'<a href="pages/errata.html#erratum-{erratum.name}">{erratum.title or "a note"}</a>'
             for erratum in equation.errata
         )
         said.append(f"Errata: {links}")
@@ -230,4 +231,4 @@ def _pages(claims: Iterable[Claim]) -> Iterator[str]:
     for claim in claims:
         first.setdefault(claim.item, claim)
     for item, claim in first.items():
-        yield f'<a href="_executed/{address(claim)}#{anchor(claim.id)}">{page_name(item)}</a>'
+        yield f'<a href="pages/{address(claim)}#{anchor(claim.id)}">{page_name(item)}</a>'

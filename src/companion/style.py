@@ -96,9 +96,10 @@ def panels(figure: Figure) -> list[list[float]]:
     """
     canvas = FigureCanvasAgg(figure)
     scale, height = 72 / figure.dpi, figure.bbox.height
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     parts = [*figure.axes, *figure.legends]
-    boxes = [box for part in parts if (box := part.get_tightbbox(canvas.get_renderer())) is not None]
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    boxes = [box for part in parts if (box := part.get_tightbbox(renderer)) is not None]
     merged: list[Bbox] = []
     for box in boxes:
         while touching := [other for other in merged if other.overlaps(box)]:
@@ -116,7 +117,9 @@ def curves(figure: Figure) -> list[dict[str, Any]]:
     found = []
     for number, axes in enumerate(figure.axes, start=1):
         drawn = [(line.get_label(), line.get_xydata()) for line in axes.lines]
-        drawn += [(dots.get_label(), dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)]
+        drawn += [
+            (dots.get_label(), dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)
+        ]
         for label, points in drawn:
             kept = _visible(axes, np.asarray(points, dtype=float).reshape(-1, 2))
             if len(kept):

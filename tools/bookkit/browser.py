@@ -30,12 +30,12 @@ SCREENS = 25  # of a phone, that a page may be tall
 WEIGHT = 2**20  # bytes of a page with its pictures and data, without the theme and MathJax
 #: What is searched for, and the pages of which one has to come first if the book has it.
 SEARCHES = {
-    "Figure 5": ("book/_executed/fig05",),
+    "Figure 5": ("book/pages/fig05",),
     "eq. 29": ("book/equations",),
     "richness": ("book/symbols", "book/model"),
-    "MNIST": ("book/_executed/mnist1m", "book/_executed/fig06"),
-    "own spectrum": ("book/_executed/own", "book/_executed/explore", "book/library/spectra"),
-    "edge of stability": ("book/theory/edge", "book/_executed/fig02"),
+    "MNIST": ("book/pages/mnist1m", "book/pages/fig06"),
+    "own spectrum": ("book/pages/own", "book/pages/explore", "book/library/spectra"),
+    "edge of stability": ("book/theory/edge", "book/pages/fig02"),
 }
 #: Findings of the theme by rule: in what they lie, and why they stay.
 THEME: Mapping[str, tuple[str, str]] = {}
@@ -81,7 +81,7 @@ _AXE = """async ([chosen, theme]) => {
 _CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
 #: Width, theme and rules. Contrast takes three quarters of the time; it is of the theme and not of the width.
-_VIEWS = (
+_VIEWS: tuple[tuple[Any, str, dict[str, Any] | None], ...] = (
     (WIDE, "light", {"rules": {}}),
     (WIDE, "dark", _CONTRAST),
     (PHONE, "dark", None),

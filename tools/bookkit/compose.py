@@ -120,8 +120,11 @@ def _comments(notebook: NotebookNode) -> dict[str, str]:
     source = next(cell.source for cell in notebook.cells if parameters.TAG in cell.metadata.get("tags", []))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    lines = {statement.target.id: statement.end_lineno for statement in ast.parse(source).body}  # type: ignore[attr-defined]
-    return {name: comments.get(line, "") for name, line in lines.items()}
+    found = {}
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found[statement.target.id] = comments.get(statement.end_lineno or 0, "")
+    return found
 
 
 def _shown(value: Any) -> str:
@@ -152,8 +155,8 @@ def _rerun(project: Project, largest: Job) -> Iterator[str]:
     """Yield the commands that make this page again, with what they cost."""
     records = _records(project, largest)
     scale = "" if largest.scale == "small" else f" --scale {largest.scale}"
-    yield "In a clone of the repository, the page as it stands here:\n"
-    yield f"```bash\npython3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s execute -- {largest.item}{scale}\n```\n"
+    yield "In a clone of the repository whose environment `nox -s env` made, the page as it stands here:\n"
+    yield f"```bash\n.venv/bin/nox -s execute -- {largest.item}{scale}\n```\n"
     if records:
         spent, machines = sum(record["seconds"] for record in records), sorted({r["hardware"] for r in records})
         yield "Its runs are shipped. To compute them anew, resumable at any moment:\n"
@@ -175,4 +178,6 @@ def _records(project: Project, largest: Job) -> list[Mapping[str, Any]]:
 
 
 def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
