@@ -10,11 +10,9 @@
 # (intro)=
 # # Feature learning and neural scaling laws
 #
-# *A reproducible companion of "How Feature Learning Can Improve Neural Scaling Laws"* {cite:p}`bordelon2025feature`.
-#
 # **Feature learning raises the exponent with which the loss of a hard task falls in time from $\beta$ to
-# $2\beta/(1+\beta)$, nearly twice as large for the hardest tasks, and leaves that of easy tasks unchanged.** Hard means a
-# source exponent $\beta < 1$, easy $\beta > 1$. The gain belongs to gradient flow, that is, to small steps.
+# $2\beta/(1+\beta)$, and leaves that of an easy task unchanged.** Hard means a source exponent $\beta < 1$. The gain belongs to gradient
+# flow, that is, to small steps. This book recomputes and checks "How Feature Learning Can Improve Neural Scaling Laws" {cite:p}`bordelon2025feature`; it is not by its authors.
 
 # %% tags=["hide-input", "parameters", "fold-values"]
 scale: "Scale" = "small"  # small or full; full refines the grid of the explorer
@@ -40,7 +38,41 @@ from companion.pages import intro as page
 from companion.tables import Table
 
 plan = notebook.plan(page.Plan, globals())
+grid = explorer.compute_explorer(alphas, betas, gammas, explorer_time, explorer_eta)
 
+# %% tags=["remove-input"]
+display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
+
+# %% [markdown]
+# Mouse, finger or arrow keys move the sliders. Small $\beta$: a hard task; large $\alpha$: a spectrum that falls fast. More of this, your own spectrum
+# included: {ref}`explore-page`.
+#
+# ## Does the paper hold?
+#
+# <!-- answer -->
+#
+# {ref}`All claims, and the answer in words <claims-page>`.
+#
+# ## From the paper to the pages
+#
+# <!-- cards -->
+#
+# ## I want to ...
+#
+# | | |
+# | :-- | :-- |
+# | check a number | {ref}`all claims <claims-page>`, each with prediction, interval, verdict and page |
+# | know what is printed wrong | {ref}`errata-page` |
+# | find an equation | {ref}`equations-page`: meaning, function, page |
+# | learn the theory | {ref}`model`, then the chapters of *The theory step by step* |
+# | look up a symbol | {ref}`symbols-page` |
+# | rerun a page or change a parameter | {ref}`reproduce` |
+# | download data | under every figure (CSV, NPZ), under every table (CSV), and {ref}`all claims <claims-page>` |
+# | use the library on my own spectrum | {ref}`explore-page` in the browser, {ref}`api` in Python |
+#
+# ## The main result
+
+# %% tags=["hide-input"]
 hard, easy = page.measured_curves(plan, beta_hard), page.measured_curves(plan, beta_easy)
 
 # %% mystnb={"figure": {"caption": "The main result. Loss against time (learning rate times steps) at infinite width and batch, lazy (black) and with feature learning (orange), for a hard and an easy task. Dashed: the predicted powers. On the hard task feature learning changes the slope, on the easy one only the constant.", "name": "fig-main"}, "image": {"alt": "Two log-log plots of loss against time. Hard task: the lazy curve falls with slope minus 0.4, the rich one visibly faster with slope minus 0.57. Easy task: lazy and rich curves fall side by side with slope minus 1.2, the rich one lower."}} tags=["remove-input"]
@@ -68,58 +100,21 @@ caption = "The curves above; steps turn unstable where η × sharpness reaches 2
 table = pd.DataFrame({"eta": [eta], "steps": [steps], "sharpness": [sharpness]})
 Table(table, caption, {"sharpness": "largest η × sharpness"}, {"sharpness": ".2f"})
 
-# %% [markdown]
-# ## Explore the model
-#
-# Move the sliders by mouse, finger or arrow keys. A small source is a hard task, a large capacity a rapidly falling
-# spectrum. Wherever feature learning makes the kernel grow, the learning rate is smaller and the steps are more, so that
-# every curve stays near gradient flow.
-
-# %% tags=["hide-input"]
-grid = explorer.compute_explorer(alphas, betas, gammas, explorer_time, explorer_eta)
-
-# %% tags=["remove-input"]
-display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
-
 # %% tags=["hide-input", "nbval-check-output"]
 count = len(alphas) * len(betas) * (1 + len(gammas))
 table = pd.DataFrame({"curves": [count], "sharpness": [grid.largest_sharpness]})
-Table(table, "The curves of the explorer", {"sharpness": "largest η × sharpness"}, {"sharpness": ".2f"})
+Table(
+    table,
+    "The curves of the explorer, near gradient flow",
+    {"sharpness": "largest η × sharpness"},
+    {"sharpness": ".2f"},
+)
 
 # %% [markdown]
-# ## The pages
+# ## Cite and reuse
 #
-# - {ref}`model`: the three ingredients, spectrum, task and dynamics, and the notation.
-# - {ref}`fig-1-page`: the exponents and the phases.
-# - {ref}`fig-2-page`: these learning curves in detail, at finite width too, and what ends the gain at a fixed learning rate.
-# - {ref}`tab-1-page`: compute-optimal exponents.
-# - {ref}`fig-9-page`: the three models side by side.
-# - {ref}`fig-10-page`: how the exponent emerges level by level.
-# - {ref}`losslaw-page`: what width, batch and data add to the loss, each term on a page of its own.
-# - {ref}`fig-5-page`, {ref}`fig-6-page` and {ref}`fig-8-page`: networks on the circle, on images and on text.
-# - {ref}`errata-page`: corrections and remarks.
-# - {ref}`claims-page` The answer in thirty lines, and every claim with prediction, measurement, interval and verdict.
-#
-# ## Where this book differs from the paper
-#
-# Rederiving the theory gave other terms than the printed ones in a few places: the model bottleneck is $N^{-\alpha \min(1,
-# \beta)}$ in place of $N^{-\alpha \min(2, \beta)}$, the finite-width transient of hard tasks is $N^{-1}
-# t^{-(\beta - 1/\alpha) m}$ with $m = 2/(1+\beta)$ when rich and 1 when lazy, and for hard tasks the noise of stochastic
-# gradients multiplies the loss by a factor that grows with the kernel. Each is tested against the solver and simulation, on
-# {ref}`bottleneck-page`, {ref}`transient-page` and {ref}`sgdnoise-page`; {ref}`losslaw-page` puts them together and {ref}`errata-page` lists all corrections.
-# The exponents on this page and {ref}`tab-1-page` do not depend on them.
-#
-# ## Run it yourself
-#
-# On a bare Linux or macOS machine with Python 3.11 to 3.13, in a clone of the repository,
-#
-# ```bash
-# python3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s book
-# ```
-#
-# makes an environment, executes every notebook at small scale and builds this book; `-s tests` in place of `-s book`
-# runs all checks. To change a parameter of a page: `.venv/bin/nox -s execute -- fig02 -p beta_hard 0.6`. {ref}`reproduce`
-# has times, memory and hardware.
+# Cite the paper {cite:p}`bordelon2025feature` for its results, and this book by `CITATION.cff` for its measurements. Code is under the MIT licence, text and figures
+# under CC BY 4.0. {ref}`reproduce` has the one command that makes all pages again.
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan))

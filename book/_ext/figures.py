@@ -5,6 +5,7 @@ The figures of notebooks are SVG whose metadata hold their curves and the boxes 
 
 from __future__ import annotations
 
+import base64
 import colorsys
 import csv
 import html
@@ -55,11 +56,12 @@ def as_csv(curves: list[dict[str, Any]]) -> str:
 def write(folder: Path, name: str, svg: str) -> dict[str, Any]:
     """Write a figure, its dark twin and its data into a folder; return its metadata."""
     found = METADATA.search(svg)
-    about: dict[str, Any] = json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": []}
+    about: dict[str, Any] = json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": [], "thumbnail": ""}
     plain = METADATA.sub("", svg)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.svg").write_text(plain, "utf-8")
     (folder / f"{name}-dark.svg").write_text(darkened(plain), "utf-8")
+    (folder / f"{name}.png").write_bytes(base64.b64decode(about["thumbnail"]))
     if about["curves"]:
         (folder / f"{name}.csv").write_text(as_csv(about["curves"]), "utf-8")
         names = [f"{k} {curve['panel']}: {curve['curve']}".replace("/", "|") for k, curve in enumerate(about["curves"])]

@@ -8,6 +8,7 @@ a screen 360 pixels wide.
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import json
@@ -70,8 +71,8 @@ def book_style() -> Iterator[None]:
 class BookFigure(Figure):
     """A figure that notebooks show by itself, as SVG, without a plotting window or its global state.
 
-    The SVG holds, as JSON in its metadata, what a page makes of it: the curves as drawn, to be downloaded, and the boxes of its
-    panels, which a narrow screen shows one below the other.
+    The SVG holds, as JSON in its metadata, what a page makes of it: the curves as drawn, to be downloaded, the boxes of its
+    panels, which a narrow screen shows one below the other, and a thumbnail.
     """
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -82,8 +83,14 @@ class BookFigure(Figure):
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        inside = html.escape(json.dumps({"panels": panels(self), "curves": curves(self)}), quote=False)
+        about = {"panels": panels(self), "curves": curves(self), "thumbnail": self._thumbnail()}
+        inside = html.escape(json.dumps(about), quote=False)
         return buffer.getvalue().replace("</svg>", f'<metadata id="figure">{inside}</metadata>\n</svg>')
+
+    def _thumbnail(self) -> str:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", dpi=240 / self.get_figwidth(), metadata={"Software": None})
+        return base64.b64encode(picture.getvalue()).decode()
 
     def __repr__(self) -> str:
         return f"<Figure with {len(self.axes)} panels>"

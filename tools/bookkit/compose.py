@@ -10,18 +10,23 @@ import html
 import io
 import json
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
 from bookkit import ledger, parameters, registry, stamps
+from bookkit.pages import toc_pages
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
-from companion.claims import Claim, verdict_bar
+from companion.claims import VERDICTS, Claim, chip, headlines, verdict_bar
 from companion.claims.words import number
 
+#: Pages that the front page names elsewhere, and those of the paper's figures and table in its order.
+FRONT = ("intro", "explore", "claims", "errata")
+PAPER = ("fig01", "fig02", "fig03", "fig04", "table1", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10", "fig11")
 #: Mark of a parameter that the paper does not state, in the comment of its line.
 OURS = "(ours"
 
@@ -57,11 +62,49 @@ def page(project: Project, item: str) -> NotebookNode:
         cells.append(cell)
     title, _, text = cells[0].source.partition("\n\n")
     cells[0].source = "\n\n".join([title, _head(project, jobs[-1], claims), text])
+    for cell in cells:
+        for mark, made in MARKS.items():
+            if mark in cell.source:
+                cell.source = cell.source.replace(mark, made(project))
     cells += [nbformat.v4.new_markdown_cell(part) for part in _below(project, jobs, claims, said)]
     for index, cell in enumerate(cells):
         cell["id"] = f"cell-{index}"
     notebook.cells = cells
     return notebook
+
+
+def _answer(project: Project) -> str:
+    """Return how all claims stand, and those that answer whether the paper holds."""
+    claims = ledger.read(project.ledger)
+    return verdict_bar(claims) + "\n\n" + headlines(claims)
+
+
+def _cards(project: Project) -> str:
+    """Return a card for every page: thumbnail, title, scale and how its claims stand; the figures of the paper come first."""
+    named = [page.rpartition("/")[2] for page in toc_pages(project) if page.startswith("book/pages/")]
+    items = [item for item in named if item not in FRONT]
+    order = sorted(items, key=lambda item: PAPER.index(item) if item in PAPER else len(PAPER))
+    return f'<div class="cards-of-pages">{"".join(_card(project, item) for item in order)}</div>'
+
+
+def _card(project: Project, item: str) -> str:
+    scale = registry.book_scales(project, item)[-1]
+    job = registry.job(project, item, scale)
+    notebook = nbformat.read(project.executed / f"{job.page}.ipynb", as_version=4)
+    title = notebook.cells[0].source.partition("\n\n")[0].splitlines()[-1].lstrip("# ")
+    figures = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in notebook.cells]
+    label = next(filter(None, figures), None)
+    picture = (
+        f'<img src="../../_figures/{item}-{label}.png" alt="" role="presentation" loading="lazy">' if label else ""
+    )
+    counts = Counter(claim.verdict for claim in ledger.read(project.claims(item, scale)))
+    chips = " ".join(chip(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
+    words = f'<span class="title">{html.escape(title)}</span><span class="scale">{scale} scale</span>'
+    return f'<a class="card-of-page" href="{item}.html">{picture}{words}<span>{chips}</span></a>'
+
+
+#: What composing puts in place of a mark on a page.
+MARKS: Mapping[str, Callable[[Project], str]] = {"<!-- answer -->": _answer, "<!-- cards -->": _cards}
 
 
 def _head(project: Project, largest: Job, claims: list[Claim]) -> str:
