@@ -1,5 +1,6 @@
 """Figures are drawn, labelled and legible; their colours stay apart for every kind of colour vision."""
 
+import itertools
 import math
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from companion.pages import fig01 as figure01
 from companion.pages import fig09 as figure09
 from companion.pages import fig10 as figure10
+from companion.parameters import values_at
 from companion.style import (
     FROZEN,
     INK,
@@ -21,18 +23,20 @@ from companion.style import (
     book_style,
     new_figure,
     richness_color,
+    richness_colors,
     width_color,
 )
 from neural_scaling.base.checks import InputError
+from neural_scaling.base.paths import shipped_scale
 
 
 def rendered(draw, *arguments):
     """Draw twice: what a page shows does not depend on what was drawn before."""
     first, second = draw(*arguments), draw(*arguments)
     assert isinstance(first, Figure)
-    png = first._repr_png_()
-    assert png.startswith(b"\x89PNG")
-    assert png == second._repr_png_()
+    picture = first.svg()
+    assert picture.startswith("<?xml")
+    assert picture == second.svg()
     return first
 
 
@@ -130,6 +134,48 @@ def test_colours_stand_out_from_white():
     for color in (*GAMMAS, *WIDTHS, INK, MUTED, LAZY, RICH, TRAINABLE):
         luminance = XYZ[1] @ linear(color)
         assert 1.05 / (luminance + 0.05) >= 3  # what accessibility guidelines ask of graphics
+
+
+def ciede2000(first, second):
+    """The standard's difference of two colours in Lab."""
+    (l1, a1, b1), (l2, a2, b2) = first, second
+    chroma = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
+    stretch = 1.5 - 0.5 * np.sqrt(chroma**7 / (chroma**7 + 25**7))
+    c1, c2 = np.hypot(stretch * a1, b1), np.hypot(stretch * a2, b2)
+    h1, h2 = np.arctan2(b1, stretch * a1), np.arctan2(b2, stretch * a2)
+    turn = (h2 - h1 + np.pi) % (2 * np.pi) - np.pi
+    hue, mean, light = np.degrees(h1 + turn / 2) % 360, (c1 + c2) / 2, (l1 + l2) / 2
+    waves = ((0.17, 1, -30), (-0.24, 2, 0), (-0.32, 3, 6), (0.20, 4, -63))
+    t = 1 - sum(size * np.cos(np.radians(times * hue + shift)) for size, times, shift in waves)
+    lightness = (l2 - l1) / (1 + 0.015 * (light - 50) ** 2 / np.sqrt(20 + (light - 50) ** 2))
+    saturation = (c2 - c1) / (1 + 0.045 * mean)
+    tone = 2 * np.sqrt(c1 * c2) * np.sin(turn / 2) / (1 + 0.015 * mean * t)
+    bend = 60 * np.exp(-(((hue - 275) / 25) ** 2))
+    mixed = -2 * np.sqrt(mean**7 / (mean**7 + 25**7)) * np.sin(np.radians(bend)) * saturation * tone
+    return float(np.sqrt(lightness**2 + saturation**2 + tone**2 + mixed))
+
+
+def test_the_difference_of_colours_is_that_of_the_standard():
+    # Sharma, Wu and Dalal (2005), pairs 1, 7, 17 and 25 of their table of test data.
+    pairs = {
+        2.0425: ((50, 2.6772, -79.7751), (50, 0, -82.7485)),
+        2.3669: ((50, 0, 0), (50, -1, 2)),
+        27.1492: ((50, 2.5, 0), (73, 25, -18)),
+        1.2644: ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387)),
+    }
+    for expected, (first, second) in pairs.items():
+        assert ciede2000(first, second) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("item", ["fig02", "fig06", "fig08", "fig11"])
+def test_neighbouring_richnesses_of_a_panel_are_told_apart(item):
+    values = values_at(item, shipped_scale(item))
+    lists = [values[name] for name in ("gammas", "richness", "richness_digits", "richness_objects") if name in values]
+    assert lists
+    for gammas in lists:
+        shades = richness_colors(gammas)
+        points = [lab(linear(shades[gamma])) for gamma in sorted(gammas)]
+        assert min(ciede2000(*pair) for pair in itertools.pairwise(points)) > 10
 
 
 def test_colours_are_fixed_and_check_their_argument():

@@ -13,7 +13,7 @@ import html
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import Any, Literal
@@ -182,6 +182,14 @@ def richness_color(gamma: float) -> str:
         return LAZY
     position = _between(math.log10(gamma), (-4.0, -1.0, math.log10(2.0), 2.0), (0.0, 0.15, 0.95, 1.0))
     return _shade(_RICHNESS_MAP, position)
+
+
+def richness_colors(gammas: Iterable[float]) -> dict[float, str]:
+    """Colours of the richnesses of one panel, spaced in their order, so that neighbours differ however close; 0 is black."""
+    rising = sorted({real(gamma, "gammas", "give 0 or a positive number", least=0.0) for gamma in gammas})
+    rich = [gamma for gamma in rising if gamma > 0]
+    places = np.linspace(0, 1, len(rich)) ** 0.75 if len(rich) > 1 else [0.8]
+    return {0.0: LAZY} | {gamma: _shade(_RICHNESS_MAP, float(at)) for gamma, at in zip(rich, places, strict=True)}
 
 
 def width_color(N: float) -> str:

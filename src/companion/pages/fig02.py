@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from companion.agreement import agreement_table, claims_at_both_ends, draw_mean
 from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, SERIES, book_style, guide, new_figure, richness_color, width_color
+from companion.style import INK, MUTED, SERIES, book_style, guide, new_figure, richness_colors, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import kernel_flow
 from neural_scaling.fits import fit_power_law, late_window, theory_window, window_sensitivity
@@ -294,15 +294,16 @@ def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
     with book_style():
         figure = new_figure(8.6)
         for axes, panel, letter in zip(figure.subplots(2, 1), (easy, hard), "ab", strict=True):
+            colors = richness_colors(panel.gammas)
             for gamma, discrete, flow in zip(panel.gammas, panel.discrete, panel.flow, strict=True):
                 step, loss = discrete.arrays["step"][1:], discrete.arrays["loss"][1:]
-                axes.loglog(step, loss, color=richness_color(gamma), label=rf"$\gamma = {gamma:g}$")
+                axes.loglog(step, loss, color=colors[gamma], label=rf"$\gamma = {gamma:g}$")
                 dots = slice(4, None, 9)
                 axes.loglog(
                     flow.arrays["step"][1:][dots],
                     flow.arrays["loss"][1:][dots],
                     ".",
-                    color=richness_color(gamma),
+                    color=colors[gamma],
                     markersize=5,
                 )
             _guide(

@@ -15,7 +15,7 @@ from companion.circle_curves import FLOW
 from companion.claims import Claim, Measurement, bounded, judged
 from companion.image_tasks import EDGE, ImageRow, SourceRow, image_row, paper_source, source_row
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
+from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
 from neural_scaling.base.arrays import Array
 from neural_scaling.networks.image_kernel import TIMES
 from neural_scaling.networks.image_runs import ImageRun, KernelRun
@@ -286,8 +286,9 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
             shown = (time >= TIMES[0]) & (time <= TIMES[-1])
             bounds = one.source.bounds(time[shown])
             axes.fill_between(one.rows[0].step[shown], *bounds, color=MUTED, alpha=0.25, linewidth=0)
+            colors = richness_colors(row.run.richness for row in one.rows)
             for row in one.rows:
-                color = richness_color(row.run.richness)
+                color = colors[row.run.richness]
                 name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
                 axes.loglog(row.step, row.mean, color=color, label=name)
                 axes.fill_between(
@@ -326,8 +327,9 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
         panels = figure.subplots(2, len(found), sharex="col", sharey="row", squeeze=False)
         for number, one in enumerate(found):
             upper, lower = panels[:, number]
+            colors = richness_colors(row.run.richness for row in one.rows)
             for row in one.rows:
-                color = richness_color(row.run.richness)
+                color = colors[row.run.richness]
                 name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
                 upper.loglog(row.step, row.growth, color=color, label=name)
                 lower.loglog(row.step, row.sharpness, color=color)

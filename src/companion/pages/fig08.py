@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
+from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import InputError
 from neural_scaling.fits import (
@@ -375,20 +375,16 @@ _STYLES = ("-.", ":")
 _MILLION = 1e6
 
 
-def color(richness: float) -> str:
-    """Return the colour of a richness: the scale of other pages, stretched so that 1e-4 to 0.1 fill it."""
-    return richness_color(2 * math.sqrt(10 * richness))
-
-
 def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> Figure:
     """Draw losses of fresh batches and of held-out text against tokens."""
     lazy = curves[0]
     with book_style():
         figure = new_figure(6.4)
         axes = figure.subplots()
+        colors = richness_colors(one.run.richness for one in curves)
         for one in curves:
             tokens, loss = one.average(average)
-            shade = color(one.run.richness)
+            shade = colors[one.run.richness]
             axes.loglog(tokens / _MILLION, loss, color=shade, label=rf"$\gamma_0 = {one.run.richness:g}$")
             shown = one.held_out_tokens >= tokens[0] / 4
             axes.loglog(one.held_out_tokens[shown] / _MILLION, one.held_out[shown], "o", color=shade, markersize=4)
@@ -421,14 +417,15 @@ def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
     with book_style():
         figure = new_figure(6.8)
         upper, lower = figure.subplots(2, 1, sharex=True)
+        colors = richness_colors(one.run.richness for one in curves)
         for one in others:
             size = min(one.loss.size, lazy.loss.size)
             tokens = moving_average(lazy.tokens[:size], average)
             ratio = moving_average(one.loss[:size] / lazy.loss[:size], average)
-            upper.semilogx(tokens, ratio, color=color(one.run.richness), label=rf"$\gamma_0 = {one.run.richness:g}$")
+            upper.semilogx(tokens, ratio, color=colors[one.run.richness], label=rf"$\gamma_0 = {one.run.richness:g}$")
         for one in curves:
             label = rf"$\gamma_0 = {one.run.richness:g}$"
-            lower.loglog(one.held_out_tokens, one.moved, color=color(one.run.richness), label=label)
+            lower.loglog(one.held_out_tokens, one.moved, color=colors[one.run.richness], label=label)
         upper.axhline(1, color=MUTED, linewidth=1)
         upper.set_ylabel("loss over that of the laziest")
         lower.set_ylabel("change of features")

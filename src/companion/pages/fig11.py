@@ -16,7 +16,7 @@ from scipy.special import zeta
 from companion.agreement import mean_exponent
 from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_color
+from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import kernel_flow
@@ -429,13 +429,15 @@ def regime_figure(networks: Mapping[str, Curves]) -> Figure:
     with book_style():
         figure = new_figure(8.0)
         upper, lower = figure.subplots(2, 1, sharex=True)
-        for data, gamma in ((hard, hard.run.gammas[0]), (hard, hard.run.gammas[-1]), (strong, strong.run.gammas[0])):
+        shown = ((hard, hard.run.gammas[0]), (hard, hard.run.gammas[-1]), (strong, strong.run.gammas[0]))
+        colors = richness_colors(gamma for _, gamma in shown)
+        for data, gamma in shown:
             if data.diverged(gamma) is not None:
                 continue
             for axes, sign, quantity in ((upper, 1, ALL_MODES), (lower, -1, CHANGE)):
                 curve = np.exp(np.log(data.quantity(quantity, gamma)[:, 1:]).mean(axis=0))
                 slope = local_slope(data.step[1:], curve, width=0.5)
-                label, color = rf"$\gamma_0 = {gamma:g}$", richness_color(gamma)
+                label, color = rf"$\gamma_0 = {gamma:g}$", colors[gamma]
                 axes.semilogx(slope.t, sign * slope.exponent, color=color, label=label)
         for axes, lazy, rich in ((upper, beta, power), (lower, 1 - beta, 1 - power)):
             for value, name in ((lazy, "lazy"), (rich, "rich")):
@@ -453,13 +455,14 @@ def spike_figure(networks: Mapping[str, Curves]) -> Figure:
     with book_style():
         figure = new_figure(4.2)
         axes = figure.subplots()
+        colors = richness_colors(networks[network].run.gammas[-1] for network in ("hard", "strong"))
         for network, name, marker in (("easy", "easy", "s"), ("hard", "hard", "o"), ("strong", "hard", "^")):
             run, values = networks[network].run, networks[network].values
             axes.semilogx(
                 values["weight_norm"][:, -1, ::4].ravel(),
                 values["spike_readout"][:, -1, ::4].ravel(),
                 marker,
-                color=MUTED if name == "easy" else richness_color(run.gammas[-1]),
+                color=MUTED if name == "easy" else colors[run.gammas[-1]],
                 markersize=4,
                 label=rf"{name}, $\gamma_0 = {run.gammas[-1]:g}$",
             )
@@ -486,7 +489,7 @@ def _panels(
                 continue
             logs = np.log(data.values[name][:, g, 1:])
             mean, spread = logs.mean(axis=0), logs.std(axis=0, ddof=1) if len(logs) > 1 else np.zeros(logs.shape[1])
-            color = richness_color(gamma)
+            color = richness_colors(run.gammas)[gamma]
             # Wide below narrow, so that curves that coincide are all seen.
             width = 4.4 - 2.8 * g / max(len(run.gammas) - 1, 1)
             axes.loglog(data.step[1:], np.exp(mean), color=color, linewidth=width, label=rf"$\gamma_0 = {gamma:g}$")
