@@ -64,7 +64,7 @@ display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
 # | check a number | {ref}`all claims <claims-page>`, each with prediction, interval, verdict and page |
 # | know what is printed wrong | {ref}`errata-page` |
 # | find an equation | {ref}`equations-page`: meaning, function, page |
-# | learn the theory | {ref}`model`, then the chapters of *The theory step by step* |
+# | learn the theory | {ref}`model` and the eight chapters that follow it |
 # | look up a symbol | {ref}`symbols-page` |
 # | rerun a page or change a parameter | {ref}`reproduce` |
 # | download data | under every figure (CSV, NPZ), under every table (CSV), and {ref}`all claims <claims-page>` |
