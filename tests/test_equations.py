@@ -22,7 +22,7 @@ LOOSE = re.compile(r"\b[Ee]q(?:s|uation|uations)?\.?\s+(\d+)")
 
 @pytest.fixture(scope="module")
 def found():
-    return {equation.number: equation for equation in collected(CLAIMS)}
+    return {equation.number: equation for equation in collected(CLAIMS, ROOT)}
 
 
 def test_every_equation_of_the_paper_has_a_short_meaning():
@@ -41,12 +41,12 @@ def test_whatever_claims_and_errata_cite_is_found_there(found):
 
 
 def test_whatever_public_docstrings_cite_is_in_the_list():
-    cited = {int(number) for _, thing in documented() for number in LOOSE.findall(thing.__doc__ or "")}
+    cited = {int(number) for _, thing in documented(ROOT) for number in LOOSE.findall(thing.__doc__ or "")}
     assert {3, 10, 18, 44, 63, 84} <= cited <= set(MEANINGS)
 
 
 def test_every_linked_name_is_one_of_the_library_and_listed_once(found):
-    listed = [name for name, _ in documented()]
+    listed = [name for name, _ in documented(ROOT)]
     assert len(set(listed)) == len(listed)
     for equation in found.values():
         for name in equation.functions:
@@ -83,7 +83,7 @@ def test_an_attribute_does_not_make_a_class_the_place_of_an_equation():
 
 def test_the_page_has_the_mark_that_the_list_replaces():
     assert (ROOT / "book" / "equations.md").read_text("utf-8").count(MARK) == 1
-    assert re.findall(r'id="eq-(\d+)"', as_markdown(CLAIMS)) == [str(number) for number in MEANINGS]
+    assert re.findall(r'id="eq-(\d+)"', as_markdown(CLAIMS, ROOT)) == [str(number) for number in MEANINGS]
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_the_search_of_the_book_finds_an_equation_by_its_number(tmp_path):
     source.mkdir()
     settings = {"extensions": ["myst_parser"], "myst_enable_extensions": ["dollarmath"], "html_theme": "basic"}
     (source / "conf.py").write_text("\n".join(f"{name} = {value!r}" for name, value in settings.items()))
-    (source / "index.md").write_text(f"# Equations\n\n{as_markdown(CLAIMS)}\n")
+    (source / "index.md").write_text(f"# Equations\n\n{as_markdown(CLAIMS, ROOT)}\n")
     Sphinx(source, source, tmp_path / "html", tmp_path / "trees", "html", status=None, warning=None).build()
     index = json.loads((tmp_path / "html" / "searchindex.js").read_text()[len("Search.setIndex(") : -1])
     shown = (tmp_path / "html" / "index.html").read_text()

@@ -16,8 +16,9 @@ PAGE = "book/equations"
 def fill(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the list in the place of its mark; ``source`` is changed in place."""
     if docname == PAGE:
-        claims = load_ledger(Path(app.srcdir) / "data" / "claims" / "ledger.json")
-        source[0] = source[0].replace(MARK, as_markdown(claims))
+        root = Path(app.srcdir)
+        claims = load_ledger(root / "data" / "claims" / "ledger.json")
+        source[0] = source[0].replace(MARK, as_markdown(claims, root))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -18,12 +18,9 @@ from companion.claims import Claim, by_claim
 from companion.claims.places import EQUATIONS, WITHOUT, equations
 from companion.claims.shown import address, anchor, page_name
 from companion.errata import ERRATA, Erratum
-from companion.parameters import NOTEBOOKS
 
 #: Pages that list what others say, and this one.
 LISTS = ("claims", "errata", "equations")
-ROOT = NOTEBOOKS.parent
-
 #: The line of ``book/equations.md`` that the list replaces.
 MARK = "<!-- the equations -->"
 
@@ -128,9 +125,9 @@ class Equation:
     texts: list[str] = field(default_factory=list)  # links to the pages that discuss it and judge no claim on it
 
 
-def documented() -> Iterator[tuple[str, Any]]:
+def documented(root: Path) -> Iterator[tuple[str, Any]]:
     """Yield the functions, classes and modules that the pages of the library list, with their names there."""
-    for page in pages_of_text():
+    for page in pages_of_text(root):
         for name, members in re.findall(r"automodule:: (\S+)(\n +:members:)?", page.read_text("utf-8")):
             module = importlib.import_module(name)
             yield name, module
@@ -148,32 +145,32 @@ def cited_by(thing: Any) -> list[int]:
     return equations(re.split(r"\n(?:Attributes|Returns|See Also)\n-+\n", said)[0])
 
 
-def discussed() -> Iterator[tuple[str, str, str]]:
+def discussed(root: Path) -> Iterator[tuple[str, str, str]]:
     """Yield name, text and link of every page that is no list of what others say."""
-    for path in sorted((ROOT / "notebooks").glob("*.py")):
+    for path in sorted((root / "notebooks").glob("*.py")):
         said = re.findall(r"^# (.*)$", path.read_text("utf-8"), re.MULTILINE)
         if path.stem not in LISTS:
             yield path.stem, "\n".join(said), f"[{page_name(path.stem)}](pages/{path.stem}.ipynb)"
-    for path in pages_of_text():
+    for path in pages_of_text(root):
         if path.stem not in LISTS:
-            yield path.stem, path.read_text("utf-8"), f"{{doc}}`/{path.relative_to(ROOT).with_suffix('').as_posix()}`"
+            yield path.stem, path.read_text("utf-8"), f"{{doc}}`/{path.relative_to(root).with_suffix('').as_posix()}`"
 
 
-def pages_of_text() -> list[Path]:
+def pages_of_text(root: Path) -> list[Path]:
     """Return the pages of the book that are not notebooks."""
-    return sorted(path for path in (ROOT / "book").rglob("*.md") if "pages" not in path.parts)
+    return sorted(path for path in (root / "book").rglob("*.md") if "pages" not in path.parts)
 
 
-def collected(claims: Iterable[Claim]) -> list[Equation]:
-    """Return all equations of the paper in its order."""
+def collected(claims: Iterable[Claim], root: Path) -> list[Equation]:
+    """Return all equations of the paper in its order; the pages are those of the checkout at ``root``."""
     found = {number: Equation(number, MEANINGS[number]) for number in range(1, EQUATIONS + 1)}
-    for name, thing in documented():
+    for name, thing in documented(root):
         for number in cited_by(thing):
             found[number].functions.append(name)
     for claim, _ in by_claim(claims):
         for number in equations(claim.location):
             found[number].claims.append(claim)
-    for page, said, link in discussed():
+    for page, said, link in discussed(root):
         for number in equations(said):
             # Numbers beyond those of the paper are of other works.
             if number in found and page not in {claim.item for claim in found[number].claims}:
@@ -184,9 +181,9 @@ def collected(claims: Iterable[Claim]) -> list[Equation]:
     return list(found.values())
 
 
-def as_markdown(claims: Iterable[Claim]) -> str:
+def as_markdown(claims: Iterable[Claim], root: Path) -> str:
     """Return the list of equations in MyST Markdown, for the page ``book/equations.md``."""
-    return "\n".join(map(_entry, collected(claims)))
+    return "\n".join(map(_entry, collected(claims, root)))
 
 
 def _entry(equation: Equation) -> str:

@@ -95,7 +95,16 @@ def test_every_entry_is_complete():
             bool(erratum.printed) == bool(erratum.corrected) == (erratum.check is not None) == (erratum.tier != "note")
         )
         assert (erratum.check is None) == (erratum.quantity == "")
-        for text in (erratum.location, erratum.printed, erratum.corrected, erratum.reason, erratum.quantity):
+        assert bool(erratum.title) == (erratum.tier != "note") and len(erratum.title) < 60
+        assert bool(erratum.consequence) == (erratum.tier in ("law", "constant"))
+        for text in (
+            erratum.location,
+            erratum.printed,
+            erratum.corrected,
+            erratum.reason,
+            erratum.quantity,
+            erratum.title,
+        ):
             assert text.count("$") % 2 == 0
         assert "%(" not in erratum.quantity % dataclasses.asdict(SETTING)
 
@@ -109,7 +118,7 @@ def test_laws_and_constants_come_first_by_weight():
 def test_entries_link_to_labels_before_a_heading():
     notebooks = "".join(path.read_text() for path in (paths.checkout() / "notebooks").glob("*.py"))
     labels = set(re.findall(r"^# \(([a-z0-9-]+)\)=\n# #", notebooks, re.MULTILINE))
-    pages = {erratum.page for erratum in ERRATA if erratum.page}
+    pages = {page for erratum in ERRATA for page in erratum.pages}
     assert len(pages) > 5
     assert pages <= labels
 
@@ -120,11 +129,22 @@ def test_all_tiers_are_shown(found):
     assert {"stands", "by reading"} == set(found.outcome)
     entries = page.entries(found, SETTING)
     notes = sum(erratum.tier == "note" for erratum in ERRATA)
-    assert entries.count("\n: *Printed:*") == entries.count(" printed, **") == len(ERRATA) - notes
+    assert entries.count("\n*Printed:*") == entries.count(" printed, **") == len(ERRATA) - notes
+    assert entries.count("<details") == entries.count("</details>") == len(ERRATA) - notes
     assert len(re.findall("^- ", entries, re.MULTILINE)) == notes
+    assert re.findall('id="erratum-([a-z0-9-]+)"', entries) == [erratum.name for erratum in ERRATA]
     table = page.shown(found)
     assert not table["where"].str.contains("$", regex=False).any()
     assert set(table[table.outcome == "by reading"].printed) == {"-"}
+
+
+def test_the_contents_lead_to_every_entry_by_weight():
+    open_, folded = page.contents().split("<details>")
+    links = re.findall('href="#erratum-([a-z0-9-]+)"', open_), re.findall('href="#erratum-([a-z0-9-]+)"', folded)
+    assert links == (list(RANKED), [erratum.name for erratum in ERRATA if erratum.tier == "misprint"])
+    rows = [line for line in page.contents().splitlines() if line.startswith("| <a")]
+    assert {row.count("|") for row in rows} == {5}
+    assert all("**Law:**" in row for row in rows[:4]) and "**Law:**" not in "".join(rows[4:])
 
 
 def test_claims():

@@ -82,7 +82,8 @@ def to_html(claims: Sequence[Claim], with_item: bool = False) -> str:
 
 def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
     name = page_name(claim.item)
-    tags = f'<span class="tag">{claim.kind}</span>' + (f'<span class="tag">{name}</span>' if with_item else "")
+    where = f'<span class="where">{html.escape(claim.location)}</span>'
+    tags = f'{where} <span class="tag">{claim.kind}</span>' + (f'<span class="tag">{name}</span>' if with_item else "")
     link = f'<a href="{address(claim)}#{anchor(claim.id)}">{name}, {claim.scale} scale</a>'
     if not with_item:
         link = f'<a href="{ALL_CLAIMS}#{anchor(claim.id)}">among all claims</a>'
