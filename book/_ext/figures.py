@@ -56,7 +56,9 @@ def as_csv(curves: list[dict[str, Any]]) -> str:
 def write(folder: Path, name: str, svg: str) -> dict[str, Any]:
     """Write a figure, its dark twin and its data into a folder; return its metadata."""
     found = METADATA.search(svg)
-    about: dict[str, Any] = json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": [], "thumbnail": ""}
+    about: dict[str, Any] = (
+        json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": [], "thumbnail": ""}
+    )
     plain = METADATA.sub("", svg)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.svg").write_text(plain, "utf-8")
