@@ -24,10 +24,16 @@ FAULTS = {
     ),
     "dollars": ("<p>so $a = b$ holds</p>", ["a formula is not typeset: so $a = b$ holds"]),
     "backslash": ("<p>so \\frac{a}{b} holds</p>", ["a formula is not typeset: so \\frac{a}{b} holds"]),
+    "typeset_wrongly": (
+        "<mjx-container><svg><g data-mml-node='merror'><text>Undefined</text></g></svg></mjx-container>",
+        ["a formula has an error: Undefined"],
+    ),
     "wide": ("<div style='width: 700px'>x</div>", ['708 px wide at 390: <div style="width: 700px">']),
     "picture": ("<img src='data:,' role='img'>", ["a picture without words: data:,", "axe image-alt"]),
     "page_link": ("<a href='gone.html'>x</a>", ["a link to /gone.html, which does not exist."]),
     "anchor": ("<a href='whole.html#gone'>x</a>", ["a link to whole.html#gone, where nothing has this name."]),
+    "list": ("<div role='list'><p>x</p></div>", ["axe aria-required-children"]),
+    "list_of_the_theme": ("<div role='list' class='citation-list'><p>x</p></div>", []),
     "button": ("<button></button>", ["axe button-name"]),
     "pale": ("<p style='color: #ccc; background: #fff'>pale</p>", ["axe color-contrast"]),
     "pale_in_the_dark": (
@@ -85,6 +91,8 @@ def test_a_list_of_known_pages_can_only_shrink():
     assert said(31, {"page.html": 30}) == [
         "page.html: 31 phone screens, more than 30. Fold what is long, or split the page."
     ]
+    assert said(28, {"page.html": 30}) == []
+    assert "lower its number on the list" in said(26, {"page.html": 30})[0]
     assert "take it off the list" in said(25, {"page.html": 30})[0]
     assert said(3, {"gone.html": 30}) == ["gone.html: is on the list `tall` of known_pages.yaml but not in the book."]
 

@@ -101,3 +101,28 @@ def test_the_way_to_install_is_the_same_wherever_it_stands():
     assert {line.rpartition(" ")[0] for line in lines} == {
         "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt nox && .venv/bin/nox -s"
     }
+
+
+def test_counts_of_the_soak_are_those_of_its_programs():
+    readme = (ROOT / "README.md").read_text()
+    kills = re.search(r'TEST_KILLS="(\d+)"', (ROOT / "noxfile.py").read_text())[1]
+    inputs, settings = (
+        re.search(r"^COUNT = (\d+)", (ROOT / "tests" / name).read_text(), re.MULTILINE)[1]
+        for name in ("fuzz_inputs.py", "random_settings.py")
+    )
+    for count in (f"kinds {kills} times", f"{inputs} bad inputs", f"{settings} random settings"):
+        assert count in readme
+
+
+def test_the_page_on_data_has_the_counts_of_the_records():
+    from neural_scaling.data import records
+
+    text = (ROOT / "book" / "datasets.md").read_text("utf-8")
+    text = re.sub(r"(?<=\d) (?=\d{3})", "", text)  # 60 000 is 60000
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (.*)$", text, re.MULTILINE)[::-1])  # the first table counts
+    counts = {
+        record.name: f"{record.train} + {record.test}" for record in records() if record.name.split("-")[0] != "c4"
+    }
+    name_of = {name: name.removesuffix("-small").removesuffix("-reduced").removesuffix("-full") for name in counts}
+    assert set(name_of.values()) == rows.keys() - {"c4"}  # that one is in billions
+    assert [name for name, count in counts.items() if count not in rows[name_of[name]]] == []
