@@ -71,14 +71,14 @@ def test_exponents_terms_and_optima(tmp_path):
 def test_allocation(tmp_path):
     alphas, betas, rng = tasks(2)
     computes, etas = rng.uniform(3, 46, POINTS).tolist(), (10 ** rng.uniform(-3, 0, POINTS)).tolist()
-    batches = [float(batch) for batch in rng.integers(1, 10**6, POINTS)]
+    batches = [None] * 4 + [float(batch) for batch in rng.integers(1, 10**6, POINTS - 4)]  # None: infinite
     expression = """alphas.map((alpha, i) => [false, true].map((rich) =>
-        E.frontier(E.lossTerms(alpha, betas[i], rich, true), computes[i], Math.log(batches[i] / etas[i]))))"""
+        E.frontier(E.lossTerms(alpha, betas[i], rich, true), computes[i], Math.log((batches[i] ?? Infinity) / etas[i]))))"""
     points = {"alphas": alphas, "betas": betas, "computes": computes, "etas": etas, "batches": batches}
     for i, kinds in enumerate(call(expression, tmp_path, **points)):
         for rich, found in zip((False, True), kinds, strict=True):
             terms = loss_terms(alphas[i], betas[i], rich, "corrected")
-            best = frontier(terms, computes[i], batches[i], etas[i])
+            best = frontier(terms, computes[i], batches[i] or math.inf, etas[i])
             # The minimum is flat: where it lies is known to the root of the rounding of the shares.
             assert found["width"] == pytest.approx(float(best.log_width), abs=1e-9)
             assert found["time"] == pytest.approx(float(best.log_time), abs=1e-9)
@@ -209,6 +209,8 @@ def test_many_modes_are_merged_without_loss(tmp_path):
         ("1,1\n0,1", "Line 2, “0,1”: λ must be positive"),
         ("1,\n", "Line 1, “1,”: one of the two"),
         ("1,0\n2,0", "Every w is zero"),
+        ("1,1\n1e-300,1", "Line 2, “1e-300,1”: sizes from 1e-60"),
+        ("0,5; 1,2", "Line 1, “0,5; 1,2”: give two numbers"),
     ],
 )
 def test_a_bad_table_is_refused_by_its_line(text, message, tmp_path):

@@ -2,7 +2,7 @@
 globalThis.nsExplore ??= (() => {
   "use strict";
 
-  const { between, bookmark, element, fixed, onWidth, plot, save, shown, valueAt } = globalThis.nsPlots;
+  const { between, bookmark, element, fixed, LONGEST, onWidth, plot, save, shown, valueAt } = globalThis.nsPlots;
   const { chi, findEdge, frontier, growth, lazyFlow, logSum, logTerm, lossTerms } = globalThis.nsTheory;
   const { optimum, powerLaw, powerLawFlow, readSpectrum, regime, richFlow } = globalThis.nsTheory;
 
@@ -257,7 +257,7 @@ globalThis.nsExplore ??= (() => {
         const span = termPowers(list[i]);
         span.append(" ");
         element(span, "span", { class: "ns-whole" }, `= ${shown(Math.exp(sizes[i]), 2)}`);
-        if (i === top) element(span, "strong", {}, " ◀ largest");
+        if (i === top) element(span, "strong", { class: "ns-whole" }, "\u00a0◀ largest");
         return span;
       };
       terms(
@@ -558,8 +558,7 @@ globalThis.nsExplore ??= (() => {
     const local = table(results, "Loss, and local exponent −d ln L / d ln t");
 
     function update(values) {
-      const solved = solveSpectrum(values),
-        { flow, lazy, modes } = solved;
+      const { flow, lazy, modes } = solveSpectrum(values);
       const at = [],
         last = values.modes === "table" ? flow.time.at(-1) : values.end;
       for (let e = Math.ceil(Math.log10(flow.time[0])); 10 ** e < 0.9 * last; e++) if (e >= -1) at.push(10 ** e);
@@ -579,7 +578,8 @@ globalThis.nsExplore ??= (() => {
           `the local exponent ${slopes[0]} and ${slopes[1]}. ` +
           `Error of the integration, from halving its step: ${shown(flow.error, 1)} of the loss.` +
           (values.modes === "table"
-            ? ` ${solved.count} modes; the curves end where learning would reach the last of them.`
+            ? ` ${modes.count} modes; the curves end where learning reaches the last of them.` +
+              (values.table.length < LONGEST ? "" : " The table is too long for the address, which keeps the rest.")
             : ""),
       );
       local(
@@ -611,10 +611,9 @@ globalThis.nsExplore ??= (() => {
 
   function solveSpectrum(values) {
     if (values.modes === "table") {
-      const modes = readSpectrum(values.table),
-        count = values.table.split(/\r\n?|\n/).filter((line) => line.trim() && !/^\s*[#"'\p{L}]/u.test(line)).length;
+      const modes = readSpectrum(values.table);
       const flow = richFlow(modes, values.gamma, Infinity, 1 / modes.rate.at(-1));
-      return { modes, flow, lazy: lazyFlow(modes, flow.time), count };
+      return { modes, flow, lazy: lazyFlow(modes, flow.time) };
     }
     const kink =
       values.modes === "kink" ? { kink: values.kink, alphaBeyond: values.alpha2, betaBeyond: values.beta2 } : {};

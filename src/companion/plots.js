@@ -65,8 +65,9 @@ globalThis.nsPlots ??= (() => {
   }
 
   /** Draw curves on axes into an svg, which keeps a layer above the drawing; returns the scales and the frame.
-      A curve is { points, kind, name }; one with a name is labelled, and read out under the pointer and by arrow keys. */
-  function plot(svg, { x, y, curves = [], bands = [], rules = [], words = [], label }) {
+      A curve is { points, kind, name }; one with a name is labelled, and read out under the pointer and by arrow keys;
+      `namesAt` is where the labels stand, as a share of the points. */
+  function plot(svg, { x, y, curves = [], bands = [], rules = [], words = [], label, namesAt = 0.8 }) {
     // One unit of the drawing is one pixel of the page, so that text keeps its size on a phone.
     const width = Math.max(280, Math.round(svg.parentElement.clientWidth));
     const height = Math.round(Math.min(430, Math.max(300, 0.58 * width)));
@@ -130,7 +131,7 @@ globalThis.nsPlots ??= (() => {
       });
     }
     const named = seen.filter((curve) => curve.name && curve.points.length > 1);
-    const at = Math.min(...named.map((curve) => curve.points[Math.floor(0.8 * (curve.points.length - 1))][0]));
+    const at = Math.min(...named.map((curve) => curve.points[Math.floor(namesAt * (curve.points.length - 1))][0]));
     const order = named.toSorted((one, other) => valueAt(other.points, at) - valueAt(one.points, at));
     order.forEach((curve, n) => {
       const rising = curve.points.at(-1)[1] > curve.points[0][1],
@@ -249,5 +250,5 @@ globalThis.nsPlots ??= (() => {
     }, 150);
   }
 
-  return { between, bookmark, element, fixed, onWidth, plot, save, shown, ticks, valueAt };
+  return { between, bookmark, element, fixed, LONGEST, onWidth, plot, save, shown, ticks, valueAt };
 })();

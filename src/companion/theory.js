@@ -178,13 +178,17 @@ globalThis.nsTheory ??= (() => {
       };
       if (numbers.length !== 2) refuse("give two numbers, λ and w, with a comma, a tab or a space between them.");
       if (!numbers.every(Number.isFinite)) refuse("one of the two is not a finite number; write it like 0.25 or 1e-3.");
+      if (numbers.some((value) => value !== 0 && !(Math.abs(value) > 1e-60 && Math.abs(value) < 1e60)))
+        refuse("sizes from 1e-60 to 1e60 can be computed with; change the unit, or leave out what is rounding.");
       if (numbers[0] <= 0) refuse("λ must be positive; leave out modes of zero variance, no step can learn them.");
       pairs.push(numbers);
     });
     if (pairs.length === 0) throw new Error("The table is empty: paste two columns, λ and w, one mode a line.");
-    if (!pairs.some(([, w]) => w !== 0))
+    // Modes of w = 0 have no part in the loss.
+    const learned = pairs.filter(([, w]) => w !== 0).sort((one, other) => other[0] - one[0]);
+    if (learned.length === 0)
       throw new Error("Every w is zero, so there is nothing to learn: give the coefficients of the target.");
-    return merged(pairs.sort((one, other) => other[0] - one[0]));
+    return { ...merged(learned), count: pairs.length };
   }
 
   // ---- Gradient flow at infinite width and batch ----
