@@ -1,6 +1,7 @@
 """Link the repository of the book wherever a page speaks of it, if `pyproject.toml` has an address; else only name it.
 
-The address stands in one place, `Repository` under `[project.urls]`. A page writes ``{{ repository }}``.
+The address stands in one place, `Repository` under `[project.urls]`. A page writes ``{{ repository }}``, and the head of every page
+has a button.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ def address(root: Path) -> str:
 
 
 def use_address(app: Sphinx, config: Config) -> None:
-    """Give pages and theme the address."""
+    """Give the text of pages the address."""
     found = address(Path(app.srcdir))
-    # The configuration of the user, which may have more, stays as it is.
     named = {"repository": f"[the repository]({found})" if found else "the repository"}
     config["myst_substitutions"] = {**config["myst_substitutions"], **named}
-    if found:
-        config["html_theme_options"] |= {"repository_url": found, "use_repository_button": True}
+
+
+def add_button(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Add the button; that of the theme knows three hosts only."""
+    if (found := address(Path(app.srcdir))) and "header_buttons" in context:
+        named = {"text": "Repository", "tooltip": "Source repository", "label": "source-repository-button"}
+        context["header_buttons"].append({"type": "link", "url": found, "icon": "fas fa-code-branch", **named})
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the handler."""
+    """Register the handlers, the second after those of the theme."""
     app.connect("config-inited", use_address)
+    app.connect("html-page-context", add_button, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

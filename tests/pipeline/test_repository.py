@@ -65,17 +65,13 @@ def test_a_disagreement_is_found(made, address, cited, readme, wrong):
     assert len(disagreements(made(address, cited, readme))) == wrong
 
 
-class Config(dict):
-    """What the extension uses of a configuration."""
-
-
 @pytest.mark.parametrize("address", ["", HERE])
 def test_pages_link_the_address_if_there_is_one(made, address):
-    config = Config(myst_substitutions={"other": "kept"}, html_theme_options={"use_repository_button": False})
-    repository.use_address(SimpleNamespace(srcdir=made(address, "", "")), config)
-    assert config["myst_substitutions"] == {
-        "other": "kept",
-        "repository": f"[the repository]({HERE})" if address else "the repository",
-    }
-    assert config["html_theme_options"]["use_repository_button"] is bool(address)
-    assert config["html_theme_options"].get("repository_url", "") == address
+    book = SimpleNamespace(srcdir=made(address, "", ""))
+    config = {"myst_substitutions": {"other": "kept"}}
+    repository.use_address(book, config)
+    named = f"[the repository]({HERE})" if address else "the repository"
+    assert config["myst_substitutions"] == {"other": "kept", "repository": named}
+    context = {"header_buttons": ["there"]}
+    repository.add_button(book, "page", "page.html", context, None)
+    assert [one["url"] for one in context["header_buttons"][1:]] == ([HERE] if address else [])
