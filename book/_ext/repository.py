@@ -1,7 +1,7 @@
 """Link the repository of the book wherever a page speaks of it, if `pyproject.toml` has an address; else only name it.
 
-The address stands in one place, `Repository` under `[project.urls]`. A page writes ``{{ repository }}``, and the head of every page
-has a button.
+The address stands in one place, `Repository` under `[project.urls]`. A page writes ``{{ repository }}``, and every page has
+a button in its head.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def use_address(app: Sphinx, config: Config) -> None:
 def add_button(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     """Add the button; that of the theme knows three hosts only."""
     if (found := address(Path(app.srcdir))) and "header_buttons" in context:
-        named = {"text": "Repository", "tooltip": "Source repository", "label": "source-repository-button"}
+        named = {"text": "", "tooltip": "Source repository", "label": "source-repository-button"}
         context["header_buttons"].append({"type": "link", "url": found, "icon": "fas fa-code-branch", **named})
 
 
