@@ -26,7 +26,9 @@ document.addEventListener("DOMContentLoaded", () => {
     let touched = false;
     link.addEventListener("pointerdown", (event) => (touched = event.pointerType === "touch"));
     link.addEventListener("click", (event) => {
-      if (!touched || term.classList.contains("open")) return;
+      const finger = touched;
+      touched = false;
+      if (!finger || term.classList.contains("open")) return;
       event.preventDefault();
       term.classList.remove("closed");
       term.classList.add("open");
