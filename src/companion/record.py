@@ -38,9 +38,9 @@ STATED: dict[str, dict[str, Stated]] = {
     "fig02": {
         "beta_easy": Stated(1.2, "Fig. 2 (a, c)"),
         "beta_hard": Stated(0.4, "Fig. 2 (b, d)"),
-        "gammas": Stated([0.0, 0.125, 0.25, 0.5, 1.0, 2.0], "Fig. 2 (a, b), legend", "0, 2^-3 to 2^1"),
+        "gammas": Stated([0.0, 0.125, 0.25, 0.5, 1.0, 2.0], "Fig. 2 (a, b), legend", "0, 2⁻³ to 2¹"),
         "steps_infinite": Stated(10000, "Fig. 2 (a, b), axis"),
-        "widths": Stated([16, 32, 64, 128, 256, 512, 1024, 2048], "Fig. 2 (c, d), legend", "2^4 to 2^11"),
+        "widths": Stated([16, 32, 64, 128, 256, 512, 1024, 2048], "Fig. 2 (c, d), legend", "2⁴ to 2¹¹"),
         "seeds": Stated(32, "Fig. 2, caption"),
     },
     "fig03": {
@@ -59,7 +59,7 @@ STATED: dict[str, dict[str, Stated]] = {
         "steps": Stated(10000, "Fig. 5, axis"),
         "betas": Stated([0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5], "Fig. 5 (a), legend"),
         "decay": Stated(1.4, "Fig. 5 (b)"),
-        "powers": Stated([1.8, 1.2, 0.9, 0.72], "Fig. 5 (b), legend, and eq. 14", "β = 0.5, 0.75, 1, 1.25"),
+        "powers": Stated([1.8, 1.2, 0.9, 0.72], "Fig. 5 (b), legend, and eq. 14", "from β = 0.5, 0.75, 1, 1.25"),
     },
     "fig06": {
         "digits": Stated(["mnist1m-full"], "section 5.2", "MNIST-1M"),
