@@ -208,7 +208,7 @@ def splits() -> pd.DataFrame:
         (
             "Source of real tasks",
             ", ".join(source["datasets"]),
-            f"kernels: the first {source['images']:,} training images",
+            f"kernels: the first {source['images']:,} training images; networks: all, each once before any again",
             f"the first {source['test']:,} test images",
             "the split of the dataset",
         ),
