@@ -45,7 +45,8 @@ def test_the_page_is_light():
 # Each step does something and returns the ids of what is shown then, and the address.
 DRIVER = """
 const shown = () => [...document.querySelectorAll("details.claim:not([hidden])")].map(one => one.id.slice(6));
-const state = () => ({shown: shown(), hash: location.hash, status: document.querySelector("[role=status]").textContent});
+const fields = () => [...document.querySelectorAll("select")].map(one => one.selectedIndex);
+const state = () => ({fields: fields(), shown: shown(), hash: location.hash, status: document.querySelector("[role=status]").textContent});
 const pause = () => new Promise(done => setTimeout(done, 20));
 const change = (name, value) => {
   const form = document.forms[0];
@@ -114,7 +115,8 @@ def ids(**wanted):
 @pytest.mark.slow
 class TestInABrowser:
     def test_everything_is_shown_at_first(self, found):
-        assert found["start"] == {"shown": ids(), "hash": "", "status": f"{len(LARGEST)} of {len(LARGEST)} claims"}
+        status = f"{len(LARGEST)} of {len(LARGEST)} claims"
+        assert found["start"] == {"fields": [0, 0, 0], "shown": ids(), "hash": "", "status": status}
 
     def test_fields_and_segments_narrow_the_list_together(self, found):
         assert found["kind"]["shown"] == ids(kind="network") and found["kind"]["hash"] == "#kind=network"
@@ -141,6 +143,7 @@ class TestInABrowser:
 
     def test_an_unknown_value_in_the_address_counts_as_none(self, found):
         assert found["unknown"]["shown"] == ids(item="fig05")
+        assert found["unknown"]["fields"][0] == 0  # "all", not an empty field
 
     def test_an_address_opens_its_claim(self, found):
         assert f"claim-{LARGEST[0].id}" in found["claim"]["open"] and "claim-page" in found["claim"]["open"]

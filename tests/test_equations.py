@@ -56,15 +56,20 @@ def test_every_linked_name_is_one_of_the_library_and_listed_once(found):
 
 
 @pytest.mark.parametrize(
-    ("number", "functions"),
+    ("number", "functions", "claim", "erratum"),
     [
-        (10, {"neural_scaling.theory.chi", "neural_scaling.theory.effective_time"}),
-        (29, {"neural_scaling.dmft.solve", "neural_scaling.dmft.march"}),  # inside of eqs. 18-31
-        (66, {"neural_scaling.theory.self_consistent_curve"}),
+        (10, {"neural_scaling.theory.chi", "neural_scaling.theory.effective_time"}, "fig05.a.rich.beta-0.1", None),
+        # inside of eqs. 18-31, 26-31 and 27-31
+        (29, {"neural_scaling.dmft.solve", "neural_scaling.dmft.march"}, "fig02.hard.theory.largest", "strictly-lower"),
+        (66, {"neural_scaling.theory.self_consistent_curve"}, None, None),
+        # the last of several
+        (80, {"neural_scaling.theory.transient_exponent"}, "bottleneck.model.beta-0.5.equivalent", "floor-exponent"),
     ],
 )
-def test_known_places(found, number, functions):
+def test_known_places(found, number, functions, claim, erratum):
     assert functions <= set(found[number].functions)
+    assert claim is None or claim in {one.id for one in found[number].claims}
+    assert erratum is None or erratum in {one.name for one in found[number].errata}
 
 
 def test_an_attribute_does_not_make_a_class_the_place_of_an_equation():
