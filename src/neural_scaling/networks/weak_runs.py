@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import require, require_positive, settle, whole
+from neural_scaling.base.checks import instance, real, require, require_positive, settle, whole
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor, scalar
 from neural_scaling.models.circle import decay
@@ -31,7 +31,7 @@ from neural_scaling.runs.experiment import Experiment
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BANDS", "KINDS", "WeakRun"]
+__all__ = ["BANDS", "KINDS", "WeakRun", "displaced"]
 
 #: First modes of the bands, one an octave; the last band ends before its double.
 BANDS = (1, 2, 4, 8, 16, 32)
@@ -86,14 +86,15 @@ class WeakRun(Experiment):
     def __post_init__(self) -> None:
         angles = whole(self.angles, "angles", "give an even number, at least twice the last band", least=4 * BANDS[-1])
         require(angles % 2 == 0, "angles", f"got {angles}", "give an even number")
-        sharpness = math.inf if self.sharpness == math.inf else require_positive(self.sharpness, "sharpness")
         settle(
             self,
             beta=require_positive(self.beta, "beta"),
             depth=whole(self.depth, "depth", least=2),
             width=whole(self.width, "width"),
             richness=require_positive(self.richness, "richness"),
-            sharpness=sharpness,
+            sharpness=real(
+                self.sharpness, "sharpness", "give a positive number, or math.inf", above=0.0, infinite=True
+            ),
             eta=require_positive(self.eta, "eta"),
             steps=whole(self.steps, "steps"),
             seeds=whole(self.seeds, "seeds"),
@@ -111,16 +112,17 @@ class WeakRun(Experiment):
         return f"weak gamma0={self.richness:g} s={self.sharpness:g} N={self.width} n={self.angles} eta0={self.eta:g}"
 
     def slice(self) -> Self:
-        """Return the first steps of the first seed."""
-        return replace(self, steps=min(20, self.steps), seeds=1)
+        """Return the steps up to a recorded one, of the first seed."""
+        recorded = log_spaced_steps(self.steps, _PER_DECADE)
+        return replace(self, steps=int(recorded[(recorded >= 1) & (recorded <= max(20, recorded[1]))][-1]), seeds=1)
 
     def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses on the steps that both hold, for the seeds that both have."""
-        pairs = [
-            ({"step": one["step"], "loss": one["loss"][number]} for one in (arrays, recomputed))
-            for number in range(len(KINDS))
-        ]
-        return max(loss_deviation(*pair) for pair in pairs)
+        """Compare the losses on the steps that both hold, without the flow of the diagonal: it depends on what was recorded."""
+        numbers = [number for number, name in enumerate(KINDS) if name != "diagonal"]
+        return max(
+            loss_deviation(*({"step": one["step"], "loss": one["loss"][number]} for one in (arrays, recomputed)))
+            for number in numbers
+        )
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return what the residuals are, and what has become of kernel and features, on recorded steps.
@@ -273,32 +275,43 @@ class _Flows:
         """Record, if this is a step to record."""
         if self.filled == len(self.steps) or self.done != self.steps[self.filled]:
             return
-        import torch
-
-        at, found, n = self.filled, self.found, self.run.angles
-        kernel = self.now.kernel() / n
-        diagonal = self._diagonal(kernel)
-        mixed = self._diagonal(self.now.kernel(self.first) / n)
+        at, found = self.filled, self.found
+        kernel, diagonal, found["kernel"][:, at], found["overlap"][:, at] = self.compared(self.now)
         self.change = diagonal - self.diagonal
-        values, vectors = torch.linalg.eigh(kernel)
-        parts = (vectors.transpose(1, 2) @ self.y[:, :, None])[..., 0] * (1 - self.run.eta * values) ** self.done
-        residuals = {"network": self.y - self.output, **self.residuals}
-        residuals["frozen"] = (vectors @ parts[:, :, None])[..., 0]
+        residuals = {"network": self.y - self.output, **self.residuals, "frozen": self.flow(kernel, self.done)}
         for number, name in enumerate(KINDS):
-            r = residuals[name]
-            found["loss"][number, :, at] = r.square().mean(1)
-            series = (torch.fft.rfft(r)[:, : n // 2] / n).abs().square() * 2
-            for band, first in enumerate(BANDS):
-                found["power"][number, :, at, band] = series[:, first : 2 * first].sum(1)
-        for name, one in (
-            ("kernel", diagonal / self.diagonal),
-            ("overlap", mixed / (diagonal * self.diagonal).sqrt()),
-        ):
-            for band, first in enumerate(BANDS):
-                found[name][:, at, band] = one[:, first - 1 : 2 * first - 1].mean(1)
+            found["loss"][number, :, at] = residuals[name].square().mean(1)
+            found["power"][number, :, at] = self.power(residuals[name])
         found["moved"][:, at] = _changed(self.active, [slope > 0.5 for slope in self.first.slopes])
         found["crossed"][:, at] = self.crossed
         self.filled += 1
+
+    def compared(self, networks: Networks) -> tuple[torch.Tensor, torch.Tensor, Array, Array]:
+        """Return kernel and diagonal of networks, and in bands the diagonal over the first one and the overlap of features."""
+        kernel = networks.kernel() / self.run.angles
+        diagonal = self._diagonal(kernel)
+        mixed = self._diagonal(networks.kernel(self.first) / self.run.angles)
+        overlap = mixed / (diagonal * self.diagonal).sqrt()
+        bands = [
+            np.stack([one[:, first - 1 : 2 * first - 1].mean(1) for first in BANDS], axis=1)
+            for one in (diagonal / self.diagonal, overlap)
+        ]
+        return kernel, diagonal, bands[0], bands[1]
+
+    def flow(self, kernel: torch.Tensor, steps: int) -> torch.Tensor:
+        """Return the residual after steps with a kernel that stays."""
+        import torch
+
+        values, vectors = torch.linalg.eigh(kernel)
+        parts = (vectors.transpose(1, 2) @ self.y[:, :, None])[..., 0] * (1 - self.run.eta * values) ** steps
+        return (vectors @ parts[:, :, None])[..., 0]
+
+    def power(self, r: torch.Tensor) -> Array:
+        """Return the mean square of a residual in every band, shape (E, bands)."""
+        import torch
+
+        series = (torch.fft.rfft(r)[:, : self.run.angles // 2] / self.run.angles).abs().square() * 2
+        return np.stack([series[:, first : 2 * first].sum(1) for first in BANDS], axis=1)
 
     def kept(self) -> Arrays:
         """Return the state after a step."""
@@ -336,6 +349,36 @@ class _Flows:
     def _diagonal(self, kernel: torch.Tensor) -> torch.Tensor:
         """Return the diagonal of a kernel in cosines, shape (E, modes)."""
         return (self.cosines * (kernel @ self.cosines)).sum(1)
+
+
+def displaced(run: WeakRun, size: float) -> Arrays:
+    """Move the initial weights at random instead of training them.
+
+    Parameters
+    ----------
+    run
+        Says which networks and how many steps of the flows; its richness is not used.
+    size
+        Standard deviation of the displacement of every weight, those of the weights being 1.
+
+    Returns
+    -------
+    dict
+        ``power`` (2, seeds, bands), mean squares of the residuals of the flow by the kernel after the displacement, and of that
+        by the kernel before it; ``kernel`` and ``overlap`` (seeds, bands) as :meth:`WeakRun.run` has them.
+    """
+    import torch
+
+    from neural_scaling.networks.seeding import standard_normal
+
+    run, size = instance(run, "run", WeakRun, "give a WeakRun"), require_positive(size, "size")
+    flows = _Flows(run)
+    shapes = [tuple(weight.shape[1:]) for weight in flows.first.weights]
+    drawn = zip(*(standard_normal(shapes, seed, 1) for seed in range(run.seeds)), strict=True)
+    moved = [w + size * torch.stack(one).double() for w, one in zip(flows.first.weights, drawn, strict=True)]
+    kernel, _, diagonal, overlap = flows.compared(Networks(moved, flows.first.x[0], run.sharpness))
+    power = [flows.power(flows.flow(one, run.steps)) for one in (kernel, flows.kernel)]
+    return {"power": np.stack(power), "kernel": diagonal, "overlap": overlap}
 
 
 def activation(h: torch.Tensor, sharpness: float) -> tuple[torch.Tensor, torch.Tensor]:
