@@ -20,7 +20,7 @@ from neural_scaling.data.digits.weights import digest
 from neural_scaling.data.text import TextDataset
 from neural_scaling.models import finite_data_runs, limit_runs
 from neural_scaling.models import runs as models
-from neural_scaling.networks import cnn, image_runs, language_runs
+from neural_scaling.networks import cnn, image_runs, language_runs, weak_runs
 from neural_scaling.networks import runs as circle
 from neural_scaling.runs import Experiment, Result
 from pictures import made_up
@@ -115,6 +115,7 @@ def tiny_runs():
         (models.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
         (circle.OwnKernelRun((0.5, 1.5), 1.0, 3, 8, 0.1, 30, 4, 32), 4),
+        (weak_runs.WeakRun(0.25, 3, 8, 0.1, INFINITE, 0.3, 12, 2, 128), 12),
         (image_runs.ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 20, 2), 20),
         (image_runs.KernelRun("made-up", 20, 10, False, 3, 0), 40),
         (image_runs.MixingRun("made-up", 12, 3, 0), 3),

@@ -40,6 +40,7 @@ from neural_scaling.networks import (
     token_loss,
     training,
     transformer,
+    weak_runs,
 )
 from neural_scaling.networks import runs as experiments
 from neural_scaling.networks.mlp import Member, Shape
@@ -292,6 +293,23 @@ ROWS = [
         angles=whole(16, 4),
         first_seed=seed(),
         last_only=flag(),
+    ),
+    row(
+        weak_runs.WeakRun,
+        beta=positive,
+        depth=whole(3, 2),
+        width=width,
+        richness=positive,
+        sharpness=real(4.0, above=0, infinite=True),
+        eta=eta,
+        steps=whole(2),
+        seeds=whole(2),
+        angles=whole(128, 128),
+    ),
+    row(
+        weak_runs.displaced,
+        run=instance(weak_runs.WeakRun(0.5, 2, 4, 1.0, 4.0, 0.125, 2, 2, 128)),
+        size=positive,
     ),
     row(
         experiments.OwnKernelRun,
