@@ -198,6 +198,11 @@ class CircleModesRun(CircleRun):
     kind: ClassVar[str] = "circle network modes"
     algorithm: ClassVar[int] = 1
 
+    @property
+    def label(self) -> str:
+        """Label of the :class:`CircleRun`, and that modes are followed."""
+        return f"{super().label} modes"
+
     def run(self, monitor: Monitor) -> Arrays:
         """Return what :class:`CircleRun` does, and ``modes`` in float32, shape (seeds, R, :data:`MODES` + 1), for k from 0 on."""
         return super().run(monitor)

@@ -234,9 +234,17 @@ ROWS = [
         eta=eta,
         steps=array([0.0, 2.0], least=0),
     ),
+    row(
+        circle_kernel.unlearned_clock,
+        step=array([0.0, 2.0], ordered=True),
+        modes=array([[1.0, 0.5, 0.25], [1.0, 0.75, 0.5]], axes=2, above=0),
+        decay=real(1.0, above=0.5),
+        eta=eta,
+    ),
     row(kernels.kernel_trace, kernel=tensor(square)),
     row(kernels.kernel_sharpness, kernel=tensor(square, torch.tensor([[[1.0, 2.0], [0.0, 1.0]]]))),
     row(kernels.circle_spectrum, kernel=tensor(square)),
+    row(kernels.circle_cosines, kernel=tensor(square), modes=whole(0, 0).also(2)),
     row(
         training.train,
         model=Kind(trained, lambda right: [None, "text", 3, np.ones(2), type(right), [right]]),
@@ -278,19 +286,22 @@ ROWS = [
         test_targets=test_targets,
         time=times,
     ),
-    row(
-        experiments.CircleRun,
-        beta=positive,
-        power=real(1.0, above=0.5),
-        depth=whole(3, 2),
-        width=width,
-        richness=richness,
-        eta=eta,
-        batch=whole(2),
-        steps=whole(2),
-        seeds=whole(2),
-        angles=whole(16, 4),
-        first_seed=seed(),
+    *(
+        row(
+            kind,
+            beta=positive,
+            power=real(1.0, above=0.5),
+            depth=whole(3, 2),
+            width=width,
+            richness=richness,
+            eta=eta,
+            batch=whole(2),
+            steps=whole(2),
+            seeds=whole(2),
+            angles=whole(16, 4),
+            first_seed=seed(),
+        )
+        for kind in (experiments.CircleRun, experiments.CircleModesRun)
     ),
     row(
         experiments.OwnKernelRun,
