@@ -23,6 +23,8 @@ from neural_scaling.networks.circle_kernel import lazy_loss, unlearned_clock
 from neural_scaling.networks.runs import CircleModesRun, CircleRun
 from neural_scaling.runs import Experiment, Result
 
+#: Steps, times on the clock and losses of one network, each of shape (R,).
+Curve = tuple[Array, Array, Array]
 #: Sources up to which the trace is claimed to tell the clock.
 CLOCK_BELOW = 0.5
 #: Clocks, as the table names them.
@@ -33,12 +35,12 @@ TRACE, MODES = "trace", "modes still to be learned"
 class Followed:
     """How far and in how many seeds a kernel is followed mode by mode."""
 
-    steps: int  # beyond the window of the exponent, or the last of the curve
+    steps: int  # the exponent's window ends there at the latest
     seeds: int
 
 
 #: By source.
-FOLLOWED = {0.1: Followed(2000, 3), 0.25: Followed(2000, 3), 0.5: Followed(10_000, 3), 0.75: Followed(10_000, 3)}
+FOLLOWED = {0.25: Followed(2000, 1), 0.5: Followed(10_000, 1), 0.75: Followed(3200, 1)}
 
 
 def followed(run: CircleRun) -> list[CircleModesRun]:
@@ -56,31 +58,30 @@ def clocked(rows: Sequence[CurveRow], results: Mapping[Experiment, Result]) -> p
     """
     found = []
     for row in rows:
-        if row.run.beta not in FOLLOWED or not row.fitted:
+        if row.run.beta >= 1 or not row.fitted:
             continue
-        curves = [(row.step, clock, loss) for clock, loss in zip(row.clocks(), row.loss, strict=True)]
-        found.append(_measured(row, TRACE, curves))
-        curves = []
-        for run in followed(row.run):
-            arrays = results[run].arrays
-            clock = unlearned_clock(arrays["step"], arrays["modes"][0], decay(run.beta, run.power), run.eta)
-            curves.append((arrays["step"], clock, arrays["loss"][0]))
-        if curves:
-            found.append(_measured(row, MODES, curves))
+        runs = followed(row.run)
+        window = (row.window.start, min([row.window.end, *(float(run.steps) for run in runs)]))
+        curves = {TRACE: [(row.step, clock, loss) for clock, loss in zip(row.clocks(), row.loss, strict=True)]}
+        for run in runs:
+            step, modes, loss = (results[run].arrays[name] for name in ("step", "modes", "loss"))
+            clock = unlearned_clock(step, modes[0], decay(run.beta, run.power), run.eta)
+            curves.setdefault(MODES, []).append((step, clock, loss[0]))
+        for clock, seeds in curves.items():
+            found.append((row.run.beta, clock, *_exponents(row, seeds, window)))
     return pd.DataFrame(found, columns=["beta", "clock", "theory", "exponent", "interval", "window", "seeds"])
 
 
-def _measured(row: CurveRow, clock: str, curves: Sequence[tuple[Array, Array, Array]]) -> tuple[object, ...]:
-    """Return the line of one clock: exponents in the window of the row, from steps, times and losses of every seed."""
+def _exponents(row: CurveRow, seeds: Sequence[Curve], window: tuple[float, float]) -> tuple[object, ...]:
+    """Return the exponents of lazy theory and of the loss, mean over seeds, the interval, the window and the number of seeds."""
     pairs = []
-    for step, time, loss in curves:
-        inside = (step >= row.window.start) & (step <= row.window.end)
-        losses = (loss[inside], _lazy(row, time[inside]))
-        pairs.append([fit_power_law(time[inside], one).exponent for one in losses])
-    measured, theory = np.array(pairs).T
+    for step, clock, loss in seeds:
+        inside = (step >= window[0]) & (step <= window[1])
+        losses = (_lazy(row, clock[inside]), loss[inside])
+        pairs.append([fit_power_law(clock[inside], one).exponent for one in losses])
+    theory, measured = np.array(pairs).T
     interval = Measurement.mean_of(measured).interval
-    span = row.window.span
-    return row.run.beta, clock, float(theory.mean()), float(measured.mean()), interval, span, measured.size
+    return float(theory.mean()), float(measured.mean()), interval, window, measured.size
 
 
 def _lazy(row: CurveRow, clock: Array) -> Array:
@@ -98,10 +99,12 @@ _CLOCKS = {
 def clock_claims(page: Page, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that a rich network learns as a lazy one does whose time is the integral of the kernel."""
     claims = []
-    for row in found[found.interval.notna()].itertuples():
+    for row in found.itertuples():
         if row.clock != (TRACE if row.beta < CLOCK_BELOW else MODES):
             continue
-        measured = Measurement.of(row.exponent, row.interval, row.window, meaning=MEAN)
+        measured = Measurement.none(f"one network, of exponent {row.exponent:.3f}, has no interval")
+        if row.seeds > 1:
+            measured = Measurement.of(row.exponent, row.interval, row.window, meaning=MEAN)
         claims.append(
             judged(
                 page,

@@ -411,7 +411,8 @@ def kernels_by_mode(run):
 
 
 @pytest.mark.parametrize("beta", [0.25, 0.5])
-def test_a_rich_network_is_a_lazy_one_with_another_clock(beta):
+def test_a_rich_network_is_a_lazy_one_with_another_clock(beta, monkeypatch):
+    monkeypatch.setattr(clocks, "FOLLOWED", dict.fromkeys((0.25, 0.5), clocks.Followed(5000, 3)))
     run = dataclasses.replace(RUN, beta=beta)
     found = made_up(run, 0.4)
     row = curves.curve_row(run, found)
@@ -427,15 +428,17 @@ def test_a_rich_network_is_a_lazy_one_with_another_clock(beta):
     steeper = made_up(run, 0.9) | mode_by_mode(run, (0.399, 0.4, 0.401))
     (claim,) = clocks.clock_claims(figure05.Plan(), clocks.clocked([curves.curve_row(run, steeper)], steeper))
     assert claim.verdict == "not confirmed"
+    assert clocked.window.tolist() == 2 * [(row.window.start, min(row.window.end, 5000))]
 
 
-def test_what_is_learned_already_tells_no_clock():
+def test_what_is_learned_already_tells_no_clock(monkeypatch):
+    monkeypatch.setattr(clocks, "FOLLOWED", {0.5: clocks.Followed(5000, 1)})
     run = dataclasses.replace(RUN, beta=0.5)
     found = made_up(run, 0.4)
     row = curves.curve_row(run, found)
-    plain, more = (
-        clocks.clocked([row], found | mode_by_mode(run, (0.0, 0.0, 0.0), grown)).iloc[1] for grown in ((), (1,))
-    )
+    plain, more = (clocks.clocked([row], found | mode_by_mode(run, (0.0,), grown)).iloc[1] for grown in ((), (1,)))
     assert more.exponent == pytest.approx(plain.exponent, rel=0.01)
+    (claim,) = clocks.clock_claims(figure05.Plan(), pd.DataFrame([plain]))
+    assert claim.verdict == "inconclusive" and "one network" in claim.missing
     other = dataclasses.replace(RUN, beta=1.0)
     assert clocks.clocked([curves.curve_row(other, made_up(other, 0.6))], {}).empty
