@@ -67,8 +67,7 @@ def clocked(rows: Sequence[CurveRow], results: Mapping[Experiment, Result]) -> p
             step, modes, loss = (results[run].arrays[name] for name in ("step", "modes", "loss"))
             clock = unlearned_clock(step, modes[0], decay(run.beta, run.power), run.eta)
             curves.setdefault(MODES, []).append((step, clock, loss[0]))
-        for clock, seeds in curves.items():
-            found.append((row.run.beta, clock, *_exponents(row, seeds, window)))
+        found += [(row.run.beta, kernel, *_exponents(row, seeds, window)) for kernel, seeds in curves.items()]
     return pd.DataFrame(found, columns=["beta", "clock", "theory", "exponent", "interval", "window", "seeds"])
 
 
