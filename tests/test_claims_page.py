@@ -46,7 +46,8 @@ def test_the_page_is_light():
 DRIVER = """
 const shown = () => [...document.querySelectorAll("details.claim:not([hidden])")].map(one => one.id.slice(6));
 const fields = () => [...document.querySelectorAll("select")].map(one => one.selectedIndex);
-const state = () => ({fields: fields(), shown: shown(), hash: location.hash, status: document.querySelector("[role=status]").textContent});
+const status = () => document.querySelector("[role=status]").textContent;
+const state = () => ({fields: fields(), shown: shown(), hash: location.hash, status: status()});
 const pause = () => new Promise(done => setTimeout(done, 20));
 const change = (name, value) => {
   const form = document.forms[0];

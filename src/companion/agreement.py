@@ -103,6 +103,13 @@ def seeds_needed(half: float, seeds: int, allowed: float) -> str:
     return f"about {float(f'{seeds * max(2.0, (2 * half / allowed) ** 2):.1g}'):.0f} seeds would decide it"
 
 
+def decided_by(measured: Measurement, seeds: int, allowed: float) -> str:
+    """Return what :func:`seeds_needed` says of a measurement; one without an interval cannot tell a number."""
+    if measured.interval is None:
+        return "more seeds would decide it"
+    return seeds_needed((measured.interval[1] - measured.interval[0]) / 2, seeds, allowed)
+
+
 def claims_at_both_ends(
     page: Page,
     found: pd.DataFrame,

@@ -22,7 +22,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.claims import Claim, Measurement, Page, judged
+from companion.agreement import seeds_needed
+from companion.claims import Claim, Measurement, Page, judged, of_exponent
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
 from companion.style import INK, MUTED, book_style, new_figure
 from companion.tables import Table
@@ -39,8 +40,6 @@ ARRIVED = 0.1
 GROWN = 2.0
 #: Largest eta_0 times eigenvalue up to which steps may count as gradient flow; the edge of stability is at 2.
 FLOW = 1.0
-#: What would decide a number that three seeds leave open: Student's factor falls by half, the error of the mean by half again.
-SEEDS = "12 seeds would decide it"
 _MODES = 4000
 
 
@@ -146,7 +145,8 @@ def _needs(row: CurveRow) -> str:
     low, high = row.measured.interval
     scatter = Measurement.mean_of(row.slopes(*row.window.span)).interval
     if scatter is not None and scatter[1] - scatter[0] > (high - low) / math.sqrt(2):
-        return SEEDS
+        half = (scatter[1] - scatter[0]) / 2
+        return seeds_needed(half, row.loss.shape[0], of_exponent(row.predicted, "network").value)
     return "the exponent still changes in the window; two decades between a doubled kernel and the edge would decide it"
 
 

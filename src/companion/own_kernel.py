@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from companion.agreement import decided_by
 from companion.circle_curves import CurveRow, arrival, curve_claim
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Page, Tolerance, judged
 from neural_scaling.base.arrays import Array
@@ -75,6 +76,8 @@ def own_claim(page: Page, found: pd.DataFrame, identifier: str, location: str) -
     notes = [f"beta = {far.beta:g}, q_phi = {far.power:g}"] if far else []
     if left:
         notes.append(f"without q_phi = {left}, where the angles do not resolve the kernel")
+    seeds = int(found.seeds.iloc[0])
+    measured = Measurement.of(far.own, far.interval, meaning=MEAN) if far else Measurement.none("no kernel is resolved")
     return judged(
         page,
         identifier,
@@ -82,12 +85,12 @@ def own_claim(page: Page, found: pd.DataFrame, identifier: str, location: str) -
         "The loss of linearised networks is that of gradient descent with the kernel of their initial weights.",
         "measured loss over that loss, mean over seeds and the last decade of steps, of the task farthest from 1",
         1.0,
-        Measurement.of(far.own, far.interval, meaning=MEAN) if far else Measurement.none("no kernel is resolved"),
+        measured,
         "network",
         LOSS,
-        seeds=int(found.seeds.iloc[0]),
+        seeds=seeds,
         note="; ".join(notes),
-        needs="12 seeds and more angles would decide it",
+        needs=decided_by(measured, seeds, LOSS.value) + ", with more angles",
     )
 
 

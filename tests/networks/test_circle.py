@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from neural_scaling.base.checks import InputError
 from neural_scaling.models import circle
 from neural_scaling.networks.circle_data import CircleData
-from neural_scaling.networks.circle_kernel import circle_kernel, lazy_loss, power_correlation
+from neural_scaling.networks.circle_kernel import circle_kernel, lazy_loss, power_correlation, unlearned_clock
 
 THETA = np.array([1e-3, 0.3, 1.0, 2.0, math.pi, 4.0, -0.5, 7.0])
 
@@ -108,3 +108,45 @@ def test_lazy_loss_starts_at_the_variance_and_gets_its_power():
     loss = lazy_loss(values, 0.5, 1.0, 0.1, steps)
     assert loss[0] == pytest.approx(circle.variance(1.0))
     assert math.log10(loss[1] / loss[2]) == pytest.approx(0.5, abs=0.02)
+
+
+def test_clock_of_what_is_left_to_learn():
+    eta, q, step = 0.1, 1.0, np.arange(0.0, 401.0)
+    first = np.arange(1, 41.0) ** -2
+    alike = np.outer(1 + step / 50, np.concatenate([[3.0], first]))
+    np.testing.assert_allclose(unlearned_clock(step, alike, q, eta), step + step**2 / 100, rtol=1e-12)
+    # Modes 1 and 2 are learned long before step 200 (eta K = 1/10 and 1/40): that they grow from then on counts for nothing.
+    learned = np.tile(np.concatenate([[3.0], first]), (step.size, 1))
+    learned[:, 1:3] *= 1 + np.maximum(step - 200, 0)[:, None]
+    assert unlearned_clock(step, learned, q, eta)[-1] == pytest.approx(400, rel=0.01)
+    assert learned[-1, 1:].sum() / first.sum() > 100  # of which the trace would tell
+
+
+def test_clock_of_modes_that_grow_differently_in_small_steps():
+    eta, q, step = 0.1, 0.75, np.concatenate([[0.0], np.geomspace(1, 1000, 61)])
+    k = np.arange(0, 31)
+    first = np.maximum(k, 1.0) ** -2.0
+    modes = first * (1 + np.outer(step, 1 / (20 + 5.0 * k)))
+    clock, left, dt = 0.0, k[1:] ** -q, 0.05
+    for number in range(20_000):  # r_k follows the clock, in steps of a twentieth
+        kernel = first[1:] * (1 + number * dt / (20 + 5.0 * k[1:]))
+        passed = dt * (left**2 @ kernel) / (left**2 @ first[1:])
+        left = left * (1 - eta * first[1:] * passed)
+        clock += passed
+    found = unlearned_clock(step, modes, q, eta)
+    assert found[-1] == pytest.approx(clock, rel=2e-3)  # second order in a ninth of a decade
+    trace = np.trapezoid(modes[:, 1:].sum(1) / first[1:].sum(), step)
+    assert abs(trace / found[-1] - 1) > 0.2
+
+
+def test_loss_on_the_clock_is_that_of_a_lazy_network():
+    eta, q, step = 0.05, 1.0, np.arange(0.0, 2001.0)
+    values = circle_kernel(4, 1.0, modes=64, angles=2**12).tangent
+    growth = 1 + (step / 100) ** 0.6
+    left, losses = np.arange(1, 65) ** -q, []
+    for factor in growth:
+        losses.append(left @ left / 2)
+        left = left * np.exp(-eta * factor * values[1:])
+    clock = unlearned_clock(step, np.outer(growth, values), q, eta)
+    lazy = np.exp(-2 * eta * np.outer(clock, values[1:])) @ np.arange(1, 65) ** (-2 * q) / 2
+    np.testing.assert_allclose(losses, lazy, rtol=2e-2)  # the sum over steps against the integral

@@ -9,9 +9,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from companion import circle_clock as clocks
 from companion import circle_compare as compare
 from companion import circle_curves as curves
 from companion import own_kernel
+from companion.agreement import seeds_needed
 from companion.claims import Measurement
 from companion.pages import fig05 as figure05
 from companion.pages import fig07 as figure07
@@ -20,7 +22,7 @@ from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.fits import fit_power_law
 from neural_scaling.networks.circle_kernel import CircleKernel, lazy_loss
-from neural_scaling.networks.runs import CircleRun, OwnKernelRun
+from neural_scaling.networks.runs import CircleModesRun, CircleRun, OwnKernelRun
 from neural_scaling.runs import Result
 from neural_scaling.theory import chi
 
@@ -58,7 +60,8 @@ def test_rich_exponents():
     assert verdict(RUN, 0.4).verdict == "confirmed"
     assert verdict(RUN, 0.25).verdict == "not confirmed"
     assert verdict(RUN, 0.4, spread=0.3).verdict == "inconclusive"
-    assert "12 seeds" in verdict(RUN, 0.4, spread=0.3).reason
+    widest = verdict(RUN, 0.4, spread=0.3)
+    assert widest.reason.endswith(seeds_needed((widest.interval[1] - widest.interval[0]) / 2, 3, widest.tolerance))
     lazy = dataclasses.replace(RUN, richness=0.0)
     assert verdict(lazy, 0.25).verdict == "confirmed"
     assert verdict(lazy, 0.4).verdict == "not confirmed"
@@ -108,6 +111,11 @@ def results_of(runs, exponent=None):
         if isinstance(run, OwnKernelRun):
             found |= kernels_made_up(run)
             continue
+        if isinstance(run, CircleModesRun):
+            step, modes = kernels_by_mode(run)
+            loss = np.maximum(step, 1.0) ** -(exponent or chi(run.beta))
+            found[run] = Result({"step": step, "loss": loss[None], "modes": modes[None]}, {}, "computed")
+            continue
         run_exponent = exponent if exponent is not None else chi(run.beta, rich=run.richness > 0)
         found |= made_up(run, run_exponent)
     return found
@@ -153,7 +161,7 @@ def test_figure_5():
     found = figure05.measure(full, targets, activations, results)
     claims = figure05.claims_of(full, targets, activations, finite, found, results)
     verdicts = {claim.id: claim.verdict for claim in claims}
-    assert len(verdicts) == len(claims) == 7 + 1 + 1 + 1 + 2 + 1 + 1 + 4 + 2 + 4 + 2
+    assert len(verdicts) == len(claims) == 7 + 1 + 1 + 1 + 3 + 1 + 1 + 4 + 2 + 4 + 2
     assert verdicts["fig05.a.rich.beta-0.25"] == verdicts["fig05.a.lazy.beta-0.25"] == "confirmed"
     assert verdicts["fig05.a.rich.share"] == "confirmed"
     assert verdicts["fig05.a.gain"] == verdicts["fig05.a.order"] == verdicts["fig05.lazy.infinite"] == "confirmed"
@@ -355,9 +363,9 @@ def test_growth_of_the_solvable_model(monkeypatch):
     # Eq. 52 with little richness, integrated as matrices over a few modes, on a network whose kernel does not grow.
     values = np.arange(1, 7, dtype=np.float64) ** -2.0
     kernel = CircleKernel(4, 1.0, np.concatenate([[0.0], values]), np.zeros(7), float(values.sum()))
-    monkeypatch.setattr(compare, "kernel_of", lambda depth, power: kernel)
+    monkeypatch.setattr(clocks, "kernel_of", lambda depth, power: kernel)
     row = curves.curve_row(RUN, made_up(RUN, 0.4))
-    found = compare.predicted_growth(row, row.step)
+    found = clocks.predicted_growth(row, row.step)
     y = np.arange(1, 7) ** -0.75 / math.sqrt(2)
     gamma, left, growing, grown = 1e-7, y.copy(), np.diag(values), {}
     for number in range(1, 20_001):
@@ -373,26 +381,64 @@ def test_growth_of_the_solvable_model(monkeypatch):
 def test_growth_claim():
     rows = curves.curve_rows(plan(figure05, "full").targets(0.5), results_of(plan(figure05, "full").targets(0.5)))
     rows = [dataclasses.replace(row, kernels=1 + np.tile(row.step**0.3, (3, 1))) for row in rows]
-    found = compare.growths(rows)
+    found = clocks.growths(rows)
     assert list(found.beta) == [0.1, 0.25, 0.5]  # the made-up kernel of 0.75 does not double
     assert found.exponent.tolist() == pytest.approx([0.3] * 3)
     assert found.late.tolist() == pytest.approx([1 - chi(beta) for beta in found.beta])
     right = found.assign(ratio=[np.array([0.98, 1.0, 1.02])] * 3)
-    assert compare.growth_claim(figure05.Plan(), right, []).verdict == "confirmed"
+    assert clocks.growth_claim(figure05.Plan(), right, []).verdict == "confirmed"
     wrong = found.assign(ratio=[np.array([1.28, 1.3, 1.32])] * 3)
-    assert compare.growth_claim(figure05.Plan(), wrong, []).verdict == "not confirmed"
+    assert clocks.growth_claim(figure05.Plan(), wrong, []).verdict == "not confirmed"
 
 
-def test_a_rich_network_is_a_lazy_one_with_another_clock():
-    found = made_up(RUN, 0.4)
-    row = curves.curve_row(RUN, found)
-    loss = lazy_loss(curves.kernel_of(4, 1.0).tangent, 0.25, 1.0, 0.05, row.clock())
-    found[RUN].arrays["loss"][:, 1:] = loss * row.clock() ** np.array([[-0.001], [0], [0.001]])
-    clocked = compare.clocked([curves.curve_row(RUN, found)])
-    assert clocked.exponent[0] == pytest.approx(clocked.theory[0], rel=1e-3)
-    assert compare.clock_claims(figure05.Plan(), clocked)[0].verdict == "confirmed"
-    steeper = made_up(RUN, 0.6)
-    claim = compare.clock_claims(figure05.Plan(), compare.clocked([curves.curve_row(RUN, steeper)]))[0]
+def mode_by_mode(run, exponents, grown=()):
+    """Return results whose losses are lazy on the clock but for a power; modes ``grown`` grow more, after they are learned."""
+    found = {}
+    for one, change in zip(clocks.followed(run), exponents, strict=True):
+        step, modes = kernels_by_mode(one)
+        clock = clocks.unlearned_clock(step, modes, run.beta + 0.5, run.eta)
+        loss = lazy_loss(curves.kernel_of(4, 1.0).tangent, run.beta, 1.0, run.eta, clock) * (1 + clock) ** -change
+        modes[:, grown] *= 1 + np.maximum(step - 300, 0)[:, None]
+        found[one] = Result({"step": step, "loss": loss[None], "modes": modes[None]}, {}, "computed")
+    return found
+
+
+def kernels_by_mode(run):
+    """Return steps and modes of a kernel that grows by a factor."""
+    step = log_spaced_steps(run.steps, 20)
+    growth = 4 + 0.3 * np.maximum(step, 1.0) ** (1 - chi(run.beta))
+    return step, np.outer(growth / growth[0], curves.kernel_of(run.depth, run.power).tangent[:65])
+
+
+@pytest.mark.parametrize("beta", [0.25, 0.5])
+def test_a_rich_network_is_a_lazy_one_with_another_clock(beta, monkeypatch):
+    monkeypatch.setattr(clocks, "FOLLOWED", dict.fromkeys((0.25, 0.5), clocks.Followed(5000, 3)))
+    run = dataclasses.replace(RUN, beta=beta)
+    found = made_up(run, 0.4)
+    row = curves.curve_row(run, found)
+    clock = row.clocks()
+    loss = lazy_loss(curves.kernel_of(4, 1.0).tangent, beta, 1.0, 0.05, clock[0])
+    found[run].arrays["loss"][:, 1:] = loss * clock ** np.array([[-0.001], [0], [0.001]])
+    found |= mode_by_mode(run, (-0.001, 0.0, 0.001))
+    clocked = clocks.clocked([curves.curve_row(run, found)], found)
+    assert clocked.clock.tolist() == [clocks.TRACE, clocks.MODES]
+    assert clocked.exponent.to_numpy() == pytest.approx(clocked.theory, rel=2e-3)
+    (claim,) = clocks.clock_claims(figure05.Plan(), clocked)
+    assert claim.verdict == "confirmed" and ("trace" in claim.quantity) == (beta < 0.5)
+    steeper = made_up(run, 0.9) | mode_by_mode(run, (0.399, 0.4, 0.401))
+    (claim,) = clocks.clock_claims(figure05.Plan(), clocks.clocked([curves.curve_row(run, steeper)], steeper))
     assert claim.verdict == "not confirmed"
-    other = dataclasses.replace(RUN, beta=0.5)
-    assert compare.clocked([curves.curve_row(other, made_up(other, 0.6))]).empty
+    assert clocked.window.tolist() == 2 * [(row.window.start, min(row.window.end, 5000))]
+
+
+def test_what_is_learned_already_tells_no_clock(monkeypatch):
+    monkeypatch.setattr(clocks, "FOLLOWED", {0.5: clocks.Followed(5000, 1)})
+    run = dataclasses.replace(RUN, beta=0.5)
+    found = made_up(run, 0.4)
+    row = curves.curve_row(run, found)
+    plain, more = (clocks.clocked([row], found | mode_by_mode(run, (0.0,), grown)).iloc[1] for grown in ((), (1,)))
+    assert more.exponent == pytest.approx(plain.exponent, rel=0.01)
+    (claim,) = clocks.clock_claims(figure05.Plan(), pd.DataFrame([plain]))
+    assert claim.verdict == "inconclusive" and "one network" in claim.missing
+    other = dataclasses.replace(RUN, beta=1.0)
+    assert clocks.clocked([curves.curve_row(other, made_up(other, 0.6))], {}).empty

@@ -7,7 +7,7 @@ import torch
 from neural_scaling.networks.activations import PowerReLU
 from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.circle_kernel import circle_kernel
-from neural_scaling.networks.kernels import circle_spectrum, kernel_sharpness, kernel_trace
+from neural_scaling.networks.kernels import circle_cosines, circle_spectrum, kernel_sharpness, kernel_trace
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.networks.training import train
 
@@ -142,5 +142,23 @@ def test_kernel_of_a_wide_network_is_that_of_the_infinite_one():
     spectrum = circle_spectrum(kernel).mean(0).numpy()
     # Fluctuations are of order (4 N)^(-1/2) = 2 %, the mean is shifted by a few 1/N; 5 % leaves room for both.
     np.testing.assert_allclose(spectrum[:4], infinite.tangent[:4], rtol=0.1)
+    np.testing.assert_allclose(circle_cosines(kernel, 3).mean(0).numpy(), infinite.tangent[:4], rtol=0.1)
     assert float(kernel_trace(kernel).mean()) == pytest.approx(infinite.trace, rel=0.1)
     assert float(kernel_sharpness(kernel).mean()) == pytest.approx(infinite.tangent[0], rel=0.1)
+
+
+@pytest.mark.parametrize("count", [9, 16])
+def test_what_a_kernel_makes_of_cosines(count):
+    root = torch.randn(2, count, count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    kernel = root @ root.transpose(1, 2)
+    modes = (count - 1) // 2
+    found = circle_cosines(kernel, modes).numpy()
+    for k in range(modes + 1):
+        wave = np.cos(2 * np.pi * k * np.arange(count) / count)
+        slow = [wave @ one.numpy() @ wave / count**2 / (wave**2).mean() for one in kernel]
+        np.testing.assert_allclose(found[:, k], slow, rtol=1e-12)
+    wave = np.cos(4 * np.pi * np.arange(count) / count)
+    learned = torch.tensor(np.outer(wave, wave))[None]  # cos 2 alone: the mean of cosine and sine has half of it
+    expected = np.where(np.arange(modes + 1) == 2, 0.5, 0.0)
+    np.testing.assert_allclose(circle_cosines(learned, modes)[0].numpy(), expected, atol=1e-15)
+    assert circle_spectrum(learned)[0, 2].item() == pytest.approx(0.25)

@@ -11,16 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.circle_compare import (
-    clock_claims,
-    clocked,
-    compared,
-    gain_claim,
-    growth_claim,
-    growths,
-    order_claim,
-    share_claim,
-)
+from companion.circle_clock import clock_claims, clocked, followed, growth_claim, growths
+from companion.circle_compare import compared, gain_claim, order_claim, share_claim
 from companion.circle_curves import CurveRow, curve_claim, curve_row, kernel_of, task_color
 from companion.claims import SLOPE, Claim, Measurement, Tolerance, judged
 from companion.own_kernel import (
@@ -40,7 +32,7 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.circle import source
 from neural_scaling.networks.circle_kernel import lazy_loss
-from neural_scaling.networks.runs import CircleRun, OwnKernelRun
+from neural_scaling.networks.runs import CircleModesRun, CircleRun, OwnKernelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
@@ -109,7 +101,11 @@ class Plan(Parameters):
         for richness in self.richness_eta_study:
             runs += self.by_eta(richness)
         runs += [*self.by_batch(), *self.by_width(), *self.by_width_easy()]
-        return [*dict.fromkeys(runs), *(self.kernels() if self.scale != "small" else [])]
+        return [*dict.fromkeys(runs), *([*self.followed(), *self.kernels()] if self.scale != "small" else [])]
+
+    def followed(self) -> list[CircleModesRun]:
+        """Return the runs that follow the kernels of rich networks mode by mode; at small scale nothing asks for them."""
+        return [one for run in self.targets(self.richness) for one in followed(run)]
 
     def kernels(self) -> list[OwnKernelRun]:
         """Return the runs of the kernels that linearised networks start from; at small scale nothing asks for them."""
@@ -184,7 +180,7 @@ def measure(
     panels = [("a", lazy), *(("b", [row]) for row in activations[0.0])]
     widths = pd.concat([against_own(rows, results).assign(panel=panel) for panel, rows in panels], ignore_index=True)
     own = losses_of(plan.networks(), results)
-    return Found(widths, own, compared(rich, lazy, own), clocked(rich), growths(rich))
+    return Found(widths, own, compared(rich, lazy, own), clocked(rich, results), growths(rich))
 
 
 def claims_of(

@@ -33,7 +33,7 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import array, real, require, require_positive, whole
 from neural_scaling.models.circle import decay
 
-__all__ = ["ANGLES", "CircleKernel", "circle_kernel", "lazy_loss", "power_correlation"]
+__all__ = ["ANGLES", "CircleKernel", "circle_kernel", "lazy_loss", "power_correlation", "unlearned_clock"]
 
 #: Angles at which kernels are evaluated; aliasing reaches 1e-3 of the eigenvalues at a thousandth of this.
 ANGLES = 2**18
@@ -163,6 +163,58 @@ def lazy_loss(eigenvalues: ArrayLike, beta: float, power: float, eta: float, ste
     modes = np.arange(1, eigenvalues.size)
     left = (1 - eta * eigenvalues[1:]) ** (2 * steps[:, None])
     return np.asarray(left @ modes ** (-2 * q) / 2 + float(zeta(2 * q, eigenvalues.size)) / 2)
+
+
+def unlearned_clock(step: ArrayLike, modes: ArrayLike, decay: float, eta: float) -> Array:
+    r"""Return the time of a network whose kernel grows, on the clock of what it has still to learn.
+
+    A lazy network with the first kernel has ``r_k`` of the target left in mode k when its clock shows s. The clock runs as much
+    faster than the steps as the present kernel lowers the loss of that remainder faster than the first kernel would,
+
+    .. math::
+        \frac{ds}{dt} = \frac{\sum_k r_k^2 K_k(t)}{\sum_k r_k^2 K_k(0)}, \qquad r_k = k^{-q} e^{-\eta_0 K_k(0) s}:
+
+    modes count for what is left in them, and those that are learned do not. If every mode grows by the same factor,
+    ``ds = K(t)/K(0) dt``.
+
+    Parameters
+    ----------
+    step
+        Rising, the first one the start, shape (R,).
+    modes
+        ``K_k``, the kernel of each mode k = 0, 1, ... at these steps, positive, shape (R, K), K at least 2.
+    decay
+        q of the target.
+    eta
+        eta_0.
+
+    Returns
+    -------
+    Array
+        s, 0 at the first step, shape (R,).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or ``modes`` has no row for each step.
+    """
+    step = array(step, "step", order="rising")
+    modes = array(modes, "modes", shape=(step.size, None), above=0.0)
+    require(modes.shape[1] >= 2, "modes", "holds the constant alone", "give k = 0, 1, ...")
+    q, eta = real(decay, "decay", "give a decay above 1/2", above=0.5), require_positive(eta, "eta")
+    kernels = modes[:, 1:]
+    first, target = kernels[0], np.arange(1, modes.shape[1]) ** (-2 * q)
+
+    def rate(kernel: Array, passed: float) -> float:
+        left = target * np.exp(-2 * eta * (first - first.min()) * passed)  # a common factor cancels
+        return float(left @ kernel / (left @ first))
+
+    clock = np.zeros(step.size)
+    for number, passed in enumerate(np.diff(step)):
+        here = rate(kernels[number], clock[number])
+        there = rate(kernels[number + 1], clock[number] + passed * here)
+        clock[number + 1] = clock[number] + passed * (here + there) / 2
+    return clock
 
 
 def _eigenvalues(kernel: Array, modes: int) -> Array:

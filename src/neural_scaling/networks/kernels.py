@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 
-from neural_scaling.base.checks import require
+from neural_scaling.base.checks import require, whole
 from neural_scaling.base.tensors import check_tensor
 
-__all__ = ["circle_spectrum", "kernel_sharpness", "kernel_trace"]
+__all__ = ["circle_cosines", "circle_spectrum", "kernel_sharpness", "kernel_trace"]
 
 #: Rounding of sums in float32, by which the halves of a kernel may differ, relative to its largest number.
 _ROUNDING = 1e-4
@@ -74,6 +75,33 @@ def circle_spectrum(kernel: torch.Tensor) -> torch.Tensor:
     waves = torch.fft.ifft(torch.fft.fft(kernel, dim=1), dim=2)
     spectrum: torch.Tensor = waves.diagonal(dim1=1, dim2=2).real[:, : count // 2 + 1] / count
     return spectrum
+
+
+def circle_cosines(kernel: torch.Tensor, modes: int) -> torch.Tensor:
+    """Return what the kernel makes of every cosine, its eigenvalues if it is invariant under rotations.
+
+    A network that has learned an even target tells cosines from sines, which :func:`circle_spectrum` averages.
+
+    Parameters
+    ----------
+    kernel
+        On n equidistant angles from 0 on, shape (E, n, n).
+    modes
+        Largest k, below n/2.
+
+    Returns
+    -------
+    torch.Tensor
+        ``<cos k, K cos k>/<cos k, cos k>`` for k = 0 .. modes, shape (E, modes + 1).
+    """
+    _check(kernel)
+    count = kernel.shape[1]
+    modes = whole(modes, "modes", "stay below half the angles", least=0, most=(count - 1) // 2)
+    # Whole turns are left out before the cosine: its argument keeps the precision of the angle.
+    turns = torch.outer(torch.arange(count), torch.arange(modes + 1)) % count
+    waves = torch.cos(2 * math.pi / count * turns.double()).to(kernel)
+    seen: torch.Tensor = ((kernel @ waves) * waves).sum(1) / (count * waves.square().sum(0))
+    return seen
 
 
 def _check(kernel: Any) -> None:

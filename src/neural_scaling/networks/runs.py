@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -16,12 +17,24 @@ from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.runs.device import DeviceRun, device_name
 from neural_scaling.runs.experiment import ADDED
 
+if TYPE_CHECKING:
+    import torch
+
+    from neural_scaling.networks.circle_data import CircleData
+    from neural_scaling.networks.mlp import MLPEnsemble
+
 __all__ = [
+    "MODES",
+    "MODES_ANGLES",
+    "CircleModesRun",
     "CircleRun",
     "DatasetRun",
     "NetworkRun",
     "OwnKernelRun",
 ]
+
+#: Largest k whose cosine is followed; on these angles modes from three times that on count in it, under a quarter at the last k.
+MODES, MODES_ANGLES = 256, 1024
 
 
 class DatasetRun(DeviceRun):
@@ -166,7 +179,6 @@ class CircleRun(NetworkRun):
         """
         from neural_scaling.base.devices import find_device
         from neural_scaling.networks.circle_data import CircleData
-        from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
         from neural_scaling.networks.mlp import Member, Shape, ensemble
         from neural_scaling.networks.training import train
 
@@ -175,15 +187,43 @@ class CircleRun(NetworkRun):
         seeds = range(self.first_seed, self.first_seed + self.seeds)
         model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in seeds], device)
         data = CircleData([decay(self.beta, self.power)] * self.seeds, device, model.dtype, self.angles)
-        observe = {
-            "trace": lambda: kernel_trace(model.tangent_kernel(data.kernel_inputs)),
-            "sharpness": lambda: kernel_sharpness(model.tangent_kernel(data.kernel_inputs)),
-        }
-        outcome = train(model, data, self.recorded(), self.batch, monitor, observe)
+        outcome = train(model, data, self.recorded(), self.batch, monitor, self._observed(model, data))
         curves = {"loss": outcome.loss} | outcome.observed
         return {"step": outcome.step, "diverged": outcome.diverged} | {
             name: values.astype(np.float32) for name, values in curves.items()
         }
+
+    def _observed(self, model: MLPEnsemble, data: CircleData) -> dict[str, Callable[[], torch.Tensor]]:
+        """Return what is recorded beside the loss."""
+        from neural_scaling.networks.kernels import kernel_sharpness, kernel_trace
+
+        return {
+            "trace": lambda: kernel_trace(model.tangent_kernel(data.kernel_inputs)),
+            "sharpness": lambda: kernel_sharpness(model.tangent_kernel(data.kernel_inputs)),
+        }
+
+
+@dataclass(frozen=True)
+class CircleModesRun(CircleRun):
+    """A :class:`CircleRun` that follows what its tangent kernel makes of every cosine, on :data:`MODES_ANGLES` angles."""
+
+    kind: ClassVar[str] = "circle network modes"
+    algorithm: ClassVar[int] = 1
+
+    @property
+    def label(self) -> str:
+        """Label of the :class:`CircleRun`, and that modes are followed."""
+        return f"{super().label} modes"
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return what :class:`CircleRun` does, and ``modes`` in float32, shape (seeds, R, :data:`MODES` + 1), for k from 0 on."""
+        return super().run(monitor)
+
+    def _observed(self, model: MLPEnsemble, data: CircleData) -> dict[str, Callable[[], torch.Tensor]]:
+        from neural_scaling.networks.kernels import circle_cosines
+
+        inputs = data.test_inputs[:: len(data.test_inputs) // MODES_ANGLES]
+        return super()._observed(model, data) | {"modes": lambda: circle_cosines(model.tangent_kernel(inputs), MODES)}
 
 
 @dataclass(frozen=True)

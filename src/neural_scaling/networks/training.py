@@ -97,7 +97,7 @@ class Training:
     diverged
         Step at which each member diverged, infinity for those that did not; shape (E,).
     observed
-        What else was recorded, each of shape (E, R); without meaning from the step of a divergence on.
+        What else was recorded, each of shape (E, R) or (E, R, ...); without meaning from the step of a divergence on.
     """
 
     step: Array
@@ -134,7 +134,7 @@ def train(
     monitor
         Told of progress in member-steps; may keep the state and give it back. A run that goes on ends with the same numbers.
     observe
-        What to record beside the loss: functions that return one number per member, shape (E,).
+        What to record beside the loss: functions that return one number or more per member, shape (E,) or (E, ...).
     compiled
         Compile the step (``torch.compile``). Where no compiler is found the reason is printed and the plain step taken.
 
@@ -214,7 +214,7 @@ class _Run:
         self.losses = torch.zeros(len(recorded), count, device=device, dtype=data.test_inputs.dtype)
         self.stream = torch.zeros_like(self.losses)
         self.errors = torch.zeros(count, device=device, dtype=data.test_inputs.dtype)  # summed since the last record
-        self.observed = {name: torch.zeros_like(self.losses) for name in observe}
+        self.observed: dict[str, torch.Tensor] = {}  # from the first record on, which tells their shapes
         self.diverged = torch.full((count,), float("inf"), device=device, dtype=torch.float32)
         self.first = torch.zeros(count, device=device, dtype=data.test_inputs.dtype)
         self.orders: dict[tuple[int, int], torch.Tensor] = {}
@@ -240,8 +240,10 @@ class _Run:
             before = int(self.recorded[self.filled - 1]) if self.filled else 0
             self.stream[self.filled] = self.errors / max(1, self.done - before)
             self.errors.zero_()
-            for values, value in zip(self.observed.values(), observed, strict=True):
-                values[self.filled] = value
+            for name, value in zip(self.observe, observed, strict=True):
+                if name not in self.observed:
+                    self.observed[name] = self.losses.new_zeros((len(self.recorded), *value.shape))
+                self.observed[name][self.filled] = value
             self.filled += 1
 
     def chunk(self) -> Iterator[None]:
@@ -305,8 +307,9 @@ class _Run:
         """Go back to a state."""
         for number, tensor in enumerate(self.model.state):
             tensor.copy_(torch.from_numpy(arrays[f"tensor {number}"]))
-        for name, values in self.observed.items():
-            values.copy_(torch.from_numpy(arrays[f"observed {name}"]))
+        for name in self.observe:
+            if (values := arrays.get(f"observed {name}")) is not None:
+                self.observed[name] = torch.from_numpy(values).to(self.losses)
         for name in _KEPT:
             getattr(self, name).copy_(torch.from_numpy(arrays[name]))
         self.done, self.filled = int(arrays["done"]), int(arrays["filled"])
@@ -317,7 +320,10 @@ class _Run:
         diverged = self.diverged.double().cpu().numpy()
         beyond = (self.recorded[None, :] > diverged[:, None]) | ~np.isfinite(loss)
         loss[np.logical_or.accumulate(beyond, axis=1)] = np.inf
-        observed = {name: values.double().cpu().numpy().T.copy() for name, values in self.observed.items()}
+        observed = {
+            name: self.observed.get(name, self.losses).double().transpose(0, 1).cpu().numpy().copy()
+            for name in self.observe
+        }
         stream = self.stream.double().cpu().numpy().T.copy()
         return Training(self.recorded.astype(float), loss, stream, diverged, observed)
 
