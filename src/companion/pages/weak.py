@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -148,8 +148,8 @@ def matched(plan: Plan, results: Mapping[Experiment, Result]) -> dict[float, tup
         pair = [results[one] for one in (run, relu)]
         level = max(float(left(one)[-1]) for one in pair)
         curves = [(-np.log(left(one)), excess(one, "network", OCTAVE)) for one in pair]
-        at = [np.array([np.interp(-math.log(level), x, y) for y in values]) for x, values in curves]
-        found[run.sharpness] = (level, *at)
+        own, rectifier = (np.array([np.interp(-math.log(level), x, y) for y in values]) for x, values in curves)
+        found[run.sharpness] = (level, own, rectifier)
     return found
 
 
@@ -243,7 +243,7 @@ def claims_of(
 
 def delay_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
     """Draw how the excess of the networks over their twins grows, at every richness and every sharpness."""
-    panels = [
+    panels: list[tuple[str, Sequence[WeakRun], Callable[[WeakRun], str]]] = [
         ("(a) ReLU", plan.by_richness(), lambda run: rf"$\gamma_0 = {run.richness:g}$"),
         (
             rf"(b) $\gamma_0 = {plan.richness:g}$",
@@ -297,5 +297,5 @@ def band_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
 def _draw(axes: Axes, x: Array, values: Array, color: str, label: str) -> None:
     """Draw the mean over seeds with its 95 % interval."""
     found = [Measurement.mean_of(one) for one in values.T]
-    axes.plot(x, [one.value for one in found], "o-", color=color, markersize=4, label=label)
+    axes.plot(x, values.mean(axis=0), "o-", color=color, markersize=4, label=label)
     axes.fill_between(x, *np.array([one.interval for one in found]).T, color=color, alpha=0.2, linewidth=0)
