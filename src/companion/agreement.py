@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.special import stdtrit
 
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Page, Tolerance, judged
 from neural_scaling.base.arrays import Array
@@ -19,6 +20,9 @@ from neural_scaling.runs import Result
 
 #: Agreement of the simulated mean with the theory, relative.
 LOSS = Tolerance(0.05, "losses: 5 %, since the theory is exact only as N and B tend to infinity")
+
+#: More seeds than anyone trains: what is searched ends there.
+_MANY = 1e9
 
 
 def seed_losses(result: Result) -> Array:
@@ -99,8 +103,16 @@ def agreement_table(
 
 
 def seeds_needed(half: float, seeds: int, allowed: float) -> str:
-    """Say how many seeds would bring half of an interval down to half of what is allowed, at least twice those there are."""
-    return f"about {float(f'{seeds * max(2.0, (2 * half / allowed) ** 2):.1g}'):.0f} seeds would decide it"
+    """Say how many seeds would bring half of Student's interval to half of what is allowed, at least twice those there are."""
+    needed = 2.0 * seeds
+    while half * _student(needed) / _student(seeds) > allowed / 2 and needed < _MANY:
+        needed *= 1.02
+    return f"about {float(f'{needed:.1g}'):.0f} seeds would decide it"
+
+
+def _student(seeds: float) -> float:
+    """Return half of the 95 % interval of a mean over seeds, in units of their standard deviation."""
+    return float(stdtrit(seeds - 1, 0.975)) / math.sqrt(seeds)
 
 
 def decided_by(measured: Measurement, seeds: int, allowed: float) -> str:

@@ -39,8 +39,8 @@ class Followed:
     seeds: int
 
 
-#: By source.
-FOLLOWED = {0.25: Followed(2000, 1), 0.5: Followed(10_000, 1), 0.75: Followed(3200, 1)}
+#: By source; where a source is missing, the trace alone is known.
+FOLLOWED: dict[float, Followed] = {}
 
 
 def followed(run: CircleRun) -> list[CircleModesRun]:
@@ -58,9 +58,9 @@ def clocked(rows: Sequence[CurveRow], results: Mapping[Experiment, Result]) -> p
     """
     found = []
     for row in rows:
-        if row.run.beta >= 1 or not row.fitted:
-            continue
         runs = followed(row.run)
+        if not row.fitted or (row.run.beta >= CLOCK_BELOW and not runs):
+            continue
         window = (row.window.start, min([row.window.end, *(float(run.steps) for run in runs)]))
         curves = {TRACE: [(row.step, clock, loss) for clock, loss in zip(row.clocks(), row.loss, strict=True)]}
         for run in runs:

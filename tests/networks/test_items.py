@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
+from scipy import stats
 
 from companion import circle_clock as clocks
 from companion import circle_compare as compare
@@ -65,6 +66,14 @@ def test_rich_exponents():
     lazy = dataclasses.replace(RUN, richness=0.0)
     assert verdict(lazy, 0.25).verdict == "confirmed"
     assert verdict(lazy, 0.4).verdict == "not confirmed"
+
+
+def test_seeds_that_would_decide():
+    assert seeds_needed(1.0, 100_000, 1.0) == "about 400000 seeds would decide it"  # normal: errors fall as the root
+    assert seeds_needed(0.1, 50, 1.0) == "about 100 seeds would decide it"
+    few = stats.t.ppf(0.975, 2) / 3**0.5, stats.t.ppf(0.975, 19) / 20**0.5
+    assert seeds_needed(few[0] * 0.98, 3, 2 * few[1]) == "about 20 seeds would decide it"
+    assert seeds_needed(1.0, 3, 0.0) == "about 1000000000 seeds would decide it"
 
 
 def test_windows_come_from_kernel_and_theory():
@@ -161,7 +170,7 @@ def test_figure_5():
     found = figure05.measure(full, targets, activations, results)
     claims = figure05.claims_of(full, targets, activations, finite, found, results)
     verdicts = {claim.id: claim.verdict for claim in claims}
-    assert len(verdicts) == len(claims) == 7 + 1 + 1 + 1 + 3 + 1 + 1 + 4 + 2 + 4 + 2
+    assert len(verdicts) == len(claims) == 7 + 1 + 1 + 1 + 2 + 1 + 1 + 4 + 2 + 4 + 2
     assert verdicts["fig05.a.rich.beta-0.25"] == verdicts["fig05.a.lazy.beta-0.25"] == "confirmed"
     assert verdicts["fig05.a.rich.share"] == "confirmed"
     assert verdicts["fig05.a.gain"] == verdicts["fig05.a.order"] == verdicts["fig05.lazy.infinite"] == "confirmed"
