@@ -1,1 +1,1 @@
-"""The book's own code: pages, claims, errata, explorer, style. It imports the library, never the other way round."""
+"""The book's own code: pages, claims, errata, explorers, style. It imports the library, never the other way round."""

@@ -132,7 +132,7 @@ globalThis.nsPlots ??= (() => {
     }
     const named = seen.filter((curve) => curve.name && curve.points.length > 1);
     const at = Math.min(...named.map((curve) => curve.points[Math.floor(namesAt * (curve.points.length - 1))][0]));
-    const order = named.toSorted((one, other) => valueAt(other.points, at) - valueAt(one.points, at));
+    const order = [...named].sort((one, other) => valueAt(other.points, at) - valueAt(one.points, at));
     order.forEach((curve, n) => {
       const rising = curve.points.at(-1)[1] > curve.points[0][1],
         right = rising !== (n === 0);
