@@ -303,6 +303,7 @@ globalThis.nsExplore ??= (() => {
         element(point, "circle", { r: 22, class: "ns-reach" });
         handle = element(point, "circle", { r: 9 });
         point.addEventListener("keydown", keys);
+        point.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false }); // drag, do not scroll
         svg.addEventListener("pointerdown", grab);
         svg.addEventListener("click", place);
         window.addEventListener("pointermove", (event) => {
