@@ -27,7 +27,7 @@ TINY = """\
 # (tiny-page)=
 # # A tiny notebook
 #
-# See {numref}`fig-tiny`, {eq}`eq-tiny` and [the text](text-page).
+# See [the figure](fig-tiny), {eq}`eq-tiny` and [the text](text-page).
 #
 # $$ a = b $$ (eq-tiny)
 
@@ -40,7 +40,7 @@ count: "Count" = 3
 import os
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from companion.style import book_style, new_figure
 
 known = Path(os.environ["NEURAL_SCALING_CACHE"]) / "value"
 values = [float(known.read_text())] if known.exists() else [float(n**power) for n in range(1, count + 1)]
@@ -49,8 +49,10 @@ values = [float(known.read_text())] if known.exists() else [float(n**power) for 
 print("values:", *(f"{value:.1f}" for value in values))
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-tiny", "caption": "Values."}, "image": {"alt": "Growing values."}}
-figure, axes = plt.subplots(figsize=(2, 2))
-_ = axes.plot(values)
+with book_style():
+    figure = new_figure(2.0)
+    _ = figure.subplots().plot(values, label="values")
+figure
 
 # %%
 from types import SimpleNamespace
@@ -65,7 +67,7 @@ TOC = """\
 format: jb-book
 root: book/text
 chapters:
-  - file: book/_executed/tiny
+  - file: book/pages/tiny
 """
 
 

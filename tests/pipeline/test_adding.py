@@ -44,7 +44,7 @@ def test_a_page_and_then_a_parameter(copy):
     (copy / "notebooks" / "extra.py").write_text(NOTEBOOK)
     (copy / "src" / "companion" / "pages" / "extra.py").write_text(PAGE)
     with (copy / "_toc.yml").open("a") as contents:
-        contents.write("      - file: book/_executed/extra\n")
+        contents.write("      - file: book/pages/extra\n")
     book(copy, "check")
     assert [line.split() for line in shown(copy, "-p", "power", "3.0").splitlines()[1:]] == [
         ["1", "1.00"],

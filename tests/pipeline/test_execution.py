@@ -38,7 +38,7 @@ def test_a_run_by_hand_has_its_own_folder_and_touches_nothing_else(copied, capsy
     assert str(folder) in capsys.readouterr().out
     assert {path.name for path in folder.iterdir() if path.name != ".work"} == {
         "claims.json",
-        "figure-1.png",
+        "figure-1.svg",
         "parameters.yaml",
         "tiny.ipynb",
     }

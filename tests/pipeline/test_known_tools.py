@@ -20,6 +20,7 @@ def copy(tmp_path_factory):
     generated = shutil.ignore_patterns("_executed", "__pycache__", "*.ipynb_checkpoints", "*.egg-info")
     for name in ("book", "notebooks", "src", "data/claims"):
         shutil.copytree(ROOT / name, root / name, ignore=generated)
+    shutil.rmtree(root / "book" / "pages", ignore_errors=True)  # those of the checkout
     for name in ("_config.yml", "_toc.yml", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
     (root / "runs").mkdir()

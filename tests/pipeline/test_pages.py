@@ -76,8 +76,8 @@ def test_a_picture_that_is_not_there_is_found(page):
 def test_pages_of_the_table_of_contents_are_expected(project, page):
     (project.html / "book").mkdir()
     (project.html / "book" / "text.html").write_text(GOOD.replace('"x.png"', '"../x.png"'))
-    assert pages.toc_pages(project) == ["book/text", "book/_executed/tiny"]
-    assert pages.check(project) == ["book/_executed/tiny.html is missing from the book."]
+    assert pages.toc_pages(project) == ["book/text", "book/pages/tiny"]
+    assert pages.check(project) == ["book/pages/tiny.html is missing from the book."]
     (project.html / "book" / "text.html").write_text(GOOD.replace('"x.png"', '"../x.png"').replace("A text", "Else"))
     assert any("its heading is 'Else', expected 'A text'" in line for line in pages.check(project))
     (project.html / "index.html").unlink()

@@ -66,14 +66,14 @@ def test_each_thing_that_is_wrong_is_reported(project):
 def test_the_table_of_contents_must_name_every_notebook_and_no_other(project):
     (project.notebooks / "other.py").write_text((project.notebooks / "tiny.py").read_text())
     (project.parameters / "other.full.yaml").write_text((project.parameters / "tiny.full.yaml").read_text())
-    project.toc.write_text(project.toc.read_text() + "  - file: book/_executed/tiny_full\n")
+    project.toc.write_text(project.toc.read_text() + "  - file: book/pages/tiny_full\n")
     with pytest.raises(Problem) as problem:
         commands.check_items(project)
-    assert "_toc.yml does not name book/_executed/other" in str(problem.value)
-    assert "_toc.yml names book/_executed/tiny_full, but no notebook makes it" in str(problem.value)
+    assert "_toc.yml does not name book/pages/other. Add it" in str(problem.value)
+    assert "_toc.yml names book/pages/tiny_full, but no notebook makes it" in str(problem.value)
 
 
-def test_shipped_results_bring_a_page_at_their_scale(project):
+def test_shipped_results_bring_a_page_to_their_scale(project):
     assert registry.book_scales(project, "tiny") == ["small"]
     project.results("tiny").mkdir(parents=True)
     assert registry.book_scales(project, "tiny") == ["small"]

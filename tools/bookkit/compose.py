@@ -112,7 +112,8 @@ def _head(project: Project, largest: Job, claims: list[Claim]) -> str:
     records = _records(project, largest)
     words = [f"{largest.scale} scale"]
     if records:
-        words.append(f"{len(records)} runs, {_hours(sum(record['seconds'] for record in records))} of computing")
+        count = "1 run" if len(records) == 1 else f"{len(records)} runs"
+        words.append(f"{count}, {_hours(sum(record['seconds'] for record in records))} of computing")
     badge = f'<p class="page-head"><span class="scale">{" · ".join(words)}</span></p>'
     return badge + ("\n\n" + verdict_bar(claims) if claims else "")
 
@@ -159,14 +160,15 @@ def _parameters(project: Project, jobs: list[Job]) -> Iterator[str]:
 
 
 def _comments(notebook: NotebookNode) -> dict[str, str]:
-    """Return what the parameters cell says of each name: the comment on the last line of its statement."""
+    """Return what the parameters cell says of each name: the last comment in its statement."""
     source = next(cell.source for cell in notebook.cells if parameters.TAG in cell.metadata.get("tags", []))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
     found = {}
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            found[statement.target.id] = comments.get(statement.end_lineno or 0, "")
+            lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+            found[statement.target.id] = next((comments[line] for line in reversed(lines) if line in comments), "")
     return found
 
 
@@ -205,10 +207,10 @@ def _rerun(project: Project, largest: Job) -> Iterator[str]:
         yield "Its runs are shipped. To compute them anew, resumable at any moment:\n"
         yield f"```bash\n.venv/bin/python -m companion runs {largest.item} --scale {largest.scale} --force\n```\n"
         yield f"They took {_hours(spent)} on {'; '.join(map(html.escape, machines))}."
-    yield "\nAny parameter can be changed, for example:\n"
     name = next((name for name in largest.values if name != "scale"), None)
     if name:
         value = _shown(largest.values[name])
+        yield "\nAny parameter can be changed, for example:\n"
         yield f"```bash\n.venv/bin/nox -s execute -- {largest.item}{scale} -p {name} '{value}'\n```"
 
 
@@ -217,7 +219,8 @@ def _records(project: Project, largest: Job) -> list[Mapping[str, Any]]:
     if largest.scale == "small":
         return []
     files: Iterable[Any] = sorted(project.results(largest.item).glob("*.json"))
-    return [json.loads(file.read_text("utf-8"))["provenance"] for file in files]
+    read = [json.loads(file.read_text("utf-8")) for file in files]
+    return [record["provenance"] for record in read if "provenance" in record]
 
 
 def _hours(seconds: float) -> str:
