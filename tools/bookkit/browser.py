@@ -226,8 +226,10 @@ async def _see(browser: Any, path: Path, axe: str) -> Seen:
         seen.wrong += [f"a formula has an error: {text}" for text in found["wrong"]]
         seen.wrong += [f"a picture without words: {source}" for source in found["bare"]]
         await page.add_style_tag(content="* { transition: none !important; }")  # colours on their way are no colours
-        await page.evaluate(axe)
-        for size, theme, rules in _VIEWS if "_modules" not in path.parts else _SOURCE_VIEWS:
+        views = _SOURCE_VIEWS if "_modules" in path.parts else _VIEWS
+        if any(rules for _, _, rules in views):
+            await page.evaluate(axe)
+        for size, theme, rules in views:
             await page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
             await page.emulate_media(color_scheme=theme)
             await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
