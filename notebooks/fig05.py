@@ -124,7 +124,10 @@ display(circle.exponents([row for rows in activations.values() for row in rows],
 # "Share" is the part of the way from the exponent of infinite width to $\chi$ that feature learning covers.
 #
 # If the kernel grew by a factor alone, a rich network would be a lazy one with the clock $s = \int K(t)/K(0)\,dt$ (eq. 65). The trace tells that clock while
-# little of it belongs to what is learned already, so the comparison is made for $\beta < 1/2$ only.
+# little of it belongs to what is learned already: for $\beta < 1/2$ claims go by the trace. From there on a network was trained anew and what its kernel makes of
+# every mode followed, $K_k = \langle \cos k, K \cos k \rangle$. The clock of what is still to be learned runs at the rate
+# $\sum_k r_k^2 K_k(t) / \sum_k r_k^2 K_k(0)$, where $r_k = k^{-q} e^{-\eta_0 K_k(0) s}$ is what a lazy network has left to learn in mode $k$ at $s$
+# (a rule of ours, fixed before any of these kernels was seen); modes that are learned drop out. One network gives an exponent without an interval, and decides nothing.
 
 # %% tags=["hide-input"]
 if found is not None:
@@ -133,9 +136,9 @@ if found is not None:
     display(
         Table(compare.table(found.compared), "Exponents in the windows of the rich networks of (a)", heads, formats)
     )
-    heads = {"theory": "lazy theory", "window": "window in steps"}
+    heads = {"clock": "kernel of the clock", "theory": "lazy theory", "window": "window in steps"}
     formats = {"theory": ".3f", "exponent": ".3f", "interval": ".3f", "window": ".0f"}
-    display(Table(found.clocked.drop(columns="seeds"), "Exponents in the clock of the kernel", heads, formats))
+    display(Table(found.clocked, "Exponents in the clock of the kernel", heads, formats))
 
 # %% tags=["hide-input", "nbval-check-output"]
 starts = page.window_starts(targets[0.0])

@@ -40,7 +40,7 @@ class Followed:
 
 
 #: By source; where a source is missing, the trace alone is known.
-FOLLOWED: dict[float, Followed] = {}
+FOLLOWED = {0.5: Followed(10_000, 1)}
 
 
 def followed(run: CircleRun) -> list[CircleModesRun]:

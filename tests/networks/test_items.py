@@ -170,7 +170,7 @@ def test_figure_5():
     found = figure05.measure(full, targets, activations, results)
     claims = figure05.claims_of(full, targets, activations, finite, found, results)
     verdicts = {claim.id: claim.verdict for claim in claims}
-    assert len(verdicts) == len(claims) == 7 + 1 + 1 + 1 + 2 + 1 + 1 + 4 + 2 + 4 + 2
+    assert len(verdicts) == len(claims) == 7 + 1 + 1 + 1 + 3 + 1 + 1 + 4 + 2 + 4 + 2
     assert verdicts["fig05.a.rich.beta-0.25"] == verdicts["fig05.a.lazy.beta-0.25"] == "confirmed"
     assert verdicts["fig05.a.rich.share"] == "confirmed"
     assert verdicts["fig05.a.gain"] == verdicts["fig05.a.order"] == verdicts["fig05.lazy.infinite"] == "confirmed"
