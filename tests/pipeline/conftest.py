@@ -79,6 +79,7 @@ def write_project(root: Path) -> Project:
     (root / "notebooks" / "parameters" / "tiny.full.yaml").write_text("scale: full\ncount: 5\n")
     (root / "src" / "package" / "module.py").write_text("VALUE = 1\n")
     (root / "data" / "claims" / "ledger.json").write_text("[]\n")
+    shutil.copy(ROOT / "data" / "claims" / "schema.json", root / "data" / "claims" / "schema.json")
     (root / "book" / "text.md").write_text("(text-page)=\n# A text\n\nSee {ref}`tiny-page`.\n")
     (root / "_toc.yml").write_text(TOC)
     for name in ("requirements.txt", "constraints.txt", "pyproject.toml", "_config.yml"):
