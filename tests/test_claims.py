@@ -267,7 +267,7 @@ class TestText:
         assert said["Measured"] == "0.560 [0.550, 0.572] (95 % interval of the mean slope in the window)"
         assert said["Live check"] == "small: 0.571 predicted, 0.561 [0.550, 0.572] measured ✓ confirmed"
         assert "Would decide it" not in said  # it is decided
-        assert full.select_one(f'a[href="fig02_full.html#{full["id"]}"]').get_text() == "Figure 2, full scale"
+        assert full.select_one(f'a[href="fig02.html#{full["id"]}"]').get_text() == "Figure 2, full scale"
         assert to_html([]) == ""
 
     def test_an_open_claim_says_once_what_would_decide_it(self):

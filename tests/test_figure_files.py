@@ -45,7 +45,9 @@ def test_white_becomes_the_ground_and_ink_light():
     assert figures.dark("#ffffff") == figures.DARK
     assert luminance(figures.dark(style.INK)) > 0.6
     assert luminance(figures.dark("#f2f2f2")) < 0.05  # a box near white does not shine
-    turned = figures.darkened('<svg a="b"><path style="fill: #ffffff; stroke: #1a1a1a"/><use href="#p123456789"/></svg>')
+    turned = figures.darkened(
+        '<svg a="b"><path style="fill: #ffffff; stroke: #1a1a1a"/><use href="#p123456789"/></svg>'
+    )
     black, ink = figures.dark("#000000"), figures.dark("#1a1a1a")
     assert turned == (
         f'<svg fill="{black}" a="b"><path style="fill: {figures.DARK}; stroke: {ink}"/><use href="#p123456789"/></svg>'

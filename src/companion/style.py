@@ -1,8 +1,8 @@
 """One look for the whole book: settings, and one colour per richness and per width.
 
 Nothing here touches global state on import: figures are made inside :func:`book_style`. The background is
-opaque white, so that a figure stays legible on the dark theme and in print; every colour keeps a contrast of
-at least 3 to 1 against it. Type is sized for a phone: at 7 inches across, 12 points are still 8 pixels high on
+opaque white, against which every colour keeps a contrast of at least 3 to 1; the dark theme shows a twin in
+other colours (``book/_ext/figures.py``). Type is sized for a phone: at 7 inches across, 12 points are still 8 pixels high on
 a screen 360 pixels wide.
 """
 

@@ -42,7 +42,10 @@ def check_figure(figure, folder):
         light, dark = figure.select(f"{part} img")
         assert (light["class"], dark["class"]) == (["only-light"], ["only-dark"])
         assert light["alt"] == dark["alt"] == "Growing values."
-        assert (light["src"], dark["src"]) == ("../../_figures/tiny-fig-tiny.svg", "../../_figures/tiny-fig-tiny-dark.svg")
+        assert (light["src"], dark["src"]) == (
+            "../../_figures/tiny-fig-tiny.svg",
+            "../../_figures/tiny-fig-tiny-dark.svg",
+        )
         assert all((folder / image["src"]).is_file() for image in (light, dark))
     assert figure.select_one("button.whole")["aria-label"] == "Enlarge: Growing values."
     links = {link.get_text(): folder / link["href"] for link in figure.select("p.files a[download]")}

@@ -92,7 +92,7 @@ def remove_strays(project: Project) -> None:
 
 
 def compare_executed(project: Project) -> None:
-    """Compare the pages of the book at small scale, as they were executed, with their references."""
+    """Compare the notebooks that were executed for the book at small scale with their references."""
     wrong = stale(project)
     if wrong:
         raise Problem("\n".join(wrong))

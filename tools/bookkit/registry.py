@@ -34,7 +34,7 @@ class Job:
 
     @property
     def page(self) -> str:
-        """Name of the executed notebook in the book."""
+        """Name of the executed notebook, of which the page of the item is composed."""
         return self.item if self.scale == "small" else f"{self.item}_{self.scale}"
 
     @property
@@ -58,9 +58,9 @@ def scales(project: Project, item: str) -> list[str]:
 
 
 def book_scales(project: Project, item: str) -> list[str]:
-    """Return the scales at which the book has a page of an item: small, and that of its results where some are shipped.
+    """Return the scales at which the book executes an item: small, and that of its results where some are shipped.
 
-    Results are shipped at reduced scale where there is one, else at full scale.
+    Its page shows the last of them. Results are shipped at reduced scale where there is one, else at full scale.
     """
     folder = project.results(item)
     shipped = folder.is_dir() and any(folder.iterdir())
