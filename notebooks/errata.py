@@ -112,7 +112,7 @@ ledger.show(page.claims(setting))
 # %% [markdown]
 # ## What was chosen
 #
-# All values in the first cell except the super-easy source are ours. Runs are short and narrow on purpose: a wrong
+# All values under Parameters below except the super-easy source are ours. Runs are short and narrow on purpose: a wrong
 # equation shows at once. For the order-parameter equations the corrected set is solved, one equation is put back as
 # printed and the solution is substituted once, so that a failure is that of this equation alone. Tolerances are 1e-9
 # for identities, 0.01 to 0.02 for exponents of exact curves, and for simulated means what their noise and the next

@@ -132,6 +132,6 @@ ledger.show(
 # ## What was chosen
 #
 # The paper states everything in this figure except the range of $\alpha$ in (b, c). The circles and crosses are not
-# in the paper; their capacity, richness and windows are ours and stand in the first cell. The equation behind them
+# in the paper; their capacity, richness and windows are ours and stand under Parameters, below. The equation behind them
 # keeps the growth of the kernel's scale and leaves out its low-rank spike, as the paper's argument does; the full
 # dynamics is solved in {ref}`fig-2-page`.

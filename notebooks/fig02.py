@@ -173,5 +173,5 @@ ledger.show(
 #
 # The paper states the sources, the richnesses and 10 000 steps of (a, b), the widths and 32 runs of (c, d). Ours are the capacity, the
 # learning rates, the late times of gradient flow, the number of modes, the richness and batch of (c, d), their number of steps ("a few hundred" in the figure) and
-# the whole edge-of-stability study. The values used on this page stand in its first cell. At small scale (c, d) have fewer and
+# the whole edge-of-stability study. The values stand under Parameters, below. At small scale (c, d) have fewer and
 # narrower networks, fewer modes and steps; (a, b) are the same at both scales.

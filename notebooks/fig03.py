@@ -160,4 +160,4 @@ ledger.show(
 #
 # The paper states the two sources and the batches. Ours are the capacity, the richness (that of Figure 4), the learning rates, the number of
 # modes, the width, the number of steps ("a few hundred" in the figure) and of simulations, and all of the late times. The learning
-# rate of the hard task is half that of the super-easy one because its kernel keeps growing. The values stand in the first cell of the page.
+# rate of the hard task is half that of the super-easy one because its kernel keeps growing. The values stand under Parameters, below.

@@ -155,4 +155,4 @@ ledger.show([claim for panel in panels for claim in page.claims(plan, panel, fou
 # out stays below one per cent of the smallest loss), the widths, a factor $\sqrt 2$ apart at full scale, and the number of simulations. The batch of (c) is small
 # because its exponent belongs to the regime that SGD noise limits, those of (a) and (b) larger because theirs do not. The second batch of the hard and of the super-easy task,
 # at which the theory is solved once more, was chosen after trial runs at the batch of the figure alone, whose exponents were not yet those of Table 1; results at both are shown and judged. The
-# values stand in the first cell of the page.
+# values stand under Parameters, below.

@@ -78,4 +78,4 @@ ledger.show(page.model_claims(plan, found))
 # ## What was chosen
 #
 # The diagram is drawn, not copied: the number of circles means nothing. The paper reports no run for this figure; the
-# small instances are ours, and their values stand in the first cell.
+# small instances are ours, and their values stand under Parameters, below.

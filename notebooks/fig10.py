@@ -74,5 +74,5 @@ ledger.show(page.level_claims(plan, found))
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states the levels and the range of sources. The circles are ours, with the values in the first cell. As in
+# The paper states the levels and the range of sources. The circles are ours, with the values under Parameters, below. As in
 # the paper's argument only the overall growth of the kernel is kept.

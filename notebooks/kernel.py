@@ -250,6 +250,6 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper measures none of this; it argues with powers. Capacity, richness, sources, times and networks are ours, with the values in the first cell. All of it is gradient
+# The paper measures none of this; it argues with powers. Capacity, richness, sources, times and networks are ours, with the values under Parameters, below. All of it is gradient
 # flow or close to it: at a fixed learning rate the growth of the kernel ends at the [edge of stability](fig-2-edge-section). The extra condition on the window of the spike was set after a trial fit in the window of the other powers, which begins before the spike has
 # formed; of the tasks here only the hardest notices the difference.
