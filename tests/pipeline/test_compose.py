@@ -134,7 +134,7 @@ def test_a_page_of_one_scale_without_claims_and_parameters(project, make):
     make("small")
     page = compose.page(project, "tiny")
     assert page.cells[0].source.splitlines()[3:5] == [
-        '<p class="page-head"><span class="scale">small scale</span></p>',
+        '<p class="page-head"><span class="scale">computed in this build</span></p>',
         "",
     ]
     assert "verdict" not in nbformat.writes(page)

@@ -99,7 +99,7 @@ def _card(project: Project, item: str) -> str:
     )
     counts = Counter(claim.verdict for claim in ledger.read(project.claims(item, scale)))
     chips = " ".join(chip(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
-    words = f'<span class="title">{html.escape(title)}</span><span class="scale">{scale} scale</span>'
+    words = f'<span class="title">{html.escape(title)}</span><span class="scale">{_named(scale)}</span>'
     return f'<a class="card-of-page" href="{item}.html">{picture}{words}<span>{chips}</span></a>'
 
 
@@ -107,10 +107,15 @@ def _card(project: Project, item: str) -> str:
 MARKS: Mapping[str, Callable[[Project], str]] = {"<!-- answer -->": _answer, "<!-- cards -->": _cards}
 
 
+def _named(scale: str) -> str:
+    """Return the scale in words; what has no larger one is computed whenever the book is built."""
+    return "computed in this build" if scale == "small" else f"{scale} scale"
+
+
 def _head(project: Project, largest: Job, claims: list[Claim]) -> str:
     """Return the line below the title: scale, what the kept runs cost, how the claims stand."""
     records = _records(project, largest)
-    words = [f"{largest.scale} scale"]
+    words = [_named(largest.scale)]
     if records:
         count = "1 run" if len(records) == 1 else f"{len(records)} runs"
         words.append(f"{count}, {_hours(sum(record['seconds'] for record in records))} of computing")
