@@ -149,7 +149,7 @@ def matched(plan: Plan, results: Mapping[Experiment, Result]) -> dict[float, tup
         level = max(float(left(one)[-1]) for one in pair)
         curves = [(-np.log(left(one)), excess(one, "network", OCTAVE)) for one in pair]
         at = [np.array([np.interp(-math.log(level), x, y) for y in values]) for x, values in curves]
-        found[run.sharpness] = (level, *at)
+        found[run.sharpness] = (level, at[0], at[1])
     return found
 
 
@@ -256,7 +256,7 @@ def delay_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
         for axes, (title, runs, name) in zip(figure.subplots(2, 1, sharex=True), panels, strict=True):
             for run, color in zip(runs, SERIES, strict=False):
                 time = run.eta * results[run].arrays["step"][1:]
-                _draw(axes, time, excess(results[run], "network")[:, 1:], color, name(run))
+                _draw(axes, time, excess(results[run], "network")[:, 1:], color, name(run))  # type: ignore[no-untyped-call]
             axes.axhline(0.0, color=MUTED, linewidth=1.0)
             axes.set_title(title)
             axes.set_xscale("log")
@@ -297,5 +297,5 @@ def band_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
 def _draw(axes: Axes, x: Array, values: Array, color: str, label: str) -> None:
     """Draw the mean over seeds with its 95 % interval."""
     found = [Measurement.mean_of(one) for one in values.T]
-    axes.plot(x, [one.value for one in found], "o-", color=color, markersize=4, label=label)
+    axes.plot(x, np.array([one.value for one in found], dtype=np.float64), "o-", color=color, markersize=4, label=label)
     axes.fill_between(x, *np.array([one.interval for one in found]).T, color=color, alpha=0.2, linewidth=0)

@@ -304,7 +304,8 @@ class _Flows:
 
         values, vectors = torch.linalg.eigh(kernel)
         parts = (vectors.transpose(1, 2) @ self.y[:, :, None])[..., 0] * (1 - self.run.eta * values) ** steps
-        return (vectors @ parts[:, :, None])[..., 0]
+        residual: torch.Tensor = (vectors @ parts[:, :, None])[..., 0]
+        return residual
 
     def power(self, r: torch.Tensor) -> Array:
         """Return the mean square of a residual in every band, shape (E, bands)."""
@@ -397,7 +398,7 @@ def gain(sharpness: float) -> float:
     h = np.linspace(-12, 12, 2**15)
     density = np.exp(-(h**2) / 2) / math.sqrt(2 * math.pi)
     value: Array = np.logaddexp(0, sharpness * h) / sharpness
-    return float(np.trapezoid(value**2 * density, h)) ** -0.5
+    return 1 / math.sqrt(float(np.trapezoid(value**2 * density, h)))
 
 
 def _changed(one: list[torch.Tensor], other: list[torch.Tensor]) -> torch.Tensor:
