@@ -155,7 +155,7 @@ holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
 #
 # Richness does not set in smoothly. Weakly rich networks ($\gamma_0 = 0.03$ and 0.1 at full scale), whose kernel hardly grows or only doubles,
 # agree with their linearised twins early, but late their loss lies above and falls more slowly, so that the exponent first drops as
-# richness grows from 0. The solvable model has no such effect at infinite width, and we do not know its cause.
+# richness grows from 0. The solvable model has no such effect at infinite width, and the page on {ref}`weak-page` traces it, in smaller networks, to kinks that move the part of the kernel between modes.
 
 # %% tags=["hide-input"]
 studies = page.studies(plan, results)

@@ -256,7 +256,7 @@ def delay_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
         for axes, (title, runs, name) in zip(figure.subplots(2, 1, sharex=True), panels, strict=True):
             for run, color in zip(runs, SERIES, strict=False):
                 time = run.eta * results[run].arrays["step"][1:]
-                _draw(axes, time, excess(results[run], "network")[:, 1:], color, name(run))  # type: ignore[no-untyped-call]
+                _draw(axes, time, excess(results[run], "network")[:, 1:], color, name(run))
             axes.axhline(0.0, color=MUTED, linewidth=1.0)
             axes.set_title(title)
             axes.set_xscale("log")
