@@ -227,10 +227,10 @@ MUTANTS = [
         "        True,\n",
         "tests/pipeline/test_page_parameters.py::test_small_values_are_not_called_full",
     ),
-    (  # claims: mathematics in their text takes effect
-        "companion/claims/words.py",
-        "<>#|$~^&])",
-        "<>#|~^&])",
+    (  # claims: markup in their text takes effect
+        "companion/claims/shown.py",
+        '"Of": html.escape(claim.quantity)',
+        '"Of": claim.quantity',
         "tests/test_claims.py::TestEscaping",
     ),
     (  # claims: one seed has an error

@@ -594,7 +594,7 @@ class TestHeadlines:
             )
             assert [link["href"].removesuffix(".html") for link in line.select("a")] == [
                 f"claims.html#claim-{id}",
-                claim.item if claim.scale == "small" else f"{claim.item}_{claim.scale}",
+                claim.item,
             ]
             assert line.select_one(".said").get_text() == re.sub(r"\$([^$]*)\$", r"\\(\1\\)", words)
 

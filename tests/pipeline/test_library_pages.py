@@ -47,7 +47,7 @@ def grow(width):
     Parameters
     ----------
     width
-        N.
+        The N of it.
     """
 '''
 
@@ -74,7 +74,7 @@ def test_an_entry_is_one_line_that_opens(built):
     assert lines == ["grow Return twice grow() .", "Kept A class.", "TABLE A table of data.", "WIDTH A width."]
     first = built.find("details", class_="entry")
     assert first.select_one("summary a") is None  # a tap on the line has one meaning
-    assert first.find("dt", id="a_module_to_fold.grow") is not None and "N." in first.find("dl").get_text()
+    assert first.find("dt", id="a_module_to_fold.grow") is not None and "The N of it." in first.find("dl").get_text()
     assert built.get_text().count("Return twice") == 1
 
 

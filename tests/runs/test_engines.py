@@ -141,7 +141,8 @@ def test_engine_is_read_from_the_environment(monkeypatch):
 
 
 def test_the_recipes_of_the_book_open_nothing_to_the_network():
-    recipe = (TESTS.parent / "book" / "runs.md").read_text().replace("\\\n", " ")
+    guides = [(TESTS.parent / "book" / name).read_text() for name in ("gpu.md", "reproduce.md")]
+    recipe = "\n".join(guides).replace("\\\n", " ")
     commands = [line for line in recipe.splitlines() if "dask scheduler --" in line or "dask worker tcp" in line]
     assert len(commands) == 2 and all("--host 127.0.0.1" in line for line in commands)
     assert "--no-dashboard" in commands[0] and "--dashboard-address 127.0.0.1:0" in commands[1]
