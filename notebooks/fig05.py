@@ -124,10 +124,10 @@ display(circle.exponents([row for rows in activations.values() for row in rows],
 # "Share" is the part of the way from the exponent of infinite width to $\chi$ that feature learning covers.
 #
 # If the kernel grew by a factor alone, a rich network would be a lazy one with the clock $s = \int K(t)/K(0)\,dt$ (eq. 65). The trace tells that clock while
-# little of it belongs to what is learned already: for $\beta < 1/2$ claims go by the trace. From there on a network was trained anew and what its kernel makes of
-# every mode followed, $K_k = \langle \cos k, K \cos k \rangle$. The clock of what is still to be learned runs at the rate
+# little of it belongs to what is learned already: for $\beta < 1/2$ claims go by the trace. From there on networks were trained anew and what their kernels make of
+# every mode was followed, $K_k = \langle \cos k, K \cos k \rangle$. The clock of what is still to be learned runs at the rate
 # $\sum_k r_k^2 K_k(t) / \sum_k r_k^2 K_k(0)$, where $r_k = k^{-q} e^{-\eta_0 K_k(0) s}$ is what a lazy network has left to learn in mode $k$ at $s$
-# (a rule of ours, fixed before any of these kernels was seen); modes that are learned drop out. One network gives an exponent without an interval, and decides nothing.
+# (a rule of ours, fixed before any of these kernels was seen); modes that are learned drop out.
 
 # %% tags=["hide-input"]
 if found is not None:

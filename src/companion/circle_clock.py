@@ -40,7 +40,7 @@ class Followed:
 
 
 #: By source; where a source is missing, the trace alone is known.
-FOLLOWED = {0.5: Followed(10_000, 1)}
+FOLLOWED = {0.5: Followed(10_000, 3), 0.75: Followed(10_000, 3)}
 
 
 def followed(run: CircleRun) -> list[CircleModesRun]:
