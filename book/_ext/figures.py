@@ -21,6 +21,8 @@ from sphinx.application import Sphinx
 
 FOLDER = "_figures"
 METADATA = re.compile(r'<metadata id="figure">(.*?)</metadata>\n?', re.DOTALL)
+#: A hundredth of a point is not seen; the digits beyond it are a third of a file. Small numbers are scales, which count.
+LONG = re.compile(r"\b(?!0\.0)\d+\.\d{3,}")
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 #: The ground of the dark theme, which takes the place of white.
 DARK = "#121212"
@@ -59,7 +61,7 @@ def write(folder: Path, name: str, svg: str) -> dict[str, Any]:
     about: dict[str, Any] = (
         json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": [], "thumbnail": ""}
     )
-    plain = METADATA.sub("", svg)
+    plain = LONG.sub(lambda match: f"{float(match[0]):.2f}", METADATA.sub("", svg))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.svg").write_text(plain, "utf-8")
     (folder / f"{name}-dark.svg").write_text(darkened(plain), "utf-8")

@@ -35,7 +35,7 @@ SEARCHES = {
     "richness": ("book/symbols",),
     "MNIST": ("book/pages/mnist1m", "book/pages/fig06"),
     "own spectrum": ("book/pages/explore", "book/library/spectra"),
-    "edge of stability": ("book/theory/edge", "book/pages/fig02"),
+    "edge of stability": ("book/symbols", "book/theory/edge", "book/pages/fig02"),
 }
 #: Findings of the theme by rule: in what they lie, and why they stay.
 THEME = {
@@ -154,7 +154,8 @@ def _dead_links(root: Path, page: Seen, seen: Mapping[str, Seen]) -> Iterator[st
         path = Path(urllib.request.url2pathname(parts.path))
         if not path.is_file():
             yield f"a link to {link.removeprefix(root.as_uri())}, which does not exist."
-        elif parts.fragment and path.suffix == ".html":
+        # One with values is what a script of the page reads, as the filter of claims does.
+        elif parts.fragment and "=" not in parts.fragment and path.suffix == ".html":
             target = seen.get(path.relative_to(root).as_posix())
             if target is not None and unquote(parts.fragment) not in target.ids:
                 yield f"a link to {path.relative_to(root).as_posix()}#{parts.fragment}, where nothing has this name."
