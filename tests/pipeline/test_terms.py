@@ -38,12 +38,13 @@ def built(tmp_path_factory):
         (root / f"{name}.md").write_text(text)
     shutil.copy(EXTENSIONS / "terms.py", root / "terms.py")
     (root / "conf.py").write_text(
-        "import sys; sys.path.insert(0, '.')\nextensions = ['myst_parser', 'sphinx.ext.mathjax', 'terms']\n"
+        "extensions = ['myst_parser', 'sphinx.ext.mathjax', 'terms']\n"
         "myst_enable_extensions = ['dollarmath']\nmathjax_path = 'local.js'\n"
     )
     # The builder says what it does, and what tools it uses are to change; neither is of interest here.
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        patch.syspath_prepend(root)
         Sphinx(root, root, root / "out", root / "trees", "html", status=None, warning=None, freshenv=True).build()
     return root / "out"
 
