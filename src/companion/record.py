@@ -6,6 +6,7 @@ Values come from the parameters of the pages and the provenance of the shipped r
 from __future__ import annotations
 
 import ast
+import io
 import json
 import tokenize
 from collections import Counter
@@ -31,7 +32,7 @@ class Stated(NamedTuple):
 
 
 _ICLR = "ICLR version, as quoted in the automated record"
-_CODE = "public code of the same group, not the paper"
+CODE = "public code of the same group, not the paper"
 
 #: What the paper states, by page and parameter. Everything else on these pages is ours.
 STATED: dict[str, dict[str, Stated]] = {
@@ -83,12 +84,12 @@ STATED: dict[str, dict[str, Stated]] = {
         "head_size": Stated(128, "Fig. 8, caption"),
         "richness": Stated([1.0e-4, 0.01, 0.05, 0.1], "Fig. 8, legend"),
         "start": Stated(1.0e6, "Fig. 8, caption"),
-        "context": Stated(256, _CODE),
-        "residual": Stated(8.0, _CODE),
-        "eta": Stated(40.0, _CODE),
-        "batch": Stated(128, _CODE),
-        "steps": Stated(100000, _CODE),
-        "average": Stated(200, _CODE),
+        "context": Stated(256, CODE),
+        "residual": Stated(8.0, CODE),
+        "eta": Stated(40.0, CODE),
+        "batch": Stated(128, CODE),
+        "steps": Stated(100000, CODE),
+        "average": Stated(200, CODE),
     },
     "fig10": {"levels": Stated(6, "Fig. 10, legend")},
     "fig11": {
@@ -104,20 +105,27 @@ STATED: dict[str, dict[str, Stated]] = {
 }
 
 
-def meanings(item: str) -> dict[str, str]:
-    """Return what each parameter of a page means: the comment behind its line, without the mark of what is ours."""
-    source = cell_of(item)
-    lines = iter(source.splitlines(keepends=True))
-    comments = {
-        token.end[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(lambda: next(lines, ""))
-        if token.type == tokenize.COMMENT
-    }
+def comments(source: str) -> dict[str, str]:
+    """Return what a parameters cell says of each name: the last comment in its statement."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    said = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
     found = {}
     for one in ast.parse(source).body:
-        if isinstance(one, ast.AnnAssign) and ast.unparse(one.target) != "scale":
-            found[ast.unparse(one.target)] = comments.get(one.end_lineno or 0, "")
+        if isinstance(one, ast.AnnAssign):
+            lines = range(one.lineno, (one.end_lineno or one.lineno) + 1)
+            found[ast.unparse(one.target)] = next((said[line] for line in reversed(lines) if line in said), "")
     return found
+
+
+def evidence(item: str, name: str, here: Any, full: Any) -> str:
+    """Return who chose a value of a page, the paper or this book, and whether what the paper states is used."""
+    stated = STATED.get(item, {}).get(name)
+    if stated is None:
+        return "ours"
+    where = stated.place if stated.place == CODE else f"stated, {stated.place}"
+    return where + (
+        "" if holds(stated.value, here) else "; so at full scale" if holds(stated.value, full) else "; not used"
+    )
 
 
 def setup(item: str) -> pd.DataFrame:
@@ -128,15 +136,13 @@ def setup(item: str) -> pd.DataFrame:
     here, small = values_at(item, shipped), values_at(item, "small")
     full = values_at(item, scales[-1])
     rows = []
-    for name, meaning in meanings(item).items():
+    for name, meaning in comments(cell_of(item)).items():
+        if name == "scale":
+            continue
         stated = STATED[item].get(name)
-        evidence = "ours"
-        if stated is not None:
-            where = stated.place if stated.place == _CODE else f"stated, {stated.place}"
-            used = holds(stated.value, here[name]), holds(stated.value, full[name])
-            evidence = where + ("" if used[0] else "; so at full scale" if used[1] else "; not used")
         paper = "" if stated is None else stated.words or words(stated.value)
-        rows.append((name, _without_mark(meaning), paper, words(here[name]), words(small[name]), evidence))
+        whose = evidence(item, name, here[name], full[name])
+        rows.append((name, without_mark(meaning), paper, words(here[name]), words(small[name]), whose))
     heads = ["parameter", "meaning", "paper", f"here ({shipped} scale)", "in every build", "evidence"]
     if shipped == "small":
         heads[3] = "here"
@@ -164,7 +170,7 @@ def words(value: Any) -> str:
     return f"{value:.15g}"
 
 
-def _without_mark(meaning: str) -> str:
+def without_mark(meaning: str) -> str:
     """Drop the mark of what is ours, which the column of evidence has."""
     begin = meaning.find("(ours")
     return meaning if begin < 0 else meaning[:begin].rstrip() + meaning[meaning.index(")", begin) + 1 :]

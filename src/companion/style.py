@@ -99,7 +99,7 @@ class BookFigure(Figure):
 def panels(figure: Figure) -> list[list[float]]:
     """Return the boxes (x, y, width, height) of a drawn figure's panels in points from its upper left corner, in reading order.
 
-    What touches stands in one box: insets, twin axes and a colour bar with its panel.
+    What touches stands in one box, as insets and twin axes do; what stands apart, as a legend or a bar of colours, has its own.
     """
     canvas = FigureCanvasAgg(figure)
     scale, height = 72 / figure.dpi, figure.bbox.height

@@ -14,6 +14,8 @@ from bookkit import commands, compose, registry
 from bookkit.project import Project
 from companion import cli
 from companion.claims import Measurement, Tolerance, judged, write_ledger
+from companion.parameters import cell_of
+from companion.record import CODE, STATED, comments, words
 
 BOOK = Project(Path(__file__).resolve().parents[2])
 RUN = {"seconds": 5400.0, "hardware": "abacus <old>", "date": "2000-01-01", "commit": "unknown"}
@@ -109,8 +111,8 @@ def test_below_stands_what_made_it(both):
     found = parts(compose.page(both, "tiny"))
     assert list(found) == ["Parameters", "Live check", "Rerun", "Code of this page", "Provenance"]
     assert rows(found["Parameters"]) == {
-        "power": ["exponent", "`2.0`", "`2.0`", "paper"],
-        "count": ["", "`5`", "`3`", "paper"],
+        "power": ["exponent", "2", "2", "ours"],
+        "count": ["", "5", "3", "ours"],
     }
     assert rows(found["Live check"]) == {
         "tiny.sum": ["2.00 [1.90, 2.10]", claim("small", measured=2.0).verdict, "confirmed"],
@@ -176,23 +178,29 @@ def test_every_parameter_of_the_book_has_its_row_and_its_command(item):
     found = rows(table) if table else {}
     assert list(found) == [name for name in small if name != "scale"]
     for name, (meaning, *values, whose) in found.items():
-        assert meaning and whose == ("ours" if "(ours" in meaning else "paper")
-        read = [value.strip("`") for value in values]
-        assert read == [compose._shown(job.values[name]) for job in reversed(jobs)]
+        assert meaning and "(ours" not in meaning
+        assert (whose == "ours") == (name not in STATED.get(item, {}))
+        assert values == [words(job.values[name]) for job in reversed(jobs)]
 
     for command in commands_of("\n".join(compose._rerun(BOOK, jobs[-1]))):
-        words = shlex.split(command)
-        if words[:4] == [".venv/bin/nox", "-s", "execute", "--"]:
-            given = commands.parser().parse_args(["execute", *words[4:]])
+        given_words = shlex.split(command)
+        if given_words[:4] == [".venv/bin/nox", "-s", "execute", "--"]:
+            given = commands.parser().parse_args(["execute", *given_words[4:]])
             again = registry.job(BOOK, given.item, given.scale, dict(given.parameters))
             assert (again.item, again.values) == (item, largest)
         else:
-            assert words[:3] == [".venv/bin/python", "-m", "companion"]
-            options = cli._parser().parse_args(words[3:])
+            assert given_words[:3] == [".venv/bin/python", "-m", "companion"]
+            options = cli._parser().parse_args(given_words[3:])
             assert (options.words, options.scale, options.force) == ([item], jobs[-1].scale, True)
 
 
+@pytest.mark.parametrize("item", STATED)
+def test_no_value_that_the_paper_states_is_called_ours(item):
+    called = {name for name, comment in comments(cell_of(item)).items() if "(ours" in comment}
+    assert not called & {name for name, stated in STATED[item].items() if stated.place != CODE}
+
+
 def test_a_comment_is_found_wherever_its_statement_ends():
-    notes = compose._comments(registry.source(BOOK, "sgdnoise"))
+    notes = comments(cell_of("sgdnoise"))
     assert notes["rich_tasks"] == "capacity, source of the long rich runs (ours)"
-    assert compose._comments(registry.source(BOOK, "fig08"))["scale"].startswith("small, reduced for one pass")
+    assert comments(cell_of("fig08"))["scale"].startswith("small, reduced for one pass")

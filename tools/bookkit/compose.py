@@ -5,30 +5,28 @@ The small-scale run of the same notebook is the live check of the page: computed
 
 from __future__ import annotations
 
-import ast
 import html
-import io
 import json
-import tokenize
-from collections import Counter
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from bookkit import ledger, parameters, registry, stamps
 from bookkit.pages import toc_pages
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
-from companion.claims import VERDICTS, Claim, chip, headlines, verdict_bar
+from companion import record
+from companion.claims import Claim, headlines, verdict_bar
+from companion.claims.verdicts import chips
 from companion.claims.words import number
 
 #: Pages that the front page names elsewhere, and those of the paper's figures and table in its order.
 FRONT = ("intro", "explore", "claims", "errata")
 PAPER = ("fig01", "fig02", "fig03", "fig04", "table1", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10", "fig11")
-#: Mark of a parameter that the paper does not state, in the comment of its line.
-OURS = "(ours"
 
 
 def write(project: Project) -> None:
@@ -97,10 +95,9 @@ def _card(project: Project, item: str) -> str:
     picture = (
         f'<img src="../../_figures/{item}-{label}.png" alt="" role="presentation" loading="lazy">' if label else ""
     )
-    counts = Counter(claim.verdict for claim in ledger.read(project.claims(item, scale)))
-    chips = " ".join(chip(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
+    counts = chips(ledger.read(project.claims(item, scale)))
     words = f'<span class="title">{html.escape(title)}</span><span class="scale">{_named(scale)}</span>'
-    return f'<a class="card-of-page" href="{item}.html">{picture}{words}<span>{chips}</span></a>'
+    return f'<a class="card-of-page" href="{item}.html">{picture}{words}<span>{counts}</span></a>'
 
 
 #: What composing puts in place of a mark on a page.
@@ -153,33 +150,17 @@ def _parameters(project: Project, jobs: list[Job]) -> Iterator[str]:
     names = [name for name in small if name != "scale"]
     if not names:
         return
-    notes = _comments(registry.source(project, jobs[0].item))
+    item = jobs[0].item
+    full = registry.job(project, item, registry.scales(project, item)[-1]).values
+    notes = record.comments(parameters.cell_source(registry.source(project, item)))
     two = len(jobs) > 1
     yield "| Parameter | Meaning | Value |" + (" Live check |" if two else "") + " From |"
     yield "| :-- | :-- | :-- |" + (" :-- |" if two else "") + " :-- |"
     for name in names:
-        note = notes.get(name, "")
-        values = [f"`{_shown(largest[name])}`"] + ([f"`{_shown(small[name])}`"] if two else [])
-        whose = "ours" if OURS in note else "paper"
-        yield "| " + " | ".join([f"`{name}`", note.replace("|", "\\|"), *values, whose]) + " |"
-
-
-def _comments(notebook: NotebookNode) -> dict[str, str]:
-    """Return what the parameters cell says of each name: the last comment in its statement."""
-    source = next(cell.source for cell in notebook.cells if parameters.TAG in cell.metadata.get("tags", []))
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    found = {}
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-            found[statement.target.id] = next((comments[line] for line in reversed(lines) if line in comments), "")
-    return found
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text.replace("Infinity", "inf").replace('"', "")
+        meaning = record.without_mark(notes.get(name, "")).replace("|", "\\|")
+        values = [record.words(one[name]) for one in ((largest, small) if two else (largest,))]
+        whose = record.evidence(item, name, largest[name], full[name])
+        yield "| " + " | ".join([f"`{name}`", meaning, *values, whose]) + " |"
 
 
 def _live(project: Project, small: Job, claims: list[Claim]) -> Iterator[str]:
@@ -214,7 +195,9 @@ def _rerun(project: Project, largest: Job) -> Iterator[str]:
         yield f"They took {_hours(spent)} on {'; '.join(map(html.escape, machines))}."
     name = next((name for name in largest.values if name != "scale"), None)
     if name:
-        value = _shown(largest.values[name])
+        value = (
+            yaml.safe_dump(largest.values[name], default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
+        )
         yield "\nAny parameter can be changed, for example:\n"
         yield f"```bash\n.venv/bin/nox -s execute -- {largest.item}{scale} -p {name} '{value}'\n```"
 

@@ -48,9 +48,14 @@ def declared(notebook: NotebookNode, where: str) -> dict[str, str]:
     return names
 
 
+def cell_source(notebook: NotebookNode) -> str:
+    """Return the code of the ``parameters`` cell."""
+    return str(next(cell.source for cell in notebook.cells if TAG in cell.metadata.get("tags", [])))
+
+
 def cell_values(notebook: NotebookNode) -> dict[str, Any]:
     """Return the values that the ``parameters`` cell gives, those of small scale."""
-    return defaults(next(cell.source for cell in notebook.cells if TAG in cell.metadata.get("tags", [])))
+    return defaults(cell_source(notebook))
 
 
 def read_values(path: Path) -> dict[str, Any]:

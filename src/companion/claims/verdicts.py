@@ -44,6 +44,12 @@ def chip(verdict: Verdict, count: int | None = None) -> str:
     return f'<span class="verdict {slug(verdict)}" title="{verdict}">{sign} {words}{count}</span>'
 
 
+def chips(claims: Iterable[Claim]) -> str:
+    """Return how often claims, each at its largest scale, have which verdict, as HTML."""
+    counts = Counter(claim.verdict for claim, _ in by_claim(claims))
+    return " ".join(chip(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
+
+
 def verdict_bar(claims: Iterable[Claim], page: str = ALL_CLAIMS) -> str:
     """Return a bar as HTML: how many claims have which verdict, each at its largest scale.
 

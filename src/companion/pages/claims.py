@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
-from companion.claims import VERDICTS, Claim, Kind, by_claim, chip, to_html
+from companion.claims import VERDICTS, Claim, Kind, by_claim, to_html
 from companion.claims.shown import page_name
-from companion.claims.verdicts import slug
+from companion.claims.verdicts import chips, slug
 
 #: Files of the ledger, seen from the page; ``book/_ext/ledger_files.py`` puts them there.
 FILES = {"ledger.json": "JSON", "schema.json": "its schema", "ledger.csv": "CSV"}
@@ -47,9 +46,7 @@ def claim_list(claims: Iterable[Claim]) -> str:
 
 
 def _page(item: str, claims: Sequence[Claim]) -> str:
-    counts = Counter(claim.verdict for claim, _ in by_claim(claims))
-    chips = " ".join(chip(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict])
-    line = f'<span class="said">{html.escape(page_name(item))}</span> {chips}'
+    line = f'<span class="said">{html.escape(page_name(item))}</span> {chips(claims)}'
     return f'<details class="claim-page" open><summary>{line}</summary>{to_html(claims, with_item=True)}</details>\n'
 
 
