@@ -201,6 +201,7 @@ def test_no_value_that_the_paper_states_is_called_ours(item):
 
 
 def test_a_comment_is_found_wherever_its_statement_ends():
+    assert comments('x: "Tasks" = [  # tasks\n    1,  # easy\n]  # of the page\n') == {"x": "of the page"}
     notes = comments(cell_of("sgdnoise"))
     assert notes["rich_tasks"] == "capacity, source of the long rich runs (ours)"
     assert comments(cell_of("fig08"))["scale"].startswith("small, reduced for one pass")
