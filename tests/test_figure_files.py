@@ -132,6 +132,14 @@ def frames(figure):
     return [[scale * v for v in (box.x0, height - box.y1, box.width, box.height)] for box in boxes]
 
 
+def test_panels_that_share_an_axis_stay_together():
+    with style.book_style():
+        for shared, count in ((False, 2), (True, 1)):
+            figure = style.new_figure(3.0)
+            figure.subplots(1, 2, sharey=shared)
+            assert len(style.panels(figure)) == count
+
+
 def test_panels_stand_in_reading_order_and_cover_their_axes():
     with style.book_style():
         figure = style.new_figure(5.0)

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -111,6 +112,11 @@ def test_a_wide_table_is_not_cut():
     frame = pd.DataFrame({f"column{k}": [k] for k in range(40)})
     assert len(cells(Table(frame))[0]) == 40
     assert repr(Table(frame)).split()[:40] == list(frame)
+
+
+def test_sentences_wrap_and_numbers_do_not():
+    cells = re.findall(r"<td[^>]*>", Table(pd.DataFrame({"a": ["word " * 20], "b": [1.5]}))._repr_html_())
+    assert cells == ['<td class="words">', "<td>"]
 
 
 def test_two_columns_have_two_heads():

@@ -13,7 +13,7 @@ import html
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from typing import Any, Literal
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -99,24 +100,33 @@ class BookFigure(Figure):
 def panels(figure: Figure) -> list[list[float]]:
     """Return the boxes (x, y, width, height) of a drawn figure's panels in points from its upper left corner, in reading order.
 
-    What touches stands in one box, as insets and twin axes do; what stands apart, as a legend or a bar of colours, has its own.
+    What touches stands in one box, as insets and twin axes do, and panels that share an axis, of which one alone has its numbers;
+    what stands apart, as a legend or a bar of colours, has its own.
     """
     canvas = FigureCanvasAgg(figure)
     scale, height = 72 / figure.dpi, figure.bbox.height
     canvas.draw()  # type: ignore[no-untyped-call]
-    parts = [*figure.axes, *figure.legends]
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    boxes = [box for part in parts if (box := part.get_tightbbox(renderer)) is not None]
-    merged: list[Bbox] = []
-    for box in boxes:
-        while touching := [other for other in merged if other.overlaps(box)]:
-            merged = [other for other in merged if other not in touching]
-            box = Bbox.union([box, *touching])
-        merged.append(box)
+    groups: list[tuple[Bbox, list[Artist]]] = []
+    for part in [*figure.axes, *figure.legends]:
+        box, inside = part.get_tightbbox(renderer), [part]
+        if box is None:
+            continue
+        while together := [group for group in groups if group[0].overlaps(box) or _sharing(inside, group[1])]:
+            groups = [group for group in groups if group not in together]
+            box = Bbox.union([box, *(other for other, _ in together)])
+            inside += [one for _, parts in together for one in parts]
+        groups.append((box, inside))
+    merged = [box for box, _ in groups]
     found = [[box.x0, height - box.y1, box.width, box.height] for box in merged]
     # Panels of one row differ a little in height.
     rows = sorted(found, key=lambda box: (round((box[1] + box[3] / 2) / height * 12), box[0]))
     return [[round(value * scale, 1) for value in box] for box in rows]
+
+
+def _sharing(some: Sequence[Artist], others: Sequence[Artist]) -> bool:
+    pairs = [(a, b) for a in some for b in others if isinstance(a, Axes) and isinstance(b, Axes)]
+    return any(a.get_shared_x_axes().joined(a, b) or a.get_shared_y_axes().joined(a, b) for a, b in pairs)
 
 
 def curves(figure: Figure) -> list[dict[str, Any]]:

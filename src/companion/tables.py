@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,6 +80,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         body = str(self.strings().to_html(index=False, border=0, classes="numbers"))
+        body = re.sub(r"<td>([^<]{40,})</td>", r'<td class="words">\1</td>', body)  # sentences wrap, numbers do not
         content = base64.b64encode(self.csv().encode()).decode()
         link = f'<a class="csv" download="table.csv" href="data:text/csv;base64,{content}">CSV</a>'
         caption = html.escape(self.caption)
