@@ -39,8 +39,8 @@ display(HTML(ledger.verdict_bar(entries, page="")))
 # fixed learning rate it ends at the edge of stability.
 #
 # Networks agree in direction, and in size only as far as runs of this size show. With feature learning they learn hard tasks faster, on the circle, on images and on text. On the circle they cover more
-# than half of the way from the lazy exponent to the predicted one; on the hardest tasks their loss is that of a lazy network at the time that their growing kernel gives, and the predicted
-# exponents are not reached before the edge of stability; those of images and of text need longer or larger runs than those here.
+# than half of the way from the lazy exponent to the predicted one; their loss falls, within a tenth of the exponent, as that of a lazy network at the time that their growing kernel gives. On the hardest tasks the predicted
+# exponents are not reached before the edge of stability. Those of images and of text need longer or larger runs than those here.
 
 # %% tags=["remove-input"]
 display(HTML(ledger.headlines(entries)))

@@ -18,7 +18,8 @@
 # tasks ($\beta < 1$) and faster than in the solvable model. Between the step at which its kernel has doubled and the step at which it nears the edge of
 # stability the loss of a hard task falls faster than $t^{-\beta}$, with an exponent that climbs towards $\chi$ from below. At full scale
 # all exponents of (a) lie below $\chi$; on average over hard tasks feature learning covers more than half of the way from lazy to $\chi$, and more in the later half of the window
-# (column "late"). The gain is that of the growing kernel: against the clock $\int K(t)/K(0)\,dt$ the loss of the hardest tasks falls as that of a lazy network does.
+# (column "late"). The gain is that of the growing kernel: on its clock,
+# $\int K(t)/K(0)\,dt$ for $\beta < 1/2$ and that of what is still to be learned (below) from there on, the loss of hard tasks falls as that of a lazy network does, within a tenth of the exponent.
 # At a fixed step size the gain ends at the edge: the kernel stops growing when $\eta_0$ times its largest
 # eigenvalue comes near 2, and the loss falls more slowly again. Smaller steps move that end out and the exponent of the last decade up to $\chi$; larger steps or more
 # richness let a network reach the edge before its rich power has begun. Steep activations ($q_\phi = 1.8$) leave no window between the two at any richness tried.

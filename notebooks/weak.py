@@ -13,7 +13,7 @@
 # **What the paper claims.** Feature learning improves the exponent of hard tasks; of weak richness it says nothing. On the page of [Figure 5](fig-5-page) weakly rich networks end *above* their
 # linearised twins.
 #
-# **What came out.** Small networks trained on all angles at once show it too, in modes 4 to 15, without noise of batches, the same at half the step. Kinks make it: softplus networks of low sharpness are not
+# **What came out.** Small networks trained on all angles at once show it too, in modes 4 to 15: it needs no noise of batches, and is the same at half the step. Kinks make it: softplus networks of low sharpness are not
 # delayed, and the delay comes back with sharpness. While kinks move, tangent features of these modes turn away from the initial ones although the diagonal of the kernel stays. But turning alone
 # does not delay: random displacements turn features as far and leave the residual where it was. What delays is the part of the kernel *between* modes, as learning changes it. The delay fades as
 # richness does, at most in proportion to it; a delay that hardly depends on richness is not seen here.
