@@ -1,6 +1,8 @@
 """The look at the built book in a browser finds each fault on a small page that has it, and nothing on a whole one."""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +82,12 @@ def test_a_fault_is_found_and_nothing_else(name, looked):
 @pytest.mark.long
 def test_the_first_result_of_a_search_is_the_right_page(looked):
     assert looked[1] == ["search for 'wrong' finds whole first, expected tall."]
+
+
+def test_what_is_searched_for_is_a_page_of_the_book():
+    # A page that the book does not have is left out of the search, and a name without its comma is no page.
+    listed = re.findall(r"^\s*- file: (\S+)", (Path(__file__).parents[2] / "_toc.yml").read_text("utf-8"), re.MULTILINE)
+    assert {name for wanted in browser.SEARCHES.values() for name in wanted} <= set(listed)
 
 
 def test_a_list_of_known_pages_can_only_shrink():

@@ -30,7 +30,7 @@ SCREENS = 25  # of a phone, that a page may be tall
 WEIGHT = 2**20  # bytes of a page with its pictures and data, without the theme and MathJax
 #: What is searched for, and the pages of which one has to come first if the book has it.
 SEARCHES = {
-    "Figure 5": ("book/pages/fig05"),
+    "Figure 5": ("book/pages/fig05",),
     "eq. 29": ("book/equations",),
     "richness": ("book/symbols",),
     "MNIST": ("book/pages/mnist1m", "book/pages/fig06"),
