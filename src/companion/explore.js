@@ -214,8 +214,7 @@ globalThis.nsExplore ??= (() => {
     const exponents = table(results, "Exponents"),
       terms = table(results, "Terms of the loss law, all prefactors one", "ns-wrap");
     let view = null,
-      point = null,
-      handle = null;
+      point = null;
 
     function update(values) {
       const { alpha, beta } = values,
@@ -301,7 +300,7 @@ globalThis.nsExplore ??= (() => {
           "aria-valuemax": end.beta[1],
         });
         element(point, "circle", { r: 22, class: "ns-reach" });
-        handle = element(point, "circle", { r: 9 });
+        element(point, "circle", { r: 9 });
         point.addEventListener("keydown", keys);
         point.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false }); // drag, do not scroll
         svg.addEventListener("pointerdown", grab);

@@ -146,7 +146,7 @@ globalThis.nsPlots ??= (() => {
         { x: across(word.x), y: up(word.y), "text-anchor": "middle", class: "ns-name" },
         word.text,
       );
-    svg.view = { ...svg.view, frame, across, up, x, named, y };
+    svg.view = { ...svg.view, frame, across, up, x, named };
     svg.read?.();
     return svg.view;
   }
@@ -250,5 +250,5 @@ globalThis.nsPlots ??= (() => {
     }, 150);
   }
 
-  return { between, bookmark, element, fixed, LONGEST, onWidth, plot, save, shown, ticks, valueAt };
+  return { between, bookmark, element, fixed, LONGEST, onWidth, plot, save, shown, valueAt };
 })();
