@@ -22,6 +22,7 @@ from neural_scaling.networks.image_runs import ImageRun, KernelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
+_LEAST = 1e-9  # source at which an interval that reaches below zero ends
 #: Claims on linearised networks that the page on the source records, by dataset.
 CITED = {"mnist": "source.mnist.lazy", "cifar10": "source.cifar10.lazy"}
 
@@ -95,10 +96,8 @@ class Curves:
     @property
     def chi(self) -> tuple[float, float]:
         """The exponent of rich networks that the measured source predicts, and its error, half a 95 % interval."""
-        beta, (low, high) = self.source.source, self.source.source_interval
-        return float(chi(beta)), (high - low) / (
-            1 + beta
-        ) ** 2  # half of the interval times the derivative 2/(1 + beta)^2
+        low, high = (float(chi(max(beta, _LEAST))) for beta in self.source.source_interval)
+        return float(chi(self.source.source)), (high - low) / 2
 
 
 def curves(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Curves:
