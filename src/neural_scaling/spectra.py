@@ -286,10 +286,36 @@ class PowerLaw:
         nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
         if self.modes <= 2 * _EXACT_MODES:
             return self.spectrum().quadrature()
-        last = min(self.modes, float(_EXACT_MODES))
-        exact = PowerLaw(self.alpha, self.beta, int(last)).spectrum().quadrature()
-        nodes, weights, targets = [exact.nodes], [exact.weights], [exact.target_weights]
-        first, resolved = int(last) + 1, math.inf
+        exact = PowerLaw(self.alpha, self.beta, _EXACT_MODES).spectrum().quadrature()
+        rest = self.tail(_EXACT_MODES + 1, horizon, nodes_per_bin)
+        joined = (np.concatenate(pair) for pair in zip(_sums(exact), _sums(rest), strict=True))
+        return ModeQuadrature(*joined, rest.horizon)
+
+    def tail(self, first: int, horizon: float, nodes_per_bin: int = _NODES_PER_BIN) -> ModeQuadrature:
+        """Return a quadrature over the modes from ``first`` on, as that of :meth:`quadrature` goes on below its exact modes.
+
+        Parameters
+        ----------
+        first
+            Number of the first mode, at most M.
+        horizon, nodes_per_bin
+            As for :meth:`quadrature`.
+
+        Returns
+        -------
+        ModeQuadrature
+            ``nodes_per_bin`` nodes for each factor of two from the first eigenvalue down to one over the horizon.
+
+        Raises
+        ------
+        InputError
+            If an argument is out of range.
+        """
+        first = checks.whole(first, "first", most=self.modes)
+        horizon = require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")
+        nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
+        nodes, weights, targets = [], [], []
+        resolved = math.inf
         while first <= self.modes:
             next_first = math.ceil(first * _BIN_RATIO ** (1 / self.alpha))
             closing = first**-self.alpha * horizon <= 1 or next_first > self.modes
@@ -333,6 +359,10 @@ class PowerLaw:
         k = np.exp(log_k)
         jacobian = w * k * (math.log(high) - math.log(low)) / 2
         return np.asarray((jacobian * k**power) @ _lagrange(nodes, k**-self.alpha))
+
+
+def _sums(quadrature: ModeQuadrature) -> tuple[Array, Array, Array]:
+    return quadrature.nodes, quadrature.weights, quadrature.target_weights
 
 
 def as_quadrature(modes: PowerLaw | Spectrum | ModeQuadrature, argument: str, horizon: float) -> ModeQuadrature:
