@@ -8,6 +8,7 @@ plain sum over all modes of a :class:`Spectrum` is the quadrature whose nodes ar
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -291,7 +292,13 @@ class PowerLaw:
         joined = (np.concatenate(pair) for pair in zip(_sums(exact), _sums(rest), strict=True))
         return ModeQuadrature(*joined, rest.horizon)
 
-    def tail(self, first: int, horizon: float, nodes_per_bin: int = _NODES_PER_BIN) -> ModeQuadrature:
+    def tail(
+        self,
+        first: int,
+        horizon: float,
+        nodes_per_bin: int = _NODES_PER_BIN,
+        summed: int = _LARGEST_SUMMED_MODE,
+    ) -> ModeQuadrature:
         """Return a quadrature over the modes from ``first`` on, as that of :meth:`quadrature` goes on below its exact modes.
 
         Parameters
@@ -300,6 +307,8 @@ class PowerLaw:
             Number of the first mode, at most M.
         horizon, nodes_per_bin
             As for :meth:`quadrature`.
+        summed
+            Bins that begin beyond this mode number are integrals, to a relative error of about ``10 / first^2``.
 
         Returns
         -------
@@ -314,6 +323,7 @@ class PowerLaw:
         first = checks.whole(first, "first", most=self.modes)
         horizon = require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")
         nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
+        summed = checks.whole(summed, "summed", most=_LARGEST_SUMMED_MODE)
         nodes, weights, targets = [], [], []
         resolved = math.inf
         while first <= self.modes:
@@ -325,7 +335,7 @@ class PowerLaw:
             nodes.append(bin_nodes)
             # Interpolating g/lambda builds g(0) = 0 in, which the infinite tail needs to converge.
             powers = (-self.alpha, -self.alpha * self.beta - 1)
-            for found, moments in zip((weights, targets), self._moments(first, stop, bin_nodes, powers), strict=True):
+            for found, moments in zip((weights, targets), self._moments(first, stop, bin_nodes, powers, summed), strict=True):
                 found.append(moments / bin_nodes)
             if closing:
                 if next_first <= self.modes:
@@ -334,9 +344,9 @@ class PowerLaw:
             first = next_first
         return ModeQuadrature(np.concatenate(nodes), np.concatenate(weights), np.concatenate(targets), resolved)
 
-    def _moments(self, first: int, stop: float, nodes: Array, powers: tuple[float, ...]) -> list[Array]:
+    def _moments(self, first: int, stop: float, nodes: Array, powers: tuple[float, ...], most: int) -> list[Array]:
         """Return ``sum_{first <= k < stop} k^power ell_j(k^-alpha)`` for the Lagrange polynomials of ``nodes``, by power."""
-        summed = min(stop, max(first, _LARGEST_SUMMED_MODE))
+        summed = min(stop, max(first, most))
         k = np.arange(first, summed, dtype=np.float64)
         polynomials = _lagrange(nodes, k**-self.alpha)
         totals = [k**power @ polynomials for power in powers]
@@ -354,11 +364,16 @@ class PowerLaw:
             x, w = roots_jacobi(nodes.size, 0.0, exponent)
             x, w = (x + 1) / 2, w / 2 ** (exponent + 1)
             return np.asarray((w * end ** (exponent + 1) / self.alpha) @ _lagrange(nodes, x * end))
-        x, w = leggauss(64)
+        x, w = _legendre()
         log_k = (math.log(high) + math.log(low)) / 2 + x * (math.log(high) - math.log(low)) / 2
         k = np.exp(log_k)
         jacobian = w * k * (math.log(high) - math.log(low)) / 2
         return np.asarray((jacobian * k**power) @ _lagrange(nodes, k**-self.alpha))
+
+
+@functools.cache
+def _legendre() -> tuple[Array, Array]:
+    return leggauss(64)
 
 
 def _sums(quadrature: ModeQuadrature) -> tuple[Array, Array, Array]:
