@@ -70,7 +70,9 @@ def flows(quadratures: Sequence[ModeQuadrature], marked: Sequence[Array], gammas
     sharp_times, sharpness = np.array(sharp).transpose(1, 2, 0)
 
     def powers(values: Array) -> Array:
-        return np.array([np.exp(CubicSpline(np.log(t), np.log(y))(np.log(time))) for t, y in zip(times, values, strict=True)])
+        return np.array(
+            [np.exp(CubicSpline(np.log(t), np.log(y))(np.log(time))) for t, y in zip(times, values, strict=True)]
+        )
 
     def lines(rows: Array, values: Array) -> Array:
         return np.array([np.interp(np.log(time), np.log(t), y) for t, y in zip(rows, values, strict=True)])
@@ -97,7 +99,9 @@ def _sharpness(nodes: Array, strength: Array, scale: Array) -> Array:
     return np.asarray(np.sqrt(low * high))
 
 
-def _rows(quadratures: Sequence[ModeQuadrature], marked: Sequence[Array]) -> tuple[list[Array], list[Array], list[Array]]:
+def _rows(
+    quadratures: Sequence[ModeQuadrature], marked: Sequence[Array]
+) -> tuple[list[Array], list[Array], list[Array]]:
     nodes = [one.nodes for one in quadratures]
     return nodes, [one.target_weights for one in quadratures], [np.asarray(one, dtype=np.float64) for one in marked]
 
@@ -112,7 +116,9 @@ def _padded(rows: Sequence[Array]) -> Array:
 def _edges(nodes: Array, time: Array) -> Array:
     """Return ends of cells in the clock, which starts before anything moves and never runs slower than time does."""
     first = min(_FIRST / float(nodes.max()), float(time[0]) / 10)
-    decades = math.log10(float(time[-1]) / first) + 20  # the clock is ahead of time by no more, and the loop ends earlier
+    decades = (
+        math.log10(float(time[-1]) / first) + 20
+    )  # the clock is ahead of time by no more, and the loop ends earlier
     return np.concatenate([[0.0], first * 10 ** np.arange(0, decades, 1 / _PER_DECADE)])
 
 

@@ -115,7 +115,9 @@ class OwnFlowRun(_OwnRun):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.keep(self, begin=checks.require_positive(self.begin, "begin"), points=checks.whole(self.points, "points"))
+        checks.keep(
+            self, begin=checks.require_positive(self.begin, "begin"), points=checks.whole(self.points, "points")
+        )
         checks.keep(self, draws=checks.whole(self.draws, "draws"))
         require(self.begin < self.end, "end", f"got {self.end:g}", f"give a time after {self.begin:g}")
 

@@ -16,7 +16,7 @@ from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
 __all__ = ["TailedModes", "extended"]
 
 _PER_BIN = 10  # nodes for each factor of two of the eigenvalues: losses to 1e-6
-_FEW = 256  # known modes that are kept one by one
+_FEW = 64  # known modes that are kept one by one
 _SUMMED = 4096
 #: Modes of a tail whose eigenvalues have no finite sum.
 _LAST_MODE = 1e12
@@ -65,9 +65,7 @@ class TailedModes(ArrayValue):
         if values.size <= _FEW:
             return cls(values, np.ones(values.size), squares, values.size + 1, *tail)
         # Nodes depend on the eigenvalues alone, and weights are linear in the squares.
-        gain, loss = (
-            Spectrum(values, np.sqrt(np.maximum(one, 0))).compressed(_PER_BIN) for one in (squares, -squares)
-        )
+        gain, loss = (Spectrum(values, np.sqrt(np.maximum(one, 0))).compressed(_PER_BIN) for one in (squares, -squares))
         return cls(gain.nodes, gain.weights, gain.target_weights - loss.target_weights, values.size + 1, *tail)
 
     @property
@@ -81,13 +79,15 @@ class TailedModes(ArrayValue):
         exponent, first = self.capacity * self.source, self.first - 0.5
         return self.amplitude * first**-exponent / exponent  # the sum over modes, to a part of order K^-2
 
-    def quadrature(self, horizon: float) -> tuple[ModeQuadrature, Array]:
+    def quadrature(self, horizon: float, nodes_per_bin: int = _PER_BIN) -> tuple[ModeQuadrature, Array]:
         """Return nodes and weights that resolve the dynamics to an effective time, and which nodes are of the tail.
 
         Parameters
         ----------
         horizon
             Largest effective time, in eta * steps times the growth of the kernel.
+        nodes_per_bin
+            Nodes for each factor of two of the eigenvalues of the tail.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class TailedModes(ArrayValue):
         horizon = checks.require_positive(horizon, "horizon")
         last = math.inf if self.capacity > 1 else _LAST_MODE
         law = PowerLaw(self.capacity, self.source, last)
-        tail = law.tail(self.first, horizon * self.scale, _PER_BIN, _SUMMED)
+        tail = law.tail(self.first, horizon * self.scale, nodes_per_bin, _SUMMED)
         nodes = np.concatenate([self.nodes, tail.nodes * self.scale])
         order = np.argsort(-nodes, kind="stable")  # an estimated tail may begin above the last known modes
         plain = np.concatenate([self.weights, tail.weights])
