@@ -1,0 +1,1 @@
+"""Your own spectrum, network or data: exponents, learning curves and what to spend compute on."""
