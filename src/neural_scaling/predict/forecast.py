@@ -124,7 +124,7 @@ class Curve(ArrayValue):
 
 
 @dataclass(frozen=True, eq=False)
-class Allocation(ArrayValue):
+class BestUse(ArrayValue):
     """The width and the time that make the loss smallest at given compute ``C = N t``, t in eta * steps.
 
     Attributes
@@ -210,7 +210,7 @@ def run_of(problem: str, draws: Sequence[TailedModes], gamma: float, until: floa
 
 def allocate(
     draws: Sequence[TailedModes], curves: Sequence[Curve], budgets: Sequence[float] | None
-) -> list[Allocation]:
+) -> list[BestUse]:
     """Return the optimum of each curve.
 
     At frozen features the loss at width N is the mean field solution. With feature learning what finite width adds is that of
@@ -250,7 +250,7 @@ class _Table:
 
 def _allocation(
     tables: Sequence[_Table], draws: Sequence[TailedModes], curve: Curve, budgets: Sequence[float] | None
-) -> Allocation:
+) -> BestUse:
     losses = [curve.loss, *curve.draws[:_TABLE_DRAWS]]
     clocks = [curve.clock, *curve.draw_clock[:_TABLE_DRAWS]]
     splines = [
@@ -272,7 +272,7 @@ def _allocation(
             half = stdtrit(len(others), 0.975) * np.sqrt(np.mean((drawn_logs - value) ** 2, axis=0))
         rows.append(np.exp(np.array([value, value - half, value + half])).T)
     table = np.array(rows).reshape(-1, 3, 3)
-    return Allocation(
+    return BestUse(
         curve.rich,
         np.array(list(budgets), dtype=np.float64),
         table[:, 0],

@@ -17,7 +17,7 @@ from neural_scaling.base.arrays import Array, ArrayValue
 from neural_scaling.base.checks import require
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict.estimate import Estimate, estimate_kernel, estimate_spectrum
-from neural_scaling.predict.forecast import Allocation, Curve, Range, allocate, drawn, run_of, times
+from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of, times
 from neural_scaling.predict.runs import keep
 from neural_scaling.predict.tail import TailedModes
 from neural_scaling.runs import Engine, describe, obtain_all
@@ -155,7 +155,7 @@ class Prediction(ArrayValue):
     edge: float | None
     tail_time: float | None
     bounds: Bounds | None
-    allocations: tuple[Allocation, ...]
+    allocations: tuple[BestUse, ...]
     warnings: tuple[str, ...]
     provenance: str
 
@@ -368,7 +368,7 @@ def of_estimate(
     )
 
 
-def _warnings(estimate: Estimate, lazy: Curve, eta: float, allocations: Sequence[Allocation]) -> list[str]:
+def _warnings(estimate: Estimate, lazy: Curve, eta: float, allocations: Sequence[BestUse]) -> list[str]:
     words, known = [], estimate.eigenvalues.size
     if (time := lazy.rests_on_tail(_MOST)) is not None:
         words.append(

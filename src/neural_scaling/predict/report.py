@@ -12,7 +12,7 @@ from pathlib import Path
 
 from neural_scaling.base.checks import require
 from neural_scaling.base.files import make_folder, not_written, write_atomically
-from neural_scaling.predict.forecast import Allocation, Curve, Range
+from neural_scaling.predict.forecast import BestUse, Curve, Range
 from neural_scaling.predict.plots import svgs
 from neural_scaling.predict.problem import Prediction
 
@@ -207,7 +207,7 @@ def _edges(prediction: Prediction) -> list[Sequence[str]]:
     return rows
 
 
-def _allocation(one: Allocation) -> str:
+def _allocation(one: BestUse) -> str:
     rows = [
         (f"{compute:.3g}", *(_three(values[row]) for values in (one.width, one.time, one.loss)))
         for row, compute in enumerate(one.compute)
