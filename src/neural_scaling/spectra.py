@@ -8,6 +8,7 @@ plain sum over all modes of a :class:`Spectrum` is the quadrature whose nodes ar
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -286,10 +287,45 @@ class PowerLaw:
         nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
         if self.modes <= 2 * _EXACT_MODES:
             return self.spectrum().quadrature()
-        last = min(self.modes, float(_EXACT_MODES))
-        exact = PowerLaw(self.alpha, self.beta, int(last)).spectrum().quadrature()
-        nodes, weights, targets = [exact.nodes], [exact.weights], [exact.target_weights]
-        first, resolved = int(last) + 1, math.inf
+        exact = PowerLaw(self.alpha, self.beta, _EXACT_MODES).spectrum().quadrature()
+        rest = self.tail(_EXACT_MODES + 1, horizon, nodes_per_bin)
+        joined = (np.concatenate(pair) for pair in zip(_sums(exact), _sums(rest), strict=True))
+        return ModeQuadrature(*joined, rest.horizon)
+
+    def tail(
+        self,
+        first: int,
+        horizon: float,
+        nodes_per_bin: int = _NODES_PER_BIN,
+        summed: int = _LARGEST_SUMMED_MODE,
+    ) -> ModeQuadrature:
+        """Return a quadrature over the modes from ``first`` on, as that of :meth:`quadrature` goes on below its exact modes.
+
+        Parameters
+        ----------
+        first
+            Number of the first mode, at most M.
+        horizon, nodes_per_bin
+            As for :meth:`quadrature`.
+        summed
+            Bins that begin beyond this mode number are integrals, to a relative error of about ``10 / first^2``.
+
+        Returns
+        -------
+        ModeQuadrature
+            ``nodes_per_bin`` nodes for each factor of two from the first eigenvalue down to one over the horizon.
+
+        Raises
+        ------
+        InputError
+            If an argument is out of range.
+        """
+        first = checks.whole(first, "first", most=self.modes)
+        horizon = require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")
+        nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
+        summed = checks.whole(summed, "summed", most=_LARGEST_SUMMED_MODE)
+        nodes, weights, targets = [], [], []
+        resolved = math.inf
         while first <= self.modes:
             next_first = math.ceil(first * _BIN_RATIO ** (1 / self.alpha))
             closing = first**-self.alpha * horizon <= 1 or next_first > self.modes
@@ -299,7 +335,7 @@ class PowerLaw:
             nodes.append(bin_nodes)
             # Interpolating g/lambda builds g(0) = 0 in, which the infinite tail needs to converge.
             powers = (-self.alpha, -self.alpha * self.beta - 1)
-            for found, moments in zip((weights, targets), self._moments(first, stop, bin_nodes, powers), strict=True):
+            for found, moments in zip((weights, targets), self._moments(first, stop, bin_nodes, powers, summed), strict=True):
                 found.append(moments / bin_nodes)
             if closing:
                 if next_first <= self.modes:
@@ -308,9 +344,9 @@ class PowerLaw:
             first = next_first
         return ModeQuadrature(np.concatenate(nodes), np.concatenate(weights), np.concatenate(targets), resolved)
 
-    def _moments(self, first: int, stop: float, nodes: Array, powers: tuple[float, ...]) -> list[Array]:
+    def _moments(self, first: int, stop: float, nodes: Array, powers: tuple[float, ...], most: int) -> list[Array]:
         """Return ``sum_{first <= k < stop} k^power ell_j(k^-alpha)`` for the Lagrange polynomials of ``nodes``, by power."""
-        summed = min(stop, max(first, _LARGEST_SUMMED_MODE))
+        summed = min(stop, max(first, most))
         k = np.arange(first, summed, dtype=np.float64)
         polynomials = _lagrange(nodes, k**-self.alpha)
         totals = [k**power @ polynomials for power in powers]
@@ -328,11 +364,20 @@ class PowerLaw:
             x, w = roots_jacobi(nodes.size, 0.0, exponent)
             x, w = (x + 1) / 2, w / 2 ** (exponent + 1)
             return np.asarray((w * end ** (exponent + 1) / self.alpha) @ _lagrange(nodes, x * end))
-        x, w = leggauss(64)
+        x, w = _legendre()
         log_k = (math.log(high) + math.log(low)) / 2 + x * (math.log(high) - math.log(low)) / 2
         k = np.exp(log_k)
         jacobian = w * k * (math.log(high) - math.log(low)) / 2
         return np.asarray((jacobian * k**power) @ _lagrange(nodes, k**-self.alpha))
+
+
+@functools.cache
+def _legendre() -> tuple[Array, Array]:
+    return leggauss(64)
+
+
+def _sums(quadrature: ModeQuadrature) -> tuple[Array, Array, Array]:
+    return quadrature.nodes, quadrature.weights, quadrature.target_weights
 
 
 def as_quadrature(modes: PowerLaw | Spectrum | ModeQuadrature, argument: str, horizon: float) -> ModeQuadrature:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from neural_scaling.base.checks import array, count, flag, require, require_positive, whole
@@ -33,6 +33,8 @@ from neural_scaling.spectra import ModeQuadrature, NotResolved, PowerLaw, Spectr
 from neural_scaling.theory._inputs import FloatArray
 
 Modes = PowerLaw | Spectrum | ModeQuadrature
+_NEWTON = 50
+_SOLVED = 1e-7
 _SERIES_BELOW = 1e-3  # |x| below which (x - 1 + exp(-x)) / x^2 is summed as a series: four terms leave 1e-15
 
 
@@ -194,6 +196,75 @@ def lazy_loss(modes: Modes, time: ArrayLike) -> FloatArray:
     with np.errstate(under="ignore"):
         decay = np.exp(-2 * np.outer(times, quadrature.nodes))
     return np.asarray(decay @ (quadrature.target_weights * quadrature.nodes))
+
+
+def lazy_width_loss(modes: Modes, N: float, time: ArrayLike) -> FloatArray:
+    """Mean-field loss at width N, B -> infinity and gamma = 0 in gradient flow, at any time at once.
+
+    The loss is ``y^T exp(-2 K t) y`` for the kernel K of N random features, the inverse Laplace transform of
+    ``y^T (K + rho)^-1 y = (kappa/rho) sum_k lambda_k (w*_k)^2 / (lambda_k + kappa)`` with
+    ``kappa (1 - (1/N) sum_k lambda_k / (lambda_k + kappa)) = rho``. It is the mean field solution itself, and ends at
+    :func:`model_bottleneck`.
+
+    Parameters
+    ----------
+    modes
+        Modes and target, resolving the largest time.
+    N
+        Width, below the number of modes; infinity gives :func:`lazy_loss`.
+    time
+        eta * steps, > 0, shape (T,), ascending.
+
+    Returns
+    -------
+    ndarray
+        Loss, shape (T,), to about 1e-7 of that of the untrained model.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range, or a time beyond the horizon of the modes.
+    """
+    width = count(N, "N")
+    if width == math.inf:
+        return lazy_loss(modes, time)
+    array(time, "time", above=0, order="rising")
+    quadrature, times = _resolving(modes, time)
+    return width_loss(quadrature, width, times)
+
+
+def width_loss(
+    modes: ModeQuadrature, width: float, times: FloatArray, contour: int = 16, per_decade: float = 8.0
+) -> FloatArray:
+    """Do as :func:`lazy_width_loss`; 8 points on the contour give 1e-4 of the loss of the untrained model."""
+    nodes, plain, power = modes.nodes, modes.weights * modes.nodes, modes.target_weights * modes.nodes
+    points, weights = _talbot(contour)
+    # From times so short that nothing is learned, so that each solution starts near the one before.
+    begin = min(1e-2 / nodes[0], times[0] / 2)
+    early = np.geomspace(begin, times[-1], 2 + math.ceil(per_decade * math.log10(times[-1] / begin)))
+    kappa = points / (2 * begin) + plain.sum() / width
+    losses = {}
+    for t in np.union1d(early, times):
+        rho = points / (2 * t)
+        for _ in range(_NEWTON):
+            inverse = 1 / (nodes[:, None] + kappa)
+            filled = (plain @ inverse) / width
+            off = kappa * (1 - filled) - rho
+            kappa = kappa - off / (1 - filled + kappa * (plain @ inverse**2) / width)
+            if np.all(np.abs(off) <= _SOLVED * np.abs(rho)):  # Newton's last step squares what is left
+                break
+        if t in times:
+            losses[float(t)] = float(np.real(weights @ (kappa / rho * (power @ (1 / (nodes[:, None] + kappa)))))) / (2 * t)
+    return np.array([losses[float(t)] for t in times])
+
+
+def _talbot(count: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """Points and weights of Talbot's contour for inverse Laplace transforms at t = 1 (Abate and Valko, 2004)."""
+    angle = np.arange(1, count) * math.pi / count
+    cot = 1 / np.tan(angle)
+    points = np.concatenate([[2 * count / 5 + 0j], 2 * count / 5 * angle * (cot + 1j)])
+    factors = np.concatenate([[0.5 + 0j], 1 + 1j * angle * (1 + cot**2) - 1j * cot])
+    return points, 0.4 * factors * np.exp(points)
 
 
 def transient_coefficient(modes: Modes, time: ArrayLike, fourth_moment: bool = True) -> FloatArray:

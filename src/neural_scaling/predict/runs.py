@@ -1,0 +1,231 @@
+"""Curves of own spectra as runs: the arrays lie in the cache under their hash, which is part of a run's identity."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from neural_scaling import dmft
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import require
+from neural_scaling.base.files import make_folder, write_atomically
+from neural_scaling.base.monitor import Arrays, Monitor, Parts
+from neural_scaling.base.paths import cache_root
+from neural_scaling.predict.clock import Flows, flows
+from neural_scaling.predict.tail import TailedModes
+from neural_scaling.runs import Experiment
+from neural_scaling.runs.store import IF_NOT_WRITTEN
+from neural_scaling.spectra import NotResolved
+
+__all__ = ["OwnDMFTRun", "OwnFlowRun"]
+
+_GROUP = 8  # draws solved together, after which the state can be kept
+_MARGIN = 4.0  # by which a horizon is set beyond what is reached
+_NAMES = tuple(field.name for field in fields(TailedModes))
+
+
+def keep(draws: Sequence[TailedModes]) -> str:
+    """Keep modes in the cache, unless they are there, and return their hash."""
+    arrays = {name: np.concatenate([np.atleast_1d(getattr(one, name)) for one in draws]) for name in _NAMES}
+    arrays["sizes"] = np.array([one.nodes.size for one in draws])
+    digest = _digest(arrays)
+    path = _path(digest)
+    if not path.exists():
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        make_folder(path.parent, IF_NOT_WRITTEN)
+        write_atomically(path, [buffer.getvalue()], IF_NOT_WRITTEN)
+    return digest
+
+
+def kept(digest: str) -> list[TailedModes]:
+    """Return modes from the cache."""
+    path = _path(digest)
+    require(path.is_file(), "problem", f"{path} is missing", "call the function that made the run once more")
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in (*_NAMES, "sizes")}
+    require(_digest(arrays) == digest, "problem", f"{path} is damaged", "remove it, and make the run once more")
+    ends = np.cumsum(arrays["sizes"])[:-1]
+    known = (np.split(arrays[name], ends) for name in _NAMES[:3])
+    rows = zip(*known, *(arrays[name] for name in _NAMES[3:]), strict=True)
+    return [TailedModes(*row) for row in rows]
+
+
+def _path(digest: str) -> Path:
+    return cache_root() / "problems" / f"{digest}.npz"
+
+
+def _digest(arrays: Arrays) -> str:
+    found = hashlib.sha256()
+    for name in (*_NAMES, "sizes"):
+        values = np.ascontiguousarray(arrays[name], dtype=np.float64) + 0.0
+        found.update(f"{name} {values.shape} ".encode() + values.tobytes())
+    return found.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _OwnRun(Experiment):
+    """What both share."""
+
+    problem: str  # hash of the modes
+    gamma: float  # richness
+    end: float  # last time, in eta * steps
+
+    def __post_init__(self) -> None:
+        checks.keep(self, problem=checks.text(self.problem, "problem"), end=checks.require_positive(self.end, "end"))
+        checks.keep(self, gamma=checks.real(self.gamma, "gamma", least=0.0))
+
+    @property
+    def label(self) -> str:
+        """Kind and richness."""
+        return f"{self.kind} gamma={self.gamma:g}"
+
+
+@dataclass(frozen=True)
+class OwnFlowRun(_OwnRun):
+    """Gradient flow at N, B -> infinity of all draws of a spectrum.
+
+    Parameters
+    ----------
+    problem
+        Hash under which the draws lie in the cache.
+    gamma
+        Richness.
+    end
+        Last time, in eta * steps.
+    begin, points
+        First time, and number of times evenly spaced in its logarithm.
+    draws
+        Number of draws, the first of which is the estimate itself.
+    """
+
+    kind: ClassVar[str] = "own gradient flow"
+    algorithm: ClassVar[int] = 1
+    begin: float
+    points: int
+    draws: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.keep(
+            self, begin=checks.require_positive(self.begin, "begin"), points=checks.whole(self.points, "points")
+        )
+        checks.keep(self, draws=checks.whole(self.draws, "draws"))
+        require(self.begin < self.end, "end", f"got {self.end:g}", f"give a time after {self.begin:g}")
+
+    @property
+    def work(self) -> int:
+        """Draws."""
+        return self.draws
+
+    def slice(self) -> Self:
+        """Return the first draw."""
+        return replace(self, draws=1)
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses of the draws that both hold."""
+        count = len(recomputed["loss"])
+        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][:count] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``time`` (R,) and what :class:`~neural_scaling.predict.clock.Flows` holds, each (draws, R)."""
+        modes, parts = kept(self.problem)[: self.draws], Parts(monitor)
+        time = np.geomspace(self.begin, self.end, self.points)
+        found: list[Arrays] = []
+        for first in (0, *range(1, len(modes), _GROUP)):
+            group = modes[first : first + _GROUP] if first else modes[:1]
+            horizon = _MARGIN * float(found[0]["clock"][0, -1]) if first else self.end
+
+            def solved(within: Monitor, group: list[TailedModes] = group, horizon: float = horizon) -> Arrays:
+                each = _flows(group, horizon, self.gamma, time)
+                within.advance(len(group))
+                return {name: getattr(each, name) for name in _CURVES}
+
+            found.append(parts.run(f"draws from {first}", solved))
+        return {"time": time} | {name: np.concatenate([one[name] for one in found]) for name in _CURVES}
+
+
+_CURVES = tuple(field.name for field in fields(Flows) if field.name != "time")
+
+
+def _flows(modes: list[TailedModes], horizon: float, gamma: float, time: Array) -> Flows:
+    """Solve on quadratures that resolve what is reached."""
+    while True:
+        nodes, tails = zip(*(one.quadrature(horizon) for one in modes), strict=True)
+        found = flows(nodes, tails, np.full(len(modes), gamma), time)
+        try:
+            for quadrature, reached in zip(nodes, found.clock[:, -1], strict=True):
+                quadrature.check_resolved(float(reached), "modes")
+            return found
+        except NotResolved as missed:
+            horizon = _MARGIN * missed.reached
+
+
+@dataclass(frozen=True)
+class OwnDMFTRun(_OwnRun):
+    """The mean field theory of a spectrum at finite width and batch: :func:`neural_scaling.dmft.solve` on a log-spaced grid.
+
+    Parameters
+    ----------
+    problem
+        Hash under which the modes lie in the cache.
+    gamma
+        Richness.
+    end
+        Last time, in eta * steps.
+    horizon
+        Effective time to which the modes are resolved.
+    eta
+        Learning rate, which sets the noise of a batch.
+    width, batch
+        N and B, whole numbers or infinity.
+    until
+        Only the cells of the grid that end by this time are solved.
+    """
+
+    kind: ClassVar[str] = "own DMFT"
+    algorithm: ClassVar[int] = 1
+    tolerance: ClassVar[float] = 1e-4
+    horizon: float
+    eta: float
+    width: float = math.inf
+    batch: float = math.inf
+    until: float = math.inf
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.keep(self, until=checks.real(self.until, "until", above=0.0, infinite=True))
+        checks.keep(self, horizon=checks.require_positive(self.horizon, "horizon"))
+        checks.keep(self, eta=checks.require_positive(self.eta, "eta"))
+        checks.keep(self, width=checks.count(self.width, "width"), batch=checks.count(self.batch, "batch"))
+
+    @property
+    def work(self) -> int:
+        """One, for a run that takes seconds."""
+        return 1
+
+    def slice(self) -> Self:
+        """Return the first cells of the grid."""
+        return replace(self, until=self.end / 100)
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the losses at the times of the slice."""
+        rows = np.searchsorted(arrays["time"], recomputed["time"] * (1 - 1e-9))
+        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][rows] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``time``, ``loss`` and ``error`` (relative, estimated), each of shape (R,)."""
+        quadrature, _ = kept(self.problem)[0].quadrature(self.horizon)
+        rows = Parts(monitor).last("solution", counted=False)
+        grid = dmft.TimeGrid.log_spaced(self.eta, self.end).head(self.until)
+        solution = dmft.solve(quadrature, self.gamma, grid, width=self.width, batch=self.batch, monitor=rows)
+        monitor.advance(1)
+        return {"time": solution.time, "loss": solution.loss, "error": solution.error}

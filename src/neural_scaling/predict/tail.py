@@ -1,0 +1,143 @@
+"""Known modes with the power law that goes on behind them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_scaling.base import checks
+from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.checks import require
+from neural_scaling.predict.estimate import Estimate
+from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
+
+__all__ = ["TailedModes", "extended"]
+
+_PER_BIN = 10  # nodes for each factor of two of the eigenvalues: losses to 1e-6
+_FEW = 64  # known modes that are kept one by one
+_SUMMED = 4096
+#: Modes of a tail whose eigenvalues have no finite sum.
+_LAST_MODE = 1e12
+
+
+@dataclass(frozen=True, eq=False)
+class TailedModes(ArrayValue):
+    """Modes of which the first are known one by one and the others follow powers of their number.
+
+    Attributes
+    ----------
+    nodes, weights, squares
+        Quadrature over the known modes: its nodes, weights of the plain sum and of that with ``(w*_k)^2``, each of shape (K,).
+        Single squares may be negative, as estimates of modes without target are.
+    first
+        Number of the first mode that is not known.
+    capacity, source
+        Exponents of the tail.
+    scale, amplitude
+        From the mode ``first`` on the eigenvalue is ``scale k^-capacity`` and the power ``lambda_k (w*_k)^2`` is
+        ``amplitude k^-(capacity source + 1)``.
+    """
+
+    nodes: Array
+    weights: Array
+    squares: Array
+    first: int
+    capacity: float
+    source: float
+    scale: float
+    amplitude: float
+
+    def __post_init__(self) -> None:
+        known = ModeQuadrature(self.nodes, self.weights, self.squares)
+        checks.settle(self, nodes=known.nodes, weights=known.weights, squares=known.target_weights)
+        checks.settle(self, first=checks.whole(self.first, "first"))
+        for name in ("capacity", "source", "scale", "amplitude"):
+            checks.settle(self, **{name: checks.require_positive(getattr(self, name), name)})
+
+    @classmethod
+    def of(cls, eigenvalues: Array, power: Array, tail: tuple[float, float, float, float]) -> TailedModes:
+        """Return known modes in any order, with capacity, source, scale and amplitude of the tail."""
+        order = np.argsort(-eigenvalues, kind="stable")
+        values = eigenvalues[order]
+        squares = power[order] / values
+        if values.size <= _FEW:
+            return cls(values, np.ones(values.size), squares, values.size + 1, *tail)
+        # Nodes depend on the eigenvalues alone, and weights are linear in the squares.
+        gain, loss = (Spectrum(values, np.sqrt(np.maximum(one, 0))).compressed(_PER_BIN) for one in (squares, -squares))
+        return cls(gain.nodes, gain.weights, gain.target_weights - loss.target_weights, values.size + 1, *tail)
+
+    @property
+    def loss(self) -> float:
+        """Loss of the untrained model: power of all modes."""
+        return float(self.squares @ self.nodes) + self.tail_power
+
+    @property
+    def tail_power(self) -> float:
+        """Power of all modes behind the known ones."""
+        exponent, first = self.capacity * self.source, self.first - 0.5
+        return self.amplitude * first**-exponent / exponent  # the sum over modes, to a part of order K^-2
+
+    def quadrature(self, horizon: float, nodes_per_bin: int = _PER_BIN) -> tuple[ModeQuadrature, Array]:
+        """Return nodes and weights that resolve the dynamics to an effective time, and which nodes are of the tail.
+
+        Parameters
+        ----------
+        horizon
+            Largest effective time, in eta * steps times the growth of the kernel.
+        nodes_per_bin
+            Nodes for each factor of two of the eigenvalues of the tail.
+
+        Returns
+        -------
+        tuple
+            Quadrature, and truth values of shape (nodes,).
+
+        Raises
+        ------
+        InputError
+            If the horizon is not positive.
+        """
+        horizon = checks.require_positive(horizon, "horizon")
+        last = math.inf if self.capacity > 1 else _LAST_MODE
+        law = PowerLaw(self.capacity, self.source, last)
+        tail = law.tail(self.first, horizon * self.scale, nodes_per_bin, _SUMMED)
+        nodes = np.concatenate([self.nodes, tail.nodes * self.scale])
+        order = np.argsort(-nodes, kind="stable")  # an estimated tail may begin above the last known modes
+        plain = np.concatenate([self.weights, tail.weights])
+        squares = np.concatenate([self.squares, tail.target_weights * self.amplitude / self.scale])
+        behind = np.arange(nodes.size) >= self.nodes.size
+        found = ModeQuadrature(nodes[order], plain[order], squares[order], tail.horizon / self.scale)
+        return found, behind[order]
+
+
+def extended(estimate: Estimate, horizon: float) -> ModeQuadrature:
+    """Return the known modes of an estimate with its power-law tail, as the solvers of :mod:`neural_scaling.dmft` take them.
+
+    Parameters
+    ----------
+    estimate
+        Of a spectrum or a kernel.
+    horizon
+        Largest effective time, eta * steps times the growth of the kernel, to be resolved.
+
+    Returns
+    -------
+    ModeQuadrature
+
+    Raises
+    ------
+    InputError
+        If the horizon is not positive, or the target has no tail of finite variance.
+    """
+    return tailed(estimate).quadrature(horizon)[0]
+
+
+def tailed(estimate: Estimate) -> TailedModes:
+    """Return the modes of an estimate."""
+    estimate = checks.instance(estimate, "estimate", Estimate, "give what estimate_spectrum or estimate_kernel returns")
+    problem = f"its source is {estimate.source:.3g}, and a tail of that source has infinite variance"
+    require(estimate.source > 0, "estimate", problem, "give more modes or samples, or another window")
+    tail = (estimate.capacity, estimate.source, estimate.scale, estimate.amplitude)
+    return TailedModes.of(estimate.eigenvalues, estimate.power, tail)
