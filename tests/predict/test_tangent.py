@@ -1,6 +1,5 @@
 """Tangent kernels of any module against the library's own networks, against plain Jacobians, and under every limit of memory."""
 
-import copy
 import math
 
 import numpy as np
@@ -10,9 +9,9 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from neural_scaling.base.checks import InputError
+from neural_scaling.networks.circle_kernel import circle_kernel
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.kernels import circle_spectrum
-from neural_scaling.networks.circle_kernel import circle_kernel
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.predict import tangent
 from neural_scaling.predict.tangent import (
@@ -22,6 +21,7 @@ from neural_scaling.predict.tangent import (
     mean_field_start,
     sample_kernel,
 )
+from neural_scaling.runs.checkpoint import Checkpoint
 
 GAIN = math.sqrt(2)
 
@@ -297,34 +297,30 @@ def test_kernel_of_a_wide_perceptron_is_that_of_the_infinite_one():
 
 
 def test_a_kernel_that_was_interrupted_goes_on(monkeypatch, tmp_path):
-    monkeypatch.setenv("NEURAL_SCALING_CHECKPOINT_SECONDS", "0")
-    network, inputs = convolutional(), numbers(40, 3, 13, 13, dtype=torch.float64)
-    expected = sample_kernel(network, inputs, memory=1e-3)
-    fill, calls = tangent._Work._fill, []
+    monkeypatch.setattr(Checkpoint, "due", True)
+    network, inputs = convolutional(), numbers(20, 3, 13, 13, dtype=torch.float64)
+    expected = sample_kernel(network, inputs, memory=1e-4)
+    add, calls, stop = tangent._Work._add, [], 3
 
     def stopping(self, *rest):
-        calls.append(1)
-        if len(calls) == 4:
+        calls.append(len(self.passes))
+        if len(calls) == stop:
             raise KeyboardInterrupt
-        return fill(self, *rest)
+        return add(self, *rest)
 
-    monkeypatch.setattr(tangent._Work, "_fill", stopping)
+    monkeypatch.setattr(tangent._Work, "_add", stopping)
     with pytest.raises(KeyboardInterrupt):
-        sample_kernel(network, inputs, memory=1e-3, cache=tmp_path)
+        sample_kernel(network, inputs, memory=1e-4, cache=tmp_path)
     (file,) = tmp_path.iterdir()
-    first = len(calls)
-    np.testing.assert_array_equal(sample_kernel(network, inputs, memory=1e-3, cache=tmp_path), expected)
-    second = len(calls)
-    np.testing.assert_array_equal(sample_kernel(network, inputs, memory=1e-3, cache=tmp_path), expected)
-    assert len(calls) == second and list(tmp_path.iterdir()) == [file]
-    calls.clear()
-    calls.extend([1] * 10)
-    sample_kernel(network, inputs, memory=1e-3)
-    assert first + second < 2 * (len(calls) - 10) + first  # the part that was kept was not computed again
-    other = copy.deepcopy(network)
+    assert calls[0] > stop
+    stop = None
+    np.testing.assert_array_equal(sample_kernel(network, inputs, memory=1e-4, cache=tmp_path), expected)
+    assert len(calls) == calls[0] + 1  # the pass that was broken off is the only one that was begun twice
+    np.testing.assert_array_equal(sample_kernel(network, inputs, memory=1e-4, cache=tmp_path), expected)
+    assert len(calls) == calls[0] + 1 and list(tmp_path.iterdir()) == [file]
     with torch.no_grad():
-        other[-1].bias.add_(1)
-    sample_kernel(other, inputs, memory=1e-3, cache=tmp_path)
+        network[-1].bias.add_(1)
+    sample_kernel(network, inputs, memory=1e-4, cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -424,7 +420,7 @@ def test_scaling_that_is_refused():
     with pytest.raises(InputError, match=r"richness: got 0.001 with a network in float32; use network.double\(\)"):
         Centred(nn.Linear(3, 1), 1e-3)
     Centred(nn.Linear(3, 1).double(), 1e-3)
-    with pytest.raises(InputError, match="network: 1.weight, 1.bias belongs to no Linear or Conv layer"):
+    with pytest.raises(InputError, match=r"network: 1\.weight, 1\.bias belongs to no Linear or Conv layer"):
         mean_field_rates(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
     with pytest.raises(InputError, match="readout: got 'last'; give the name of a layer: 0"):
         mean_field_rates(nn.Sequential(nn.Linear(3, 2)), readout="last")

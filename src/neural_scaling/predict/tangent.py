@@ -5,18 +5,18 @@ For a module F with parameters W_l and rates r_l (all 1 unless given) the kernel
 .. math::
     K_c(x, x') = \sum_l r_l\, \frac{\partial F_c(x)}{\partial W_l} \cdot \frac{\partial F_c(x')}{\partial W_l}.
 
-With several outputs the default is the mean of :math:`K_c` over outputs: at infinite width, at the start, it is the kernel of every
-output, and outputs do not mix. With the learning rates of :func:`mean_field_rates` at ``eta = 1`` it is the kernel by which the
-function moves, ``df = eta_0 <K (y - f)>``, of order one at any width and richness, as in
+With several outputs the default is the mean of :math:`K_c` over outputs: at infinite width, at the start, it is the kernel of
+every output, and outputs do not mix. With the learning rates of :func:`mean_field_rates` at ``eta = 1`` it is the kernel by which
+the function moves, ``df = eta_0 <K (y - f)>``, of order one at any width and richness, as in
 :mod:`neural_scaling.networks.parametrization`.
 
-**How it is computed.** Gradients are formed sample by sample but layer by layer, and added up as products of matrices. Where a
-dense layer sees one vector a sample its gradient is a product of two vectors, and the kernel is the product of their Gram matrices:
-nothing is formed. Gradients of convolutions and of dense layers with several positions are formed from the input of the layer and
-the derivative in its output. Both are held against autograd on a few samples first. What differs there (shared weights, weights
-used by hand) or is neither (norms, embeddings, attention) goes through ``torch.func``, one gradient a sample. As many columns of the
-gradients as fit the memory are formed for all samples at once. Products are of the network's precision, sums over portions of
-columns are in float64.
+**How it is computed.** Gradients are taken sample by sample and layer by layer, and added up as products of matrices. Where a
+dense layer sees one vector a sample, its gradient is a product of two vectors and the kernel is the product of their Gram
+matrices: no gradient is formed. Those of convolutions, and of dense layers with several positions, are formed from the input of
+the layer and the derivative in its output. Both ways are held against autograd on a few samples first. What differs there (shared
+weights, weights used by hand) or is of another kind (norms, attention) goes through ``torch.func``, one gradient a sample. As
+many columns of the gradients as fit the memory are formed for all samples at once. Products are of the network's precision, sums over
+portions of columns are in float64.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ __all__ = ["Centred", "mean_field_groups", "mean_field_rates", "mean_field_start
 _NETWORK = "give a torch.nn.Module"
 _PROBE = 4  # samples on which layers are tried out
 _ROWS = 512  # of the kernel that are added to at once
-_LARGEST_BLOCK = 256  # samples evaluated at once
+_LARGEST_BLOCK = 64  # samples evaluated at once; fresh memory for more takes longer than the arithmetic
 _LARGEST_SUM = 2**16  # columns summed in the network's precision
 
 
@@ -88,8 +88,8 @@ def sample_kernel(
     progress
         Whether to show a bar with the time left, at a terminal.
     cache
-        Folder in which the kernel is kept under a hash of inputs and parameters, also unfinished: a call that was interrupted goes
-        on where it was, one that was finished returns at once.
+        Folder in which the kernel is kept under a hash of inputs and parameters, also unfinished: a call that was interrupted
+        goes on where it was, one that was finished returns at once.
 
     Returns
     -------
@@ -99,8 +99,8 @@ def sample_kernel(
     Raises
     ------
     InputError
-        If the network has nothing to train, has dropout or batch norm in training mode, mixes samples, returns something else than
-        (samples, k) or gradients that are not finite, or does not take the inputs; if the memory is too small.
+        If the network has nothing to train, has dropout or batch norm in training mode, mixes samples, returns something else
+        than (samples, k), has gradients that are not finite, or does not take the inputs; if the memory is too small.
 
     Examples
     --------
@@ -186,10 +186,10 @@ def mean_field_rates(
 ) -> dict[str, float]:
     r"""Return the learning rate of every weight and bias of dense and convolutional layers, for gradient descent (muP for SGD).
 
-    A layer's weights are taken as numbers of variance one times a factor s, ``fan_in^(-1/2)``, times the gain for all layers but
-    the first, and ``gain/fan_in`` for the readout. Steps of size :math:`\eta_0 N \gamma_0^2` of the former, N being the fan-in of the
-    readout, are steps of size :math:`\eta_0 N \gamma_0^2 s^2` of the latter. Biases have s = 1, that of the readout
-    ``fan_in^(-1/2)``. Fans of a convolution are channels times the size of the filter.
+    A layer's weights are taken as numbers of variance one times a factor s: ``fan_in^(-1/2)``, times the gain for all layers but
+    the first, and ``gain/fan_in`` for the readout. Steps of size :math:`\eta_0 N \gamma_0^2` of those numbers, N being the fan-in
+    of the readout, are steps of size :math:`\eta_0 N \gamma_0^2 s^2` of the weights. Biases have s = 1, that of the readout
+    ``fan_in^(-1/2)``. The fan-in of a convolution is its channels times the size of the filter.
 
     Parameters
     ----------
@@ -255,9 +255,7 @@ def mean_field_groups(
     return [{"params": [weights[name]], "lr": rate, "name": name} for name, rate in rates.items()]
 
 
-def mean_field_start(
-    network: nn.Module, seed: int = 0, *, readout: str | None = None, gain: float = 1.0
-) -> nn.Module:
+def mean_field_start(network: nn.Module, seed: int = 0, *, readout: str | None = None, gain: float = 1.0) -> nn.Module:
     """Draw the weights of dense and convolutional layers anew as mean-field scaling wants them; biases vanish.
 
     Layers of torch start with a readout that is larger by the root of its fan-in than mean-field scaling has it; with it features
@@ -305,7 +303,10 @@ def _factors(network: nn.Module, readout: str | None, gain: float) -> tuple[dict
     require(len(layers) > 0, "network", "it has no Linear or Conv layer to train", "give one that has")
     names = list(layers)
     require(
-        readout is None or readout in names, "readout", f"got {readout!r}", f"give the name of a layer: {', '.join(names)}"
+        readout is None or readout in names,
+        "readout",
+        f"got {readout!r}",
+        f"give the name of a layer: {', '.join(names)}",
     )
     last = names[-1] if readout is None else readout
     fans = {name: layer.weight[0].numel() for name, layer in layers.items()}
@@ -327,10 +328,10 @@ def _factors(network: nn.Module, readout: str | None, gain: float) -> tuple[dict
     return {name: factor for name, factor in factors.items() if name in trained}, fans[last]
 
 
-def _checked_network(network: Any) -> nn.Module:
+def _checked_network(given: Any) -> nn.Module:
     """Return a module whose outputs depend on weights and inputs alone, as far as its layers tell."""
-    network = instance(network, "network", nn.Module, _NETWORK)
-    kinds: list[tuple[str, type | tuple[type, ...]]] = [
+    network: nn.Module = instance(given, "network", nn.Module, _NETWORK)
+    kinds: list[tuple[str, type[nn.Module]]] = [
         ("dropout", nn.modules.dropout._DropoutNd),
         ("batch norm", nn.modules.batchnorm._BatchNorm),
     ]
@@ -367,7 +368,8 @@ def _checked_inputs(inputs: Any, dtype: torch.dtype) -> torch.Tensor:
     require(inputs.dtype.is_floating_point, "inputs", f"got numbers of {inputs.dtype}", whole_numbers)
     require(inputs.ndim >= 2 and inputs.numel() > 0, "inputs", f"shape {tuple(inputs.shape)}", remedy)
     require(bool(torch.isfinite(inputs).all()), "inputs", "NaN or infinity among them", "remove what is not finite")
-    return inputs.detach().to(dtype)
+    samples: torch.Tensor = inputs.detach().to(dtype)
+    return samples
 
 
 def _checked_rates(rates: Mapping[str, float] | None, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
@@ -387,7 +389,9 @@ def _checked_rates(rates: Mapping[str, float] | None, weights: Mapping[str, torc
 def _chosen(outputs: Any, count: int) -> list[int]:
     """Return the numbers of the outputs asked for."""
     if isinstance(outputs, str):
-        require(outputs in ("mean", "each"), "outputs", f"got {outputs!r}", "use mean, each, or the number of an output")
+        require(
+            outputs in ("mean", "each"), "outputs", f"got {outputs!r}", "use mean, each, or the number of an output"
+        )
         return list(range(count))
     return [whole(outputs, "outputs", f"use mean, each, or a whole number below {count}", least=0, most=count - 1)]
 
@@ -403,7 +407,7 @@ def _identity(network: nn.Module, samples: torch.Tensor, scales: dict[str, float
 
 
 class _Layer:
-    """A Linear or Conv2d layer, whose gradients are sums over positions of products of its input and the derivative in its output."""
+    """A Linear or Conv2d layer: gradients are sums over positions of products of its input and the derivative in its output."""
 
     def __init__(self, prefix: str, layer: nn.Linear | nn.Conv2d) -> None:
         self.prefix, self.layer = prefix, layer
@@ -500,7 +504,7 @@ class _Plan:
         require(together, "network", "outputs of a sample depend on other samples of the batch", remedy)
         named = dict(network.named_modules())
         layers = [
-            _Layer(f"{name}." if name else "", layer)  # type: ignore[arg-type]
+            _Layer(f"{name}." if name else "", layer)
             for name, layer in named.items()
             if _Layer.known(layer) and any(one.requires_grad for one in layer.parameters(recurse=False))
         ]
@@ -512,7 +516,7 @@ class _Plan:
     def _tried(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs for some samples, if they are what a kernel can be made of."""
         try:
-            output = self.network(x)
+            output: torch.Tensor = self.network(x)
         except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
             why = str(error).strip().split("\n")[0] or type(error).__name__
             shape = tuple(self.samples.shape)
@@ -610,7 +614,7 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Columns of the gradients: of some output channels of a layer, of a bias, of other parameters, or two factors of a layer."""
+    """Columns of the gradients in an output: of output channels of a layer, of its bias, or of other parameters."""
 
     output: int
     layer: int  # -1 for other parameters
@@ -622,15 +626,20 @@ class _Unit:
 
 @dataclass(frozen=True)
 class _Pass:
-    """What is formed for all samples at once: one matrix of rows, or the two factors of a layer (``factored`` outputs of it)."""
+    """What is formed for all samples at once: columns of gradients, and factors of layers that see one vector a sample."""
 
     units: tuple[_Unit, ...]
-    factored: tuple[int, tuple[int, ...]] | None = None
+    factored: tuple[tuple[int, tuple[int, ...]], ...] = ()  # layers and outputs
 
     @property
     def outputs(self) -> list[int]:
         """Outputs that have to be differentiated."""
-        return sorted({unit.output for unit in self.units} | set(self.factored[1] if self.factored else ()))
+        return sorted({unit.output for unit in self.units}.union(*(outputs for _, outputs in self.factored)))
+
+    @property
+    def layers(self) -> list[int]:
+        """Layers that have to be seen."""
+        return sorted({unit.layer for unit in self.units if unit.layer >= 0} | {layer for layer, _ in self.factored})
 
 
 class _Work:
@@ -649,35 +658,39 @@ class _Work:
         least = max([1, *(layer.fan_in + layer.fan_out for layer in plan.layers)])
         needed = math.ceil((fixed + one + least * item * (samples + 2)) / 1e6) * 4 / 3000
         require(self.columns >= least, "memory", f"{limit / 1e9:g} GB are too little", f"give at least {needed:.3g} GB")
-        self.passes = [*self._factors(), *self._rows()]
+        self.passes = list(self._passes())
 
-    def _factors(self) -> Iterator[_Pass]:
-        """Yield the layers that see one vector a sample, as many outputs at once as fit."""
-        for number, one in enumerate(self.plan.layers):
-            if one.single and one.weight:
-                most = max(1, (self.columns - one.fan_in) // one.fan_out)
-                for first in range(0, len(self.chosen), most):
-                    yield _Pass((), (number, tuple(self.chosen[first : first + most])))
-
-    def _rows(self) -> Iterator[_Pass]:
-        """Yield portions of all other columns."""
+    def _passes(self) -> Iterator[_Pass]:
+        """Yield all columns and factors, as many at once as fit; columns of two outputs only if they are for one kernel."""
         units: list[_Unit] = []
+        factored: list[tuple[int, tuple[int, ...]]] = []
         room = self.columns
+        for number, one in enumerate(self.plan.layers):
+            left = self.chosen if one.single and one.weight else []
+            while left:
+                most = (room - one.fan_in) // one.fan_out
+                if most >= 1:
+                    factored.append((number, tuple(left[:most])))
+                    room -= one.fan_in + len(left[:most]) * one.fan_out
+                    left = left[most:]
+                if left:
+                    yield _Pass((), tuple(factored))
+                    factored, room = [], self.columns
         for unit in self._units():
             start, each = unit.start, unit.width // (unit.stop - unit.start)
             if self.each and units and units[0].output != unit.output:
-                yield _Pass(tuple(units))
-                units, room = [], self.columns
+                yield _Pass(tuple(units), tuple(factored))
+                units, factored, room = [], [], self.columns
             while start < unit.stop:
                 taken = min(unit.stop - start, room // each)
                 if taken:
                     units.append(_Unit(unit.output, unit.layer, start, start + taken, taken * each, unit.bias))
                     start, room = start + taken, room - taken * each
                 if start < unit.stop:
-                    yield _Pass(tuple(units))
-                    units, room = [], self.columns
-        if units:
-            yield _Pass(tuple(units))
+                    yield _Pass(tuple(units), tuple(factored))
+                    units, factored, room = [], [], self.columns
+        if units or factored:
+            yield _Pass(tuple(units), tuple(factored))
 
     def _units(self) -> Iterator[_Unit]:
         others = sum(self.plan.weights[name].numel() for name in self.plan.others)
@@ -693,7 +706,7 @@ class _Work:
     def run(self, show: bool, kept: Checkpoint | None) -> Array:
         """Return the kernels, going on from what is kept."""
         samples = len(self.plan.samples)
-        home = torch.device("cpu") if self.plan.where.type == "mps" else self.plan.where
+        home = torch.device("cpu") if self.plan.where.type == "mps" else self.plan.where  # which has no float64
         kernel = torch.zeros((len(self.chosen) if self.each else 1, samples, samples), dtype=torch.float64, device=home)
         done = 0
         if kept is not None and (found := kept.load()) is not None:
@@ -703,79 +716,60 @@ class _Work:
         def state() -> Arrays:
             return {"sum": kernel.cpu().numpy(), "passes": scalar(done)}
 
-        begun = done
-        with progress_bar(2 * samples * (len(self.passes) - done), "tangent kernel") if show else _Silent() as bar:
-            for one in self.passes[begun:]:
-                (self._add_factors if one.factored else self._add_rows)(one, kernel, bar)
+        left = self.passes[done:]
+        with progress_bar(2 * samples * len(left), "tangent kernel") if show else _Silent() as bar:
+            for one in left:
+                self._add(one, kernel, bar)
                 done += 1
                 if kept is not None and (kept.due or done == len(self.passes)):
                     kept.save(state, done)
-        lower = kernel.tril() if len(self.chosen) == 1 or self.each else kernel.tril() / len(self.chosen)
+        lower = kernel.tril_() if self.each else kernel.tril_().div_(len(self.chosen))
         return (lower + lower.tril(-1).transpose(1, 2)).cpu().numpy()
 
-    def _add_factors(self, one: _Pass, kernel: torch.Tensor, bar: Any) -> None:
-        assert one.factored is not None
-        number, outputs = one.factored
-        layer = self.plan.layers[number]
-        samples = len(self.plan.samples)
-        below = self._empty(samples, layer.fan_in)
-        deltas = self._empty(samples, len(outputs), layer.fan_out)
-        for at, x in self._blocks():
-            with _watched([layer]):
-                output = self.plan.network(x)
-            below[at : at + len(x)] = layer.below
-            for place, delta in enumerate(self._derivatives(output, [layer], outputs)):
-                deltas[at : at + len(x), place] = delta[0]
-            bar.update(len(x))
-        self._check(deltas, layer.names)
-        rate = self.scales[layer.weight or ""]
-        groups = [[place] for place in range(len(outputs))] if self.each else [list(range(len(outputs)))]
-        for top in range(0, samples, _ROWS):
-            columns = slice(top, top + _ROWS)
-            inner = (below[top:] @ below[columns].T) * rate
-            for group in groups:
-                rows = deltas if len(group) == len(outputs) else deltas[:, group]
-                rows = rows.flatten(1)
-                part = inner * (rows[top:] @ rows[columns].T)
-                place = self.chosen.index(outputs[group[0]]) if self.each else 0
-                kernel[place, top:, columns] += part.to(kernel.device).double()
-            bar.update(len(below[columns]))
-
-    def _add_rows(self, one: _Pass, kernel: torch.Tensor, bar: Any) -> None:
-        samples = len(self.plan.samples)
+    def _add(self, one: _Pass, kernel: torch.Tensor, bar: Any) -> None:
+        """Add to the lower half of the kernels what a pass gives."""
+        samples, layers = len(self.plan.samples), [self.plan.layers[number] for number in one.layers]
         rows = self._empty(samples, sum(unit.width for unit in one.units))
-        for at, x in self._blocks():
-            self._fill(rows[at : at + len(x)], x, one)
+        pairs = []
+        for number, outputs in one.factored:
+            layer = self.plan.layers[number]
+            pairs.append((self._empty(samples, layer.fan_in), self._empty(samples, len(outputs), layer.fan_out)))
+        for at in range(0, samples, self.block):
+            x = self.plan.samples[at : at + self.block].to(self.plan.where)
+            here = slice(at, at + len(x))
+            deltas = self._derivatives(x, layers, one) if layers else {}
+            for (number, outputs), (below, delta) in zip(one.factored, pairs, strict=True):
+                below[here] = self.plan.layers[number].below
+                for place, output in enumerate(outputs):
+                    delta[here, place] = deltas[output, number]
+            self._fill(rows[here], x, one, deltas)
             bar.update(len(x))
-        self._check(rows, ["the network"])
-        place = self.chosen.index(one.units[0].output) if self.each else 0
+        for values in (rows, *(part for pair in pairs for part in pair)):
+            finite = torch.isfinite(values.sum()) or torch.isfinite(values).all()  # the sum alone needs no memory
+            require(bool(finite), "network", "its gradients are not finite", "give other weights or inputs")
         for top in range(0, samples, _ROWS):
             columns = slice(top, top + _ROWS)
+            for (number, outputs), (below, delta) in zip(one.factored, pairs, strict=True):
+                inner = (below[top:] @ below[columns].T) * self.scales[self.plan.layers[number].weight or ""]
+                for output, rest in (
+                    zip(outputs, delta.unbind(1), strict=True) if self.each else [(0, delta.flatten(1))]
+                ):
+                    self._put(kernel, output, top, inner * (rest[top:] @ rest[columns].T))
             for first in range(0, rows.shape[1], _LARGEST_SUM):
                 some = slice(first, first + _LARGEST_SUM)
-                part = rows[top:, some] @ rows[columns, some].T
-                kernel[place, top:, columns] += part.to(kernel.device).double()
-            bar.update(len(rows[columns]))
+                self._put(kernel, one.units[0].output, top, rows[top:, some] @ rows[columns, some].T)
+            bar.update(min(_ROWS, samples - top))
 
-    def _fill(self, rows: torch.Tensor, x: torch.Tensor, one: _Pass) -> None:
+    def _put(self, kernel: torch.Tensor, output: int, top: int, part: torch.Tensor) -> None:
+        place = self.chosen.index(output) if self.each else 0
+        kernel[place, top:, top : top + _ROWS] += part.to(kernel.device).double()
+
+    def _fill(
+        self, rows: torch.Tensor, x: torch.Tensor, one: _Pass, deltas: dict[tuple[int, int], torch.Tensor]
+    ) -> None:
         """Form the columns of a pass for a block of samples."""
-        used = sorted({unit.layer for unit in one.units if unit.layer >= 0})
-        layers = [self.plan.layers[number] for number in used]
-        deltas: dict[tuple[int, int], torch.Tensor] = {}
-        wanted = sorted({unit.output for unit in one.units if unit.layer >= 0})
-        if layers:
-            with _watched(layers):
-                output = self.plan.network(x)
-            for number, found in zip(wanted, self._derivatives(output, layers, wanted), strict=True):
-                deltas |= {
-                    (number, place): layer.positions(delta)
-                    for place, layer, delta in zip(used, layers, found, strict=True)
-                }
-        columns = {
-            number: self.plan.layers[number].columns().transpose(1, 2)
-            for number in used
-            if any(unit.layer == number and not unit.bias for unit in one.units)
-        }
+        formed = {unit.layer for unit in one.units if unit.layer >= 0 and not unit.bias}
+        columns = {number: self.plan.layers[number].columns().transpose(1, 2) for number in formed}
         first = 0
         for unit in one.units:
             into = rows[:, first : first + unit.width]
@@ -784,15 +778,17 @@ class _Work:
                 self._fill_others(into, x, unit)
                 continue
             layer = self.plan.layers[unit.layer]
-            delta = deltas[unit.output, unit.layer][:, unit.start : unit.stop]
+            delta = layer.positions(deltas[unit.output, unit.layer])[:, unit.start : unit.stop]
             if unit.bias:
                 into.copy_(delta.sum(2) * math.sqrt(self.scales[layer.bias or ""]))
             else:
                 scale = math.sqrt(self.scales[layer.weight or ""])
-                into.copy_(torch.bmm(delta * scale, columns[unit.layer]).flatten(1))
+                filters = into.view(len(x), unit.stop - unit.start, layer.fan_in)
+                torch.bmm(delta * scale, columns[unit.layer], out=filters)
 
     def _fill_others(self, into: torch.Tensor, x: torch.Tensor, unit: _Unit) -> None:
-        names, first, begun = [], 0, 0
+        names: list[str] = []
+        first = begun = 0
         for name in self.plan.others:
             size = self.plan.weights[name].numel()
             if first < unit.stop and first + size > unit.start:
@@ -805,32 +801,22 @@ class _Work:
         scales = roots.repeat_interleave(sizes)[unit.start - begun : unit.stop - begun].to(into.device)
         torch.mul(found.detach(), scales, out=into)
 
-    @staticmethod
-    def _derivatives(
-        output: torch.Tensor, layers: list[_Layer], wanted: Sequence[int]
-    ) -> Iterator[tuple[torch.Tensor, ...]]:
-        """Yield the derivatives of each output in the outputs of layers."""
-        edges = [layer.edge for layer in layers]
-        for number in wanted:
-            unit = torch.zeros_like(output)
+    def _derivatives(self, x: torch.Tensor, layers: list[_Layer], one: _Pass) -> dict[tuple[int, int], torch.Tensor]:
+        """Return the derivatives of outputs in the outputs of layers, by the numbers of both."""
+        with _watched(layers):
+            value = self.plan.network(x)
+        found = {}
+        for number in one.outputs:
+            unit = torch.zeros_like(value)
             unit[:, number] = 1
-            found = torch.autograd.grad(output, edges, unit, retain_graph=number != wanted[-1], allow_unused=True)
-            yield tuple(
-                torch.zeros(layer.shape, dtype=output.dtype, device=output.device) if one is None else one
-                for one, layer in zip(found, layers, strict=True)
-            )
-
-    def _blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
-        for at in range(0, len(self.plan.samples), self.block):
-            yield at, self.plan.samples[at : at + self.block].to(self.plan.where)
+            edges, last = [layer.edge for layer in layers], number == one.outputs[-1]
+            parts = torch.autograd.grad(value, edges, unit, retain_graph=not last, allow_unused=True)
+            for place, layer, part in zip(one.layers, layers, parts, strict=True):
+                found[number, place] = x.new_zeros(layer.shape) if part is None else part
+        return found
 
     def _empty(self, *shape: int) -> torch.Tensor:
         return torch.empty(shape, dtype=self.plan.samples.dtype, device=self.plan.where)
-
-    @staticmethod
-    def _check(rows: torch.Tensor, names: Sequence[str]) -> None:
-        finite = torch.isfinite(rows.sum()) or torch.isfinite(rows).all()  # the sum needs no memory
-        require(bool(finite), "network", f"gradients of {', '.join(names)} are not finite", "give other weights or inputs")
 
 
 class _Silent:
