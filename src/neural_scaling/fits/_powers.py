@@ -8,6 +8,7 @@ kept only where the loss falls; parameters stay in a box. The first axis S of ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -57,10 +58,10 @@ class Form:
         if self.law in {"chinchilla", "time"}:
             ranges = [([LEAST_EXPONENT, LARGEST_EXPONENT],) * len(self.exponent_names)]
         else:
-            stretches = zip(_SOURCE_EDGES[:-1], _SOURCE_EDGES[1:], strict=True)
+            stretches = pairwise(_SOURCE_EDGES)
             ranges = [([LEAST_CAPACITY, LARGEST_EXPONENT], list(stretch)) for stretch in stretches]
         logs = [[LEAST_LOG, LARGEST_LOG]] * len(self.terms)
-        return [tuple(np.array([*logs, *one]).T) for one in ranges]  # type: ignore[misc]
+        return [tuple(np.array([*logs, *one]).T) for one in ranges]
 
     def exponents(self, shape: FloatArray) -> FloatArray:
         """Return decay exponents in N, D and B for parameters of shape (S, Q), shape (S, terms, 3)."""
@@ -105,7 +106,8 @@ class Points:
     def value(self, form: Form, theta: FloatArray, weight: FloatArray, y: FloatArray) -> FloatArray:
         """Return the weighted sum of Huber losses, shape (S,)."""
         size = np.abs(self.parts(form, theta)[0] - y)
-        return np.sum(weight * np.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER)), axis=1)
+        losses = np.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
+        return np.asarray(np.sum(weight * losses, axis=1))
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,9 @@ def _minimise(
     value = points.value(form, theta, weight, y)
     damping, settled = np.ones(len(theta)), np.zeros(len(theta), dtype=bool)
     moving = np.arange(len(theta))
-    gradient = hessian = above = None
+    gradient, hessian, above = _derivatives(points, form, theta, low, high, weight, y)
     for _ in range(_ROUNDS):
         here = (theta[moving], low[moving], high[moving], weight[moving], y[moving])
-        if gradient is None:
-            gradient, hessian, above = _derivatives(points, form, *here)
         held = ((here[0] <= here[1]) & (gradient > 0)) | ((here[0] >= here[2]) & (gradient < 0))
         step = _steps(np.where(held, 0.0, gradient), hessian, above, damping[moving], held)
         trial = np.clip(here[0] + step, here[1], here[2])
@@ -157,7 +157,9 @@ def _minimise(
         gain = value[moving] - reached
         theta[moving[better]], value[moving[better]] = trial[better], reached[better]
         damping[moving] = np.clip(damping[moving] * np.where(better, 0.2, 5.0), *_DAMPING)
-        small = (move < 1e-9) | (better & (gain <= 1e-13 * value[moving])) | (~better & (damping[moving] >= _DAMPING[1]))
+        small = (
+            (move < 1e-9) | (better & (gain <= 1e-13 * value[moving])) | (~better & (damping[moving] >= _DAMPING[1]))
+        )
         settled[moving[small]] = True
         stay = ~small
         moving = moving[stay]
@@ -209,4 +211,4 @@ def _steps(
     scale = np.abs(above[:, span, span])
     ridge = 1e-12 * scale.max(axis=1, keepdims=True) + np.maximum(damping, 1e-6)[:, None] * 1e-6 * scale + 1e-300
     matrix[:, span, span] += np.where(held, 1.0, ridge)
-    return -np.linalg.solve(matrix, gradient[:, :, None])[:, :, 0]
+    return np.asarray(-np.linalg.solve(matrix, gradient[:, :, None])[:, :, 0])
