@@ -289,8 +289,8 @@ class PowerLaw:
             return self.spectrum().quadrature()
         exact = PowerLaw(self.alpha, self.beta, _EXACT_MODES).spectrum().quadrature()
         rest = self.tail(_EXACT_MODES + 1, horizon, nodes_per_bin)
-        joined = (np.concatenate(pair) for pair in zip(_sums(exact), _sums(rest), strict=True))
-        return ModeQuadrature(*joined, rest.horizon)
+        nodes, weights, targets = (np.concatenate(pair) for pair in zip(_sums(exact), _sums(rest), strict=True))
+        return ModeQuadrature(nodes, weights, targets, rest.horizon)
 
     def tail(
         self,
@@ -324,7 +324,9 @@ class PowerLaw:
         horizon = require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")
         nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
         summed = checks.whole(summed, "summed", most=_LARGEST_SUMMED_MODE)
-        nodes, weights, targets = [], [], []
+        nodes: list[Array] = []
+        weights: list[Array] = []
+        targets: list[Array] = []
         resolved = math.inf
         while first <= self.modes:
             next_first = math.ceil(first * _BIN_RATIO ** (1 / self.alpha))

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from neural_scaling.base.arrays import Array
@@ -41,7 +42,7 @@ class Flows:
     sharpness: Array  # (S, R): largest eigenvalue of the kernel
 
 
-def flows(quadratures: Sequence[ModeQuadrature], marked: Sequence[Array], gammas: Array, time: Array) -> Flows:
+def flows(quadratures: Sequence[ModeQuadrature], marked: Sequence[NDArray[np.bool_]], gammas: Array, time: Array) -> Flows:
     """Solve eqs. 51-52 for several spectra, each with its richness, at given eta * steps (ascending, positive)."""
     nodes, squares, marks = (_padded(rows) for rows in _rows(quadratures, marked))
     edges = _edges(nodes, time)
@@ -100,7 +101,7 @@ def _sharpness(nodes: Array, strength: Array, scale: Array) -> Array:
 
 
 def _rows(
-    quadratures: Sequence[ModeQuadrature], marked: Sequence[Array]
+    quadratures: Sequence[ModeQuadrature], marked: Sequence[NDArray[np.bool_]]
 ) -> tuple[list[Array], list[Array], list[Array]]:
     nodes = [one.nodes for one in quadratures]
     return nodes, [one.target_weights for one in quadratures], [np.asarray(one, dtype=np.float64) for one in marked]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,7 +15,7 @@ from neural_scaling.predict.problem import Prediction
 
 _INK = "#123456"  # replaced by the colour of the text around
 _LAZY, _RICH, _THIRD = "#2f7fc1", "#d9622b", "#3f9b6a"  # readable on white and on black
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "neural-scaling",
     "font.family": "sans-serif",

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array, ArrayValue
-from neural_scaling.base.checks import require
+from neural_scaling.base.checks import InputError, require
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict.estimate import Estimate, estimate_kernel, estimate_spectrum
 from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of, times
@@ -108,21 +108,27 @@ class Prediction(ArrayValue):
     origin
         ``spectrum``, ``kernel``, ``network`` or ``curves``.
     capacity, source
-        alpha and beta with 95 % intervals and the mode numbers that they were found in.
+        alpha and beta with 95 % intervals and the mode numbers that they were found in; None where curves do not tell.
     hard, super_easy
         Probabilities that the source is below 1, and above ``2 - 1/alpha``.
+    warnings
+        Sentences.
+    provenance
+        Where the curves come from.
+    best_use
+        The best use of compute at frozen and with learned features.
     noise
         Variance of the noise of the labels, which is not in the curves.
     gamma
         Richness in the units of the data.
     estimate
-        All that is known of the modes.
+        All that is known of the modes. None, as all below but the last, for a prediction from curves.
     lazy, rich
         Learning curves at frozen and with learned features.
     gain
-        Loss at frozen features over that with learned ones at the last time before the edge of stability.
+        Loss at frozen features over that with learned ones at the edge of stability, or at the last time.
     largest_eta
-        Largest learning rate that stays stable to the last time with learned features, with its interval.
+        Largest learning rate that stays stable to the last time with learned features.
     eta
         Learning rate at which the edge was looked for.
     edge
@@ -131,33 +137,30 @@ class Prediction(ArrayValue):
         Time from which on more than half of the loss at frozen features rests on modes that are not known, or None.
     bounds
         Of a kernel with test samples, else None.
-    allocations
-        The best use of compute at frozen and with learned features.
-    warnings
-        Sentences.
-    provenance
-        Where the curves come from.
+    curves
+        Measured curves and the law fitted to them, for a prediction from curves.
     """
 
     origin: str
-    capacity: Range
-    source: Range
+    capacity: Range | None
+    source: Range | None
     hard: float
     super_easy: float
-    noise: float
-    gamma: float
-    estimate: Estimate
-    lazy: Curve
-    rich: Curve
-    gain: Range
-    largest_eta: Range
-    eta: float
-    edge: float | None
-    tail_time: float | None
-    bounds: Bounds | None
-    allocations: tuple[BestUse, ...]
     warnings: tuple[str, ...]
     provenance: str
+    best_use: tuple[BestUse, ...] = ()
+    noise: float = 0.0
+    gamma: float = math.nan
+    estimate: Estimate | None = None
+    lazy: Curve | None = None
+    rich: Curve | None = None
+    gain: Range | None = None
+    largest_eta: Range | None = None
+    eta: float = math.nan
+    edge: float | None = None
+    tail_time: float | None = None
+    bounds: Bounds | None = None
+    curves: FittedCurves | None = None
 
     @property
     def difficulty(self) -> str:
@@ -189,7 +192,10 @@ class Prediction(ArrayValue):
             If the times are out of order or hold fewer than six times of the curve.
         """
         window = checks.interval((first, last), "window", above=0.0)
-        return (self.rich if checks.flag(rich, "rich") else self.lazy).exponent(window)
+        curve = self.rich if checks.flag(rich, "rich") else self.lazy
+        if curve is None:
+            raise InputError("rich: a prediction from curves has no learning curves of modes; read curves.fit.")
+        return curve.exponent(window)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as plain values, as ``prediction.schema.json`` describes them; NaN becomes None."""
@@ -340,35 +346,31 @@ def of_estimate(
     eta = _CAREFUL * 2 / largest if options.eta is None else options.eta
     edge = rich.edge(eta)
     last = rich.time.size - 1 if edge is None else int(np.flatnonzero(rich.time >= edge)[0])
-    allocations = tuple(allocate(draws, (lazy, rich), options.budgets))
-    peak = rich.sharpness.max()
-    found = {
-        "gain": Range.of(lazy.loss[last] / rich.loss[last], lazy.draws[:, last] / rich.draws[:, last]),
-        "largest_eta": Range.of(2 / peak, 2 / rich.draw_sharpness.max(axis=1)),
-        "tail_time": lazy.rests_on_tail(_MOST),
-        "bounds": None if samples is None or samples[2] is None else _bounds(estimate, center, lazy.time, samples),
-    }
+    best_use = tuple(allocate(draws, (lazy, rich), options.budgets))
     return Prediction(
         origin=origin,
         capacity=Range(estimate.capacity, *estimate.capacity_interval, estimate.window),
         source=Range(estimate.source, *estimate.source_interval, estimate.window),
         hard=estimate.hard,
         super_easy=estimate.super_easy,
+        warnings=(*estimate.warnings, *_warnings(estimate, lazy, eta, best_use)),
+        provenance=describe(list(results.values())),
+        best_use=best_use,
         noise=estimate.noise,
         gamma=gamma,
         estimate=estimate,
         lazy=lazy,
         rich=rich,
+        gain=Range.of(lazy.loss[last] / rich.loss[last], lazy.draws[:, last] / rich.draws[:, last]),
+        largest_eta=Range.of(2 / rich.sharpness.max(), 2 / rich.draw_sharpness.max(axis=1)),
         eta=eta,
         edge=edge,
-        allocations=allocations,
-        warnings=(*estimate.warnings, *_warnings(estimate, lazy, eta, allocations)),
-        provenance=describe(list(results.values())),
-        **found,  # type: ignore[arg-type]
+        tail_time=lazy.rests_on_tail(_MOST),
+        bounds=None if samples is None or samples[2] is None else _bounds(estimate, center, lazy.time, samples),
     )
 
 
-def _warnings(estimate: Estimate, lazy: Curve, eta: float, allocations: Sequence[BestUse]) -> list[str]:
+def _warnings(estimate: Estimate, lazy: Curve, eta: float, best_use: Sequence[BestUse]) -> list[str]:
     words, known = [], estimate.eigenvalues.size
     if (time := lazy.rests_on_tail(_MOST)) is not None:
         words.append(
@@ -383,7 +385,7 @@ def _warnings(estimate: Estimate, lazy: Curve, eta: float, allocations: Sequence
         words.append(
             f"The learning rate {eta:.3g} is unstable from the first step; take less than {2 / lazy.sharpness[0]:.3g}."
         )
-    for one in allocations:
+    for one in best_use:
         kind = "learned" if one.rich else "frozen"
         if one.compute.size == 0 or np.isnan(one.width[:, 0]).any():
             words.append(f"With {kind} features the best width of a budget lies outside of what was computed.")

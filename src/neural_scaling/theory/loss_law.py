@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from neural_scaling.base.checks import array, choice, instances, real, require_positive, text
 from neural_scaling.theory._inputs import FloatArray, capacity, source_exponent
-from neural_scaling.theory.exponents import kernel_growth_exponent, regime, time_multiplier
+from neural_scaling.theory.exponents import time_multiplier
 
 Version = Literal["paper", "corrected"]
 
@@ -93,8 +93,7 @@ def bottleneck_exponent(alpha: float, beta: float, version: Version = "paper") -
     InputError
         If an argument is out of range.
     """
-    alpha, beta, version = _checked(alpha, beta, version)
-    return alpha * min(2.0 if version == "paper" else 1.0, beta)
+    return float(decay_exponents(*_checked(alpha, beta, version), rich=False)[1, 1])
 
 
 def transient_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
@@ -121,9 +120,7 @@ def transient_exponent(alpha: float, beta: float, rich: bool, version: Version =
     InputError
         If an argument is out of range.
     """
-    alpha, beta, version = _checked(alpha, beta, version)
-    source = 1.0 if version == "paper" else min(1.0, beta)
-    return (source - 1.0 / alpha) * time_multiplier(beta, rich)
+    return float(decay_exponents(*_checked(alpha, beta, version), rich)[2, 0])
 
 
 def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
@@ -151,11 +148,7 @@ def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "pape
     InputError
         If an argument is out of range.
     """
-    alpha, beta, version = _checked(alpha, beta, version)
-    multiplier = time_multiplier(beta, rich)
-    if version == "paper" or regime(alpha, beta) == "super-easy":
-        return (2.0 - 1.0 / alpha) * multiplier
-    return beta * multiplier - kernel_growth_exponent(beta, rich)
+    return float(decay_exponents(*_checked(alpha, beta, version), rich)[3, 0])
 
 
 def loss_terms(
@@ -184,13 +177,30 @@ def loss_terms(
     InputError
         If an argument is out of range.
     """
-    alpha, beta, version = _checked(alpha, beta, version)
-    return (
-        PowerTerm(GRADIENT_FLOW, t_exponent=-beta * time_multiplier(beta, rich)),
-        PowerTerm(BOTTLENECK, N_exponent=-bottleneck_exponent(alpha, beta, version)),
-        PowerTerm(TRANSIENT, t_exponent=-transient_exponent(alpha, beta, rich, version), N_exponent=-1.0),
-        PowerTerm(SGD, t_exponent=-sgd_exponent(alpha, beta, rich, version), B_exponent=-1.0, eta_exponent=1.0),
+    powers = 0.0 - decay_exponents(*_checked(alpha, beta, version), rich)
+    flow, bottleneck, transient, sgd = (
+        PowerTerm(name, 1.0, t, N, B, eta_exponent=float(name == SGD))
+        for name, (t, N, B) in zip(TERM_NAMES, powers.tolist(), strict=True)
     )
+    return flow, bottleneck, transient, sgd
+
+
+def decay_exponents(alpha: ArrayLike, beta: ArrayLike, version: Version, rich: bool) -> FloatArray:
+    """Return the decay exponents of the four terms in t, N and B, shape (4, 3, ...), for numbers or arrays of one shape."""
+    alpha, beta = np.asarray(alpha, dtype=np.float64), np.asarray(beta, dtype=np.float64)
+    clock = np.asarray(time_multiplier(beta, rich))
+    zero, one = np.zeros_like(beta), np.ones_like(beta)
+    printed = version == "paper"
+    source = np.minimum(1.0, beta)
+    noise = (2.0 - 1.0 / alpha) * clock
+    if not printed:  # below the boundary the excess is local and grows with the kernel
+        growth = np.maximum(0.0, 1.0 - beta * clock) if rich else zero
+        noise = np.where((beta > 1.0) & (beta > 2.0 - 1.0 / alpha), noise, beta * clock - growth)
+    bottleneck = alpha * (np.minimum(2.0, beta) if printed else source)
+    transient = ((1.0 if printed else source) - 1.0 / alpha) * clock
+    return np.array([
+        [beta * clock, zero, zero], [zero, bottleneck, zero], [transient, one, zero], [noise, zero, one]
+    ])  # fmt: skip
 
 
 def loss(

@@ -1,0 +1,214 @@
+"""Sums of powers fitted to the logarithm of a loss by a Huber loss: many starts and many weightings side by side.
+
+A law is ``log f = log sum_j exp(c_j - p_j . x)`` with x the logarithms of N, D and B about their means, free coefficients c and
+decay exponents p that follow from a few parameters. The Newton step of the Huber loss is damped by the quadratic above it and
+kept only where the loss falls; parameters stay in a box. The first axis S of arrays counts fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_scaling.fits.offset import LARGEST_EXPONENT, LEAST_EXPONENT
+from neural_scaling.fits.power_law import FloatArray
+from neural_scaling.theory.loss_law import BOTTLENECK, GRADIENT_FLOW, SGD, TRANSIENT, Version, decay_exponents
+
+Law = Literal["chinchilla", "time", "lazy", "rich"]
+
+#: Residual in log loss from which on its size counts, no longer its square (Hoffmann et al. 2022).
+HUBER = 1e-3
+FLOOR = "floor"
+#: Logarithms of coefficients over the typical loss, in the middle of the points. At the least one a term is absent.
+LEAST_LOG, LARGEST_LOG = -25.0, 12.0
+LEAST_CAPACITY = 1 + LEAST_EXPONENT
+_SOURCE_EDGES = (LEAST_EXPONENT, 1.0, 2.0, LARGEST_EXPONENT)  # exponents of the theory have kinks in beta at 1 and 2
+_STEP = 1e-6  # for derivatives of exponents, smooth between the kinks
+_ROUNDS = 400
+_DAMPING = 1e-8, 1e8
+_CHUNK = 1_000_000  # numbers in the largest array
+
+
+@dataclass(frozen=True)
+class Form:
+    """Terms of a law, and how their exponents follow from its parameters."""
+
+    law: Law
+    version: Version
+    noisy: bool  # whether there is a term for the noise of finite batches
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the terms, the floor first."""
+        if self.law in {"chinchilla", "time"}:
+            return (FLOOR, "N", "D") if self.law == "chinchilla" else (FLOOR, "D")
+        return (FLOOR, GRADIENT_FLOW, BOTTLENECK, TRANSIENT, *([SGD] if self.noisy else []))
+
+    @property
+    def exponent_names(self) -> tuple[str, ...]:
+        """Names of the parameters of the exponents."""
+        return {"chinchilla": ("a", "b"), "time": ("b",)}.get(self.law, ("alpha", "beta"))
+
+    def boxes(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Return least and largest parameters, of each stretch between kinks."""
+        if self.law in {"chinchilla", "time"}:
+            ranges = [([LEAST_EXPONENT, LARGEST_EXPONENT],) * len(self.exponent_names)]
+        else:
+            stretches = pairwise(_SOURCE_EDGES)
+            ranges = [([LEAST_CAPACITY, LARGEST_EXPONENT], list(stretch)) for stretch in stretches]
+        logs = [[LEAST_LOG, LARGEST_LOG]] * len(self.terms)
+        return [tuple(np.array([*logs, *one]).T) for one in ranges]
+
+    def exponents(self, shape: FloatArray) -> FloatArray:
+        """Return decay exponents in N, D and B for parameters of shape (S, Q), shape (S, terms, 3)."""
+        out = np.zeros((len(shape), len(self.terms), 3))
+        if self.law == "chinchilla":
+            out[:, 1, 0], out[:, 2, 1] = shape.T
+        elif self.law == "time":
+            out[:, 1, 1] = shape[:, 0]
+        else:
+            powers = decay_exponents(shape[:, 0], shape[:, 1], self.version, self.law == "rich")
+            out[:, 1:] = powers[: len(self.terms) - 1, [1, 0, 2]].transpose(2, 0, 1)
+        return out
+
+    def slopes(self, shape: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+        """Return derivatives of the exponents within bounds, shape (S, terms, 3, Q)."""
+        columns = []
+        for q in range(shape.shape[1]):
+            ahead, behind = shape.copy(), shape.copy()
+            ahead[:, q] = np.minimum(shape[:, q] + _STEP, high[:, q])
+            behind[:, q] = np.maximum(shape[:, q] - _STEP, low[:, q])
+            gap = (ahead[:, q] - behind[:, q])[:, None, None]
+            columns.append((self.exponents(ahead) - self.exponents(behind)) / gap)
+        return np.stack(columns, axis=-1)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points to fit: x of shape (n, 3) about its mean, and y, the logarithm of the loss about that of the typical loss."""
+
+    x: FloatArray
+    y: FloatArray
+
+    def parts(self, form: Form, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the logarithm of the law, shape (S, n), and the share of each term, shape (S, terms, n)."""
+        number = len(form.terms)
+        terms = theta[:, :number, None] - form.exponents(theta[:, number:]) @ self.x.T
+        top = terms.max(axis=1, keepdims=True)
+        terms = np.exp(terms - top)
+        total = terms.sum(axis=1, keepdims=True)
+        return (top + np.log(total))[:, 0], terms / total
+
+    def value(self, form: Form, theta: FloatArray, weight: FloatArray, y: FloatArray) -> FloatArray:
+        """Return the weighted sum of Huber losses, shape (S,)."""
+        size = np.abs(self.parts(form, theta)[0] - y)
+        losses = np.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
+        return np.asarray(np.sum(weight * losses, axis=1))
+
+
+@dataclass(frozen=True)
+class Optima:
+    """Where the minimisations ended, shape (S, P), with what they reached and whether they came to rest, shape (S,)."""
+
+    theta: FloatArray
+    value: FloatArray
+    settled: NDArray[np.bool_]
+
+
+def minimise(
+    points: Points,
+    form: Form,
+    start: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    weight: FloatArray | None = None,
+    y: FloatArray | None = None,
+) -> Optima:
+    """Minimise from each start, shape (S, P), in boxes of that shape, with weights and values of shape (S, n)."""
+    shape = (len(start), points.y.size)
+    weight = np.ones(shape) if weight is None else np.broadcast_to(weight, shape)
+    y = np.broadcast_to(points.y if y is None else y, shape)
+    size = max(1, _CHUNK // (points.y.size * (start.shape[1] + len(form.terms))))
+    parts = [slice(first, first + size) for first in range(0, len(start), size)]
+    found = [_minimise(points, form, *(one[part] for one in (start, low, high, weight, y))) for part in parts]
+    return Optima(*(np.concatenate([getattr(one, name) for one in found]) for name in ("theta", "value", "settled")))
+
+
+def _minimise(
+    points: Points, form: Form, start: FloatArray, low: FloatArray, high: FloatArray, weight: FloatArray, y: FloatArray
+) -> Optima:
+    theta = np.clip(start, low, high)
+    value = points.value(form, theta, weight, y)
+    damping, settled = np.ones(len(theta)), np.zeros(len(theta), dtype=bool)
+    moving = np.arange(len(theta))
+    gradient, hessian, above = _derivatives(points, form, theta, low, high, weight, y)
+    for _ in range(_ROUNDS):
+        here = (theta[moving], low[moving], high[moving], weight[moving], y[moving])
+        held = ((here[0] <= here[1]) & (gradient > 0)) | ((here[0] >= here[2]) & (gradient < 0))
+        step = _steps(np.where(held, 0.0, gradient), hessian, above, damping[moving], held)
+        trial = np.clip(here[0] + step, here[1], here[2])
+        reached = points.value(form, trial, here[3], here[4])
+        better = reached < value[moving]
+        move = np.abs(trial - here[0]).max(axis=1)
+        gain = value[moving] - reached
+        theta[moving[better]], value[moving[better]] = trial[better], reached[better]
+        damping[moving] = np.clip(damping[moving] * np.where(better, 0.2, 5.0), *_DAMPING)
+        small = (
+            (move < 1e-9) | (better & (gain <= 1e-13 * value[moving])) | (~better & (damping[moving] >= _DAMPING[1]))
+        )
+        settled[moving[small]] = True
+        stay = ~small
+        moving = moving[stay]
+        if moving.size == 0:
+            break
+        changed = better[stay]
+        gradient, hessian, above = gradient[stay], hessian[stay], above[stay]
+        if changed.any():
+            rows = moving[changed]
+            new = _derivatives(points, form, theta[rows], low[rows], high[rows], weight[rows], y[rows])
+            gradient[changed], hessian[changed], above[changed] = new
+    return Optima(theta, value, settled)
+
+
+def _derivatives(
+    points: Points, form: Form, theta: FloatArray, low: FloatArray, high: FloatArray, weight: FloatArray, y: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return gradient, Hessian and the quadratic form above the loss, (S, P), (S, P, P) and (S, P, P)."""
+    number = len(form.terms)
+    logs, shares = points.parts(form, theta)
+    slopes = form.slopes(theta[:, number:], low[:, number:], high[:, number:])
+    # How each term responds to the parameters of the exponents: (S, terms, Q, n).
+    response = -np.swapaxes(slopes, 2, 3) @ points.x.T
+    own = shares[:, :, None] * response
+    jacobian = np.concatenate([shares, own.sum(axis=1)], axis=1)  # (S, P, n)
+    missed = logs - y
+    size = np.abs(missed)
+    bent = size < HUBER
+    force = weight * np.clip(missed, -HUBER, HUBER)
+    gradient = (jacobian @ force[:, :, None])[:, :, 0]
+    above = (jacobian * (weight * HUBER / np.maximum(size, HUBER))[:, None]) @ np.swapaxes(jacobian, 1, 2)
+    hessian = (jacobian * (weight * bent - force)[:, None]) @ np.swapaxes(jacobian, 1, 2)
+    pull = own @ force[:, None, :, None]
+    span = np.arange(number)
+    hessian[:, span, span] += (shares @ force[:, :, None])[:, :, 0]
+    hessian[:, :number, number:] += pull[..., 0]
+    hessian[:, number:, :number] += np.swapaxes(pull[..., 0], 1, 2)
+    hessian[:, number:, number:] += ((own * force[:, None, None]) @ np.swapaxes(response, 2, 3)).sum(axis=1)
+    return gradient, hessian, above
+
+
+def _steps(
+    gradient: FloatArray, hessian: FloatArray, above: FloatArray, damping: FloatArray, held: NDArray[np.bool_]
+) -> FloatArray:
+    """Return damped Newton steps of the parameters that are not held."""
+    matrix = hessian + damping[:, None, None] * above
+    matrix = np.where(held[:, :, None] | held[:, None, :], 0.0, matrix)
+    span = np.arange(matrix.shape[1])
+    scale = np.abs(above[:, span, span])
+    ridge = 1e-12 * scale.max(axis=1, keepdims=True) + np.maximum(damping, 1e-6)[:, None] * 1e-6 * scale + 1e-300
+    matrix[:, span, span] += np.where(held, 1.0, ridge)
+    return np.asarray(-np.linalg.solve(matrix, gradient[:, :, None])[:, :, 0])
