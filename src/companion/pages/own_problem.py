@@ -65,7 +65,8 @@ def known(plan: Plan) -> Known:
         kernel += features @ features.T
         target += features @ spectrum.target[part]
     target += np.sqrt(plan.noise * target.var()) * chance.standard_normal(plan.samples)
-    found = from_kernel(kernel, target, options=Options(store=False))
+    # Later the modes that the task is made of come to an end.
+    found = from_kernel(kernel, target, options=Options(store=False, until=float(plan.samples)))
     lazy, rich = (kernel_flow(modes, gamma, found.lazy.time).loss for gamma in (0.0, found.gamma))
     return Known(found, lazy, rich)
 
