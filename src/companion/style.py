@@ -84,13 +84,18 @@ class BookFigure(Figure):
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        layout = self.get_layout_engine()
+        self.set_layout_engine("none")  # all parts have their places now, and finding them takes as long as drawing
         about = {"panels": panels(self), "curves": curves(self), "thumbnail": self._thumbnail()}
+        self.set_layout_engine(layout)
         inside = html.escape(json.dumps(about), quote=False)
         return buffer.getvalue().replace("</svg>", f'<metadata id="figure">{inside}</metadata>\n</svg>')
 
     def _thumbnail(self) -> str:
-        picture = io.BytesIO()
-        self.savefig(picture, format="png", dpi=240 / self.get_figwidth(), metadata={"Software": None})
+        picture, dpi = io.BytesIO(), self.dpi
+        self.set_dpi(240 / self.get_figwidth())
+        FigureCanvasAgg(self).print_png(picture, metadata={"Software": None})  # type: ignore[no-untyped-call]
+        self.set_dpi(dpi)
         return base64.b64encode(picture.getvalue()).decode()
 
     def __repr__(self) -> str:
@@ -105,7 +110,7 @@ def panels(figure: Figure) -> list[list[float]]:
     """
     canvas = FigureCanvasAgg(figure)
     scale, height = 72 / figure.dpi, figure.bbox.height
-    canvas.draw()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     groups: list[tuple[Bbox, list[Artist]]] = []
     for part in [*figure.axes, *figure.legends]:
