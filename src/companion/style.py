@@ -30,6 +30,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
+from PIL import Image
 
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
@@ -84,29 +85,39 @@ class BookFigure(Figure):
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        about = {"panels": panels(self), "curves": curves(self), "thumbnail": self._thumbnail()}
+        layout = self.get_layout_engine()
+        self.set_layout_engine("none")  # all parts have their places now, and finding them takes as long as drawing
+        drawn = _drawn(self)
+        about = {"panels": panels(self, drawn), "curves": curves(self), "thumbnail": _thumbnail(drawn)}
+        self.set_layout_engine(layout)
         inside = html.escape(json.dumps(about), quote=False)
         return buffer.getvalue().replace("</svg>", f'<metadata id="figure">{inside}</metadata>\n</svg>')
-
-    def _thumbnail(self) -> str:
-        picture = io.BytesIO()
-        self.savefig(picture, format="png", dpi=240 / self.get_figwidth(), metadata={"Software": None})
-        return base64.b64encode(picture.getvalue()).decode()
 
     def __repr__(self) -> str:
         return f"<Figure with {len(self.axes)} panels>"
 
 
-def panels(figure: Figure) -> list[list[float]]:
+def _drawn(figure: Figure) -> FigureCanvasAgg:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return canvas
+
+
+def _thumbnail(drawn: FigureCanvasAgg) -> str:
+    picture, whole = io.BytesIO(), Image.fromarray(np.asarray(drawn.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
+    small = whole.resize((240, round(240 * whole.height / whole.width)), Image.Resampling.LANCZOS)
+    small.save(picture, "png", optimize=True)
+    return base64.b64encode(picture.getvalue()).decode()
+
+
+def panels(figure: Figure, drawn: FigureCanvasAgg | None = None) -> list[list[float]]:
     """Return the boxes (x, y, width, height) of a drawn figure's panels in points from its upper left corner, in reading order.
 
     What touches stands in one box, as insets and twin axes do, and panels that share an axis, of which one alone has its numbers;
     what stands apart, as a legend or a bar of colours, has its own.
     """
-    canvas = FigureCanvasAgg(figure)
     scale, height = 72 / figure.dpi, figure.bbox.height
-    canvas.draw()  # type: ignore[no-untyped-call]
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    renderer = (drawn or _drawn(figure)).get_renderer()  # type: ignore[no-untyped-call]
     groups: list[tuple[Bbox, list[Artist]]] = []
     for part in [*figure.axes, *figure.legends]:
         box, inside = part.get_tightbbox(renderer), [part]
