@@ -24,13 +24,13 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 
+from companion.legible import clashes, drawn, place_legends, tell_apart
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
 
@@ -73,7 +73,7 @@ class BookFigure(Figure):
     """A figure that notebooks show by itself, as SVG, without a plotting window or its global state.
 
     The SVG holds, as JSON in its metadata, what a page makes of it: the curves as drawn, to be downloaded, the boxes of its
-    panels, which a narrow screen shows one below the other, and a thumbnail.
+    panels, which a narrow screen shows one below the other, what in it cannot be read, and a thumbnail.
     """
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -81,10 +81,18 @@ class BookFigure(Figure):
 
     def svg(self) -> str:
         """Return the figure as SVG, the same bytes for the same figure."""
+        tell_apart(self)
+        place_legends(self)
+        self.set_layout_engine("none")  # it is laid out, and stays so however often it is drawn
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        about = {"panels": panels(self), "curves": curves(self), "thumbnail": self._thumbnail()}
+        about = {
+            "panels": panels(self),
+            "curves": curves(self),
+            "clashes": clashes(self),
+            "thumbnail": self._thumbnail(),
+        }
         inside = html.escape(json.dumps(about), quote=False)
         return buffer.getvalue().replace("</svg>", f'<metadata id="figure">{inside}</metadata>\n</svg>')
 
@@ -103,10 +111,8 @@ def panels(figure: Figure) -> list[list[float]]:
     What touches stands in one box, as insets and twin axes do, and panels that share an axis, of which one alone has its numbers;
     what stands apart, as a legend or a bar of colours, has its own.
     """
-    canvas = FigureCanvasAgg(figure)
     scale, height = 72 / figure.dpi, figure.bbox.height
-    canvas.draw()  # type: ignore[no-untyped-call]
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    renderer = drawn(figure)
     groups: list[tuple[Bbox, list[Artist]]] = []
     for part in [*figure.axes, *figure.legends]:
         box, inside = part.get_tightbbox(renderer), [part]
