@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 
-from companion.legible import clashes, drawn, place_legends, tell_apart
+from companion.legible import clashes, drawn, make_room, tell_apart
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
 
@@ -82,7 +82,7 @@ class BookFigure(Figure):
     def svg(self) -> str:
         """Return the figure as SVG, the same bytes for the same figure."""
         tell_apart(self)
-        place_legends(self)
+        make_room(self)
         self.set_layout_engine("none")  # it is laid out, and stays so however often it is drawn
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):

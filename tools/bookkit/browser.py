@@ -21,11 +21,13 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from bookkit.environment import web_browser
+from bookkit.operated import operate
 from bookkit.problems import Problem
 from bookkit.project import Project
 
 PACKAGES = ("playwright", "axe_playwright_python")
 WIDE, PHONE = (1400, 1000), (390, 844)
+PAPER = 718  # pixels between the margins of A4
 SCREENS = 25  # of a phone, that a page may be tall
 WEIGHT = 2**20  # bytes of a page with its pictures and data, without the theme and MathJax
 #: What is searched for, and the pages of which one has to come first if the book has it.
@@ -83,6 +85,25 @@ _AXE = """async ([chosen, theme]) => {
     const grave = found.violations.filter(one => ["serious", "critical"].includes(one.impact));
     return grave.flatMap(one => one.nodes.filter(node => ours(one, node)).map(node =>
         ({rule: one.id, at: node.target.flat().join(" "), html: node.html.slice(0, 100)})));
+}"""
+#: What is wrong with a page as it is printed.
+_PRINTED = r"""() => {
+    const seen = one => one.checkVisibility({visibilityProperty: true, opacityProperty: true}) && one.offsetWidth > 1;
+    const all = selector => [...document.querySelectorAll(selector)];
+    const wrong = all("nav, header.bd-header, footer, button:not(.whole), dialog, .bd-sidebar-primary, .bd-sidebar-secondary")
+        .filter(seen).map(one => `${one.outerHTML.slice(0, 80)} is of no use there`);
+    const folds = all("details:not([open])").filter(seen).length;
+    if (folds) wrong.push(`${folds} folds are closed`);
+    wrong.push(...all(".only-dark").filter(seen).map(one => `a figure is dark: ${one.outerHTML.slice(0, 80)}`));
+    const [ink, ground] = ["color", "backgroundColor"].map(name => getComputedStyle(document.body)[name]);
+    const light = colour => colour.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3;
+    if (light(ink) > 100 || !(light(ground) > 200 || ground.endsWith(", 0)"))) wrong.push(`${ink} on ${ground}`);
+    const page = document.scrollingElement;
+    if (page.scrollWidth > innerWidth + 1) {
+        const over = all("body *").filter(one => one.getBoundingClientRect().right > innerWidth + 1).pop();
+        wrong.push(`${page.scrollWidth} px wide at ${innerWidth}: ${over?.outerHTML.slice(0, 80)}`);
+    }
+    return wrong;
 }"""
 _CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
@@ -196,7 +217,7 @@ async def look(
         # A browser each: pages of files share the process of a browser.
         browser = await playwright.chromium.launch(executable_path=web_browser())
         try:
-            found = await _search(browser, root, searches) if first else []
+            found = [*await _search(browser, root, searches), *await operate(browser, root)] if first else []
             while left:
                 path = left.pop()
                 seen[path.relative_to(root).as_posix()] = await _see(browser, path, axe)
@@ -242,6 +263,10 @@ async def _see(browser: Any, path: Path, axe: str) -> Seen:
                 theirs = {rule: selector for rule, (selector, _) in THEME.items()}
                 found = await page.evaluate(_AXE, [rules, theirs])
                 seen.wrong += [f"axe {one['rule']}: {one['at']}: {one['html']}" for one in found]
+        # From the dark, as a reader would print what he sees.
+        await page.set_viewport_size({"width": PAPER, "height": WIDE[1]})
+        await page.emulate_media(media="print", color_scheme="dark")
+        seen.wrong += [f"on paper: {line}" for line in await page.evaluate(_PRINTED)]
         seen.wrong += [f"asks another host: {url[:200]}" for url in sorted(asked) if _outside(url)]
         seen.weight = sum(_bytes(url) for url in asked)
     except Error as error:
