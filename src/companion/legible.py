@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox, BboxBase, ScaledTranslation
 
-#: Greys are of guides and theory, which have words or a style of their own.
-_PLAIN = ("#1a1a1a", "#5f6368", "#000000")
+#: Of several curves of one style the black one stays as it is.
+_PLAIN = ("#1a1a1a", "#000000")
 _SIGNS = ("s", "^", "D", "v", "P", "X", "<", "p", ">", "*")
 _NO_SIGN = ("None", "none", "", " ", None)
 _CAPS = ("_", "|", 0, 1, 2, 3)  # ends of error bars
@@ -39,7 +39,8 @@ def tell_apart(figure: Figure) -> None:
                 continue
             dots = [line for line in lines if line.get_marker() not in _NO_SIGN]
             if len({line.get_marker() for line in dots}) != 1:  # none, or several that mean something
-                dots = sorted(set(lines) - set(dots), key=Line2D.get_linewidth)[-1:]
+                plain = [line for line in lines if line.get_marker() in _NO_SIGN]
+                dots = [line for line in plain if _named(line)] or sorted(plain, key=Line2D.get_linewidth)[-1:]
                 # Not at the same places as another curve that this one follows closely.
                 first = 0.05 + 0.2 * list(signs).index(color) / len(signs)
                 for line in dots:
@@ -58,11 +59,14 @@ def _curves(axes: Axes) -> dict[str, list[Line2D]]:
     """Return the curves of a panel by colour; straight lines without a name are guides."""
     found: dict[str, list[Line2D]] = {}
     for line in axes.lines if axes.axison else ():
-        named = not str(line.get_label()).startswith("_")
         size = np.isfinite(np.asarray(line.get_xydata(), dtype=float)).all(axis=1).sum()
-        if line.get_visible() and line.get_marker() not in _CAPS and (size > 2 or (named and size > 0)):
+        if line.get_visible() and line.get_marker() not in _CAPS and (size > 2 or (_named(line) and size > 0)):
             found.setdefault(to_hex(line.get_color()), []).append(line)
     return found
+
+
+def _named(line: Line2D) -> bool:
+    return not str(line.get_label()).startswith("_")
 
 
 def _styles(axes: Axes) -> dict[str, frozenset[tuple[str, object]]]:

@@ -27,7 +27,7 @@ from bookkit.project import Project
 
 PACKAGES = ("playwright", "axe_playwright_python")
 WIDE, PHONE = (1400, 1000), (390, 844)
-PAPER = 718  # pixels between the margins of A4
+PAPER = (718, 1047)  # A4 between margins of a centimetre
 SCREENS = 25  # of a phone, that a page may be tall
 WEIGHT = 2**20  # bytes of a page with its pictures and data, without the theme and MathJax
 #: What is searched for, and the pages of which one has to come first if the book has it.
@@ -50,6 +50,7 @@ THEME = {
 KNOWN = Path(__file__).with_name("known_pages.yaml")
 _SHRUNK = 0.9  # below this part of its number a page has a new one; fonts of another machine make less of a difference
 
+_THEMED = "theme => { document.documentElement.dataset.theme = theme; }"
 _LOOK = r"""() => {
     const hidden = "pre, code, script, style, noscript, textarea, mjx-container, .MathJax, [hidden]";
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), raw = [];
@@ -67,6 +68,10 @@ _LOOK = r"""() => {
         ids: [...document.querySelectorAll("[id], a[name]")].flatMap(one => [one.id, one.name || ""]).filter(Boolean),
         links: [...document.querySelectorAll("a[href]")].map(one => one.href),
     };
+}"""
+#: The strokes of a formula are half of the nodes of a page, hidden from readers by ear and without a rule that looks at them.
+_EMPTY = """() => {
+    for (const strokes of document.querySelectorAll("mjx-container > svg[aria-hidden=true]")) strokes.replaceChildren();
 }"""
 _SIZE = """() => {
     const page = document.scrollingElement;
@@ -218,9 +223,11 @@ async def look(
         browser = await playwright.chromium.launch(executable_path=web_browser())
         try:
             found = [*await _search(browser, root, searches), *await operate(browser, root)] if first else []
+            # Pages of one context share what they loaded and compiled.
+            context = await browser.new_context(viewport=_size(WIDE), color_scheme="light")
             while left:
                 path = left.pop()
-                seen[path.relative_to(root).as_posix()] = await _see(browser, path, axe)
+                seen[path.relative_to(root).as_posix()] = await _see(context, path, axe)
             return found
         finally:
             await browser.close()
@@ -230,11 +237,15 @@ async def look(
     return dict(sorted(seen.items())), [line for lines in found for line in lines]
 
 
-async def _see(browser: Any, path: Path, axe: str) -> Seen:
+def _size(pixels: tuple[int, int]) -> dict[str, int]:
+    return dict(zip(("width", "height"), pixels, strict=True))
+
+
+async def _see(context: Any, path: Path, axe: str) -> Seen:
     from playwright.async_api import Error
 
     seen, asked = Seen(), set[str]()
-    page = await browser.new_page(viewport=dict(zip(("width", "height"), WIDE, strict=True)), color_scheme="light")
+    page = await context.new_page()
     page.on("console", lambda said: seen.wrong.append(f"console: {said.text[:200]}") if said.type == "error" else None)
     page.on("pageerror", lambda error: seen.wrong.append(f"script: {str(error)[:200]}"))
     page.on("requestfailed", lambda request: seen.wrong.append(f"cannot load {request.url[:200]}"))
@@ -248,13 +259,14 @@ async def _see(browser: Any, path: Path, axe: str) -> Seen:
         seen.wrong += [f"a formula has an error: {text}" for text in found["wrong"]]
         seen.wrong += [f"a picture without words: {source}" for source in found["bare"]]
         await page.add_style_tag(content="* { transition: none !important; }")  # colours on their way are no colours
+        await page.evaluate(_EMPTY)
         views = _SOURCE_VIEWS if "_modules" in path.parts else _VIEWS
         if any(rules for _, _, rules in views):
             await page.evaluate(axe)
         for size, theme, rules in views:
-            await page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+            await page.set_viewport_size(_size(size))
             await page.emulate_media(color_scheme=theme)
-            await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            await page.evaluate(_THEMED, theme)
             measured = await page.evaluate(_SIZE)
             seen.height = measured["height"]  # the last is that of a phone
             if measured["wide"]:
@@ -264,7 +276,8 @@ async def _see(browser: Any, path: Path, axe: str) -> Seen:
                 found = await page.evaluate(_AXE, [rules, theirs])
                 seen.wrong += [f"axe {one['rule']}: {one['at']}: {one['html']}" for one in found]
         # From the dark, as a reader would print what he sees.
-        await page.set_viewport_size({"width": PAPER, "height": WIDE[1]})
+        await page.set_viewport_size(_size(PAPER))
+        await page.evaluate(_THEMED, "dark")
         await page.emulate_media(media="print", color_scheme="dark")
         seen.wrong += [f"on paper: {line}" for line in await page.evaluate(_PRINTED)]
         seen.wrong += [f"asks another host: {url[:200]}" for url in sorted(asked) if _outside(url)]
