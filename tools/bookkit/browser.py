@@ -1,7 +1,8 @@
 """The built book in a real browser: what only shows once a page is laid out, typeset and clicked.
 
-Each page is loaded once and seen at two widths in both themes. Only what the project can mend counts: findings that belong to the
-theme are named in :data:`THEME` with the reason, pages that are known to be too tall or too heavy in :data:`KNOWN`.
+Each page is loaded once and seen at two widths in both themes and on paper; the explorers are operated. Only what the project can
+mend counts: findings that belong to the theme are named in :data:`THEME` with the reason, pages that are known to be too tall or
+too heavy in :data:`KNOWN`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,6 @@ THEME = {
 KNOWN = Path(__file__).with_name("known_pages.yaml")
 _SHRUNK = 0.9  # below this part of its number a page has a new one; fonts of another machine make less of a difference
 
-_THEMED = "theme => { document.documentElement.dataset.theme = theme; }"
 _LOOK = r"""() => {
     const hidden = "pre, code, script, style, noscript, textarea, mjx-container, .MathJax, [hidden]";
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), raw = [];
@@ -69,10 +69,13 @@ _LOOK = r"""() => {
         links: [...document.querySelectorAll("a[href]")].map(one => one.href),
     };
 }"""
-#: The strokes of a formula are half of the nodes of a page, hidden from readers by ear and without a rule that looks at them.
-_EMPTY = """() => {
+#: Half of a page is strokes of formulas, hidden from readers by ear, and what closed folds hold: no rule looks at either.
+_PRUNE = """() => {
     for (const strokes of document.querySelectorAll("mjx-container > svg[aria-hidden=true]")) strokes.replaceChildren();
+    for (const part of document.querySelectorAll("details:not([open]) > :not(summary)")) part.remove();
 }"""
+#: Scripts that listen for another medium are told before the next frame.
+_FRAME = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _SIZE = """() => {
     const page = document.scrollingElement;
     const over = one => one.getBoundingClientRect().right > innerWidth + 1;
@@ -112,15 +115,14 @@ _PRINTED = r"""() => {
 }"""
 _CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
+#: Widths and themes in which a page is measured; the last is that whose height counts.
+_VIEWS = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light"))
 #: Width, theme and rules. Contrast takes three quarters of the time; it is of the theme and not of the width.
-_VIEWS: tuple[tuple[tuple[int, int], str, dict[str, Any] | None], ...] = (
+_RULES: tuple[tuple[tuple[int, int], str, dict[str, Any]], ...] = (
+    (PHONE, "light", _BUT_CONTRAST),
     (WIDE, "light", {"rules": {}}),
     (WIDE, "dark", _CONTRAST),
-    (PHONE, "dark", None),
-    (PHONE, "light", _BUT_CONTRAST),
 )
-#: Pages of source are made by one template of the builder from text in one colour scheme: they are measured only.
-_SOURCE_VIEWS = ((WIDE, "light", None), (PHONE, "light", None))
 _FIRST = """() => {
     const done = document.querySelector("#search-results .search-summary")?.textContent;
     const first = document.querySelector("#search-results ul.search li a");
@@ -241,6 +243,12 @@ def _size(pixels: tuple[int, int]) -> dict[str, int]:
     return dict(zip(("width", "height"), pixels, strict=True))
 
 
+async def _turn(page: Any, size: tuple[int, int], theme: str) -> None:
+    await page.set_viewport_size(_size(size))
+    await page.emulate_media(color_scheme=theme)
+    await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+
+
 async def _see(context: Any, path: Path, axe: str) -> Seen:
     from playwright.async_api import Error
 
@@ -259,27 +267,26 @@ async def _see(context: Any, path: Path, axe: str) -> Seen:
         seen.wrong += [f"a formula has an error: {text}" for text in found["wrong"]]
         seen.wrong += [f"a picture without words: {source}" for source in found["bare"]]
         await page.add_style_tag(content="* { transition: none !important; }")  # colours on their way are no colours
-        await page.evaluate(_EMPTY)
-        views = _SOURCE_VIEWS if "_modules" in path.parts else _VIEWS
-        if any(rules for _, _, rules in views):
-            await page.evaluate(axe)
-        for size, theme, rules in views:
-            await page.set_viewport_size(_size(size))
-            await page.emulate_media(color_scheme=theme)
-            await page.evaluate(_THEMED, theme)
+        for size, theme in _VIEWS:
+            await _turn(page, size, theme)
             measured = await page.evaluate(_SIZE)
-            seen.height = measured["height"]  # the last is that of a phone
+            seen.height = measured["height"]
             if measured["wide"]:
                 seen.wrong.append(f"{measured['wide']} px wide at {size[0]}: {measured['by']}")
-            if rules:
-                theirs = {rule: selector for rule, (selector, _) in THEME.items()}
-                found = await page.evaluate(_AXE, [rules, theirs])
-                seen.wrong += [f"axe {one['rule']}: {one['at']}: {one['html']}" for one in found]
-        # From the dark, as a reader would print what he sees.
-        await page.set_viewport_size(_size(PAPER))
-        await page.evaluate(_THEMED, "dark")
-        await page.emulate_media(media="print", color_scheme="dark")
+        await _turn(page, PAPER, "dark")  # as a reader prints what he sees
+        await page.evaluate(_FRAME)
+        await page.emulate_media(media="print")
+        await page.evaluate(_FRAME)
         seen.wrong += [f"on paper: {line}" for line in await page.evaluate(_PRINTED)]
+        if "_modules" not in path.parts:  # those are made by one template of the builder from text in one colour scheme
+            await page.emulate_media(media="screen")
+            await page.evaluate(_FRAME)
+            await page.evaluate(_PRUNE)
+            await page.evaluate(axe)
+            for size, theme, rules in _RULES:
+                await _turn(page, size, theme)
+                found = await page.evaluate(_AXE, [rules, {rule: selector for rule, (selector, _) in THEME.items()}])
+                seen.wrong += [f"axe {one['rule']}: {one['at']}: {one['html']}" for one in found]
         seen.wrong += [f"asks another host: {url[:200]}" for url in sorted(asked) if _outside(url)]
         seen.weight = sum(_bytes(url) for url in asked)
     except Error as error:
