@@ -66,6 +66,18 @@ def test_signs_that_mean_something_stay():
     assert signs(axes) == ["x", "+", "s", "x", "+", "^"]
 
 
+def test_a_sign_in_use_is_not_given_again():
+    with style.book_style():
+        figure = style.new_figure(3.0)
+        axes = figure.subplots()
+        for color, line in zip(style.CASES, ("o-", "o-", "s-"), strict=False):
+            axes.plot(TIME, TIME * (1 + len(axes.lines)), line, color=color, label=color)
+        axes.legend()
+    made_legible(figure)
+    assert signs(axes) == ["^", "D", "s"]
+    assert legible.clashes(figure) == []
+
+
 def test_a_legend_moves_to_where_nothing_is_drawn():
     figure = figure_of(0.5, 1.0, loc="upper left")
     (axes,) = figure.axes

@@ -31,7 +31,10 @@ _PLACES = range(1, 11)  # all that matplotlib knows within a panel, corners firs
 def tell_apart(figure: Figure) -> None:
     """Give curves of one style in several colours a sign each, here and in the legends, the same for a colour in all panels."""
     alike = dict.fromkeys(color for axes in figure.axes for color in _alike(axes))
-    signs = dict(zip((color for color in alike if color not in _PLAIN), itertools.cycle(_SIGNS), strict=False))
+    curves = [pair for axes in figure.axes for pair in _curves(axes).items()]
+    taken = {line.get_marker() for color, lines in curves if color not in alike for line in lines}
+    free = [sign for sign in _SIGNS if sign not in taken]
+    signs = dict(zip((color for color in alike if color not in _PLAIN), itertools.cycle(free), strict=False))
     marked = set()
     for axes in figure.axes:
         for color, lines in _curves(axes).items():
