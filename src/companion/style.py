@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -32,6 +32,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 from PIL import Image
 
+from companion.legible import clashes, drawn, make_room, tell_apart
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
 
@@ -74,7 +75,7 @@ class BookFigure(Figure):
     """A figure that notebooks show by itself, as SVG, without a plotting window or its global state.
 
     The SVG holds, as JSON in its metadata, what a page makes of it: the curves as drawn, to be downloaded, the boxes of its
-    panels, which a narrow screen shows one below the other, and a thumbnail.
+    panels, which a narrow screen shows one below the other, what in it cannot be read, and a thumbnail.
     """
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -82,14 +83,21 @@ class BookFigure(Figure):
 
     def svg(self) -> str:
         """Return the figure as SVG, the same bytes for the same figure."""
+        tell_apart(self)
+        make_room(self)
+        self.set_layout_engine("none")  # it is laid out, and stays so however often it is drawn
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        layout = self.get_layout_engine()
-        self.set_layout_engine("none")  # all parts have their places now, and finding them takes as long as drawing
-        drawn = _drawn(self)
-        about = {"panels": panels(self, drawn), "curves": curves(self), "thumbnail": _thumbnail(drawn)}
-        self.set_layout_engine(layout)
+        canvas = FigureCanvasAgg(self)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        picture = canvas.get_renderer()  # type: ignore[no-untyped-call]
+        about = {
+            "panels": panels(self, picture),
+            "curves": curves(self),
+            "clashes": clashes(self, picture),
+            "thumbnail": _thumbnail(picture),
+        }
         inside = html.escape(json.dumps(about), quote=False)
         return buffer.getvalue().replace("</svg>", f'<metadata id="figure">{inside}</metadata>\n</svg>')
 
@@ -97,27 +105,23 @@ class BookFigure(Figure):
         return f"<Figure with {len(self.axes)} panels>"
 
 
-def _drawn(figure: Figure) -> FigureCanvasAgg:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return canvas
+def _thumbnail(picture: RendererAgg) -> str:
+    """Return a drawn figure as a small picture."""
+    small, whole = io.BytesIO(), Image.fromarray(np.asarray(picture.buffer_rgba())).convert("RGB")
+    whole.resize((240, round(240 * whole.height / whole.width)), Image.Resampling.LANCZOS).save(
+        small, "png", optimize=True
+    )
+    return base64.b64encode(small.getvalue()).decode()
 
 
-def _thumbnail(drawn: FigureCanvasAgg) -> str:
-    picture, whole = io.BytesIO(), Image.fromarray(np.asarray(drawn.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
-    small = whole.resize((240, round(240 * whole.height / whole.width)), Image.Resampling.LANCZOS)
-    small.save(picture, "png", optimize=True)
-    return base64.b64encode(picture.getvalue()).decode()
-
-
-def panels(figure: Figure, drawn: FigureCanvasAgg | None = None) -> list[list[float]]:
+def panels(figure: Figure, picture: RendererAgg | None = None) -> list[list[float]]:
     """Return the boxes (x, y, width, height) of a drawn figure's panels in points from its upper left corner, in reading order.
 
     What touches stands in one box, as insets and twin axes do, and panels that share an axis, of which one alone has its numbers;
     what stands apart, as a legend or a bar of colours, has its own.
     """
     scale, height = 72 / figure.dpi, figure.bbox.height
-    renderer = (drawn or _drawn(figure)).get_renderer()  # type: ignore[no-untyped-call]
+    renderer = picture or drawn(figure)
     groups: list[tuple[Bbox, list[Artist]]] = []
     for part in [*figure.axes, *figure.legends]:
         box, inside = part.get_tightbbox(renderer), [part]

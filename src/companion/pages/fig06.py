@@ -339,7 +339,7 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
             plain_ticks(upper.yaxis)
             plain_ticks(lower.yaxis)
         named = {text: line for axes in panels[0] for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4, fontsize=10)
+        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4)
         panels[0, 0].set_ylabel(r"kernel $K(t)/K(0)$")
         panels[1, 0].set_ylabel(r"$\eta_0 \times$ largest eigenvalue")
     return figure
