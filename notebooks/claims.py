@@ -30,20 +30,20 @@ entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
 display(HTML(ledger.verdict_bar(entries, page="")))
 
 # %% [markdown]
-# ### Yes, in its main result
+# ## Yes, in its main result
 #
 # In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place of
 # $\beta$. An easy task gains a constant and no exponent. The compute-optimal exponents of Table 1 follow from the loss law. The
 # mean-field equations give simulated losses at finite width, on fresh and on reused samples; they fail at batches of a few
 # samples, where they drop a fourth moment.
 #
-# ### Not everywhere as printed
+# ## Not everywhere as printed
 #
 # Three terms of the loss law change in part of the plane of tasks: the bottleneck of width on easy tasks, the finite-width
 # transient of hard ones, and SGD noise below super-easy ones. With the corrected terms SGD noise does affect rich hard tasks in
 # the long run. And the gain belongs to gradient flow: at a fixed learning rate it ends at the edge of stability.
 #
-# ### Networks agree in direction
+# ## Networks agree in direction
 #
 # With feature learning networks learn hard tasks faster, on the circle, on images and on text. On the circle their loss falls
 # as that of a lazy network at the time that their growing kernel gives; the hardest tasks do not reach the predicted exponents

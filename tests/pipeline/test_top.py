@@ -34,12 +34,12 @@ More.
 def test_the_first_cell_becomes_two_columns_and_the_rest():
     beside, rest = top.columns(FIRST, [claim("tiny.a"), claim("tiny.b", 2.0), claim("tiny.c"), claim("tiny.d")])
     left, right = beside.split("{grid-item-card} Here")
-    assert "{grid-item-card} The paper says\nIt falls\nas $t^{-1}$" in left and "**" not in left
+    assert "{grid-item-card} The paper says\n:columns: 12 12 5 5\n\nIt falls\nas $t^{-1}$" in left and "**" not in left
     assert rest == "More.\n"
     lines = BeautifulSoup(right, "html.parser").select("li")
     assert [line.a["href"] for line in lines] == ["#claim-tiny.c", "#claim-tiny.b", "#claim-tiny.a"]
     assert lines[1].select_one(".verdict").get_text() == "✗ not confirmed"
-    assert lines[1].select_one(".against").get_text() == "2.00 [1.90, 2.10] against 1.00"
+    assert lines[1].select_one(".against").get_text() == "2.00 [1.90, 2.10], predicted 1.00"
     assert str(lines[0].a).count("<sup>−1.20</sup>") == 1 and "γ₀" in lines[0].get_text() and "β" in lines[0].get_text()
 
 
@@ -67,7 +67,9 @@ def test_the_table_shows_at_most_ten_claims_and_says_of_how_many(count):
     assert len(rows) == min(count, top.ROWS)
     assert [cell.get_text() for cell in rows[0].select("td")[1:]] == ["1.00", "1.00 [0.900, 1.10]", "✓ confirmed"]
     said = soup.select_one("p.caption").get_text()
-    assert said == (f"{top.ROWS} of the {count} claims of this page" if count > top.ROWS else "All claims of this page")
+    assert said == (
+        f"{top.ROWS} of the {count} claims of this page, all below" if count > top.ROWS else "All claims of this page"
+    )
 
 
 def test_a_page_without_claims_has_no_table():

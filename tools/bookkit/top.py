@@ -47,9 +47,9 @@ def columns(text: str, claims: Iterable[Claim]) -> tuple[str, str]:
         return "", text
     found = most_telling(claims, named_claims(text))[:BULLETS]
     bullets = f'<ul class="claims here">{"".join(map(_bullet, found))}</ul>' if found else ""
-    left = f":::{{grid-item-card}} The paper says\n{said[PAPER]}\n:::"
-    right = f":::{{grid-item-card}} Here\n{said[HERE]}\n\n{bullets}\n:::"
-    return f"::::{{grid}} 1 1 2 2\n:gutter: 3\n:class-container: says\n\n{left}\n\n{right}\n::::", "\n\n".join(rest)
+    left = f":::{{grid-item-card}} The paper says\n:columns: 12 12 5 5\n\n{said[PAPER]}\n:::"
+    right = f":::{{grid-item-card}} Here\n:columns: 12 12 7 7\n\n{said[HERE]}\n\n{bullets}\n:::"
+    return f"::::{{grid}}\n:gutter: 3\n:class-container: says\n\n{left}\n\n{right}\n::::", "\n\n".join(rest)
 
 
 def named_claims(text: str) -> list[str]:
@@ -77,7 +77,8 @@ def key_table(claims: Sequence[Claim], named: Sequence[str] = ()) -> str:
     if not order:
         return ""
     count, shown = len(by_claim(claims)), order[:ROWS]
-    what = "All claims of this page" if len(shown) == count else f"{len(shown)} of the {count} claims of this page"
+    all_below = f'{len(shown)} of the {count} claims of this page, <a href="#claims">all below</a>'
+    what = "All claims of this page" if len(shown) == count else all_below
     heads = "".join(f"<th>{head}</th>" for head in ("case", "predicted", "measured [interval]", "verdict"))
     return (
         f'<div class="key-table"><p class="caption">{what}</p>'
@@ -112,7 +113,7 @@ def _words(claim: Claim) -> str:
 
 
 def _bullet(claim: Claim) -> str:
-    numbers = f"<strong>{measured(claim)}</strong> against {expected(claim)}"
+    numbers = f"<strong>{measured(claim)}</strong>, predicted {expected(claim)}"
     return f'<li>{chip(claim.verdict)} <span class="said">{_words(claim)}</span> <span class="against">{numbers}</span></li>'
 
 
