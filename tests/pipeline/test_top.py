@@ -98,6 +98,7 @@ def test_equations_of_the_paper_are_links(said, links):
     [
         ("falls as t^-0.571 & eta t", "falls as t<sup>−0.571</sup> &amp; η t"),
         ("t^(-2 beta/(1+beta)), q_phi = 1", "t<sup>−2 β/(1+β)</sup>, q<sub>φ</sub> = 1"),
+        ("a^-(1 - 1/alpha), so", "a<sup>−(1 − 1/α)</sup>, so"),
         ("the theta of betas", "the theta of betas"),
     ],
 )

@@ -103,8 +103,13 @@ def in_symbols(statement: str) -> str:
     text = re.sub(
         r"\b(?:q_phi|[a-z]+0?)\b", lambda match: _GREEK.get(match[0], match[0]), html.escape(statement, False)
     )
-    text = re.sub(r"\^(?:\(((?:[^()]|\([^()]*\))*)\)|(-?\w+(?:[./]\w+)*))", r"<sup>\1\2</sup>", text)
-    return re.sub(r"(?<=<sup>)-", "−", text)
+    return re.sub(r"\^(-?)(?:\(((?:[^()]|\([^()]*\))*)\)|(\w+(?:[./]\w+)*))", _raised, text)
+
+
+def _raised(match: re.Match[str]) -> str:
+    sign, formula, name = match.groups(default="")
+    power = f"{sign}({formula})" if sign and formula else f"{sign}{formula}{name}"
+    return f"<sup>{power.replace('-', '−')}</sup>"
 
 
 def _words(claim: Claim) -> str:
