@@ -172,7 +172,7 @@ Table(compared[["gamma", "ratio", "ratio_interval", "exponent", "interval", "the
 #
 # Exponents are judged by the rule for solved equations, with the smaller of the tolerances of the printed and the corrected
 # power; the simulated excess counts as confirmed within 15 %. In simulation the growth itself is clear, while its exponent
-# would need up to seven times as many draws to distinguish it from the theory's in the same window.
+# would need many more draws to distinguish it from the theory's in the same window.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
