@@ -34,8 +34,8 @@ display(HTML(ledger.verdict_bar(entries, page="")))
 #
 # In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place of
 # $\beta$. An easy task gains a constant and no exponent. The compute-optimal exponents of Table 1 follow from the loss law. The
-# mean-field equations give simulated losses at finite width, on fresh and on reused samples; they fail at batches of a few
-# samples, where they drop a fourth moment.
+# mean-field equations give simulated losses at finite width, on fresh and on reused samples; they fall short at batches of
+# a few samples, where they drop a fourth moment.
 #
 # ## Not everywhere as printed
 #

@@ -100,8 +100,8 @@ display(page.gap_figure(found, plan.average))
 # Three things end in a constant, or look so over a decade: the entropy of the text, what a network of this width cannot
 # learn, and the noise of the steps. One curve cannot tell them apart, and a constant near the loss itself makes any exponent
 # possible: its interval shows how much. So every curve is fitted with and without a constant, and last with one constant for
-# all networks, as the entropy of the text would be. The lazy curve needs a constant and the richest does not; so its constant is
-# not the entropy of the text.
+# all networks, as the entropy of the text would be. The lazy curve needs a constant and the richest does not. If both are
+# powers above a constant, that of the lazy network is not the entropy of the text.
 
 # %% tags=["hide-input"]
 exponents, constants = page.exponents(found), page.offsets(found)

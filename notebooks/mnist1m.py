@@ -84,7 +84,7 @@ display(page.sheet_figure(result, digits))
 # ## The right digit
 #
 # A small convolutional network, trained on the real training images, classifies the generated ones. Guidance towards the
-# asked digit makes them easy to read.
+# asked digit should make them easy to read.
 
 # %% tags=["hide-input"]
 read = page.accuracies(result)

@@ -149,7 +149,7 @@ Table(shown, "Simulated mean over theory", heads, dict.fromkeys(heads, ".3f"))
 # ## The gap
 #
 # At the start the samples are as good as new and the gap is of order $1/P$. It then grows: $R_1 = I - \frac1P \sum_k K_k$ counts the
-# modes learned so far, and the training loss is the test loss less one sample for each learned mode.
+# modes learned so far. Each learned mode uses up one sample, and the training loss is what that leaves of the test loss.
 
 # %% mystnb={"figure": {"caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow.", "name": "fig-reuse-gap"}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}} tags=["remove-input"]
 display(page.gap_figure(found))
