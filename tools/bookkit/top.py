@@ -31,7 +31,8 @@ ORDER: tuple[Verdict, ...] = (
 PAPER, HERE = "**The paper says.**", "**Here.**"
 _NAMED = re.compile(r"<!-- here: (.*?) -->\s*", re.DOTALL)
 _CITED = re.compile(r"\b[Pp]aper\s+eqs?\.\s+\d+(?:-\d+)?(?:(?:,|,?\s+and)\s+\d+(?:-\d+)?\b)*")
-_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "gamma0": "γ₀", "chi": "χ", "eta": "η", "q_phi": "q<sub>φ</sub>"}
+_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "chi": "χ", "eta": "η", "lambda": "λ", "phi": "φ"}
+_SPELLED = re.compile(rf"(?<![a-z])({'|'.join(_GREEK)})(?:_?([0kn])(?!\w))?(?![a-z])")
 
 
 def columns(text: str, claims: Iterable[Claim]) -> tuple[str, str]:
@@ -100,10 +101,12 @@ def cited(text: str) -> str:
 
 def in_symbols(statement: str) -> str:
     """Return the statement of a claim as HTML, with Greek letters and powers for what it spells out."""
-    text = re.sub(
-        r"\b(?:q_phi|[a-z]+0?)\b", lambda match: _GREEK.get(match[0], match[0]), html.escape(statement, False)
-    )
+    text = _SPELLED.sub(_letter, html.escape(statement, False).replace("q_phi", "q<sub>phi</sub>"))
     return re.sub(r"\^(-?)(?:\(((?:[^()]|\([^()]*\))*)\)|(\w+(?:[./]\w+)*))", _raised, text)
+
+
+def _letter(match: re.Match[str]) -> str:
+    return _GREEK[match[1]] + (f"<sub>{match[2]}</sub>" if match[2] else "")
 
 
 def _raised(match: re.Match[str]) -> str:
