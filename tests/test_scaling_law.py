@@ -1,4 +1,4 @@
-"""Scaling-law fits: recovery, oracles, units, outliers, coverage, what points cannot tell, and points of the mean field theory."""
+"""Scaling-law fits: recovery, oracles, units, outliers, coverage, what points cannot tell, the mean field theory."""
 
 import doctest
 import json
