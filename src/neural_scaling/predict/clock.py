@@ -42,7 +42,9 @@ class Flows:
     sharpness: Array  # (S, R): largest eigenvalue of the kernel
 
 
-def flows(quadratures: Sequence[ModeQuadrature], marked: Sequence[NDArray[np.bool_]], gammas: Array, time: Array) -> Flows:
+def flows(
+    quadratures: Sequence[ModeQuadrature], marked: Sequence[NDArray[np.bool_]], gammas: Array, time: Array
+) -> Flows:
     """Solve eqs. 51-52 for several spectra, each with its richness, at given eta * steps (ascending, positive)."""
     nodes, squares, marks = (_padded(rows) for rows in _rows(quadratures, marked))
     edges = _edges(nodes, time)

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neural_scaling.predict.problem import Prediction
+from neural_scaling.predict.prediction import Prediction
 
 _INK = "#123456"  # replaced by the colour of the text around
 _LAZY, _RICH, _THIRD = "#2f7fc1", "#d9622b", "#3f9b6a"  # readable on white and on black

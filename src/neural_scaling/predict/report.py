@@ -14,7 +14,7 @@ from neural_scaling.base.checks import require
 from neural_scaling.base.files import make_folder, not_written, write_atomically
 from neural_scaling.predict.forecast import BestUse, Curve, Range
 from neural_scaling.predict.plots import svgs
-from neural_scaling.predict.problem import Prediction
+from neural_scaling.predict.prediction import Prediction
 
 _OURS = {"report.html", "prediction.json", "spectrum.svg", "curves.svg", "sharpness.svg"}
 _REMEDY = "choose another folder, or free space on that disk"
