@@ -337,7 +337,9 @@ class PowerLaw:
             nodes.append(bin_nodes)
             # Interpolating g/lambda builds g(0) = 0 in, which the infinite tail needs to converge.
             powers = (-self.alpha, -self.alpha * self.beta - 1)
-            for found, moments in zip((weights, targets), self._moments(first, stop, bin_nodes, powers, summed), strict=True):
+            for found, moments in zip(
+                (weights, targets), self._moments(first, stop, bin_nodes, powers, summed), strict=True
+            ):
                 found.append(moments / bin_nodes)
             if closing:
                 if next_first <= self.modes:

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -217,30 +216,6 @@ class Prediction(ArrayValue):
     def to_json(self) -> str:
         """Return :meth:`to_dict` as text."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-
-    def save(self, folder: str | Path) -> Path:
-        """Write ``report.html``, ``prediction.json`` and the plots as SVG to a folder, all of them or nothing.
-
-        Parameters
-        ----------
-        folder
-            Made if missing; a report that is there is replaced.
-
-        Returns
-        -------
-        Path
-            Of the folder.
-
-        Raises
-        ------
-        InputError
-            If the folder holds other files.
-        OSError
-            If it cannot be written; what was there before is intact.
-        """
-        from neural_scaling.predict.report import write
-
-        return write(self, checks.path(folder, "folder"))
 
 
 _LEFT_OUT = {"draws", "draw_sharpness", "draw_clock"}  # of the JSON

@@ -202,8 +202,8 @@ def from_curves(
 ) -> Prediction:
     """Predict from measured loss curves alone.
 
-    From six training runs on a sum of the powers of the theory with a floor is fitted, over sizes where there are three of them. Fewer
-    runs tell of one exponent only: that of the mean curve in its later half, without a floor.
+    From six training runs on a sum of the powers of the theory with a floor is fitted, over sizes where there are three of them.
+    Fewer runs tell of one exponent only: that of the mean curve in its later half, without a floor.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ def _source(chi: float, rich: bool) -> float:
 
 
 def _of_exponent(chi: Range, rich: bool) -> Range:
-    return Range(*(_source(one, rich) for one in (chi.value, chi.low, chi.high)), chi.window)
+    return Range(_source(chi.value, rich), _source(chi.low, rich), _source(chi.high, rich), chi.window)
 
 
 def _options(options: Options | None) -> Options:
@@ -373,8 +373,8 @@ def _warnings(estimate: Estimate, lazy: Curve, eta: float, best_use: Sequence[Be
     words, known = [], estimate.eigenvalues.size
     if (time := lazy.rests_on_tail(_MOST)) is not None:
         words.append(
-            f"From eta * t = {time:.3g} on more than half of the loss at frozen features lies in modes beyond the {known} that are "
-            "known: there the curves rest on the fitted power law."
+            f"From eta * t = {time:.3g} on more than half of the loss at frozen features lies in modes beyond the {known} that "
+            "are known: there the curves rest on the fitted power law."
         )
     if estimate.capacity <= 1:
         words.append(

@@ -254,7 +254,9 @@ def width_loss(
             if np.all(np.abs(off) <= _SOLVED * np.abs(rho)):  # Newton's last step squares what is left
                 break
         if t in times:
-            losses[float(t)] = float(np.real(weights @ (kappa / rho * (power @ (1 / (nodes[:, None] + kappa)))))) / (2 * t)
+            losses[float(t)] = float(np.real(weights @ (kappa / rho * (power @ (1 / (nodes[:, None] + kappa)))))) / (
+                2 * t
+            )
     return np.array([losses[float(t)] for t in times])
 
 
