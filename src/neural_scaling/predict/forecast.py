@@ -153,7 +153,7 @@ def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
     """Return the modes of an estimate and then as many draws of what they might be.
 
     Exponents are drawn from their joint normal law, and levels of both tails in the middle of the window, with the scatter of the
-    modes there. On P samples eigenvalues scatter by ``sqrt(2/P)`` of themselves and coefficients before the window by the root of
+    modes there. On P samples variances along modes scatter by ``sqrt(2/P)`` and coefficients before the window by the root of
     what is not yet explained, over P. From the window on modes follow the law that is drawn, and scatter about it as they do.
     """
     random = np.random.default_rng(_SEED)
@@ -204,14 +204,16 @@ def _sampled(
     samples, positive = estimate.samples or 1, np.maximum(estimate.power, 0)
     capacity, source, scale, amplitude = tail
     normal = random.standard_normal((2, k.size))
-    values = estimate.eigenvalues * np.exp(math.sqrt(2 / samples) * normal[0])
+    share = np.exp(math.sqrt(2 / samples) * normal[0])  # variance of a feature on the samples, which its power shares
     error = (np.cumsum(positive[::-1])[::-1] - positive + center.tail_power + max(estimate.noise, 0)) / samples
     alone = (np.sqrt(positive) + np.sqrt(error) * normal[1]) ** 2 - error
     follow = estimate.power + law * np.sqrt(scatter) * normal[1]
     inside = k >= estimate.window[0]
     tilt = amplitude * k ** -(capacity * source + 1) / law
     turn = scale * k**-capacity / (estimate.scale * k**-estimate.capacity)
-    return TailedModes.of(values * np.where(inside, turn, 1), np.where(inside, follow * tilt, alone), tail)
+    return TailedModes.of(
+        estimate.eigenvalues * share * np.where(inside, turn, 1), share * np.where(inside, follow * tilt, alone), tail
+    )
 
 
 def _scatter(ratio: Array, k: Array) -> Array:

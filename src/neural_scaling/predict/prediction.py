@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -218,7 +218,7 @@ class Prediction(ArrayValue):
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
 
-_LEFT_OUT = {"draws", "draw_sharpness", "draw_clock"}  # of the JSON
+_LEFT_OUT = {"draws", "draw_sharpness", "draw_clock", "resampled"}  # of the JSON
 
 
 def _plain(value: Any) -> Any:
@@ -228,6 +228,6 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, ArrayValue | Range):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _LEFT_OUT}  # type: ignore[arg-type]
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _LEFT_OUT}
     return value

@@ -33,6 +33,7 @@ _POINTS = 81
 _MOST = 0.5  # share of the loss that may rest on the tail without a warning
 _CAREFUL = 0.05  # learning rate at which the edge is looked for, over the largest at the start
 _RUNS = 6  # fewest for a joint fit
+_RESAMPLES = 200
 _LATE = 0.5  # part of a single curve, in log t, that its exponent is fitted in
 
 
@@ -245,7 +246,7 @@ def from_curves(
     if numbers.size < _RUNS:
         require(several == 1, "run", f"{numbers.size} runs of {several} sizes", "give six runs, or one size alone")
         return _one_exponent(x, y, runs, shown, rich, window)
-    fit = fit_scaling_law(sizes, x, y, runs, law=law if several > 1 else "time")
+    fit = fit_scaling_law(sizes, x, y, runs, law=law if several > 1 else "time", resamples=_RESAMPLES)
     points = FittedCurves(shown, x, y, runs, fit)
     if several == 1:
         chi = Range(fit["b"], *fit.interval("b"), (float(x.min()), float(x.max())))

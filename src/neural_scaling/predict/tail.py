@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import zeta
 
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array, ArrayValue
@@ -77,8 +78,9 @@ class TailedModes(ArrayValue):
     @property
     def tail_power(self) -> float:
         """Power of all modes behind the known ones."""
-        exponent, first = self.capacity * self.source, self.first - 0.5
-        return float(self.amplitude * first**-exponent / exponent)  # the sum over modes, to a part of order K^-2
+        exponent = self.capacity * self.source + 1
+        behind = 0.0 if self.capacity > 1 else zeta(exponent, _LAST_MODE)
+        return float(self.amplitude * (zeta(exponent, self.first) - behind))
 
     def quadrature(self, horizon: float, nodes_per_bin: int = _PER_BIN) -> tuple[ModeQuadrature, NDArray[np.bool_]]:
         """Return nodes and weights that resolve the dynamics to an effective time, and which nodes are of the tail.
