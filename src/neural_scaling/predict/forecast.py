@@ -22,6 +22,7 @@ from neural_scaling.theory.finite_size import lazy_loss, width_loss
 
 _SEED = 20260101  # of the draws
 _COMPUTED = 3e-4  # relative error of the curves themselves, by comparison with kernel_flow
+_CLOSEST = 1e-3  # squared relative distance of eigenvalues below which vectors turn into each other altogether
 _LEAST_SOURCE = 0.02  # draws below have tails that never end
 _TABLE_TIMES, _TABLE_WIDTHS, _TABLE_DRAWS = 24, 9, 8
 
@@ -153,8 +154,8 @@ def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
     """Return the modes of an estimate and then as many draws of what they might be.
 
     Exponents are drawn from their joint normal law, and levels of both tails in the middle of the window, with the scatter of the
-    modes there. On P samples variances along modes scatter by ``sqrt(2/P)`` and coefficients before the window by the root of
-    what is not yet explained, over P. From the window on modes follow the law that is drawn, and scatter about it as they do.
+    modes there. On P samples variances along modes scatter by ``sqrt(2/P)`` and coefficients before the window by what
+    leaks into them. From the window on modes follow the law that is drawn, and scatter about it as they do.
     """
     random = np.random.default_rng(_SEED)
     center = tailed(estimate)
@@ -205,15 +206,28 @@ def _sampled(
     capacity, source, scale, amplitude = tail
     normal = random.standard_normal((2, k.size))
     share = np.exp(math.sqrt(2 / samples) * normal[0])  # variance of a feature on the samples, which its power shares
-    error = (np.cumsum(positive[::-1])[::-1] - positive + center.tail_power + max(estimate.noise, 0)) / samples
+    inside = k >= estimate.window[0]
+    error = np.zeros(k.size)
+    unknown = center.tail_power + max(estimate.noise, 0)
+    error[~inside] = _leaked(estimate.eigenvalues, positive, unknown, int(np.count_nonzero(~inside))) / samples
     alone = (np.sqrt(positive) + np.sqrt(error) * normal[1]) ** 2 - error
     follow = estimate.power + law * np.sqrt(scatter) * normal[1]
-    inside = k >= estimate.window[0]
     tilt = amplitude * k ** -(capacity * source + 1) / law
     turn = scale * k**-capacity / (estimate.scale * k**-estimate.capacity)
     return TailedModes.of(
         estimate.eigenvalues * share * np.where(inside, turn, 1), share * np.where(inside, follow * tilt, alone), tail
     )
+
+
+def _leaked(values: Array, power: Array, rest: float, count: int) -> Array:
+    """Return P times the variance that other modes give the coefficients of the first ones, to first order in 1/P.
+
+    On samples the products of two features have the mean squares 1/P, and turn the vector of a mode k towards a mode j so that in
+    all ``lambda_k / (lambda_k - lambda_j)`` of its coefficient is seen. What is not known is far below.
+    """
+    apart = 1 - values / values[:count, None]
+    np.fill_diagonal(apart, np.inf)
+    return np.asarray((power / np.maximum(apart**2, _CLOSEST)).sum(axis=1) + rest)
 
 
 def _scatter(ratio: Array, k: Array) -> Array:
