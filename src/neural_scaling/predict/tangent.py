@@ -15,8 +15,8 @@ dense layer sees one vector a sample, its gradient is a product of two vectors a
 matrices: no gradient is formed. Those of convolutions, and of dense layers with several positions, are formed from the input of
 the layer and the derivative in its output. Both ways are held against autograd on a few samples first. What differs there (shared
 weights, weights used by hand) or is of another kind (norms, attention) goes through ``torch.func``, one gradient a sample. As
-many columns of the gradients as fit the memory are formed for all samples at once. Products are of the network's precision, sums over
-portions of columns are in float64.
+many columns of the gradients as fit the memory are formed for all samples at once. Products are of the network's precision, sums
+over portions of columns are in float64.
 """
 
 from __future__ import annotations
