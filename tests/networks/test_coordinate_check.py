@@ -9,6 +9,7 @@ from torch import nn
 
 from neural_scaling.base.checks import InputError
 from neural_scaling.networks.coordinate_check import (
+    LearningRateTransfer,
     coordinate_check,
     draw_coordinate_check,
     draw_learning_rate_transfer,
@@ -79,17 +80,29 @@ def test_mean_field_passes_and_the_standard_parametrization_fails():
 
 
 @pytest.mark.slow
-def test_the_best_rate_of_mean_field_scaling_stays():
-    rates = 2.0 ** np.arange(-7, 3)
-    widths = [32, 128, 512]
+@pytest.mark.long
+def test_the_learning_rate_of_mean_field_scaling_stays():
+    # From N = 128 on corrections of order 1/N are some per cent; the seeds' own best rates scatter by a step of the search.
+    rates, widths = 2.0 ** np.arange(-6, 2), [128, 1024]
     ours = learning_rate_transfer(mean_field, data(), rates, widths, times_width, steps=40)
     theirs = learning_rate_transfer(standard, data(), rates, widths, steps=40)
     assert all(ours.inside) and all(theirs.inside)
-    assert np.all(np.abs(np.log2(ours.shift)) <= 1)  # one step of the search
-    assert theirs.shift[-1] <= 1 / 4
+    assert np.all(np.abs(np.log2(ours.shift)) <= 1)
+    moved = [abs(np.log(one.slide[1]).mean()) for one in (ours, theirs)]
+    assert moved[0] < moved[1] / 3
+    assert moved[1] > math.log(8) / 4  # a rate in proportion to 1/N, as of a linear network, would have moved by 8
     assert "*" in str(theirs) and len(str(theirs).splitlines()) == 1 + rates.size
     figure = draw_learning_rate_transfer(ours)
     assert len(figure.axes[0].lines) == 2 * len(widths)
+
+
+def test_a_known_slide_is_found():
+    rates = np.geomspace(1e-3, 1, 16)
+    curve = [np.log(rates / rate) ** 2 + 1 for rate in (0.02, 0.08)]
+    losses = np.exp(np.stack(curve, axis=1))[:, :, None]
+    losses[-2:, 1] = math.inf
+    found = LearningRateTransfer(rates, np.array([1.0, 2.0]), losses, rates[:2], (True, True), 1.6)
+    np.testing.assert_allclose(found.slide[:, 0], [1, 4], rtol=0.025)  # a hundredth of a power of ten
 
 
 class Known(nn.Module):

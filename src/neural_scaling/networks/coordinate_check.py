@@ -116,6 +116,21 @@ class LearningRateTransfer(ArrayValue):
         """Best rate over that of the first width, shape (W,); ones if it is the same for all widths."""
         return np.asarray(self.best / self.best[0])
 
+    @property
+    def slide(self) -> Array:
+        """Factor in the rate by which the curve of the loss is moved, from the first width to each, shape (W, seeds).
+
+        It is the one that lays the logarithms of both upon each other best, in steps of a hundredth of a power of ten; at least
+        three rates have to overlap. A minimum may be flat, the steep sides of the curves show a slide all the same.
+        """
+        return np.array([[_slide(self.rates, one, first) for one, first in pairs] for pairs in self._curves()])
+
+    def _curves(self) -> list[list[tuple[Array, Array]]]:
+        widths, seeds = self.losses.shape[1:]
+        return [
+            [(self.losses[:, width, seed], self.losses[:, 0, seed]) for seed in range(seeds)] for width in range(widths)
+        ]
+
     def __str__(self) -> str:
         """Return a table of mean losses, the best rate of each width marked."""
         rows = [("rate", *(f"N = {width:g}" for width in self.widths))]
@@ -342,6 +357,23 @@ def _judged(widths: Array, change: Array) -> tuple[float, tuple[float, float], s
     if low >= -STABLE and high <= STABLE:
         return mean, (low, high), "stable"
     return mean, (low, high), "grows" if low > STABLE else "vanishes" if high < -STABLE else "undecided"
+
+
+def _slide(rates: Array, losses: Array, first: Array) -> float:
+    """Return the factor in the rate that lays a curve upon the first one; NaN where they do not overlap."""
+    good, known = np.isfinite(losses), np.isfinite(first)
+    if good.sum() < 3 or known.sum() < 3:
+        return math.nan
+    at, own, theirs = np.log10(rates[good]), np.log(losses[good]), np.log(first[known])
+    start = np.log10(rates[known])
+    found = (math.inf, math.nan)
+    span = float(np.log10(rates[-1] / rates[0]))
+    for step in np.arange(-round(100 * span), round(100 * span) + 1) / 100:
+        inside = (at - step >= start[0]) & (at - step <= start[-1])
+        if inside.sum() >= 3:
+            apart = own[inside] - np.interp(at[inside] - step, start, theirs)
+            found = min(found, (float(np.mean(apart**2)), step))
+    return float(10 ** found[1])
 
 
 def _made(factory: Callable[[int], nn.Module], width: int, seed: int) -> nn.Module:
