@@ -95,7 +95,8 @@ def soak(session: nox.Session) -> None:
     python(session, "-m", "pytest", "-v", killed, NEURAL_SCALING_TEST_KILLS="100", OMP_NUM_THREADS="1")
     python(session, "tests/fuzz_inputs.py", OMP_NUM_THREADS="1")
     python(session, "tests/random_settings.py", *session.posargs, OMP_NUM_THREADS="1")
-    python(session, "-m", "pytest", "tests/test_intervals.py", NEURAL_SCALING_TEST_INTERVALS="all", OMP_NUM_THREADS="1")
+    covered = ("tests/test_intervals.py", "tests/test_scaling_law.py")
+    python(session, "-m", "pytest", *covered, NEURAL_SCALING_TEST_INTERVALS="all", OMP_NUM_THREADS="1")
     python(session, "tests/mutants.py", OMP_NUM_THREADS="1")
     python(session, BOOK, "again")
 

@@ -24,7 +24,7 @@ Law = Literal["chinchilla", "time", "lazy", "rich"]
 HUBER = 1e-3
 FLOOR = "floor"
 #: Logarithms of coefficients over the typical loss, in the middle of the points. At the least one a term is absent.
-LEAST_LOG, LARGEST_LOG = -25.0, 12.0
+LEAST_LOG, LARGEST_LOG = -18.0, 12.0
 LEAST_CAPACITY = 1 + LEAST_EXPONENT
 _SOURCE_EDGES = (LEAST_EXPONENT, 1.0, 2.0, LARGEST_EXPONENT)  # exponents of the theory have kinks in beta at 1 and 2
 _STEP = 1e-6  # for derivatives of exponents, smooth between the kinks

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Any, get_args
 
@@ -41,8 +41,11 @@ _LEVELS = {  # of the starts; floors over the lowest loss, the rest as logarithm
 _SCREENED = 300  # points at which all starts are looked at
 _AGREE = 1e-6  # relative, in the sum that is minimised
 _EDGE = 1 + 1e-6
+_RESOLVED = 1e-5  # in log loss
+_COMPARED = 200  # draws of runs for the difference of two laws
 _KEPT = 2 / 3  # of the range in log N or log D
 _FEWEST_COMPARED = 3  # runs held out, for an interval
+_LIFTED = -5.0  # logarithm of a coefficient over the typical loss
 _BEYOND = 1e3  # times the range of the points in which an optimum is looked for
 
 
@@ -78,7 +81,8 @@ class ScalingLawFit(ArrayValue):
     points, runs
         Their numbers.
     starts, agreeing
-        Number of starts, and how many of them ended at the best optimum.
+        Number of starts (on this side of the kinks that the exponents of the theory have at beta = 1 and 2), and how many of them
+        ended at the best optimum.
     span
         Least and largest N and D of the points, shape (2, 2).
     warnings
@@ -259,8 +263,9 @@ class HeldOut(ArrayValue):
     largest
         Largest size.
     difference, interval
-        ``error`` of the first law less that of the second, and its 95 % interval from how it differs from run to run (Student).
-        It takes the fits as given. NaN with one law, or fewer than three runs.
+        ``error`` of the first law less that of the second, and its 95 % interval. Where runs were left out in turn it comes from
+        how they differ (Student); where the largest were held out, from both laws fitted to runs drawn again, on runs drawn
+        again. NaN with one law, or fewer than three runs held out.
     """
 
     laws: tuple[str, ...]
@@ -275,9 +280,9 @@ class HeldOut(ArrayValue):
 
     @property
     def better(self) -> str | None:
-        """Law with the smaller error, if the interval tells."""
+        """Law with the smaller error, if the interval tells; a difference of 1e-5 in log loss tells nothing."""
         low, high = self.interval
-        return self.laws[1] if low > 0 else self.laws[0] if high < 0 else None
+        return self.laws[1] if low > _RESOLVED else self.laws[0] if high < -_RESOLVED else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return what can be written as JSON; what is NaN is None.
@@ -397,7 +402,9 @@ def fit_scaling_law(
     data = _Data.checked(N, D, L, run, law, version, batch)
     draws = whole(resamples, "resamples", least=_FEWEST_RESAMPLES)
     best = _Best.of(data)
-    drawn, settled = best.again(data, data.draws(draws, check_seed(seed)))
+    random = np.random.default_rng(check_seed(seed))
+    times = np.array([_draw(random, data.sizes) for _ in range(draws)])
+    drawn, settled = best.again(data, times[:, data.run])
     return _result(data, best, drawn, settled)
 
 
@@ -411,6 +418,7 @@ def held_out_error(
     laws: Sequence[Law] = ("chinchilla",),
     version: Version = "corrected",
     batch: ArrayLike | None = None,
+    seed: int = 0,
 ) -> HeldOut:
     """Fit laws to the smaller part of N or D, and measure what they miss of the largest.
 
@@ -423,7 +431,9 @@ def held_out_error(
     along
         ``"N"`` or ``"D"``.
     laws
-        One law, or two to be compared.
+        One law, or two to be compared; one without a term for the batch leaves it aside.
+    seed
+        Of the draws of runs.
 
     Returns
     -------
@@ -444,8 +454,8 @@ def held_out_error(
     >>> print(error.runs, "runs missed by less than 1e-6:", bool(error.largest[0] < 1e-6))
     3 runs missed by less than 1e-6: True
     """
-    each = [_Data.checked(N, D, L, run, law, version, batch) for law in _listed(laws)]
-    return _largest(each, choice(along, "along", ("N", "D")))
+    each = _each(N, D, L, run, _listed(laws), version, batch)
+    return _largest(each, choice(along, "along", ("N", "D")), check_seed(seed))
 
 
 def compare_scaling_laws(
@@ -457,6 +467,7 @@ def compare_scaling_laws(
     laws: Sequence[Law] = ("chinchilla", "rich"),
     version: Version = "corrected",
     batch: ArrayLike | None = None,
+    seed: int = 0,
 ) -> LawComparison:
     """Compare two laws on the same points by runs left out and by extrapolation.
 
@@ -465,7 +476,9 @@ def compare_scaling_laws(
     N, D, L, run, version, batch
         As in :func:`fit_scaling_law`.
     laws
-        Two laws.
+        Two laws; one without a term for the batch leaves it aside.
+    seed
+        Of the draws of runs.
 
     Returns
     -------
@@ -487,7 +500,7 @@ def compare_scaling_laws(
     """
     chosen = _listed(laws)
     require(len(chosen) == 2, "laws", f"got {len(chosen)}", "give two")
-    each = [_Data.checked(N, D, L, run, law, version, batch) for law in chosen]
+    each, start = _each(N, D, L, run, chosen, version, batch), check_seed(seed)
     first = each[0]
     folds = first.run % min(_FOLDS, first.runs)
     seen = folds != np.arange(folds.max() + 1)[:, None]
@@ -499,7 +512,7 @@ def compare_scaling_laws(
         logs = data.points.parts(data.form, fits)[0]
         missed.append(logs[folds, np.arange(folds.size)] - data.points.y)
     left_out = _held_out(each, np.array(missed), np.ones(folds.size, dtype=bool), math.nan)
-    return LawComparison(left_out, *(_if_possible(each, along) for along in "ND"))
+    return LawComparison(left_out, *(_if_possible(each, along, start) for along in "ND"))
 
 
 @dataclass(frozen=True)
@@ -583,17 +596,10 @@ class _Data:
         found._require_enough()
         return found
 
-    def draws(self, number: int, seed: int) -> FloatArray:
-        """Return how often each point is drawn when runs are, shape (number, n): always with enough sizes."""
-        random = np.random.default_rng(seed)
-        size = np.array([self.x[self.run == one, 0][0] for one in range(self.runs)])
-        fewest = min(FEWEST_SIZES, np.unique(size).size)
-        found: list[FloatArray] = []
-        while len(found) < number:
-            times = random.multinomial(self.runs, np.full(self.runs, 1 / self.runs)).astype(np.float64)
-            if np.unique(size[times > 0]).size >= fewest:
-                found.append(times)
-        return np.array(found)[:, self.run]
+    @property
+    def sizes(self) -> FloatArray:
+        """Logarithm of N of each run, shape (runs,)."""
+        return self.x[np.unique(self.run, return_index=True)[1], 0]
 
     def natural(self, theta: FloatArray) -> FloatArray:
         """Return exponents and logarithms of prefactors in the units of the points, shape (S, P)."""
@@ -630,20 +636,24 @@ class _Best:
         firsts = [next(i for i in order if box[i] == one) for one in np.unique(box)]
         firsts.sort(key=lambda i: float(found.value[i]))
         best = firsts[0]
-        each = _by_run(data, _sizes(points, form, found.theta[firsts]))
+        same = box == box[best]
+        each = _by_run(data, np.ones(data.y.size, dtype=bool), _sizes(points, form, found.theta[firsts]))
         more = each - each[0]
         # In draws of runs another stretch may be the best if it is no worse by four standard errors.
         near = more.mean(axis=1) <= 4 * more.std(axis=1, ddof=1) / math.sqrt(data.runs)
         kept = [i for i, one in zip(firsts, near, strict=True) if one or i == best]
         limit = found.value[best] * (1 + _AGREE) + 1e-18 * points.y.size
         agreeing = int(np.count_nonzero(found.value <= limit))
-        return cls(found.theta[kept], low[kept], high[kept], len(start), agreeing, bool(found.settled[best]))
+        return cls(found.theta[kept], low[kept], high[kept], int(same.sum()), agreeing, bool(found.settled[best]))
 
     def again(self, data: _Data, weight: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return the best parameters for each weighting of the points, shape (S, P), and whether the search came to rest."""
         ends = []
         for theta, low, high in zip(self.theta, self.low, self.high, strict=True):
-            start, least, most = (np.tile(one, (len(weight), 1)) for one in (theta, low, high))
+            start = theta.copy()
+            logs = start[: len(data.form.terms)]
+            np.maximum(logs, _LIFTED, out=logs)  # a term that is absent has no slope, and would stay so
+            start, least, most = (np.tile(one, (len(weight), 1)) for one in (start, low, high))
             ends.append(minimise(data.points, data.form, start, least, most, weight))
         chosen = np.argmin([one.value for one in ends], axis=0), np.arange(len(weight))
         return np.array([one.theta for one in ends])[chosen], np.array([one.settled for one in ends])[chosen]
@@ -670,9 +680,9 @@ def _sizes(points: Points, form: Form, theta: FloatArray) -> FloatArray:
     return np.abs(points.parts(form, theta)[0] - points.y)
 
 
-def _by_run(data: _Data, values: FloatArray) -> FloatArray:
-    """Return means over the points of each run, shape (..., runs)."""
-    member = data.run == np.arange(data.runs)[:, None]
+def _by_run(data: _Data, some: NDArray[np.bool_], values: FloatArray) -> FloatArray:
+    """Return means over those of some points that belong to each run, shape (..., their runs)."""
+    member = data.run[some] == np.unique(data.run[some])[:, None]
     return np.asarray(values @ (member / member.sum(axis=1, keepdims=True)).T)
 
 
@@ -756,38 +766,83 @@ def _warnings(
     return out
 
 
-def _largest(each: Sequence[_Data], along: str) -> HeldOut:
+def _each(
+    N: ArrayLike,
+    D: ArrayLike,
+    L: ArrayLike,
+    run: ArrayLike,
+    laws: Sequence[Law],
+    version: Version,
+    batch: ArrayLike | None,
+) -> list[_Data]:
+    """Return the checked points for each law, the batch for those alone that have a term for it, if one has."""
+    with_term = [law for law in laws if law in ("lazy", "rich")] or laws
+    return [_Data.checked(N, D, L, run, law, version, batch if law in with_term else None) for law in laws]
+
+
+def _draw(random: np.random.Generator, sizes: FloatArray) -> FloatArray:
+    """Return how often each run is drawn; draws with fewer sizes than a floor needs, of as many, are drawn again."""
+    fewest = min(FEWEST_SIZES, np.unique(sizes).size)
+    while True:
+        times = random.multinomial(sizes.size, np.full(sizes.size, 1 / sizes.size)).astype(np.float64)
+        if np.unique(sizes[times > 0]).size >= fewest:
+            return times
+
+
+def _largest(each: Sequence[_Data], along: str, seed: int) -> HeldOut:
     """Return errors on the largest third in the logarithm of N or D."""
-    x = each[0].x[:, "ND".index(along)]
+    first = each[0]
+    x = first.x[:, "ND".index(along)]
     limit = float(x.min() + (x.max() - x.min()) * _KEPT)
-    out = x > limit * (1 + 1e-12)
-    missed = []
+    out = x > limit + 1e-9
+    random = np.random.default_rng(seed)
+    inside = np.isin(np.arange(first.runs), first.run[~out])
+    both = along == "D"  # runs have points on either side, else they lie on one
+    times = np.zeros((_COMPARED, first.runs))
+    missed: list[FloatArray] = []
+    drawn: list[FloatArray] = []
     for data in each:
         try:
             part = data.part(~out)
         except InputError as error:
             raise InputError(f"along: without the largest {along} too little is left to fit; {error}") from None
-        best = part.natural(_Best.of(part).theta[:1])[0]
-        shapes = len(data.form.exponent_names)
-        logs = best[shapes:, None] - data.form.exponents(best[None, :shapes])[0] @ data.x.T
-        missed.append(np.logaddexp.reduce(logs, axis=0) - data.y)
-    return _held_out(each, np.array(missed), out, math.exp(limit))
+        best = _Best.of(part)
+        missed.append(_missed(data, out, part.natural(best.theta[:1])))
+        if len(each) == 2:
+            if not drawn:
+                times[:, inside] = [_draw(random, part.sizes) for _ in times]
+                if not both:
+                    times[:, ~inside] = [_draw(random, np.zeros(np.count_nonzero(~inside))) for _ in times]
+            fits, _ = best.again(part, times[:, first.run[~out]])
+            drawn.append(_missed(data, out, part.natural(fits)))
+    found = _held_out(each, np.concatenate(missed), out, math.exp(limit))
+    if len(each) == 1 or found.runs < _FEWEST_COMPARED:
+        return found
+    weight = times[:, np.unique(first.run[out])]
+    gaps = (_by_run(first, out, np.abs(drawn[0])) - _by_run(first, out, np.abs(drawn[1]))) * weight
+    low, high = np.percentile(gaps.sum(axis=1) / np.maximum(weight.sum(axis=1), 1), [2.5, 97.5])
+    half = float(high - low) / 2  # fits to fewer different runs miss more: the width tells, not the place
+    return replace(found, interval=(found.difference - half, found.difference + half))
 
 
-def _if_possible(each: Sequence[_Data], along: str) -> HeldOut | None:
+def _missed(data: _Data, out: NDArray[np.bool_], fits: FloatArray) -> FloatArray:
+    """Return logarithms of prediction over loss at some points for exponents and prefactors, shape (S, points)."""
+    shapes = len(data.form.exponent_names)
+    logs = fits[:, shapes:, None] - data.form.exponents(fits[:, :shapes]) @ data.x[out].T
+    return np.asarray(np.logaddexp.reduce(logs, axis=1) - data.y[out])
+
+
+def _if_possible(each: Sequence[_Data], along: str, seed: int) -> HeldOut | None:
     try:
-        return _largest(each, along)
+        return _largest(each, along, seed)
     except InputError:
         return None
 
 
 def _held_out(each: Sequence[_Data], missed: FloatArray, out: NDArray[np.bool_], limit: float) -> HeldOut:
-    """Return what is told by the residuals of each law, shape (K, n), of points that it has not seen."""
-    missed = missed[:, out]
-    member = each[0].run[out] == np.unique(each[0].run[out])[:, None]
-    means = (member / member.sum(axis=1, keepdims=True)).T
-    error, bias = np.abs(missed) @ means, missed @ means
-    runs = len(member)
+    """Return what is told by the residuals of each law, shape (K, points), of points that it has not seen."""
+    error, bias = (_by_run(each[0], out, one) for one in (np.abs(missed), missed))
+    runs = error.shape[1]
     difference, half = math.nan, math.nan
     if len(each) == 2:
         gap = error[0] - error[1]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from inputs.kinds import Shared, array, flag, instance, pair, real, several, whole
+from inputs.kinds import Shared, array, choice, flag, instance, pair, real, seed, several, texts, whole
 from inputs.table import row
 from neural_scaling import fits
 from neural_scaling.spectra import PowerLaw
@@ -18,9 +18,26 @@ FIT = Shared(lambda: fits.window_sensitivity(T, L, (1.0, 12.0)))
 FRONTIER = Shared(lambda: fits.compute_frontier([8, 16, 32], STEPS, [64.0, 128.0]))
 STEPS = [(T, 4.0 / T + shift) for shift in (0.25, 0.125, 0.0625)]
 
+RUN, SIZE, DATA = (
+    one.ravel() for one in np.broadcast_arrays(np.arange(8)[:, None], 4.0 ** np.arange(8)[:, None], 8.0 ** np.arange(4))
+)
+LOSSES = 0.5 + 1 / np.sqrt(SIZE) + 1 / np.sqrt(DATA)
+LAW = Shared(lambda: fits.fit_scaling_law(SIZE, DATA, LOSSES, RUN, resamples=40))
+POINTS = {
+    "N": array(SIZE, above=0).also(SIZE[:5]).named("D", "L", "run"),
+    "D": array(DATA, above=0).also(DATA[:5]),
+    "L": array(LOSSES, above=0).also(LOSSES[:5]),
+    "run": array(RUN, whole=True).also(RUN[:5], 0 * RUN),
+    "version": choice("corrected"),
+    "batch": array(2.0 ** (RUN % 2), above=0).also(DATA),
+    "seed": seed(),
+}
+LAWS = ["chinchilla", "rich"]
+
 t = array(T, above=0, ordered=True)
 loss = array(L, above=0).also(L[:5])
 sigma = array(NOISE, above=0).also(NOISE[:5])
+laws = texts(LAWS).also([], ["another"], ["rich", "rich"], ["lazy", *LAWS])
 window = pair((1.0, 12.0), (100.0, 200.0))
 
 ROWS = [
@@ -63,6 +80,18 @@ ROWS = [
         B=real(math.inf, above=0, infinite=True),
         least=real(4.0, above=0),
     ),
+    row(fits.fit_scaling_law, **POINTS, law=choice("rich"), resamples=whole(40, 40)),
+    row(fits.held_out_error, **POINTS, laws=laws, along=choice("N")),
+    row(fits.compare_scaling_laws, **POINTS, laws=laws),
+    row(fits.ScalingLawFit.interval, LAW, name=choice("a")),
+    row(
+        fits.ScalingLawFit.loss,
+        LAW,
+        N=array(SIZE, axes=None, above=0),
+        D=array(DATA, axes=None, above=0),
+        B=array(math.inf, axes=None, above=0, infinite=True),
+    ),
+    row(fits.ScalingLawFit.allocation, LAW, compute=array([64.0, 128.0], above=0), per=real(1.0, above=0)),
     row(fits.Sensitivity.stable, FIT, predicted=real(1.0), tolerance=real(0.5, above=0)),
     row(
         fits.theory_window,
@@ -97,11 +126,15 @@ ROWS = [
 
 EXEMPT = dict.fromkeys(
     (
+        fits.Allocation,
         fits.CommonOffsetFit,
         fits.ComputeFrontier,
+        fits.HeldOut,
+        fits.LawComparison,
         fits.LocalSlope,
         fits.OffsetFit,
         fits.PowerLawFit,
+        fits.ScalingLawFit,
         fits.Sensitivity,
         fits.SpectrumFit,
         fits.TargetFit,
