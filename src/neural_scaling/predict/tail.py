@@ -32,7 +32,6 @@ class TailedModes(ArrayValue):
     ----------
     nodes, weights, squares
         Quadrature over the known modes: its nodes, weights of the plain sum and of that with ``(w*_k)^2``, each of shape (K,).
-        Single squares may be negative, as estimates of modes without target are.
     first
         Number of the first mode that is not known.
     capacity, source
@@ -60,15 +59,16 @@ class TailedModes(ArrayValue):
 
     @classmethod
     def of(cls, eigenvalues: Array, power: Array, tail: tuple[float, float, float, float]) -> TailedModes:
-        """Return known modes in any order, with capacity, source, scale and amplitude of the tail."""
+        """Return known modes in any order, with capacity, source, scale and amplitude of the tail.
+
+        Estimates of modes with little target may be negative; the mode before pays for them, so that no sum of later modes is.
+        """
         order = np.argsort(-eigenvalues, kind="stable")
-        values = eigenvalues[order]
-        squares = power[order] / values
+        values, squares = eigenvalues[order], _paid(power[order]) / eigenvalues[order]
         if values.size <= _FEW:
             return cls(values, np.ones(values.size), squares, values.size + 1, *tail)
-        # Nodes depend on the eigenvalues alone, and weights are linear in the squares.
-        gain, loss = (Spectrum(values, np.sqrt(np.maximum(one, 0))).compressed(_PER_BIN) for one in (squares, -squares))
-        return cls(gain.nodes, gain.weights, gain.target_weights - loss.target_weights, values.size + 1, *tail)
+        few = Spectrum(values, np.sqrt(squares)).compressed(_PER_BIN)
+        return cls(few.nodes, few.weights, few.target_weights, values.size + 1, *tail)
 
     @property
     def loss(self) -> float:
@@ -113,6 +113,17 @@ class TailedModes(ArrayValue):
         behind = np.arange(nodes.size) >= self.nodes.size
         found = ModeQuadrature(nodes[order], plain[order], squares[order], tail.horizon / self.scale)
         return found, behind[order]
+
+
+def _paid(power: Array) -> Array:
+    if np.all(power >= 0):
+        return power
+    found, debt = np.zeros_like(power), 0.0
+    for number in range(power.size - 1, -1, -1):
+        debt += power[number]
+        if debt > 0:
+            found[number], debt = debt, 0.0
+    return found
 
 
 def extended(estimate: Estimate, horizon: float) -> ModeQuadrature:
