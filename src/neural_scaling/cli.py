@@ -1,4 +1,4 @@
-"""The command line: ``cache`` lists and clears the user's results, ``data mnist`` fetches a dataset."""
+"""The command line: ``cache`` lists and clears the user's results, ``data mnist`` fetches a dataset, ``predict`` takes a file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from neural_scaling.base.paths import cache_root
 from neural_scaling.data import command_line as dataset_commands
-from neural_scaling.runs.commands import status_of
+from neural_scaling.runs.commands import leave, status_of
 from neural_scaling.runs.execution import nothing_running
 
 
@@ -31,7 +32,44 @@ def _parser() -> argparse.ArgumentParser:
     cache.add_argument("item", nargs="?", help="only this item")
     cache.set_defaults(command=_cache)
     dataset_commands.add_to(commands)
+    _add_predict(commands)
     return parser
+
+
+def entry() -> NoReturn:
+    """Run the command of the console."""
+    leave(main())
+
+
+def _add_predict(commands: argparse._SubParsersAction[Any]) -> None:
+    predict = commands.add_parser("predict", help="what to expect of your own spectrum, kernel, network or loss curves")
+    predict.add_argument("file", help="spectrum.csv, curves.csv, kernel.npz or data.npz")
+    predict.add_argument(
+        "--network", metavar="MODULE:FACTORY", help="function that returns a torch.nn.Module, for data.npz"
+    )
+    predict.add_argument("--richness", type=float, default=1.0, help="without units; 1 by default")
+    predict.add_argument("--until", type=float, help="last time of the curves, eta * steps")
+    predict.add_argument("--eta", type=float, help="learning rate at which the edge of stability is looked for")
+    predict.add_argument("--budget", type=float, action="append", metavar="C", help="compute N t; may be repeated")
+    predict.add_argument("--noise", type=float, help="variance of the noise of the targets")
+    predict.add_argument("--samples", type=int, default=1000, help="at most so many of the data are used")
+    predict.add_argument(
+        "--law", choices=["rich", "lazy"], default="rich", help="features of the networks of curves.csv"
+    )
+    predict.add_argument("--json", action="store_true", help="print all numbers as JSON instead of sentences")
+    predict.add_argument("--plot", metavar="FILE", help="write the learning curves as SVG")
+    predict.add_argument("--output", metavar="FOLDER", help="write the report, the numbers and the plots")
+    predict.add_argument("--no-store", action="store_true", help="compute anew, and keep nothing")
+    predict.add_argument("--engine", help="sequential, processes or dask")
+    predict.add_argument("--workers", type=int)
+    predict.add_argument("--scheduler")
+    predict.set_defaults(command=_predict)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from neural_scaling.predict import command_line  # seconds of imports that the other commands can do without
+
+    command_line.run(options)
 
 
 def _cache(options: argparse.Namespace) -> None:

@@ -111,6 +111,27 @@ def convolutional(dtype=torch.float64):
     return nn.Sequential(*layers).to(dtype).eval()
 
 
+class Norms(nn.Module):
+    """Layers along a line, with norms of all kinds, and filters whose stride leaves out the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.filters = nn.Conv1d(2, 6, 4, stride=2, padding=1, dilation=2)
+        self.group, self.layer, self.batch = nn.GroupNorm(2, 6), nn.LayerNorm((6, 4)), nn.BatchNorm1d(6)
+        self.flat, self.last = nn.BatchNorm1d(24), nn.Linear(24, 2)
+        for norm in (self.group, self.layer, self.batch, self.flat):
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+        for norm in (self.batch, self.flat):
+            norm.running_mean += 0.3
+            norm.running_var *= 2
+
+    def forward(self, x):
+        h = torch.tanh(self.group(torch.tanh(self.filters(x))))
+        h = torch.tanh(self.batch(torch.tanh(self.layer(h)))).flatten(1)
+        return self.last(torch.tanh(self.flat(h)))
+
+
 def made(kind):
     torch.manual_seed(0)
     return kind().double()
@@ -118,6 +139,7 @@ def made(kind):
 
 NETWORKS = {
     "convolutional": (convolutional, (7, 3, 13, 13)),
+    "norms": (lambda: made(Norms).eval(), (7, 2, 12)),
     "by hand": (lambda: made(ByHand), (7, 5)),
     "tied": (lambda: made(Tied), (7, 4)),
     "recurrent": (lambda: made(Recurrent), (6, 4, 3)),
@@ -147,13 +169,16 @@ def test_kernel_is_that_of_the_whole_jacobian(name, outputs):
 def test_layers_of_a_usual_network_need_no_gradient_by_torch_func():
     network = convolutional()
     plan = tangent._Plan(network, dict(network.named_parameters()), numbers(4, 3, 13, 13).double(), torch.device("cpu"))
-    assert plan.others == ["1.weight", "1.bias", "6.weight", "6.bias"]  # batch norm, and filters in groups
+    assert plan.others == ["6.weight", "6.bias"]  # filters in groups
+    norms = made(Norms).eval()
+    plan = tangent._Plan(norms, dict(norms.named_parameters()), numbers(4, 2, 12).double(), torch.device("cpu"))
+    assert not plan.others
     tied = made(Tied)
     plan = tangent._Plan(tied, dict(tied.named_parameters()), numbers(4, 4).double(), torch.device("cpu"))
     assert plan.others == ["layer.weight", "layer.bias"]
 
 
-@pytest.mark.parametrize("name", ["convolutional", "by hand"])
+@pytest.mark.parametrize("name", ["convolutional", "by hand", "norms"])
 def test_no_limit_of_memory_changes_the_kernel(monkeypatch, name):
     monkeypatch.setattr(tangent, "_ROWS", 3)
     make, shape = NETWORKS[name]

@@ -22,7 +22,11 @@ from neural_scaling.models import finite_data_runs, limit_runs
 from neural_scaling.models import runs as models
 from neural_scaling.networks import cnn, image_runs, language_runs, weak_runs
 from neural_scaling.networks import runs as circle
+from neural_scaling.predict import estimate_spectrum
+from neural_scaling.predict import runs as own
+from neural_scaling.predict.forecast import drawn
 from neural_scaling.runs import Experiment, Result
+from neural_scaling.spectra import PowerLaw
 from pictures import made_up
 
 INFINITE = float("inf")
@@ -70,6 +74,12 @@ def _text():
 
 
 @functools.cache
+def _modes():
+    law = PowerLaw(1.5, 0.5, 100).spectrum()
+    return drawn(estimate_spectrum(law.eigenvalues, law.target), 9)
+
+
+@functools.cache
 def _trained(run):
     return Result(run.run(Monitor()), {}, "computed")
 
@@ -91,6 +101,7 @@ def install(setattr):
     setattr(diffusion, "JUDGE", CLASSIFIER)
     setattr(cnn, "_BLOCK", 7)  # so that even a small kernel is added up in blocks and groups
     setattr(cnn, "_JACOBIAN_BYTES", 2**13)
+    setattr(own, "kept", lambda problem: _modes())
     setattr(sizes, "SIZES", {"small": Size("tiny", 2, 20, 10, 0.5, 4, 1.0)})
 
 
@@ -112,6 +123,8 @@ def tiny_runs():
         (finite_data_runs.MinibatchRun(*law, width=6, batch=4, seeds=20), 10),
         (limit_runs.LimitRun(1.5, (0.5, 1.5), 60, 8, 4, True), 4),
         (long_runs.LongRun(1.5, 0.5, 1.0, 2.0, (INFINITE, 8.0), (0.0, 0.02)), 20),
+        (own.OwnFlowRun("made up", 1.0, 100.0, 0.1, 9, 10), 3),
+        (own.OwnDMFTRun("made up", 1.0, 2.0, 1e3, 0.1, width=6, batch=4), 10),
         (models.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
         (circle.CircleModesRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),

@@ -9,7 +9,7 @@ gain of the activation, the step size) are folded into those products, so a step
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from neural_scaling.base.checks import instance, instances, require, settle, who
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.base.devices import find_device, working_dtype
 from neural_scaling.base.tensors import check_tensor, float_type
-from neural_scaling.networks.activations import PowerReLU
+from neural_scaling.networks.activations import Elementwise, PowerReLU, activation
 from neural_scaling.networks.parametrization import Parametrization, hidden_scale
 from neural_scaling.networks.seeding import standard_normal
 
@@ -69,12 +69,15 @@ class Shape:
         D.
     power
         q_phi of the activation ``[h]_+^q_phi``.
+    activation
+        Another activation instead, as :func:`~neural_scaling.networks.activations.activation` takes it; ``power`` is 1 then.
     """
 
     depth: int
     width: int
     inputs: int = 2
     power: float = 1.0
+    activation: str | float | Callable[[torch.Tensor], torch.Tensor] | PowerReLU | Elementwise | None = None
 
     def __post_init__(self) -> None:
         settle(
@@ -84,6 +87,14 @@ class Shape:
             inputs=whole(self.inputs, "inputs"),
             power=PowerReLU(self.power).power,
         )
+        if self.activation is not None:
+            require(self.power == 1, "power", f"got {self.power:g} beside an activation", "give one of the two")
+            settle(self, activation=activation(self.activation))
+
+    @property
+    def phi(self) -> PowerReLU | Elementwise:
+        """The activation."""
+        return PowerReLU(self.power) if self.activation is None else activation(self.activation)
 
     @property
     def step_products(self) -> list[tuple[int, int]]:
@@ -112,7 +123,7 @@ class MLPEnsemble:
     ) -> None:
         self.shape, self.members = instance(shape, "shape", Shape, _SHAPE), check_members(members)
         device, self.dtype = find_device(device), float_type(dtype)
-        self.activation = PowerReLU(shape.power)
+        self.activation = shape.phi
         self.scales = [Parametrization(shape.width, member.richness, member.eta) for member in self.members]
         self._check_mode()
         self._spaces: dict[tuple[str, int], torch.Tensor] = {}
@@ -194,7 +205,7 @@ class MLPEnsemble:
         for weight, factor in zip(self.weights[:-1], self._factors, strict=True):
             h = factor * torch.bmm(previous, weight)
             found.append(h)
-            previous = self.activation.rectified(h, torch.empty_like(h))
+            previous = self.activation.evaluate(h, torch.empty_like(h))
         return found
 
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
@@ -278,7 +289,7 @@ class MLPEnsemble:
         return torch.bmm(last, weights[-1]).squeeze(2) * self._readout
 
     def _forward(self, x: torch.Tensor, weights: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Return arguments and values (without gain) of the activations, each (E, B, N); for q = 1 they share memory.
+        """Return arguments and values (without gain) of the activations, each (E, B, N); for ReLU they share memory.
 
         They lie in memory that the next call uses again.
         """
@@ -286,8 +297,8 @@ class MLPEnsemble:
         previous = x
         for layer, (weight, factor) in enumerate(zip(weights[:-1], self._factors, strict=True)):
             h = _product(previous, weight, factor, self._space(f"argument {layer}", x))
-            room = h if self.activation.power == 1 else self._space(f"value {layer}", x)
-            previous = self.activation.rectified(h, room)
+            room = h if self.activation.in_place else self._space(f"value {layer}", x)
+            previous = self.activation.evaluate(h, room)
             arguments.append(h)
             values.append(previous)
         return arguments, values

@@ -26,6 +26,7 @@ _PER_DECADE = 60  # cells; losses come out to a few 1e-5
 _FIRST = 1e-3  # end of the first cell, in units of one over the largest eigenvalue
 _SERIES_BELOW = 1e-3
 _ROUNDS = 50
+_ROUNDING = 1e-32  # of a loss relative to that of the untrained model: smaller ones may be anything
 _SHARP_EVERY = 6  # cells
 _BISECTIONS = 40
 
@@ -70,6 +71,7 @@ def flows(
         if done:
             break
     times, scales, losses, parts, clocks = (np.array(one).T for one in zip(*kept, strict=True))
+    losses = np.maximum(losses, _ROUNDING * power.sum(axis=1)[:, None])
     sharp_times, sharpness = np.array(sharp).transpose(1, 2, 0)
 
     def powers(values: Array) -> Array:

@@ -51,10 +51,12 @@ _RIDGES = 14
 _WIDTH = 0.06  # of a bin of modes, relative to its mode number
 _ROUNDING = 1e-4  # size of a negative eigenvalue, relative to the largest, that float32 explains
 _SECOND_ORDER = 0.2  # error of the relation for ridges, relative to df/P; bounds what was seen of Gaussian features
+_UNSURE = 0.25  # share of the correction of single eigenvalues that may be wrong; bounds what was seen
 _CUT = NORMAL_95**2
 _LEAST_SCATTER = 0.02  # terms of the order 1/P that the means lack
 _DOUBT = 5  # modes that would have to scatter little before it is believed that coefficients do
 _SMALLEST_SOURCE = 0.01
+_SEEN = 11.83  # rise of the deviance without target: three standard deviations, for its amplitude and exponent
 _NOTHING = -80.0  # logarithm of a constant that is not there
 
 
@@ -198,11 +200,15 @@ def estimate_kernel(kernel: ArrayLike, targets: ArrayLike, noise: float | None =
     outputs = _outputs(targets, samples)
     floor = None if noise is None else real(noise, "noise", least=0)
     values, vectors = eigh(matrix / samples, overwrite_a=True, check_finite=False, driver="evd")
-    values, power = values[::-1], ((vectors.T @ outputs) ** 2).sum(1)[::-1]
+    values, along = values[::-1], (vectors.T @ outputs)[::-1]
     rounding = max(-10 * values[-1], 10 * np.finfo(float).eps * _largest(values, "kernel"))
     known = int(np.count_nonzero(values > rounding))
     require(known >= _FEWEST, "kernel", f"{known} eigenvalues above rounding", f"give a kernel with {_FEWEST} at least")
-    return _estimate(values, power, known, floor)
+    late = along[known // 2 : known]
+    late = late.T @ late
+    # Of squares of normal variables, one an output; those of several outputs add up.
+    scatter = 2 * float((late**2).sum()) / float(np.trace(late)) ** 2
+    return _estimate(values, (along**2).sum(1), known, floor, scatter)
 
 
 def _largest(values: Array, argument: str) -> float:
@@ -253,7 +259,7 @@ def _beyond_chance(bend: float, error: float) -> float:
     return 0.5 * math.sqrt(max(0.0, bend**2 - _CUT * error**2))
 
 
-def _estimate(values: Array, power: Array, known: int, noise: float | None) -> Estimate:
+def _estimate(values: Array, power: Array, known: int, noise: float | None, scatter: float) -> Estimate:
     """Estimate both exponents from the eigenvalues of K/P and the squares of the targets along its vectors."""
     samples = values.size
     first, last = FIRST_MODE, LAST_SHARE * known
@@ -263,7 +269,7 @@ def _estimate(values: Array, power: Array, known: int, noise: float | None) -> E
     )
     law = _fit_capacity(values, known, first, last)
     parts = _means(power, values, known, law, noise or 0.0)
-    target = _fit_source(parts, law.slope)
+    target = _fit_source(parts, law.slope, scatter)
     bent = _beyond_chance(law.bend, law.bend_error)
     spread = math.hypot(law.error, bent)
     turned = math.hypot(target.source * spread, _beyond_chance(target.bend, target.bend_error)) / law.slope
@@ -282,13 +288,11 @@ def _estimate(values: Array, power: Array, known: int, noise: float | None) -> E
         )
     if high >= LARGEST_SOURCE:
         notes.append(f"the upper end of the source is open: it is {LARGEST_SOURCE:g}, the largest looked for")
-    if low <= 0.0:
+    if low <= 1.01 * _SMALLEST_SOURCE:
         notes.append("the lower end of the source is open: it is 0")
-    if target.resolved < first + 10:
-        notes.append(
-            "the target is lost in noise, or in modes beyond the samples, from the first modes of the window on"
-        )
-    eigenvalues, powers = _modes(values, power, parts, law, target)
+    if target.lost:
+        notes.append("the target is lost in noise or in modes beyond the samples: nothing of it is seen in the window")
+    eigenvalues, powers = _modes(values, power, known, parts, law, target)
     return Estimate(
         capacity=law.slope,
         capacity_interval=(law.slope - NORMAL_95 * spread, law.slope + NORMAL_95 * spread),
@@ -336,6 +340,7 @@ def _fit_capacity(values: Array, known: int, first: int, last: float) -> _Capaci
     count = np.array([(kept / (kept + one)).sum() for one in ridge])
     kappa = (ridge / (1 - count / samples))[:, None]
     head = _single(values[: first - 1], kept)
+    moved = _UNSURE * np.log(values[: first - 1] / head)
     x = np.linspace(math.log(first - 0.5), math.log(_end(known, samples)), 2000)
     weight = np.exp(x) * (x[1] - x[0])
     weight[[0, -1]] /= 2
@@ -350,9 +355,9 @@ def _fit_capacity(values: Array, known: int, first: int, last: float) -> _Capaci
         columns = [-turn @ (x - middle), turn.sum(1), 1 / kappa[:, 0], -0.5 * turn @ np.abs(x - middle)]
         # Logarithms of single eigenvalues scatter with variance 2/P, independently.
         own = of_head * (1 - of_head)
-        covariance = 2 / samples * ((turn / weight) @ turn.T + own @ own.T) + np.diag(
-            (_SECOND_ORDER * count / samples) ** 2 + 1e-4
-        )
+        doubt = own @ moved
+        covariance = 2 / samples * ((turn / weight) @ turn.T + own @ own.T) + np.outer(doubt, doubt)
+        covariance += np.diag((_SECOND_ORDER * count / samples) ** 2 + 1e-4)
         free = [0, 1, 2]
         step, _ = _least_squares(np.stack([columns[i] for i in free], axis=1), misfit, covariance)
         if rest + step[2] < 0:
@@ -376,10 +381,12 @@ def _end(known: int, samples: int) -> float:
 
 
 def _single(found: Array, values: Array) -> Array:
-    """Remove from eigenvalues what the other modes add to each; those closer than their scatter count less."""
+    """Remove from eigenvalues what the other modes add to each; those closer than their scatter do not count."""
     apart = found[:, None] - values
     scatter = 2 / values.size * found[:, None] ** 2
-    return np.asarray(found / ((found[:, None] * apart / (apart**2 + scatter)).sum(1) / values.size))
+    # A mode is seen by the kernel without it, whose P eigenvalues are the others and one near zero.
+    others = 1 + (found[:, None] * apart**3 / (apart**4 + scatter**2)).sum(1)
+    return np.asarray(found * values.size / others)
 
 
 def _least_squares(columns: Array, misfit: Array, covariance: Array) -> tuple[Array, Array]:
@@ -407,8 +414,8 @@ def _stieltjes(at: Array, values: Array, population: Array, weight: Array, rest:
     The start is the sample's own m, far above it.
     """
     samples = values.size
-    m = (1 / (values - at[:, None] * (1 + 0.3j))).mean(1)
-    for height in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001):
+    m: NDArray[np.complex128] = (1 / (values - at[:, None] * (1 + 0.3j))).mean(1)
+    for height in (0.3, 0.1, 0.03, 0.01, 0.003, 1e-3, 1e-4, 1e-5):
         z = at * (1 + 1j * height) - rest / samples
         for _ in range(100):
             response = population / (1 + population * m[:, None])
@@ -481,19 +488,26 @@ def _means(power: Array, values: Array, known: int, law: _Capacity, floor: float
     edges = [first - 1]
     while edges[-1] < last:
         edges.append(min(last, edges[-1] + max(1, round(_WIDTH * edges[-1]))))
-    size = np.diff(edges)
+    size = np.diff(edges).astype(np.float64)
 
     def bins(one: Array) -> Array:
         return np.asarray(np.add.reduceat(one[: edges[-1]], edges[:-1]) / size)
 
     x, weight = _nodes(first, known, samples)
     population = np.concatenate([law.head, np.exp(law.level - law.slope * x)])
-    m = _stieltjes(bins(values), values, population, np.concatenate([np.ones(first - 1), weight]), law.rest)
+    at = bins(values)
+    m = _stieltjes(at, values, population, np.concatenate([np.ones(first - 1), weight]), law.rest)
     response = 1 / np.abs(1 + population * m[:, None]) ** 2
     k = bins(np.arange(1.0, samples + 1))
     mixed = k**2 / (k**2 + law.slope**2 * samples / math.pi)
     head = response[:, : first - 1] @ power[: first - 1] / samples
-    shift = -m.real / np.abs(m) ** 2 / bins(values)
+    # The mode number of a sample's eigenvalue by the density of the theory, from that of the resonance at the first.
+    resonance = -m[0].real / abs(m[0]) ** 2
+    density = samples / math.pi * at * m.imag
+    number = math.exp((law.level - math.log(resonance)) / law.slope) + np.concatenate(
+        [[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * -np.diff(np.log(at)))]
+    )
+    shift = np.exp(law.level - law.slope * np.log(number)) / at
     following = response[:, first - 1 :] * weight
     return _Means(k, bins(power), size, shift, mixed, following, x - math.log(first), head, floor)
 
@@ -509,16 +523,17 @@ class _Source:
     constant_error: float
     bend: float  # slope of log p against log k in the upper half less that in the lower
     bend_error: float
+    lost: bool  # whether the window could be without target
     resolved: float  # last mode whose own power is half of what is seen along it
     mean: Array  # of each bin
     signal: Array  # what the law adds to it
 
 
-def _fit_source(parts: _Means, slope: float) -> _Source:
+def _fit_source(parts: _Means, slope: float, mixed: float) -> _Source:
     """Fit source, amplitude and constant by the deviance of a gamma law, whose scatter is fitted as well."""
     source = np.linspace(_SMALLEST_SOURCE, LARGEST_SOURCE, 51)
     law = parts.law(1 + slope * source)
-    scatter = np.full(parts.along.size, 2.0)
+    scatter = np.full(parts.along.size, mixed)
     level = np.log(np.maximum([parts.along[:5].mean(), parts.along[-10:].mean()], 1e-300))
     starts = [
         np.stack([level[0] - np.log(law[:, :5].mean(1)), np.full(source.size, level[1] + shift)], axis=1)
@@ -531,16 +546,21 @@ def _fit_source(parts: _Means, slope: float) -> _Source:
         best = int(deviance.argmin())
         signal = np.exp(at[best, 0]) * law[best]
         mean = signal + np.exp(at[best, 1]) + parts.head + parts.floor
-        scatter = _scatter(parts, signal / mean, mean, scatter)
+        scatter = _scatter(parts, signal / mean, mean, scatter, mixed)
         deviance, at = _profile(parts, law, scatter, at)
     for _ in range(2):  # a finer grid where the deviance is low
         near = np.flatnonzero(deviance < deviance.min() + 4 * _CUT)
         ends = source[[max(near[0] - 1, 0), min(near[-1] + 1, source.size - 1)]]
-        fine = np.linspace(*ends, 51)
+        fine = np.linspace(ends[0], ends[1], 51)
         start = np.stack([np.interp(fine, source, column) for column in at.T], axis=1)
         source, law = fine, parts.law(1 + slope * fine)
         deviance, at = _profile(parts, law, scatter, start)
     best = int(deviance.argmin())
+    even = np.full(scatter.size, mixed)  # the law may not have made itself more certain
+    (seen,), _ = _profile(parts, law[[best]], even, at[[best]])
+    (unseen,), _ = _profile(parts, np.zeros((1, even.size)), even, at[[best]])
+    lost = bool(unseen - seen < _SEEN)
+    everything = (_SMALLEST_SOURCE, LARGEST_SOURCE)
     signal = np.exp(at[best, 0]) * law[best]
     constant = math.exp(at[best, 1])
     mean = signal + constant + parts.head + parts.floor
@@ -555,30 +575,32 @@ def _fit_source(parts: _Means, slope: float) -> _Source:
     residual = parts.along - mean
     bent, errors = _least_squares(columns, residual, covariance)
     _, straight = _least_squares(columns[:, [0, 1, 3]], residual, covariance)
-    lost = np.flatnonzero(signal < 0.5 * mean)
+    hidden = np.flatnonzero(signal < 0.5 * mean)
     return _Source(
         source=float(source[best]),
-        interval=_crossings(source, deviance - deviance[best], best),
+        interval=everything if lost else _crossings(source, deviance - deviance[best], best),
         amplitude=math.exp(at[best, 0]) * parts.mode[0] ** exponent,
         constant=constant,
         constant_error=float(straight[2]),
         bend=float(bent[2]),
         bend_error=float(errors[2]),
-        resolved=float(parts.mode[lost[0]] if lost.size else parts.mode[-1]),
+        lost=lost,
+        resolved=float(parts.mode[hidden[0]] if hidden.size else parts.mode[-1]),
         mean=mean,
         signal=signal,
     )
 
 
-def _scatter(parts: _Means, share: Array, mean: Array, before: Array) -> Array:
+def _scatter(parts: _Means, share: Array, mean: Array, before: Array, least: float) -> Array:
     """Return the variance of t_k over its squared mean: one value for what is mixed, one for modes by themselves.
 
-    The second is 2 for normal coefficients, and less where coefficients follow the law.
+    The first is that of normal variables at least. The second is the same for normal coefficients, and less where coefficients
+    follow the law.
     """
     excess = parts.size * (parts.along / mean - 1) ** 2
     own = (1 - parts.mixed) * share**2
     rows = np.stack([1 - own, own], axis=1)
-    mixed, single = np.maximum(nnls(rows / before[:, None], excess / before)[0], _LEAST_SCATTER)
+    mixed, single = np.maximum(nnls(rows / before[:, None], excess / before)[0], (least, _LEAST_SCATTER * least))
     count = float(parts.size @ own)
     single = (count * single + _DOUBT * mixed) / (count + _DOUBT)
     return np.asarray(mixed * (1 - own) + single * own)
@@ -595,18 +617,20 @@ def _crossings(x: Array, rise: Array, best: int) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def _modes(values: Array, power: Array, parts: _Means, law: _Capacity, target: _Source) -> tuple[Array, Array]:
+def _modes(
+    values: Array, power: Array, known: int, parts: _Means, law: _Capacity, target: _Source
+) -> tuple[Array, Array]:
     """Return eigenvalues and powers of the population, to the last mode known."""
     first = law.head.size + 1
-    last = int(min(max(target.resolved, first), values.size * LAST_SHARE))
+    last = int(min(max(target.resolved, first), known * LAST_SHARE))
     mode = np.arange(first, last + 1)
 
     def at(one: Array) -> Array:
-        return np.exp(np.interp(np.log(mode), np.log(parts.mode), np.log(one)))
+        return np.asarray(np.interp(np.log(mode), np.log(parts.mode), one))
 
-    other = np.maximum(target.mean - target.signal, 1e-12 * target.mean)
+    other, signal = target.mean - target.signal, np.exp(at(np.log(np.maximum(target.signal, 1e-300))))
     expected = target.amplitude * mode ** (-1 - law.slope * target.source)
-    following = expected * (power[first - 1 : last] - at(other)) / at(target.signal)
+    following = expected * (power[first - 1 : last] - at(other)) / signal
     before = (power[: first - 1] - other[0]) / values.size
     return (
         np.concatenate([law.head, values[first - 1 : last] * at(parts.shift)]),

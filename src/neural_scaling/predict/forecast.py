@@ -22,6 +22,7 @@ from neural_scaling.theory.finite_size import lazy_loss, width_loss
 
 _SEED = 20260101  # of the draws
 _COMPUTED = 3e-4  # relative error of the curves themselves, by comparison with kernel_flow
+_CLOSEST = 1e-3  # squared relative distance of eigenvalues below which vectors turn into each other altogether
 _LEAST_SOURCE = 0.02  # draws below have tails that never end
 _TABLE_TIMES, _TABLE_WIDTHS, _TABLE_DRAWS = 24, 9, 8
 
@@ -137,7 +138,7 @@ class BestUse(ArrayValue):
     width, time, loss
         Optimum with its 95 % interval, shape (C, 3): value, low, high. NaN where it lies outside of what was computed.
     loss_exponent, width_exponent
-        ``L* ~ C^-r`` and ``N* ~ C^a`` of the theory for late times (Table 1, at infinite batch), None where the capacity is below 1.
+        ``L* ~ C^-r`` and ``N* ~ C^a`` of the theory for late times (Table 1, infinite batch), None where the capacity is below 1.
     """
 
     rich: bool
@@ -152,9 +153,9 @@ class BestUse(ArrayValue):
 def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
     """Return the modes of an estimate and then as many draws of what they might be.
 
-    Exponents are drawn from their joint normal law. Levels of both tails are drawn in the middle of the window, with the scatter
-    of the modes there. On P samples eigenvalues scatter by ``sqrt(2/P)`` of themselves and coefficients by the root of what is not
-    yet explained, over P.
+    Exponents are drawn from their joint normal law, and levels of both tails in the middle of the window, with the scatter of the
+    modes there. On P samples variances along modes scatter by ``sqrt(2/P)`` and coefficients before the window by what
+    leaks into them. From the window on modes follow the law that is drawn, and scatter about it as they do.
     """
     random = np.random.default_rng(_SEED)
     center = tailed(estimate)
@@ -173,6 +174,8 @@ def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
             (estimate.power, slope, estimate.amplitude),
         )
     ]
+    law = estimate.amplitude * k**-slope
+    scatter = _scatter(estimate.power / law, k)
     found = [center]
     for capacity, source in exponents:
         capacity = max(capacity, 0.5 * estimate.capacity)
@@ -185,12 +188,53 @@ def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
             known = (center.nodes, center.weights, center.squares, center.first)
             found.append(TailedModes(*known, *tail))
             continue
-        values = estimate.eigenvalues * np.exp(math.sqrt(2 / estimate.samples) * random.standard_normal(k.size))
-        rest = np.cumsum(np.maximum(estimate.power, 0)[::-1])[::-1] - np.maximum(estimate.power, 0)
-        error = (rest + center.tail_power + max(estimate.noise, 0)) / estimate.samples
-        root = np.sqrt(np.maximum(estimate.power, 0)) + np.sqrt(error) * random.standard_normal(k.size)
-        found.append(TailedModes.of(values, root**2 - error, tail))
+        found.append(_sampled(estimate, center, k, law, scatter, tail, random))
     return found
+
+
+def _sampled(
+    estimate: Estimate,
+    center: TailedModes,
+    k: Array,
+    law: Array,
+    scatter: Array,
+    tail: tuple[float, float, float, float],
+    random: np.random.Generator,
+) -> TailedModes:
+    """Draw the known modes of a kernel on samples."""
+    samples, positive = estimate.samples or 1, np.maximum(estimate.power, 0)
+    capacity, source, scale, amplitude = tail
+    normal = random.standard_normal((2, k.size))
+    share = np.exp(math.sqrt(2 / samples) * normal[0])  # variance of a feature on the samples, which its power shares
+    inside = k >= estimate.window[0]
+    error = np.zeros(k.size)
+    unknown = center.tail_power + max(estimate.noise, 0)
+    error[~inside] = _leaked(estimate.eigenvalues, positive, unknown, int(np.count_nonzero(~inside))) / samples
+    alone = (np.sqrt(positive) + np.sqrt(error) * normal[1]) ** 2 - error
+    follow = estimate.power + law * np.sqrt(scatter) * normal[1]
+    tilt = amplitude * k ** -(capacity * source + 1) / law
+    turn = scale * k**-capacity / (estimate.scale * k**-estimate.capacity)
+    return TailedModes.of(
+        estimate.eigenvalues * share * np.where(inside, turn, 1), share * np.where(inside, follow * tilt, alone), tail
+    )
+
+
+def _leaked(values: Array, power: Array, rest: float, count: int) -> Array:
+    """Return P times the variance that other modes give the coefficients of the first ones, to first order in 1/P.
+
+    On samples the products of two features have the mean squares 1/P, and turn the vector of a mode k towards a mode j so that in
+    all ``lambda_k / (lambda_k - lambda_j)`` of its coefficient is seen. What is not known is far below.
+    """
+    apart = 1 - values / values[:count, None]
+    np.fill_diagonal(apart, np.inf)
+    return np.asarray((power / np.maximum(apart**2, _CLOSEST)).sum(axis=1) + rest)
+
+
+def _scatter(ratio: Array, k: Array) -> Array:
+    """Return the mean square distance from 1 of ratios in octaves of the mode number."""
+    octave = np.log2(k).astype(int)
+    sums = np.bincount(octave, (ratio - 1) ** 2) / np.maximum(np.bincount(octave), 1)
+    return np.asarray(sums[octave])
 
 
 def _level_error(ratio: Array) -> float:

@@ -11,7 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neural_scaling.predict.problem import Prediction
+from neural_scaling.fits import ScalingLawFit
+from neural_scaling.predict.estimate import Estimate
+from neural_scaling.predict.forecast import Curve
+from neural_scaling.predict.prediction import FittedCurves, Prediction
 
 _INK = "#123456"  # replaced by the colour of the text around
 _LAZY, _RICH, _THIRD = "#2f7fc1", "#d9622b", "#3f9b6a"  # readable on white and on black
@@ -36,8 +39,16 @@ _STYLE: dict[Any, Any] = {
 
 def svgs(prediction: Prediction) -> dict[str, str]:
     """Return the plots of a prediction by name."""
-    drawings = {"spectrum": _spectrum, "curves": _curves, "sharpness": _sharpness}
-    return {name: _svg(lambda axes, draw=draw: draw(axes, prediction)) for name, draw in drawings.items()}  # type: ignore[misc]
+    found = {}
+    if prediction.lazy is not None and prediction.rich is not None:
+        curves = (prediction.lazy, prediction.rich)
+        found["curves"] = _svg(lambda axes: _curves(axes, prediction, curves))
+        found["sharpness"] = _svg(lambda axes: _sharpness(axes, prediction.eta, curves))
+    if (estimate := prediction.estimate) is not None:
+        found["spectrum"] = _svg(lambda axes: _spectrum(axes, estimate))
+    if (measured := prediction.curves) is not None:
+        found["points"] = _svg(lambda axes: _points(axes, measured))
+    return found
 
 
 def _svg(draw: Callable[[Axes], None]) -> str:
@@ -50,8 +61,7 @@ def _svg(draw: Callable[[Axes], None]) -> str:
     return text[text.index("<svg") :].replace(_INK, "currentColor")
 
 
-def _spectrum(axes: Axes, prediction: Prediction) -> None:
-    estimate = prediction.estimate
+def _spectrum(axes: Axes, estimate: Estimate) -> None:
     k = np.arange(1, estimate.eigenvalues.size + 1, dtype=np.float64)
     shown = np.unique(np.geomspace(1, k.size, 400).astype(int)) - 1
     far = np.geomspace(estimate.window[0], 10 * k.size, 50)
@@ -68,8 +78,8 @@ def _spectrum(axes: Axes, prediction: Prediction) -> None:
     axes.legend()
 
 
-def _curves(axes: Axes, prediction: Prediction) -> None:
-    for name, curve, colour in (("frozen features", prediction.lazy, _LAZY), ("learned", prediction.rich, _RICH)):
+def _curves(axes: Axes, prediction: Prediction, curves: tuple[Curve, Curve]) -> None:
+    for name, curve, colour in zip(("frozen features", "learned"), curves, (_LAZY, _RICH), strict=True):
         known = curve.tail <= 0.5
         axes.loglog(curve.time[known], curve.loss[known], color=colour, label=name)
         behind = ~known
@@ -85,16 +95,30 @@ def _curves(axes: Axes, prediction: Prediction) -> None:
     if prediction.edge is not None:
         axes.axvline(prediction.edge, color=_INK, lw=0.8, ls="--")
     axes.set(xlabel=r"time, $\eta t$", ylabel="loss")
-    axes.set_ylim(bottom=0.3 * float(min(prediction.lazy.low.min(), prediction.rich.low.min())))
+    axes.set_ylim(bottom=0.3 * float(min(curve.low.min() for curve in curves)))
     axes.legend()
 
 
-def _sharpness(axes: Axes, prediction: Prediction) -> None:
-    for curve, colour in ((prediction.lazy, _LAZY), (prediction.rich, _RICH)):
+def _sharpness(axes: Axes, eta: float, curves: tuple[Curve, Curve]) -> None:
+    for curve, colour in zip(curves, (_LAZY, _RICH), strict=True):
         axes.loglog(curve.time, curve.sharpness, color=colour, label="learned" if curve.rich else "frozen features")
-    axes.axhline(2 / prediction.eta, color=_INK, lw=0.8, ls="--")
-    axes.annotate(
-        rf"edge at $\eta$ = {prediction.eta:.2g}", (float(prediction.lazy.time[0]), 2 / prediction.eta), va="bottom"
-    )
+    axes.axhline(2 / eta, color=_INK, lw=0.8, ls="--")
+    axes.annotate(rf"edge at $\eta$ = {eta:.2g}", (float(curves[0].time[0]), 2 / eta), va="bottom")
     axes.set(xlabel=r"time, $\eta t$", ylabel="largest eigenvalue of the kernel")
     axes.legend()
+
+
+def _points(axes: Axes, measured: FittedCurves) -> None:
+    fit = measured.fit
+    for number in np.unique(measured.run):
+        one = measured.run == number
+        order = np.argsort(measured.data[one])
+        x, size = measured.data[one][order], measured.size[one][order]
+        axes.loglog(x, measured.loss[one][order], ".-", ms=3, lw=0.8, color=_LAZY)
+        if isinstance(fit, ScalingLawFit):
+            law = fit.loss(np.where(np.isnan(size), 1.0, size), x)
+        else:
+            x = x[(x >= fit.window[0]) & (x <= fit.window[1])]
+            law = fit.prefactor * x**-fit.exponent
+        axes.loglog(x, law, "--", lw=1, color=_RICH)
+    axes.set(xlabel="time or data", ylabel="loss")

@@ -1,249 +1,40 @@
-"""Your own problem: a spectrum or a kernel in, a :class:`Prediction` out."""
+"""Your own problem: a spectrum, a kernel, a network or loss curves in, a :class:`Prediction` out."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
+from torch import nn
 
 from neural_scaling.base import checks
-from neural_scaling.base.arrays import Array, ArrayValue
-from neural_scaling.base.checks import InputError, require
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import require
+from neural_scaling.base.paths import cache_root
+from neural_scaling.fits import fit_power_law, fit_scaling_law
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict.estimate import Estimate, estimate_kernel, estimate_spectrum
-from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of, times
+from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of
+from neural_scaling.predict.prediction import Bounds, FittedCurves, Options, Prediction
 from neural_scaling.predict.runs import keep
 from neural_scaling.predict.tail import TailedModes
-from neural_scaling.runs import Engine, describe, obtain_all
+from neural_scaling.predict.tangent import sample_kernel
+from neural_scaling.runs import describe, obtain_all
 
-__all__ = ["Bounds", "Options", "Prediction", "from_kernel", "from_spectrum"]
+__all__ = ["from_curves", "from_kernel", "from_network", "from_spectrum"]
 
-SCHEMA = 1
 ITEM = "predict"  # under which runs are kept
 _POINTS = 81
-_CAREFUL = 0.05
 _MOST = 0.5  # share of the loss that may rest on the tail without a warning
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to forecast.
-
-    Parameters
-    ----------
-    richness
-        ``gamma L(0) / lambda_1``, a number without units: at 1 the kernel changes by about itself when its first mode is learned.
-    until
-        Last time, eta * steps; by default ten times that at which frozen features learn the last known mode.
-    eta
-        Learning rate at which the edge of stability is looked for; by default a twentieth of the largest at the start.
-    budgets
-        Compute ``N t`` for which to find the best width and time; by default three in the range of the curves.
-    draws
-        Number of draws for bands and intervals, 8 at least.
-    store
-        Whether curves are kept in the cache and found there.
-    engine
-        Where to compute what is missing; by default what the environment names.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
-    """
-
-    richness: float = 1.0
-    until: float | None = None
-    eta: float | None = None
-    budgets: Sequence[float] | None = None
-    draws: int = 24
-    store: bool = True
-    engine: Engine | None = None
-
-    def __post_init__(self) -> None:
-        checks.keep(self, richness=checks.require_positive(self.richness, "richness"))
-        for name in ("until", "eta"):
-            if getattr(self, name) is not None:
-                checks.keep(self, **{name: checks.require_positive(getattr(self, name), name)})
-        if self.budgets is not None:
-            checks.keep(self, budgets=tuple(checks.array(self.budgets, "budgets", above=1.0).tolist()))
-        checks.keep(self, draws=checks.whole(self.draws, "draws", least=8), store=checks.flag(self.store, "store"))
-        if self.engine is not None:
-            checks.instance(self.engine, "engine", Engine, "give an Engine, or None")
-
-
-@dataclass(frozen=True, eq=False)
-class Bounds(ArrayValue):
-    """Gradient flow of the linearised network on the samples: what the population's lies between.
-
-    Attributes
-    ----------
-    time
-        eta * steps, shape (R,).
-    train, test
-        Mean squared error at the samples, which is too low, and at other samples, which is too high, noise included; shape (R,).
-    source_train, source_test
-        Exponents of both where the modes of the window are learned.
-    """
-
-    time: Array
-    train: Array
-    test: Array
-    source_train: Range
-    source_test: Range
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction(ArrayValue):
-    """What is predicted of a problem.
-
-    Attributes
-    ----------
-    origin
-        ``spectrum``, ``kernel``, ``network`` or ``curves``.
-    capacity, source
-        alpha and beta with 95 % intervals and the mode numbers that they were found in; None where curves do not tell.
-    hard, super_easy
-        Probabilities that the source is below 1, and above ``2 - 1/alpha``.
-    warnings
-        Sentences.
-    provenance
-        Where the curves come from.
-    best_use
-        The best use of compute at frozen and with learned features.
-    noise
-        Variance of the noise of the labels, which is not in the curves.
-    gamma
-        Richness in the units of the data.
-    estimate
-        All that is known of the modes. None, as all below but the last, for a prediction from curves.
-    lazy, rich
-        Learning curves at frozen and with learned features.
-    gain
-        Loss at frozen features over that with learned ones at the edge of stability, or at the last time.
-    largest_eta
-        Largest learning rate that stays stable to the last time with learned features.
-    eta
-        Learning rate at which the edge was looked for.
-    edge
-        Time, in eta * steps, at which it is reached with this learning rate, or None.
-    tail_time
-        Time from which on more than half of the loss at frozen features rests on modes that are not known, or None.
-    bounds
-        Of a kernel with test samples, else None.
-    curves
-        Measured curves and the law fitted to them, for a prediction from curves.
-    """
-
-    origin: str
-    capacity: Range | None
-    source: Range | None
-    hard: float
-    super_easy: float
-    warnings: tuple[str, ...]
-    provenance: str
-    best_use: tuple[BestUse, ...] = ()
-    noise: float = 0.0
-    gamma: float = math.nan
-    estimate: Estimate | None = None
-    lazy: Curve | None = None
-    rich: Curve | None = None
-    gain: Range | None = None
-    largest_eta: Range | None = None
-    eta: float = math.nan
-    edge: float | None = None
-    tail_time: float | None = None
-    bounds: Bounds | None = None
-    curves: FittedCurves | None = None
-
-    @property
-    def difficulty(self) -> str:
-        """The most probable of hard, easy and super-easy."""
-        chances = {
-            "hard": self.hard,
-            "easy": max(0.0, 1 - self.hard - self.super_easy),
-            "super-easy": self.super_easy,
-        }
-        return max(chances, key=lambda name: chances[name])
-
-    def exponent(self, first: float, last: float, rich: bool = True) -> Range:
-        """Return the mean exponent of a learning curve between two times, with its 95 % interval.
-
-        Parameters
-        ----------
-        first, last
-            Times, eta * steps, within the curve.
-        rich
-            Whether features are learned.
-
-        Returns
-        -------
-        Range
-
-        Raises
-        ------
-        InputError
-            If the times are out of order or hold fewer than six times of the curve.
-        """
-        window = checks.interval((first, last), "window", above=0.0)
-        curve = self.rich if checks.flag(rich, "rich") else self.lazy
-        if curve is None:
-            raise InputError("rich: a prediction from curves has no learning curves of modes; read curves.fit.")
-        return curve.exponent(window)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all numbers as plain values, as ``prediction.schema.json`` describes them; NaN becomes None."""
-        found = {"schema": SCHEMA} | {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        return found | {"difficulty": self.difficulty}
-
-    def to_json(self) -> str:
-        """Return :meth:`to_dict` as text."""
-        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-
-    def save(self, folder: str | Path) -> Path:
-        """Write ``report.html``, ``prediction.json`` and the plots as SVG to a folder, all of them or nothing.
-
-        Parameters
-        ----------
-        folder
-            Made if missing; a report that is there is replaced.
-
-        Returns
-        -------
-        Path
-            Of the folder.
-
-        Raises
-        ------
-        InputError
-            If the folder holds other files.
-        OSError
-            If it cannot be written; what was there before is intact.
-        """
-        from neural_scaling.predict.report import write
-
-        return write(self, checks.path(folder, "folder"))
-
-
-_LEFT_OUT = {"draws", "draw_sharpness", "draw_clock"}  # of the JSON
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, ArrayValue | Range):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _LEFT_OUT}  # type: ignore[arg-type]
-    return value
+_CAREFUL = 0.05  # learning rate at which the edge is looked for, over the largest at the start
+_RUNS = 6  # fewest for a joint fit
+_RESAMPLES = 200
+_LATE = 0.5  # part of a single curve, in log t, that its exponent is fitted in
 
 
 def from_spectrum(
@@ -321,6 +112,215 @@ def from_kernel(
     return of_estimate("kernel", estimate, chosen, (kernel, targets, across, test_targets))
 
 
+def from_network(
+    network: nn.Module,
+    data: Any,
+    targets: Any = None,
+    *,
+    test: tuple[Any, Any] | None = None,
+    samples: int = 1000,
+    rates: Mapping[str, float] | None = None,
+    memory: float = 2.0,
+    device: torch.device | str | None = None,
+    noise: float | None = None,
+    options: Options | None = None,
+) -> Prediction:
+    """Predict from data and the tangent kernel of a network at its weights.
+
+    Parameters
+    ----------
+    network
+        Takes a batch of inputs and returns outputs of shape (samples, k).
+    data
+        Inputs, shape (n, ...); or a Dataset of torch with pairs of an input and a target, and no ``targets``.
+    targets
+        As for :func:`from_kernel`, shape (n, ...).
+    test
+        Inputs and targets of other samples, for the bounds of the learning curve at frozen features.
+    samples
+        At most so many are used, the first ones, for training and for test.
+    rates
+        Learning rates by name of parameter, as :func:`~neural_scaling.predict.tangent.mean_field_rates` gives them; 1 by default.
+    memory
+        Limit in GB of what the kernel may take.
+    device
+        Where to compute the kernel.
+    noise
+        Variance of the noise of the targets; estimated by default.
+    options
+        What to forecast.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    InputError
+        As :func:`~neural_scaling.predict.tangent.sample_kernel` and :func:`from_kernel`.
+    """
+    chosen, most = _options(options), checks.whole(samples, "samples", least=100)
+    inputs, values = _pairs(data, targets, most, "data")
+    if test is not None:
+        good = isinstance(test, tuple | list) and len(test) == 2
+        require(good, "test", "no pair", "give inputs and targets")
+    further = None if test is None else _pairs(*test, most, "test")
+    everything = inputs if further is None else np.concatenate([inputs, further[0]])
+    kernel = sample_kernel(
+        network, everything, rates=rates, memory=memory, device=device, cache=cache_root() / "tangent"
+    )
+    count = len(inputs)
+    across = None if further is None else kernel[count:, :count]
+    own = kernel[:count, :count]
+    parts = (own, values, across, None if further is None else further[1])
+    return of_estimate("network", estimate_kernel(own, values, noise), chosen, parts)
+
+
+def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]:
+    """Return inputs as an array of floats and targets of the first samples."""
+    if targets is None:
+        good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "dtype")
+        require(good, argument, "given without targets", "give targets too, or a Dataset of torch")
+        pairs = [data[index] for index in range(min(most, len(data)))]
+        good = all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs)
+        require(good, argument, "its items are no pairs", "give a Dataset of pairs of an input and a target")
+        data, targets = (np.stack([np.asarray(pair[part]) for pair in pairs]) for part in (0, 1))
+    inputs = checks.array(data, argument, axes=None)
+    given = targets.detach().cpu().numpy() if hasattr(targets, "detach") else np.asarray(targets)
+    require(len(given) == len(inputs), "targets", f"{len(given)} for {len(inputs)} inputs", "give one for each")
+    return inputs[:most], given[:most]
+
+
+def from_curves(
+    data: ArrayLike,
+    loss: ArrayLike,
+    size: ArrayLike | None = None,
+    run: ArrayLike | None = None,
+    *,
+    law: Literal["rich", "lazy"] = "rich",
+    window: tuple[float, float] | None = None,
+    options: Options | None = None,
+) -> Prediction:
+    """Predict from measured loss curves alone.
+
+    From six training runs on a sum of the powers of the theory with a floor is fitted, over sizes where there are three of them.
+    Fewer runs tell of one exponent only: that of the mean curve in its later half, without a floor.
+
+    Parameters
+    ----------
+    data
+        Steps, time or data seen at each point, > 0, shape (n,).
+    loss
+        Loss there, > 0, shape (n,).
+    size
+        Width or parameters of the model, shape (n,), or None where all are of one.
+    run
+        Number of the training run, shape (n,); by default each size is one run.
+    law
+        Whether the features of the networks were learned (``"rich"``) or frozen (``"lazy"``): the exponent of time means another
+        source.
+    window
+        First and last ``data`` that a single exponent is fitted in.
+    options
+        Of which ``budgets`` count; compute is ``N D``.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    InputError
+        If shapes differ, a value is not positive, or there are too few points.
+    """
+    chosen, rich = _options(options), checks.choice(law, "law", ("rich", "lazy")) == "rich"
+    x = checks.array(data, "data", above=0)
+    y = checks.array(loss, "loss", above=0, shape=x.shape)
+    sizes = np.ones(x.size) if size is None else checks.array(size, "size", above=0, shape=x.shape)
+    if run is None:
+        runs = np.unique(sizes, return_inverse=True)[1].astype(np.float64)
+    else:
+        runs = checks.array(run, "run", whole=True, shape=x.shape)
+    numbers, several = np.unique(runs), np.unique(sizes).size
+    shown = np.full(x.size, math.nan) if size is None else sizes
+    if numbers.size < _RUNS:
+        require(several == 1, "run", f"{numbers.size} runs of {several} sizes", "give six runs, or one size alone")
+        return _one_exponent(x, y, runs, shown, rich, window)
+    fit = fit_scaling_law(sizes, x, y, runs, law=law if several > 1 else "time", resamples=_RESAMPLES)
+    points = FittedCurves(shown, x, y, runs, fit)
+    if several == 1:
+        chi = Range(fit["b"], *fit.interval("b"), (float(x.min()), float(x.max())))
+        draws = fit.resampled[:, fit.names.index("b")]
+        hard = float(np.mean([_source(one, rich) < 1 for one in draws]))
+        return Prediction(
+            "curves", None, _of_exponent(chi, rich), hard, 0.0, fit.warnings, _fitted(numbers), curves=points
+        )
+    alpha, beta = (fit.resampled[:, fit.names.index(name)] for name in ("alpha", "beta"))
+    span = (float(x.min()), float(x.max()))
+    found = {name: Range(fit[name], *fit.interval(name), span) for name in ("alpha", "beta")}
+    budgets = chosen.budgets
+    if budgets is None:
+        spent = sizes * x
+        budgets = tuple(np.geomspace(spent.min(), spent.max(), 5)[1:-1].tolist())
+    best = fit.allocation(budgets)
+    rows = [
+        np.column_stack([value, bounds])
+        for value, bounds in ((best.N, best.N_interval), (best.D, best.D_interval), (best.L, best.L_interval))
+    ]
+    words = [*fit.warnings]
+    if best.extrapolated.any():
+        words.append(
+            f"The best use of C = {best.compute[best.extrapolated][0]:.3g} lies outside of the sizes and times measured."
+        )
+    return Prediction(
+        "curves",
+        found["alpha"],
+        found["beta"],
+        float(np.mean(beta < 1)),
+        float(np.mean(beta > 2 - 1 / alpha)),
+        tuple(words),
+        _fitted(numbers),
+        best_use=(BestUse(rich, best.compute, rows[0], rows[1], rows[2], None, None),),
+        curves=points,
+    )
+
+
+def _fitted(numbers: Array) -> str:
+    return f"Powers were fitted to the losses of {numbers.size} training runs; no spectrum was known."
+
+
+def _one_exponent(
+    x: Array, y: Array, runs: Array, shown: Array, rich: bool, window: tuple[float, float] | None
+) -> Prediction:
+    """Fit one power to the mean of curves."""
+    data = np.unique(x)
+    complete = [one for one in data if np.count_nonzero(x == one) == np.unique(runs).size]
+    mean = np.array([math.exp(np.log(y[x == one]).mean()) for one in complete])
+    require(len(complete) >= 6, "data", f"{len(complete)} values at which all runs have a loss", "give six at least")
+    span = (complete[0] ** (1 - _LATE) * complete[-1] ** _LATE, complete[-1]) if window is None else window
+    fit = fit_power_law(complete, mean, span)
+    words = ["One exponent of time was fitted without a floor: it is too small where the loss has one."]
+    if fit.correlated:
+        words.append(
+            "The curve bends in the window, or its noise goes together: the interval of the exponent is too narrow."
+        )
+    chi = Range(fit.exponent, *fit.interval, fit.window)
+    source = _of_exponent(chi, rich)
+    spread = max(source.high - source.low, 1e-9) / 3.92
+    hard = NormalDist(source.value, spread).cdf(1.0)
+    points = FittedCurves(shown, x, y, runs, fit)
+    return Prediction("curves", None, source, hard, 0.0, tuple(words), _fitted(np.unique(runs)), curves=points)
+
+
+def _source(chi: float, rich: bool) -> float:
+    """Return the source whose loss falls as ``t^-chi`` (eq. 10)."""
+    return chi / (2 - chi) if rich and chi < 1 else chi
+
+
+def _of_exponent(chi: Range, rich: bool) -> Range:
+    return Range(_source(chi.value, rich), _source(chi.low, rich), _source(chi.high, rich), chi.window)
+
+
 def _options(options: Options | None) -> Options:
     return Options() if options is None else checks.instance(options, "options", Options, "give Options, or None")
 
@@ -374,8 +374,8 @@ def _warnings(estimate: Estimate, lazy: Curve, eta: float, best_use: Sequence[Be
     words, known = [], estimate.eigenvalues.size
     if (time := lazy.rests_on_tail(_MOST)) is not None:
         words.append(
-            f"From eta * t = {time:.3g} on more than half of the loss at frozen features lies in modes beyond the {known} that are "
-            "known: there the curves rest on the fitted power law."
+            f"From eta * t = {time:.3g} on more than half of the loss at frozen features lies in modes beyond the {known} that "
+            "are known: there the curves rest on the fitted power law."
         )
     if estimate.capacity <= 1:
         words.append(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import zeta
 
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array, ArrayValue
@@ -31,7 +32,6 @@ class TailedModes(ArrayValue):
     ----------
     nodes, weights, squares
         Quadrature over the known modes: its nodes, weights of the plain sum and of that with ``(w*_k)^2``, each of shape (K,).
-        Single squares may be negative, as estimates of modes without target are.
     first
         Number of the first mode that is not known.
     capacity, source
@@ -59,15 +59,16 @@ class TailedModes(ArrayValue):
 
     @classmethod
     def of(cls, eigenvalues: Array, power: Array, tail: tuple[float, float, float, float]) -> TailedModes:
-        """Return known modes in any order, with capacity, source, scale and amplitude of the tail."""
+        """Return known modes in any order, with capacity, source, scale and amplitude of the tail.
+
+        Estimates of modes with little target may be negative; the mode before pays for them, so that no sum of later modes is.
+        """
         order = np.argsort(-eigenvalues, kind="stable")
-        values = eigenvalues[order]
-        squares = power[order] / values
+        values, squares = eigenvalues[order], _paid(power[order]) / eigenvalues[order]
         if values.size <= _FEW:
             return cls(values, np.ones(values.size), squares, values.size + 1, *tail)
-        # Nodes depend on the eigenvalues alone, and weights are linear in the squares.
-        gain, loss = (Spectrum(values, np.sqrt(np.maximum(one, 0))).compressed(_PER_BIN) for one in (squares, -squares))
-        return cls(gain.nodes, gain.weights, gain.target_weights - loss.target_weights, values.size + 1, *tail)
+        few = Spectrum(values, np.sqrt(squares)).compressed(_PER_BIN)
+        return cls(few.nodes, few.weights, few.target_weights, values.size + 1, *tail)
 
     @property
     def loss(self) -> float:
@@ -77,8 +78,9 @@ class TailedModes(ArrayValue):
     @property
     def tail_power(self) -> float:
         """Power of all modes behind the known ones."""
-        exponent, first = self.capacity * self.source, self.first - 0.5
-        return float(self.amplitude * first**-exponent / exponent)  # the sum over modes, to a part of order K^-2
+        exponent = self.capacity * self.source + 1
+        behind = 0.0 if self.capacity > 1 else zeta(exponent, _LAST_MODE)
+        return float(self.amplitude * (zeta(exponent, self.first) - behind))
 
     def quadrature(self, horizon: float, nodes_per_bin: int = _PER_BIN) -> tuple[ModeQuadrature, NDArray[np.bool_]]:
         """Return nodes and weights that resolve the dynamics to an effective time, and which nodes are of the tail.
@@ -111,6 +113,17 @@ class TailedModes(ArrayValue):
         behind = np.arange(nodes.size) >= self.nodes.size
         found = ModeQuadrature(nodes[order], plain[order], squares[order], tail.horizon / self.scale)
         return found, behind[order]
+
+
+def _paid(power: Array) -> Array:
+    if np.all(power >= 0):
+        return power
+    found, debt = np.zeros_like(power), 0.0
+    for number in range(power.size - 1, -1, -1):
+        debt += power[number]
+        if debt > 0:
+            found[number], debt = debt, 0.0
+    return found
 
 
 def extended(estimate: Estimate, horizon: float) -> ModeQuadrature:

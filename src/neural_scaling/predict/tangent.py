@@ -12,11 +12,11 @@ the function moves, ``df = eta_0 <K (y - f)>``, of order one at any width and ri
 
 **How it is computed.** Gradients are taken sample by sample and layer by layer, and added up as products of matrices. Where a
 dense layer sees one vector a sample, its gradient is a product of two vectors and the kernel is the product of their Gram
-matrices: no gradient is formed. Those of convolutions, and of dense layers with several positions, are formed from the input of
-the layer and the derivative in its output. Both ways are held against autograd on a few samples first. What differs there (shared
-weights, weights used by hand) or is of another kind (norms, attention) goes through ``torch.func``, one gradient a sample. As
-many columns of the gradients as fit the memory are formed for all samples at once. Products are of the network's precision, sums over
-portions of columns are in float64.
+matrices: no gradient is formed. Those of convolutions, of norms, and of dense layers with several positions are formed from the
+input of the layer and the derivative in its output. All are held against autograd on a few samples first. What differs there
+(shared weights, weights used by hand) or is of another kind (attention, recurrent layers) goes through ``torch.func``, one
+gradient a sample. As many columns of the gradients as fit the memory are formed for all samples at once. Products are of the
+network's precision, sums over portions of columns are in float64.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge, saved_tensors_hooks
 from torch.func import functional_call, grad, vmap
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import unfold
 
@@ -406,26 +407,28 @@ def _identity(network: nn.Module, samples: torch.Tensor, scales: dict[str, float
     return found.hexdigest()
 
 
-class _Layer:
-    """A Linear or Conv2d layer: gradients are sums over positions of products of its input and the derivative in its output."""
+_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 
-    def __init__(self, prefix: str, layer: nn.Linear | nn.Conv2d) -> None:
+
+class _Layer:
+    """A dense layer, convolution or norm: gradients sum over positions what went in times the derivative in the output."""
+
+    def __init__(self, prefix: str, layer: Any) -> None:
         self.prefix, self.layer = prefix, layer
         self.names = [f"{prefix}{name}" for name, one in layer.named_parameters(recurse=False) if one.requires_grad]
-        self.fan_in, self.fan_out = layer.weight[0].numel(), layer.weight.shape[0]
+        self.norm = isinstance(layer, _NORMS)  # whose weights are one number a channel
+        self.fan_in, self.fan_out = (1 if self.norm else layer.weight[0].numel()), layer.weight.shape[0]
+        self.fan_out = layer.weight.numel() if self.norm else self.fan_out
         self.calls = 0
+        self.below = torch.empty(0)
 
     @staticmethod
     def known(layer: nn.Module) -> bool:
         """Whether a module is such a layer."""
-        if type(layer) is nn.Linear:
-            return True
-        return (
-            type(layer) is nn.Conv2d
-            and layer.groups == 1
-            and layer.padding_mode == "zeros"
-            and isinstance(layer.padding, tuple)
-        )
+        if type(layer) in _CONVOLUTIONS:
+            return bool(layer.groups == 1 and layer.padding_mode == "zeros" and isinstance(layer.padding, tuple))
+        return type(layer) in (nn.Linear, *_NORMS)
 
     @property
     def weight(self) -> str | None:
@@ -449,20 +452,39 @@ class _Layer:
     @property
     def single(self) -> bool:
         """Whether a sample is one vector."""
-        return self.below.ndim == 2
+        return type(self.layer) is nn.Linear and self.below.dim() == 2
 
     def columns(self) -> torch.Tensor:
-        """Return the input at every position, shape (b, fan-in, T)."""
-        if isinstance(self.layer, nn.Conv2d):
-            one = self.layer
-            return unfold(self.below, one.kernel_size, one.dilation, one.padding, one.stride)  # type: ignore[arg-type]
-        return self.below.reshape(len(self.below), -1, self.fan_in).transpose(1, 2)
+        """Return what went in at every position, shape (b, fan-in, T); normalised, (b, fan-out, T), for norms."""
+        one, below = self.layer, self.below
+        if isinstance(one, nn.Conv1d):
+            options = [(same, *value) for same, value in zip((1, 1, 0, 1), self._options(), strict=True)]
+            return unfold(below.unsqueeze(2), *options)
+        if isinstance(one, nn.Conv2d):
+            return unfold(below, *self._options())
+        if isinstance(one, nn.LayerNorm):
+            return self.positions(functional.layer_norm(below, one.normalized_shape, eps=one.eps))
+        if isinstance(one, nn.GroupNorm):
+            return self.positions(functional.group_norm(below, one.num_groups, eps=one.eps))
+        if self.norm:
+            return self.positions(functional.batch_norm(below, one.running_mean, one.running_var, eps=one.eps))
+        return self.positions(below, self.fan_in)
 
-    def positions(self, delta: torch.Tensor) -> torch.Tensor:
-        """Return the derivative in the output at every position, shape (b, fan-out, T)."""
-        if isinstance(self.layer, nn.Conv2d):
-            return delta.flatten(2)
-        return delta.reshape(len(delta), -1, self.fan_out).transpose(1, 2)
+    def _options(self) -> list[Any]:
+        return [self.layer.kernel_size, self.layer.dilation, self.layer.padding, self.layer.stride]
+
+    def positions(self, values: torch.Tensor, channels: int | None = None) -> torch.Tensor:
+        """Return values, such as the derivative in the output, at every position, shape (b, fan-out, T)."""
+        if isinstance(self.layer, nn.Linear | nn.LayerNorm):  # channels last
+            return values.reshape(len(values), -1, channels or self.fan_out).transpose(1, 2)
+        return values.reshape(*values.shape[:2], -1)
+
+    def product(self, delta: torch.Tensor, columns: torch.Tensor, out: torch.Tensor) -> None:
+        """Write the gradients of each sample in some channels, shape (b, channels, fan-in)."""
+        if self.norm:
+            out.copy_((delta * columns).sum(2, keepdim=True))
+        else:
+            torch.bmm(delta, columns.transpose(1, 2), out=out)
 
 
 @contextlib.contextmanager
@@ -566,7 +588,9 @@ class _Plan:
             found = {}
             if delta is not None:
                 at = one.positions(delta)
-                found = {one.weight: torch.einsum("bot,bit->oi", at, one.columns()), one.bias: at.sum((0, 2))}
+                formed = at.new_empty(len(x), one.fan_out, one.fan_in)
+                one.product(at, one.columns(), formed)
+                found = {one.weight: formed.sum(0), one.bias: at.sum((0, 2))}
             same = [
                 name in found
                 and true[name] is not None
@@ -769,7 +793,7 @@ class _Work:
     ) -> None:
         """Form the columns of a pass for a block of samples."""
         formed = {unit.layer for unit in one.units if unit.layer >= 0 and not unit.bias}
-        columns = {number: self.plan.layers[number].columns().transpose(1, 2) for number in formed}
+        columns = {number: self.plan.layers[number].columns() for number in formed}
         first = 0
         for unit in one.units:
             into = rows[:, first : first + unit.width]
@@ -783,8 +807,9 @@ class _Work:
                 into.copy_(delta.sum(2) * math.sqrt(self.scales[layer.bias or ""]))
             else:
                 scale = math.sqrt(self.scales[layer.weight or ""])
+                seen = columns[unit.layer][:, unit.start : unit.stop] if layer.norm else columns[unit.layer]
                 filters = into.view(len(x), unit.stop - unit.start, layer.fan_in)
-                torch.bmm(delta * scale, columns[unit.layer], out=filters)
+                layer.product(delta * scale, seen, filters)
 
     def _fill_others(self, into: torch.Tensor, x: torch.Tensor, unit: _Unit) -> None:
         names: list[str] = []

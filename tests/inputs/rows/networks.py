@@ -157,6 +157,7 @@ trainable = {"y": floats(1, 2), "frozen": floats(1, 2)}
 image_trainable = {"y": floats(1, 2, 2), "frozen": floats(1, 2, 2)}
 inputs, pixels = floats(1, 2, 2), floats(1, 2, 100)
 
+_by_name = Kind("tanh", lambda right: ["another", None, True, [right]])
 ROWS = [
     row(parametrization.Parametrization, width=width, richness=richness, eta=eta),
     row(
@@ -168,8 +169,17 @@ ROWS = [
     row(parametrization.hidden_scale, fan_in=width),
     row(parametrization.precision, richness=richness),
     row(activations.PowerReLU, power=real(1.0, above=0.5)),
+    row(activations.Elementwise, function=_by_name.named("activation")),
+    row(activations.activation, given=_by_name.named("activation")),
     row(mlp.Member, seed=seed(), richness=richness, eta=eta),
-    row(mlp.Shape, depth=whole(3, 2), width=width, inputs=whole(2), power=real(1.0, above=0.5)),
+    row(
+        mlp.Shape,
+        depth=whole(3, 2),
+        width=width,
+        inputs=whole(2),
+        power=real(1.0, above=0.5),
+        activation=Kind(None, lambda right: ["another", 0.5, True, [1.0]]),
+    ),
     row(mlp.MLPEnsemble, shape=instance(shape), members=members, device=device(), dtype=precision),
     row(mlp.LinearisedEnsemble, shape=instance(shape), members=lazy_members, device=device(), dtype=precision),
     row(mlp.ensemble, shape=instance(shape), members=members, device=device(), dtype=any_precision),
@@ -417,6 +427,8 @@ EXEMPT = {
     image_kernel.SampledKernel: _READ,
     image_kernel.Modes: _READ,
     circle_kernel.CircleKernel: _READ,
-    activations.PowerReLU.rectified: _STEP,
+    activations.PowerReLU.evaluate: _STEP,
     activations.PowerReLU.times_slope: _STEP,
+    activations.Elementwise.evaluate: _STEP,
+    activations.Elementwise.times_slope: _STEP,
 }

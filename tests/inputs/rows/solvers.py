@@ -31,6 +31,14 @@ ROWS = [
     row(PowerLaw, alpha=real(1.5, above=0), beta=real(0.5, above=0), modes=count(6)),
     row(PowerLaw.quadrature, Shared(lambda: PowerLaw(1.5, 0.5)), horizon=real(8.0, above=0), nodes_per_bin=whole(4, 2)),
     row(Spectrum, eigenvalues=eigenvalues, target=array(SPECTRUM.target).also([1.0])),
+    row(
+        PowerLaw.tail,
+        Shared(lambda: PowerLaw(1.5, 0.5)),
+        first=whole(3),
+        horizon=real(8.0, above=0),
+        nodes_per_bin=whole(4, 2),
+        summed=whole(64, 1, 2**17),
+    ),
     row(Spectrum.compressed, Shared(lambda: PowerLaw(1.5, 0.5, 100).spectrum()), nodes_per_bin=whole(4, 2, 40)),
     row(
         ModeQuadrature,

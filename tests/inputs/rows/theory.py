@@ -69,6 +69,7 @@ ROWS = [
     row(theory.printed_bottleneck, modes=modes, size=size),
     row(theory.data_bottleneck, modes=modes, P=size),
     row(theory.lazy_loss, modes=modes, time=times),
+    row(theory.lazy_width_loss, modes=modes, N=count(4), time=array([0.5, 1.0, 2.0], above=0, ordered=True)),
     row(theory.lazy_sgd_loss, modes=modes, eta=eta, batch=count(4), steps=whole(3), fourth_moment=flag(True)),
     row(theory.transient_coefficient, modes=modes, time=times, fourth_moment=flag(True)),
     row(theory.noise_coefficient, modes=modes, time=times, fourth_moment=flag(True)),

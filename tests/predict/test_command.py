@@ -1,0 +1,75 @@
+"""The command takes files, and says in one line what is wrong with one."""
+
+import json
+
+import numpy as np
+import pytest
+
+from neural_scaling import cli
+from neural_scaling.spectra import PowerLaw
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def spectrum(path):
+    law = PowerLaw(1.5, 0.5, 150).spectrum()
+    rows = np.column_stack([law.eigenvalues, law.target])
+    np.savetxt(path, rows, delimiter=",", header="eigenvalue,coefficient", comments="")
+
+
+@pytest.mark.slow
+def test_a_spectrum_gives_sentences_a_report_and_is_found_again(workplace, capsys):
+    spectrum("spectrum.csv")
+    words = ["predict", "spectrum.csv", "--output", "report", "--plot", "curves.svg"]
+    assert cli.main(words) == 0
+    first = capsys.readouterr()
+    assert first.out.startswith("The task is hard") and "missing" in first.err
+    assert (workplace / "report" / "report.html").is_file() and (workplace / "curves.svg").is_file()
+    assert cli.main([*words, "--json"]) == 0
+    again = capsys.readouterr()
+    assert again.err.count("found, cached") == 2
+    assert json.loads(again.out)["origin"] == "spectrum"
+
+
+def test_a_curve_gives_sentences(workplace, capsys):
+    time = np.geomspace(10, 1e4, 30)
+    np.savetxt("one.csv", np.column_stack([time, time**-0.4]), delimiter=",", header="t,loss", comments="")
+    assert cli.main(["predict", "one.csv", "--law", "lazy"]) == 0
+    assert "The loss falls with exponent 0.4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.csv", None, "error: file: none.csv is not there; give"),
+        ("a.txt", "1", "error: file: got 'a.txt'; give a .csv or .npz file"),
+        ("a.csv", "x,y\n1,2\n", "error: file: a.csv has the columns x, y; give"),
+        ("a.csv", "t,loss\n1,two\n", "error: file: 'two' in column loss, row 2 of a.csv; give numbers"),
+        ("a.csv", "t,loss\n1\n", "error: file: row 2 of a.csv has 1 cells; give 2"),
+        ("a.npz", "no archive", "error: file: a.npz cannot be read"),
+        ("b.npz", {"x": np.ones(3)}, "error: file: b.npz has x; give 'kernel'"),
+        ("b.npz", {"inputs": np.ones((3, 2)), "targets": np.ones(3)}, "error: network: not given; add --network"),
+    ],
+)
+def test_bad_files_are_one_line(name, content, message, capsys):
+    if isinstance(content, str):
+        with open(name, "w") as file:
+            file.write(content)
+    elif content is not None:
+        np.savez(name, **content)
+    assert cli.main(["predict", name]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["nothing", "nowhere:make", "math:nothing", "math:pi"])
+def test_a_network_that_cannot_be_made_is_one_line(name, capsys):
+    np.savez("data.npz", inputs=np.ones((200, 2)), targets=np.ones(200))
+    assert cli.main(["predict", "data.npz", "--network", name]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: network: ") and error.count("\n") == 1

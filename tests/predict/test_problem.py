@@ -1,0 +1,155 @@
+"""Every start gives one result, whose numbers follow the schema; bad input is one clear error."""
+
+import importlib.resources
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+
+from neural_scaling.base.checks import InputError
+from neural_scaling.predict import Options, from_curves, from_kernel, from_network, from_spectrum, save_report
+from neural_scaling.spectra import PowerLaw
+from predict.problems import kernel_of
+
+FAST = Options(draws=8, store=False)
+SCHEMA = json.loads(importlib.resources.files("neural_scaling.predict").joinpath("prediction.schema.json").read_text())
+
+
+def valid(prediction):
+    """Return the numbers of a prediction after holding them against the schema."""
+    found = json.loads(prediction.to_json())
+    jsonschema.Draft202012Validator(SCHEMA).validate(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def spectrum():
+    law = PowerLaw(1.5, 0.5, 200).spectrum()
+    values = np.append(law.eigenvalues[::-1], [0.0, -1e-15])
+    return from_spectrum(values, np.append(law.target[::-1], [1.0, 1.0]), options=FAST)
+
+
+def test_a_spectrum_in_any_order_with_zeros(spectrum):
+    assert spectrum.capacity.value == pytest.approx(1.5) and spectrum.source.value == pytest.approx(0.5, abs=0.01)
+    assert spectrum.difficulty == "hard" and spectrum.hard > 0.99
+    assert any("left out" in words for words in spectrum.warnings)
+    assert valid(spectrum)["origin"] == "spectrum"
+
+
+def test_exponents_in_a_range_of_times(spectrum):
+    found = spectrum.exponent(3, 300, rich=False)
+    assert found.low < 0.5 < found.high and found.window == (3, 300)
+    assert spectrum.exponent(3, 300).value > found.value
+    with pytest.raises(InputError, match="window"):
+        spectrum.exponent(300, 3)
+
+
+def test_what_rests_on_the_tail_is_told(spectrum):
+    assert spectrum.tail_time == spectrum.lazy.rests_on_tail(0.5) > spectrum.lazy.rests_on_tail(0.1)
+    assert spectrum.lazy.rests_on_tail(1.0) is None
+
+
+def test_the_edge_is_where_the_sharpness_says(spectrum):
+    assert spectrum.edge is not None
+    before = spectrum.rich.sharpness[spectrum.rich.time < spectrum.edge]
+    assert np.all(spectrum.eta * before < 2)
+    assert spectrum.largest_eta.value == pytest.approx(2 / spectrum.rich.sharpness[-1])
+
+
+def test_units_do_not_matter(spectrum):
+    law = PowerLaw(1.5, 0.5, 200).spectrum()
+    scaled = from_spectrum(7 * law.eigenvalues, 3 * law.target, options=FAST)
+    np.testing.assert_allclose(scaled.rich.loss / 63, spectrum.rich.loss, rtol=1e-5)
+    np.testing.assert_allclose(scaled.rich.time * 7, spectrum.rich.time, rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_a_kernel_with_test_samples_has_both_bounds():
+    law, random = PowerLaw(1.5, 0.8), np.random.default_rng(0)
+    kernel, targets = kernel_of(law, 400, random)
+    found = from_kernel(
+        kernel[:300, :300], targets[:300], across=kernel[300:, :300], test_targets=targets[300:], options=FAST
+    )
+    assert found.bounds is not None
+    late = found.lazy.time > 100
+    assert np.all(found.bounds.train[late] < found.bounds.test[late])
+    assert found.bounds.source_train.value > found.bounds.source_test.value
+    valid(found)
+
+
+@pytest.mark.slow
+def test_labels_are_outputs_less_their_mean():
+    law, random = PowerLaw(1.5, 0.8), np.random.default_rng(1)
+    kernel, targets = kernel_of(law, 300, random)
+    labels = (targets > 0).astype(int)
+    one_hot = np.eye(2)[labels]
+    both = from_kernel(kernel, labels, options=FAST), from_kernel(kernel, one_hot - one_hot.mean(0), options=FAST)
+    assert both[0].source == both[1].source
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_a_network_is_its_tangent_kernel(as_dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(5, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+    inputs = torch.randn(150, 5)
+    targets = torch.sin(3 * inputs[:, :1])
+    given = (torch.utils.data.TensorDataset(inputs, targets),) if as_dataset else (inputs, targets)
+    found = from_network(network, *given, options=FAST)
+    assert found.origin == "network" and found.estimate.samples == 150
+    valid(found)
+
+
+def test_one_curve_alone_tells_its_exponent():
+    time = np.geomspace(10, 1e4, 40)
+    found = from_curves(time, 3 * time**-0.4)
+    assert found.source.value == pytest.approx(0.25)  # chi = 2 beta / (1 + beta)
+    assert from_curves(time, 3 * time**-0.4, law="lazy").source.value == pytest.approx(0.4)
+    assert found.capacity is None and found.difficulty == "hard"
+    valid(found)
+    with pytest.raises(InputError, match="rich: a prediction from curves"):
+        found.exponent(10, 100)
+
+
+def test_a_report_is_written_whole_or_not_at_all(spectrum, tmp_path, monkeypatch):
+    folder = save_report(spectrum, tmp_path / "report")
+    names = {"report.html", "prediction.json", "curves.svg", "spectrum.svg", "sharpness.svg"}
+    assert {one.name for one in folder.iterdir()} == names
+    page = (folder / "report.html").read_text()
+    assert "src=" not in page and "<script" not in page and "The task is hard" in page
+    assert page.index("The task is hard") < page.index("<table") and "prefers-color-scheme: dark" in page
+    monkeypatch.setattr(
+        "neural_scaling.predict.report.write_atomically", lambda *rest: (_ for _ in ()).throw(OSError(28, "full"))
+    )
+    with pytest.raises(OSError, match="could not be written"):
+        save_report(spectrum, folder)
+    assert (folder / "report.html").read_text() == page
+    assert [one.name for one in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_folder_of_other_files_is_left_alone(spectrum, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match=r"folder: .* holds"):
+        save_report(spectrum, tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: from_spectrum([1.0, 2.0], [1.0]), "coefficients: "),
+        (lambda: from_kernel(np.ones((3, 2)), [1, 2, 3]), "kernel: "),
+        (lambda: from_kernel(np.eye(200), np.ones(200), across=np.ones((2, 200))), "across: "),
+        (lambda: from_curves([1, 2], [1, -1]), "loss: "),
+        (lambda: from_curves([1, 2, 3], [3, 2, 1], [1, 2, 3]), "run: "),
+        (lambda: Options(richness=0), "richness: "),
+        (lambda: Options(draws=2), "draws: "),
+        (lambda: from_network(torch.nn.Linear(2, 1), np.ones((200, 2))), "data: "),
+    ],
+)
+def test_bad_input_names_the_argument(call, message):
+    with pytest.raises(InputError, match=f"^{message}.*; "):
+        call()
