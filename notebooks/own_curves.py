@@ -10,6 +10,12 @@
 # (own-curves-page)=
 # # Use it on your curves
 #
+# **The paper says.** The loss is a sum of four powers of width, time and batch, with exponents that capacity and source determine
+# (paper eq. 8).
+#
+# **Here.** That sum, with its exponents corrected, is fitted to training runs beside the form of two powers that practice uses.
+# What each misses of runs that it has not seen decides between them, if anything does.
+#
 # Loss curves of several model sizes are all that is needed to fit a scaling law, compare it with another, and divide compute:
 #
 # ```python

@@ -10,6 +10,12 @@
 # (own-problem-page)=
 # # Use it on your problem
 #
+# **The paper says.** Two exponents of the kernel at the start, the capacity $\alpha$ and the source $\beta$ (paper eq. 6), determine how
+# the loss falls and whether learned features change its power (paper eq. 10).
+#
+# **Here.** Your own spectrum, kernel, network or curves take the place of the power law. What the samples do not tell is
+# continued by the fitted power, with a band, and said.
+#
 # Four starts, one result. Give a spectrum, a kernel on samples, data with a network of torch, or measured loss curves:
 #
 # ```python
