@@ -16,6 +16,8 @@
 # **Here.** That sum, with its exponents corrected, is fitted to training runs beside the form of two powers that practice uses.
 # What each misses of runs that it has not seen decides between them, if anything does.
 #
+# ## What to give
+#
 # Loss curves of several model sizes are all that is needed to fit a scaling law, compare it with another, and divide compute:
 #
 # ```python
@@ -28,6 +30,8 @@
 #
 # `D` is data, steps or $\eta t$, and `run` numbers the training runs: points of one run share its noise, so that runs, not points,
 # are drawn again for the intervals. `neural-scaling predict curves.csv` does the same for a file with columns `N`, `D`, `L` and `run`.
+#
+# ## The points of this page
 #
 # Published points with a free licence are not part of this book. The points below come from simulated random-feature models
 # of known capacity and source, the same at every width, so that one sees what a fit gets right.

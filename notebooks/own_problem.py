@@ -16,7 +16,9 @@
 # **Here.** Your own spectrum, kernel, network or curves take the place of the power law. What the samples do not tell is
 # continued by the fitted power, with a band, and said.
 #
-# Four starts, one result. Give a spectrum, a kernel on samples, data with a network of torch, or measured loss curves:
+# ## Four starts, one result
+#
+# Give a spectrum, a kernel on samples, data with a network of torch, or measured loss curves:
 #
 # ```python
 # from neural_scaling import predict
@@ -29,7 +31,11 @@
 #
 # Each returns a {class}`~neural_scaling.predict.Prediction`: how hard the task is, the learning curves at frozen and with learned
 # features, the largest learning rate, and the best width and time for a budget of compute, each with its error. `save` writes a report that opens
-# offline. The command line does the same for files:
+# offline.
+#
+# ## From the command line
+#
+# The command line does the same for files:
 #
 # ```bash
 # neural-scaling predict spectrum.csv
