@@ -12,8 +12,9 @@ and many others,
 
 The first relation holds for each ridge r and gives the capacity, by generalized least squares with the covariance of Gaussian
 features. The second gives the source: each t_k scatters about its mean as the square of a normal variable does, and less where
-a mode is resolved by itself and the coefficients follow the law. How much less is found from the scatter. Modes before the
-window are taken as measured. Modes after three times P, and noise, add a constant to either relation, which is fitted too.
+the coefficients follow the law: a mode resolved by itself does not scatter then, and others exchange power with their neighbours
+only. How far they follow the law is found from the scatter. Modes before the window are taken as measured. Modes after three
+times P, and noise, add a constant to either relation, which is fitted too.
 
 Sources: Ledoit and Péché (2011), Probability Theory and Related Fields 151, for the vectors; Simon et al. (2023), "The
 Eigenlearning Framework", for the ridge.
@@ -27,11 +28,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
-from scipy.optimize import nnls
 from scipy.special import ndtr
 
 from neural_scaling.base.arrays import Array, ArrayValue
-from neural_scaling.base.checks import array, real, require
+from neural_scaling.base.checks import array, real, require, whole
 from neural_scaling.fits import fit_spectrum
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.networks.image_kernel import symmetric
@@ -48,14 +48,14 @@ LARGEST_SOURCE = 5.0
 _FEWEST = 100  # samples or modes
 _FAR = 3.0  # modes beyond this multiple of P are a constant
 _RIDGES = 14
-_WIDTH = 0.06  # of a bin of modes, relative to its mode number
+_WIDTH, _WIDE = 0.06, 0.25  # of bins of modes, relative to their mode number: to find the scatter, and to fit
 _ROUNDING = 1e-4  # size of a negative eigenvalue, relative to the largest, that float32 explains
 _SECOND_ORDER = 0.2  # error of the relation for ridges, relative to df/P; bounds what was seen of Gaussian features
 _UNSURE = 0.25  # share of the correction of single eigenvalues that may be wrong; bounds what was seen
 _CUT = NORMAL_95**2
-_LEAST_SCATTER = 0.02  # terms of the order 1/P that the means lack
-_DOUBT = 5  # modes that would have to scatter little before it is believed that coefficients do
+_DOUBT = 2  # modes that have to scatter little before it is believed that coefficients do
 _SMALLEST_SOURCE = 0.01
+_SMALLEST_GAIN = 0.1  # of a variance; what is left has parts of the order 1/P
 _SEEN = 11.83  # rise of the deviance without target: three standard deviations, for its amplitude and exponent
 _NOTHING = -80.0  # logarithm of a constant that is not there
 
@@ -70,7 +70,8 @@ class Estimate(ArrayValue):
         alpha and beta.
     capacity_interval, source_interval
         95 % intervals. A departure from a power law widens them: half the difference of the slopes in the two halves of the
-        window counts as a standard error as far as it exceeds chance. Sources are looked for from 0 to 5.
+        window counts as a standard error as far as it exceeds chance, one standard error for the capacity and two for the
+        source. Sources are looked for from 0 to 5.
     covariance
         Of capacity and source, shape (2, 2).
     window
@@ -168,21 +169,30 @@ def estimate_spectrum(
     )
 
 
-def estimate_kernel(kernel: ArrayLike, targets: ArrayLike, noise: float | None = None) -> Estimate:
+def estimate_kernel(
+    kernel: ArrayLike, targets: ArrayLike, noise: float | None = None, first: int = FIRST_MODE
+) -> Estimate:
     """Estimate capacity and source of a kernel and a target known at samples.
 
-    The intervals hold for features that are Gaussian or alike: of 50 draws of such tasks the study in
-    ``tests/predict/test_estimate.py`` says how many they cover.
+    The intervals hold for features that are Gaussian or alike, to leading order in 1/P. In a study of 50 draws (Gaussian
+    features, 1 to 3 thousand samples, ten times as many modes, capacities from 1.2 to 3, sources from 0.2 to 2) 48 intervals of
+    the capacity held it, and 50 of the source, 46 where the coefficients were normal; in 20 draws more, made when the method
+    stood, 20 and 19, and 19. The median width in the 50 was 0.008 for the capacity, and for the source 0.07 without noise and 1.1
+    with noise of 1 % of the variance: where no mode of the window stands out of the noise the interval is the whole range from 0
+    to 5.
 
     Parameters
     ----------
     kernel
-        Symmetric, shape (P, P), P >= 100, in any units. A constant mode may stay.
+        Symmetric, shape (P, P), P >= 100, in any units. A constant mode may stay; it counts as a mode.
     targets
         Shape (P,) or (P, outputs), whose powers are summed. Whole numbers of shape (P,) in an integer type are labels of classes:
         each becomes an output, with its mean removed.
     noise
         Variance of the noise of the targets, summed over outputs, in their units squared; by default it is estimated.
+    first
+        First mode of the power laws, from 2 on. Choose it before looking: an earlier one gives narrower intervals, right if the
+        law holds there.
 
     Returns
     -------
@@ -206,9 +216,11 @@ def estimate_kernel(kernel: ArrayLike, targets: ArrayLike, noise: float | None =
     require(known >= _FEWEST, "kernel", f"{known} eigenvalues above rounding", f"give a kernel with {_FEWEST} at least")
     late = along[known // 2 : known]
     late = late.T @ late
+    spread = float(np.trace(late)) ** 2
     # Of squares of normal variables, one an output; those of several outputs add up.
-    scatter = 2 * float((late**2).sum()) / float(np.trace(late)) ** 2
-    return _estimate(values, (along**2).sum(1), known, floor, scatter)
+    scatter = 2 * float((late**2).sum()) / spread if spread else 2.0
+    first = whole(first, "first", least=2, most=int(LAST_SHARE * known) // 2)
+    return _estimate(values, (along**2).sum(1), known, first, floor, scatter)
 
 
 def _largest(values: Array, argument: str) -> float:
@@ -254,15 +266,15 @@ def _not_a_law(bends: tuple[float, float], errors: tuple[float, float], exponent
     ]
 
 
-def _beyond_chance(bend: float, error: float) -> float:
-    """Return half a bend as far as it exceeds its 95 % noise."""
-    return 0.5 * math.sqrt(max(0.0, bend**2 - _CUT * error**2))
+def _beyond_chance(bend: float, error: float, errors: float) -> float:
+    """Return half a bend as far as it exceeds so many of its standard errors."""
+    return 0.5 * math.sqrt(max(0.0, bend**2 - (errors * error) ** 2))
 
 
-def _estimate(values: Array, power: Array, known: int, noise: float | None, scatter: float) -> Estimate:
+def _estimate(values: Array, power: Array, known: int, first: int, noise: float | None, scatter: float) -> Estimate:
     """Estimate both exponents from the eigenvalues of K/P and the squares of the targets along its vectors."""
     samples = values.size
-    first, last = FIRST_MODE, LAST_SHARE * known
+    last = LAST_SHARE * known
     falls = values[int(last) - 1] < 0.5 * values[first - 1]
     require(
         bool(falls), "kernel", "its eigenvalues do not fall", "give a kernel with structure, not one near the identity"
@@ -270,9 +282,10 @@ def _estimate(values: Array, power: Array, known: int, noise: float | None, scat
     law = _fit_capacity(values, known, first, last)
     parts = _means(power, values, known, law, noise or 0.0)
     target = _fit_source(parts, law.slope, scatter)
-    bent = _beyond_chance(law.bend, law.bend_error)
+    # A bend of the eigenvalues can hide behind the modes beyond the law; one standard error of it is enough.
+    bent = _beyond_chance(law.bend, law.bend_error, 1.0)
     spread = math.hypot(law.error, bent)
-    turned = math.hypot(target.source * spread, _beyond_chance(target.bend, target.bend_error)) / law.slope
+    turned = math.hypot(target.source * spread, _beyond_chance(target.bend, target.bend_error, NORMAL_95)) / law.slope
     low, high = (math.hypot(end - target.source, NORMAL_95 * turned) for end in target.interval)
     low, high = max(target.source - low, 0.0), min(target.source + high, LARGEST_SOURCE)
     variance = ((high - low) / (2 * NORMAL_95)) ** 2
@@ -370,9 +383,10 @@ def _fit_capacity(values: Array, known: int, first: int, last: float) -> _Capaci
             break
     _, errors = _least_squares(np.stack([columns[i] for i in free], axis=1), misfit, covariance)
     chi = float(misfit @ np.linalg.solve(covariance, misfit)) / (_RIDGES - len(free))
-    inflate = math.sqrt(max(1.0, chi))
     bends, bend_errors = _least_squares(np.stack([columns[i] for i in [*free, 3]], axis=1), misfit, covariance)
-    return _Capacity(slope, level + slope * middle, rest, inflate * errors[0], bends[-1], bend_errors[-1], head)
+    error = math.sqrt(max(1.0, chi)) * float(errors[0])
+    bend, bend_error = float(bends[-1]), float(bend_errors[-1])
+    return _Capacity(float(slope), float(level + slope * middle), float(rest), error, bend, bend_error, head)
 
 
 def _end(known: int, samples: int) -> float:
@@ -439,7 +453,8 @@ class _Means:
     along: Array  # its mean t_k
     size: Array  # modes in it
     shift: Array  # eigenvalue of the population over that of the sample
-    mixed: Array  # how far its modes mix with others, from 0 to 1
+    edges: Array  # number of the last mode before each bin, and of the last of all
+    width: Array  # modes over which a mode of the population spreads, to one side
     response: Array  # of the bin to a node of the law, weights included
     x: Array  # log k of the nodes, less that of the first mode of the window
     head: Array
@@ -448,6 +463,55 @@ class _Means:
     def law(self, exponents: Array) -> Array:
         """Return the parts that follow the law of unit power at the first mode of the window, a row for each exponent."""
         return np.asarray(np.exp(-np.outer(exponents, self.x)) @ self.response.T)
+
+    def exchange(self) -> Array:
+        """Return the covariance of the relative t of bins over that of single normal t_k, where coefficients follow the law.
+
+        A bin holds the share f of a mode, that of a Lorentzian. What one bin lacks others have: with several bins the covariance
+        is that of a multinomial law, ``f (1 - f)`` and ``-f f'``, summed over modes, over the sums of f.
+        """
+        mode = np.arange(1.0, 3 * self.edges[-1])
+        reach = [
+            np.arctan((edge[:, None] + 0.5 - mode) / self.width[:, None]) for edge in (self.edges[:-1], self.edges[1:])
+        ]
+        share = (reach[1] - reach[0]) / math.pi
+        total = share.sum(1)
+        return np.asarray(np.diag(1 / total) - share @ share.T / np.outer(total, total))
+
+    def random(self) -> Array:
+        """Return the scatter of bins over that of normal t_k, where coefficients follow the law: 0 where no mode mixes."""
+        return np.asarray(np.minimum(1.0, self.size * np.diag(self.exchange())))
+
+    def joined(self, width: float) -> _Means:
+        """Return wider bins."""
+        edges = _edges(self.edges, width)
+        start = np.searchsorted(self.edges, edges[:-1])
+
+        def mean(one: Array) -> Array:
+            weight = self.size.reshape(-1, *[1] * (one.ndim - 1))
+            return np.asarray(np.add.reduceat(one * weight, start) / np.add.reduceat(weight, start))
+
+        return _Means(
+            mean(self.mode),
+            mean(self.along),
+            np.diff(edges),
+            mean(self.shift),
+            edges,
+            mean(self.width),
+            mean(self.response),
+            self.x,
+            mean(self.head),
+            self.floor,
+        )
+
+
+def _edges(allowed: Array, width: float) -> Array:
+    """Return edges of bins of a relative width, of those allowed."""
+    found = [allowed[0]]
+    while found[-1] < allowed[-1]:
+        least = found[-1] + max(1, round(width * found[-1]))
+        found.append(allowed[min(np.searchsorted(allowed, least), allowed.size - 1)])
+    return np.array(found)
 
 
 def _profile(parts: _Means, law: Array, scatter: Array, start: Array) -> tuple[Array, Array]:
@@ -485,13 +549,12 @@ def _means(power: Array, values: Array, known: int, law: _Capacity, floor: float
     """Bin the modes of the window, and compute what their means respond to."""
     samples, first = values.size, law.head.size + 1
     last = int(TARGET_SHARE * known)
-    edges = [first - 1]
-    while edges[-1] < last:
-        edges.append(min(last, edges[-1] + max(1, round(_WIDTH * edges[-1]))))
-    size = np.diff(edges).astype(np.float64)
+    edges = _edges(np.arange(first - 1.0, last + 1), _WIDTH)
+    size = np.diff(edges)
+    start = edges[:-1].astype(int)
 
     def bins(one: Array) -> Array:
-        return np.asarray(np.add.reduceat(one[: edges[-1]], edges[:-1]) / size)
+        return np.asarray(np.add.reduceat(one[:last], start) / size)
 
     x, weight = _nodes(first, known, samples)
     population = np.concatenate([law.head, np.exp(law.level - law.slope * x)])
@@ -499,7 +562,7 @@ def _means(power: Array, values: Array, known: int, law: _Capacity, floor: float
     m = _stieltjes(at, values, population, np.concatenate([np.ones(first - 1), weight]), law.rest)
     response = 1 / np.abs(1 + population * m[:, None]) ** 2
     k = bins(np.arange(1.0, samples + 1))
-    mixed = k**2 / (k**2 + law.slope**2 * samples / math.pi)
+    width = math.pi * k**2 / (law.slope**2 * samples)
     head = response[:, : first - 1] @ power[: first - 1] / samples
     # The mode number of a sample's eigenvalue by the density of the theory, from that of the resonance at the first.
     resonance = -m[0].real / abs(m[0]) ** 2
@@ -509,7 +572,7 @@ def _means(power: Array, values: Array, known: int, law: _Capacity, floor: float
     )
     shift = np.exp(law.level - law.slope * np.log(number)) / at
     following = response[:, first - 1 :] * weight
-    return _Means(k, bins(power), size, shift, mixed, following, x - math.log(first), head, floor)
+    return _Means(k, bins(power), size, shift, edges, width, following, x - math.log(first), head, floor)
 
 
 @dataclass(frozen=True)
@@ -532,21 +595,24 @@ class _Source:
 def _fit_source(parts: _Means, slope: float, mixed: float) -> _Source:
     """Fit source, amplitude and constant by the deviance of a gamma law, whose scatter is fitted as well."""
     source = np.linspace(_SMALLEST_SOURCE, LARGEST_SOURCE, 51)
-    law = parts.law(1 + slope * source)
-    scatter = np.full(parts.along.size, mixed)
-    level = np.log(np.maximum([parts.along[:5].mean(), parts.along[-10:].mean()], 1e-300))
+    single, parts = parts, parts.joined(_WIDE)
+    law, random = parts.law(1 + slope * source), parts.random()
+    scatter = np.full(parts.size.size, mixed)
+    level = np.log(np.maximum([parts.along[0], parts.along[-1]], 1e-300))
     starts = [
-        np.stack([level[0] - np.log(law[:, :5].mean(1)), np.full(source.size, level[1] + shift)], axis=1)
+        np.stack([level[0] - np.log(law[:, 0]), np.full(source.size, level[1] + shift)], axis=1)
         for shift in (-14.0, -5.0, 0.5)
     ]
     runs = [_profile(parts, law, scatter, start) for start in starts]
     at = np.stack([one[1] for one in runs])[np.argmin([one[0] for one in runs], axis=0), np.arange(source.size)]
     deviance = np.min([one[0] for one in runs], axis=0)
+    own = 1.0
     for _ in range(3):
         best = int(deviance.argmin())
-        signal = np.exp(at[best, 0]) * law[best]
-        mean = signal + np.exp(at[best, 1]) + parts.head + parts.floor
-        scatter = _scatter(parts, signal / mean, mean, scatter, mixed)
+        mean, signal = _mean(single, 1 + slope * source[best], at[best])
+        mixed, own = _scatter(single, signal / mean, mean, mixed, own)
+        mean, signal = _mean(parts, 1 + slope * source[best], at[best])
+        scatter = mixed * (1 - (signal / mean) ** 2 * (1 - own) * (1 - random))
         deviance, at = _profile(parts, law, scatter, at)
     for _ in range(2):  # a finer grid where the deviance is low
         near = np.flatnonzero(deviance < deviance.min() + 4 * _CUT)
@@ -561,49 +627,70 @@ def _fit_source(parts: _Means, slope: float, mixed: float) -> _Source:
     (unseen,), _ = _profile(parts, np.zeros((1, even.size)), even, at[[best]])
     lost = bool(unseen - seen < _SEEN)
     everything = (_SMALLEST_SOURCE, LARGEST_SOURCE)
-    signal = np.exp(at[best, 0]) * law[best]
-    constant = math.exp(at[best, 1])
-    mean = signal + constant + parts.head + parts.floor
-    exponent = 1 + slope * source[best]
+    exponent, constant = 1 + slope * source[best], math.exp(at[best, 1])
+    mean, signal = _mean(parts, exponent, at[best])
     # Bend and constant to first order: their columns, beside those of the amplitude and the exponent.
     weight = np.exp(at[best, 0] - exponent * parts.x)
-    own = parts.size * (signal / mean) ** 2 / scatter
-    middle = float(own @ np.log(parts.mode / parts.mode[0]) / own.sum())
+    certain = parts.size * (signal / mean) ** 2 / scatter
+    middle = float(certain @ np.log(parts.mode / (single.edges[0] + 1)) / certain.sum())
     shapes = [np.ones_like(parts.x), -parts.x, -0.5 * np.abs(parts.x - middle)]
     columns = np.stack([*(parts.response @ (weight * shape) for shape in shapes), np.ones_like(mean)], axis=1)
     covariance = np.diag(scatter / parts.size * mean**2)
     residual = parts.along - mean
+    # The deviance takes bins as independent; what they exchange makes the exponent more certain.
+    relative = signal / mean * math.sqrt(mixed * max(0.0, 1 - own))
+    exchange = relative * parts.exchange() * relative[:, None]
+    np.fill_diagonal(exchange, scatter / parts.size)
+    narrow = _sharpness(columns[:, [0, 1, 3]] / mean[:, None], scatter / parts.size, exchange)
     bent, errors = _least_squares(columns, residual, covariance)
     _, straight = _least_squares(columns[:, [0, 1, 3]], residual, covariance)
+    amplitude = math.exp(at[best, 0]) * (single.edges[0] + 1) ** exponent
+    mean, signal = _mean(single, exponent, at[best])
     hidden = np.flatnonzero(signal < 0.5 * mean)
     return _Source(
         source=float(source[best]),
-        interval=everything if lost else _crossings(source, deviance - deviance[best], best),
-        amplitude=math.exp(at[best, 0]) * parts.mode[0] ** exponent,
+        interval=everything if lost else _crossings(source, (deviance - deviance[best]) / narrow, best),
+        amplitude=float(amplitude),
         constant=constant,
         constant_error=float(straight[2]),
         bend=float(bent[2]),
         bend_error=float(errors[2]),
         lost=lost,
-        resolved=float(parts.mode[hidden[0]] if hidden.size else parts.mode[-1]),
+        resolved=float(single.mode[hidden[0]] if hidden.size else single.mode[-1]),
         mean=mean,
         signal=signal,
     )
 
 
-def _scatter(parts: _Means, share: Array, mean: Array, before: Array, least: float) -> Array:
-    """Return the variance of t_k over its squared mean: one value for what is mixed, one for modes by themselves.
+def _sharpness(columns: Array, variance: Array, covariance: Array) -> float:
+    """Return the variance of the second coefficient of a weighted fit over what it is for independent residuals, at most 1."""
+    weighted = columns / variance[:, None]
+    size = np.sqrt((columns * weighted).sum(0))
+    inverse = np.linalg.pinv((columns / size).T @ (weighted / size))
+    true = inverse @ (weighted / size).T @ covariance @ (weighted / size) @ inverse
+    return float(np.clip(true[1, 1] / inverse[1, 1], _SMALLEST_GAIN, 1.0))
 
-    The first is that of normal variables at least. The second is the same for normal coefficients, and less where coefficients
-    follow the law.
+
+def _mean(parts: _Means, exponent: float, at: Array) -> tuple[Array, Array]:
+    """Return the mean t_k of bins, and what the law adds to it, from the logarithms of amplitude and constant."""
+    signal = np.exp(at[0]) * parts.law(np.array([exponent]))[0]
+    return signal + np.exp(at[1]) + parts.head + parts.floor, signal
+
+
+def _scatter(parts: _Means, share: Array, mean: Array, mixed: float, own: float) -> tuple[float, float]:
+    """Return the variance of t_k over its squared mean where modes mix, and what coefficients add to it, from 0 on.
+
+    The first is that of normal variables at least. The second is 1 for normal coefficients, and 0 where they follow the law.
     """
     excess = parts.size * (parts.along / mean - 1) ** 2
-    own = (1 - parts.mixed) * share**2
-    rows = np.stack([1 - own, own], axis=1)
-    mixed, single = np.maximum(nnls(rows / before[:, None], excess / before)[0], (least, _LEAST_SCATTER * least))
-    count = float(parts.size @ own)
-    single = (count * single + _DOUBT * mixed) / (count + _DOUBT)
-    return np.asarray(mixed * (1 - own) + single * own)
+    room = share**2 * (1 - parts.random())
+    expected = 1 - room * (1 - own)
+    if np.any(room < 0.5):
+        mixed = max(mixed, float(np.mean((excess / expected)[room < 0.5])))
+    beyond = excess / mixed - 1 + room
+    found = max(0.0, float((room * beyond / expected**2).sum() / max((room**2 / expected**2).sum(), 1e-300)))
+    count = float((room**2).sum())
+    return mixed, (count * found + _DOUBT) / (count + _DOUBT)
 
 
 def _crossings(x: Array, rise: Array, best: int) -> tuple[float, float]:
