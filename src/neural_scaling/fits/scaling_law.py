@@ -599,7 +599,7 @@ class _Data:
     @property
     def sizes(self) -> FloatArray:
         """Logarithm of N of each run, shape (runs,)."""
-        return self.x[np.unique(self.run, return_index=True)[1], 0]
+        return np.asarray(self.x[np.unique(self.run, return_index=True)[1], 0])
 
     def natural(self, theta: FloatArray) -> FloatArray:
         """Return exponents and logarithms of prefactors in the units of the points, shape (S, P)."""
