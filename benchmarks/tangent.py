@@ -56,11 +56,11 @@ def plain(outputs: int, count: int) -> np.ndarray:
 
 
 def timed(way, outputs: int, count: int, queue) -> None:
-    """Put seconds, memory in GB and the first rows of the kernel into the queue."""
+    """Put seconds of the clock and of processors, memory in GB and the first rows of the kernel into the queue."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started, spent = time.perf_counter(), time.process_time()
     kernel = way(outputs, count)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started, time.process_time() - spent
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     queue.put((seconds, before / 1e6, peak / 1e6, kernel[:COMPARED, :COMPARED]))
 
@@ -76,10 +76,13 @@ def main() -> None:
         queue = context.Queue()
         process = context.Process(target=timed, args=(way, outputs, count, queue))
         process.start()
-        seconds, before, peak, kernel = queue.get()
+        (seconds, busy), before, peak, kernel = queue.get()
         process.join()
         kernels.append(kernel)
-        print(f"{way.__name__}: {count} images in {seconds:.1f} s, {peak:.2f} GB at most, {before:.2f} GB before")
+        print(
+            f"{way.__name__}: {count} images in {seconds:.1f} s, {busy:.1f} s of processors; "
+            f"{peak:.2f} GB at most, {before:.2f} GB before"
+        )
     apart = np.abs(kernels[0] - kernels[1]).max() / np.abs(kernels[1]).max()
     print(f"largest difference relative to the largest number: {apart:.1e}")
     if not math.isfinite(apart) or apart > 1e-5:
