@@ -112,6 +112,7 @@ class Curve(ArrayValue):
 
     def exponent(self, window: tuple[float, float]) -> Range:
         """Return the mean exponent of the loss between two times; its interval holds the draws and the bend of the curve."""
+        window = checks.interval(window, "window", above=0.0)
         value, error = resampled_exponent(self.time, self.loss, window, self.draws)
         return Range(value, value - NORMAL_95 * error, value + NORMAL_95 * error, window)
 

@@ -16,7 +16,7 @@ ESTIMATE = Shared(lambda: predict.estimate_spectrum(LAW.eigenvalues, LAW.target)
 T = 2.0 ** np.arange(8)
 
 options = instance(OPTIONS).or_none()
-spectrum = {"eigenvalues": array(LAW.eigenvalues).also(LAW.eigenvalues[:5]), "coefficients": array(LAW.target)}
+spectrum = {"eigenvalues": array(LAW.eigenvalues), "coefficients": array(LAW.target)}
 
 
 def loss(found):
@@ -38,6 +38,7 @@ ROWS = [
         window=pair((1.0, 64.0)).or_none(),
         options=options,
     ),
+    row(predict.estimate_spectrum, **spectrum, window=pair((8.0, 64.0)).or_none()),
     row(predict.extended, estimate=instance(ESTIMATE), horizon=real(8.0, above=0)),
     row(predict.save_report, prediction=instance(PREDICTION), folder=path("report")),
     row(
@@ -77,6 +78,7 @@ EXEMPT = {
     ),
     predict.Curve.of: "makes a result",
     predict.Range.of: "makes a result",
+    predict.estimate_kernel: "tests/predict/test_estimate.py refuses wrong arguments",
     predict.from_kernel: "arguments are those of estimate_kernel; tests/predict/test_problem.py refuses wrong ones",
     predict.from_network: "arguments are those of sample_kernel; tests/predict/test_problem.py refuses wrong ones",
 }
