@@ -28,6 +28,7 @@ from neural_scaling.fits import (
     fit_power_law,
     fit_spectrum,
 )
+from neural_scaling.predict import Estimate, estimate_spectrum
 from neural_scaling.spectra import PowerLaw, Spectrum
 
 ALL = os.environ.get("NEURAL_SCALING_TEST_INTERVALS") == "all"
@@ -148,6 +149,14 @@ def _source(cell):
 #: Intervals from runs drawn again, too slow for 400 trials: ``tests/test_scaling_law.py`` measures their coverage.
 ELSEWHERE = {"Allocation", "HeldOut", "ScalingLawFit"}
 
+
+def _exact(cell):
+    """As the source, by the estimate that predictions rest on."""
+    law = PowerLaw(1.5, cell.exponent, cell.points).spectrum()
+    fits = [estimate_spectrum(law.eigenvalues, law.target * one[0]) for one in cell.draws()]
+    yield Outcome.of("source", cell.exponent, fits, lambda fit: (fit.source, *fit.source_interval))
+
+
 ESTIMATORS: dict[str, tuple[type, Callable]] = {
     "line": (PowerLawFit, _line),
     "runs": (Measurement, _runs),
@@ -157,6 +166,7 @@ ESTIMATORS: dict[str, tuple[type, Callable]] = {
     "common": (CommonOffsetFit, _common),
     "shared": (CommonOffsetFit, lambda cell: _common(cell, shared=True)),
     "source": (SpectrumFit, _source),
+    "exact": (Estimate, _exact),
 }
 
 
@@ -184,6 +194,8 @@ def _cells():
         yield Cell(estimator, 0.4, 1e-5, 0, 0.5, 12, True), True
     for source, modes in itertools.product((0.1, 0.4, 1.0, 2.0, 4.0), (300, 1000, 3000)):
         yield Cell("source", source, 1.0, 0, 0, modes, False), (source, modes) == (0.4, 1000)
+    for source, modes in itertools.product((0.4, 1.0, 2.0), (300, 1000, 3000)):
+        yield Cell("exact", source, 1.0, 0, 0, modes, False), (source, modes) == (1.0, 1000)
 
 
 def test_every_public_estimator_with_an_interval_has_rows():

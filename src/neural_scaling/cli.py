@@ -67,9 +67,9 @@ def _add_predict(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from neural_scaling.predict import command_line  # seconds of imports that the other commands can do without
+    from neural_scaling.predict import cli  # seconds of imports that the other commands can do without
 
-    command_line.run(options)
+    cli.run(options)
 
 
 def _cache(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.interpolate import RectBivariateSpline
 from scipy.special import stdtrit
 
+from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array, ArrayValue
 from neural_scaling.fits import resampled_exponent
 from neural_scaling.fits.power_law import NORMAL_95
@@ -111,17 +112,18 @@ class Curve(ArrayValue):
 
     def exponent(self, window: tuple[float, float]) -> Range:
         """Return the mean exponent of the loss between two times; its interval holds the draws and the bend of the curve."""
+        window = checks.interval(window, "window", above=0.0)
         value, error = resampled_exponent(self.time, self.loss, window, self.draws)
         return Range(value, value - NORMAL_95 * error, value + NORMAL_95 * error, window)
 
     def rests_on_tail(self, share: float) -> float | None:
         """Return the first time from which on more than a share of the loss lies in modes that are not known."""
-        over = np.flatnonzero(self.tail > share)
+        over = np.flatnonzero(self.tail > checks.real(share, "share", least=0.0, most=1.0))
         return float(self.time[over[0]]) if over.size else None
 
     def edge(self, eta: float) -> float | None:
         """Return the first time at which ``eta`` times the sharpness is 2, or None."""
-        over = np.flatnonzero(eta * self.sharpness >= 2)
+        over = np.flatnonzero(checks.require_positive(eta, "eta") * self.sharpness >= 2)
         return float(self.time[over[0]]) if over.size else None
 
 

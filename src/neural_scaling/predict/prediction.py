@@ -202,7 +202,8 @@ class Prediction(ArrayValue):
         InputError
             If the times are out of order or hold fewer than six times of the curve.
         """
-        window = checks.interval((first, last), "window", above=0.0)
+        start, end = checks.require_positive(first, "first"), checks.require_positive(last, "last")
+        window = checks.interval((start, end), "window")
         curve = self.rich if checks.flag(rich, "rich") else self.lazy
         if curve is None:
             raise InputError("rich: a prediction from curves has no learning curves of modes; read curves.fit.")
