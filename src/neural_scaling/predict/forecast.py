@@ -72,8 +72,8 @@ class Curve(ArrayValue):
         Time in which the modes decay, the integral of the growth, shape (R,).
     draws
         Losses of the draws that the band was made of, shape (D, R).
-    noise
-        Variance of the targets that no mode holds, of the estimate and of the draws, shape (1 + D,).
+    draw_noise
+        Variance of the targets that no mode holds, of the estimate and then of the draws, shape (1 + D,).
     draw_sharpness, draw_clock
         Of the draws, shape (D, R).
     """
@@ -88,7 +88,7 @@ class Curve(ArrayValue):
     tail: Array
     clock: Array
     draws: Array
-    noise: Array
+    draw_noise: Array
     draw_sharpness: Array
     draw_clock: Array
 
@@ -116,8 +116,8 @@ class Curve(ArrayValue):
 
     def measured(self) -> tuple[Array, Array, Array]:
         """Return what a measurement of the loss would see, with the noise of the targets, and its 95 % band, shape (R,) each."""
-        seen = self.loss + self.noise[0]
-        half = np.hypot(half_width(seen, self.draws + self.noise[1:, None]), _COMPUTED)
+        seen = self.loss + self.draw_noise[0]
+        half = np.hypot(half_width(seen, self.draws + self.draw_noise[1:, None]), _COMPUTED)
         return seen, seen * np.exp(-half), seen * np.exp(half)
 
     def exponent(self, window: tuple[float, float]) -> Range:
