@@ -58,7 +58,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(requires=["env"])
 def browser(session: nox.Session) -> None:
-    """Look at every page of the built book in a browser, wide and on a phone, light and dark."""
+    """Look at every page of the built book in a browser, wide, on a phone and printed, light and dark; operate the explorers."""
     extra(session, "requirements-browser.txt")
     python(session, BOOK, "browser")
 

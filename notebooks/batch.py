@@ -10,16 +10,14 @@
 # (batch-page)=
 # # Small batches
 #
-# **What the paper claims.** Its mean field theory holds for any batch size $B$ (Appendix C): a fresh batch adds Gaussian noise to the gradient, of
-# variance $\lambda_k L / B$ in mode $k$.
+# **The paper says.** The mean field theory holds for any batch size $B$ (paper eq. 26): a fresh batch adds Gaussian noise to the
+# gradient, of variance $\lambda_k L / B$ in mode $k$ (paper eq. 21).
 #
-# **What came out.** For Gaussian features the variance has a second part of the same order in $1/B$ that the theory drops,
-# $\lambda_k^2 \langle (v^0_k)^2\rangle / B$. It is small only where no single mode carries a good share of the loss, which at early times is
-# wrong for any power law. With it the theory is exact for the lazy network of infinite width and agrees with simulations at $N$ of a few dozen, where
-# the paper's is too low by up to a sixth of the loss at $B = 1$. For a rich network it closes a third to a half of the gap; what is left falls
-# as $1/B$ like the gap itself and has a known origin: all modes share one random factor per step, and so do weights and features.
-# At $B$ of one or two the loss has a heavy tail and mean and median part. A rich network can blow up at a learning rate that is safe for
-# the mean square of the lazy one, and at $B = 1$ a single seed in thousands can be all of the mean.
+# **Here.** For Gaussian features the variance has a second part of the same order in $1/B$,
+# $\lambda_k^2 \langle (v^0_k)^2\rangle / B$, which the theory drops. With it the theory is exact for the lazy network of infinite width;
+# for a rich network it closes part of the gap. At the smallest batches the loss has a heavy tail, and mean and median differ.
+#
+# <!-- here: batch.excess.gamma-0.b1, batch.excess.gamma-1.b2, batch.lazy-limit -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for more batches, more steps, more seeds
@@ -53,54 +51,63 @@ print(runs.describe(list(results.values())))
 # (batch-derivation)=
 # ## The fourth moments
 #
-# A batch of $B$ samples gives $v^2 = \frac1B \sum_b \psi_b\, (\psi_b \cdot v^0)$. Its mean is $\Lambda v^0$. For Gaussian $\psi$ Wick's theorem gives the covariance
+# A batch of $B$ samples gives $v^2 = \frac1B \sum_b \psi_b\, (\psi_b \cdot v^0)$. Its mean is $\Lambda v^0$. For Gaussian $\psi$ Wick's
+# theorem gives the covariance
 #
 # $$
 # \langle v^2_k v^2_l \rangle - \lambda_k v^0_k\, \lambda_l v^0_l = \frac1B \Big( \lambda_k \delta_{kl}\, L + \lambda_k \lambda_l\, v^0_k v^0_l \Big),
 # \qquad L = \sum_k \lambda_k (v^0_k)^2 .
 # $$ (eq-batch-covariance)
 #
-# The theory [18-31] has the first part only. The second compares with it, in mode $k$, as the share $\lambda_k (v^0_k)^2 / L$ of that mode in
-# the loss. In a limit where the loss is spread over ever more modes it would vanish, but the sum of a trace-class spectrum is always
-# carried by few: at the start by the first mode, later by the modes around $k_*(t) \sim t^{1/\alpha}$, so the share falls only as $t^{-1/\alpha}$.
+# The theory has the first part only (paper eqs. 18-31). In mode $k$ the second compares with it as the share
+# $\lambda_k (v^0_k)^2 / L$ of that mode in the loss. It would vanish if the loss were spread over ever more modes, but few modes
+# always carry the sum of a trace-class spectrum: at the start the first one, later those around $k_*(t) \sim t^{1/\alpha}$. So the
+# share falls only as $t^{-1/\alpha}$.
 #
-# What the second part means is seen in an exact decomposition. With $\hat q = \chi^2_B / B$ and $g$ a normal vector of $M$ components,
+# ## One random factor per step
+#
+# An exact decomposition shows what the second part means. With $\hat q = \chi^2_B / B$ and $g$ a normal vector of $M$ components,
 #
 # $$
 # v^2 = \hat q\, \Lambda v^0 + \sqrt{\hat q L / B}\; \Lambda^{1/2} \Big(I - \frac{z z^\top}{z^\top z}\Big) g, \qquad z = \Lambda^{1/2} v^0, \quad
 # \langle \hat q \rangle = 1, \quad \mathrm{var}\, \hat q = \frac2B :
 # $$ (eq-batch-decomposition)
 #
-# one random factor per step, common to all modes, multiplies the whole gradient, as if the learning rate fluctuated, and the rest is
-# noise across it. On average over many steps a fluctuating rate slows learning down and makes the loss log-normal-like, with a heavy tail.
+# one random factor per step, common to all modes, multiplies the whole gradient, as if the learning rate fluctuated; the rest
+# is noise across it. Over many steps a fluctuating rate slows learning down and makes the loss log-normal-like, with a heavy
+# tail.
 #
-# **Lazy, infinite width.** Here $v^0_k(t+1) = v^0_k - \eta v^2_k$, and the mean squares $m_k = \langle (v^0_k)^2 \rangle$ obey a closed recursion,
+# ## Lazy, infinite width: exact
+#
+# Here $v^0_k(t+1) = v^0_k - \eta v^2_k$, and the mean squares $m_k = \langle (v^0_k)^2 \rangle$ obey a closed recursion,
 #
 # $$
 # m_k(t+1) = \Big( 1 - 2\eta\lambda_k + \frac{B+1}{B}\, \eta^2\lambda_k^2 \Big)\, m_k + \frac{\eta^2}{B}\, \lambda_k L, \qquad L = \sum_k \lambda_k m_k ,
 # $$ (eq-batch-recursion)
 #
-# exact whatever the correlation between modes, since only the diagonal of {eq}`eq-batch-covariance` enters. The loss stays bounded if and only if
+# exact whatever the correlation between modes, since only the diagonal of {eq}`eq-batch-covariance` enters. The loss stays
+# bounded if and only if
 #
 # $$
 # \sum_k \frac{\eta\lambda_k / B}{2 - \eta\lambda_k (1 + 1/B)} < 1 .
 # $$ (eq-batch-stability)
 #
-# **In general.** In the equations of {py:mod}`neural_scaling.dmft.march` the noise of mode $k$ becomes
+# ## In general: a closure
+#
+# In the equations of {py:mod}`neural_scaling.dmft.march` the noise of mode $k$ becomes
 #
 # $$
 # \frac{\lambda_k}{B}\, \mathrm{diag}(C_0) \;\to\; \frac{\lambda_k}{B}\, \mathrm{diag}\big(C_0 + \lambda_k V_k\big), \qquad V_k = \langle v^0_k v^{0\top}_k \rangle, \quad C_0 = \sum_k \lambda_k V_k ,
 # $$ (eq-batch-closure)
 #
-# in $C_0$ and in $C_2$: `fourth_moment=True` in {py:func}`neural_scaling.dmft.solve`. The second moments close and everything stays causal. At
-# $\gamma = 0$ and $N = \infty$ it is {eq}`eq-batch-recursion`. Otherwise it is a closure, and this is what it neglects:
+# in $C_0$ and in $C_2$: `fourth_moment=True` in {py:func}`neural_scaling.dmft.solve`. The second moments close and everything
+# stays causal. At $\gamma = 0$ and $N = \infty$ it is {eq}`eq-batch-recursion`. Otherwise it neglects two things:
 #
-# 1. *The off-diagonal part of {eq}`eq-batch-covariance`.* The noises of two modes are correlated through $\hat q$. At finite width
-#    the modes are mixed by $A(0)^\top A(0)/N$, whose fluctuations see that correlation: an effect of order $1/(NB)$.
-# 2. *Fluctuations of the order parameters.* At $\gamma > 0$ the kernel contains the network's own $C_w = |w|^2/N$ and $C_3$. In one run they follow that
-#    run's $\hat q$ and noise; the theory has their means. A run that has learned less by chance has a larger loss and a smaller
-#    kernel, and one that makes a large step has a larger kernel *and* a larger next step. The dynamics being nonlinear, the mean loss feels these
-#    correlations at order $1/B$, the order of the term itself, at any width.
+# 1. *The off-diagonal part of {eq}`eq-batch-covariance`.* At finite width $A(0)^\top A(0)/N$ mixes the modes, and its
+#    fluctuations see that their noises are correlated through $\hat q$: an effect of order $1/(NB)$.
+# 2. *Fluctuations of the order parameters.* At $\gamma > 0$ the kernel contains the network's own $C_w = |w|^2/N$ and $C_3$, which
+#    follow the $\hat q$ and noise of the run; the theory has their means. A run that has learned less by chance has a larger
+#    loss and a smaller kernel. The mean loss feels this at order $1/B$, the order of the term itself, at any width.
 
 # %% tags=["hide-input", "nbval-check-output"]
 heads = {"bound": "stable below η", "number": "left side", "paper": "loss / exact: paper", "ours": "with 4th"}
@@ -110,9 +117,9 @@ Table(page.lazy_bounds(plan), caption, heads, dict.fromkeys(heads, ".3f"))
 # %% [markdown]
 # ## Against simulation
 #
-# Every seed has its own $A(0)$ and data stream. To see the batch and not the finite width, which moves the mean by about $1/N$ at any $B$, each seed is
-# compared with gradient descent on the population from the same $A(0)$: shown is the mean loss over the mean loss at $B = \infty$, in
-# simulation and in both theories.
+# Every seed has its own $A(0)$ and data stream. Finite width moves the mean by about $1/N$ at any $B$. To see the batch alone, each
+# seed is compared with gradient descent on the population from the same $A(0)$: the figure shows the mean loss over the mean
+# loss at $B = \infty$, in simulation and in both theories.
 
 # %% tags=["hide-input"]
 found = page.curves(plan, results)
@@ -122,8 +129,9 @@ effects = page.effects(found)
 display(page.excess_figure(plan, found))
 
 # %% [markdown]
-# The same averaged over the logarithm of the step, with 95 % errors (upper bounds: the errors of single steps are added as if they were the same). The average ends with the last step at which the mean is measured, its 95 %
-# error below a quarter of it; all later steps are left out, in simulation and theory alike.
+# The same, averaged over the logarithm of the step, with 95 % errors (upper bounds: the errors of single steps are added as if
+# they were the same). The average ends with the last step at which the 95 % error of the mean is below a quarter of it; later
+# steps are left out in simulation and theory alike.
 
 # %% tags=["hide-input"]
 heads = {
@@ -141,7 +149,8 @@ Table(effects[["gamma", "batch", *formats]], "Loss at batch B over loss at infin
 display(page.error_figure(effects))
 
 # %% [markdown]
-# Now the loss itself, mean over seeds against theory in per cent, at single steps. Here the effect of finite width is included; it is the same at all $B$.
+# The loss itself, mean over seeds against theory in per cent, at single steps. It includes the effect of finite width, which is
+# the same at all $B$.
 
 # %% tags=["hide-input"]
 heads = {"mean": "mean loss", "error": "95 %, ±", "paper_error": "paper", "our_error": "with 4th"}
@@ -164,13 +173,14 @@ Table(effects[["gamma", "batch", *heads]], heads=heads, formats={"median": ".2f"
 
 # %% [markdown]
 # A seed counts as diverged when its loss exceeds a million times the first one; it is left out of the mean and stays in the
-# median. {eq}`eq-batch-stability` is a statement about the lazy network. With feature learning one step multiplies $w$ and $A$ by terms that grow
-# with the noise without bound, so at any learning rate some runs blow up if one waits for long enough, the more often the smaller the
-# batch; the mean over all runs is then dominated by the rarest, and a theory of the mean has no limit to describe.
+# median. {eq}`eq-batch-stability` concerns the lazy network. With feature learning one step multiplies $w$ and $A$ by terms
+# that grow with the noise without bound, so at any learning rate some runs blow up in the end, the more often the smaller the
+# batch. The rarest then dominate the mean over all runs, and a theory of the mean has no limit to describe.
 #
 # ## Claims
 #
-# What a batch adds to the loss counts as confirmed within a tenth of it, or within 1 % of the loss if that is more. "Corrected" means that the paper's theory fails by that rule and the one with the fourth moment passes.
+# What a batch adds to the loss counts as confirmed within a tenth of it, or within 1 % of the loss if that is more. "Corrected"
+# means that the paper's theory fails by that rule and the one with the fourth moment passes.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show([page.lazy_limit_claim(plan), *page.excess_claims(plan, effects)])
@@ -178,6 +188,6 @@ ledger.show([page.lazy_limit_claim(plan), *page.excess_claims(plan, effects)])
 # %% [markdown]
 # ## What was chosen
 #
-# Everything: the paper varies the batch in its Figure 3 only and does not state the sizes there. Capacity 2 and source 1.2
-# make the first modes carry much of the loss, and the learning rate is a third of the bound at $B = 1$, so that the effect is large and the lazy
+# Everything: the paper varies the batch in its Figure 3 only and does not state the sizes there. Capacity 2 and source 1.2 let
+# the first modes carry much of the loss. The learning rate is a third of the bound at $B = 1$: the effect is large and the lazy
 # network safe. At small scale there are fewer batches, steps, seeds and modes and half the width.

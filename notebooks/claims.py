@@ -30,17 +30,24 @@ entries = ledger.load_ledger(data_root() / "claims" / "ledger.json")
 display(HTML(ledger.verdict_bar(entries, page="")))
 
 # %% [markdown]
-# Yes, in its main result. In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place of $\beta$; an easy
-# task gains a constant and no exponent; the compute-optimal exponents of Table 1 follow from the loss law; and the mean-field equations give simulated losses at finite width, on
-# fresh and on reused samples. They fall short at batches of a few samples, where they drop a fourth moment.
+# ## Yes, in its main result
 #
-# Not everywhere as printed. Three terms of the loss law change in part of the plane of tasks: what width leaves of easy tasks, the finite-width transient of hard ones,
-# and SGD noise below super-easy ones. The corrected terms are measured. With them SGD noise does affect rich hard tasks in the long run. And the gain belongs to gradient flow: at a
-# fixed learning rate it ends at the edge of stability.
+# In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place of
+# $\beta$. An easy task gains a constant and no exponent. The compute-optimal exponents of Table 1 follow from the loss law. The
+# mean-field equations give simulated losses at finite width, on fresh and on reused samples; they fall short at batches of
+# a few samples, where they drop a fourth moment.
 #
-# Networks agree in direction, and in size only as far as runs of this size show. With feature learning they learn hard tasks faster, on the circle, on images and on text. On the circle they cover more
-# than half of the way from the lazy exponent to the predicted one; their loss falls, within a tenth of the exponent, as that of a lazy network at the time that their growing kernel gives. On the hardest tasks the predicted
-# exponents are not reached before the edge of stability. Those of images and of text need longer or larger runs than those here.
+# ## Not everywhere as printed
+#
+# Three terms of the loss law change in part of the plane of tasks: the bottleneck of width on easy tasks, the finite-width
+# transient of hard ones, and SGD noise below super-easy ones. With the corrected terms SGD noise does affect rich hard tasks in
+# the long run. And the gain belongs to gradient flow: at a fixed learning rate it ends at the edge of stability.
+#
+# ## Networks agree in direction
+#
+# With feature learning networks learn hard tasks faster, on the circle, on images and on text. On the circle their loss falls
+# as that of a lazy network at the time that their growing kernel gives; the hardest tasks do not reach the predicted exponents
+# before the edge of stability. Images and text need longer or larger runs than those here.
 
 # %% tags=["remove-input"]
 display(HTML(ledger.headlines(entries)))
@@ -59,19 +66,19 @@ Table(ledger.summary(entries), "What the verdicts mean")
 # %% [markdown]
 # ## How verdicts are made
 #
-# Every page judges the claims of its figure or table and records them in one ledger, `data/claims/ledger.json` (its schema stands beside it).
-# A claim is one statement of the paper, or a finding of ours where it says so, judged once, at the largest scale that was run. The
-# same code at small scale runs whenever the book is built; its numbers stand with the claim.
+# Every page judges the claims of its figure or table and records them in one ledger, `data/claims/ledger.json`, with its schema
+# beside it. A claim is one statement of the paper, or a finding of ours where it says so, judged once, at the largest scale
+# that was run. The same code at small scale runs whenever the book is built; its numbers stand with the claim.
 #
-# Verdict and reason follow from the numbers by one rule for all. It compares a measurement and its
-# interval with the prediction and a tolerance. An exponent may lie a share of its prediction away: 10 % where it was measured on
-# simulations or networks, 5 % on curves computed without noise, 0.5 % on algebra, and never less than 0.02 (algebra: 0.002). A page may
-# be stricter, not looser. Other tolerances stand with their claims and give their reason.
+# ## The rule
 #
-# The interval of an exponent is that of the mean slope of a curve in the window named, in logarithms. It need not hold the power to
-# which the curve tends, if a correction decays slowly.
+# One rule derives verdict and reason from the numbers: it compares a measurement and its interval with the prediction and a
+# tolerance. For an exponent the tolerance is 10 % of the prediction where it was measured on simulations or networks, 5 % on
+# curves computed without noise, 0.5 % on algebra, and never less than 0.02 (algebra: 0.002). A page may be stricter, not looser.
+# Other tolerances stand with their claims and give their reason.
 #
-# Locations follow the numbering of arXiv 2409.17858v1.
+# The interval of an exponent is that of the mean slope of a curve in the window named, in logarithms. It need not hold the power
+# to which the curve tends, if a correction decays slowly. Locations follow the numbering of arXiv 2409.17858v1.
 
 # %% [markdown]
 # ## By place in the paper

@@ -10,13 +10,14 @@
 # (errata-page)=
 # # Notes on the printed equations of v1
 #
-# A careful reading of the first arXiv version (2409.17858v1) of {cite:p}`bordelon2025feature`, whose equation and figure numbers are used here. A second version and the
-# ICLR version exist; only their abstracts could be read, and figure numbers differ there, so some of these notes may be out of date. The rest of this book
-# uses the corrected forms. Corrections to the corrections are welcome.
+# The exponent $\chi$ of the loss in time and [Table 1](tab-1-page) stand, and with them the main results. Three terms of the loss law
+# change in part of the plane of tasks: the bottleneck in $N$ of easy tasks, the finite-$N$ transient of hard ones, and the
+# noise of SGD below $\beta = 2 - 1/\alpha$. Some constants change, and two terms that the mean-field equations drop limit where they
+# hold. The rest are local misprints and remarks. The book uses the corrected forms.
 #
-# **What came out.** The exponent $\chi$ of the loss in time and [Table 1](tab-1-page) stand, and with them the main results. Three terms of the loss law change in part of the plane of
-# tasks: the bottleneck in $N$ of easy tasks, the finite-$N$ transient of hard ones, and the noise of SGD below $\beta = 2 - 1/\alpha$. Some constants change, and two terms that
-# the mean-field equations drop limit where they hold. The rest are misprints, each local, and remarks.
+# These are notes on the first arXiv version (2409.17858v1) of {cite:p}`bordelon2025feature`, whose numbering is used here. Of the
+# second version and the ICLR version only the abstracts could be read, so some notes may be out of date. Corrections to the
+# corrections are welcome.
 
 # %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 from IPython.display import Markdown, display
@@ -54,9 +55,12 @@ found = page.check_all(setting)
 laws, constants, misprints, notes = (found[found.tier == tier] for tier in TIERS)
 
 # %% [markdown]
-# **How each entry was checked.** One quantity is computed with the printed form, with the corrected form, and in a third way: by simulation of eq. 4, by the full solution, or exactly. The
-# corrected form must be within the tolerance given and the printed one off by more than three times that. Where there is nothing to compute the entry says *by reading*.
-# $\mathcal L[\cdot]$ is the strictly lower triangle, $\tau = \int K\,dt$ the effective time, and $m$ is 1 in the lazy limit and $\max(1, 2/(1+\beta))$ in the rich one.
+# ## How each entry was checked
+#
+# One quantity is computed with the printed form, with the corrected form, and in a third way: by simulation of paper eq. 4, by
+# the full solution, or exactly. The corrected form must be within the tolerance given and the printed one off by more than
+# three times that. Where there is nothing to compute the entry says *by reading*. $\mathcal L[\cdot]$ is the strictly lower triangle,
+# $\tau = \int K\,dt$ the effective time, and $m$ is 1 in the lazy limit and $\max(1, 2/(1+\beta))$ in the rich one.
 
 # %% tags=["remove-input", "nbval-check-output"]
 heads = {"name": "note", "printed": "error as printed", "corrected": "error corrected"}
@@ -71,11 +75,12 @@ Table(page.shown(found), "Every check", heads)
 display(Markdown(page.entries(laws, setting)))
 
 # %% [markdown]
-# How much of this a sum of powers with free constants feels: the largest factor between eq. 8 and the lazy loss, infinite batch, at $N = 16$, 256, 4096 and $\infty$, from ten learned
-# modes to $\eta t = 10^6$. For $\beta > 1$ the printed law is off by a factor that grows with the range of $N$. The page on [the loss law](losslaw-page) has more tasks, rich ones and noise.
+# How far a sum of powers with free constants can absorb this: the largest factor between paper eq. 8 and the lazy loss,
+# infinite batch, at $N = 16$, 256, 4096 and $\infty$, from ten learned modes to $\eta t = 10^6$. For $\beta > 1$ the printed law is off
+# by a factor that grows with the range of $N$. The page on [the loss law](losslaw-page) has more tasks, rich ones and noise.
 
 # %% tags=["remove-input", "nbval-check-output"]
-Table(power_sums(setting), "Eq. 8 with the best constants", formats={"printed": ".1f", "corrected": ".1f"})
+Table(power_sums(setting), "Paper eq. 8 with the best constants", formats={"printed": ".1f", "corrected": ".1f"})
 
 # %% mystnb={"figure": {"caption": "Printed (dashed) against corrected (dotted). (a) Loss at the end of training of an easy task, from exact projections. (b, c) Leading corrections in 1/N and in the learning rate over the batch for lazy gradient flow, from closed forms (solid); dotted lines are slopes only, shifted.", "name": "fig-errata"}, "image": {"alt": "Panel a: points on the corrected line, far above the printed one, which is steeper. Panel b: the coefficient rises with time for the hard task, where the printed power falls, and falls as printed for the easy task. Panel c: the coefficient of the hard task falls much more slowly than printed, that of the super-easy task as printed."}} tags=["remove-input"]
 display(page.draw(page.curves(setting), alpha))
@@ -112,11 +117,10 @@ ledger.show(page.claims(setting))
 # %% [markdown]
 # ## What was chosen
 #
-# All values under Parameters below except the super-easy source are ours. Runs are short and narrow on purpose: a wrong
-# equation shows at once. For the order-parameter equations the corrected set is solved, one equation is put back as
-# printed and the solution is substituted once, so that a failure is that of this equation alone. Tolerances are 1e-9
-# for identities, 0.01 to 0.02 for exponents of exact curves, and for simulated means what their noise and the next
-# order in $1/N$ and $1/P$ leave, 0.01 to 0.1.
+# All values except the super-easy source are ours. Runs are short and narrow on purpose: a wrong equation shows at once. For the
+# order-parameter equations the corrected set is solved, one equation is put back as printed and the solution is substituted
+# once, so that a failure is that of this equation alone. Tolerances are 1e-9 for identities, 0.01 to 0.02 for exponents of exact
+# curves, and 0.01 to 0.1 for simulated means, by their noise and the next order in $1/N$ and $1/P$.
 
 # %% tags=["remove-input", "provenance"]
 print(notebook.provenance(setting, range(seeds)))

@@ -41,7 +41,7 @@ plan = notebook.plan(page.Plan, globals())
 # %% [markdown]
 # ## The plane of tasks
 #
-# Drag the point over source and capacity: the table shows the four terms of the loss law as printed (eqs. 8, 9) and [as corrected here](losslaw-page), and which of them is largest. All prefactors are one, so that only powers and
+# Drag the point over source and capacity: the table shows the four terms of the loss law as printed (paper eqs. 8 and 9) and [as corrected here](losslaw-page), and which of them is largest. All prefactors are one, so that only powers and
 # orders of magnitude mean something.
 
 # %% tags=["remove-input"]
@@ -81,7 +81,7 @@ display(HTML(page.explorer("spectrum")))
 # \frac{dq_k}{d\tau} = \lambda_k \big( s^{-1/2} - q_k \big), \qquad s = 1 + \gamma \sum_k (w^*_k)^2 q_k^2 .
 # $$ (eq-explore-flow)
 #
-# This is the rank-one form of eqs. 51 and 52, in which the scale $s$ of the kernel is the only coupling of the modes. The page takes $s^{-1/2}$ as a straight line over each of 32 steps a decade, where every mode is exact, halves the
+# This is the rank-one form of paper eqs. 51 and 52, in which the scale $s$ of the kernel is the only coupling of the modes. The page takes $s^{-1/2}$ as a straight line over each of 32 steps a decade, where every mode is exact, halves the
 # step, and extrapolates; what halving changed is the error shown.
 
 # %% tags=["hide-input", "provenance"]

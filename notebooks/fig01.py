@@ -10,16 +10,14 @@
 # (fig-1-page)=
 # # Figure 1: exponents and phases
 #
-# **What the paper claims.** At infinite width and batch the loss falls like $t^{-\chi}$ with $\chi = \beta$ in the
-# lazy limit and $\chi = \beta \max(1, 2/(1+\beta))$ with feature learning: hard tasks ($\beta < 1$) gain, nearly a
-# factor of two at small $\beta$, easy ones do not. At fixed compute $C = Nt$ the plane of source $\beta$ and capacity
-# $\alpha$ falls into three phases, which differ in the two terms of the loss that balance at the optimum.
+# **The paper says.** Without limits of width or batch the loss falls as $t^{-\chi}$, with $\chi = \beta$ when lazy and
+# $\chi = \beta \max(1, 2/(1+\beta))$ when rich (paper eq. 10): only hard tasks, $\beta < 1$, gain. At fixed compute
+# $C = Nt$ tasks fall into three phases by the two terms of the loss that balance at the optimum (paper eqs. 8 and 9).
 #
-# **What came out.** The exponent that follows from the paper's self-consistent equation is $\chi$, to the precision
-# of the integration. It is approached slowly near $\beta = 1$: between $\eta t = 10^2$ and $10^4$ the measured
-# exponent there lies above $\chi$ (crosses in panel a). The three phases come out of the loss law as section 4 of the
-# paper describes them; the label that the printed figure gives the easy phase (read here from the text of the PDF)
-# names a different pair.
+# **Here.** The self-consistent equation has the exponent $\chi$, approached slowly near $\beta = 1$. The three phases follow
+# from the loss law. The printed figure gives the easy phase a label that names another pair of terms.
+#
+# <!-- here: fig-1.exponent.hard.rich, fig-1.exponent.easy.rich, fig-1.phase.easy.rich -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
@@ -58,8 +56,8 @@ print(notebook.provenance(plan))
 # %% [markdown]
 # ## The exponent
 #
-# Once the residual that drives the kernel decays together with the kernel it drives, the mode sums obey a closed
-# equation (eq. 67 of the paper):
+# The residual drives the kernel and decays with it. In this approximation (paper eq. 67) the sums over modes obey a closed
+# equation:
 #
 # $$
 # \begin{aligned}
@@ -68,9 +66,9 @@ print(notebook.provenance(plan))
 # \end{aligned}
 # $$ (eq-self-consistent)
 #
-# where $a(t)$ is the time that a frozen kernel would need, in units of $\eta t$. $S$ is an incomplete gamma function,
-# so {eq}`eq-self-consistent` can be followed to any time. A late window, far beyond any experiment, shows the
-# asymptotic exponent; an early one shows what can be reached.
+# Here $a(t)$ is the time that a frozen kernel would need, in units of $\eta t$, and $S$ is an incomplete gamma function, so
+# {eq}`eq-self-consistent` can be followed to any time. A late window, far beyond any experiment, shows the asymptotic
+# exponent; an early window shows what is within reach.
 
 # %% tags=["hide-input"]
 exponents = page.exponents(plan)
@@ -82,10 +80,9 @@ Table(exponents.drop(columns=["interval", "window"]), formats=formats)
 # %% [markdown]
 # ## The phases
 #
-# The boundaries are $\beta = 1$, where the target leaves the Hilbert space of the initial kernel, and $\beta = 2 -
-# 1/\alpha$, above which the noise of SGD decays more slowly than the signal. At each point of a grid the sum of four
-# powers (eqs. 8 and 9) is minimised over $N$ at fixed $C = Nt$, and the terms that still matter as $C \to \infty$ are
-# compared with the labels.
+# The boundaries are $\beta = 1$, where the target leaves the Hilbert space of the initial kernel, and $\beta = 2 - 1/\alpha$,
+# above which SGD noise decays more slowly than the signal. At each point of a grid we minimise the sum of four powers
+# (paper eqs. 8 and 9) over $N$ at fixed $C = Nt$, and compare the terms that remain as $C \to \infty$ with the labels.
 
 # %% tags=["hide-input"]
 counts, changes = page.phase_counts(plan), page.improvements(plan)
@@ -99,15 +96,16 @@ Table(counts.drop(columns="known"), "Share of tasks at which the terms left are 
 display(page.draw(plan, exponents))
 
 # %% [markdown]
-# Two corrections found elsewhere in this book do not change the phases but what happens inside them. For hard tasks
-# the corrected finite-$N$ transient, $\frac{1}{N} t^{-(\beta - 1/\alpha) m}$ with $m = \max(1, 2/(1+\beta))$ when
-# rich and 1 when lazy, is at the optimum of the same order as the two terms that the label names. For easy and
-# super-easy tasks the floor in $N$ is $N^{-\alpha}$ (printed: $N^{-\alpha \min(2, \beta)}$ in eqs. 8 and 9,
-# $N^{-\alpha\beta}$ in the figure).
+# ## What the corrections change
 #
-# The corrections also bear on the statement that in the rich regime all exponents but that of the bottleneck stay the same or improve (section 4). As printed
-# eqs. 8 and 9 say so for each term. Of the corrected terms only gradient flow keeps it: the transient of hard tasks
-# with $\beta < 1/\alpha$ grows with time, and faster when rich, and so does their SGD noise relative to the lazy one.
+# Two corrections found elsewhere in this book leave the phases as they are and change what happens inside them. For hard
+# tasks the corrected finite-$N$ transient, $\frac{1}{N} t^{-(\beta - 1/\alpha) m}$ with $m = \max(1, 2/(1+\beta))$ when rich and
+# 1 when lazy, is at the optimum of the same order as the two terms of the label. For easier tasks the floor in $N$ is
+# $N^{-\alpha}$ (printed: $N^{-\alpha \min(2, \beta)}$ in paper eqs. 8 and 9, $N^{-\alpha\beta}$ in the figure).
+#
+# Section 4 of the paper says that in the rich regime all exponents but that of the bottleneck stay the same or improve.
+# As printed, each term does. Of the corrected terms only gradient flow does: the transient of hard tasks with
+# $\beta < 1/\alpha$ grows with time, and faster when rich, and so does their SGD noise relative to the lazy one.
 
 # %% tags=["hide-input", "nbval-check-output"]
 formats = {"printed": ".3f", "corrected": ".3f"}
@@ -117,7 +115,7 @@ Table(changes, "Smallest change of an exponent from lazy to rich over the plane 
 # ## Claims
 #
 # An exponent counts as confirmed within 0.008, a sixth of the smallest difference between lazy and rich among the
-# hard sources; a label if its two terms are the ones that remain at all tasks of the region but one in a hundred.
+# hard sources. A label counts as confirmed if its two terms remain at all tasks of the region but one in a hundred.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
@@ -131,7 +129,6 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states everything in this figure except the range of $\alpha$ in (b, c). The circles and crosses are not
-# in the paper; their capacity, richness and windows are ours and stand under Parameters, below. The equation behind them
-# keeps the growth of the kernel's scale and leaves out its low-rank spike, as the paper's argument does; the full
-# dynamics is solved in {ref}`fig-2-page`.
+# The paper states everything in this figure except the range of $\alpha$ in (b, c). The circles and crosses are ours, with
+# their capacity, richness and windows. The equation behind them keeps the growth of the kernel's scale and leaves out its
+# low-rank spike, as the paper's argument does; {ref}`fig-2-page` solves the full dynamics.

@@ -10,17 +10,15 @@
 # (fig-2-page)=
 # # Figure 2: learning curves of easy and hard tasks
 #
-# **What the paper claims.** At infinite width and batch an easy task (source $\beta > 1$) keeps the time exponent
-# $\beta$ of the lazy limit whatever the richness $\gamma$, and only its constant improves. A hard task ($\beta < 1$) gains a
-# better exponent, $2\beta/(1+\beta)$ in place of $\beta$, for any $\gamma > 0$. At finite width the mean field theory of
-# [the model](model) follows the mean of simulations.
+# **The paper says.** At infinite width and batch an easy task ($\beta > 1$) keeps the lazy exponent $\beta$ at any richness
+# $\gamma$, and only its constant improves. A hard task ($\beta < 1$) gains the exponent $2\beta/(1+\beta)$ for any $\gamma > 0$
+# (paper eq. 10). At finite width the mean field theory follows the mean of simulations of [the model](model).
 #
-# **What came out.** Both exponents come out in gradient flow at late times, at the smallest richness as at the largest. Over the steps of
-# the figure the curves have about the exponents that the paper's approximation (eq. 67) gives them there, closest at large richness; for
-# small richness the hard curve is still between the two powers at the last step, and the approximation is a little too steep. At a fixed learning rate the gain
-# does not last: when the kernel has grown to the edge of stability the exponent falls below the rich one
-# ([below](fig-2-edge-section)). Theory and simulation agree within about one per cent at large width; at $N = 16$ the simulated
-# mean lies a few per cent above the theory, which is the leading order in $1/N$.
+# **Here.** Both exponents hold in gradient flow at late times, whatever the richness. Over the steps of the figure the hard
+# curve at small richness is still between the two powers. At a fixed learning rate the gain ends
+# [at the edge of stability](fig-2-edge-section).
+#
+# <!-- here: fig02.hard.gamma-2, fig02.easy.gamma-2, fig02.hard.beyond-the-edge -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
@@ -60,9 +58,9 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Infinite width and batch
 #
-# In this limit nothing is random. The equations are solved exactly in unit steps for infinitely many modes, and once more
-# as gradient flow, the limit of small learning rate at the same $\eta t$ (dots). The learning rate is small enough that no
-# curve comes near the edge of stability.
+# In this limit nothing is random. The equations are solved exactly in unit steps for infinitely many modes (lines), and
+# again as gradient flow, the limit of small learning rate at the same $\eta t$ (dots). The learning rate is small enough that
+# no curve comes near the edge of stability.
 
 # %% tags=["hide-input"]
 easy = page.infinite_panel(plan, beta_easy, results)
@@ -72,14 +70,16 @@ hard = page.infinite_panel(plan, beta_hard, results)
 display(page.infinite_figure(easy, hard))
 
 # %% [markdown]
-# Every curve is fitted in a window fixed by theory before looking: it starts when ten modes are learned,
+# ## Exponents over the steps of the figure
+#
+# Theory fixes each window before looking. It starts when ten modes are learned,
 # $k_*(t) = (\eta t + \gamma (\eta t)^{2-\chi})^{1/\alpha} \ge 10$, and ends at the last step or at the predicted edge of
-# stability. The uncertainty counts the bend of the curve inside the window; the column of moved windows shows how far the exponent moves when
-# either end of the window moves by a factor of two. The last two columns hold the curve against theory in the same window: the exponent of the paper's
-# approximation {eq}`eq-self-consistent`, and the ratio to gradient flow where it departs most from 1.
+# stability. The uncertainty counts the bend of the curve inside the window. "Moved windows" shows how far the exponent moves
+# when either end moves by a factor of two. The last two columns compare the curve with theory in the same window: the
+# exponent of {eq}`eq-self-consistent`, the approximation of paper eq. 67, and the ratio to gradient flow where it departs most from 1.
 
 # %% tags=["hide-input", "nbval-check-output"]
-heads = {"moved": "moved windows", "closure": "eq. 67", "flow": "over gradient flow"}
+heads = {"moved": "moved windows", "closure": "paper eq. 67", "flow": "over gradient flow"}
 formats = {name: ".3f" for name in ("predicted", "exponent", "interval", "moved", "closure", "flow")} | {
     "window": ".0f"
 }
@@ -88,8 +88,10 @@ display(Table(easy_exponents.drop(columns="beside"), f"Easy task, β = {beta_eas
 display(Table(hard_exponents.drop(columns="beside"), f"Hard task, β = {beta_hard:g}", heads, formats))
 
 # %% [markdown]
-# The powers of the paper are limits. Gradient flow up to $\eta t = 10^9$ shows them, in the window in which the kernel has its late form:
-# $\gamma (\eta t)^{1-\chi} \ge 10$ for the hard task, $\gamma (\eta t)^{1-\beta} \le 1/10$ for the easy one.
+# ## Exponents at late times
+#
+# The powers of the paper are limits. Gradient flow up to $\eta t = 10^9$ shows them, in the window in which the kernel has its
+# late form: $\gamma (\eta t)^{1-\chi} \ge 10$ for the hard task, $\gamma (\eta t)^{1-\beta} \le 1/10$ for the easy one.
 
 # %% tags=["hide-input", "nbval-check-output"]
 easy_late, hard_late = page.late_exponents(easy), page.late_exponents(hard)
@@ -101,9 +103,9 @@ display(Table(hard_late, f"Hard task, β = {beta_hard:g}", heads, formats))
 # %% [markdown]
 # ## Finite width
 #
-# Simulations of the model, {eq}`eq-model-step`, each with its own random projection and data stream, beside the
-# mean field theory solved exactly in unit steps for the same width, batch and number of modes. The band is one standard deviation over seeds
-# (the paper does not say what its band is).
+# Each simulation of the model, {eq}`eq-model-step`, has its own random projection and data stream. The mean field theory is
+# solved exactly in unit steps for the same width, batch and number of modes. The band is one standard deviation over seeds;
+# the paper does not say what its band is.
 
 # %% tags=["hide-input"]
 easy_finite = page.finite_panel(plan, beta_easy, results)
@@ -113,8 +115,8 @@ hard_finite = page.finite_panel(plan, beta_hard, results)
 display(page.finite_figure(easy_finite, hard_finite))
 
 # %% [markdown]
-# For each seed the ratio of its loss to the theory is averaged over the logarithm of the step; mean and error over seeds say how well
-# the theory does. It is the leading order in $1/N$ and $1/B$: at small widths a departure of a few per cent is expected.
+# For each seed we average the ratio of its loss to the theory over the logarithm of the step; the mean and error over seeds
+# measure the theory. It is the leading order in $1/N$ and $1/B$, so a small departure at small width is expected.
 
 # %% tags=["hide-input"]
 easy_agreement, hard_agreement = page.agreement(easy_finite), page.agreement(hard_finite)
@@ -126,12 +128,13 @@ display(Table(hard_agreement.drop(columns="seeds"), f"Hard task, β = {beta_hard
 # (fig-2-edge-section)=
 # ## The edge of stability
 #
-# The rich gain comes from a kernel that grows, $K(t) \simeq 1 + \gamma (\eta t)^{1-\chi}$. Gradient descent with learning rate $\eta$ follows gradient
-# flow only while $\eta$ times the largest eigenvalue of the kernel stays below 2. For a hard task the growth has no end, so
-# at any fixed $\eta$ the dynamics reaches that edge, around $\eta t \simeq \gamma^{-1/(1-\chi)} (2/\eta)^{1/(1-\chi)}$. There the kernel stops growing
-# (its largest eigenvalue hovers near $2/\eta$, as in deep networks {cite:p}`cohen2021edge`), and with a kernel that does not grow
-# the loss cannot fall faster than the lazy power $t^{-\beta}$. The better exponent is a statement about gradient flow: per step, the gain is a
-# transient that lasts until the edge.
+# The rich gain comes from a kernel that grows, $K(t) \simeq 1 + \gamma (\eta t)^{1-\chi}$. Gradient descent follows gradient flow
+# only while $\eta$ times the largest eigenvalue of the kernel stays below 2. For a hard task the growth has no end, so at any
+# fixed $\eta$ the dynamics reaches that edge, around $\eta t \simeq \gamma^{-1/(1-\chi)} (2/\eta)^{1/(1-\chi)}$.
+#
+# There the kernel stops growing: its largest eigenvalue hovers near $2/\eta$, as in deep networks {cite:p}`cohen2021edge`.
+# With a kernel that does not grow, the loss cannot fall faster than the lazy power $t^{-\beta}$. The better exponent is a
+# statement about gradient flow; in steps it is a transient that lasts until the edge.
 
 # %% tags=["hide-input"]
 edge = page.edge_of_stability(plan, results)
@@ -144,8 +147,8 @@ heads = {"edge": "edge at step", "predicted": "predicted step", "before": "expon
 Table(edge.drop(columns="after"), heads=heads, formats={"edge": ".0f", "predicted": ".2g", "before": ".2f"})
 
 # %% [markdown]
-# Beyond the edge the dynamics oscillates and amplifies rounding: the last digit of an exponent from three times the edge on may differ
-# from machine to machine.
+# Beyond the edge the dynamics oscillates and amplifies rounding: the last digit of an exponent measured there may differ from
+# machine to machine.
 
 # %% tags=["hide-input"]
 Table(edge[["eta", "gamma", "after"]].dropna(), heads={"after": "exponent beyond the edge"}, formats={"after": ".2f"})
@@ -171,7 +174,7 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states the sources, the richnesses and 10 000 steps of (a, b), the widths and 32 runs of (c, d). Ours are the capacity, the
-# learning rates, the late times of gradient flow, the number of modes, the richness and batch of (c, d), their number of steps ("a few hundred" in the figure) and
-# the whole edge-of-stability study. The values stand under Parameters, below. At small scale (c, d) have fewer and
+# The paper states the sources, the richnesses and 10 000 steps of (a, b), the widths and 32 runs of (c, d). Ours are the
+# capacity, the learning rates, the late times of gradient flow, the number of modes, the richness and batch of (c, d), their
+# number of steps ("a few hundred" in the figure) and the whole edge-of-stability study. At small scale (c, d) have fewer and
 # narrower networks, fewer modes and steps; (a, b) are the same at both scales.

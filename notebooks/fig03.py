@@ -10,15 +10,15 @@
 # (fig-3-page)=
 # # Figure 3: transients of SGD
 #
-# **What the paper claims.** With fresh batches of size $B$ the loss gains a term $(\eta/B)\, t^{-(2 - 1/\alpha)}$. For a hard task it does
-# not significantly change the scaling of the loss. For a super-easy task ($\beta > 2 - 1/\alpha$) it does: the loss first falls as $t^{-\beta}$,
-# then as $t^{-2 + 1/\alpha}$, and last as $t^{-1 + 1/\alpha}$, the transient of finite width.
+# **The paper says.** Fresh batches of size $B$ add a term $(\eta/B)\, t^{-(2 - 1/\alpha)}$ to the loss (paper eq. 8). It does not
+# significantly change the scaling of a hard task. A super-easy task, $\beta > 2 - 1/\alpha$, falls first as $t^{-\beta}$, then as
+# $t^{-2 + 1/\alpha}$, and last as $t^{-1 + 1/\alpha}$, the transient of finite width.
 #
-# **What came out.** The three stages of the super-easy task are there, in the paper's order at small batch, and in the limits that isolate each the theory has
-# the exponents of the paper. For the hard task the
-# noise leaves the curves of all but the smallest batches parallel over the steps of the figure (at $B = 1$ the exponent is a little smaller). But it does not fade: relative to the loss it *grows*, like the kernel,
-# $t^{1-\chi}$, where the paper's law has a ratio that falls ([below](fig-3-late-section)). Theory and simulation agree at large batch. At $B = 1$ the simulated
-# mean lies above the theory, which leaves out the fourth moment of the data; the gap is the larger the steeper the loss falls.
+# **Here.** The three stages of the super-easy task appear in the paper's order at small batch, each with its exponent. In
+# the hard task the noise does not fade: relative to the loss it *grows*, like the kernel, as $t^{1-\chi}$
+# ([below](fig-3-late-section)). Theory and simulation agree at large batch.
+#
+# <!-- here: fig03.super-easy.sgd, fig03.hard.noise, fig03.super-easy.theory.smallest -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
@@ -57,10 +57,10 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Is the learning rate small enough?
 #
-# SGD with small batches has a stability bound of its own: the noise that a step makes must not, on average over later steps, make more
-# noise than it is. For Gaussian features and a kernel at rest the condition is $\sum_k (\eta \lambda_k / B) / (2 - \eta \lambda_k (1 + 1/B)) < 1$. The kernel grows by
-# $K = 1 + \gamma C_w$, so the last column takes $\eta K$ at the last step. Beyond 1 the mean of the loss has no bound and the mean over
-# any number of seeds would mean nothing.
+# SGD with small batches has a stability bound of its own: the noise of a step must not, on average over later steps, make
+# more noise than it is. For Gaussian features and a kernel at rest the condition is
+# $\sum_k (\eta \lambda_k / B) / (2 - \eta \lambda_k (1 + 1/B)) < 1$. The kernel grows as $K = 1 + \gamma C_w$, so the last column takes
+# $\eta K$ at the last step. Beyond 1 the mean of the loss has no bound, and a mean over any number of seeds is meaningless.
 
 # %% tags=["hide-input", "nbval-check-output"]
 heads = {"growth": "K at the last step", "first": "at first", "last": "at last"}
@@ -71,15 +71,16 @@ display(Table(page.stability(plan, super_easy), f"Super-easy task, η = {eta_sup
 # %% [markdown]
 # ## Loss curves
 #
-# Every simulation has its own random projection and data stream. The theory is solved in unit steps for the same width, batch and number of
-# modes, as the paper states it. The band is one standard deviation over seeds.
+# Every simulation has its own random projection and data stream. The theory is solved in unit steps for the same width,
+# batch and number of modes, as the paper states it. The band is one standard deviation over seeds.
 
 # %% mystnb={"figure": {"caption": "**Paper Fig. 3.** Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper.", "name": "fig-3"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}} tags=["remove-input"]
 display(page.loss_figure(plan, hard, super_easy))
 
 # %% [markdown]
-# The mean of the simulations over the theory, averaged over the logarithm of the step. The theory is exact only to leading order in
-# $1/N$ and $1/B$. The last table shows what the [fourth moment of Gaussian data](batch-derivation), which it leaves out, adds to it at the smallest batch.
+# The first tables give the mean of the simulations over the theory, averaged over the logarithm of the step. The theory is
+# exact only to leading order in $1/N$ and $1/B$. At the smallest batch the simulated mean lies above it, the more the steeper
+# the loss falls, because the theory leaves out the [fourth moment of Gaussian data](batch-derivation). The last table shows what that moment adds.
 
 # %% tags=["hide-input"]
 hard_agreement, super_easy_agreement = page.agreement(plan, hard), page.agreement(plan, super_easy)
@@ -91,8 +92,10 @@ heads = {"ratio": "theory with the fourth moment / theory"}
 display(Table(pd.DataFrame(moments), f"At B = {batches[0]}", heads, {"ratio": ".3f"}))
 
 # %% [markdown]
-# The tables below compare each batch with the largest: the excess of its loss at the last step, and by how much its exponent differs over the last
-# decade of steps (positive: the loss falls more slowly).
+# ## How the batch changes the curves
+#
+# The tables compare each batch with the largest: the excess of its loss at the last step, and the difference of its exponent
+# over the last decade of steps (positive: the loss falls more slowly).
 
 # %% tags=["hide-input"]
 hard_excess, super_easy_excess = page.excess(plan, hard), page.excess(plan, super_easy)
@@ -111,10 +114,11 @@ display(
 # (fig-3-late-section)=
 # ## One term at a time
 #
-# A few hundred steps hold all terms at once. The theory goes on to late times, on a logarithmic grid of $\eta t$ and for infinitely many modes, and it
-# has limits that leave one term alone: infinite width and batch (gradient flow), infinite width (the SGD transient), infinite batch (the
-# transient of finite width, at 16 times the width of the figure and after its exact limit at late times is subtracted). Windows come from the loss law with prefactors one: a term counts as alone where it is ten times the next.
-# The loss of the hard task at infinite batch is fitted where $\gamma (\eta t)^{1-\chi} \ge 10$.
+# A few hundred steps hold all terms at once. The theory continues to late times, on a logarithmic grid of $\eta t$ and for
+# infinitely many modes. Three of its limits isolate one term each: infinite width and batch (gradient flow), infinite width
+# (the SGD transient) and infinite batch (the transient of finite width, at 16 times the width of the figure and after its
+# exact late limit is subtracted). Windows come from the loss law with prefactors one: a term counts as alone where it is ten
+# times the next. The loss of the hard task at infinite batch is fitted where $\gamma (\eta t)^{1-\chi} \ge 10$.
 
 # %% mystnb={"figure": {"caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much the smallest and the largest batch raise the loss of the hard task at infinite width, beside the level that the present kernel keeps up (dashed).", "name": "fig-3-late"}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}} tags=["remove-input"]
 display(page.late_figure(plan, hard, super_easy))
@@ -130,12 +134,15 @@ heads = {"noise": "SGD noise overtakes gradient flow at ηt", "width": "finite w
 display(Table(crossovers, "Super-easy task, stages", heads, {"noise": ".1f", "width": ".1f"}))
 
 # %% [markdown]
-# At a large batch finite width comes first, and SGD noise never leads: the middle stage needs $\eta N / B$ large.
+# ## Why the noise of a hard task grows
 #
-# The last row of the second table shows the relative excess of the loss that SGD noise causes in the hard task. In the paper's law it falls; here it grows. The leading effect of the noise on a task
-# whose source is below $2 - 1/\alpha$ is local: a mode that still carries loss is shaken by the present loss, not by what is
-# left of early noise. That gives the factor $1 + (\eta/B) K(t) \sum_k \lambda_k / 2$ and so the growth of the kernel, $t^{1-\chi}$. "SGD noise does not matter for hard
-# tasks" holds while that product is small; the stability bound above says when it is not.
+# At a large batch finite width comes first and SGD noise never leads: the middle stage needs a large $\eta N / B$.
+#
+# The last row of the second table is the relative excess of the loss that SGD noise causes in the hard task. In the paper's
+# law it falls; here it grows. For a source below $2 - 1/\alpha$ the leading effect of the noise is local: a mode that still
+# carries loss is shaken by the present loss, not by what is left of early noise. That gives the factor
+# $1 + (\eta/B) K(t) \sum_k \lambda_k / 2$ and so the growth of the kernel, $t^{1-\chi}$. The noise does not matter for hard tasks while
+# that product is small; the stability bound above says when it is not.
 #
 # ## Claims
 #
@@ -158,6 +165,6 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states the two sources and the batches. Ours are the capacity, the richness (that of Figure 4), the learning rates, the number of
-# modes, the width, the number of steps ("a few hundred" in the figure) and of simulations, and all of the late times. The learning
-# rate of the hard task is half that of the super-easy one because its kernel keeps growing. The values stand under Parameters, below.
+# The paper states the two sources and the batches. Ours are the capacity, the richness (that of Figure 4), the learning
+# rates, the number of modes, the width, the number of steps ("a few hundred" in the figure) and of simulations, and all late
+# times. The hard task has half the learning rate of the super-easy one because its kernel keeps growing.

@@ -10,16 +10,15 @@
 # (fig-4-page)=
 # # Figure 4: loss against compute
 #
-# **What the paper claims.** At fixed compute $C = N t$ there is a best width $N^*$ and a best number of steps $t^* = C/N^*$, and the loss there
-# falls as a power of $C$ that depends on the difficulty of the task (Table 1): for the rich hard task $\alpha\beta\chi/(\alpha\beta + \chi)$, for the easy one
-# $\alpha\beta/(\alpha\beta + 1)$, for the super-easy one $1 - 1/(2\alpha)$, because SGD noise and finite width then limit the loss.
+# **The paper says.** At fixed compute $C = N t$ there is a best width $N^*$ and a best number of steps $t^* = C/N^*$, and the
+# loss there falls as a power of $C$ (paper Table 1): $\alpha\beta\chi/(\alpha\beta + \chi)$ for the rich hard task,
+# $\alpha\beta/(\alpha\beta + 1)$ for the easy one, and $1 - 1/(2\alpha)$ for the super-easy one, which SGD noise and finite width limit.
 #
-# **What came out.** The frontiers run close to these powers, and in the theory they reach them at large compute, at a batch that suits the row of the table
-# ([below](fig-4-approach-section)). The easy task is there from the start. The hard task approaches its exponent from below, more slowly with SGD noise than without, because at a fixed
-# batch the noise grows with the kernel. The super-easy task comes from above, from the exponent that
-# an infinite batch would give it, so slowly that simulations of the paper's size cannot tell the two apart. At the batch of the figure the theory has the
-# exponents that the paper's loss law gives at the same batch and compute, but for the loss of the hard task, which falls more slowly. Feature learning moves the optimum of
-# the hard task to wider networks. Simulated frontiers agree with the theory's as far as the noise of networks of a few dozen units lets one see.
+# **Here.** The theory reaches these powers at large compute, at a batch that suits the row of the table
+# ([below](fig-4-approach-section)). The easy task is there from the start; the hard one comes from below, the super-easy one
+# slowly from above. Feature learning moves the optimum of the hard task to wider networks.
+#
+# <!-- here: fig04.hard.loss.limit, fig04.hard.gain.simulation, fig04.hard.allocation -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
@@ -59,9 +58,9 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Loss curves
 #
-# Every curve is one width, run until the largest compute is used up. Compute is $C = N t$ with $t$ in steps, as in the paper. The theory (widths that are powers of two) is
-# solved in unit steps at first and goes on, where a curve is longer, on a logarithmic grid of times. The number of modes is large enough that the modes left out do
-# not show; the last column is their share of the smallest loss:
+# Every curve is one width, run until the largest compute is used up. Compute is $C = N t$ with $t$ in steps, as in the paper.
+# The theory, at widths that are powers of two, is solved in unit steps at first and then, where a curve is longer, on a
+# logarithmic grid of times. The modes left out do not show; the last column is their share of the smallest loss.
 
 # %% tags=["hide-input", "nbval-check-output"]
 settings = page.settings(plan, panels)
@@ -73,10 +72,11 @@ display(page.loss_figure(plan, panels))
 # %% [markdown]
 # ## The frontier and its exponents
 #
-# On a common grid of compute the curves are interpolated in log-log. At each compute the loss is a smooth function of $\ln N$ with one minimum; a
-# parabola around the best width gives the loss and the width there, and $t^* = C/N^*$. A fit starts where, by the loss law with prefactors one, the optimum has ten
-# parameters and ten learned modes. For the simulations it ends at the largest compute at which the best width lies between two others; for
-# the theory it covers the last two decades; the curves named limit are at the second batch. Intervals are 95 %, of the mean slope in the window: spread over resampled seeds and bend inside it.
+# The curves are interpolated in log-log on a common grid of compute. At each compute a parabola in $\ln N$ around the best
+# width gives the loss and the width of the optimum, and $t^* = C/N^*$. A fit starts where, by the loss law with prefactors
+# one, the optimum has ten parameters and ten learned modes. For simulations it ends at the largest compute at which the best
+# width lies between two others; for the theory it covers the last two decades. Curves named "limit" are at the second batch.
+# Intervals are 95 %, of the mean slope in the window: spread over resampled seeds and bend inside it.
 
 # %% tags=["hide-input"]
 found = page.exponents(plan, panels)
@@ -105,12 +105,14 @@ display(page.allocation_figure(plan, panels))
 # (fig-4-approach-section)=
 # ## The approach to the exponents
 #
-# The exponents of Table 1 are limits. The theory shows how near a frontier is at a given compute, far beyond what can be simulated. It is the
-# continuous-time limit of the theory: learning rate and batch enter only as the strength $\eta/B$ of the noise. Each row of the table also speaks of a regime
-# of the noise: the hard and the easy row of noise that does not matter, the super-easy one of noise that limits the loss. So the theory is solved once more
-# at another batch: infinite for the hard task and, at full scale, 1 for the super-easy one.
+# The exponents of Table 1 are limits. The theory shows how near a frontier is at a given compute, far beyond what can be
+# simulated. It is the continuous-time limit: learning rate and batch enter only as the strength $\eta/B$ of the noise.
 #
-# The discrete dynamics follows it only up to the edge of stability of [Figure 2](fig-2-edge-section):
+# Each row of the table also assumes a regime of the noise. In the hard and the easy row noise does not matter; in the
+# super-easy row it limits the loss. So the theory is solved once more at another batch: infinite for the hard task and, at
+# full scale, 1 for the super-easy one.
+#
+# The discrete dynamics follows the theory only up to the edge of stability of [Figure 2](fig-2-edge-section):
 
 # %% tags=["hide-input", "nbval-check-output"]
 Table(settings[["task", "eta", "edge"]], heads={"edge": "edge of stability at step"}, formats={"edge": ".1e"})
@@ -124,14 +126,18 @@ heads = {"predicted_r": "Table 1: r", "predicted_a": "Table 1: a"}
 Table(theory, "Theory, last two decades", heads, {"r": ".2f", "predicted_r": ".3f", "a": ".2f", "predicted_a": ".3f"})
 
 # %% [markdown]
-# At the batch of the figure and a finite compute the powers of Table 1 are not what the paper's loss law itself predicts: all of its four terms count. The
-# table holds the theory against {eq}`eq-loss-law` minimised in the same window, with prefactors one, as printed and as
-# [corrected](losslaw-page) in this book, and the simulations against the theory in the window that both share.
+# ## Beside the loss law at the same batch and compute
+#
+# At the batch of the figure and a finite compute the paper's loss law does not itself predict the powers of Table 1: all of
+# its four terms count. The tables compare the theory with {eq}`eq-loss-law` minimised in the same window, with prefactors one, as
+# printed and as [corrected](losslaw-page) in this book, and the simulations with the theory in the window that both share.
+# The theory has the exponents of the law, except for the loss of the hard task, which falls more slowly: at a fixed batch
+# the noise grows with the kernel.
 
 # %% tags=["hide-input"]
 by_law, beside = page.law(plan, panels, found), page.same_window(plan, panels)
 heads, digits = (
-    {"predicted": "eq. 9", "exponent": "theory"},
+    {"predicted": "paper eq. 9", "exponent": "theory"},
     dict.fromkeys(["exponent", "interval", "predicted", "corrected"], ".3f"),
 )
 display(Table(by_law, "Theory and the loss law at the batch of the figure", heads, {**digits, "window": ".1e"}))
@@ -150,9 +156,10 @@ ledger.show([claim for panel in panels for claim in page.claims(plan, panel, fou
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states the sources, the richness and the range of compute. Ours are the capacity (between 4/3 and 4, so that the three tasks are what their titles say; the
-# ranges of the paper's axes point to 2), the learning rates, the batches, the number of modes (the loss of the modes left
-# out stays below one per cent of the smallest loss), the widths, a factor $\sqrt 2$ apart at full scale, and the number of simulations. The batch of (c) is small
-# because its exponent belongs to the regime that SGD noise limits, those of (a) and (b) larger because theirs do not. The second batch of the hard and of the super-easy task,
-# at which the theory is solved once more, was chosen after trial runs at the batch of the figure alone, whose exponents were not yet those of Table 1; results at both are shown and judged. The
-# values stand under Parameters, below.
+# The paper states the sources, the richness and the range of compute. Ours are the capacity (between 4/3 and 4, so that the
+# three tasks are what their titles say; the ranges of the paper's axes point to 2), the learning rates, batches, widths and
+# numbers of modes and simulations. The batch of (c) is small because its exponent belongs to the regime that SGD noise
+# limits; those of (a) and (b) are larger because theirs do not.
+#
+# The second batch of the hard and of the super-easy task was chosen after trial runs at the batch of the figure alone, whose
+# exponents were not yet those of Table 1; results at both are shown and judged.

@@ -10,22 +10,15 @@
 # (fig-5-page)=
 # # Figure 5: networks on the circle
 #
-# **What the paper claims.** Deep networks in the mean-field parametrization, trained online on
-# $y(\theta) = \sum_k k^{-q} \cos k\theta$, follow the power $t^{-\chi(\beta)}$, $\chi = \beta \max(1, 2/(1+\beta))$, with
-# $\beta = (2q-1)/(2q_\phi)$: (a) as the target changes and (b) as the activation $[h]_+^{q_\phi}$ does.
+# **The paper says.** Deep networks trained online on $y(\theta) = \sum_k k^{-q} \cos k\theta$ (paper eq. 13) follow the power
+# $t^{-\chi(\beta)}$ (paper eq. 10) with $\beta = (2q-1)/(2q_\phi)$ (paper eq. 14), (a) as the target changes and (b) as the
+# activation $[h]_+^{q_\phi}$ does.
 #
-# **What came out.** A network that learns features leaves its linearised twin behind, and its tangent kernel grows, several-fold on hard
-# tasks ($\beta < 1$) and faster than in the solvable model. Between the step at which its kernel has doubled and the step at which it nears the edge of
-# stability the loss of a hard task falls faster than $t^{-\beta}$, with an exponent that climbs towards $\chi$ from below. At full scale
-# all exponents of (a) lie below $\chi$; on average over hard tasks feature learning covers more than half of the way from lazy to $\chi$, and more in the later half of the window
-# (column "late"). The gain is that of the growing kernel: on its clock,
-# $\int K(t)/K(0)\,dt$ for $\beta < 1/2$ and that of what is still to be learned (below) from there on, the loss of hard tasks falls as that of a lazy network does, within a tenth of the exponent.
-# At a fixed step size the gain ends at the edge: the kernel stops growing when $\eta_0$ times its largest
-# eigenvalue comes near 2, and the loss falls more slowly again. Smaller steps move that end out and the exponent of the last decade up to $\chi$; larger steps or more
-# richness let a network reach the edge before its rich power has begun. Steep activations ($q_\phi = 1.8$) leave no window between the two at any richness tried.
-# Linearised networks do what the kernels of their initial weights prescribe, to a percent. At finite width these make them
-# slower than $t^{-\beta}$, little on hard tasks and a lot on easy ones: part of the target leaks into modes that the kernel learns
-# late, the finite-width transient of the solvable model.
+# **Here.** On hard tasks ($\beta < 1$) the kernel of a rich network grows and its loss falls faster than $t^{-\beta}$, with an
+# exponent that climbs towards $\chi$ from below. The gain is that of the growing kernel. At a fixed step size it ends at the
+# edge of stability.
+#
+# <!-- here: fig05.a.gain, fig05.a.rich.share, fig05.a.kernel -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
@@ -71,9 +64,9 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Losses
 #
-# Inputs are $\sqrt 2\,(\cos\theta, \sin\theta)$, targets the whole series (a polylogarithm, none of its terms left out), outputs
-# centred: the initial network is subtracted. The test loss is exact over the circle. Beside each network its linearised twin is trained,
-# with the same initial weights on the same samples.
+# Inputs are $\sqrt 2\,(\cos\theta, \sin\theta)$, targets the whole series (a polylogarithm, no term left out). Outputs are centred:
+# the initial network is subtracted. The test loss is exact over the circle. Beside each network we train its linearised
+# twin, with the same initial weights on the same samples.
 
 # %% tags=["hide-input"]
 targets = {gamma0: circle.curve_rows(plan.targets(gamma0), results) for gamma0 in (0.0, richness)}
@@ -88,47 +81,58 @@ panels = [
 display(circle.loss_figure(panels))
 
 # %% [markdown]
-# ## The kernel, and where the exponent is fitted
+# ## The kernel
 #
-# The tangent kernel of each network is followed while it trains: its trace, which the theory expects to grow like
-# $t^{1-\chi}$ on hard tasks, and its largest eigenvalue, which must stay below $2/\eta_0$.
+# We follow the tangent kernel of each network while it trains: its trace, which in theory grows as $t^{1-\chi}$ on hard tasks,
+# and its largest eigenvalue, which must stay below $2/\eta_0$.
 
 # %% mystnb={"figure": {"caption": "Tangent kernel of the rich networks of (a): trace over its first value, and learning rate times largest eigenvalue. Dashed above: the predicted growth of hard tasks, in the windows.", "name": "fig-5-kernel"}, "image": {"alt": "Upper panel: the trace of the tangent kernel grows by a factor that is larger the harder the task. Lower panel: learning rate times largest eigenvalue rises and, for the hardest tasks, saturates just below 2."}} tags=["remove-input"]
 display(page.kernel_figure(targets[richness]))
 
 # %% [markdown]
-# Eq. 52, evaluated on the clock of each network, has the trace grow faster in these windows than late, where it grows as $t^{1-\chi}$. The
-# trace of the networks grows faster still. It counts directions that are learned already, and these networks have four layers of weights where the solvable model has
-# one of features; which of the two it is we do not know.
+# Paper eq. 52, evaluated on the clock of each network, lets the trace grow faster in these windows than late, where it grows as
+# $t^{1-\chi}$. The trace of the networks grows faster still. It counts directions that are learned already, and these networks
+# have four layers of weights where the solvable model has one of features; we do not know which of the two it is.
 
 # %% tags=["hide-input"]
 found = page.measure(plan, targets, activations, results)
 if found is not None:
-    heads = {"late": "1 - χ", "theory": "eq. 52 in the window", "window": "window in steps"}
+    heads = {"late": "1 - χ", "theory": "paper eq. 52 in the window", "window": "window in steps"}
     formats = {"late": ".3f", "theory": ".3f", "exponent": ".3f", "interval": ".3f", "window": ".0f"}
     shown = found.growths.drop(columns="ratio")
     display(Table(shown, "Exponents of K(t) - K(0) on hard tasks", heads, formats))
 
 # %% [markdown]
-# No window looks at the loss. A window starts where the loss of the infinitely wide linearised network, known exactly, has an exponent
-# within a tenth of $\beta$, on the clock of the growing kernel, $\int K(t)/K(0)\,dt$; for rich networks on hard tasks the kernel must also have
-# doubled. It ends at the last step, or when $\eta_0$ times the largest eigenvalue reaches 1. The interval is that of the mean slope in the window and has
-# the spread over seeds and the bend of the curve. "Late" is the exponent in the later half, in log steps, of the window; "lazy" is the exponent of the infinitely wide linearised network in the same window.
+# ## Exponents in windows fixed beforehand
+#
+# No window looks at the loss. A window starts where the loss of the infinitely wide linearised network, known exactly, has
+# an exponent within a tenth of $\beta$, on the clock of the growing kernel, $\int K(t)/K(0)\,dt$; for rich networks on hard tasks
+# the kernel must also have doubled. It ends at the last step, or when $\eta_0$ times the largest eigenvalue reaches 1. The
+# interval is that of the mean slope in the window: the spread over seeds and the bend of the curve.
+#
+# "Late" is the exponent in the later half of the window in log steps, "lazy" that of the infinitely wide linearised network
+# in the same window.
 
 # %% tags=["hide-input"]
 display(circle.exponents([row for rows in targets.values() for row in rows], "(a) changing target"))
 display(circle.exponents([row for rows in activations.values() for row in rows], "(b) changing activation"))
 
 # %% [markdown]
-# Rich and linearised networks of one seed start from the same weights. Compared in the windows of the rich, "lazy" is the exponent of the
-# linearised networks of the same width. What the kernel of each seed makes of it is replaced by its mean over 48 random networks, which removes most of the spread.
-# "Share" is the part of the way from the exponent of infinite width to $\chi$ that feature learning covers.
+# ## Rich beside lazy, seed by seed
 #
-# If the kernel grew by a factor alone, a rich network would be a lazy one with the clock $s = \int K(t)/K(0)\,dt$ (eq. 65). The trace tells that clock while
-# little of it belongs to what is learned already: for $\beta < 1/2$ claims go by the trace. From there on networks were trained anew and what their kernels make of
-# every mode was followed, $K_k = \langle \cos k, K \cos k \rangle$. The clock of what is still to be learned runs at the rate
-# $\sum_k r_k^2 K_k(t) / \sum_k r_k^2 K_k(0)$, where $r_k = k^{-q} e^{-\eta_0 K_k(0) s}$ is what a lazy network has left to learn in mode $k$ at $s$
-# (a rule of ours, fixed before any of these kernels was seen); modes that are learned drop out.
+# Rich and linearised networks of one seed start from the same weights. Here "lazy" is the exponent of the linearised
+# networks of the same width, in the windows of the rich. The effect of each seed's kernel is replaced by its mean over 48
+# random networks, which removes most of the spread. "Share" is the part of the way from the exponent of infinite width to
+# $\chi$ that feature learning covers.
+#
+# ## The clock of the kernel
+#
+# If the kernel grew by a factor alone, a rich network would be a lazy one on the clock $s = \int K(t)/K(0)\,dt$ (paper eq. 65).
+# For $\beta < 1/2$ claims use the trace as $K$, since little of it belongs to what is learned already. For larger $\beta$
+# networks were trained anew and their kernels followed on every mode, $K_k = \langle \cos k, K \cos k \rangle$. The clock of what is
+# still to be learned runs at the rate $\sum_k r_k^2 K_k(t) / \sum_k r_k^2 K_k(0)$, where $r_k = k^{-q} e^{-\eta_0 K_k(0) s}$ is what a lazy
+# network has left to learn in mode $k$ at $s$. This rule is ours and was fixed before any of these kernels was seen. On its
+# clock the loss of a hard task falls as that of a lazy network does.
 
 # %% tags=["hide-input"]
 if found is not None:
@@ -151,12 +155,14 @@ holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
 # %% [markdown]
 # ## When the claim holds, and what spoils it
 #
-# These panels are ours. Filled points are exponents in the window above; open points are over the last decade of steps, whatever
-# happens there. Where a filled point is missing the window is too short: the network is not yet rich, or already at the edge of stability.
+# These panels are ours. Filled points are exponents in the window above, open points those over the last decade of steps.
+# Where a filled point is missing the window is too short: the network is not yet rich, or already at the edge of stability.
+# At the edge the loss falls more slowly again. Smaller steps move that end out; larger steps or more richness reach it before
+# the rich power has begun. Steep activations leave no window at any richness tried.
 #
-# Richness does not set in smoothly. Weakly rich networks ($\gamma_0 = 0.03$ and 0.1 at full scale), whose kernel hardly grows or only doubles,
-# agree with their linearised twins early, but late their loss lies above and falls more slowly, so that the exponent first drops as
-# richness grows from 0. The solvable model has no such effect at infinite width, and the page on {ref}`weak-page` traces it, in smaller networks, to kinks that move the part of the kernel between modes.
+# Richness does not set in smoothly. Weakly rich networks agree with their linearised twins early, but late their loss lies
+# above and falls more slowly, so that the exponent first drops as richness grows from 0. The solvable model has no such
+# effect at infinite width. The page on {ref}`weak-page` traces it to kinks that move the part of the kernel between modes.
 
 # %% tags=["hide-input"]
 studies = page.studies(plan, results)
@@ -172,9 +178,10 @@ Table(studies, f"Exponents at β = {beta_study:g}", heads, formats)
 # %% [markdown]
 # ## Finite width
 #
-# All that tells a linearised network from one of infinite width is the kernel of its initial weights. Gradient descent with that kernel,
-# diagonalised on 2048 angles, gives its loss without training. "Own" is the measured loss over it, over the last decade of steps; "N = ∞" the measured loss over that of infinite
-# width. There is no number where half the angles change the loss by 2 % or more: slopes of the activation are infinite at the kinks for $q_\phi < 1$.
+# A linearised network differs from one of infinite width only by the kernel of its initial weights. Gradient descent with
+# that kernel, diagonalised on 2048 angles, gives its loss without training. "Own" is the measured loss over it, over the
+# last decade of steps; "N = ∞" is the measured loss over that of infinite width. There is no number where half the angles
+# change the loss by 2 % or more: slopes of the activation are infinite at the kinks for $q_\phi < 1$.
 
 # %% tags=["hide-input"]
 if found is not None:
@@ -184,9 +191,9 @@ if found is not None:
     display(Table(found.widths.drop(columns=["seeds", "panel"]), caption, heads, formats))
 
 # %% [markdown]
-# A linearised network of finite width on an easy task leaves the power $t^{-\beta}$, the later the wider it is. What its loss has more than
-# that of infinite width falls roughly as $(1/N)\, t^{-1/2}$: the finite-width transient of the solvable model, $(1/N)\, t^{-(1-1/\alpha)}$ with
-# $\alpha = 2$, found in deep networks.
+# On an easy task a linearised network of finite width leaves the power $t^{-\beta}$, the later the wider it is: part of the
+# target leaks into modes that the kernel learns late. The excess over infinite width falls roughly as $(1/N)\, t^{-1/2}$. This
+# is the finite-width transient of the solvable model, $(1/N)\, t^{-(1-1/\alpha)}$ with $\alpha = 2$, in deep networks.
 
 # %% tags=["hide-input"]
 finite = circle.curve_rows(plan.by_width_easy(), results)
@@ -197,9 +204,12 @@ Table(page.excess(finite), caption, heads, {"step": ".0f"} | dict.fromkeys(heads
 # %% [markdown]
 # ## Claims
 #
-# The claims about (b) are those of the richness that is drawn; at $\gamma_0 = 0.1$, in the table above, networks are hardly rich. An exponent of a network holds within a tenth, or 0.02 where that is more, with its interval no wider than that. Exponents of linearised networks are asked for
-# only where finite width adds less than a tenth to the loss over a third of a decade; elsewhere the question is whether they follow their own kernels, within 5 %.
-# Where rich and lazy are compared, the interval must lie above the limit for the task that shows it least. At small scale networks have no window, and only the theory of infinite width is judged.
+# The exponent of a network holds within a tenth, or 0.02 where that is more, with its interval no wider than that. Claims
+# about (b) are those of the richness that is drawn; at the smaller one networks are hardly rich. Exponents of linearised
+# networks are judged only where finite width adds less than a tenth to the loss over a third of a decade; elsewhere the
+# question is whether they follow their own kernels, within 5 %. Where rich and lazy are compared, the interval must lie above
+# the limit for the task that shows it least. At small scale networks have no window, and only the theory of infinite width is
+# judged.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(page.claims_of(plan, targets, activations, finite, found, results))
@@ -207,9 +217,11 @@ ledger.show(page.claims_of(plan, targets, activations, finite, found, results))
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states depth, width, sources, activations and the number of steps. Ours are batch, learning rate and richness; the normalisation
-# $|x|^2 = 2$, with which every layer starts with unit variance; and all of the studies. By depth 4 we mean four layers of weights. The step size was chosen
-# so that the infinitely wide linearised network reaches its last exponent well before the last step and the
-# network is stable; the richness so that most hard tasks turn rich before that and reach the edge of stability late. Samples are drawn from equidistant angles, many
-# more than any network here resolves, so that the initial network, which the output is measured from, is evaluated once at each instead of
-# at every step. At small scale the networks are narrower, batches smaller and runs shorter: the effect shows, exponents do not.
+# The paper states depth, width, sources, activations and the number of steps. Ours are batch, learning rate and richness,
+# the normalisation $|x|^2 = 2$, with which every layer starts with unit variance, and all studies. Depth 4 means four layers
+# of weights. The step size lets the infinitely wide linearised network reach its last exponent well before the last step
+# while the network is stable; the richness lets most hard tasks turn rich before that and reach the edge of stability late.
+#
+# Samples are drawn from equidistant angles, many more than any network here resolves, so that the initial network is
+# evaluated once at each instead of at every step. At small scale the networks are narrower, batches smaller and runs shorter:
+# the effect shows, exponents do not.

@@ -10,24 +10,15 @@
 # (fig-6-page)=
 # # Figure 6: convolutional networks on real images
 #
-# **What the paper claims.** Convolutional networks trained online on real images follow $t^{-\beta}$ when lazy and $t^{-2\beta/(1+\beta)}$ when
-# rich, (a) on MNIST-1M with $\beta = 0.30$, (b) on CIFAR-5M with $\beta = 0.075$. There a network of large richness first follows the
-# theory and later falls faster.
+# **The paper says.** Convolutional networks trained online on images follow $t^{-\beta}$ when lazy and $t^{-2\beta/(1+\beta)}$
+# when rich (paper eq. 10): (a) on MNIST-1M with $\beta = 0.30$, (b) on CIFAR-5M with $\beta = 0.075$. On CIFAR a very rich
+# network later falls faster.
 #
-# **What came out.** The richer a network the more its tangent kernel grows and the faster its loss falls, on digits and on
-# objects. At *reduced* scale the exponent of the richest networks exceeds that of linearised ones on every dataset. What the
-# exponents are is less clear. Each is compared with the prediction from the source of its own task, the source of the kernel on
-# this page's images, measured as on the page on {ref}`the source <source-page>`; it comes out as the paper's on MNIST, larger on
-# generated digits and about half of it on objects.
+# **Here.** The richer a network, the more its kernel grows and the faster its loss falls, on digits and on objects. The
+# exponents themselves are less clear. Each is compared with the prediction from the source of its own task, measured as on
+# the page on {ref}`the source <source-page>`.
 #
-# - *Lazy.* On MNIST and on generated digits linearised networks learn more slowly than the spectrum of their kernel predicts: at
-#   these widths the ten outputs are coupled, which slows learning. That generated digits, an easier task, come out near the
-#   paper's 0.30 is a coincidence.
-# - *Rich, digits.* The kernel grows until $\eta_0$ times its largest eigenvalue exceeds 1 before ten modes are learned. No window
-#   of gradient flow is left, and nothing is concluded about the exponent. That eigenvalue belongs to the mean over images, which
-#   is learned at once, and the loss goes on falling.
-# - *Rich, objects.* One network has a window. The exponent there is near that of the measured source, but both are too uncertain
-#   to confirm it. A late departure to a larger exponent is neither confirmed nor excluded after a tenth of the paper's steps.
+# <!-- here: fig06.mnist.steeper, fig06.cifar10.rich, fig06.mnist1m-reduced.gamma0-0 -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, reduced for what two cores reach, or full for the paper's ranges on a GPU
@@ -72,9 +63,10 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Losses
 #
-# Two 3x3 convolutions with $N$ and $2N$ filters, each followed by a rectifier and an average over 2x2 pixels, a dense layer of $8N$ neurons and ten
-# outputs; centred, with weights, factors and steps as in the networks of {ref}`Figure 5 <fig-5-page>`. Targets are one-hot, and the loss is the
-# squared error, mean over outputs: 0.1 for a network whose output is zero.
+# The network has two 3x3 convolutions with $N$ and $2N$ filters, each followed by a rectifier and an average over 2x2 pixels,
+# a dense layer of $8N$ neurons and ten outputs. It is centred, with weights, factors and steps as in the networks of
+# {ref}`Figure 5 <fig-5-page>`. Targets are one-hot. The loss is the squared error, mean over outputs: 0.1 for a network whose
+# output is zero.
 
 # %% mystnb={"figure": {"caption": "**Paper Fig. 6.** Test loss against steps for several richness, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source.", "name": "fig-6"}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}} tags=["remove-input"]
 display(page.loss_figure(found))
@@ -82,23 +74,28 @@ display(page.loss_figure(found))
 # %% [markdown]
 # ## The kernel
 #
-# The tangent kernel over 16 test images and all outputs is followed while a network trains.
+# We follow the tangent kernel over 16 test images and all outputs while a network trains. On digits it grows until $\eta_0$ times its
+# largest eigenvalue exceeds 1 before ten modes are learned, which leaves no window of gradient flow. That eigenvalue belongs to
+# the mean over images, which is learned at once, and the loss goes on falling.
 
 # %% mystnb={"figure": {"caption": "Tangent kernel of the same networks: trace over its first value, and learning rate times largest eigenvalue. Dashed: the edge of stability. Dotted: half-way to it, where windows end.", "name": "fig-6-kernel"}, "image": {"alt": "Upper panels: the trace of the kernel grows with richness. Lower panels: learning rate times largest eigenvalue rises to the edge of stability for the richest networks."}} tags=["remove-input"]
 display(page.kernel_figure(found))
 
 # %% [markdown]
-# ## Exponents
+# ## Windows
 #
 # No window looks at the loss. A window starts when ten modes of the kernel at the start are learned,
 # $\lambda_{10} \eta_0 \int K(t)/K(0)\,dt = 1$, and for a network whose kernel doubles, when it has. It ends as in
 # {ref}`Figure 5 <fig-5-page>`, where $\eta_0$ times the largest eigenvalue of the kernel reaches 1, half-way to the edge of
-# stability, or at the last step. A network counts as rich if its kernel has doubled, as lazy if it ends less than a quarter above
-# its start, and as neither in between, where no power is predicted. The interval is that of the mean slope in the window, with
-# the spread over seeds and the bend of the curve. Predictions: *paper* and *own* from the paper's source and the measured one;
-# *curve*, for lazy networks, the exponents in the same window of the two bounds of the grey curve, since a measured spectrum is
-# no power law and bends. The coupling of outputs makes linearised networks of finite width slower still, as the page on
-# {ref}`the source <source-page>` shows.
+# stability, or at the last step. A network counts as rich if its kernel has doubled, as lazy if it ends less than a quarter
+# above its start. In between no power is predicted.
+#
+# ## Exponents
+#
+# *Paper* and *own* are predictions from the paper's source and the measured one. *Curve*, for lazy networks, has the
+# exponents in the same window of the two bounds of the grey curve: a measured spectrum is no power law and bends. The
+# interval is that of the mean slope in the window, with the spread over seeds and the bend of the curve. Linearised networks
+# of finite width are slower still, because the kernel couples the ten outputs (see {ref}`the source <source-page>`).
 
 # %% tags=["hide-input"]
 heads = {"growth": "kernel", "window": "window (steps)", "ends": "end of the window", "memory": "stream/test"}
@@ -109,7 +106,9 @@ for one in found:
     display(Table(page.exponents(one), caption, heads, formats))
 
 # %% [markdown]
-# **Late departure.** The exponents in the two halves, in log steps, of every window, and their difference seed by seed.
+# ## Late departure
+#
+# The exponents in the two halves, in log steps, of every window, and their difference seed by seed.
 
 # %% tags=["hide-input"]
 formats = {"before": ".3f", "late": ".3f", "difference": "+.3f", "interval": "+.3f"}
@@ -122,11 +121,11 @@ holding(page.sound(found))
 # %% [markdown]
 # ## Claims
 #
-# At every scale it is asked whether feature learning helps. Exponents are judged at larger scales only, by the source measured on
-# the same images, whose error is in the interval: the linearised network by the exponent of the predicted curve in its window,
-# and of the rich networks the one with the longest window; on digits none has a window. The paper's $\beta$ is that of
-# other images and perhaps of another kernel; the page on {ref}`the source <source-page>` compares the two. A late departure
-# counts as confirmed if in the second half of that window the exponent exceeds $2\beta/(1+\beta)$.
+# At every scale the page asks whether feature learning helps. Exponents are judged at larger scales only, by the source
+# measured on the same images, whose error is in the interval: the linearised network by the exponent of the predicted curve
+# in its window, and of the rich networks the one with the longest window. On digits none has a window. The paper's $\beta$ is
+# that of other images and perhaps of another kernel; the page on {ref}`the source <source-page>` compares the two. A late
+# departure counts as confirmed if in the second half of that window the exponent exceeds $2\beta/(1+\beta)$.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show([claim for one in found for claim in page.claims(plan, one)])
@@ -138,22 +137,28 @@ ledger.show([claim for one in found for claim in page.claims(plan, one)])
 ledger.cite(*page.CITED.values())
 
 # %% [markdown]
-# ## What was chosen, and what is reduced
+# ## What was chosen
 #
-# The paper states the richness, the range of steps and, for digits, two convolutions and two dense layers. Ours are width, batch and learning
-# rate; the layout, that of the nearest public code of the group (`vision_tasks` of `Pehlevan-Group/Richness_Sweep`), without its biases and with
-# the fan-in of every layer in front of its weights; one-hot targets; images with mean 0 and variance 1 per channel. The learning rate is chosen so that
-# the kernel at the start stays below half the edge of stability.
+# The paper states the richness, the range of steps and, for digits, two convolutions and two dense layers. Ours are width,
+# batch and learning rate; one-hot targets; images with mean 0 and variance 1 per channel; and the layout, that of the nearest
+# public code of the group (`vision_tasks` of `Pehlevan-Group/Richness_Sweep`), without its biases and with the fan-in of every
+# layer in front of its weights. With this learning rate the kernel at the start stays below half the edge of stability.
 #
-# - **Digits.** 1000 steps of 64 samples take 64000 from the 60000 images of MNIST: each comes once before any comes again, and one in sixteen samples
-#   has been seen before. The generated digits at *reduced* scale are 54000 and repeat likewise, one in six; the million of the *full* scale would not.
-# - **Objects.** CIFAR-5M is not available everywhere. Its stand-in is CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each
-#   image. Views of one image are not independent: a network that sees an image for the tenth time knows it, so at late steps the test
-#   loss carries a share of memory, and the online assumption holds the less the richer the network. Test images are shifted and mirrored likewise, once
-#   for all. The table has the share of samples whose image had been seen, and the loss of the stream over that of test images at the end. With `cifar5m` among `objects` the same plan runs online,
-#   up to batches of 50 in 100000 steps.
-# - **Test images** are the first ones of the test sets. Those of MNIST are by other writers than the training images, and the first half of them is the
-#   easier one, so that test losses of digits are not exactly those of a fresh sample.
-# - **Steps and width.** At *reduced* scale (b) runs a tenth of the paper's steps. The parameters of the *full* scale are for a GPU: the paper's steps, a million
-#   generated digits, CIFAR-5M, and twice the width.
-# - **Small scale** has narrow networks, few steps and few images for the kernel: the effect shows, exponents do not.
+# ## What is reduced: the images
+#
+# **Digits.** 1000 steps of 64 samples take 64000 from the 60000 images of MNIST: one sample in sixteen has been seen before.
+# The 54000 generated digits of *reduced* scale repeat likewise; the million of *full* scale would not.
+#
+# **Objects.** CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each image, stands in for
+# CIFAR-5M, which is not available everywhere. Views of one image are not independent, so late test losses carry a share of
+# memory, the more the richer the network. The table has the share of samples whose image had been seen, and the loss of the
+# stream over that of test images at the end. With `cifar5m` among `objects` the same plan runs online.
+#
+# ## What is reduced: test images, steps and width
+#
+# **Test images** are the first ones of the test sets, shifted and mirrored likewise. Those of MNIST are by other writers than
+# the training images, and their first half is the easier one.
+#
+# **Steps and width.** At *reduced* scale (b) runs a tenth of the paper's steps. The parameters of the *full* scale are for a GPU: the paper's
+# steps, a million generated digits, CIFAR-5M, and twice the width. *Small* scale has narrow networks, few steps and few images
+# for the kernel: the effect shows, exponents do not.

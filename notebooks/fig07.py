@@ -10,15 +10,15 @@
 # (fig-7-page)=
 # # Figure 7: kernel spectra and easy tasks on the circle
 #
-# **What the paper claims.** (a) The kernel of a network with activation $[h]_+^{q_\phi}$ at initialization has eigenvalues
-# $\lambda_k \sim k^{-2q_\phi}$ on the circle, so that its capacity is $\alpha = 2 q_\phi$. (b) On easy tasks, $\beta \ge 1$, networks that learn
-# features follow $t^{-\beta}$: feature learning brings no better exponent.
+# **The paper says.** (a) The kernel of a network with activation $[h]_+^{q_\phi}$ at initialization has eigenvalues
+# $\lambda_k \sim k^{-2q_\phi}$ on the circle, so its capacity is $\alpha = 2 q_\phi$ (paper eq. 14). (b) On easy tasks, $\beta \ge 1$,
+# rich networks follow $t^{-\beta}$: feature learning brings no better exponent.
 #
-# **What came out.** (a) holds, for even and for odd $k$ with constants of their own; the kernel at infinite width is known in closed form. At
-# finite width the kernel scatters about it, by $N^{-1/2}$ for $q_\phi \ge 3/4$ and more slowly below, because squared slopes of the
-# activation then have no variance. (b) Networks that learn features come near $t^{-\beta}$. The linearised networks of the same width do
-# not: they follow the kernels of their initial weights, to a percent, and these learn part of an easy target late. So here feature
-# learning does change the exponent that one sees, not of infinite width but of width $N$.
+# **Here.** (a) holds, with different constants for even and odd $k$. (b) Rich networks come near $t^{-\beta}$; linearised networks
+# of the same width do not, since their kernels learn part of an easy target late. At finite width, then, feature learning
+# does change the exponent.
+#
+# <!-- here: fig07.a.q-1, fig07.b.easy -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
@@ -63,10 +63,10 @@ print(runs.describe(list(results.values())))
 # ## Spectra
 #
 # With normalised activations, the average $\langle \phi(u)\phi(v) \rangle$ over correlated normals is a hypergeometric function of the
-# correlation for any power, so NNGP and tangent kernel of depth $L$ follow by $L-1$ substitutions and their eigenvalues by a Fourier transform.
-# The slopes of the activation give the tangent kernel a term $|\theta|^{2q_\phi - 1}$ at equal inputs, hence $k^{-2q_\phi}$. The first layer has
-# the same singularity, weaker, at opposite inputs: even and odd $k$ have different constants. Corrections are of relative order
-# $k^{1 - 2 q_\phi}$.
+# correlation for any power. NNGP and tangent kernel of depth $L$ follow by $L-1$ substitutions, their eigenvalues by a Fourier
+# transform. The slopes of the activation give the tangent kernel a term $|\theta|^{2q_\phi - 1}$ at equal inputs, hence
+# $k^{-2q_\phi}$. The first layer has the same singularity, weaker, at opposite inputs: even and odd $k$ have different constants.
+# Corrections are of relative order $k^{1 - 2 q_\phi}$.
 
 # %% tags=["hide-input"]
 spectra = page.spectra(plan)
@@ -85,16 +85,21 @@ shown = capacities.drop(columns=["capacity", "interval", "window"])
 Table(shown, f"Exponents from k = {window[0]} to {window[1]}", heads, formats)
 
 # %% [markdown]
-# The source of a target is read off kernel and target alone: the power of the eigenvalue $\lambda_k$ with which the sum of $j^{-2q}$ over modes from $k$ on falls.
+# ## Sources
+#
+# The source of a target follows from kernel and target alone: the sum of $j^{-2q}$ over modes from $k$ on falls as a power of the
+# eigenvalue $\lambda_k$.
 
 # %% tags=["hide-input", "nbval-check-output"]
 formats = {"power": "g", "q": "g", "predicted": "g", "exponent": ".3f", "interval": ".3f"}
-Table(sources, "Source, by eq. 14 and by the spectrum", {"power": "q_φ", "q": "q"}, formats)
+Table(sources, "Source, by paper eq. 14 and by the spectrum", {"power": "q_φ", "q": "q"}, formats)
 
 # %% [markdown]
-# At finite width $K(x, x)$ is a mean over neurons of squared slopes, $\propto h^{2 q_\phi - 2}$. For $q_\phi \le 3/4$ these have a tail of index
-# $1/(2 - 2 q_\phi) \le 2$ and no variance, so the mean over $N$ neurons scatters as $N^{1 - 2 q_\phi}$ and not as $N^{-1/2}$ (for two layers
-# of weights). Quartiles exist for any tail.
+# ## Scatter at finite width
+#
+# At finite width $K(x, x)$ is a mean over neurons of squared slopes, $\propto h^{2 q_\phi - 2}$. For $q_\phi \le 3/4$ these have a tail
+# of index $1/(2 - 2 q_\phi) \le 2$ and no variance, so the mean over $N$ neurons scatters as $N^{1 - 2 q_\phi}$ and not as
+# $N^{-1/2}$ (for two layers of weights). Quartiles exist for any tail.
 
 # %% tags=["hide-input"]
 formats = {"power": "g", "predicted": ".2f", "exponent": ".2f", "interval": ".2f", "window": "g"}
@@ -117,10 +122,11 @@ display(circle.loss_figure([("(b) easy tasks, ReLU", rich, lazy)]))
 circle.exponents([*lazy, *rich])
 
 # %% [markdown]
-# In the windows of the rich networks, "lazy" below is the exponent of the linearised networks of the same width, and "N = ∞" that of infinite width. "Own" is the
-# loss of the linearised networks over that of gradient descent with the kernels of their initial weights, over the last decade of steps, as in Figure 5.
-# The last table has the share of the squared kernel of random networks that lies between different frequencies: at infinite width Fourier modes
-# are eigenfunctions, since the kernel depends on the difference of two angles alone.
+# In the windows of the rich networks, "lazy" below is the exponent of the linearised networks of the same width, "N = ∞" that of
+# infinite width. "Own" is the loss of the linearised networks over that of gradient descent with the kernels of their initial
+# weights, over the last decade of steps, as in Figure 5. The last table has the share of the squared kernel of random networks
+# that lies between different frequencies: at infinite width Fourier modes are eigenfunctions, since the kernel depends on the
+# difference of two angles alone.
 
 # %% tags=["hide-input"]
 found = page.measure(plan, lazy, rich, results)

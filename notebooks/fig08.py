@@ -10,21 +10,15 @@
 # (fig-8-page)=
 # # Figure 8: a transformer that predicts the next token
 #
-# **What the paper claims.** The cross-entropy of a decoder-only transformer trained by gradient descent on C4 falls as $t^{-\beta}$ in tokens at
-# richness $\gamma_0 = 10^{-4}$, and faster at larger richness; at $\gamma_0 = 0.1$ it falls early on about as $t^{-\beta(2-\beta)}$, the first correction
-# that feature learning makes to a small $\beta$. The theory is one of squared errors, as the paper says; this is a test beyond it.
+# **The paper says.** The cross-entropy of a transformer trained on C4 falls as $t^{-\beta}$ in tokens at richness
+# $\gamma_0 = 10^{-4}$, and faster at larger richness. At $\gamma_0 = 0.1$ it falls early on about as $t^{-\beta(2-\beta)}$ (paper eq. 50).
+# The theory is one of squared errors; this is a test beyond it.
 #
-# **What came out.** At *reduced* scale (speeches and books, width 256, {ref}`what that can and cannot show
-# <fig-8-reduced-section>`) every network ends lower than the less rich one, on fresh and on held-out text. Fitted over one decade
-# of tokens, the lazy exponent is close to the 0.0325 that the paper's lines are drawn with, and the exponent at $\gamma_0 = 0.1$
-# to $\beta(2-\beta)$. Neither is confirmed: this is another text, mostly fewer tokens than the paper's $10^6$ to $3 \times 10^9$,
-# and the lazy curve flattens within the decade, so that it is no power law and its $\beta$ depends on the window. What that
-# leaves open for the rich curve is out of reach here. The curve at $\gamma_0 = 0.1$ steepens, so that the gap between the two
-# still grows at the end. A second set of initial weights and order of the text gives the same. With a constant the lazy curve is
-# fitted far better; the curve at $\gamma_0 = 0.1$ needs none and excludes one as large. If both are powers above a constant, that
-# of the lazy network is not the entropy of the text, but what features of this width, fixed at their start, or steps of this size
-# and noise leave. Powers of a cross-entropy depend on what is assumed about the level it ends at, so every curve is fitted with
-# and without a constant.
+# **Here.** On speeches and books ({ref}`what that can and cannot show <fig-8-reduced-section>`) every network ends lower
+# than the less rich one. The lazy curve flattens within the decade of the fit, so its $\beta$ depends on the window, and the
+# question for the rich curve stays open.
+#
+# <!-- here: fig08.order, fig08.lazy, fig08.rich -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = (
@@ -70,11 +64,13 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Losses
 #
-# The loss of a batch before its step is that of text not seen before, since no sequence comes twice; its noise is that of a
-# batch. Other parts of the same documents have been seen, though. Dots are held-out documents and need not lie on the
-# lines; those of speeches and books hold kinds that are rare in training. All networks start from the same weights and see the same batches, and all curves start at the
-# logarithm of the vocabulary, because the output is centred. Two more levels say what has been learned: the losses on all held-out text of what knows only how often each
-# token comes in as much of the training text as a network reads (of at most twenty million tokens), and how often each follows another (absolute discounting).
+# No sequence comes twice, so the loss of a batch before its step is that of unseen text, with the noise of a batch; other
+# parts of the same documents have been seen. Dots are held-out documents and need not lie on the lines; those of speeches and
+# books hold kinds that are rare in training. All networks start from the same weights and see the same batches. All curves
+# start at the logarithm of the vocabulary, because the output is centred.
+#
+# Two more levels say what has been learned: the loss on held-out text by how often each token comes in as much training text
+# as a network reads (at most twenty million tokens), and by how often each follows another (absolute discounting).
 
 # %% tags=["hide-input", "nbval-check-output"]
 Table(levels, heads={"loss": "nats per token"}, formats={"loss": ".2f"})
@@ -85,8 +81,8 @@ display(page.loss_figure(found, levels, plan.average))
 # %% [markdown]
 # ## Lazy and rich on the same batches
 #
-# Ratios of losses on the same batches have a fraction of the noise of the losses. Below, how far the features that the readout sees have moved on held-out
-# text, relative to their own size; the square root of two is as far as features go that have forgotten where they started.
+# Ratios of losses on the same batches have a fraction of the noise of the losses. The lower panel shows how far the features that the
+# readout sees have moved on held-out text, relative to their own size; features that have forgotten where they started move by $\sqrt 2$.
 
 # %% mystnb={"figure": {"caption": "Above: loss over that of the laziest network, moving averages over the same batches. Below: change of the features that the readout sees, relative to their size.", "name": "fig-8-gap"}, "image": {"alt": "Upper panel: ratios of losses against tokens, one line per richness. Lower panel: how far features have moved, growing with training and with the richness."}} tags=["remove-input"]
 display(page.gap_figure(found, plan.average))
@@ -94,12 +90,18 @@ display(page.gap_figure(found, plan.average))
 # %% [markdown]
 # ## Exponents
 #
-# Fits begin at `start`, fixed without a look at the curves, and use means in bins of which each has an error from the scatter of its batches; a bin of many batches
-# weighs more, so that the later half of the window counts most. Beside the
-# power law stands one with a constant. Three things end in a constant, or look so over a decade: the entropy of the text, what a network of this
-# width cannot learn, and the noise of the steps. One curve cannot tell them apart. A constant near the loss itself makes any exponent possible:
-# its interval shows how much. Without a constant the interval is that of the mean slope in the window. Last comes one constant for all networks, as the entropy of the text would be. Errors are those of
-# one set of initial weights and one order of the text; the last table has the laziest and the richest network for every seed of this page.
+# Fits begin at `start`, fixed without a look at the curves. They use means in bins, each with an error from the scatter of
+# its batches; a bin of many batches weighs more, so the later half of the window counts most. Without a constant the
+# interval is that of the mean slope in the window. Errors are those of one set of initial weights and one order of the text;
+# the last table has the laziest and the richest network for every seed.
+#
+# ## With and without a constant
+#
+# Three things end in a constant, or look so over a decade: the entropy of the text, what a network of this width cannot
+# learn, and the noise of the steps. One curve cannot tell them apart, and a constant near the loss itself makes any exponent
+# possible: its interval shows how much. So every curve is fitted with and without a constant, and last with one constant for
+# all networks, as the entropy of the text would be. The lazy curve needs a constant and the richest does not. If both are
+# powers above a constant, that of the lazy network is not the entropy of the text.
 
 # %% tags=["hide-input"]
 exponents, constants = page.exponents(found), page.offsets(found)
@@ -153,21 +155,28 @@ ledger.show(page.claims(plan, found))
 
 # %% [markdown]
 # (fig-8-reduced-section)=
-# ## What was chosen, and what is reduced
+# ## What was chosen
 #
-# The paper states depth 4, 16 heads of 128, gradient descent, C4 and SentencePiece. Public code of the same group (`train_C4.py` and `language_expts.ipynb` of
-# `Pehlevan-Group/inf_transformer_limits`) gives the rest: {mod}`neural_scaling.networks.transformer` says what was taken from there and what is ours. Its
-# settings are `context: 256`, `batch: 128`, `steps: 100000`, `eta: 40.0`, `average: 200`, and its lines were drawn by eye with $\beta = 0.0325$ (in
-# steps from 10 on, the second from 200 on).
+# The paper states depth 4, 16 heads of 128, gradient descent, C4 and SentencePiece. Public code of the same group
+# (`train_C4.py` and `language_expts.ipynb` of `Pehlevan-Group/inf_transformer_limits`) gives the rest; {mod}`neural_scaling.networks.transformer` says
+# what was taken from there and what is ours. Its settings are `context: 256`, `batch: 128`, `steps: 100000`, `eta: 40.0`,
+# `average: 200`, and its lines were drawn by eye with $\beta = 0.0325$ (in steps from 10 on, the second from 200 on).
 #
-# - **Text and width.** Reduced scale is one pass over four million tokens of speeches and books instead of three thousand million of C4, and networks of width 256 instead of 2048, which one
-#   core trains in forty minutes. The runs show whether richer networks learn faster from the same text and how exponents compare within one decade of tokens.
-#   They cannot show what follows later: all of them end between the level of frequencies of tokens and that of pairs, so that little more than which
-#   tokens are frequent, and near which others, is learned in the window of the fits. Exponents of another text and another range of tokens need not be those of C4.
-# - **Learning rate and batch.** On this text, the largest of the learning rates below is taken at which the loss of the laziest network never exceeds its start in
-#   its first 100 steps, found at width 128 before the runs; small scale has a quarter of it, C4 that of the public code. The table repeats the trial at the width of this page. With a batch of a sixty-fourth of the tokens one pass has 8200 steps.
-# - **Small scale** has little of everything: the order of the curves shows, exponents do not. Errors that eight batches tell are themselves uncertain, so
-#   that a true power law is refused more often there than in one of twenty cases.
+# ## What is reduced: text and width
+#
+# Reduced scale is one pass over four million tokens of speeches and books instead of three thousand million of C4, with
+# width 256 instead of 2048. The runs show whether richer networks learn faster from the same text and how exponents compare
+# within one decade of tokens. They cannot show what follows later: all of them end between the level of frequencies of tokens
+# and that of pairs. Exponents of another text and another range of tokens need not be those of C4. Small scale has little of
+# everything: the order of the curves shows, exponents do not, and a true power law is refused more often than in one of
+# twenty cases.
+#
+# ## Learning rate and batch
+#
+# On this text we take the largest of the learning rates below at which the loss of the laziest network never exceeds its
+# start in its first 100 steps, found at width 128 before the runs; small scale has a quarter of it, C4 that of the public
+# code. The table repeats the trial at the width of this page. With a batch of a sixty-fourth of the tokens one pass has 8200
+# steps.
 
 # %% tags=["hide-input"]
 heads = {"end": f"last fifth of {trial} steps", "diverged": "diverged at step"}

@@ -10,14 +10,11 @@
 # (fig-9-page)=
 # # Figure 9: three models
 #
-# **What the paper claims.** Three linear models of $N$ features of an $M$-dimensional input differ in what is
-# trained. (a) With random features only the readout moves. (b) A two-layer linear network trains both layers and has
-# no bottleneck of finite width. (c) A network behind a frozen random projection has both: the bottleneck, and
-# features that adapt. It is the same as training (b) with a projected gradient.
+# **The paper says.** Three linear models of $N$ features differ in what is trained. (a) With random features only the readout
+# moves. (b) A two-layer linear network trains both layers and has no bottleneck of finite width. (c) Behind a frozen random
+# projection features adapt and the bottleneck stays; that is (b) with a projected gradient (paper eqs. 16 and 17).
 #
-# **What came out.** All of it holds in small instances trained side by side: the projected and the factored form
-# agree to rounding, the frozen and the projected model end on the same floor whatever the richness, and without the
-# projection a single feature is enough.
+# **Here.** All of it holds in small instances trained side by side. Without the projection a single feature is enough.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
@@ -47,6 +44,8 @@ print(notebook.provenance(plan, seeds=seed))
 display(page.draw())
 
 # %% [markdown]
+# ## The two forms
+#
 # With $A_0 = A(0)$, the update of (c) is
 #
 # $$
@@ -56,9 +55,9 @@ display(page.draw())
 # \end{aligned}
 # $$ (eq-factored)
 #
-# here with an infinite batch. Multiplied by $A_0$ from the right it is the projected update of $A = B A_0$, the form
-# of the model used everywhere else. The printed equation (eq. 17) leaves out $\gamma$, which its text describes as a
-# rescaling of the learning rate of $B$.
+# here with an infinite batch. Multiplied by $A_0$ from the right it is the projected update of $A = B A_0$, the form of the
+# model used everywhere else. Paper eq. 17 leaves out $\gamma$, which its text describes as a rescaling of the learning rate
+# of $B$.
 
 # %% tags=["hide-input", "nbval-check-output"]
 found = page.losses(plan)
@@ -77,5 +76,5 @@ ledger.show(page.model_claims(plan, found))
 # %% [markdown]
 # ## What was chosen
 #
-# The diagram is drawn, not copied: the number of circles means nothing. The paper reports no run for this figure; the
-# small instances are ours, and their values stand under Parameters, below.
+# The diagram is drawn, not copied: the number of circles means nothing. The paper reports no run for this figure; the small
+# instances are ours.

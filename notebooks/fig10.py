@@ -10,14 +10,15 @@
 # (fig-10-page)=
 # # Figure 10: levels of approximation
 #
-# **What the paper claims.** Feeding the lazy dynamics into the growth of the kernel, the faster dynamics that results
-# into the growth again, and so on, gives exponents $\chi_0 = \beta$ and $\chi_{n+1} = \max(\beta, \beta(2 -
-# \chi_n))$. They converge to the exponent of the self-consistent solution.
+# **The paper says.** Let the lazy dynamics drive the growth of the kernel, the faster dynamics that results drive it again, and
+# so on. The exponents are $\chi_0 = \beta$ and $\chi_{n+1} = \max(\beta, \beta(2 - \chi_n))$ (paper eq. 62), and converge to that of
+# the self-consistent solution (paper eq. 68).
 #
-# **What came out.** Every level has the exponent that the recursion gives, and the self-consistent curve has the
-# exponent of its limit, $2\beta/(1+\beta)$. The caption of the printed figure gives $2/(1+\beta)$, a slip. Levels
-# alternate: odd ones overestimate, even ones underestimate, and the distance to the limit shrinks by the factor
-# $\beta$ at each level, so convergence is slow near $\beta = 1$.
+# **Here.** Every level has its exponent. The limit is $2\beta/(1+\beta)$; the printed caption has $2/(1+\beta)$, a slip. Odd levels
+# overestimate, even ones underestimate, and each level shrinks the distance to the limit by the factor $\beta$: convergence is
+# slow near $\beta = 1$.
+#
+# <!-- here: fig-10.limit -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
@@ -42,14 +43,15 @@ plan = notebook.plan(page.Plan, globals())
 print(notebook.provenance(plan))
 
 # %% [markdown]
+# ## The levels
+#
 # Level $n$ integrates the kernel that grows with the residual of level $n - 1$,
 #
 # $$
 # \frac{da_n}{dt} = 1 + \gamma \int_0^t S(a_{n-1}(s))\, ds, \qquad a_0 = t, \qquad L_n = S(2 a_n),
 # $$ (eq-levels)
 #
-# with $S$ from {eq}`eq-self-consistent`; the limit puts $a_n$ in place of $a_{n-1}$. The exponents are fitted at very
-# late times.
+# with $S$ from {eq}`eq-self-consistent`; the limit puts $a_n$ in place of $a_{n-1}$. The exponents are fitted at very late times.
 
 # %% tags=["hide-input"]
 found = page.exponents(plan)
@@ -74,5 +76,5 @@ ledger.show(page.level_claims(plan, found))
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states the levels and the range of sources. The circles are ours, with the values under Parameters, below. As in
-# the paper's argument only the overall growth of the kernel is kept.
+# The paper states the levels and the range of sources. The circles are ours. As in the paper's argument only the overall
+# growth of the kernel is kept.

@@ -10,19 +10,15 @@
 # (fig-11-page)=
 # # Figures 11 and 12: two-layer linear networks
 #
-# **What the paper claims.** A plain two-layer linear network, trained by SGD on fresh batches of power-law data without the projection of
-# [the model](model), shows the same two regimes. For an easy task ($\beta > 1$) all richnesses share the exponent $\beta$ and richness improves the
-# constant. For a hard task ($\beta < 1$) rich networks reach $2\beta/(1+\beta)$. Behind it stands a rank-one spike in the first layer, matched by
-# $|w|^2$, which stops for an easy task and grows as $t^{1 - 2\beta/(1+\beta)}$ for a hard one.
+# **The paper says.** A plain two-layer linear network (paper eq. 84), trained by SGD without the projection of [the
+# model](model), shows the same two regimes: an easy task keeps the exponent $\beta$, a hard one gains $2\beta/(1+\beta)$. A
+# rank-one spike in the first layer, matched by $|w|^2$, stops for an easy task and grows as $t^{1 - 2\beta/(1+\beta)}$ for a hard one.
 #
-# **What came out.** Both regimes are there: easy losses run parallel and lower with richness, hard ones fall faster when rich, and $|w|^2$ stops or
-# keeps growing accordingly. The powers themselves come out less cleanly than the pictures suggest. On the hard task the rich loss seems to follow $t^{-1/3}$, but
-# part of that slope comes from the target's modes beyond $M$, which no network sees; with them counted, richness 1 is still between the lazy and the rich power at the last
-# step, and $|w|^2$, which starts from about 1, grows a little more slowly than predicted. In the same windows [the theory at infinite width](fig-11-windows) has the slopes of these
-# networks. [Further in the rich regime](fig-11-strong-section) both powers do come out. On the easy task the exponent lies below $\beta$ at every
-# richness, because a transient of finite width sets in early: it is the width, not the richness, that keeps these networks from $t^{-\beta}$. The spike is
-# there and balanced against $w$, but it leads the first layer only once $|w|^2$ has outgrown the noise of the initial weights, which on the easy task
-# it never does.
+# **Here.** Both regimes are there. Over the steps of the figures the hard task is still between the lazy and the rich power, as
+# [the theory](fig-11-windows) is; [further in the rich regime](fig-11-strong-section) the powers come out. The easy task stays
+# below $\beta$ at every richness, because of a transient of finite width.
+#
+# <!-- here: fig11.hard.strong -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
@@ -66,25 +62,28 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## The network and its richness
 #
-# The network (eq. 84) is $f = \frac{1}{\gamma}\,[\,w \cdot A x - w(0) \cdot A(0) x\,]$ with normal inputs of covariance $\Lambda$. Both layers start with
-# independent normal entries of variance $1/N$, and both move by plain SGD on $(y - f)^2/2$ with learning rate $\eta_0 \gamma_0^2$. With this scale the
-# $\gamma$ of eq. 84 *is* the richness $\gamma_0$ of a mean-field network $f = w \cdot A x / (\gamma_0 N)$ with standard normal weights and step
-# $\eta_0 N \gamma_0^2$; entries of standard deviation $s$ give the same network for
+# The network is $f = \frac{1}{\gamma}\,[\,w \cdot A x - w(0) \cdot A(0) x\,]$ (paper eq. 84) with normal inputs of covariance
+# $\Lambda$. Both layers start with independent normal entries of variance $1/N$ and move by plain SGD on $(y - f)^2/2$ with
+# learning rate $\eta_0 \gamma_0^2$. With this scale the $\gamma$ of paper eq. 84 *is* the richness $\gamma_0$ of a mean-field network
+# $f = w \cdot A x / (\gamma_0 N)$ with standard normal weights and step $\eta_0 N \gamma_0^2$. Entries of standard deviation $s$ give
+# the same network for
 #
 # $$ \gamma = \gamma_0 N s^2, \qquad \text{learning rate} = \eta_0 \gamma_0^2 N s^2 . $$
 #
-# The kernel is $A^\top A + |w|^2$, about twice the identity at the start. It moves all along the $M$ input modes: unlike the projected model it has no bottleneck at
-# finite $N$.
+# The kernel is $A^\top A + |w|^2$, about twice the identity at the start. It moves along all $M$ input modes: unlike the
+# projected model it has no bottleneck at finite $N$.
 
 # %% tags=["hide-input"]
 settings = pd.DataFrame([literal_setting(gammas[-1], eta0, width, s) for s in (width**-0.5, 1.0)])
 heads = {"init_scale": "s", "learning_rate": "learning rate"}
-Table(settings, f"Eq. 84 for γ₀ = {gammas[-1]:g}", heads, {"learning_rate": "g"})
+Table(settings, f"Paper eq. 84 for γ₀ = {gammas[-1]:g}", heads, {"learning_rate": "g"})
 
 # %% [markdown]
-# All richnesses of a seed share the initialization and the batches. A batch enters through its products with the residuals of the networks
-# only, so that one normal per mode and network replaces the $B$ normals per mode of a drawn batch, with the same joint law for all networks. The network itself
-# cannot be reduced like the projected model: every batch adds a new direction to the rows of $A$.
+# ## The batches
+#
+# All richnesses of a seed share the initialization and the batches. A batch enters only through its products with the
+# residuals, so one normal per mode and network replaces the $B$ normals per mode of a drawn batch, with the same joint law.
+# The network itself cannot be reduced like the projected model: every batch adds a new direction to the rows of $A$.
 
 # %% [markdown]
 # ## Figure 11: the loss
@@ -96,13 +95,14 @@ networks = page.networks(plan, results)
 display(page.loss_figure(networks))
 
 # %% [markdown]
-# Every curve is fitted in a window that theory gives before looking. It starts when five modes are learned, with a kernel that starts at 2 and grows by
-# $\gamma_0^2$ times the growth of eq. 10. It ends with the last step, at the edge of stability, or where the transient of finite width,
-# $(1/N)\,(2\eta_0 t)^{-(\min(1, \beta) - 1/\alpha)}$, is half of $(2\eta_0 t)^{-\beta}$, with prefactors one. The interval, of the mean slope in the window,
-# counts the spread over seeds (Student's) and the bend of the curves.
+# Theory gives each window before looking. It starts when five modes are learned, with a kernel that starts at 2 and grows by
+# $\gamma_0^2$ times the growth of paper eq. 10. It ends with the last step, at the edge of stability, or where the transient of finite
+# width, $(1/N)\,(2\eta_0 t)^{-(\min(1, \beta) - 1/\alpha)}$, is half of $(2\eta_0 t)^{-\beta}$, with prefactors one. The interval of the mean
+# slope counts the spread over seeds (Student's) and the bend of the curves.
 #
-# For the hard task a second fit adds to the loss the variance of the target beyond the $M$ modes, which a network with infinitely many modes would still have to learn:
-# at $\beta = 0.2$ this tail is not small, and without it any curve that falls looks steeper than its power.
+# For the hard task a second fit adds the variance of the target beyond the $M$ modes, which a network with infinitely many
+# modes would still have to learn. At this small $\beta$ the tail is not small: without it any falling curve looks steeper than its
+# power.
 
 # %% tags=["hide-input", "nbval-check-output"]
 found = page.exponents(networks)
@@ -117,8 +117,8 @@ display(page.table(networks, found, "hard", "loss, all modes", tail))
 display(page.weights_figure(networks))
 
 # %% [markdown]
-# At small richness $|w|^2$ stays at its initial value and what grows is too small to see; the fits therefore also take $|w - w(0)|^2$. For $\gamma_0 \to 0$ that is
-# $\gamma_0^2$ times perturbation theory, whatever the richness.
+# At small richness $|w|^2$ stays at its initial value and its growth is too small to see, so the fits also take
+# $|w - w(0)|^2$. For $\gamma_0 \to 0$ that is $\gamma_0^2$ times perturbation theory, whatever the richness.
 
 # %% tags=["hide-input", "nbval-check-output"]
 display(page.table(networks, found, "easy", "|w|^2"), page.table(networks, found, "hard", "|w|^2"))
@@ -126,13 +126,14 @@ display(page.table(networks, found, "hard", "|w - w(0)|^2"))
 
 # %% [markdown]
 # (fig-11-strong-section)=
-# ## Why the exponents of the figures fall short, and where they do not
+# ## Why the exponents of the figures fall short
 #
-# The rich powers hold where the kernel has grown far beyond its initial size. With $\gamma_0 \le 1$ and a learning rate that stays below the
-# edge of stability for all steps, the kernel grows by about a factor of ten, and the local exponents are still on their way. A larger
-# richness with a smaller learning rate reaches further in as many steps: then the loss follows the rich power, and $|w|^2$ its own.
+# The rich powers hold where the kernel has grown far beyond its initial size. With $\gamma_0 \le 1$ and a learning rate below the
+# edge of stability for all steps, the kernel grows too little and the local exponents are still on their way. A larger
+# richness with a smaller learning rate reaches further in as many steps: there the loss follows the rich power, and $|w|^2$
+# its own.
 #
-# The easy task suffers from something else: the transient of finite width, $(1/N)\, t^{-(1 - 1/\alpha)}$, soon shows; wider networks follow
+# The easy task suffers from the transient of finite width, $(1/N)\, t^{-(1 - 1/\alpha)}$, which soon shows; wider networks follow
 # $t^{-\beta}$ for longer. It also flattens the growth of $|w - w(0)|^2$ at small richness, once the number of learned modes is no
 # longer small compared with $N$.
 
@@ -146,8 +147,8 @@ further = further[(further.beta < 1) | (further.quantity == "loss")]
 Table(further[["beta", "width", "gamma0", "quantity", *page.SHOWN]], caption, formats=page.FORMATS)
 
 # %% [markdown]
-# The limit $\gamma_0 \to 0$, $B \to \infty$ shows without noise what the width does to the easy task: the loss follows from the eigenvalues of the initial
-# kernel. All widths are fitted in the window of the paper's.
+# The limit $\gamma_0 \to 0$, $B \to \infty$ shows the effect of width on the easy task without noise: the loss follows from the
+# eigenvalues of the initial kernel. All widths are fitted in the window of the paper's.
 
 # %% tags=["hide-input", "nbval-check-output"]
 lazy = page.lazy_exponents(plan, networks["easy"])
@@ -158,8 +159,11 @@ Table(lazy, f"Linearised networks, easy task, β = {beta_easy:g}", formats=forma
 # (fig-11-windows)=
 # ## The theory in the same windows
 #
-# At infinite width nothing of the projection in [the model](model) is left, so these networks and the model have the same limit: gradient flow [51, 52] with $\gamma = \gamma_0^2/4$ on the clock $2 \eta_0 t$, because the kernel starts at 2. Its slope in the window of
-# a fit is what a network should show there, however far the power still is. The lazy easy task, which feels the width, is compared with linearised networks of the same width. The intervals are those of the mean over seeds; both sides bend alike.
+# At infinite width nothing of the projection in [the model](model) is left, so these networks and the model have the same
+# limit: gradient flow (paper eqs. 51 and 52) with $\gamma = \gamma_0^2/4$ on the clock $2 \eta_0 t$, because the kernel starts at 2.
+# Its slope in the window of a fit is what a network should show there, however far the power still is. The lazy easy task,
+# which feels the width, is compared with linearised networks of the same width. The intervals are those of the mean over
+# seeds; both sides bend alike.
 
 # %% tags=["hide-input"]
 compared = page.same_window(plan, networks)
@@ -170,10 +174,12 @@ Table(compared, f"Mean slopes in the same window, N = {width}", heads, formats)
 # %% [markdown]
 # ## The spike
 #
-# Gradient flow keeps $A A^\top - w w^\top$ as it was, so what $w$ gains shows in $A$ as a rank-one addition along $w$ on the left and the learned map on the
-# right. The first layer starts full of noise, with squared singular values between $(\sqrt{M/N} - 1)^2$ and $(\sqrt{M/N} + 1)^2$. A rank-one addition to such a
-# matrix owns the leading singular direction only when its size $|w|^2$ exceeds $1 + \sqrt{M/N}$, and then its squared overlap is
-# $1 - (M/N)/(|w|^2 - 1)^2$ (for large $N$, from the R-transform of a Wishart matrix). Smaller ones are there too, but hidden in the bulk: the change $A - A(0)$ is close to rank one at any richness.
+# Gradient flow keeps $A A^\top - w w^\top$ as it was, so what $w$ gains shows in $A$ as a rank-one addition, along $w$ on the left
+# and along the learned map on the right. The first layer starts full of noise, with squared singular values between
+# $(\sqrt{M/N} - 1)^2$ and $(\sqrt{M/N} + 1)^2$. A rank-one addition owns the leading singular direction only when its size
+# $|w|^2$ exceeds $1 + \sqrt{M/N}$; its squared overlap is then $1 - (M/N)/(|w|^2 - 1)^2$ (large $N$, from the R-transform of a
+# Wishart matrix). Smaller ones hide in the bulk: the change $A - A(0)$ is close to rank one at any richness. On the easy task
+# the spike never leaves the bulk.
 
 # %% mystnb={"figure": {"caption": "Overlap of the leading left singular vector of the first layer with the readout, against the squared norm of the readout: one dot per fourth recorded step and seed, at the largest richness of Figure 11 and far in the rich regime. Dashed: the prediction for infinite width.", "name": "fig-11-spike"}, "image": {"alt": "Overlap against squared norm of w. For the hard task the overlap rises to nearly one along the dashed prediction as the norm grows. The easy task stays at the left, where the overlap is small."}} tags=["remove-input"]
 display(page.spike_figure(networks))
@@ -194,14 +200,18 @@ leaves = 1 + math.sqrt(modes / width)
 Table(layer, f"Last step; the spike leaves the bulk at |w|² = {leaves:.1f}", heads, formats)
 
 # %% [markdown]
-# The overlaps are those of the leading singular vectors, on the left with $w$, on the right with the learned map $\theta$ or, as functions of the data, with the target; the share
-# is that of the first singular value in the squared norm of $A - A(0)$. The imbalance is the norm of what training changes in $A A^\top - w w^\top$ over that of what it changes in $A A^\top$, the largest over all recorded steps. It is zero for gradient
-# flow; what is left comes from the finite learning rate, and grows with it and with the richness.
+# ## Overlaps and balance
+#
+# The overlaps are those of the leading singular vectors: on the left with $w$, on the right with the learned map $\theta$ or, as
+# functions of the data, with the target. The share is that of the first singular value in the squared norm of $A - A(0)$. The
+# imbalance is the norm of the change that training makes in $A A^\top - w w^\top$, over that in $A A^\top$, the largest over all
+# recorded steps. It is zero for gradient flow and grows with the learning rate and with the richness.
 #
 # ## Claims
 #
-# Exponents are judged by the rule for networks. The asymptotic powers are asked of the widest networks and, rich, also of those far in the rich regime, with the modes beyond $M$ counted; the other fits stand in the tables above, and small networks trained for a short time are not asked. At the
-# paper's width the slopes are compared with the theory in the same window. An overlap counts as confirmed within 0.05.
+# Exponents are judged by the rule for networks. The asymptotic powers are asked of the widest networks and, rich, also of
+# those far in the rich regime, with the modes beyond $M$ counted; the other fits stand in the tables above. At the paper's
+# width the slopes are compared with the theory in the same window. An overlap counts as confirmed within 0.05.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
@@ -216,8 +226,12 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states the capacity, both sources, $M$, $N$, $B$, the range of richness and $10^4$ steps. Ours are the learning rate, the scale of the initial weights
-# (variance $1/N$ in both layers, for which $|w|^2$ starts near 1 and the lazy kernel is of order one), the richness 0.3 between the paper's decades, the number of seeds,
-# the wider networks and those far in the rich regime. The learning rate, the start of the fits at five learned modes and the networks far in the rich regime were
-# chosen after trial runs with fewer modes and steps: the rate so that the richest network stays clear of the edge of stability on the hard task, the start so that at
-# $N = 100$ the easy task has a decade before the transient. Small scale has narrower networks, fewer modes and fewer steps: the order of the curves shows, the powers less so.
+# The paper states the capacity, both sources, $M$, $N$, $B$, the range of richness and $10^4$ steps. Ours are the learning
+# rate, the scale of the initial weights (variance $1/N$ in both layers, so that $|w|^2$ starts near 1 and the lazy kernel is of
+# order one), the richness 0.3 between the paper's decades, the number of seeds, the wider networks and those far in the rich
+# regime.
+#
+# The learning rate, the start of the fits and the networks far in the rich regime were chosen after trial runs with fewer
+# modes and steps: the rate keeps the richest network clear of the edge of stability on the hard task, the start leaves the
+# easy task a decade before the transient. Small scale has narrower networks, fewer modes and fewer steps: the order of the
+# curves shows, the powers less so.

@@ -84,15 +84,14 @@ formats = {"predicted": ".3f", "optimum": ".2f"}
 Table(page.exponents(plan, [*hard, *easy]), heads=heads, formats=formats)
 
 # %% [markdown]
-# $\chi$ is the exponent of the loss in time, $L \sim t^{-\chi}$, with $\chi = \beta$ when lazy and $\chi = \beta \max(1, 2/(1+\beta))$
-# when rich; time is learning rate times steps. $r$ is the compute-optimal exponent, $L_\star \sim C^{-r}$ at compute $C = N t$;
-# its rich value for a hard task holds for gradient flow, its value for a super-easy task needs a finite batch.
+# $\chi$ is the exponent of the loss in time, $L \sim t^{-\chi}$, with $\chi = \beta$ when lazy and $\chi = \beta \max(1, 2/(1+\beta))$ when
+# rich; time is learning rate times steps. $r$ is the compute-optimal exponent, $L_\star \sim C^{-r}$ at compute $C = N t$; its
+# rich value for a hard task holds for gradient flow, its value for a super-easy task needs a finite batch.
 #
-# The curves solve the model exactly in unit steps for infinitely many modes, infinite width and infinite batch, with the learning rate
-# stated below. Each exponent is fitted in a window that theory fixes beforehand, from ten learned modes to the end of the
-# curve. The interval is that of the mean slope in that window: it covers the bend of the curve there, not what is left to $t \to \infty$: the rich exponent
-# of the hard task still rises towards its limit, and that of the easy task still falls, because there the kernel settles only
-# like $t^{1-\beta}$.
+# The curves solve the model exactly in unit steps for infinitely many modes, infinite width and infinite batch. Each exponent is
+# fitted in a window that theory fixes beforehand, from ten learned modes to the end of the curve. The interval is that of the
+# mean slope in that window: the rich exponent of the hard task still rises towards its limit, and that of the easy task still
+# falls.
 
 # %% tags=["hide-input", "nbval-check-output"]
 sharpness = max(curve.sharpness for curve in [*hard, *easy])

@@ -10,20 +10,15 @@
 # (kernel-page)=
 # # How the kernel grows
 #
-# **What the paper claims** (Appendices B and E, eqs. 7, 10, 11, 45-69). Feature learning adds a spike of low rank to the kernel and multiplies
-# all its eigenvalues by a growing scale. For a hard task the scale grows like $t^{1-\chi}$ without end, so that by the time $t$ the
-# modes up to $k_* \sim t^{(2-\chi)/\alpha}$ are learned, and the spike is subleading. Feeding the lazy dynamics into the kernel, and the result
-# into the kernel again, gives levels of approximation that close in on the exponent. The squared norm of the weights grows for
-# $\beta < 1$ and saturates for $\beta > 1$. The projected descent of the model is ordinary descent on $w$ and $B$ with $A = B A(0)$; without the
-# projection one parameter would fit the target.
+# **The paper says.** Feature learning adds a spike of low rank to the kernel and multiplies its eigenvalues by a growing scale
+# (paper eq. 55). On a hard task the scale grows as $t^{1-\chi}$ without end, modes up to $k_* \sim t^{(2-\chi)/\alpha}$ are learned
+# (paper eq. 11), and the spike is subleading (paper eq. 53).
 #
-# **What came out.** All powers are confirmed, over four to seven decades. More can be said than the paper does. Gradient flow keeps the
-# spike *exactly* of rank one, with a weight that the scale fixes, so that the kernel has one free number besides the error itself. The
-# power-law ansatz then solves the late dynamics of a hard task with all its prefactors, and the curves run into that solution. Three
-# statements need a correction: the term called subleading has the *same* power as the dominant one for $\beta < 1$, and adds 11 to
-# 25 % to it here; beyond first order in $\gamma$ the spike of a hard task does not settle but is divided by the growing scale; and the
-# displayed expansion in small $\gamma$, eq. 55, has a spike and a scale that end twice too large. The limit $y y^\top$ that the text below it
-# names is right. None of them changes an exponent.
+# **Here.** All powers hold. Gradient flow keeps the spike *exactly* of rank one, and the late dynamics of a hard task can be
+# solved with its prefactors. Three statements need a correction: the term called subleading has the *same* power as the
+# dominant one, the spike of a hard task does not settle, and paper eq. 55 ends twice too large. No exponent changes.
+#
+# <!-- here: kernel.level.exact, kernel.scale.beta-0.4 -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
@@ -70,25 +65,29 @@ print(notebook.provenance(plan, seeds=range(seeds)))
 # (kernel-rank-one)=
 # ## The spike has rank one
 #
-# Write $A = B A(0)$. Gradient flow on $w$ and $B$ leaves $B B^\top - \frac{\gamma}{N} w w^\top$ where it starts, at the identity: the two terms change at the same
-# rate. So $B B^\top$, and with it $B^\top B$, has one eigenvalue $s = 1 + \gamma C_w$ and all others equal to one, at every width. At
-# $N, B \to \infty$ this says for the matrix of {eq}`eq-gradient-flow`, with $u = w^* - v^0$,
+# Write $A = B A(0)$. Gradient flow on $w$ and $B$ leaves $B B^\top - \frac{\gamma}{N} w w^\top$ at its initial value, the identity: the two
+# terms change at the same rate. So $B B^\top$, and with it $B^\top B$, has one eigenvalue $s = 1 + \gamma C_w$ and all others equal
+# to one, at every width. At $N, B \to \infty$ this gives for the matrix of {eq}`eq-gradient-flow`, with $u = w^* - v^0$,
 #
 # $$
 # G = I + \frac{\gamma}{s}\, u u^\top, \qquad |u|^2 = C_w\, s, \qquad
 # K = s \Lambda + \frac{\gamma}{s}\, (y - \Delta)(y - \Delta)^\top ,
 # $$ (eq-rank-one)
 #
-# where $y = \Lambda^{1/2} w^*$, $\Delta = \Lambda^{1/2} v^0$ and $K$ is the kernel of eq. 52. Inserting it in eqs. 51-52 confirms it. The matrix drops out of the dynamics,
+# where $y = \Lambda^{1/2} w^*$, $\Delta = \Lambda^{1/2} v^0$ and $K$ is the kernel of paper eq. 52.
+#
+# ## The flow without the matrix
+#
+# Inserted in paper eqs. 51 and 52, the matrix drops out of the dynamics,
 #
 # $$
 # \dot u = s\, \Lambda v^0 + \frac{\gamma}{s}\, (u \cdot \Lambda v^0)\, u, \qquad \dot C_w = 2\, u \cdot \Lambda v^0,
 # $$ (eq-rank-one-flow)
 #
-# and what is left can be integrated to any time in seconds ({py:mod}`neural_scaling.dmft.flow`). It agrees with the mean field theory on
-# a log grid ({py:func}`neural_scaling.dmft.solve`), which knows nothing of it, within the error that this states. In unit steps the
-# relation holds up to a term proportional to $\eta$. A simulated network shows it: the second eigenvalue of $B^\top B - I$ vanishes with
-# the learning rate, the first is $\gamma |w|^2/N$ and its eigenvector points along $B^\top w$.
+# and the rest can be integrated to any time in seconds ({py:mod}`neural_scaling.dmft.flow`). It agrees with the mean field
+# theory on a log grid ({py:func}`neural_scaling.dmft.solve`), which does not use it, within the error stated there. In unit steps
+# the relation holds up to a term proportional to $\eta$. A simulated network shows it: the second eigenvalue of $B^\top B - I$
+# vanishes with the learning rate, the first is $\gamma |w|^2/N$ and its eigenvector points along $B^\top w$.
 
 # %% tags=["hide-input", "nbval-check-output"]
 spikes = full_model.spikes(plan)
@@ -96,9 +95,9 @@ heads = {"first": "first eigenvalue", "scale": "γ |w|²/N", "second": "second e
 Table(spikes, heads=heads, formats={"first": ".3f", "scale": ".3f", "second": ".4f", "misalignment": ".0e"})
 
 # %% [markdown]
-# At $N = 24$ this is as true as at any width, and it does not depend on the data. The limit of infinite width is needed for the size of the
-# scale only. Larger networks follow it: dots are the effective kernel of single modes, the diagonal of the kernel over its initial value, averaged over
-# seeds; lines are {eq}`eq-rank-one`, $K_k/\lambda_k = s + \frac{\gamma}{s} u_k^2$.
+# This holds at any width and does not depend on the data; only the size of the scale needs the limit of infinite width. Larger
+# networks follow it. Dots are the effective kernel of single modes, the diagonal of the kernel over its initial value,
+# averaged over seeds; lines are {eq}`eq-rank-one`, $K_k/\lambda_k = s + \frac{\gamma}{s} u_k^2$.
 
 # %% tags=["hide-input"]
 hard_curves = [page.curve(plan, beta) for beta in hard]
@@ -113,9 +112,9 @@ display(full_model.growth_figure(plan, networks, shown, hard_curve.flow))
 # %% [markdown]
 # ## Spike against scale
 #
-# For a hard task the scale takes over after a few units of $\eta t$. The spike reaches a maximum and then falls, since $\gamma (y - \Delta)(y - \Delta)^\top$ is divided
-# by $s$. The paper's first-order formula, in which it settles, holds as long as $s \simeq 1$. For an easy task $s$ settles, where $s (s - 1) = \gamma |w^*|^2$, and the
-# spike with it.
+# For a hard task the scale takes over after a few units of $\eta t$. The spike reaches a maximum and then falls, since
+# $\gamma (y - \Delta)(y - \Delta)^\top$ is divided by $s$. The paper's first-order formula, in which the spike settles, holds while
+# $s \simeq 1$. For an easy task $s$ settles, where $s (s - 1) = \gamma |w^*|^2$, and the spike with it.
 
 # %% mystnb={"figure": {"caption": "Eigenvalue of the spike, scale times the largest eigenvalue of the initial kernel, and largest eigenvalue of their sum (dashed). Dotted: the size gamma |y|^2 of the spike at first order in gamma.", "name": "kernel-parts"}, "image": {"alt": "Two log-log plots against eta t. For the hard task the scale grows as a power, the spike peaks near 1 and falls as a power. For the easy task both level off. The largest eigenvalue lies on the scale for the hard task and above it for the easy one."}} tags=["remove-input"]
 display(page.parts_figure(plan, hard_curve, easy_curve))
@@ -129,23 +128,24 @@ display(page.parts_figure(plan, hard_curve, easy_curve))
 # \frac{u_k}{w^*_k} = \lambda_k \int_0^\tau \sqrt{\frac{s(\tau)}{s(\tau')}}\; e^{-\lambda_k (\tau - \tau')}\, d\tau' , \qquad s (s - 1) = \gamma \sum_k u_k^2 ,
 # $$ (eq-late)
 #
-# since $\frac{\gamma}{s}\, u \cdot \Lambda v^0$ is half the rate at which $\ln s$ grows. For $\beta < 1$ a power $s = c\, \tau^\nu$ makes $u_k/w^*_k = p(\lambda_k \tau)$ a function of one variable, the sum
-# scales as $\tau^{1 - \beta}$, and the two sides of the second equation agree if $\nu = (1 - \beta)/2$ and $c^2 = \frac{\gamma}{\alpha} \int_0^\infty x^{\beta - 2} p(x)^2\, dx$.
-# From $d\tau = s\, dt$ follow
+# since $\frac{\gamma}{s}\, u \cdot \Lambda v^0$ is half the rate at which $\ln s$ grows. For $\beta < 1$ a power $s = c\, \tau^\nu$ makes
+# $u_k/w^*_k = p(\lambda_k \tau)$ a function of one variable. The sum scales as $\tau^{1 - \beta}$, and the two sides of the second equation
+# agree if $\nu = (1 - \beta)/2$ and $c^2 = \frac{\gamma}{\alpha} \int_0^\infty x^{\beta - 2} p(x)^2\, dx$. From $d\tau = s\, dt$ follow
 #
 # $$
 # \tau \sim t^{2/(1+\beta)} = t^{2 - \chi}, \qquad s \sim t^{1 - \chi}, \qquad L = \frac{\tau^{-\beta}}{\alpha} \int_0^\infty x^{\beta - 1} (1 - p)^2\, dx \sim t^{-\chi}, \qquad k_* \sim \tau^{1/\alpha},
 # $$
 #
-# eqs. 10, 11 and 68, with all constants ({py:func}`neural_scaling.theory.self_similar_solution`). That the dynamics tends to this solution is seen, not
-# proved.
+# that is, paper eqs. 10, 11 and 68 with all constants ({py:func}`neural_scaling.theory.self_similar_solution`). That the dynamics tends to
+# this solution is seen, not proved.
 
 # %% mystnb={"figure": {"caption": "Scale of the kernel (top) and mode that is half learned (bottom). Dashed: the late solution with its prefactor, nothing fitted; for the easy tasks the limit of the scale and the mode learned at that constant scale.", "name": "kernel-growth"}, "image": {"alt": "Two log-log plots against eta t up to 1e9. The scale of hard tasks grows as powers, steeper for smaller source, and that of easy tasks levels off near 2. The number of modes learned grows as a power for all. Dashed lines coincide with the curves from about 100 on."}} tags=["remove-input"]
 display(page.growth_figure(plan, hard_curves, easy_curves))
 
 # %% [markdown]
-# Windows come from theory: ten modes learned, and the first correction, the part of the kernel with another power of time, down to a tenth:
-# $\gamma (\eta t)^{1-\chi} \ge 10$ for hard tasks, $\gamma (\eta t)^{1-\beta} \le 1/10$ for easy ones. The spike of a hard task is fitted once it has formed, $(\eta t)^{-\chi} \le 0.01$.
+# Windows come from theory: ten modes learned, and the first correction, the part of the kernel with another power of time,
+# down to a tenth: $\gamma (\eta t)^{1-\chi} \ge 10$ for hard tasks, $\gamma (\eta t)^{1-\beta} \le 1/10$ for easy ones. The spike of a hard task is
+# fitted once it has formed, $(\eta t)^{-\chi} \le 0.01$.
 
 # %% tags=["hide-input", "nbval-check-output"]
 growth = page.growth(plan, [*hard_curves, *easy_curves])
@@ -155,17 +155,18 @@ Table(growth, heads={"window": "window of ηt"}, formats=formats)
 # %% [markdown]
 # ## Which part of the kernel lowers the loss
 #
-# $-\frac12 \frac{dL}{dt} = \Delta^\top K \Delta$ has three terms (eq. 53; its left side lacks the factor). By {eq}`eq-rank-one` they are
+# $-\frac12 \frac{dL}{dt} = \Delta^\top K \Delta$ has three terms (paper eq. 53; its left side lacks the factor). By {eq}`eq-rank-one` they are
 #
 # $$
 # \Delta^\top \Lambda \Delta, \qquad \frac{\gamma}{s} \big[ (y - \Delta) \cdot \Delta \big]^2 , \qquad \gamma C_w\, \Delta^\top \Lambda \Delta .
 # $$
 #
-# In the late solution the second over the third tends to $\frac{\nu^2}{4} \int x^{\beta-2} p^2 dx \,\big/ \int x^\beta (1-p)^2 dx$, a number that depends on $\beta$ alone. It is smaller than
-# one, but it is no power of time: for hard tasks the term is not subleading. For easy ones it is, by $t^{1-\beta}$. Replacing $y - \Delta(s)$ by $y$, as in the
-# last line of eq. 53, makes the ratio larger (dotted).
+# In the late solution the second over the third tends to
+# $\frac{\nu^2}{4} \int x^{\beta-2} p^2 dx \,\big/ \int x^\beta (1-p)^2 dx$, a number that depends on $\beta$ alone. It is smaller than one, but
+# it is no power of time: for hard tasks the term is not subleading. For easy ones it is, by $t^{1-\beta}$. Replacing $y - \Delta(s)$ by
+# $y$, as in the last line of paper eq. 53, makes the ratio larger (dotted).
 
-# %% mystnb={"figure": {"caption": "(a) The three terms of eq. 53 in units of L/(2 eta t): their sum is the local exponent. (b) Second over third term for all tasks; dashed the late solution, dotted with the approximation of the last line of eq. 53.", "name": "kernel-terms"}, "image": {"alt": "Upper panel: the share of the initial kernel falls as a power, those of scale and spike become constant, about 0.48 and 0.09. Lower panel: the ratio of spike to scale becomes constant for hard tasks, between 0.1 and 0.3, and falls as a power for easy tasks."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "(a) The three terms of paper eq. 53 in units of L/(2 eta t): their sum is the local exponent. (b) Second over third term for all tasks; dashed the late solution, dotted with the approximation of the last line of paper eq. 53.", "name": "kernel-terms"}, "image": {"alt": "Upper panel: the share of the initial kernel falls as a power, those of scale and spike become constant, about 0.48 and 0.09. Lower panel: the ratio of spike to scale becomes constant for hard tasks, between 0.1 and 0.3, and falls as a power for easy tasks."}} tags=["remove-input"]
 display(page.terms_figure(plan, hard_curves, easy_curves))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -177,10 +178,10 @@ Table(shares[["beta", "ratio", "predicted", "printed"]], heads=heads, formats=di
 # ## Levels of approximation
 #
 # Level 0 freezes the kernel; level $n + 1$ lets the scale grow with the error of level $n$; level $\infty$ closes the loop
-# ([Figure 10](fig-10-page)). All of them leave the spike out and replace the sum over modes by an integral, which lowers the loss at the start; they
-# are integrated as eqs. 60-67 state them. Their powers come out as $\chi_{n+1} = \max(\beta, \beta (2 - \chi_n))$, and the exact curve
-# has that of the limit: odd levels drift away below it, even ones above. The closure keeps a constant
-# distance, which its own power-law solution gives. Most of it comes from the rate at which eq. 63 lets the scale grow, $y \cdot \Delta$ in place of
+# ([Figure 10](fig-10-page)). All leave the spike out and replace the sum over modes by an integral, which lowers the loss at
+# the start (paper eqs. 60-67). Their powers are $\chi_{n+1} = \max(\beta, \beta (2 - \chi_n))$, and the exact curve has that of the limit:
+# odd levels drift away below it, even ones above. The closure keeps a constant distance, which its own power-law solution
+# gives. Most of it comes from the rate at which paper eq. 63 lets the scale grow, $y \cdot \Delta$ in place of
 # $2 (y - \Delta) \cdot \Delta$; the rest is the spike.
 
 # %% tags=["hide-input"]
@@ -199,8 +200,9 @@ display(Table(closures, "Level ∞ over exact loss", {"source": ""}, {"ratio": "
 # %% [markdown]
 # ## The norm of the weights
 #
-# The target has a finite norm in the Hilbert space of the kernel, $|w^*|^2 = \zeta(1 + \alpha(\beta - 1))$, if and only if $\beta > 1$ [7]. Lazy learning drives $|w|^2/N$ to
-# $|w^*|^2$; rich learning needs less, since the features grow too: $C_w (1 + \gamma C_w) = |w^*|^2$ at the end.
+# The target has a finite norm in the Hilbert space of the kernel, $|w^*|^2 = \zeta(1 + \alpha(\beta - 1))$, if and only if $\beta > 1$
+# (paper eq. 7). Lazy learning drives $|w|^2/N$ to $|w^*|^2$; rich learning needs less, since the features grow too:
+# $C_w (1 + \gamma C_w) = |w^*|^2$ at the end.
 
 # %% mystnb={"figure": {"caption": "Squared norm of the readout weights, rich (lines) and lazy (dotted), on both sides of source 1. Triangles: limits of the easy tasks.", "name": "kernel-norm"}, "image": {"alt": "Log-log plot against eta t. For sources below 1 the norm grows as a power, faster for lazy learning. For sources above 1 it levels off at the values marked by triangles, lower for rich learning."}} tags=["remove-input"]
 display(page.norm_figure(plan, hard_curves, easy_curves))
@@ -208,8 +210,9 @@ display(page.norm_figure(plan, hard_curves, easy_curves))
 # %% [markdown]
 # ## Two forms of the model, and no projection
 #
-# Equation 4, with the M features and $A(t)$ in full, and descent on $w$ and $B$ with $A = B A(0)$ are trained on the same batches. They are the same up to
-# rounding, in exact arithmetic for any batch size and step. Equation 17 as printed lacks the factor $\gamma$, which its text supplies.
+# Paper eq. 4, with the $M$ features and $A(t)$ in full, and descent on $w$ and $B$ with $A = B A(0)$ are trained on the same
+# batches. They agree up to rounding, for any batch size and step. Paper eq. 17 as printed lacks the factor $\gamma$, which its text
+# supplies.
 
 # %% tags=["hide-input"]
 forms = full_model.forms(plan)
@@ -217,8 +220,8 @@ heads = {"loss": "difference of the loss", "features": "difference of A"}
 Table(forms, "Largest relative differences", heads, dict.fromkeys(heads, ".0e"))
 
 # %% [markdown]
-# With the projection a network of one parameter stays at the best loss that its one random feature allows. Without it $A$ turns towards the
-# target, and the loss falls to zero, mode by mode: the more modes, the longer it takes.
+# With the projection a network of one parameter stays at the best loss that its one random feature allows. Without it $A$
+# turns towards the target, and the loss falls to zero, mode by mode: the more modes, the longer it takes.
 
 # %% tags=["hide-input"]
 single = full_model.single(plan)
@@ -250,6 +253,7 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper measures none of this; it argues with powers. Capacity, richness, sources, times and networks are ours, with the values under Parameters, below. All of it is gradient
-# flow or close to it: at a fixed learning rate the growth of the kernel ends at the [edge of stability](fig-2-edge-section). The extra condition on the window of the spike was set after a trial fit in the window of the other powers, which begins before the spike has
-# formed; of the tasks here only the hardest notices the difference.
+# The paper measures none of this; it argues with powers. Capacity, richness, sources, times and networks are ours. All of it
+# is gradient flow or close to it: at a fixed learning rate the growth of the kernel ends at the
+# [edge of stability](fig-2-edge-section). The extra condition on the window of the spike was set after a trial fit in the window of the other
+# powers, which begins before the spike has formed; of the tasks here only the hardest notices the difference.

@@ -10,11 +10,12 @@
 # (losslaw-page)=
 # # The loss law, term by term
 #
-# **What the paper claims.** At finite width and batch the loss is the sum of four powers, {eq}`eq-loss-law`, lazy and rich [8, 9]. The compute-optimal exponents of
-# [Table 1](tab-1-page) follow from it. The discussion adds that feature learning gains no exponent for $\beta > 1$, only a constant; that SGD noise does not matter for hard tasks; and that models keep their order from the lazy
-# to the rich regime.
+# **The paper says.** At finite width and batch the loss is the sum of four powers, {eq}`eq-loss-law` (paper eqs. 8 and 9), which give
+# [Table 1](tab-1-page). For $\beta > 1$ feature learning improves only a constant. SGD noise does not matter for hard tasks.
+# Models keep their order from the lazy to the rich regime.
 #
-# **What came out.** Gradient flow has the printed power, lazy and rich. Of the other three terms each holds in part of the plane of tasks and is another power elsewhere:
+# **Here.** Gradient flow has the printed power. Each of the other three terms holds in part of the plane of tasks and is
+# another power elsewhere. Table 1 survives. The order of models is one of exponents, but *not* of losses.
 #
 # ```{table} The terms of the loss law, $m = 1$ lazy and $m = \max\{1, 2/(1+\beta)\}$ rich.
 # :name: tab-loss-law
@@ -26,9 +27,6 @@
 # | finite-$N$ transient | $\frac1N t^{-(1 - 1/\alpha) m}$ | $\frac1N t^{-(\min(1, \beta) - 1/\alpha) m}$ | $\beta < 1$ | [transient](transient-page) |
 # | SGD noise | $\frac{\eta}{B} t^{-(2 - 1/\alpha) m}$ | $\frac{\eta}{B} K(t)\, t^{-\beta m}$ for $\beta < 2 - 1/\alpha$ | $\beta < 2 - 1/\alpha$ | [noise](sgdnoise-page) |
 # ```
-#
-# The corrected sum follows the mean field theory over the plane of tasks, the printed one does not. Table 1 survives. The constant for $\beta > 1$ is confirmed; SGD noise is harmless for hard tasks only while
-# $\frac{\eta}{B} K$ is small; and the order of models is preserved as an order of exponents, but *not* of losses.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the plane of tasks and more models
@@ -66,9 +64,10 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Four powers against the solution
 #
-# For each task the mean field theory is solved in continuous time up to the end, at infinite and at several finite widths, without noise and with it. To these curves, from ten learned modes on, the sum of four powers is
-# fitted: the four constants are free, the powers are fixed, once as printed and once as corrected. With the right powers, constants of order one remain between solution and law where terms cross over; a wrong power
-# shows as a factor that grows with time or width.
+# For each task the mean field theory is solved in continuous time, at infinite and at several finite widths, without noise
+# and with it. The sum of four powers is fitted to these curves from ten learned modes on: the four constants are free, the
+# powers are fixed, once as printed and once as corrected. With the right powers only constants of order one remain where
+# terms cross over; a wrong power shows as a factor that grows with time or width.
 
 # %% tags=["hide-input"]
 laws = [page.law(plan, *task, rich, results) for task in plan.tasks() for rich in (False, True)]
@@ -89,7 +88,7 @@ Table(
 )
 
 # %% [markdown]
-# The first term alone is what remains at infinite width without noise. It is fitted over the last decades before the end.
+# At infinite width without noise only the first term remains. It is fitted over the last decades.
 
 # %% tags=["hide-input", "nbval-check-output"]
 Table(
@@ -103,13 +102,15 @@ Table(
 #
 # At fixed compute $C = N t$ the optimum balances two terms. The corrections move others, or only constants:
 #
-# * *Hard.* Gradient flow $t^{-\beta m}$ balances the bottleneck $N^{-\alpha\beta}$, both as printed, at $t^m \simeq N^\alpha$. There the corrected transient is $\frac1N N^{-\alpha\beta + 1}$, the same power: it changes the constant
-#   only. The corrected noise multiplies the first term by $1 + \frac{\eta}{B} K \sum_k \lambda_k / 2$, a constant when lazy; when rich this must stay near 1, and $\eta K$ below the edge of stability.
-# * *Easy.* Gradient flow balances the transient, $t^{-\beta} \simeq \frac1N t^{-(1 - 1/\alpha)}$, both as printed. The corrected bottleneck $N^{-\alpha}$ is larger than the printed one, but at the optimum it is still smaller than the loss,
-#   since $\alpha (\beta - 1 + 1/\alpha) \ge \beta$ is the same as $(\alpha - 1)(\beta - 1) \ge 0$.
-# * *Super-easy.* Transient and noise balance at $t \simeq N$, both as printed. There the loss is $N^{-2 + 1/\alpha}$, and $\alpha > 2 - 1/\alpha$ because $(\alpha - 1)^2 > 0$.
+# * *Hard.* Gradient flow $t^{-\beta m}$ balances the bottleneck $N^{-\alpha\beta}$, both as printed, at $t^m \simeq N^\alpha$. There the
+#   corrected transient is $\frac1N N^{-\alpha\beta + 1}$, the same power. The corrected noise multiplies the first term by
+#   $1 + \frac{\eta}{B} K \sum_k \lambda_k / 2$, a constant when lazy; when rich this must stay near 1, and $\eta K$ below the edge of stability.
+# * *Easy.* Gradient flow balances the transient, $t^{-\beta} \simeq \frac1N t^{-(1 - 1/\alpha)}$, both as printed. The corrected bottleneck
+#   $N^{-\alpha}$ is still smaller than the loss there: $\alpha (\beta - 1 + 1/\alpha) \ge \beta$ is the same as $(\alpha - 1)(\beta - 1) \ge 0$.
+# * *Super-easy.* Transient and noise balance at $t \simeq N$, both as printed. There the loss is $N^{-2 + 1/\alpha}$, and
+#   $\alpha > 2 - 1/\alpha$ because $(\alpha - 1)^2 > 0$.
 #
-# The [page on Table 1](tab-1-page) does the minimisation numerically, over the plane of tasks and for both laws.
+# The [page on Table 1](tab-1-page) minimises both laws numerically.
 #
 # ## A constant for easy tasks, no exponent
 #
@@ -124,9 +125,11 @@ Table(constants.drop(columns="window"), "Rich loss over lazy loss", heads, forma
 # %% [markdown]
 # ## Is the order of models preserved?
 #
-# If a model is a pair $(\alpha, \beta)$, the better lazy exponent is the better rich exponent, since $\chi$ grows with $\beta$: so much holds. As a statement about losses it fails. The test takes random models of one target:
-# spectra broken at random places into random power laws, with noise on every eigenvalue and equal trace, while the target puts the same variance $k^{-p-1}$ into each mode. Every pair is ordered by its lazy and by its rich loss at
-# the same time; differences below 2 % count as ties. The last two columns of the table are the ratios of losses, lazy and rich, in the clearest reversal.
+# If a model is a pair $(\alpha, \beta)$, the better lazy exponent is the better rich exponent, since $\chi$ grows with $\beta$. As a
+# statement about losses this fails. The test takes random models of one target: spectra broken at random places into random
+# power laws, with noise on every eigenvalue and equal trace, while the target puts the same variance $k^{-p-1}$ into each
+# mode. Every pair is ordered by its lazy and by its rich loss at the same time; differences below 2 % count as ties. The last
+# two columns are the ratios of losses, lazy and rich, in the clearest reversal.
 
 # %% tags=["hide-input"]
 orders = model_order.orders(plan.orders(), results)
@@ -144,9 +147,14 @@ formats = {"power": "g", "tau": ".2f", "lazy": ".2f", "rich": ".2f"}
 Table(orders[["power", "pairs", "reversed", "tau", "lazy", "rich"]], heads=heads, formats=formats)
 
 # %% [markdown]
-# Reversals have a reason. Keep only the growth of the kernel's scale. The effective time $a(t)$ then obeys, up to constants, $\ddot a = \gamma\, S(a)$ with $S(a) = \sum_k \lambda_k (w^*_k)^2 e^{-\lambda_k a}$, and $L = S(2a)$, lazy with $a = t$. Kernels grow on what is *not yet* learned. A
-# model that is ahead early has less left to drive its kernel, and falls behind on whatever both find equally hard. This makes counterexamples without any randomness: double the first eight eigenvalues of a power law and change nothing else. No eigenvalue
-# is smaller, so the model ahead is lazily better at all times; rich, it ends up worse.
+# ## Why the order can reverse
+#
+# Keep only the growth of the kernel's scale. The effective time $a(t)$ then obeys, up to constants, $\ddot a = \gamma\, S(a)$ with
+# $S(a) = \sum_k \lambda_k (w^*_k)^2 e^{-\lambda_k a}$, and $L = S(2a)$, lazy with $a = t$. Kernels grow on what is *not yet* learned. A model
+# that is ahead early has less left to drive its kernel, and falls behind on whatever both find equally hard.
+#
+# This makes counterexamples without randomness: double the first eight eigenvalues of a power law and change nothing else. No
+# eigenvalue is smaller, so the model ahead is lazily better at all times; rich, it ends up worse.
 
 # %% mystnb={"figure": {"caption": "(a) Lazy and rich loss of random models of one hard target at the same time; ringed: the clearest reversal. (b) Loss of a power-law model whose first eight eigenvalues are doubled over that of the plain one, against time, for the hard and the easy target, lazy and rich.", "name": "fig-law-order"}, "image": {"alt": "Upper: scatter of rich against lazy losses, rising but with a wide spread; two ringed points joined by a falling line. Lower: ratios start below one; the lazy ones rise to one and stay there, the rich ones cross above one and stay above."}} tags=["remove-input"]
 display(page.order_figure(plan, results, orders, ahead))
@@ -157,13 +165,15 @@ formats = {"power": "g", "lazy": ".2f", "rich": ".2f"}
 Table(page.last_ratios(ahead), "Loss of the model ahead over the other, at the end", heads, formats)
 
 # %% [markdown]
-# For the hard target the ratio returns to 1 slowly, as the kernel outgrows its lag; for the easy one the kernel settles and the disadvantage stays. A lazy comparison of architectures is a good guide (the rank correlations above are high) but
-# no guarantee.
+# For the hard target the ratio returns to 1 slowly, as the kernel outgrows its lag; for the easy one the kernel settles and
+# the disadvantage stays. A lazy comparison of architectures is a good guide (see the rank correlations above) but no
+# guarantee.
 #
 # ## Other spectra, and the proportional limit
 #
-# The theory is derived for any spectrum and target, and its equations should become exact where $N$, $B$ and $M$ grow in proportion (section 3 and its footnote). Here the eigenvalues fall exponentially from 1 to 1/500, the target has the same
-# variance in every mode, and $N = B = M/2$:
+# The theory is derived for any spectrum and target, and its equations should become exact where $N$, $B$ and $M$ grow in
+# proportion (section 3 of the paper and its footnote). Here the eigenvalues fall exponentially from 1 to 1/500, the target has the
+# same variance in every mode, and $N = B = M/2$:
 
 # %% tags=["hide-input"]
 exponential = page.exponential(plan)
@@ -174,8 +184,9 @@ Table(exponential, "Loss of simulations over the theory", heads, formats)
 # %% [markdown]
 # ## Claims
 #
-# Exponents are judged by the rule for solved equations, at each source the worst of the capacities. The end of training counts as confirmed within 2 %, a simulated loss within 5 %. Four powers with free constants describe the
-# loss if they are nowhere off by a factor 2: that much a sum of two terms can be off where they cross, while a wrong power is off by more and more.
+# Exponents are judged by the rule for solved equations, at each source the worst of the capacities. The end of training counts
+# as confirmed within 2 %, a simulated loss within 5 %. Four powers with free constants describe the loss if they are nowhere
+# off by a factor 2: a sum of two terms can be off by that much where they cross, while a wrong power is off by more and more.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
@@ -193,5 +204,6 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper tests its law through Figures 2 to 4 only; the grid of tasks, widths, noise, the ordering test and the exponential spectrum are ours. Constants are fitted by least squares of the relative difference over all curves and times. Random spectra have slopes between
-# 1.05 and 3. The small page has one capacity, two widths, four decades of time and fewer models.
+# The paper tests its law only in Figures 2 to 4. The grid of tasks, widths, noise, the ordering test and the exponential
+# spectrum are ours. Constants are fitted by least squares of the relative difference over all curves and times. Random spectra
+# have slopes between 1.05 and 3. The small page has one capacity, two widths, four decades of time and fewer models.

@@ -13,21 +13,19 @@
 # (mnist1m-page)=
 # # MNIST-1M: digits by diffusion
 #
-# **What the paper does.** Online training needs more images than MNIST has. So the paper draws a million from a conditional
-# denoising-diffusion model {cite:p}`ho2020denoising,pearce2022conditional` and calls them MNIST-1M (section 5.2). Code for it is in public code of
-# the authors' group; images and weights are not.
+# **The paper says.** Online training needs more images than MNIST has, so a million are drawn from a conditional
+# denoising-diffusion model {cite:p}`ho2020denoising,pearce2022conditional` and called MNIST-1M (section 5.2). Public code of the
+# authors' group makes them; images and weights are not public.
 #
-# **What is here.** A model of our own, trained on MNIST, whose weights are part of this repository, so that anyone can draw the same images again:
-# `python -m neural_scaling data mnist1m --size reduced`. The *reduced* set has 60 000 images and is made for two cores, the *small* set has 2 000 for
-# tests, the *full* one has a million with the settings of that code, for a GPU. The page asks whether they are
-# more of the same: do they show the right digit, are they distributed like real ones, are they new?
+# **Here.** Our own model, trained on MNIST, ships with this repository. Its digits are legible, the right ones, and no copies.
+# But they are not distributed like real ones: near enough to look alike, far enough to be told apart, and for a network
+# {ref}`an easier task <fig-6-page>`.
 #
-# **What came out.** The digits are legible and the right ones: a classifier of real digits reads generated ones no worse than
-# real ones, on the large set even a little better, as guidance towards the asked digit lets expect. They are not copies of
-# training images: a training image is their nearest real one no more often than by chance, rather a little less. But they are not
-# distributed like real ones: at *reduced* scale their distance from test images in its features is several times that of training
-# images. They are a few per cent of the way from these to a bad imitation, near enough to look alike and far enough to be told
-# apart, and for a network they are {ref}`an easier task <fig-6-page>`.
+# <!-- here: mnist1m.labels, mnist1m.new, mnist1m.distribution -->
+#
+# Anyone can draw the same images again: `python -m neural_scaling data mnist1m --size reduced`. The *reduced* set has 60 000
+# images and is made for two cores, the *small* set has 2 000 for tests, the *full* one has a million with the settings of the
+# public code, for a GPU.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, reduced or full: of the set that is judged
@@ -62,11 +60,13 @@ print("weights: " + runs.describe([denoiser]))
 # %% [markdown]
 # ## The model
 #
-# Noise is added to an image in $T$ levels, $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$. A network sees $x_t$, the level and the
-# digit, and learns to predict the velocity $\sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, x_0$, from which image and noise both follow. For one image in ten
-# the digit is withheld, so that the same network also knows images of any digit. Drawing starts from pure noise and goes down through some of the
-# levels; at each the prediction is $(1 + w)$ times that for the digit minus $w$ times that for any digit, classifier-free guidance of strength
-# $w$ {cite:p}`ho2022classifier`, and part of the noise is drawn anew.
+# Noise is added to an image in $T$ levels, $x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon$. A network sees $x_t$, the
+# level and the digit, and learns to predict the velocity $\sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, x_0$, from which image and
+# noise both follow. For one image in ten the digit is withheld, so that the network also knows images of any digit.
+#
+# Drawing starts from pure noise and descends through some of the levels. At each, the prediction is $(1 + w)$ times that for
+# the digit minus $w$ times that for any digit, classifier-free guidance of strength $w$ {cite:p}`ho2022classifier`, and part of
+# the noise is drawn anew.
 
 # %% tags=["hide-input"]
 Table(page.settings())
@@ -77,13 +77,14 @@ display(page.loss_figure(denoiser))
 # %% [markdown]
 # ## The images
 
-# %% mystnb={"figure": {"caption": "The first ten generated images of each digit, not chosen, beside the first ten of the real test images.", "name": "fig-mnist1m-sheet"}, "image": {"alt": "Two sheets of ten times ten handwritten digits, generated ones on the left, real ones on the right. They look alike."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "The first ten generated images of each digit, not chosen, beside the first ten of the real test images.", "name": "fig-mnist1m-sheet"}, "image": {"alt": "Two sheets of ten times ten handwritten digits, generated ones on the left, real ones on the right. They look alike."}} tags=["lead", "remove-input"]
 display(page.sheet_figure(result, digits))
 
 # %% [markdown]
 # ## The right digit
 #
-# A small convolutional network, trained on the real training images, tells which digit an image shows.
+# A small convolutional network, trained on the real training images, classifies the generated ones. Guidance towards the
+# asked digit should make them easy to read.
 
 # %% tags=["hide-input"]
 read = page.accuracies(result)
@@ -93,11 +94,11 @@ display(Table(page.counts(result), "Digits drawn, and as the classifier counts t
 # %% [markdown]
 # ## The same distribution
 #
-# The Frechet distance compares mean and covariance of the 64 features of that classifier. Sets are balanced over the digits and all of the same
-# size, because the distance of two samples from one distribution is not zero but falls inversely with their size. All distances are from sets of real test images.
-# That of other test images is the floor. Training images are what a perfect model would imitate; their distance may be above the floor, because the
-# classifier was trained on them and finds them less varied, and because test images are by other writers. The bad imitation has the mean and
-# the covariance of the pixels of each digit and nothing else.
+# The Frechet distance compares mean and covariance of the 64 features of that classifier. Sets are balanced over the digits and
+# all of the same size, because the distance of two samples from one distribution falls inversely with their size. All distances
+# are from sets of real test images. Other test images give the floor. Training images are what a perfect model would imitate;
+# their distance may be above the floor, because the classifier was trained on them and because test images are by other
+# writers. The bad imitation has only the mean and the covariance of the pixels of each digit.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 caption = f"Frechet distance of {10 * plan.each} images from as many real test images, {plan.repeats} choices"
@@ -121,9 +122,10 @@ Table(page.grey_values(result), "Grey values", {"mean_spread": "spread of mean"}
 # %% [markdown]
 # ## New images
 #
-# A model that repeated its training images would be useless for online training. Two checks by the Euclidean distance of pixels: how far generated images
-# are from the nearest of the 60 000 training images, beside the same for real test images; and how often the nearest of all 70 000 real images is a
-# training image. If the model knew nothing special about its training images this would happen six times out of seven; for a copy it always does.
+# A model that repeated its training images would be useless for online training. Two checks use the Euclidean distance of
+# pixels: how far generated images are from the nearest of the 60 000 training images, beside the same for real test images;
+# and how often the nearest of all 70 000 real images is a training image. Without memory of the training images this would
+# happen six times out of seven; for a copy it always does.
 
 # %% mystnb={"figure": {"caption": "Distance to the nearest training image: share of images below it.", "name": "fig-mnist1m-distance"}, "image": {"alt": "Two rising curves of the share of images against distance, one of real test images and one of generated ones."}} tags=["remove-input"]
 display(page.distance_figure(result))
@@ -148,9 +150,14 @@ ledger.show(page.claims(plan, result, read, copied))
 # %% [markdown]
 # ## What was chosen
 #
-# From that public code come, for the *full* set, the 400 noise levels and their variances, 128 features, guidance 0.5, the range of pixels, batch,
-# learning rate, and a million images. The network, the prediction of velocities, the averaging of weights and all of the *reduced* model are ours: 16 features, levels that end in pure noise,
-# and a sampler that visits 25 of the 400 levels. Grey values below 8 of 255 are made black: a trace of noise is left there, and real images have one pixel in 200
-# between. The last tenth of the shards of each set is held out for testing. Labels and noise of a shard follow from its seed alone
-# and are the same on every machine; the rounding of the network is not, so that grey values may differ by one, rarely more, between machines. On one
-# machine and with the same number of threads the images are the same to the bit.
+# From that public code come, for the *full* set, the 400 noise levels and their variances, 128 features, guidance 0.5, the
+# range of pixels, batch, learning rate, and a million images. The network, the prediction of velocities, the averaging of
+# weights and all of the *reduced* model are ours: 16 features, levels that end in pure noise, and a sampler that visits 25 of
+# the 400 levels. Grey values below 8 of 255 are made black: a trace of noise is left there, and real images have few pixels
+# between. The last tenth of the shards of each set is held out for testing.
+#
+# ## The same images on every machine
+#
+# Labels and noise of a shard follow from its seed alone and are the same on every machine. The rounding of the network is
+# not, so grey values may differ by one, rarely more, between machines. On one machine and with the same number of threads the
+# images are the same to the bit.

@@ -10,8 +10,16 @@
 # (mup-page)=
 # # Width and richness: the parametrization put to the test
 #
-# The networks of this book are scaled so that width changes nothing but the size of fluctuations, and so that one number, the richness
-# $\gamma_0$, says how far features move:
+# **The paper says.** Networks are scaled so that width changes only the size of fluctuations, and one number, the richness
+# $\gamma_0$, sets how far features move. This is the mean-field parametrization (section 5).
+#
+# **Here.** In a few steps features and outputs move by the same amount at every width, and the best learning rate is the same.
+# Loss curves scatter too much from seed to seed to say that they coincide. As $\gamma_0 \to 0$ the network becomes its
+# linearisation.
+#
+# <!-- here: mup.output, mup.eta, mup.curves -->
+#
+# ## The parametrization
 #
 # $$
 # \begin{aligned}
@@ -20,15 +28,10 @@
 # \end{aligned}
 # $$
 #
-# with weights from $N(0, 1)$. This is the mean-field parametrization, which for stochastic gradient descent is muP: Table 3 of "Tensor
-# Programs V" {cite:p}`yang2022tensor` with the multipliers moved into the weights. In the package `microsoft/mup` it is a `MuReadout` with `output_mult`
-# $= 1/(\gamma_0 \sqrt{N_0})$, $N_0$ the base width, trained by `MuSGD` at rate $\eta_0 \gamma_0^2$;
+# with weights from $N(0, 1)$. For stochastic gradient descent this is muP: Table 3 of "Tensor Programs V"
+# {cite:p}`yang2022tensor` with the multipliers moved into the weights. In the package `microsoft/mup` it is a `MuReadout` with
+# `output_mult` $= 1/(\gamma_0 \sqrt{N_0})$, $N_0$ the base width, trained by `MuSGD` at rate $\eta_0 \gamma_0^2$.
 # {class}`~neural_scaling.networks.parametrization.Parametrization` holds the whole map, and a test trains both ways to the same numbers.
-#
-# **What came out.** (a) In a few steps features and outputs move by the same amount at every width. (b) Loss curves of different
-# widths differ by no more than they scatter from seed to seed, and that scatter is too large to say that they coincide within 5
-# %. (c) The best of the learning rates tried is the same at every width. (d) As $\gamma_0 \to 0$ the network becomes its
-# linearisation, to first order in $\gamma_0$.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full

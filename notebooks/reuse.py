@@ -10,16 +10,15 @@
 # (reuse-page)=
 # # Training on the same samples
 #
-# **What the paper claims.** Its Appendix D extends the mean field theory to full-batch gradient descent on $P$ fixed samples and
-# gives stochastic processes for test and training loss, without a figure. Appendix E.4 concludes that training to the end leaves
-# a test loss $P^{-\alpha \min(2, \beta)}$.
+# **The paper says.** The mean field theory extends to full-batch gradient descent on $P$ fixed samples and gives processes for
+# test and training loss (paper eqs. 32-41), without a figure. Training to the end leaves a test loss $P^{-\alpha \min(2, \beta)}$
+# (paper eq. 78).
 #
-# **What came out.** Solved in closed form (below), the theory gives the mean of test loss, training loss and the gap
-# between them at any $P$ and $N$, lazy and rich, within the few per cent that are left at finite size. Richness speeds up
-# learning and overfitting alike: the test loss passes through a minimum, the rich network reaches it several times earlier, the
-# minimum is no lower, and where both end does not depend on the richness. Close to $P = N$ that end lies far above the minimum and at
-# $P = N$ it is infinite. The limit of the theory is a formula; it confirms the power of the bottleneck in $P$ and shows that the printed sum misses a
-# factor of order one and that the power needs a width that is large not only against $P$.
+# **Here.** Solved in closed form, the theory gives test loss, training loss and their gap at any $P$ and $N$, lazy and rich.
+# Richness speeds up learning and overfitting alike: a rich network reaches the minimum of the test loss earlier, the minimum is no
+# lower, and the end is the same. At $P = N$ that end is infinite.
+#
+# <!-- here: reuse.test.gamma-1.most, reuse.bottleneck.prefactor, reuse.limit.richness -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for more samples, wider networks, more seeds
@@ -57,7 +56,8 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## The model on fixed samples
 #
-# The student is that of [the model](model), but every step uses the same $P$ samples: with $\Psi \in \mathbb R^{P \times M}$ their features,
+# The student is that of [the model](model), but every step uses the same $P$ samples: with $\Psi \in \mathbb R^{P \times M}$ their
+# features,
 #
 # $$
 # v^1 = \Psi v^0, \qquad v^2 = \tfrac1P \Psi^\top v^1, \qquad v^3 = A(0)\, v^2, \qquad v^4 = \tfrac1N A(0)^\top v^3 ,
@@ -69,8 +69,9 @@ print(runs.describe(list(results.values())))
 # (reuse-derivation)=
 # ## The theory in closed form
 #
-# Averaging over $\Psi$ and $A(0)$ turns each of the four fields into Gaussian noise plus a response to its own past [37-41]. On steps
-# $0 \dots T$ all of it is linear algebra with lower-triangular matrices. With $u^1, u^2, u^3, u^4$ the noises,
+# Averaging over $\Psi$ and $A(0)$ turns each of the four fields into Gaussian noise plus a response to its own past
+# (paper eqs. 37-41). On steps $0 \dots T$ all of it is linear algebra with lower-triangular matrices. With $u^1, u^2, u^3, u^4$ the
+# noises,
 #
 # $$
 # \begin{aligned}
@@ -80,29 +81,36 @@ print(runs.describe(list(results.values())))
 # $$ (eq-reuse-fields)
 #
 # and the dynamics of $w$ and $A$ is as for fresh samples: $v^0_k = w^*_k 1 - X v^4_k$ with
-# $S = (I - \eta\gamma\Theta L[C_3])^{-1}\Theta$, $C_w = S C_3 S^\top$, $X = S + \eta\gamma L[C_w]$, where $\Theta_{ts} = \eta$ for $t > s$ and $L[\cdot]$ is
-# the strictly lower triangle ({py:mod}`neural_scaling.dmft.march`). Inserting the fields into each other,
+# $S = (I - \eta\gamma\Theta L[C_3])^{-1}\Theta$, $C_w = S C_3 S^\top$, $X = S + \eta\gamma L[C_w]$, where $\Theta_{ts} = \eta$ for $t > s$ and
+# $L[\cdot]$ is the strictly lower triangle ({py:mod}`neural_scaling.dmft.march`). Inserting the fields into each other,
 #
 # $$
 # v^0_k = H_k \big( w^*_k 1 - X u^4_k - X R_3 u^2_k \big), \qquad H_k = (I + \lambda_k X R_3 R_1)^{-1} .
 # $$ (eq-reuse-error)
 #
-# The responses are derivatives of this: $R_1 = (I - R_{02}/P)^{-1}$ with $R_{02} = -\sum_k \lambda_k H_k X R_3$ and $R_3 = (I - R_{24}/N)^{-1}$ with
-# $R_{24} = -\sum_k \lambda_k R_1 H_k X$. These are two nested fixed points of matrices that do not obviously commute. But they do. Put
+# ### The responses commute
+#
+# The responses are derivatives of this: $R_1 = (I - R_{02}/P)^{-1}$ with $R_{02} = -\sum_k \lambda_k H_k X R_3$ and
+# $R_3 = (I - R_{24}/N)^{-1}$ with $R_{24} = -\sum_k \lambda_k R_1 H_k X$. These are two nested fixed points of matrices that do not
+# obviously commute. But they do. Put
 #
 # $$
 # Y = X R_3 R_1, \qquad K_k = \lambda_k Y (I + \lambda_k Y)^{-1} = I - H_k .
 # $$
 #
-# Then $R_1^{-1} = I + \frac1P \sum_k \lambda_k H_k X R_3 = I + \frac1P \sum_k K_k R_1^{-1}$, so $R_1 = I - \frac1P\sum_k K_k$ is a function of $Y$ and commutes
-# with every $K_k$; with that $R_3^{-1} = I + \frac1N \sum_k R_1 K_k R_1^{-1} R_3^{-1}$ gives
+# Then $R_1^{-1} = I + \frac1P \sum_k \lambda_k H_k X R_3 = I + \frac1P \sum_k K_k R_1^{-1}$, so $R_1 = I - \frac1P\sum_k K_k$ is a function of
+# $Y$ and commutes with every $K_k$; with that $R_3^{-1} = I + \frac1N \sum_k R_1 K_k R_1^{-1} R_3^{-1}$ gives
 #
 # $$
 # R_1 = I - \frac1P \sum_k K_k, \qquad R_3 = I - \frac1N \sum_k K_k,
 # $$ (eq-reuse-responses)
 #
-# and $X = Y (R_3 R_1)^{-1}$ is a function of $Y$ too. $N$ and $P$ enter the responses in the same way. For the covariances let
-# $\hat C_2 = R_1^{-1} C_2 R_1^{-\top}$. In $C_2 = \sum_k \langle v^2_k v^{2\top}_k\rangle$ the noise of the data enters through $I - \lambda_k R_1 H_k X R_3 = H_k$, so
+# and $X = Y (R_3 R_1)^{-1}$ is a function of $Y$ too. $N$ and $P$ enter the responses in the same way.
+#
+# ### The covariances
+#
+# Let $\hat C_2 = R_1^{-1} C_2 R_1^{-\top}$. In $C_2 = \sum_k \langle v^2_k v^{2\top}_k\rangle$ the noise of the data enters through
+# $I - \lambda_k R_1 H_k X R_3 = H_k$, so
 #
 # $$
 # \begin{aligned}
@@ -112,10 +120,10 @@ print(runs.describe(list(results.values())))
 # \end{aligned}
 # $$ (eq-reuse-covariances)
 #
-# These are the equations of fresh samples with $R_3 \to R_3 R_1$ and with the whole $C_0$ over $P$ where a fresh batch has only its
-# diagonal over $B$: the noise of a sample that is seen again is remembered. Every row needs earlier rows only, so they are solved in one pass.
-# The tests hold the identities and the pass against a fixed point of whole matrices that uses neither. Test and training loss are the
-# diagonals of $C_0$ and $C_1$.
+# These are the equations of fresh samples with $R_3 \to R_3 R_1$ and with the whole $C_0$ over $P$ where a fresh batch has only
+# its diagonal over $B$: the noise of a sample that is seen again is remembered. Every row needs earlier rows only, so one pass
+# solves them. Tests compare the identities and the pass with a fixed point of whole matrices that uses neither. Test and
+# training loss are the diagonals of $C_0$ and $C_1$.
 #
 # ## Learning curves
 
@@ -127,9 +135,9 @@ plateaus = [page.curves(plan, gamma, results, plateau=True) for gamma in gammas]
 display(page.curves_figure(found))
 
 # %% [markdown]
-# The average over the logarithm of the step of each seed's loss over the theory, with 95 % errors. The theory is the leading order for
-# large $N$ and $P$: a few per cent are expected to be left at $P$ of order ten. Training losses are
-# compared until the theory has them at a twentieth of the first one; below that single seeds decide the mean.
+# The table has each seed's loss over the theory, averaged over the logarithm of the step, with 95 % errors. The theory is the
+# leading order for large $N$ and $P$, so a small departure at $P$ of order ten is expected. Training losses are compared until the
+# theory has them at a twentieth of the first one; below that single seeds decide the mean.
 
 # %% tags=["hide-input"]
 agreement = [page.agreement(one) for one in found]
@@ -140,8 +148,8 @@ Table(shown, "Simulated mean over theory", heads, dict.fromkeys(heads, ".3f"))
 # %% [markdown]
 # ## The gap
 #
-# At the start the samples are as good as new and the gap is of order $1/P$. It then grows: $R_1 = I - \frac1P \sum_k K_k$ counts
-# the modes learned so far, and the training loss is what is left of the test loss after each learned mode has used up one sample.
+# At the start the samples are as good as new and the gap is of order $1/P$. It then grows: $R_1 = I - \frac1P \sum_k K_k$ counts the
+# modes learned so far. Each learned mode uses up one sample, and the training loss is what that leaves of the test loss.
 
 # %% mystnb={"figure": {"caption": "Test loss minus training loss against steps, lazy (above) and rich (below). Bands: two standard errors of the simulated mean. Dashed: mean field theory, beyond its last whole step as gradient flow.", "name": "fig-reuse-gap"}, "image": {"alt": "Two panels of the gap against the logarithm of the steps. It grows from near zero, faster for fewer samples and for the rich network, and saturates except where samples and parameters are equal in number."}} tags=["remove-input"]
 display(page.gap_figure(found))
@@ -150,8 +158,8 @@ display(page.gap_figure(found))
 # (reuse-stopping)=
 # ## When to stop
 #
-# The minimum of the mean test loss over the recorded steps, for the same draws at both richnesses, beside the last step and the limit.
-# At the last step the theory is gradient flow.
+# The minimum of the mean test loss over the recorded steps, for the same draws at both richnesses, beside the last step and
+# the limit. At the last step the theory is gradient flow.
 
 # %% tags=["hide-input"]
 heads = {
@@ -170,8 +178,9 @@ Table(pd.concat([page.stopping(one) for one in found]), heads=heads, formats=for
 # (reuse-limit)=
 # ## The limit of long training
 #
-# As $t \to \infty$ the matrix $Y$ acts as a number $y$ that grows until the smaller of the two responses in {eq}`eq-reuse-responses` vanishes: $\sum_k K_k = n$,
-# $n = \min(N, P)$. With $d = \sum_k K_k^2$ the covariances become two linear equations,
+# As $t \to \infty$ the matrix $Y$ acts as a number $y$ that grows until the smaller of the two responses in
+# {eq}`eq-reuse-responses` vanishes: $\sum_k K_k = n$, $n = \min(N, P)$. With $d = \sum_k K_k^2$ the covariances become two linear
+# equations,
 #
 # $$
 # \begin{aligned}
@@ -180,12 +189,13 @@ Table(pd.concat([page.stopping(one) for one in found]), heads=heads, formats=for
 # \end{aligned}
 # $$ (eq-reuse-limit)
 #
-# $c = y \hat C_2$, with the training loss $(1 - n/P)^2 C_0$. Nothing here knows the richness. The determinant vanishes at $N = P$, where the limit
-# is infinite. Simulated draws have a limit too, the smallest least-squares solution, which needs no training.
+# $c = y \hat C_2$, with the training loss $(1 - n/P)^2 C_0$. Nothing here depends on the richness. The determinant vanishes at
+# $N = P$, where the limit is infinite. Simulated draws have a limit too, the smallest least-squares solution, which needs no
+# training.
 
 # %% tags=["hide-input"]
 rows, plateau_rows = page.limits(plan, found[0]), page.limits(plan, plateaus[0])
-heads = {"error": "standard error", "interval": "95 % of the ratio", "printed": "eq. 78 as printed"}
+heads = {"error": "standard error", "interval": "95 % of the ratio", "printed": "paper eq. 78 as printed"}
 formats = {"simulated": ".4f", "error": ".4f", "theory": ".4f", "ratio": ".3f", "interval": ".3f", "printed": ".4f"}
 Table(pd.concat([rows, plateau_rows]), heads=heads, formats=formats)
 
@@ -201,13 +211,15 @@ display(page.peak_figure(plan, found, (8, steps_theory, steps)))
 # C_0 = \frac{1}{1 - d/P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k y)^2} \sim P^{-\alpha \min(2, \beta)}, \qquad y \sim P^\alpha .
 # $$
 #
-# The printed sum [78] lacks the prefactor. It is of order one: from $y\, \mathrm d n/\mathrm d y = n - d$ and $n \sim y^{1/\alpha}$ follows $1 - d/P \to 1/\alpha$. At a
-# finite width $N > P$ the first equation adds $\frac{n-d}{N} c$. Compared with the rest this is of relative order $P/N$ for a hard task, but for
-# an easy one $c$ is the norm of what has been learned over $y$, and the addition is $P^{1-\alpha}/N$: the power
-# $P^{-\alpha \min(2, \beta)}$ is seen only for $N \gg P^{1 + \alpha(\min(2, \beta) - 1)}$. The other way round, $N \ll P$, the second equation adds
-# to the loss what keeps it at $N^{-\alpha\min(1, \beta)}$: responses are symmetric in $N$ and $P$, losses are not.
+# The printed sum (paper eq. 78) lacks the prefactor. It is of order one: from $y\, \mathrm d n/\mathrm d y = n - d$ and
+# $n \sim y^{1/\alpha}$ follows $1 - d/P \to 1/\alpha$.
+#
+# At a finite width $N > P$ the first equation adds $\frac{n-d}{N} c$. For a hard task this is of relative order $P/N$. For an easy
+# one $c$ is the norm of what has been learned over $y$, and the addition is $P^{1-\alpha}/N$: the power shows only for
+# $N \gg P^{1 + \alpha(\min(2, \beta) - 1)}$. For $N \ll P$ the second equation keeps the loss at $N^{-\alpha\min(1, \beta)}$: responses
+# are symmetric in $N$ and $P$, losses are not.
 
-# %% mystnb={"figure": {"caption": "The bottleneck in P at a width much larger than P. Above: test loss against steps, with the theory (dashed) and its limit (grey bars). Below: the limit against P, of simulated draws, of the theory at this width and at infinite width, and of eq. 78 as printed; dotted the predicted power.", "name": "fig-reuse-plateau"}, "image": {"alt": "Upper panel: test losses for each number of samples level off, rich ones earlier, on the same plateau. Lower panel: the plateaus fall with the number of samples along the theory at this width, above eq. 78 by a constant factor."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "The bottleneck in P at a width much larger than P. Above: test loss against steps, with the theory (dashed) and its limit (grey bars). Below: the limit against P, of simulated draws, of the theory at this width and at infinite width, and of paper eq. 78 as printed; dotted the predicted power.", "name": "fig-reuse-plateau"}, "image": {"alt": "Upper panel: test losses for each number of samples level off, rich ones earlier, on the same plateau. Lower panel: the plateaus fall with the number of samples along the theory at this width, above paper eq. 78 by a constant factor."}} tags=["remove-input"]
 display(page.plateau_figure(plan, plateaus))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -230,7 +242,7 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The paper shows no simulation with reused samples, so all sizes are ours. The learning rate is small enough that no run comes to
-# [the edge of stability](fig-2-edge-section): fitting a hard target to the last sample makes the kernel of a rich network grow,
-# and at three times this learning rate single seeds show it by spikes of their training loss. At small scale widths, numbers of
-# samples, steps and seeds are smaller.
+# The paper shows no simulation with reused samples, so all sizes are ours. The learning rate is small enough that no run comes
+# to [the edge of stability](fig-2-edge-section): fitting a hard target to the last sample makes the kernel of a rich network grow, and at three
+# times this learning rate single seeds show it by spikes of their training loss. At small scale widths, numbers of samples,
+# steps and seeds are smaller.

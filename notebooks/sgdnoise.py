@@ -10,17 +10,20 @@
 # (sgdnoise-page)=
 # # The loss law: the noise of SGD
 #
-# **What the paper claims.** A finite batch adds $\frac{\eta}{B} t^{-(2 - 1/\alpha) m}$ to the loss [8, 9]. For hard tasks that falls faster than the loss, so transients of SGD have no impact on their
-# scaling; the discussion suggests this as a reason why SGD noise matters little in practice.
+# **The paper says.** A finite batch adds $\frac{\eta}{B} t^{-(2 - 1/\alpha) m}$ to the loss (paper eqs. 8 and 9). For hard tasks that falls
+# faster than the loss, so SGD noise has no impact on their scaling. The discussion offers this as a reason why it matters
+# little in practice.
 #
-# **What came out.** The printed term is right for super-easy tasks, $\beta > 2 - 1/\alpha$. Below, a larger term comes first: noise injected now, not noise remembered from the start,
+# **Here.** The printed term is right for super-easy tasks, $\beta > 2 - 1/\alpha$. Below, noise injected now, {eq}`eq-sgd-local`,
+# outweighs noise remembered from the start.
 #
 # $$
-# L_B - L_\infty \simeq c\, L_\infty(t)\, \frac{\eta}{B}\, K(t)\, \tfrac12 \sum_k \lambda_k .
+# L_B - L_\infty \simeq c\, L_\infty(t)\, \frac{\eta}{B}\, K(t)\, \tfrac12 \sum_k \lambda_k
 # $$ (eq-sgd-local)
 #
-# Lazy, with $c = 1$, it multiplies the loss of hard and easy tasks by a constant. Rich and hard, with $c$ between 1 and 2, it grows with the kernel, as $t^{1 - \chi}$. Simulations show the growth. So the noise leaves the exponent of
-# hard tasks alone only while $\frac{\eta}{B} K(t) \sum_k \lambda_k / 2 \ll 1$.
+# Lazy, with $c = 1$, this multiplies the loss of hard and easy tasks by a constant. Rich and hard, with $c$ between 1 and 2,
+# it grows with the kernel, as $t^{1 - \chi}$, in simulations too. So the noise leaves the exponent of hard tasks alone only while
+# $\frac{\eta}{B} K(t) \sum_k \lambda_k / 2 \ll 1$.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for wider, longer simulations of more seeds
@@ -81,23 +84,35 @@ print(runs.describe(list(results.values())))
 # L_B(t) = L_\infty(t) + \frac{\eta}{B} \int_0^t \mathcal K(t - s)\, L_B(s)\, ds, \qquad \mathcal K(\tau) = \sum_k \lambda_k^2 e^{-2 \lambda_k \tau} \sim \tau^{-(2 - 1/\alpha)} .
 # $$ (eq-volterra)
 #
-# Gaussian features add the fourth moment of each mode, $\frac{\eta}{B}\, t \sum_k \lambda_k^3 (w^*_k)^2 e^{-2 \lambda_k t}$ to first order, smaller by $1/t$ than the loss; the exact coefficients below
-# have it.
+# The integral has two ends. From $s \simeq 0$ comes noise remembered from the large losses at the start,
+# $\mathcal K(t) \int L\, ds \sim t^{-(2 - 1/\alpha)}$: the printed term. From $s \simeq t$ comes noise injected just now,
+# $L(t) \int_0^\infty \mathcal K\, d\tau = L(t) \sum_k \lambda_k / 2$. It falls more slowly and wins whenever $\beta < 2 - 1/\alpha$, for hard *and* easy
+# tasks. Summed to all orders, and at any learning rate, it makes the factor $1/(1 - s)$, where
+# $s = \sum_k \frac{\eta \lambda_k / B}{2 - \eta \lambda_k (1 + 1/B)}$ must stay below 1 for the loss to stay bounded.
 #
-# The integral has two ends. From $s \simeq 0$ comes noise remembered from the large losses at the start, $\mathcal K(t) \int L\, ds \sim t^{-(2 - 1/\alpha)}$: the printed term. From $s \simeq t$ comes noise injected just now,
-# $L(t) \int_0^\infty \mathcal K\, d\tau = L(t) \sum_k \lambda_k / 2$. The larger one falls more slowly, so the second wins whenever $\beta < 2 - 1/\alpha$, for hard *and* easy tasks. Summed to all orders, and
-# at any learning rate, it makes the factor $1/(1 - s)$, where $s = \sum_k \frac{\eta \lambda_k / B}{2 - \eta \lambda_k (1 + 1/B)}$ is the number that must stay below 1 for the loss to stay bounded.
+# Gaussian features add the fourth moment of each mode, $\frac{\eta}{B}\, t \sum_k \lambda_k^3 (w^*_k)^2 e^{-2 \lambda_k t}$ to first order,
+# smaller by $1/t$ than the loss; the exact coefficients below have it.
 #
-# With feature learning a kernel that has grown by $K$ amplifies injected noise by $K^2$ and forgets it faster by $K$: what remains is $K$, and {eq}`eq-sgd-local` follows with $c = 1$. There is an indirect effect of the same order. The
-# gradients of a mode in balance with its noise are anticorrelated in time, with half the weight of the noise itself, and through the features this damps $w$ at the rate $\gamma \frac{\eta}{B} L \sum_k \lambda_k / 2$. Integrated over time that is again $\frac{\eta}{B} K$
-# up to a constant: the kernel grows a little less, and the loss is a little larger still. Keeping only the scale of the kernel, $a' = \gamma C_w$ and $C_w' = 2 \sigma a^{-\beta} - 2 \gamma \varepsilon L C_w$ with $\varepsilon = \frac{\eta}{B} \sum_k \lambda_k / 2$ and $L / (\sigma a^{-\beta}) = 1/(2^\beta - 1)$, gives to
-# first order in $\varepsilon$
+# ## With feature learning
+#
+# A kernel that has grown by $K$ amplifies injected noise by $K^2$ and forgets it faster by $K$: the factor $K$ remains, and
+# {eq}`eq-sgd-local` follows with $c = 1$.
+#
+# An indirect effect has the same order. The gradients of a mode in balance with its noise are anticorrelated in time, with
+# half the weight of the noise itself, and through the features this damps $w$ at the rate
+# $\gamma \frac{\eta}{B} L \sum_k \lambda_k / 2$. Integrated over time that is again $\frac{\eta}{B} K$ up to a constant: the kernel grows a little less, and
+# the loss is a little larger still.
+#
+# ## The prefactor
+#
+# Keep only the scale of the kernel, $a' = \gamma C_w$ and $C_w' = 2 \sigma a^{-\beta} - 2 \gamma \varepsilon L C_w$, with
+# $\varepsilon = \frac{\eta}{B} \sum_k \lambda_k / 2$ and $L / (\sigma a^{-\beta}) = 1/(2^\beta - 1)$. To first order in $\varepsilon$ this gives
 #
 # $$
-# c = 1 + \frac{\beta m}{2m - 1}\, \frac{1/(2^\beta - 1)}{2 + \beta m / (2m - 1)} ,
+# c = 1 + \frac{\beta m}{2m - 1}\, \frac{1/(2^\beta - 1)}{2 + \beta m / (2m - 1)} .
 # $$ (eq-sgd-prefactor)
 #
-# about 1.4 at $\beta = 0.3$ and $0.5$. The full theory, which also has the spike in the kernel, gives somewhat more.
+# The full theory, which also has the spike in the kernel, gives somewhat more.
 #
 # ## Lazy: the exact coefficient
 
@@ -116,7 +131,8 @@ Table(lazy_exponents[columns], "Decay exponent of the coefficient of η/B, lazy"
 # %% [markdown]
 # ## Lazy: any batch, exactly
 #
-# For Gaussian features the second moments of the errors obey a closed recursion at any learning rate and batch, which is iterated here for a hard task. The ratio of the losses tends to $1/(1 - s)$.
+# For Gaussian features the second moments of the errors obey a closed recursion at any learning rate and batch, iterated here
+# for a hard task. The ratio of the losses tends to $1/(1 - s)$.
 
 # %% tags=["hide-input"]
 ratios = page.exact_ratios(plan)
@@ -132,8 +148,10 @@ Table(exact[["batch", "ratio", "limit"]], heads=heads, formats={"ratio": ".4f", 
 # %% [markdown]
 # ## Rich
 #
-# The upper panel shows the relative excess per $\eta/B$ of long mean-field runs at infinite width, and {eq}`eq-sgd-local` with $c = 1$ and $K = 1 + \gamma C_w$ from the solution. The lower one shows simulations at a small batch: each is
-# compared with one at infinite batch that shares its projection, and averaged over bins of time. The theory drawn there is the paper's, which leaves out part of the Gaussian fourth moment; at small batch it lies low.
+# The upper panel shows the relative excess per $\eta/B$ of long mean-field runs at infinite width, and {eq}`eq-sgd-local` with
+# $c = 1$ and $K = 1 + \gamma C_w$ from the solution. The lower one shows simulations at a small batch: each is compared with one
+# at infinite batch that shares its projection, and averaged over bins of time. The theory drawn there is the paper's, which
+# leaves out part of the Gaussian fourth moment; at small batch it lies low.
 
 # %% tags=["hide-input"]
 rich = page.rich_noise(plan, results)
@@ -167,8 +185,9 @@ Table(simulation.drop(columns="error"), "Relative excess", heads, formats)
 # %% [markdown]
 # ## On a plateau noise wears features off
 #
-# When a finite width has learned what it can, the loss stays and so does the noise. The damping of $w$ found above then has nothing that works against it: the kernel, grown by feature learning, shrinks again. Without noise
-# $|w|^2$ stays for good. The loss hardly changes, because the kernel's scale no longer matters there.
+# When a network of finite width has learned what it can, the loss stays and so does the noise. Nothing then works against the
+# damping of $w$: the kernel, grown by feature learning, shrinks again. Without noise $|w|^2$ stays for good. The loss hardly
+# changes, because the kernel's scale no longer matters there.
 
 # %% tags=["hide-input", "nbval-check-output"]
 heads = {"time": "η t", "without_noise": "without noise", "error": "standard error"}
@@ -179,8 +198,9 @@ Table(page.plateau(plan), caption, heads, formats)
 # %% [markdown]
 # ## Claims
 #
-# Exponents are judged by the rule for solved equations, with the smaller of the tolerances of the printed and the corrected power; the exact ratio counts as confirmed within 2 %. Appendix F.2 prints another power of the SGD term
-# than eqs. 8 and 9 do; for super-easy tasks, where the term is remembered noise, eqs. 8 and 9 are right.
+# Exponents are judged by the rule for solved equations, with the smaller of the tolerances of the printed and the corrected
+# power; the exact ratio counts as confirmed within 2 %. Appendix F.2 prints another power of the SGD term than paper eqs. 8 and 9
+# do; for super-easy tasks, where the term is remembered noise, paper eqs. 8 and 9 are right.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
@@ -197,9 +217,11 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# The sources 0.5 and 3.6 are those of Figure 3 of the paper; everything else on this page is ours. The windows of the fits were fixed beforehand and end with the runs.
-# Other choices were made after trial runs. The strength $\eta/B$ of the long rich runs was $10^{-3}$ at first and lowered to $10^{-5}$, so that the excess is first order in it to the end. The super-easy task of these
-# runs was changed to $\alpha = 2$, $\beta = 1.75$. And {eq}`eq-sgd-local` stood here with $c = 1$ for rich tasks too, with a claim about its value; the runs gave more, the indirect effect was derived after that, and the
-# claim is now about the power of $K$.
+# The sources 0.5 and 3.6 are those of Figure 3 of the paper; everything else on this page is ours. The windows of the fits were
+# fixed beforehand and end with the runs. For easy tasks close to $\beta = 2 - 1/\alpha$ the two terms have nearly the same power
+# and the approach is slow.
 #
-# For easy tasks close to $\beta = 2 - 1/\alpha$ the two terms have nearly the same power and the approach is slow.
+# Other choices were made after trial runs. The strength $\eta/B$ of the long rich runs was $10^{-3}$ at first and lowered to
+# $10^{-5}$, so that the excess is first order in it to the end. The super-easy task of these runs was changed to $\alpha = 2$,
+# $\beta = 1.75$. {eq}`eq-sgd-local` stood here with $c = 1$ for rich tasks too, with a claim about its value; the runs gave
+# more, the indirect effect was derived after that, and the claim is now about the power of $K$.

@@ -10,20 +10,13 @@
 # (source-page)=
 # # How hard are real tasks?
 #
-# **What the paper claims.** Two exponents of the kernel of the initial network determine how hard a task is:
-# the capacity $\alpha$, $\lambda_k \sim k^{-\alpha}$, and the source $\beta$, $\sum_{l>k} \lambda_l (w^*_l)^2 \sim \lambda_k^\beta$. For
-# convolutional networks the paper gives $\beta = 0.30$ on MNIST and $0.075$ on CIFAR, both hard, without saying how they were found.
+# **The paper says.** Two exponents of the initial kernel determine how hard a task is (paper eq. 6): the capacity $\alpha$,
+# $\lambda_k \sim k^{-\alpha}$, and the source $\beta$, $\sum_{l>k} \lambda_l (w^*_l)^2 \sim \lambda_k^\beta$. For convolutional networks $\beta$ is 0.30
+# on MNIST and 0.075 on CIFAR, both hard; the paper does not say how they were found.
 #
-# **What came out.** Here both exponents are measured, from the tangent kernel of a convolutional network on some of the images,
-# and the learning curve that the spectrum predicts for linearised networks is held against such networks. The table has the
-# numbers, mean slopes in a window, and their intervals. Both tasks are hard, $\beta < 1$, and CIFAR-10 is much harder than MNIST.
-# The paper's values lie inside the intervals, which are too wide to confirm them within a tenth: $n$ images bound the source from
-# two sides, and the bounds close slowly as $n$ grows. The source rises with the width of the network and may not have arrived.
-# Neither spectrum is one power: the capacity falls along it, but tails and eigenvalues bend together, and of each other they are
-# a power. Linearised networks on digits are slower than the average kernel of an output predicts. At finite width the kernel
-# couples the outputs, which the average leaves out. On digits the kernel of all outputs together, on few images, shows a slowing
-# of the order of that gap, a few per cent early and tens of per cent late. On objects the gap in the loss is small, and the
-# images are too few to tell.
+# **Here.** Both tasks are hard, and CIFAR-10 is much harder than MNIST. The paper's values lie inside intervals that are too
+# wide to confirm them, since $n$ images bound the source from two sides that approach slowly. Linearised networks on digits are
+# slower than the average kernel predicts, because the kernel couples their outputs.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes that are quoted
@@ -62,17 +55,21 @@ print(notebook.provenance(plan, seeds=range(plan.seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
-# ## Eigenvalues and targets
+# ## Eigenvalues
 #
-# The network has two convolutions and two dense layers ({ref}`Figure 6 <fig-6-page>`). Its tangent kernel at the start is computed exactly on $n$ training
-# images, layer by layer, for one output and averaged over the ten: at infinite width each output has this kernel, outputs do not mix, and the
-# average is nearest to it. Targets are one-hot, and their squares along an eigenvector are summed over outputs.
+# The network has two convolutions and two dense layers ({ref}`Figure 6 <fig-6-page>`). Its tangent kernel at the start is
+# computed exactly on $n$ training images, layer by layer, for one output and averaged over the ten. At infinite width each output
+# has this kernel and outputs do not mix; the average is nearest to it. Neither spectrum is one power: the capacity falls
+# along it, but tails and eigenvalues bend together, and each is a power of the other.
 #
-# What the first $k$ eigenfunctions leave of the targets is too small on the $n$ images that the coefficients were fitted to, and too large on
-# other images. Both errors are of relative size $k/n$; between the two lies the band of the figure, and the exponent of its
-# geometric middle is taken, against the eigenvalue $\lambda_k$. On Gaussian features with known exponents ($\alpha = 1.35$, $\beta = 0.3$ and $\alpha = 1.1$,
-# $\beta = 0.075$; $n = 500$ to 1000) this finds $\beta$ within 0.022, where either bound alone is off by up to 0.07; the capacity comes out low, by 2 to 11 %.
-# All networks see the same images, the first $n$, so that their agreement says nothing about the choice of images.
+# ## Targets
+#
+# Targets are one-hot, and their squares along an eigenvector are summed over outputs. The part of the targets that the first
+# $k$ eigenfunctions leave is too small on the $n$ images that the coefficients were fitted to, and too large on other images.
+# Both errors are of relative size $k/n$. The band of the figure lies between the two; we take the exponent of its geometric
+# middle against the eigenvalue $\lambda_k$. On Gaussian features with known exponents ($\alpha = 1.35$, $\beta = 0.3$ and
+# $\alpha = 1.1$, $\beta = 0.075$) this finds the source much more closely than either bound alone, while the capacity comes out low. All
+# networks see the same first $n$ images, so their agreement says nothing about the choice of images.
 
 # %% mystnb={"figure": {"caption": "Tangent kernel of a convolutional network on real images. (a) Eigenvalues. (b) What the first k eigenfunctions leave of the targets, between its bounds. Dashed: fits in the window, from mode 10 to a tenth of the images. Dotted: the slope that the paper's source has with the measured eigenvalues.", "name": "fig-source-spectrum"}, "image": {"alt": "Two log-log plots against mode number for two datasets. Eigenvalues fall as powers near one; the rest of the targets falls clearly for digits and hardly for objects."}} tags=["remove-input"]
 display(page.spectrum_figure(tasks))
@@ -95,17 +92,21 @@ page.exponents([row for one in tasks for row in [*one.by_count, *one.by_width]],
 # %% [markdown]
 # ## The lazy learning curve
 #
-# A linearised network learns mode $k$ at the rate $\eta_0\lambda_k$. Under gradient flow at the population its loss is
-# $\sum_k \lambda_k (w^*_k)^2 e^{-2\eta_0\lambda_k t}$, and the same $n$ images bound that curve: flow on them, seen at them, learns every mode to the
-# last and is too low; seen at other images it is too high. Linearised networks are trained online beside it. The prediction is that of outputs
-# that do not mix, all with the average kernel. In a network of finite width each output has a kernel of its own, and outputs are coupled. On
-# a few images the kernel over images and outputs together can be diagonalized. The second table says how much more of the targets is left with the
-# outputs' own kernels, and with the whole kernel, than with the average, beside how far the network lies above the prediction. Each is estimated twice, first by
-# loss at other images, which ends at what so few images cannot tell, so that late on the ratio tends to be too small, and by loss at the images themselves,
-# which goes to zero, so that late on it is too large. On objects a few hundred images tell next to nothing, and the estimates say little after the first steps.
+# A linearised network learns mode $k$ at the rate $\eta_0\lambda_k$. Under gradient flow on the population its loss is
+# $\sum_k \lambda_k (w^*_k)^2 e^{-2\eta_0\lambda_k t}$, and the same $n$ images bound that curve: flow on them, measured on them, learns every
+# mode to the last and is too low; measured on other images it is too high. Linearised networks are trained online beside it.
+# The prediction assumes outputs that do not mix, all with the average kernel.
 #
-# Two more causes of a difference are small: the noise of single batches, $\eta_0\, \mathrm{tr} K/(2B)$ in the first table, and the test images, the first ones of the test sets; those of MNIST
-# are by other writers than the training images, which moves the two bounds of the prediction apart by one to two per cent from the start.
+# ## Coupled outputs
+#
+# In a network of finite width each output has a kernel of its own, and outputs are coupled. On a few images the kernel over
+# images and outputs together can be diagonalized. The second table says how much more of the targets is left with the outputs'
+# own kernels, and with the whole kernel, than with the average, and how far the network lies above the prediction. Each is
+# estimated twice: by the loss on other images, too small late on, and by the loss on the images themselves, too large late on.
+# On objects a few hundred images say next to nothing after the first steps.
+#
+# Two more causes of a difference are small: the noise of single batches, $\eta_0\, \mathrm{tr} K/(2B)$ in the first table, and the
+# first images of the test sets. Those of MNIST are by other writers than the training images, which moves the two bounds apart.
 
 # %% mystnb={"figure": {"caption": "Learning curves of linearised convolutional networks trained online, mean over seeds, over the curve that the spectrum of the kernel predicts, between its bounds. Coloured band: the middle of that times the slowing by the coupling of outputs, for the widest network, between the two estimates of it.", "name": "fig-source-lazy"}, "image": {"alt": "Two log-log plots of test loss against steps. Curves of linearised networks leave the predicted band upwards, the narrower ones further."}} tags=["remove-input"]
 display(page.lazy_figure(tasks))
@@ -124,9 +125,9 @@ holding(page.sound(tasks))
 # %% [markdown]
 # ## Claims
 #
-# Whether the tasks are hard, and which is harder, is asked at every scale, the values of exponents at full scale only. The
-# exponent of the widest linearised networks is compared with that of the predicted curve in the same window, between the step at
-# which ten modes are learned, $1/(\eta_0\lambda_{10})$, and the last; half the distance of the exponents of the two bounds is in
+# At every scale the page asks whether the tasks are hard and which is harder; the values of exponents at full scale only. The
+# exponent of the widest linearised networks is compared with that of the predicted curve in the same window, between the step
+# at which ten modes are learned, $1/(\eta_0\lambda_{10})$, and the last. Half the distance of the exponents of the two bounds is in
 # the interval.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
@@ -135,7 +136,8 @@ ledger.show(page.claims(plan, tasks))
 # %% [markdown]
 # ## What was chosen
 #
-# The paper states neither kernel nor architecture nor window. Ours are the architecture, that of the nearest public code of the group with our
-# factors in front of the weights; one-hot targets; images with mean 0 and variance 1 per channel, so that $|x|^2 = D$ on average; and the window,
-# from mode 10 to mode $n/10$. The first modes are no power yet, the last ones of a sample are distorted. CIFAR-10 stands for CIFAR-5M, which was made to look like
-# it. MNIST is the original, not the generated MNIST-1M.
+# The paper states neither kernel nor architecture nor window. Ours are the architecture, that of the nearest public code of the
+# group with our factors in front of the weights; one-hot targets; images with mean 0 and variance 1 per channel, so that
+# $|x|^2 = D$ on average; and the window, from mode 10 to mode $n/10$: the first modes are no power yet, and the last ones of a
+# sample are distorted. CIFAR-10 stands for CIFAR-5M, which was made to look like it. MNIST is the original, not the generated
+# MNIST-1M.

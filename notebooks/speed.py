@@ -14,10 +14,11 @@
 # (speed-page)=
 # # How fast the theory is solved
 #
-# **What the paper does.** It solves its equations for a few hundred steps.
+# **The paper says.** The mean field equations (paper eq. 26) are solved for a few hundred steps. The cost is not discussed.
 #
-# **What came out.** The same equations, causally and on a quadrature over modes, take about a second where the textbook way would take the better part of an hour: dense inverses for each mode, all times iterated together. On a
-# logarithmic grid of times they reach $\eta t = 10^6$ at finite width and batch in seconds, with an estimate of the error.
+# **Here.** Solved causally and on a quadrature over modes, the same equations take a small fraction of the textbook time: dense
+# inverses for each mode, all times iterated together. On a logarithmic grid of times they reach $\eta t = 10^6$ at finite width
+# and batch in seconds, with an estimate of the error.
 #
 # Everything here was measured once and kept, with the machine and the version; `nox -s bench` measures again.
 
@@ -43,7 +44,8 @@ print("measured on {hardware}, commit {commit}".format(**numbers["provenance"]))
 # %% [markdown]
 # ## Against the textbook solution
 #
-# The textbook solution runs to the end at a small size, where the two are compared. At full size its time is extrapolated: the measured time of one mode and iteration, times the modes, times the iterations of the small size.
+# The textbook solution runs to the end at a small size, where the two are compared. At full size its time is extrapolated: the
+# measured time of one mode and iteration, times the modes, times the iterations of the small size.
 
 # %% tags=["hide-input"]
 Table(page.textbook_table(numbers), heads={"what": ""}, formats={"value": ".4g"})
@@ -60,8 +62,9 @@ formats = {"power": ".2f", "interval": ".2f", "window": "g"}
 Table(page.powers(growth), "Power with which the seconds grow", {"window": "fitted"}, formats)
 
 # %% [markdown]
-# In unit steps a new row is multiplied with all responses so far: $O(K T^2)$ operations a row and $O(K T^3)$ in all, most of them in matrix products. The number of modes hardly matters where a quadrature stands for them,
-# since its nodes $K$ grow with the logarithm of the time only; the panel shows a spectrum all of whose modes are kept. The width appears in coefficients only.
+# In unit steps a new row is multiplied with all responses so far: $O(K T^2)$ operations a row and $O(K T^3)$ in all, most of
+# them in matrix products. The number of modes hardly matters where a quadrature stands for them, since its nodes $K$ grow only
+# with the logarithm of the time; the panel shows a spectrum all of whose modes are kept. The width appears in coefficients only.
 #
 # ## Long times
 
@@ -76,8 +79,10 @@ display(Markdown(f"{together['cases']} long solutions take {one:.1f} s one by on
 # %% [markdown]
 # ## Random settings
 #
-# Two hundred settings are drawn over the whole range that the theory is made for: $\alpha$ from 1.05 to 4, $\beta$ from 0.1 to 4, $\gamma$ up to 4, widths and numbers of samples from 4 to 4096, batches from 1 on, learning rates up to unstable ones, both
-# kinds of grid. Each must give a result with an error, or an error that says what to change. Where it suggests a learning rate, that is tried.
+# Two hundred settings are drawn over the whole range that the theory is made for: $\alpha$ from 1.05 to 4, $\beta$ from 0.1 to 4,
+# $\gamma$ up to 4, widths and numbers of samples from 4 to 4096, batches from 1 on, learning rates up to unstable ones, both kinds
+# of grid. Each must give a result with an error, or an error that says what to change. Where it suggests a learning rate, that
+# is tried.
 
 # %% tags=["hide-input"]
 display(Table(page.tally(settings)))

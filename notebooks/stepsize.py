@@ -10,12 +10,15 @@
 # (stepsize-page)=
 # # Steps and continuous time
 #
-# **What the paper claims.** Its asymptotics are those of gradient flow, {eq}`eq-loss-law` in the time $\tau = \eta t$; its theory and its experiments take steps. The difference is not discussed.
+# **The paper says.** Its asymptotics are those of gradient flow, {eq}`eq-loss-law` in the time $\tau = \eta t$ (paper eqs. 8 and 9); its
+# theory and its experiments take steps. It does not discuss the difference.
 #
-# **What came out.** *Lazy*, without noise, the difference fades: $L_\eta / L_0 - 1 \to -\frac{\eta}{\tau} \frac{\beta(\beta + 1)}{4}$ at any stable learning rate. *Rich*, the first steps
-# leave a trace of order $\eta$ in the kernel: an easy task keeps it, because its kernel settles, a hard one forgets it slowly. With *noise* steps make a little more of it than
-# continuous time does, a constant factor when lazy and a growing one when rich. Without noise this leaves exponents alone, until the grown kernel reaches the *edge of
-# stability*, $\eta$ times its largest eigenvalue equal to 2. There the two separate for good, and the continuous limit says nothing about steps any more.
+# **Here.** Lazy, without noise, the difference fades at any stable learning rate. Rich, the first steps leave a trace of order
+# $\eta$ in the kernel: an easy task keeps it, a hard one forgets it slowly. With noise, steps make slightly more of it than
+# continuous time does.
+#
+# Without noise this leaves exponents alone until the grown kernel reaches the *edge of stability*, $\eta$ times its largest
+# eigenvalue equal to 2. There the two separate for good.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one: nothing here takes long
@@ -47,8 +50,9 @@ print(notebook.provenance(plan))
 # %% [markdown]
 # ## Without noise
 #
-# Infinite width and batch. Steps are solved exactly; the continuous limit is gradient flow. Where a lazy mode decays by $(1 - \eta\lambda)^{2t}$ instead of $e^{-2\lambda\tau}$, that is by the factor
-# $1 - \eta \lambda^2 \tau$ to first order, the loss is carried by $\lambda \simeq 1/\tau$. Averaging over a power law gives
+# Infinite width and batch. Steps are solved exactly; the continuous limit is gradient flow. A lazy mode decays by
+# $(1 - \eta\lambda)^{2t}$ instead of $e^{-2\lambda\tau}$, that is by the factor $1 - \eta \lambda^2 \tau$ to first order, and
+# $\lambda \simeq 1/\tau$ carries the loss. Averaging over a power law gives
 #
 # $$
 # \frac{L_\eta}{L_0} - 1 \to -\frac{\eta}{\tau}\, \frac{\beta(\beta + 1)}{4} .
@@ -70,8 +74,10 @@ Table(page.edges(gaps), "Edge of stability", heads, {"edge": ".3g", "before": ".
 # %% [markdown]
 # ## With noise
 #
-# Infinite width, the paper's theory at a finite batch on both kinds of grid. Lazy, a batch multiplies the loss by $1/(1 - s)$, with $s = \sum_k \frac{\eta \lambda_k / B}{2 - \eta \lambda_k}$ in steps and
-# $\frac{\eta}{B} \sum_k \lambda_k / 2$ in continuous time, and the difference tends to the ratio of the two factors less one, here with {eq}`eq-stepsize` added. Rich, $\lambda_k$ stands for the grown kernel's eigenvalue, so that the difference grows.
+# Infinite width, the paper's theory at a finite batch on both kinds of grid. Lazy, a batch multiplies the loss by $1/(1 - s)$,
+# with $s = \sum_k \frac{\eta \lambda_k / B}{2 - \eta \lambda_k}$ in steps and $\frac{\eta}{B} \sum_k \lambda_k / 2$ in continuous time. The difference tends to
+# the ratio of the two factors less one, here with {eq}`eq-stepsize` added. Rich, the eigenvalue of the grown kernel takes the
+# place of $\lambda_k$, so that the difference grows.
 
 # %% mystnb={"figure": {"caption": "The same for the hard task at a finite batch and infinite width.", "name": "fig-stepsize-noise"}, "image": {"alt": "Two log-log panels of the difference against time for three learning rates. Lazy, the lines change sign once and level off. Rich, they rise."}} tags=["remove-input"]
 display(page.gap_figure(noisy))
@@ -83,5 +89,5 @@ Table(page.noise_table(plan, noisy), f"Difference at ηt = {noise_end:g}, B = {b
 # %% [markdown]
 # ## What was chosen
 #
-# Everything on this page is ours. The learning rates start at a size common in the book and double up to one that the lazy model still bears. The times of the fits were chosen with the range of the page, before they were
-# made.
+# Everything on this page is ours. The learning rates start at a size common in the book and double up to one at which the lazy
+# model is still stable. The times of the fits were chosen with the range of the page, before the fits were made.

@@ -10,8 +10,14 @@
 # (tab-1-page)=
 # # Table 1: compute-optimal exponents
 #
-# **What the paper claims.** At fixed compute $C = N t$ the best loss falls like $C^{-r}$. For hard tasks feature
-# learning raises $r$; for easy and super-easy tasks it does not.
+# **The paper says.** At fixed compute $C = N t$ the best loss falls as $C^{-r}$. Feature learning raises $r$ for hard tasks and
+# leaves it for easy and super-easy ones. The entries follow from the loss law (paper eqs. 8 and 9).
+#
+# **Here.** Numerical minimisation gives every entry of {ref}`Table 1 <tab-1>`, with the terms as printed and as corrected
+# in this book. Two entries carry a condition: the super-easy one needs a finite batch, and the rich hard one needs
+# $\eta K(t)$ and $(\eta/B) K(t)$ to stay small while the kernel $K$ grows.
+#
+# <!-- here: tab-1.hard.rich, tab-1.easy.rich, tab-1.super-easy.rich -->
 #
 # ```{table} Compute-optimal exponents: $L_\star \sim C^{-r}$, and with it $N_\star \sim C^{a}$, $t_\star \sim C^{1-a}$ ($a$ is derived here).
 # :name: tab-1
@@ -24,10 +30,7 @@
 # | rich, $a$ | $\dfrac{2}{\alpha(1+\beta) + 2}$ | $\dfrac{\alpha\beta - \alpha + 1}{\alpha\beta + 1}$ | $\dfrac{1}{2}$ |
 # ```
 #
-# **What came out.** Minimising the sum of four powers numerically gives every entry of {ref}`Table 1 <tab-1>`, with the
-# terms as printed and as corrected in this book. Rich hard tasks want more parameters and fewer steps than lazy ones.
-# Two entries carry a condition: the super-easy one needs a finite batch, and the rich hard one needs $\eta K(t)$ and
-# $(\eta/B) K(t)$ to stay small while the kernel $K$ grows.
+# Rich hard tasks want more parameters and fewer steps than lazy ones.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small or full; full checks a finer grid of tasks
@@ -56,10 +59,10 @@ print(notebook.provenance(plan))
 # %% [markdown]
 # ## Formulas against minimisation
 #
-# In logarithms the loss at fixed $C$ is a convex function of $\ln N$ with one minimum. Its local exponents are read
-# off at $\ln C = 10^4$, where only the balancing terms are left, for the law as printed (eqs. 8 and 9) and as
-# corrected; the last column of the first table is the local exponent of the corrected law at a compute that an
-# experiment reaches. There the exponent can still be some per cent away from its limit.
+# In logarithms the loss at fixed $C$ is a convex function of $\ln N$ with one minimum. Its local exponents are read at
+# $\ln C = 10^4$, where only the balancing terms are left, for the law as printed (paper eqs. 8 and 9) and as corrected. The
+# last column of the first table is the local exponent of the corrected law at a compute that an experiment reaches, where it
+# can still differ from its limit.
 
 # %% tags=["hide-input", "nbval-check-output"]
 found = page.optima(plan)
@@ -101,8 +104,8 @@ Table(noise, f"Rich task with α = {alpha:g}, β = {hard:g}", {"kept": "SGD nois
 # %% [markdown]
 # ## Claims
 #
-# An entry counts as confirmed within half a per cent. What is
-# tested is the step from the loss law to the table. The loss law itself is tested where the dynamics is solved.
+# An entry counts as confirmed within half a per cent. This tests the step from the loss law to the table. Other pages test the
+# loss law itself, where the dynamics is solved.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(page.table_claims(plan, found, cases, gap))

@@ -10,17 +10,17 @@
 # (transient-page)=
 # # The loss law: the finite-N transient
 #
-# **What the paper claims.** Before the bottleneck of the width is felt, finite width adds $\frac1N t^{-(1 - 1/\alpha) m}$ to the loss [8, 9, 80], with $m = 1$ lazy and
-# $m = \max\{1, 2/(1+\beta)\}$ rich. It falls with time for every task.
+# **The paper says.** Before the bottleneck of the width is felt, finite width adds $\frac1N t^{-(1 - 1/\alpha) m}$ to the loss
+# (paper eqs. 8, 9 and 80), with $m = 1$ lazy and $m = \max\{1, 2/(1+\beta)\}$ rich. It falls with time for every task.
 #
-# **What came out.** For $\beta > 1$ the power is as printed. For hard tasks it is
+# **Here.** For $\beta > 1$ the power is as printed. For hard tasks it is {eq}`eq-transient`, which *grows* when $\beta < 1/\alpha$.
 #
 # $$
-# \frac1N\, t^{-(\min(1, \beta) - 1/\alpha)\, m} ,
+# \frac1N\, t^{-(\min(1, \beta) - 1/\alpha)\, m}
 # $$ (eq-transient)
 #
-# which *grows* when $\beta < 1/\alpha$. Lazy, this follows from an exact formula that reaches any time; rich, from the mean field theory over several decades, where
-# the growth of the kernel only changes the clock. Simulations follow the theory.
+# Lazy, this follows from an exact formula that reaches any time; rich, from the mean field theory over several decades,
+# where the growth of the kernel only changes the clock. Simulations follow the theory.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for longer simulations of more seeds
@@ -58,10 +58,11 @@ print(notebook.provenance(plan, seeds=range(sim_seeds)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
-# ## Where the power comes from
+# ## The exact coefficient of 1/N
 #
-# Take frozen features and gradient flow, $\dot v^0 = -G \Lambda v^0$ with $G = A(0)^\top A(0)/N = 1 + \Delta$. For Gaussian $A(0)$, $\langle \Delta_{kl} \Delta_{mn} \rangle = \frac1N
-# (\delta_{km} \delta_{ln} + \delta_{kn} \delta_{lm})$. With $\varphi_{kl}(t) = \int_0^t e^{-\lambda_k (t-s) - \lambda_l s}\, ds$ the mean loss then changes, exactly to first order in $1/N$, by
+# Take frozen features and gradient flow, $\dot v^0 = -G \Lambda v^0$ with $G = A(0)^\top A(0)/N = 1 + \Delta$. For Gaussian $A(0)$,
+# $\langle \Delta_{kl} \Delta_{mn} \rangle = \frac1N (\delta_{km} \delta_{ln} + \delta_{kn} \delta_{lm})$. With
+# $\varphi_{kl}(t) = \int_0^t e^{-\lambda_k (t-s) - \lambda_l s}\, ds$ the mean loss then changes, exactly to first order in $1/N$, by
 #
 # $$
 # \begin{aligned}
@@ -71,21 +72,29 @@ print(runs.describe(list(results.values())))
 # \end{aligned}
 # $$ (eq-transient-exact)
 #
-# * **Slower learning.** A projection wastes part of each step, so the mean of $v^0_k$ lags behind. For the modes being learned, $k \simeq t^{1/\alpha}$, the lag is relative $t^{1/\alpha}/N$, the number of
-#   modes learned over the width. They carry the loss $t^{-\beta}$, which makes $\frac1N t^{-(\beta - 1/\alpha)}$.
-# * **Spread.** What has been learned, $\sum_{l} (w^*_l)^2 (1 - e^{-\lambda_l t})^2$, leaks into all modes with variance $1/N$ each. The modes not learned yet weigh
-#   $\sum_{k > t^{1/\alpha}} \lambda_k \sim t^{-(1 - 1/\alpha)}$. For $\beta > 1$ the target's norm is finite and the product is the printed $t^{-(1 - 1/\alpha)}$. For $\beta < 1$ the learned norm itself grows as $t^{1 - \beta}$, and the
-#   product is $t^{-(\beta - 1/\alpha)}$ once more.
-# * **One mode with itself.** The pairing with all indices equal is in neither term above. Half of it belongs to the mean, half to the spread. It falls as $t^{-\beta}$, smaller than the others by the number of
-#   modes learned, so the powers do not feel it. The mean-field equations leave it out (eqs. 23, 26), as they do for [small batches](batch-page): they are exact for many modes only, as footnote 2 says.
+# ## Where the power comes from
 #
-# The printed power follows the response $R_3 - \delta \sim \frac1N t^{-1 + 1/\alpha}$ [79] and takes what it acts on as constant. For $\beta > 1$ that is what happens; for $\beta < 1$ it acts on
-# a norm that still grows. With feature learning all modes follow the clock $a(t) = \int K\, dt \sim t^m$, and {eq}`eq-transient` follows with $a$ in place of $t$.
+# * **Slower learning.** A projection wastes part of each step, so the mean of $v^0_k$ lags behind. For the modes being learned,
+#   $k \simeq t^{1/\alpha}$, the lag is relative $t^{1/\alpha}/N$, the number of modes learned over the width. They carry the loss
+#   $t^{-\beta}$, which makes $\frac1N t^{-(\beta - 1/\alpha)}$.
+# * **Spread.** What has been learned, $\sum_{l} (w^*_l)^2 (1 - e^{-\lambda_l t})^2$, leaks into all modes with variance $1/N$ each. The
+#   modes not learned yet weigh $\sum_{k > t^{1/\alpha}} \lambda_k \sim t^{-(1 - 1/\alpha)}$. For $\beta > 1$ the target's norm is finite and the
+#   product is the printed power. For $\beta < 1$ the learned norm grows as $t^{1 - \beta}$, and the product is
+#   $t^{-(\beta - 1/\alpha)}$ again.
+# * **One mode with itself.** The pairing with all indices equal, half of it mean and half spread, falls as $t^{-\beta}$ and does
+#   not affect the powers. The mean-field equations leave it out (paper eqs. 23 and 26), as they do for
+#   [small batches](batch-page): they are exact for many modes only, as footnote 2 of the paper says.
+#
+# ## Where the printed power comes from
+#
+# The printed power follows the response $R_3 - \delta \sim \frac1N t^{-1 + 1/\alpha}$ (paper eq. 79) and treats what it acts on as
+# constant. That is right for $\beta > 1$; for $\beta < 1$ it acts on a norm that still grows. With feature learning all modes
+# follow the clock $a(t) = \int K\, dt \sim t^m$, and {eq}`eq-transient` follows with $a$ in place of $t$.
 #
 # ## Lazy: the exact coefficient
 #
-# Only sums over modes enter {eq}`eq-transient-exact`, so it is evaluated for infinitely many modes up to very late times. The window of the fits starts when $10^4$ is reached, where at least
-# a hundred modes are learned at the capacities shown.
+# Only sums over modes enter {eq}`eq-transient-exact`, so it can be evaluated for infinitely many modes up to very late
+# times. The window of the fits starts at $10^4$, where at least a hundred modes are learned at the capacities shown.
 
 # %% tags=["hide-input"]
 lazy = page.lazy_coefficients(plan)
@@ -100,7 +109,8 @@ formats = {"printed": ".3f", "corrected": "z.3f", "exponent": "z.3f"}
 Table(lazy_exponents[columns], "Decay exponent of the coefficient, lazy (negative: it grows)", formats=formats)
 
 # %% [markdown]
-# The mean field theory must give the same as its richness tends to 0, where the paper says that it becomes the theory of random features. {eq}`eq-transient-exact` knows nothing of mean field theory, so this is a test of both:
+# As its richness tends to 0 the mean field theory must give the same, where the paper says that it becomes the theory of
+# random features. {eq}`eq-transient-exact` does not use mean field theory, so this tests both:
 
 # %% tags=["hide-input", "nbval-check-output"]
 near_lazy = page.lazy_limit(plan)
@@ -114,8 +124,10 @@ Table(
 # %% [markdown]
 # ## Rich: long runs of the mean field theory
 #
-# Two solutions on the same grid of times, one at infinite width and one at a width so large that the modes learned by the end are a few per cent of it (for $\beta > 1$ a tenth of a per cent, because there the bottleneck, of higher order in $1/N$, would be felt); $N$ times their difference is the
-# coefficient of $1/N$. Against time the power is approached as slowly as $K = 1 + \gamma C_w$ forgets its constant 1; on the clock $a = \int K\, dt$, which the solution gives, there is no such crossover.
+# Two solutions share one grid of times, one at infinite width and one at a width so large that the modes learned by the end
+# are a small part of it (smaller still for $\beta > 1$, where the bottleneck, of higher order in $1/N$, would be felt). $N$ times
+# their difference is the coefficient of $1/N$. Against time the power is approached as slowly as $K = 1 + \gamma C_w$ forgets
+# its constant 1; on the clock $a = \int K\, dt$, which the solution gives, there is no such crossover.
 
 # %% tags=["hide-input"]
 rich = page.rich_coefficients(plan, results)
@@ -134,8 +146,9 @@ display(Table(rich_exponents[["alpha", "beta", *heads]], f"{caption} the effecti
 # %% [markdown]
 # ## Simulation
 #
-# Gradient descent on the population at one width and many draws of the projection, minus the loss at infinite width with the same number of modes and the same steps. The points of a curve share
-# their noise, so mean slopes in the window get their interval by resampling the draws.
+# Gradient descent on the population at one width and many draws of the projection, minus the loss at infinite width with the
+# same number of modes and the same steps. The points of a curve share their noise, so mean slopes in the window get their
+# interval by resampling the draws.
 
 # %% tags=["hide-input"]
 simulations = [page.simulated(plan, value, results) for value in (0.0, gamma)]
@@ -157,8 +170,9 @@ Table(compared[["gamma", "ratio", "ratio_interval", "exponent", "interval", "the
 # %% [markdown]
 # ## Claims
 #
-# Exponents are judged by the rule for solved equations, with the smaller of the tolerances of the printed and the corrected power; the simulated excess counts as confirmed within 15 %. In simulation the growth itself is
-# clear, while its exponent would need up to seven times as many draws to be told from that of the theory in the same window.
+# Exponents are judged by the rule for solved equations, with the smaller of the tolerances of the printed and the corrected
+# power; the simulated excess counts as confirmed within 15 %. In simulation the growth itself is clear, while its exponent
+# would need many more draws to distinguish it from the theory's in the same window.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
@@ -175,6 +189,10 @@ ledger.show(
 # %% [markdown]
 # ## What was chosen
 #
-# Everything on this page is ours; the paper shows no figure of the transient. The tasks cover $\beta$ below, at and above $1/\alpha$ and above 1. The windows of the fits were fixed beforehand: they start when the sums over modes have become
-# integrals and end with the runs. Set after trial runs were the width of the long rich runs, larger for $\beta > 1$, where the first width still felt the bottleneck, and the size of the simulations: narrower and shorter at
-# small scale, with fewer modes and steps at full scale, for more draws. Full scale has 1024 draws, half of what was planned, because the result that is shipped with the book stays below a limit of size.
+# Everything on this page is ours; the paper shows no figure of the transient. The tasks cover $\beta$ below, at and above
+# $1/\alpha$ and above 1. The windows of the fits were fixed beforehand: they start when the sums over modes have become integrals
+# and end with the runs.
+#
+# Set after trial runs were the width of the long rich runs, larger for $\beta > 1$, where the first width still felt the
+# bottleneck, and the size of the simulations: narrower and shorter at small scale, with fewer modes and steps at full scale,
+# for more draws. Full scale has 1024 draws, half of what was planned, to keep the shipped result below a limit of size.

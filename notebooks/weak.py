@@ -10,13 +10,14 @@
 # (weak-page)=
 # # Weak richness: slower than linearised
 #
-# **What the paper claims.** Feature learning improves the exponent of hard tasks; of weak richness it says nothing. On the page of [Figure 5](fig-5-page) weakly rich networks end *above* their
-# linearised twins.
+# **The paper says.** Feature learning improves the exponent of hard tasks (paper eq. 10). Of weak richness it says nothing; in
+# [Figure 5](fig-5-page) weakly rich networks end *above* their linearised twins.
 #
-# **What came out.** Small networks trained on all angles at once show it too, in modes 4 to 15: it needs no noise of batches, and is the same at half the step. Kinks make it: softplus networks of low sharpness are not
-# delayed, and the delay comes back with sharpness. While kinks move, tangent features of these modes turn away from the initial ones although the diagonal of the kernel stays. But turning alone
-# does not delay: random displacements turn features as far and leave the residual where it was. What delays is the part of the kernel *between* modes, as learning changes it. The delay fades as
-# richness does, at most in proportion to it; a delay that hardly depends on richness is not seen here.
+# **Here.** Small networks trained on all angles at once show it too, without noise of batches and at half the step. Kinks of
+# the activation cause it: smooth networks are not delayed, and the delay returns with sharpness. It comes from the part of the
+# kernel *between* modes, as learning changes it, and fades as richness does.
+#
+# <!-- here: weak.slower, weak.kinks, weak.chance -->
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the results that are shipped
@@ -60,8 +61,9 @@ print(runs.describe(list(results.values())))
 # \dot r = -K(t)\, r ,
 # $$ (eq-weak-flow)
 #
-# with the tangent kernel $K(t)$ of the present weights. The linearised twin has $K(0)$ for ever. So all that can delay a network is in $K(t) - K(0)$, and flows with parts of it tell which part:
-# the diagonal in Fourier modes alone; all of $K(t)$, replayed step by step; and the present kernel used from the start, "frozen". "Excess" is the log of the mean square of a residual over that of the
+# with the tangent kernel $K(t)$ of the present weights. The linearised twin keeps $K(0)$. So only $K(t) - K(0)$ can delay a
+# network, and flows with parts of it show which part: the diagonal in Fourier modes alone; all of $K(t)$, replayed step by step;
+# and the present kernel used from the start, "frozen". "Excess" is the log of the mean square of a residual over that of the
 # twin, in modes 4 to 15, on the last step.
 
 # %% mystnb={"figure": {"caption": "Log of the mean square of the residual in modes 4 to 15 over that of the linearised twin, mean over networks with its 95 % interval. (a) ReLU at several richnesses. (b) Softplus of growing sharpness s, and ReLU.", "name": "fig-weak"}, "image": {"alt": "Two plots against time. The excess rises from zero, the more the larger the richness; for softplus it stays near zero at low sharpness and rises towards that of ReLU at high sharpness."}} tags=["remove-input"]
@@ -86,8 +88,8 @@ Table(by_richness, "Excess in modes 4 to 15 by richness, ReLU", heads, formats)
 # %% [markdown]
 # ## Features turn, the diagonal stays
 #
-# The tangent feature of mode $k$ is $\sum_\theta \cos(k\theta)\, \nabla f(\theta)$; "overlap" is its cosine with that at the start. "Moved" is the share of pairs of angle and neuron that changed side of
-# the kink, "passed" counts every passage up to the last step.
+# The tangent feature of mode $k$ is $\sum_\theta \cos(k\theta)\, \nabla f(\theta)$; "overlap" is its cosine with that at the start. "Moved" is
+# the share of pairs of angle and neuron that changed side of the kink; "passed" counts every passage up to the last step.
 
 # %% mystnb={"figure": {"caption": "On the last step, by modes. (a) Excess of the networks and of flows with parts of their kernel. (b) Overlap of tangent features with those at the start (solid) and diagonal of the kernel over that at the start (dotted).", "name": "fig-weak-bands"}, "image": {"alt": "Upper panel: the excess is large in low and middle modes and vanishes in high ones; that of the diagonal alone is near zero. Lower panel: the overlap falls with the mode and with the richness while the dotted diagonal stays near one but for the largest richness."}} tags=["remove-input"]
 display(page.band_figure(plan, results))
@@ -113,7 +115,9 @@ Table(
 # %% [markdown]
 # ## Moved by chance
 #
-# If turned features alone delayed, any displacement of the weights that turns them as far would do. Here all initial weights are displaced at random, and the kernel is then used from the start, as "frozen" is above.
+# If turned features alone delayed, any displacement of the weights that turns them as far would do so. Here all initial weights
+# are displaced at random, and the kernel is then used from the start, as "frozen" is above. The features turn as far, and the
+# residual stays where it was.
 
 # %% tags=["hide-input"]
 chance = page.by_chance(plan)
@@ -124,8 +128,8 @@ Table(chance, "Initial weights displaced at random, modes 4 to 15", heads, forma
 # %% [markdown]
 # ## With and without kinks
 #
-# A softplus $\log(1 + e^{sh})/s$ has no kink; its kernel falls off beyond mode $k \simeq s$, so that at equal times less is learned. Networks are therefore compared where their twins have the same share of modes 4
-# to 7 left, as late as both runs reach.
+# A softplus $\log(1 + e^{sh})/s$ has no kink; its kernel falls off beyond mode $k \simeq s$, so at equal times less is learned.
+# Networks are therefore compared where their twins have the same share of modes 4 to 7 left, as late as both runs reach.
 
 # %% tags=["hide-input"]
 compared = page.matched(plan, results)
@@ -144,9 +148,11 @@ Table(by_sharpness, "Excess in modes 4 to 15 on the last step of each run", head
 # %% [markdown]
 # ## Kinks stick to angles
 #
-# Halving the step leaves the delay but raises the number of passages: late, ReLU kinks pass the same angle back and forth, the more often the smaller the step. Such a kink is held at the angle, and the flow of
-# the sampled kernels is no longer that of the network; with softplus the two agree, and on more angles they come closer. Sticking does not make the delay in these modes: twice the angles leave it where it was, and
-# softplus of sharpness 64, which sticks little, has nearly as much. At $\gamma_0 = 0.1$ network and flow differ so much that these angles are too few to say what delays.
+# Half the step leaves the delay and raises the number of passages: late, ReLU kinks pass the same angle back and forth, the more
+# often the smaller the step. Such a kink is held at the angle, and the flow of the sampled kernels is no longer that of the
+# network; with softplus the two agree, and on more angles they come closer. Sticking does not cause the delay in these modes:
+# twice the angles leave it where it was, and a sharp softplus, which sticks little, has nearly as much. At the largest richness
+# network and flow differ so much that these angles are too few to say what delays.
 
 # %% tags=["hide-input"]
 varied = list(dict.fromkeys([*plan.by_angles(), *plan.by_step()]))
@@ -166,7 +172,14 @@ ledger.show(page.claims_of(plan, results, chance, compared))
 # %% [markdown]
 # ## What was chosen
 #
-# Everything on this page is ours. Target and depth are those of the studies of Figure 5; networks are narrower, trained on all angles instead of batches and for less time, since each run stands for minutes of one core. Modes 4 to
-# 15 are those in which the delay was seen before; width, angles and last step were chosen after trial runs of ReLU networks at $\gamma_0 = 0.03$, the longer runs of smooth networks when at equal times these had learned too little for a
-# comparison. The comparison with random displacements was added after the runs, first with 48 networks, which left it open. In a trial that is not kept, networks of two layers of weights were delayed much less. We do not know
-# why depth matters, nor how learning arranges the kernel between modes so that it delays. Seeds differ a lot; at the smallest richness the interval of the delay nearly reaches zero.
+# Everything on this page is ours. Target and depth are those of the studies of Figure 5; networks are narrower, trained on all
+# angles instead of batches and for less time. Modes 4 to 15 are those in which the delay was seen before. Width, angles and
+# last step were chosen after trial runs of ReLU networks at $\gamma_0 = 0.03$, the longer runs of smooth networks when at equal
+# times these had learned too little for a comparison. The comparison with random displacements was added after the runs,
+# first with 48 networks, which left it open.
+#
+# ## What is not known
+#
+# In a trial that is not kept, networks of two layers of weights were delayed much less. We do not know why depth matters, nor
+# how learning arranges the kernel between modes so that it delays. Seeds differ a lot; at the smallest richness the interval
+# of the delay nearly reaches zero.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bookkit.environment import web_browser
+
 SCRIPTS = Path(__file__).resolve().parents[1] / "src" / "companion"
 
 
@@ -22,9 +24,6 @@ def evaluate(name, expression, folder):
 
 def operate(body, script, folder, address="", size="1000,900"):
     """Return what a script returns that runs when a page with this body has been loaded; it may wait for promises."""
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        pytest.skip("needs node or chromium: install the package chromium")
     runner = f"""<script>window.addEventListener("load", async () => {{
       let found;
       try {{ found = await (async () => {{ {script} }})(); }} catch (error) {{ found = {{ error: String(error.stack) }}; }}
@@ -33,11 +32,18 @@ def operate(body, script, folder, address="", size="1000,900"):
     }});</script>"""
     page = folder / "page.html"
     page.write_text(f'<!doctype html><meta charset="utf-8"><body>{body}{runner}</body>', encoding="utf-8")
-    options = ["--headless", "--no-sandbox", f"--window-size={size}", "--virtual-time-budget=20000", "--dump-dom"]
-    shown = _output([browser, *options, page.as_uri() + address]).split("<pre>")[1].split("</pre>")[0]
-    found = json.loads(unescape(shown))
+    found = json.loads(unescape(dom(page, address, size).split("<pre>")[1].split("</pre>")[0]))
     assert "error" not in found, found["error"]
     return found
+
+
+def dom(page, address="", size="1000,900"):
+    """Return the page of a file as a browser has it after its scripts have run."""
+    browser = web_browser()
+    if browser is None:
+        pytest.skip("needs a browser: install the package chromium")
+    options = ["--headless", "--no-sandbox", f"--window-size={size}", "--virtual-time-budget=20000", "--dump-dom"]
+    return _output([browser, *options, page.as_uri() + address])
 
 
 def _output(command):

@@ -1,13 +1,12 @@
 """The page of all claims: what its form offers, and what its script does in a browser."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
+from browser import dom
 from companion.claims import by_claim, load_ledger, verdict_bar
 from companion.claims.verdicts import slug
 from companion.pages import claims as page
@@ -16,7 +15,6 @@ from neural_scaling.base.paths import data_root
 CLAIMS = load_ledger(data_root() / "claims" / "ledger.json")
 LARGEST = [claim for claim, _ in by_claim(CLAIMS)]
 STATIC = Path(__file__).parents[1] / "book" / "_static"
-BROWSER = shutil.which("chromium")
 
 
 def test_without_a_script_every_claim_is_there_and_no_form():
@@ -83,17 +81,13 @@ addEventListener("load", async () => {
 """
 
 
-def dom(file, fragment=""):
-    """The page as a browser has it after its scripts have run."""
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom"]
-    run = subprocess.run([*command, file.as_uri() + fragment], capture_output=True, text=True, timeout=120, check=True)
-    return BeautifulSoup(run.stdout, "html.parser")
+def noted(file, fragment=""):
+    """What the driver wrote at each step."""
+    return json.loads(BeautifulSoup(dom(file, fragment), "html.parser").select_one("#found").get_text())
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    if BROWSER is None:
-        pytest.skip("there is no chromium on this machine to run the script of the page")
     path = tmp_path_factory.mktemp("page") / "claims.html"
     body = verdict_bar(CLAIMS, page="") + page.filter_form(CLAIMS) + page.claim_list(CLAIMS)
     driver = DRIVER.replace("CLAIM", LARGEST[0].id)
@@ -106,7 +100,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(file):
-    return json.loads(dom(file).select_one("#found").get_text())
+    return noted(file)
 
 
 def ids(**wanted):
@@ -150,7 +144,6 @@ class TestInABrowser:
         assert f"claim-{LARGEST[0].id}" in found["claim"]["open"] and "claim-page" in found["claim"]["open"]
 
     def test_a_filtered_view_can_be_linked(self, file):
-        soup = dom(file, "#verdict=out-of-reach")
-        state = json.loads(soup.select_one("#found").get_text())["start"]
+        state = noted(file, "#verdict=out-of-reach")["start"]
         assert state["shown"] == ids(verdict="out of reach") != []
         assert state["status"].startswith("1 of ")

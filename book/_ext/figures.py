@@ -1,6 +1,7 @@
 """Figures as readers meet them: sharp, in the colours of the light or the dark page, panels stacked on a phone, data below.
 
-The figures of notebooks are SVG whose metadata hold their curves and the boxes of their panels (``companion.style``).
+The figures of notebooks are SVG whose metadata hold their curves, the boxes of their panels and what in them cannot be read
+(``companion.style``). The last is a warning, as which the build fails.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from typing import Any
 import numpy as np
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
+from sphinx.util import logging
 
+LOGGER = logging.getLogger(__name__)
 FOLDER = "_figures"
 METADATA = re.compile(r'<metadata id="figure">(.*?)</metadata>\n?', re.DOTALL)
 ANY_METADATA = re.compile(r"<metadata.*?</metadata>\n?", re.DOTALL)
@@ -60,7 +63,7 @@ def write(folder: Path, name: str, svg: str) -> dict[str, Any]:
     """Write a figure, its dark twin and its data into a folder; return its metadata."""
     found = METADATA.search(svg)
     about: dict[str, Any] = (
-        json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": [], "thumbnail": ""}
+        json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": [], "clashes": [], "thumbnail": ""}
     )
     plain = LONG.sub(lambda match: f"{float(match[0]):.2f}", ANY_METADATA.sub("", svg))
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +120,8 @@ def page_context(app: Sphinx, page: str, template: str, context: dict[str, Any],
         label = str(figure["id"]) if isinstance(figure, Tag) and figure.get("id") else str(seen)
         name = f"{page.rpartition('/')[2]}-{label}"
         about = write(Path(app.outdir, FOLDER), name, svg)
+        for clash in about["clashes"]:
+            LOGGER.warning("%s: in the figure %s, %s", page, label, clash)
         size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
         assert size is not None, f"{page}: a figure without a size"
         base = "../" * page.count("/") + f"{FOLDER}/{name}"

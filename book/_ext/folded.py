@@ -61,20 +61,20 @@ def fold(app: Sphinx, doctree: nodes.document) -> None:
             content.remove(content[0])
         entry.parent.replace(entry, Fold("", line, entry, classes=["entry"]))
     for start in list(doctree.findall(addnodes.index)):
-        if any(entry[2].startswith("module-") for entry in start["entries"]) and isinstance(
-            start.parent, nodes.section
-        ):
+        if _begins_module(start) and isinstance(start.parent, nodes.section):
             _fold_text(start)
             _sort(start)
+
+
+def _begins_module(node: nodes.Node) -> bool:
+    return isinstance(node, addnodes.index) and any(entry[2].startswith("module-") for entry in node["entries"])
 
 
 def _of_module(start: addnodes.index) -> list[nodes.Node]:
     """Return what follows on the mark of a module, up to the next."""
     found: list[nodes.Node] = []
     for child in start.parent[start.parent.index(start) + 1 :]:
-        if isinstance(child, nodes.section):
-            break
-        if isinstance(child, addnodes.index) and any(entry[2].startswith("module-") for entry in child["entries"]):
+        if isinstance(child, nodes.section) or _begins_module(child):
             break
         found.append(child)
     return found

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from companion.agreement import decided_by
-from companion.circle_compare import same_ratio
+from companion.circle_compare import of_networks
 from companion.circle_curves import CurveRow, kernel_of
 from companion.claims import MEAN, Claim, Measurement, Page, judged, of_exponent
 from neural_scaling.base.arrays import Array
@@ -157,7 +157,7 @@ def predicted_growth(row: CurveRow, clock: Array) -> Array:
 def growth_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> Claim:
     """Return the claim that the kernel of a network grows on hard tasks as eq. 52 has it, the mean over tasks."""
     ratios = np.mean(np.stack(list(found.ratio)), axis=0)
-    return same_ratio(
+    return of_networks(
         page,
         "fig05.a.kernel",
         "eq. 52; said of the solvable model",

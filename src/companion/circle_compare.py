@@ -12,6 +12,7 @@ import pandas as pd
 from companion.agreement import decided_by
 from companion.circle_curves import CurveRow
 from companion.claims import MEAN, Claim, Measurement, Page, Tolerance, bounded, judged
+from companion.claims.measurement import Details
 from companion.own_kernel import steadied
 from neural_scaling.base.arrays import Array
 from neural_scaling.runs import Experiment
@@ -55,16 +56,16 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
 def share_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> Claim:
     """Return the claim that rich networks cover most of the way to chi on hard tasks, the mean over tasks."""
     share = np.mean(np.stack(list(found[found.beta < 1].share)), axis=0)
-    return _above(
+    return of_networks(
         page,
         "fig05.a.rich.share",
         "Fig. 5a, eq. 10",
         "On average over hard tasks feature learning covers more than half of the way from the lazy exponent to chi(beta).",
         "(measured - lazy)/(chi - lazy) in the same window, lazy at infinite width, mean over the hard tasks and seeds",
-        0.5,
         Measurement.mean_of(share),
         share.size,
         runs,
+        above=0.5,
     )
 
 
@@ -76,17 +77,17 @@ def gain_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> C
         gain = row.rich - row.lazy
         gains.append((gain - half, Measurement(gain, (gain - half, gain + half), row.window, meaning=MEAN), row.beta))
     _, least, beta = min(gains, key=lambda one: one[0])
-    return _above(
+    return of_networks(
         page,
         "fig05.a.gain",
         "section 3, eq. 10; Fig. 5a",
         "On hard tasks the loss of rich networks falls faster than that of linearised networks of the same width.",
         "exponent of rich less that of linearised networks in the same steps, least sure of the hard tasks",
-        0.0,
         least,
         found.slopes.iloc[0].size,
         runs,
         note=f"beta = {beta:g}",
+        above=0.0,
     )
 
 
@@ -99,17 +100,17 @@ def order_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> 
         assert step.interval is not None
         steps.append((step.interval[0], step, f"beta = {one.beta:g} and {other.beta:g}"))
     _, least, between = min(steps, key=lambda one: one[0])
-    return _above(
+    return of_networks(
         page,
         "fig05.a.order",
         "section 6, Ordering of Models",
         "Networks that learn features keep the order in which lazy networks learn tasks: a larger source, a larger exponent.",
         "difference of the rich exponents of neighbouring sources, seed by seed, the least sure",
-        0.0,
         least,
         found.slopes.iloc[0].size,
         runs,
         note=between,
+        above=0.0,
     )
 
 
@@ -123,7 +124,7 @@ def same_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> C
             (abs(ratio - 1) + half, Measurement(ratio, (ratio - half, ratio + half), row.window, meaning=MEAN), row)
         )
     _, farthest, row = max(ratios, key=lambda one: one[0])
-    return same_ratio(
+    return of_networks(
         page,
         "fig07.b.same",
         "section 6; Fig. 7b",
@@ -141,7 +142,7 @@ def easy_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> C
     """Return the claim that rich networks have the lazy exponent of infinite width on easy tasks, the mean over tasks."""
     easy = found[found.beta > 1]
     ratios = np.mean([row.slopes / row.infinite for row in easy.itertuples()], axis=0)
-    return same_ratio(
+    return of_networks(
         page,
         "fig07.b.easy",
         "section 6; Fig. 7b",
@@ -153,7 +154,7 @@ def easy_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> C
     )
 
 
-def same_ratio(
+def of_networks(
     page: Page,
     identifier: str,
     location: str,
@@ -163,26 +164,12 @@ def same_ratio(
     seeds: int,
     runs: Sequence[Experiment],
     note: str = "",
+    above: float | None = None,
 ) -> Claim:
-    """Return the claim that a ratio of exponents of networks is 1."""
+    """Return the claim that a ratio of exponents of networks is 1, or that a number of theirs lies above a limit."""
     words = (page, identifier, location, statement, quantity)
-    needs = decided_by(measured, seeds, RATIO.value)
-    return judged(*words, 1.0, measured, "network", RATIO, seeds=seeds, runs=runs, note=note, needs=needs)
-
-
-def _above(
-    page: Page,
-    identifier: str,
-    location: str,
-    statement: str,
-    quantity: str,
-    limit: float,
-    measured: Measurement,
-    seeds: int,
-    runs: Sequence[Experiment],
-    note: str = "",
-) -> Claim:
-    """Return the claim that a number of networks lies above a limit."""
-    words = (page, identifier, location, statement, quantity)
-    needs = decided_by(measured, seeds, math.inf if measured.value is None else abs(measured.value - limit))
-    return bounded(*words, "above", limit, measured, "network", seeds=seeds, runs=runs, note=note, needs=needs)
+    margin = RATIO.value if above is None else math.inf if measured.value is None else abs(measured.value - above)
+    details: Details = {"seeds": seeds, "runs": runs, "note": note, "needs": decided_by(measured, seeds, margin)}
+    if above is None:
+        return judged(*words, 1.0, measured, "network", RATIO, **details)
+    return bounded(*words, "above", above, measured, "network", **details)

@@ -24,13 +24,15 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
+from PIL import Image
 
+from companion.legible import clashes, drawn, make_room, tell_apart
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
 
@@ -73,7 +75,7 @@ class BookFigure(Figure):
     """A figure that notebooks show by itself, as SVG, without a plotting window or its global state.
 
     The SVG holds, as JSON in its metadata, what a page makes of it: the curves as drawn, to be downloaded, the boxes of its
-    panels, which a narrow screen shows one below the other, and a thumbnail.
+    panels, which a narrow screen shows one below the other, what in it cannot be read, and a thumbnail.
     """
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -81,32 +83,45 @@ class BookFigure(Figure):
 
     def svg(self) -> str:
         """Return the figure as SVG, the same bytes for the same figure."""
+        tell_apart(self)
+        make_room(self)
+        self.set_layout_engine("none")  # it is laid out, and stays so however often it is drawn
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        about = {"panels": panels(self), "curves": curves(self), "thumbnail": self._thumbnail()}
+        canvas = FigureCanvasAgg(self)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        picture = canvas.get_renderer()  # type: ignore[no-untyped-call]
+        about = {
+            "panels": panels(self, picture),
+            "curves": curves(self),
+            "clashes": clashes(self, picture),
+            "thumbnail": _thumbnail(picture),
+        }
         inside = html.escape(json.dumps(about), quote=False)
         return buffer.getvalue().replace("</svg>", f'<metadata id="figure">{inside}</metadata>\n</svg>')
-
-    def _thumbnail(self) -> str:
-        picture = io.BytesIO()
-        self.savefig(picture, format="png", dpi=240 / self.get_figwidth(), metadata={"Software": None})
-        return base64.b64encode(picture.getvalue()).decode()
 
     def __repr__(self) -> str:
         return f"<Figure with {len(self.axes)} panels>"
 
 
-def panels(figure: Figure) -> list[list[float]]:
+def _thumbnail(picture: RendererAgg) -> str:
+    """Return a drawn figure as a small picture."""
+    small, whole = io.BytesIO(), Image.fromarray(np.asarray(picture.buffer_rgba())).convert("RGB")
+    whole.resize((240, round(240 * whole.height / whole.width)), Image.Resampling.LANCZOS).save(
+        small, "png", optimize=True
+    )
+    return base64.b64encode(small.getvalue()).decode()
+
+
+def panels(figure: Figure, picture: RendererAgg | None = None) -> list[list[float]]:
     """Return the boxes (x, y, width, height) of a drawn figure's panels in points from its upper left corner, in reading order.
 
     What touches stands in one box, as insets and twin axes do, and panels that share an axis, of which one alone has its numbers;
     what stands apart, as a legend or a bar of colours, has its own.
     """
-    canvas = FigureCanvasAgg(figure)
     scale, height = 72 / figure.dpi, figure.bbox.height
-    canvas.draw()  # type: ignore[no-untyped-call]
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    renderer = picture or drawn(figure)
     groups: list[tuple[Bbox, list[Artist]]] = []
     for part in [*figure.axes, *figure.legends]:
         box, inside = part.get_tightbbox(renderer), [part]

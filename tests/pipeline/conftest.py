@@ -2,16 +2,14 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))  # the tools are not installed
+from bookkit import environment
+from bookkit.project import Project
 
-from bookkit import environment  # noqa: E402
-from bookkit.project import Project  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -36,7 +36,17 @@ FAULTS = {
     "anchor": ("<a href='whole.html#gone'>x</a>", ["a link to whole.html#gone, where nothing has this name."]),
     "list": ("<div role='list'><p>x</p></div>", ["axe aria-required-children"]),
     "list_of_the_theme": ("<div role='list' class='citation-list'><p>x</p></div>", []),
-    "button": ("<button></button>", ["axe button-name"]),
+    "button": ("<button></button>", ["axe button-name", "on paper: <button></button> is of no use there"]),
+    "fold": ("<details><summary>x</summary>y</details>", ["on paper: 1 folds are closed"]),
+    "dark_figure": ("<img src='data:,' class='only-dark' alt='x'>", ['on paper: a figure is dark: <img src="data:,"']),
+    "dark_paper": (
+        "<style>[data-theme=dark] :is(body, a) { color: #eee; background: #222 }</style>",
+        ["on paper: rgb(238, 238, 238) on rgb(34, 34, 34)"],
+    ),
+    "wide_paper": (
+        "<style>@media print { #wide { width: 900px } }</style><p id='wide'>x</p>",
+        ['on paper: 908 px wide at 718: <p id="wide">x</p>'],
+    ),
     "pale": ("<p style='color: #ccc; background: #fff'>pale</p>", ["axe color-contrast"]),
     "pale_in_the_dark": (
         "<style>[data-theme=dark] #pale { color: #333; background: #222 }</style><p id='pale'>pale</p>",

@@ -1,5 +1,6 @@
 """The page of an item: what it shows, what stands folded below it, and when it is written."""
 
+import html
 import json
 import re
 import shlex
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_output
 
 from bookkit import commands, compose, registry
@@ -122,6 +124,72 @@ def test_below_stands_what_made_it(both):
     assert "{literalinclude} ../../notebooks/tiny.py" in found["Code of this page"]
     assert found["Provenance"] == "```text\nscale: full · seed: 3\n```"
     assert "They took 1.5 h on abacus &lt;old&gt;." in found["Rerun"]
+
+
+def test_the_last_line_says_what_made_the_page(both, make):
+    assert compose.page(both, "tiny").cells[-1].source == (
+        '<p class="provenance">1 run · commit unknown · abacus &lt;old&gt; · 1.5 h · 2000-01-01</p>'
+    )
+    (both.results("tiny") / "one.json").unlink()
+    (both.results("tiny") / "other.json").unlink()
+    assert compose.page(both, "tiny").cells[-1].source == '<p class="provenance">scale: small · seed: 3 · 0 s</p>'
+
+
+def test_many_commits_are_counted(both):
+    for k in range(5):
+        record = json.dumps({"provenance": {**RUN, "commit": f"c{k}", "date": f"2000-01-0{k + 1}"}})
+        (both.results("tiny") / f"more{k}.json").write_text(record)
+    line = compose.page(both, "tiny").cells[-1].source
+    assert "6 runs · commits c0, c1, c2 and 3 more · " in line and line.endswith("9.0 h · 2000-01-01 to 2000-01-05</p>")
+
+
+def test_what_matters_most_comes_first_where_the_notebook_says_what_the_paper_says(both):
+    path = both.executed / "tiny_full.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source += "\n\n**The paper says.** So (paper eq. 4).\n\nAnd more."
+    nbformat.write(notebook, path)
+    cells = compose.page(both, "tiny").cells
+    title, beside, rest = (cells[0].source.find(part) for part in ("# A tiny", "{grid-item-card}", "And more."))
+    assert 0 < title < beside < rest
+    assert '<a href="../equations.html#eq-4">paper eq. 4</a>' in cells[0].source
+    assert cells[1].metadata.mystnb.figure.name == "fig-tiny"
+    assert cells[2].source.startswith('<div class="key-table"><p class="caption">All claims of this page')
+    assert sum("mystnb" in cell.metadata for cell in cells) == 1
+
+
+def test_the_figure_that_stands_for_a_page_can_be_chosen():
+    first, other, text = (nbformat.v4.new_code_cell(metadata={"mystnb": {"figure": {}}}) for _ in range(3))
+    text.metadata = {}
+    assert compose._lead([text, first, other]) is first
+    other.metadata["tags"] = ["lead"]
+    assert compose._lead([text, first, other]) is other
+    assert compose._lead([text]) is None
+
+
+@pytest.mark.parametrize(
+    ("curves", "links"),
+    [
+        (
+            [{"x": [1]}],
+            ["../../_figures/tiny-fig-tiny.csv", "../../_figures/tiny-fig-tiny.npz", "tiny.html#tiny-rerun"],
+        ),
+        ([], ["tiny.html#tiny-rerun"]),
+    ],
+)
+def test_a_card_leads_to_the_page_its_data_and_how_to_rerun_it(both, curves, links):
+    path = both.executed / "tiny_full.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    (figure,) = (cell for cell in notebook.cells if "mystnb" in cell.metadata)
+    inside = html.escape(json.dumps({"curves": curves}))
+    figure.outputs = [
+        new_output("display_data", data={"image/svg+xml": f'<svg><metadata id="figure">{inside}</metadata></svg>'})
+    ]
+    nbformat.write(notebook, path)
+    card = BeautifulSoup(compose._card(both, "tiny"), "html.parser")
+    assert card.select_one("a.page")["href"] == "tiny.html"
+    assert card.select_one(".title").get_text() == "A tiny notebook"
+    assert [link["href"] for link in card.select(".links a")] == links
+    assert parts(compose.page(both, "tiny"))["Rerun"].startswith(":name: tiny-rerun\n")
 
 
 def test_a_claim_of_small_scale_alone_is_named_as_that(both):

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from filelock import FileLock, Timeout
 
-from bookkit import commands, execution, registry
+from bookkit import commands, execution, notebooks, registry
 from bookkit.execution import Outcome
 from bookkit.problems import Problem
 
@@ -46,6 +46,22 @@ def test_a_run_by_hand_has_its_own_folder_and_touches_nothing_else(copied, capsy
     assert json.loads((folder / "claims.json").read_text())[0]["measured"] == 10
 
 
+def test_a_forked_kernel_shows_what_an_interpreter_of_its_own_shows(executed):
+    job = registry.job(executed, "tiny", "small")
+    with execution.kernel_environment("small", executed.work):
+        alone = execution.run(executed, notebooks.prepared(executed, job), "tiny")
+    assert nbformat.writes(alone) + "\n" == (executed.executed / "tiny.ipynb").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_no_page_sees_what_another_left(project):
+    source = project.notebooks / "tiny.py"
+    leave = 'import math\nassert not hasattr(math, "left") and "LEFT" not in os.environ\nmath.left = os.environ["LEFT"] = "x"'
+    source.write_text(source.read_text().replace("known =", f"{leave}\nknown ="))
+    outcomes = execution.run_side_by_side(project, [registry.job(project, "tiny", "small")] * 6, force=True)
+    assert all(outcome.seconds > 0.1 for outcome in outcomes)  # that of the kernel, which another process waits for
+
+
 @pytest.mark.slow
 def test_a_failing_cell_is_named(project, capsys):
     source = project.notebooks / "tiny.py"
@@ -73,7 +89,7 @@ def test_a_failing_cell_stops_those_that_have_not_begun_and_leaves_no_page(proje
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_a_killed_process_is_named_as_that(project):
     source = project.notebooks / "tiny.py"
-    kill = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+    kill = "import multiprocessing, os, signal\nos.kill(multiprocessing.parent_process().pid, signal.SIGKILL)"
     source.write_text(source.read_text().replace("known =", f"{kill}\nknown ="))
     with pytest.raises(Problem, match="a process that executed a notebook was killed"):
         execution.run_side_by_side(project, [registry.job(project, "tiny", "small")])

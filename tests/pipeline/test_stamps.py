@@ -137,7 +137,7 @@ def test_an_interrupted_run_leaves_no_stamp(copied, small, monkeypatch, error):
 def test_an_edit_during_the_run_makes_it_run_again(copied, small, monkeypatch):
     original = execution.run
 
-    def edited_meanwhile(project, notebook, *arguments):
+    def edited_meanwhile(project, notebook, *arguments, **more):
         path = project.notebooks / "tiny.py"
         path.write_text(path.read_text() + "\n# edited\n")
         return notebook

@@ -1,7 +1,8 @@
 """The built book in a real browser: what only shows once a page is laid out, typeset and clicked.
 
-Each page is loaded once and seen at two widths in both themes. Only what the project can mend counts: findings that belong to the
-theme are named in :data:`THEME` with the reason, pages that are known to be too tall or too heavy in :data:`KNOWN`.
+Each page is loaded once and seen at two widths in both themes and on paper; the explorers are operated. Only what the project can
+mend counts: findings that belong to the theme are named in :data:`THEME` with the reason, pages that are known to be too tall or
+too heavy in :data:`KNOWN`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from bookkit.environment import web_browser
+from bookkit.operated import operate
 from bookkit.problems import Problem
 from bookkit.project import Project
 
 PACKAGES = ("playwright", "axe_playwright_python")
 WIDE, PHONE = (1400, 1000), (390, 844)
+PAPER = (718, 1047)  # A4 between margins of a centimetre
 SCREENS = 25  # of a phone, that a page may be tall
 WEIGHT = 2**20  # bytes of a page with its pictures and data, without the theme and MathJax
 #: What is searched for, and the pages of which one has to come first if the book has it.
@@ -66,6 +69,13 @@ _LOOK = r"""() => {
         links: [...document.querySelectorAll("a[href]")].map(one => one.href),
     };
 }"""
+#: Half of a page is strokes of formulas, hidden from readers by ear, and what closed folds hold: no rule looks at either.
+_PRUNE = """() => {
+    for (const strokes of document.querySelectorAll("mjx-container > svg[aria-hidden=true]")) strokes.replaceChildren();
+    for (const part of document.querySelectorAll("details:not([open]) > :not(summary)")) part.remove();
+}"""
+#: Scripts that listen for another medium are told before the next frame.
+_FRAME = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _SIZE = """() => {
     const page = document.scrollingElement;
     const over = one => one.getBoundingClientRect().right > innerWidth + 1;
@@ -84,17 +94,35 @@ _AXE = """async ([chosen, theme]) => {
     return grave.flatMap(one => one.nodes.filter(node => ours(one, node)).map(node =>
         ({rule: one.id, at: node.target.flat().join(" "), html: node.html.slice(0, 100)})));
 }"""
+#: What is wrong with a page as it is printed.
+_PRINTED = r"""() => {
+    const seen = one => one.checkVisibility({visibilityProperty: true, opacityProperty: true}) && one.offsetWidth > 1;
+    const all = selector => [...document.querySelectorAll(selector)];
+    const wrong = all("nav, header.bd-header, footer, button:not(.whole), dialog, .bd-sidebar-primary, .bd-sidebar-secondary")
+        .filter(seen).map(one => `${one.outerHTML.slice(0, 80)} is of no use there`);
+    const folds = all("details:not([open])").filter(seen).length;
+    if (folds) wrong.push(`${folds} folds are closed`);
+    wrong.push(...all(".only-dark").filter(seen).map(one => `a figure is dark: ${one.outerHTML.slice(0, 80)}`));
+    const [ink, ground] = ["color", "backgroundColor"].map(name => getComputedStyle(document.body)[name]);
+    const light = colour => colour.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3;
+    if (light(ink) > 100 || !(light(ground) > 200 || ground.endsWith(", 0)"))) wrong.push(`${ink} on ${ground}`);
+    const page = document.scrollingElement;
+    if (page.scrollWidth > innerWidth + 1) {
+        const over = all("body *").filter(one => one.getBoundingClientRect().right > innerWidth + 1).pop();
+        wrong.push(`${page.scrollWidth} px wide at ${innerWidth}: ${over?.outerHTML.slice(0, 80)}`);
+    }
+    return wrong;
+}"""
 _CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
+#: Widths and themes in which a page is measured; the last is that whose height counts.
+_VIEWS = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light"))
 #: Width, theme and rules. Contrast takes three quarters of the time; it is of the theme and not of the width.
-_VIEWS: tuple[tuple[tuple[int, int], str, dict[str, Any] | None], ...] = (
+_RULES: tuple[tuple[tuple[int, int], str, dict[str, Any]], ...] = (
+    (PHONE, "light", _BUT_CONTRAST),
     (WIDE, "light", {"rules": {}}),
     (WIDE, "dark", _CONTRAST),
-    (PHONE, "dark", None),
-    (PHONE, "light", _BUT_CONTRAST),
 )
-#: Pages of source are made by one template of the builder from text in one colour scheme: they are measured only.
-_SOURCE_VIEWS = ((WIDE, "light", None), (PHONE, "light", None))
 _FIRST = """() => {
     const done = document.querySelector("#search-results .search-summary")?.textContent;
     const first = document.querySelector("#search-results ul.search li a");
@@ -196,10 +224,12 @@ async def look(
         # A browser each: pages of files share the process of a browser.
         browser = await playwright.chromium.launch(executable_path=web_browser())
         try:
-            found = await _search(browser, root, searches) if first else []
+            found = [*await _search(browser, root, searches), *await operate(browser, root)] if first else []
+            # Pages of one context share what they loaded and compiled.
+            context = await browser.new_context(viewport=_size(WIDE), color_scheme="light")
             while left:
                 path = left.pop()
-                seen[path.relative_to(root).as_posix()] = await _see(browser, path, axe)
+                seen[path.relative_to(root).as_posix()] = await _see(context, path, axe)
             return found
         finally:
             await browser.close()
@@ -209,11 +239,21 @@ async def look(
     return dict(sorted(seen.items())), [line for lines in found for line in lines]
 
 
-async def _see(browser: Any, path: Path, axe: str) -> Seen:
+def _size(pixels: tuple[int, int]) -> dict[str, int]:
+    return dict(zip(("width", "height"), pixels, strict=True))
+
+
+async def _turn(page: Any, size: tuple[int, int], theme: str) -> None:
+    await page.set_viewport_size(_size(size))
+    await page.emulate_media(color_scheme=theme)
+    await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+
+
+async def _see(context: Any, path: Path, axe: str) -> Seen:
     from playwright.async_api import Error
 
     seen, asked = Seen(), set[str]()
-    page = await browser.new_page(viewport=dict(zip(("width", "height"), WIDE, strict=True)), color_scheme="light")
+    page = await context.new_page()
     page.on("console", lambda said: seen.wrong.append(f"console: {said.text[:200]}") if said.type == "error" else None)
     page.on("pageerror", lambda error: seen.wrong.append(f"script: {str(error)[:200]}"))
     page.on("requestfailed", lambda request: seen.wrong.append(f"cannot load {request.url[:200]}"))
@@ -227,20 +267,25 @@ async def _see(browser: Any, path: Path, axe: str) -> Seen:
         seen.wrong += [f"a formula has an error: {text}" for text in found["wrong"]]
         seen.wrong += [f"a picture without words: {source}" for source in found["bare"]]
         await page.add_style_tag(content="* { transition: none !important; }")  # colours on their way are no colours
-        views = _SOURCE_VIEWS if "_modules" in path.parts else _VIEWS
-        if any(rules for _, _, rules in views):
-            await page.evaluate(axe)
-        for size, theme, rules in views:
-            await page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
-            await page.emulate_media(color_scheme=theme)
-            await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        for size, theme in _VIEWS:
+            await _turn(page, size, theme)
             measured = await page.evaluate(_SIZE)
-            seen.height = measured["height"]  # the last is that of a phone
+            seen.height = measured["height"]
             if measured["wide"]:
                 seen.wrong.append(f"{measured['wide']} px wide at {size[0]}: {measured['by']}")
-            if rules:
-                theirs = {rule: selector for rule, (selector, _) in THEME.items()}
-                found = await page.evaluate(_AXE, [rules, theirs])
+        await _turn(page, PAPER, "dark")  # as a reader prints what he sees
+        await page.evaluate(_FRAME)
+        await page.emulate_media(media="print")
+        await page.evaluate(_FRAME)
+        seen.wrong += [f"on paper: {line}" for line in await page.evaluate(_PRINTED)]
+        if "_modules" not in path.parts:  # those are made by one template of the builder from text in one colour scheme
+            await page.emulate_media(media="screen")
+            await page.evaluate(_FRAME)
+            await page.evaluate(_PRUNE)
+            await page.evaluate(axe)
+            for size, theme, rules in _RULES:
+                await _turn(page, size, theme)
+                found = await page.evaluate(_AXE, [rules, {rule: selector for rule, (selector, _) in THEME.items()}])
                 seen.wrong += [f"axe {one['rule']}: {one['at']}: {one['html']}" for one in found]
         seen.wrong += [f"asks another host: {url[:200]}" for url in sorted(asked) if _outside(url)]
         seen.weight = sum(_bytes(url) for url in asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,7 +12,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bookkit import arithmetic, browser, compose, execution, ledger, pages, references, registry, sphinx_book, workplace
+from bookkit import (
+    arithmetic,
+    browser,
+    compose,
+    execution,
+    ledger,
+    operated,
+    pages,
+    references,
+    registry,
+    sphinx_book,
+    workplace,
+)
 from bookkit.execution import Outcome
 from bookkit.problems import Problem
 from bookkit.project import Project
@@ -50,6 +63,8 @@ SMALLEST = ("errata", "fig01", "fig09", "fig10", "kernel", "table1")
 _PYTEST = ("pytest", "-n2", "--dist=worksteal")
 #: Shared machines are slower; beyond this factor it is no longer the machine.
 SLACK = 2.0
+#: A page that loads beside others is this much slower at most; `nox -s bench` measures it.
+PATIENCE = 5.0
 
 
 def check_items(project: Project) -> None:
@@ -129,6 +144,12 @@ def check_in_browser(project: Project) -> None:
     if lacking:
         raise Problem(lacking)
     wrong, seen = browser.check(project)
+    seconds = asyncio.run(operated.cold_start(project.html))
+    say(f"the front page answers {seconds:.1f} s after a cold start, 1.5 s are allowed")
+    if seconds > 1.5 * PATIENCE:
+        wrong.append(
+            f"{operated.FRONT}: the explorer answers after {seconds:.1f} s only. `nox -s bench` measures it alone."
+        )
     if wrong:
         raise Problem("\n".join(wrong))
     say(f"{len(seen)} pages are as they should be in a browser")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from bookkit import ledger, parameters, registry, stamps
+from bookkit import ledger, parameters, registry, stamps, top
 from bookkit.pages import toc_pages
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
@@ -59,16 +60,34 @@ def page(project: Project, item: str) -> NotebookNode:
             cell.metadata["tags"] = sorted((tags - {"hide-input"}) | {"remove-input"})
         cells.append(cell)
     title, _, text = cells[0].source.partition("\n\n")
-    cells[0].source = "\n\n".join([title, _head(project, jobs[-1], claims), text])
+    beside, rest = top.columns(text, claims)
+    cells[0].source = "\n\n".join(filter(None, [title, _head(project, jobs[-1], claims), beside, rest]))
     for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = top.cited(cell.source)
         for mark, made in MARKS.items():
             if mark in cell.source:
                 cell.source = cell.source.replace(mark, made(project))
+    if beside:  # figure and table of what matters most come first, wherever the notebook makes them
+        lead = _lead(cells)
+        table = top.key_table(claims, top.named_claims(text))
+        moved = [
+            *([cells.pop(cells.index(lead))] if lead else []),
+            *([nbformat.v4.new_markdown_cell(table)] if table else []),
+        ]
+        cells[1:1] = moved
     cells += [nbformat.v4.new_markdown_cell(part) for part in _below(project, jobs, claims, said)]
     for index, cell in enumerate(cells):
         cell["id"] = f"cell-{index}"
     notebook.cells = cells
     return notebook
+
+
+def _lead(cells: Iterable[NotebookNode]) -> NotebookNode | None:
+    """Return the cell of the figure that stands for a page: the one tagged ``lead``, else the first."""
+    figures = [cell for cell in cells if "figure" in cell.metadata.get("mystnb", {})]
+    tagged = [cell for cell in figures if "lead" in cell.metadata.get("tags", [])]
+    return next(iter([*tagged, *figures]), None)
 
 
 def _answer(project: Project) -> str:
@@ -90,15 +109,36 @@ def _card(project: Project, item: str) -> str:
     job = registry.job(project, item, scale)
     notebook = nbformat.read(project.executed / f"{job.page}.ipynb", as_version=4)
     title = notebook.cells[0].source.partition("\n\n")[0].splitlines()[-1].lstrip("# ")
-    figures = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in notebook.cells]
-    label = next(filter(None, figures), None)
-    picture = (
-        f'<img src="../../_figures/{item}-{label}.png" alt="" role="presentation" loading="lazy">' if label else ""
-    )
+    lead = _lead(notebook.cells)
+    picture, links = "", {"rerun": f"{item}.html#{_rerun_label(item)}"}
+    if lead:
+        figure = f"../../_figures/{item}-{lead.metadata.mystnb.figure.name}"
+        picture = f'<img src="{figure}.png" alt="" role="presentation" loading="lazy">'
+        links = {"CSV": f"{figure}.csv", "NPZ": f"{figure}.npz", **links} if _has_curves(lead) else links
     counts = chips(ledger.read(project.claims(item, scale)))
     words = f'<span class="title">{html.escape(title)}</span><span class="scale">{_named(scale)}</span>'
-    return f'<a class="card-of-page" href="{item}.html">{picture}{words}<span>{counts}</span></a>'
+    page = f'<a class="page" href="{item}.html">{picture}{words}<span>{counts}</span></a>'
+    small = " · ".join(
+        f'<a {"" if name == "rerun" else "download "}href="{address}" aria-label="{name}: {html.escape(title)}">{name}</a>'
+        for name, address in links.items()
+    )
+    return f'<div class="card-of-page">{page}<span class="links">{small}</span></div>'
 
+
+def _has_curves(cell: NotebookNode) -> bool:
+    """Return whether the figure of a cell offers its curves."""
+    pictures = (output.get("data", {}).get("image/svg+xml", "") for output in cell.outputs)
+    found = (CURVES.search(picture) for picture in pictures)
+    return any(one is not None and bool(json.loads(html.unescape(one[1]))["curves"]) for one in found)
+
+
+def _rerun_label(item: str) -> str:
+    """Return the label of the part of a page that says how to make it again."""
+    return f"{item}-rerun"
+
+
+#: Where the figure of a cell says what it is made of (``companion.style``).
+CURVES = re.compile(r'<metadata id="figure">(.*?)</metadata>', re.DOTALL)
 
 #: What composing puts in place of a mark on a page.
 MARKS: Mapping[str, Callable[[Project], str]] = {"<!-- answer -->": _answer, "<!-- cards -->": _cards}
@@ -129,7 +169,7 @@ def _below(project: Project, jobs: list[Job], claims: list[Claim], said: list[st
         yield _folded("Parameters", "\n".join(rows))
     if largest is not small:
         yield _folded("Live check", "\n".join(_live(project, small, claims)))
-    yield _folded("Rerun", "\n".join(_rerun(project, largest)))
+    yield _folded("Rerun", "\n".join(_rerun(project, largest)), _rerun_label(item))
     listings = [f"notebooks/{item}.py", f"src/companion/pages/{item}.py"]
     code = [
         f"{{download}}`{name} <../../{name}>`\n\n```{{literalinclude}} ../../{name}\n:language: python\n```\n"
@@ -137,11 +177,29 @@ def _below(project: Project, jobs: list[Job], claims: list[Claim], said: list[st
         if (project.root / name).is_file()
     ]
     yield _folded("Code of this page", "\n".join(code))
-    yield _folded("Provenance", "```text\n" + "".join(said).strip() + "\n```")
+    text = "".join(said).strip()
+    yield _folded("Provenance", f"```text\n{text}\n```")
+    yield f'<p class="provenance">{html.escape(_provenance(project, jobs, text))}</p>'
 
 
-def _folded(title: str, content: str) -> str:
-    return f"::::{{dropdown}} {title}\n{content}\n::::"
+def _provenance(project: Project, jobs: list[Job], said: str) -> str:
+    """Return in one line what made a page: the runs that it shows, or this build."""
+    records = _records(project, jobs[-1])
+    if not records:
+        seconds = (stamps.read_stamp(project, jobs[-1]) or {}).get("seconds", 0)
+        return f"{said.partition(chr(10))[0]} · {_hours(seconds)}"
+    commits, days = (sorted({one[name] for one in records}) for name in ("commit", "date"))
+    runs = "1 run" if len(records) == 1 else f"{len(records)} runs"
+    named = f"commit{'s' if len(commits) > 1 else ''} {', '.join(commits[:3])}"
+    named += f" and {len(commits) - 3} more" if len(commits) > 3 else ""
+    when = days[0][:10] if days[0][:10] == days[-1][:10] else f"{days[0][:10]} to {days[-1][:10]}"
+    machines = "; ".join(sorted({one["hardware"] for one in records}))
+    return f"{runs} · {named} · {machines} · {_hours(sum(one['seconds'] for one in records))} · {when}"
+
+
+def _folded(title: str, content: str, label: str = "") -> str:
+    name = f":name: {label}\n\n" if label else ""
+    return f"::::{{dropdown}} {title}\n{name}{content}\n::::"
 
 
 def _parameters(project: Project, jobs: list[Job]) -> Iterator[str]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import multiprocessing
 import os
 import signal
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -24,7 +21,7 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from bookkit import notebooks, registry, stamps, workplace
+from bookkit import kernels, notebooks, registry, stamps, workplace
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
@@ -91,29 +88,32 @@ def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_
                 place / "ipython"
             ),  # the user's own may hold scripts, which would change what a page shows
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
-            "PYTHONHASHSEED": "0",
             # Those of the user in any case: they are fetched, not computed, and checked whenever they are opened.
             "NEURAL_SCALING_DATASETS": str(datasets_root().absolute()),
         }
         if scale == "small" or not own_cache:
-            # Threads of small products wait for each other on a busy machine, several times longer than they save.
-            wanted.update(single_threaded())
-        unwanted = ["MPLBACKEND", "NEURAL_SCALING_DATA"]  # they would change what a notebook shows or reads
-        if scale == "small" or not own_cache:
-            wanted["NEURAL_SCALING_CACHE"] = str(place / "cache")
+            wanted |= single_threaded() | {"NEURAL_SCALING_CACHE": str(place / "cache")}
             (place / "cache").mkdir(exist_ok=True)
-        before = {name: os.environ.get(name) for name in (*wanted, *unwanted)}
-        os.environ.update(wanted)
-        for name in unwanted:
-            os.environ.pop(name, None)
-        try:
+        with _environment(wanted):
             yield claims
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of kernels started meanwhile, and remove those that would change what a notebook shows or reads."""
+    unwanted = ("MPLBACKEND", "NEURAL_SCALING_DATA")
+    before = {name: os.environ.get(name) for name in (*wanted, "PYTHONHASHSEED", *unwanted)}
+    os.environ.update(wanted, PYTHONHASHSEED="0")
+    for name in unwanted:
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def run(
@@ -121,8 +121,9 @@ def run(
     notebook: NotebookNode,
     name: str,
     limit: int | None = None,
+    **more: object,
 ) -> NotebookNode:
-    """Execute a prepared notebook in the root of the project."""
+    """Execute a prepared notebook in the root of the project; the engine is told more where that is given."""
     project.work.mkdir(parents=True, exist_ok=True)
     # One kernel starts at a time: two would now and then choose one port.
     with CellLine(name) as line, FileLock(project.work / "starting.lock") as starting:
@@ -144,6 +145,7 @@ def run(
                     execution_timeout=limit,
                     extra_arguments=["--log-level=CRITICAL"],  # a kernel's own warnings would clutter the terminal
                     on_cell=on_cell,
+                    **more,
                 )
             )
         except PapermillExecutionError as error:
@@ -182,8 +184,9 @@ def book_jobs(project: Project) -> list[Job]:
 def _computed(project: Project, job: Job, notebook: NotebookNode) -> tuple[NotebookNode, str, float]:
     """Return the executed notebook, its claims and the seconds that it took."""
     start = _spent()
+    forked = {"kernel_manager_class": kernels.Forked} if kernels.CAN_FORK else {}
     with kernel_environment(job.scale, project.work) as claims:
-        executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT)
+        executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT, **forked)
         made = claims.read_text("utf-8")
     return executed, made, _spent() - start
 
@@ -191,20 +194,17 @@ def _computed(project: Project, job: Job, notebook: NotebookNode) -> tuple[Noteb
 def _spent() -> float:
     """Return the processor time of the kernels that have ended, seconds; Windows does not tell it, so there the clock's."""
     times = os.times()
-    return times.children_user + times.children_system if os.name == "posix" else times.elapsed
+    waited = times.children_user + times.children_system if os.name == "posix" else times.elapsed
+    return waited + kernels.Forked.seconds
 
 
-def _begin(parent: int) -> None:
-    """Make a process end with the one that started it, and its kernel, which watches it, with both."""
+def _begin(environment: Mapping[str, str]) -> None:
+    """Make a process end with the one that asked for it, and its kernel with both."""
     # At Ctrl-C the kernels interrupt their cells, which ends the processes' work; a traceback from each would say no more.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(environment)
+    kernels.end_with_parent()
 
 
 def run_side_by_side(project: Project, jobs: Sequence[Job], *, force: bool = False) -> list[Outcome]:
@@ -213,9 +213,11 @@ def run_side_by_side(project: Project, jobs: Sequence[Job], *, force: bool = Fal
     Kernels inherit the environment of their process, so each has one of its own; only this process writes pages.
     """
     workers = min(os.cpu_count() or 1, _MOST_KERNELS)
-    spawn = multiprocessing.get_context("spawn")
+    # Threads of small products wait for each other on a busy machine, several times longer than they save.
+    with _environment(single_threaded()):
+        context = kernels.start()
     with (
-        ProcessPoolExecutor(workers, spawn, _begin, (os.getpid(),)) as processes,
+        ProcessPoolExecutor(workers, context, _begin, (dict(os.environ),)) as processes,
         ThreadPoolExecutor(workers) as threads,
     ):
 

@@ -29,7 +29,7 @@ REASONS = {
     "results": "shipped results changed",
 }
 # The modules that shape an executed notebook; the others may change without a rerun.
-PIPELINE = ("execution.py", "notebooks.py")
+PIPELINE = ("execution.py", "kernels.py", "notebooks.py")
 
 
 def hash_files(files: Iterable[Path], root: Path) -> str:

@@ -132,15 +132,23 @@ def headlines(claims: Iterable[Claim]) -> str:
     lines = []
     for id, words in HEADLINES.items():
         claim = known[choice(id, "claims", known)]
-        predicted = _predicted(claim)
-        if claim.verdict.startswith("correct"):
-            predicted += f", corrected {number(claim.corrected, 3)}"
-        numbers = f"predicted {html.escape(predicted)}, measured {html.escape(_measured(claim))}"
         lines.append(
             f'<li>{chip(claim.verdict)} <span class="said"><a href="{ALL_CLAIMS}#{anchor(id)}">{with_formulas(words)}</a></span> '
-            f'<span class="against">{numbers} <a class="tag" href="{address(claim)}">{page_name(claim.item)}</a></span></li>\n'
+            f'<span class="against">predicted {expected(claim)}, measured {measured(claim)} '
+            f'<a class="tag" href="{address(claim)}">{page_name(claim.item)}</a></span></li>\n'
         )
     return f'<ul class="claims headlines">{"".join(lines)}</ul>'
+
+
+def expected(claim: Claim) -> str:
+    """Return as HTML what a claim predicts, and its correction where the claim is judged by one."""
+    corrected = f", corrected {number(claim.corrected, 3)}" if claim.verdict.startswith("correct") else ""
+    return html.escape(_predicted(claim)) + corrected
+
+
+def measured(claim: Claim) -> str:
+    """Return as HTML what was measured, with its interval."""
+    return html.escape(_measured(claim))
 
 
 def summary(claims: Sequence[Claim]) -> pd.DataFrame:

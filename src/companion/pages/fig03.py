@@ -476,7 +476,7 @@ def loss_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
                 Line2D([], [], color=INK, linestyle="--", linewidth=1.1),
                 Line2D([], [], color=MUTED, linestyle=":", linewidth=1.6),
             ]
-            axes.legend(handles, [*labels, "theory", r"$N, B \to \infty$"], loc="lower left", ncols=2, fontsize=11)
+            axes.legend(handles, [*labels, "theory", r"$N, B \to \infty$"], loc="lower left", ncols=2)
     return figure
 
 
@@ -498,7 +498,7 @@ def late_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
         upper.set_ylim(0.1 * float(late(plan, super_easy, (math.inf, smallest))[1][-1]), None)
         upper.set_title(rf"super-easy task, $\beta = {super_easy.beta:g}$, theory")
         upper.set_ylabel("loss")
-        upper.legend(loc="lower left", ncols=2, fontsize=10)
+        upper.legend(loc="lower left", ncols=2)
         for batch in (plan.batches[0], plan.batches[-1]):
             time, relative = noise_share(plan, hard, batch)
             lower.loglog(time, relative, color=batch_color(batch), label=rf"$N = \infty$, $B = {batch}$")

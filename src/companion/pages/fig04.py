@@ -464,7 +464,7 @@ def loss_figure(plan: Plan, panels: Sequence[Panel], first: float = 100.0) -> Fi
             axes.set_ylabel("loss")
             handles, labels = axes.get_legend_handles_labels()
             handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=0.9))
-            axes.legend(handles, [*labels, "theory"], loc="lower left", ncols=2, fontsize=11)
+            axes.legend(handles, [*labels, "theory"], loc="lower left", ncols=2)
     return figure
 
 
@@ -520,7 +520,7 @@ def slope_figure(plan: Plan, panels: Sequence[Panel], found: pd.DataFrame) -> Fi
         upper.set_ylabel("exponent $r$ of the loss")
         lower.set_ylabel("exponent $a$ of the width")
         lower.set_xlabel("compute $C = N t$")
-        upper.legend(loc="center right", fontsize=10)
+        upper.legend(loc="center right")
     return figure
 
 

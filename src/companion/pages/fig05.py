@@ -366,5 +366,5 @@ def study_figure(plan: Plan, found: pd.DataFrame) -> Figure:
             axes.set_xlabel(label)
             axes.set_ylabel("exponent")
             if len(series) > 1:
-                axes.legend(fontsize=10)
+                axes.legend()
     return figure

@@ -22,6 +22,7 @@ from neural_scaling.networks.image_runs import ImageRun, KernelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
+_LEAST = 1e-9  # source at which an interval that reaches below zero ends
 #: Claims on linearised networks that the page on the source records, by dataset.
 CITED = {"mnist": "source.mnist.lazy", "cifar10": "source.cifar10.lazy"}
 
@@ -95,10 +96,8 @@ class Curves:
     @property
     def chi(self) -> tuple[float, float]:
         """The exponent of rich networks that the measured source predicts, and its error, half a 95 % interval."""
-        beta, (low, high) = self.source.source, self.source.source_interval
-        return float(chi(beta)), (high - low) / (
-            1 + beta
-        ) ** 2  # half of the interval times the derivative 2/(1 + beta)^2
+        low, high = (float(chi(max(beta, _LEAST))) for beta in self.source.source_interval)
+        return float(chi(self.source.source)), (high - low) / 2
 
 
 def curves(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Curves:
@@ -340,7 +339,7 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
             plain_ticks(upper.yaxis)
             plain_ticks(lower.yaxis)
         named = {text: line for axes in panels[0] for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4, fontsize=10)
+        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4)
         panels[0, 0].set_ylabel(r"kernel $K(t)/K(0)$")
         panels[1, 0].set_ylabel(r"$\eta_0 \times$ largest eigenvalue")
     return figure

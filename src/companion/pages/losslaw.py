@@ -419,7 +419,7 @@ def curves_figure(laws: Sequence[Law]) -> Figure:
             axes.set_title(rf"({letter}) {kind}, $\alpha = {one.run.alpha:g}$, $\beta = {one.run.beta:g}$")
             axes.set_xlabel(r"$\eta t$")
             axes.set_ylabel("loss")
-            axes.legend(loc="lower left", fontsize=10)
+            axes.legend(loc="lower left")
     return figure
 
 

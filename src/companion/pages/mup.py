@@ -237,13 +237,13 @@ def draw(plan: Plan, moved: Array, curves: WidthCurves, search: pd.DataFrame, li
         a.set_title("(a) coordinate check")
         a.set_xlabel("width $N$")
         a.set_ylabel("change in a few steps")
-        a.legend(fontsize=9)
+        a.legend()
         for width, loss in zip(plan.widths_curves, curves.loss, strict=True):
             b.loglog(curves.step[1:], loss[1:], color=width_color(width), label=f"$N = {width:g}$")
         b.set_title("(b) loss across widths")
         b.set_xlabel("steps $t$")
         b.set_ylabel("test loss")
-        b.legend(fontsize=9)
+        b.legend()
         for width, losses in search[np.isfinite(search.loss)].groupby("width"):
             c.loglog(losses.eta, losses.loss, "o-", color=width_color(width), label=f"$N = {width:g}$")
         c.set_title("(c) which learning rate is best")

@@ -358,7 +358,7 @@ def lazy_figure(found: Sequence[Noise], table: pd.DataFrame) -> Figure:
             lower.loglog(one.time, one.relative / one.predicted, color=color)
         upper.plot([], [], "--", color=INK, linewidth=1.1, label="corrected power")
         upper.plot([], [], ":", color=MUTED, linewidth=1.6, label="printed power")
-        upper.legend(loc="lower left", fontsize=10)
+        upper.legend(loc="lower left")
         upper.set_ylabel(r"$(B/\eta)(L_B - L_\infty)$")
         upper.set_title(r"(a) coefficient of $\eta/B$")
         lower.axhline(1.0, color=MUTED, linewidth=0.9, linestyle=":")

@@ -173,7 +173,7 @@ def gap_figure(panels: Mapping[str, Sequence[Gap]]) -> Figure:
             axes.set_ylim(bottom=1e-6)
         rows[0].plot([], [], "--", color=INK, linewidth=1.1, label="law")
         rows[0].plot([], [], ":", color=MUTED, label="beyond the edge")
-        rows[0].legend(fontsize=10, ncols=2)
+        rows[0].legend(ncols=2)
         rows[-1].set_xlabel(r"$\eta t$")
     return figure
 

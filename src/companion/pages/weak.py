@@ -261,7 +261,7 @@ def delay_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
             axes.set_title(title)
             axes.set_xscale("log")
             axes.set_ylabel("log excess, modes 4 to 15")
-            axes.legend(fontsize=10)
+            axes.legend()
         axes.set_xlabel(r"$\eta_0 t$")
     return figure
 
@@ -290,7 +290,7 @@ def band_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
         lower.minorticks_off()
         lower.set_xlabel("modes $k$")
         for axes in (upper, lower):
-            axes.legend(fontsize=10)
+            axes.legend()
     return figure
 
 

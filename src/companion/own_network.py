@@ -1,0 +1,254 @@
+"""A convolutional network as a reader may bring it: written in plain torch, forecast from its kernel, then trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from neural_scaling.base.arrays import Array
+from neural_scaling.base.checks import flag, require_positive, seed, settle, text, whole
+from neural_scaling.base.devices import find_device
+from neural_scaling.base.monitor import Arrays, Monitor, Parts
+from neural_scaling.data import load
+from neural_scaling.networks.image_batches import ImageData
+from neural_scaling.networks.runs import DatasetRun, NetworkRun
+from neural_scaling.predict.problem import Options, from_kernel
+from neural_scaling.predict.tangent import Centred, mean_field_groups, mean_field_rates, mean_field_start, sample_kernel
+from neural_scaling.runs.device import device_name
+from neural_scaling.runs.experiment import ADDED
+
+GAIN = 2.0**0.5  # of ReLU
+
+
+def network(width: int, channels: int, size: int, classes: int) -> nn.Module:
+    """Return two convolutions and a readout, as anyone would write them."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(width * (size // 4) ** 2, classes),
+    )
+
+
+@dataclass(frozen=True)
+class OwnForecastRun(DatasetRun):
+    """What the kernel of the network at its start predicts, from images and labels alone.
+
+    Parameters
+    ----------
+    dataset
+        As :func:`neural_scaling.data.load` takes it.
+    images, test
+        Number of training images of the kernel, and of test images, the first ones.
+    width
+        Filters of each convolution.
+    seed
+        Of the weights.
+    """
+
+    kind: ClassVar[str] = "own network forecast"
+    algorithm: ClassVar[int] = 1
+    # Gradients are in float32; sums of thousands of products round in the sixth digit.
+    tolerance: ClassVar[float] = 1e-3
+
+    dataset: str
+    images: int
+    test: int
+    width: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=text(self.dataset, "dataset"),
+            images=whole(self.images, "images", least=100),
+            test=whole(self.test, "test"),
+            width=whole(self.width, "width"),
+            seed=seed(self.seed),
+        )
+
+    @property
+    def work(self) -> int:
+        """Images."""
+        return self.images
+
+    @property
+    def label(self) -> str:
+        """Dataset, width and number of images."""
+        return f"{self.dataset} forecast N={self.width} n={self.images} seed={self.seed}"
+
+    def slice(self) -> Self:
+        """Return the forecast from the first images."""
+        return replace(self, images=min(self.images, 128), test=min(self.test, 16))
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the kernel's values at the first images with themselves, which all sizes share."""
+        count = min(arrays["diagonal"].size, recomputed["diagonal"].size)
+        return float(np.max(np.abs(recomputed["diagonal"][:count] / arrays["diagonal"][:count] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return the curves over ``time``, eta * steps.
+
+        ``lazy`` and ``rich``, shape (3, R): the loss and the ends of its band; ``bounds``, (2, R): gradient flow on the images,
+        seen at them and at the test images; ``tail``, (R,): share of the lazy loss in modes that are not known; ``capacity`` and
+        ``source``, (3,): value and interval; ``hard``; ``eta``, the largest stable learning rate; ``noise``, of the targets;
+        ``diagonal``, K(x, x) at the first 128 images; ``eigenvalues``, of the modes that are known.
+        """
+        device = find_device(device_name())
+        data = _data(self, device)
+        model = mean_field_start(_made(self.width, data), self.seed, gain=GAIN).to(device)
+        inputs = torch.cat(
+            [_pictures(data, data.take(torch.arange(self.images, device=device))), _pictures(data, data.test_inputs)]
+        )
+        parts, n = Parts(monitor), self.images
+        rates = mean_field_rates(model, gain=GAIN)
+        kernel = parts.call("kernel", lambda: {"kernel": sample_kernel(model, inputs, rates=rates, progress=False)})[
+            "kernel"
+        ]
+        seen, other = _targets(data, self.images)
+        found = from_kernel(
+            kernel[:n, :n], seen, across=kernel[n:, :n], test_targets=other, options=Options(store=False)
+        )
+        monitor.advance(n)
+        assert found.bounds is not None
+        ranges = {name: getattr(found, name) for name in ("capacity", "source")}
+        return {
+            "time": found.lazy.time,
+            "lazy": np.stack([found.lazy.loss, found.lazy.low, found.lazy.high]),
+            "rich": np.stack([found.rich.loss, found.rich.low, found.rich.high]),
+            "bounds": np.stack([found.bounds.train, found.bounds.test]),
+            "tail": found.lazy.tail,
+            **{name: np.array([one.value, one.low, one.high]) for name, one in ranges.items()},
+            "hard": np.array(found.hard),
+            "eta": np.array(found.largest_eta.value),
+            "noise": np.array(found.noise),
+            "diagonal": kernel.diagonal()[: min(128, n)].astype(np.float32),
+            "eigenvalues": found.estimate.eigenvalues,
+        }
+
+
+@dataclass(frozen=True)
+class OwnTrainingRun(DatasetRun, NetworkRun):
+    """The same network trained online by gradient descent, centred, in mean-field scaling.
+
+    Parameters
+    ----------
+    dataset, test, width
+        As of :class:`OwnForecastRun`.
+    images
+        Number of training images whose mean centres the targets, as in the forecast; batches are drawn from all.
+    richness
+        gamma_0.
+    eta
+        eta_0.
+    batch, steps, seeds
+        B, T and the number of networks.
+    last_only
+        Whether to record the last step alone.
+    """
+
+    kind: ClassVar[str] = "own network training"
+    algorithm: ClassVar[int] = 1
+    # Trained in float32, where the order of sums counts in the 7th digit.
+    tolerance: ClassVar[float] = 1e-3
+    sliced: ClassVar[int] = 2
+    per_decade: ClassVar[int] = 10
+
+    dataset: str
+    images: int
+    test: int
+    width: int
+    richness: float
+    eta: float
+    batch: int
+    steps: int
+    seeds: int
+    last_only: bool = field(default=False, metadata=ADDED)
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            dataset=text(self.dataset, "dataset"),
+            images=whole(self.images, "images", least=100),
+            test=whole(self.test, "test"),
+            width=whole(self.width, "width"),
+            richness=require_positive(self.richness, "richness"),
+            eta=require_positive(self.eta, "eta"),
+            batch=whole(self.batch, "batch"),
+            steps=whole(self.steps, "steps"),
+            seeds=whole(self.seeds, "seeds"),
+            last_only=flag(self.last_only, "last_only"),
+        )
+
+    @property
+    def label(self) -> str:
+        """Dataset, richness, learning rate, width and batch."""
+        return f"{self.dataset} own network gamma0={self.richness:g} eta0={self.eta:g} N={self.width} B={self.batch}"
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``step``, (R,), and ``loss`` at the test images, summed over outputs, float32, shape (seeds, R)."""
+        device = find_device(device_name())
+        data = _data(self, device)
+        mean = _mean(data, self.images)
+        parts = Parts(monitor)
+        losses = [
+            parts.run(f"seed {number}", lambda part, number=number: {"loss": self._trained(number, data, mean, part)})[
+                "loss"
+            ]
+            for number in range(self.seeds)
+        ]
+        return {"step": np.array(self.recorded()), "loss": np.array(losses, np.float32)}
+
+    def _trained(self, number: int, data: ImageData, mean: torch.Tensor, monitor: Monitor) -> Array:
+        device = data.test_inputs.device
+        model = Centred(mean_field_start(_made(self.width, data), number, gain=GAIN), self.richness).to(device)
+        optimizer = torch.optim.SGD(mean_field_groups(model.network, self.eta, self.richness, gain=GAIN))
+        chance = torch.Generator().manual_seed(number)
+        test, wanted = _pictures(data, data.test_inputs), set(self.recorded())
+        losses = []
+        for step in range(self.steps + 1):
+            if step in wanted:
+                with torch.no_grad():
+                    losses.append(float((model(test) - data.test_targets + mean).square().sum(1).mean()))
+            if step == self.steps:
+                break
+            index = torch.randint(data.count, (self.batch,), generator=chance).to(device)
+            misfit = model(_pictures(data, data.take(index))) - data.targets(index) + mean
+            optimizer.zero_grad()
+            (misfit.square().sum(1).mean() / 2).backward()
+            optimizer.step()
+            monitor.advance(1)
+        return np.array(losses)
+
+
+def _data(run: OwnForecastRun | OwnTrainingRun, device: torch.device) -> ImageData:
+    images = run.images if isinstance(run, OwnForecastRun) else None
+    return ImageData(load(run.dataset), device, torch.float32, images, run.test)
+
+
+def _made(width: int, data: ImageData) -> nn.Module:
+    return network(width, data.channels, data.size, data.classes)
+
+
+def _pictures(data: ImageData, rows: torch.Tensor) -> torch.Tensor:
+    """Return rows of pixels as torch has images, channels first."""
+    return rows.view(-1, data.size, data.size, data.channels).permute(0, 3, 1, 2).contiguous()
+
+
+def _mean(data: ImageData, images: int) -> torch.Tensor:
+    return data.targets(torch.arange(images, device=data.test_inputs.device)).mean(0)
+
+
+def _targets(data: ImageData, images: int) -> tuple[Array, Array]:
+    """Return one-hot targets of both parts less their mean at the training images."""
+    mean = _mean(data, images)
+    seen = data.targets(torch.arange(images, device=data.test_inputs.device)) - mean
+    return seen.double().cpu().numpy(), (data.test_targets - mean).double().cpu().numpy()

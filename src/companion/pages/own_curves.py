@@ -1,0 +1,125 @@
+"""Use it on your curves: a scaling law fitted to training runs whose exponents are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.parameters import Parameters
+from companion.style import INK, book_style, new_figure, width_color
+from neural_scaling.base.arrays import Array
+from neural_scaling.fits import LawComparison, ScalingLawFit, compare_scaling_laws, fit_scaling_law
+from neural_scaling.models.runs import ToyModelRun
+from neural_scaling.runs import Experiment, Result
+from neural_scaling.theory import bottleneck_exponent
+
+LAWS = ("chinchilla", "lazy")
+
+
+class Plan(Parameters):
+    """What the page computes."""
+
+    def experiments(self) -> list[Experiment]:
+        """Return the training runs, one set of seeds per width."""
+        common = (self.alpha, self.beta, self.modes, self.eta, 0.0, self.steps)
+        return [ToyModelRun(*common, width=width, seeds=self.seeds) for width in self.widths]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Points of all training runs, one after the other, and the laws fitted to them."""
+
+    # width, time, loss, run: N, eta * steps, loss and number of the run, shape (n,) each
+    width: Array
+    time: Array
+    loss: Array
+    run: Array
+    fits: Mapping[str, ScalingLawFit]
+    compared: LawComparison
+
+
+def curves(plan: Plan, results: Mapping[Experiment, Result]) -> Curves:
+    """Collect the points and fit both laws."""
+    width, time, loss, run = [], [], [], []
+    for experiment in plan.experiments():
+        arrays = results[experiment].arrays
+        kept = np.unique(np.searchsorted(arrays["step"], np.geomspace(plan.first, plan.steps, plan.points)))
+        for seed in range(plan.seeds):
+            width.append(np.full(kept.size, float(experiment.width)))
+            time.append(plan.eta * arrays["step"][kept])
+            loss.append(arrays["loss"][seed, kept].astype(np.float64))
+            run.append(np.full(kept.size, len(run)))
+    points = [np.concatenate(one) for one in (width, time, loss, run)]
+    fits = {law: fit_scaling_law(*points, law=law, resamples=plan.resamples) for law in LAWS}
+    return Curves(*points, fits, compare_scaling_laws(*points, laws=LAWS))
+
+
+def exponents(plan: Plan, found: Curves) -> pd.DataFrame:
+    """Return fitted exponents with intervals beside those of the task."""
+    true = {
+        "a": bottleneck_exponent(plan.alpha, plan.beta, "corrected"),
+        "b": plan.beta,
+        "alpha": plan.alpha,
+        "beta": plan.beta,
+    }
+    rows = [
+        (law, name, true[name], fit[name], fit.interval(name), fit.agreeing, fit.starts)
+        for law, fit in found.fits.items()
+        for name in fit.names
+        if name in true
+    ]
+    return pd.DataFrame(rows, columns=["law", "name", "true", "value", "interval", "agreeing", "starts"])
+
+
+def errors(found: Curves) -> pd.DataFrame:
+    """Return what each law misses of runs and points that it has not seen."""
+    compared, rows = found.compared, []
+    for what, one in (
+        ("runs left out in turn", compared.left_out),
+        ("the largest N", compared.largest_N),
+        ("the longest times", compared.largest_D),
+    ):
+        if one is not None:
+            rows.append((what, *one.error.tolist(), one.difference, one.interval, one.better or "cannot be told"))
+    return pd.DataFrame(rows, columns=["unseen", *LAWS, "difference", "interval", "better"])
+
+
+def allocation(plan: Plan, found: Curves) -> pd.DataFrame:
+    """Return the best width and time at several budgets by each law."""
+    rows = []
+    for law, fit in found.fits.items():
+        best = fit.allocation(plan.budgets)
+        rows += [
+            (law, compute, size, tuple(ends), time, loss, bool(outside))
+            for compute, size, ends, time, loss, outside in zip(
+                best.compute, best.N, best.N_interval, best.D, best.L, best.extrapolated, strict=True
+            )
+        ]
+    return pd.DataFrame(rows, columns=["law", "compute", "best_width", "interval", "time", "loss", "outside"])
+
+
+def draw(found: Curves) -> Figure:
+    """Draw the points and both laws."""
+    with book_style():
+        figure = new_figure(4.4)
+        axes = figure.subplots()
+        for width in np.unique(found.width):
+            mine = found.width == width
+            axes.loglog(found.time[mine], found.loss[mine], ".", color=width_color(width), markersize=3)
+            time = np.unique(found.time[mine])
+            for law, style in (("chinchilla", ":"), ("lazy", "-")):
+                axes.loglog(time, found.fits[law].loss(width, time), style, color=width_color(width))
+            axes.annotate(
+                f"$N = {width:g}$", (time[-1], found.loss[mine][-1]), xytext=(4, 0), textcoords="offset points"
+            )
+        axes.plot([], [], ".", color=INK, label="training runs")
+        axes.plot([], [], ":", color=INK, label="Chinchilla form")
+        axes.plot([], [], "-", color=INK, label="four terms of the theory")
+        axes.set_xlabel(r"$\eta t$")
+        axes.set_ylabel("loss")
+        axes.legend(loc="lower left")
+    return figure
