@@ -149,6 +149,7 @@ def _source(cell):
 #: Intervals from runs drawn again, too slow for 400 trials: ``tests/test_scaling_law.py`` measures their coverage.
 ELSEWHERE = {"Allocation", "HeldOut", "ScalingLawFit"}
 
+
 def _exact(cell):
     """As the source, by the estimate that predictions rest on."""
     law = PowerLaw(1.5, cell.exponent, cell.points).spectrum()
