@@ -330,7 +330,7 @@ def _estimate(values: Array, power: Array, known: int, first: int, noise: float 
         scale=math.exp(law.level),
         amplitude=target.amplitude,
         samples=samples,
-        variance=float(power.sum()),
+        variance=float(power.sum()) / samples,
         warnings=tuple(notes),
     )
 
