@@ -16,7 +16,7 @@ from neural_scaling.base.monitor import Arrays, Monitor, Parts
 from neural_scaling.data import load
 from neural_scaling.networks.image_batches import ImageData
 from neural_scaling.networks.runs import DatasetRun, NetworkRun
-from neural_scaling.predict.problem import Options, from_kernel
+from neural_scaling.predict import Options, from_kernel
 from neural_scaling.predict.tangent import Centred, mean_field_groups, mean_field_rates, mean_field_start, sample_kernel
 from neural_scaling.runs.device import device_name
 from neural_scaling.runs.experiment import ADDED
@@ -97,9 +97,9 @@ class OwnForecastRun(DatasetRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return the curves over ``time``, eta * steps.
 
-        ``lazy`` and ``rich``, shape (3, R): the loss and the ends of its band; ``bounds``, (2, R): gradient flow on the images,
+        ``lazy`` and ``rich``, shape (3, R): the loss with noise and the ends of its band; ``bounds``, (2, R): gradient flow on the images,
         seen at them and at the test images; ``tail``, (R,): share of the lazy loss in modes that are not known; ``capacity`` and
-        ``source``, (3,): value and interval; ``hard``; ``eta``, the largest stable learning rate; ``noise``, of the targets;
+        ``source``, (3,): value and interval; ``hard``; ``eta``, the largest stable learning rate at the start;
         ``diagonal``, K(x, x) at the first 128 images; ``eigenvalues``, of the modes that are known.
         """
         device = find_device(device_name())
@@ -122,14 +122,13 @@ class OwnForecastRun(DatasetRun):
         ranges = {name: getattr(found, name) for name in ("capacity", "source")}
         return {
             "time": found.lazy.time,
-            "lazy": np.stack([found.lazy.loss, found.lazy.low, found.lazy.high]),
-            "rich": np.stack([found.rich.loss, found.rich.low, found.rich.high]),
+            "lazy": np.stack(found.lazy.measured()),
+            "rich": np.stack(found.rich.measured()),
             "bounds": np.stack([found.bounds.train, found.bounds.test]),
             "tail": found.lazy.tail,
             **{name: np.array([one.value, one.low, one.high]) for name, one in ranges.items()},
             "hard": np.array(found.hard),
-            "eta": np.array(found.largest_eta.value),
-            "noise": np.array(found.noise),
+            "eta": np.array(2 / found.lazy.sharpness[0]),
             "diagonal": kernel.diagonal()[: min(128, n)].astype(np.float32),
             "eigenvalues": found.estimate.eigenvalues,
         }

@@ -14,7 +14,7 @@ from companion.parameters import Parameters
 from companion.style import LAZY, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import kernel_flow
-from neural_scaling.predict.problem import Options, Prediction, from_kernel, from_spectrum
+from neural_scaling.predict import Options, Prediction, from_kernel, from_spectrum
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
 
@@ -130,7 +130,7 @@ def images(forecasts: Sequence[OwnForecastRun], results: Mapping[Experiment, Res
 
 
 def along(plan: Plan, forecast: OwnForecastRun, results: Mapping[Experiment, Result]) -> pd.DataFrame:
-    """Return trained over predicted losses along the curve, at one step a half-decade, both with the noise of the targets."""
+    """Return trained over predicted losses along the curve, at one step a half-decade."""
     arrays, rows = results[forecast].arrays, []
     nearly_lazy, rich = (results[run].arrays for run in plan.trained(forecast))
     steps = nearly_lazy["step"]
@@ -139,7 +139,7 @@ def along(plan: Plan, forecast: OwnForecastRun, results: Mapping[Experiment, Res
     wanted = np.unique(np.searchsorted(np.log10(steps[inside]), np.arange(0, np.log10(plan.steps) + 1e-9, 0.5)))
     for place in np.flatnonzero(inside)[np.minimum(wanted, inside.sum() - 1)]:
         lazy, low, high = (_at(arrays, curve, time[place]) for curve in arrays["lazy"])
-        train, test = (_at(arrays, curve, time[place], 0.0) for curve in arrays["bounds"])
+        train, test = (_at(arrays, curve, time[place]) for curve in arrays["bounds"])
         trained = float(nearly_lazy["loss"][:, place].mean())
         rows.append(
             (
@@ -156,10 +156,9 @@ def along(plan: Plan, forecast: OwnForecastRun, results: Mapping[Experiment, Res
     return pd.DataFrame(rows, columns=names)
 
 
-def _at(arrays: Mapping[str, Array], curve: Array, time: float, noise: float | None = None) -> float:
-    """Return a predicted loss at a time, with the noise of the targets, which a trained network cannot learn."""
-    floor = float(arrays["noise"]) if noise is None else noise
-    return float(np.exp(np.interp(np.log(time), np.log(arrays["time"]), np.log(curve)))) + floor
+def _at(arrays: Mapping[str, Array], curve: Array, time: float) -> float:
+    """Return a predicted loss at a time."""
+    return float(np.exp(np.interp(np.log(time), np.log(arrays["time"]), np.log(curve))))
 
 
 def known_figure(task: Known) -> Figure:
@@ -193,10 +192,10 @@ def images_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
             "abcdef", np.atleast_1d(figure.subplots(len(forecasts), 1)), forecasts, strict=False
         ):
             arrays = results[run].arrays
-            steps, noise = arrays["time"] / plan.eta, float(arrays["noise"])
+            steps = arrays["time"] / plan.eta
             shown = (steps >= 1) & (steps <= plan.steps)
             for name, color, words in (("lazy", LAZY, "frozen"), ("rich", RICH, "learned")):
-                _, low, high = arrays[name][:, shown] + noise
+                _, low, high = arrays[name][:, shown]
                 axes.fill_between(
                     steps[shown], low, high, color=color, alpha=0.2, linewidth=0, label=f"predicted, {words} features"
                 )

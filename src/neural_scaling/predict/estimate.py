@@ -87,6 +87,8 @@ class Estimate(ArrayValue):
         Tails: ``lambda_k = scale k^-alpha`` and ``lambda_k (w*_k)^2 = amplitude k^(-alpha beta - 1)``.
     samples
         P, or None for exact modes.
+    variance
+        Mean square of the targets at the samples, summed over outputs; infinite for exact modes.
     warnings
         What a reader has to know.
     """
@@ -106,6 +108,7 @@ class Estimate(ArrayValue):
     scale: float
     amplitude: float
     samples: int | None
+    variance: float
     warnings: tuple[str, ...]
 
 
@@ -165,6 +168,7 @@ def estimate_spectrum(
         scale=fit.eigenvalues.prefactor,
         amplitude=float(np.mean(power[inside] * mode[inside] ** fit.target.exponent)),
         samples=None,
+        variance=math.inf,
         warnings=tuple(notes),
     )
 
@@ -326,6 +330,7 @@ def _estimate(values: Array, power: Array, known: int, first: int, noise: float 
         scale=math.exp(law.level),
         amplitude=target.amplitude,
         samples=samples,
+        variance=float(power.sum()) / samples,
         warnings=tuple(notes),
     )
 

@@ -72,6 +72,8 @@ class Curve(ArrayValue):
         Time in which the modes decay, the integral of the growth, shape (R,).
     draws
         Losses of the draws that the band was made of, shape (D, R).
+    draw_noise
+        Variance of the targets that no mode holds, of the estimate and then of the draws, shape (1 + D,).
     draw_sharpness, draw_clock
         Of the draws, shape (D, R).
     """
@@ -86,6 +88,7 @@ class Curve(ArrayValue):
     tail: Array
     clock: Array
     draws: Array
+    draw_noise: Array
     draw_sharpness: Array
     draw_clock: Array
 
@@ -106,9 +109,16 @@ class Curve(ArrayValue):
             arrays["parts"][0],
             arrays["clock"][0],
             draws,
+            arrays["noise"],
             arrays["sharpness"][1:],
             arrays["clock"][1:],
         )
+
+    def measured(self) -> tuple[Array, Array, Array]:
+        """Return what a measurement of the loss would see, with the noise of the targets, and its 95 % band, shape (R,) each."""
+        seen = self.loss + self.draw_noise[0]
+        half = np.hypot(half_width(seen, self.draws + self.draw_noise[1:, None]), _COMPUTED)
+        return seen, seen * np.exp(-half), seen * np.exp(half)
 
     def exponent(self, window: tuple[float, float]) -> Range:
         """Return the mean exponent of the loss between two times; its interval holds the draws and the bend of the curve."""
@@ -156,7 +166,7 @@ def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
     """Return the modes of an estimate and then as many draws of what they might be.
 
     Exponents are drawn from their joint normal law, and levels of both tails in the middle of the window, with the scatter of the
-    modes there. On P samples variances along modes scatter by ``sqrt(2/P)`` and coefficients before the window by what
+    modes there. A tail ends where the variance of the targets is used up. On P samples variances along modes scatter by ``sqrt(2/P)`` and coefficients before the window by what
     leaks into them. From the window on modes follow the law that is drawn, and scatter about it as they do.
     """
     random = np.random.default_rng(_SEED)
@@ -216,9 +226,9 @@ def _sampled(
     follow = estimate.power + law * np.sqrt(scatter) * normal[1]
     tilt = amplitude * k ** -(capacity * source + 1) / law
     turn = scale * k**-capacity / (estimate.scale * k**-estimate.capacity)
-    return TailedModes.of(
-        estimate.eigenvalues * share * np.where(inside, turn, 1), share * np.where(inside, follow * tilt, alone), tail
-    )
+    power = np.where(inside, follow * tilt, alone)
+    found = TailedModes.of(estimate.eigenvalues * share * np.where(inside, turn, 1), share * power, tail)
+    return found.within(estimate.variance - float(power.sum()), estimate.noise_interval[0])
 
 
 def _leaked(values: Array, power: Array, rest: float, count: int) -> Array:

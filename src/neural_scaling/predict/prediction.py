@@ -219,7 +219,7 @@ class Prediction(ArrayValue):
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
 
-_LEFT_OUT = {"draws", "draw_sharpness", "draw_clock", "resampled"}  # of the JSON
+_LEFT_OUT = {"draws", "draw_noise", "draw_sharpness", "draw_clock", "resampled"}  # of the JSON
 
 
 def _plain(value: Any) -> Any:

@@ -108,7 +108,7 @@ class OwnFlowRun(_OwnRun):
     """
 
     kind: ClassVar[str] = "own gradient flow"
-    algorithm: ClassVar[int] = 1
+    algorithm: ClassVar[int] = 2
     begin: float
     points: int
     draws: int
@@ -136,7 +136,7 @@ class OwnFlowRun(_OwnRun):
         return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][:count] - 1)))
 
     def run(self, monitor: Monitor) -> Arrays:
-        """Return ``time`` (R,) and what :class:`~neural_scaling.predict.clock.Flows` holds, each (draws, R)."""
+        """Return ``time`` (R,), ``noise`` of the targets (draws,) and what :class:`~neural_scaling.predict.clock.Flows` holds, each (draws, R)."""
         modes, parts = kept(self.problem)[: self.draws], Parts(monitor)
         time = np.geomspace(self.begin, self.end, self.points)
         found: list[Arrays] = []
@@ -150,7 +150,8 @@ class OwnFlowRun(_OwnRun):
                 return {name: getattr(each, name) for name in _CURVES}
 
             found.append(parts.run(f"draws from {first}", solved))
-        return {"time": time} | {name: np.concatenate([one[name] for one in found]) for name in _CURVES}
+        noise = np.array([one.noise for one in modes])
+        return {"time": time, "noise": noise} | {name: np.concatenate([one[name] for one in found]) for name in _CURVES}
 
 
 _CURVES = tuple(field.name for field in fields(Flows) if field.name != "time")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import zeta
 
 from neural_scaling.base import checks
@@ -39,6 +40,10 @@ class TailedModes(ArrayValue):
     scale, amplitude
         From the mode ``first`` on the eigenvalue is ``scale k^-capacity`` and the power ``lambda_k (w*_k)^2`` is
         ``amplitude k^-(capacity source + 1)``.
+    last
+        Number of the last mode of the tail, or infinity.
+    noise
+        Variance of the targets that no mode holds.
     """
 
     nodes: Array
@@ -49,6 +54,8 @@ class TailedModes(ArrayValue):
     source: float
     scale: float
     amplitude: float
+    last: float = math.inf
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         known = ModeQuadrature(self.nodes, self.weights, self.squares)
@@ -78,9 +85,43 @@ class TailedModes(ArrayValue):
     @property
     def tail_power(self) -> float:
         """Power of all modes behind the known ones."""
+        return self._power_to(self._last)
+
+    def _power_to(self, last: float) -> float:
         exponent = self.capacity * self.source + 1
-        behind = 0.0 if self.capacity > 1 else zeta(exponent, _LAST_MODE)
-        return float(self.amplitude * (zeta(exponent, self.first) - behind))
+        behind = 0.0 if last == math.inf else zeta(exponent, last + 1)
+        return max(0.0, float(self.amplitude * (zeta(exponent, self.first) - behind)))
+
+    @property
+    def _last(self) -> float:
+        return self.last if self.capacity > 1 else min(self.last, _LAST_MODE)
+
+    def within(self, variance: float, noise: float = 0.0) -> TailedModes:
+        """Return the modes with a tail that ends where the variance left to it is used up; what the tail leaves is noise.
+
+        Parameters
+        ----------
+        variance
+            Of the targets, less the power of known modes; infinite where it is not known.
+        noise
+            Part of it that is noise at least.
+
+        Returns
+        -------
+        TailedModes
+        """
+        if variance == math.inf:
+            return self
+        left = max(0.0, variance - noise)
+        if self.tail_power <= left:
+            return replace(self, noise=noise + left - self.tail_power)
+        low, high = math.log(self.first), math.log(min(self._last, _LAST_MODE))
+        if self._power_to(self.first) >= left:
+            return replace(self, last=float(self.first - 1), noise=noise + left)
+        if self._power_to(math.exp(high)) <= left:
+            return replace(self, noise=noise)
+        end = brentq(lambda x: self._power_to(math.exp(x)) - left, low, high, xtol=1e-6)
+        return replace(self, last=float(math.floor(math.exp(end))), noise=noise)
 
     def quadrature(self, horizon: float, nodes_per_bin: int = _PER_BIN) -> tuple[ModeQuadrature, NDArray[np.bool_]]:
         """Return nodes and weights that resolve the dynamics to an effective time, and which nodes are of the tail.
@@ -103,8 +144,9 @@ class TailedModes(ArrayValue):
             If the horizon is not positive.
         """
         horizon = checks.require_positive(horizon, "horizon")
-        last = math.inf if self.capacity > 1 else _LAST_MODE
-        law = PowerLaw(self.capacity, self.source, last)
+        if self.last < self.first:
+            return ModeQuadrature(self.nodes, self.weights, self.squares), np.zeros(self.nodes.size, bool)
+        law = PowerLaw(self.capacity, self.source, self._last)
         tail = law.tail(self.first, horizon * self.scale, nodes_per_bin, _SUMMED)
         nodes = np.concatenate([self.nodes, tail.nodes * self.scale])
         order = np.argsort(-nodes, kind="stable")  # an estimated tail may begin above the last known modes
@@ -154,4 +196,5 @@ def tailed(estimate: Estimate) -> TailedModes:
     problem = f"its source is {estimate.source:.3g}, and a tail of that source has infinite variance"
     require(estimate.source > 0, "estimate", problem, "give more modes or samples, or another window")
     tail = (estimate.capacity, estimate.source, estimate.scale, estimate.amplitude)
-    return TailedModes.of(estimate.eigenvalues, estimate.power, tail)
+    found = TailedModes.of(estimate.eigenvalues, estimate.power, tail)
+    return found.within(estimate.variance - float(estimate.power.sum()), estimate.noise_interval[0])
