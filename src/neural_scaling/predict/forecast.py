@@ -166,8 +166,9 @@ def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
     """Return the modes of an estimate and then as many draws of what they might be.
 
     Exponents are drawn from their joint normal law, and levels of both tails in the middle of the window, with the scatter of the
-    modes there. A tail ends where the variance of the targets is used up. On P samples variances along modes scatter by ``sqrt(2/P)`` and coefficients before the window by what
-    leaks into them. From the window on modes follow the law that is drawn, and scatter about it as they do.
+    modes there. A tail ends where the variance of the targets is used up. On P samples variances along modes scatter by
+    ``sqrt(2/P)`` and coefficients before the window by what leaks into them. From the window on modes follow the law that is
+    drawn, and scatter about it as they do.
     """
     random = np.random.default_rng(_SEED)
     center = tailed(estimate)
