@@ -97,8 +97,8 @@ class OwnForecastRun(DatasetRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return the curves over ``time``, eta * steps.
 
-        ``lazy`` and ``rich``, shape (3, R): the loss with noise and the ends of its band; ``bounds``, (2, R): gradient flow on the
-        images, seen at them and at the test images; ``tail``, (R,): share of the lazy loss in modes that are not known;
+        ``lazy`` and ``rich``, shape (3, R): the loss with noise and the ends of its band; ``bounds``, (2, R): gradient flow on
+        the images, seen at them and at the test images; ``tail``, (R,): share of the lazy loss in modes that are not known;
         ``capacity`` and ``source``, (3,): value and interval; ``hard``; ``eta``, the largest stable learning rate at the start;
         ``diagonal``, K(x, x) at the first 128 images; ``eigenvalues``, of the modes that are known.
         """

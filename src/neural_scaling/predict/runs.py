@@ -136,7 +136,7 @@ class OwnFlowRun(_OwnRun):
         return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][:count] - 1)))
 
     def run(self, monitor: Monitor) -> Arrays:
-        """Return ``time`` (R,), ``noise`` (draws,) and what :class:`~neural_scaling.predict.clock.Flows` holds, each (draws, R)."""
+        """Return ``time`` (R,), ``noise`` (draws,), and what :class:`~neural_scaling.predict.clock.Flows` holds (draws, R)."""
         modes, parts = kept(self.problem)[: self.draws], Parts(monitor)
         time = np.geomspace(self.begin, self.end, self.points)
         found: list[Arrays] = []
