@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from functools import partial
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,13 @@ from neural_scaling.runs.device import device_name
 from neural_scaling.runs.experiment import ADDED
 
 GAIN = 2.0**0.5  # of ReLU
+Part = TypeVar("Part")
+
+
+def there(value: Part | None) -> Part:
+    """Return a part of a prediction that all have which start from modes."""
+    assert value is not None
+    return value
 
 
 def network(width: int, channels: int, size: int, classes: int) -> nn.Module:
@@ -118,19 +126,19 @@ class OwnForecastRun(DatasetRun):
             kernel[:n, :n], seen, across=kernel[n:, :n], test_targets=other, options=Options(store=False)
         )
         monitor.advance(n)
-        assert found.bounds is not None
+        lazy, rich, bounds = there(found.lazy), there(found.rich), there(found.bounds)
         ranges = {name: getattr(found, name) for name in ("capacity", "source")}
         return {
-            "time": found.lazy.time,
-            "lazy": np.stack(found.lazy.measured()),
-            "rich": np.stack(found.rich.measured()),
-            "bounds": np.stack([found.bounds.train, found.bounds.test]),
-            "tail": found.lazy.tail,
+            "time": lazy.time,
+            "lazy": np.stack(lazy.measured()),
+            "rich": np.stack(rich.measured()),
+            "bounds": np.stack([bounds.train, bounds.test]),
+            "tail": lazy.tail,
             **{name: np.array([one.value, one.low, one.high]) for name, one in ranges.items()},
             "hard": np.array(found.hard),
-            "eta": np.array(2 / found.lazy.sharpness[0]),
+            "eta": np.array(2 / lazy.sharpness[0]),
             "diagonal": kernel.diagonal()[: min(128, n)].astype(np.float32),
-            "eigenvalues": found.estimate.eigenvalues,
+            "eigenvalues": there(found.estimate).eigenvalues,
         }
 
 
@@ -198,15 +206,13 @@ class OwnTrainingRun(DatasetRun, NetworkRun):
         data = _data(self, device)
         mean = _mean(data, self.images)
         parts = Parts(monitor)
-        losses = [
-            parts.run(f"seed {number}", lambda part, number=number: {"loss": self._trained(number, data, mean, part)})[
-                "loss"
-            ]
-            for number in range(self.seeds)
-        ]
+        losses = []
+        for number in range(self.seeds):
+            part = partial(self._trained, number, data, mean)
+            losses.append(parts.run(f"seed {number}", part)["loss"])
         return {"step": np.array(self.recorded()), "loss": np.array(losses, np.float32)}
 
-    def _trained(self, number: int, data: ImageData, mean: torch.Tensor, monitor: Monitor) -> Array:
+    def _trained(self, number: int, data: ImageData, mean: torch.Tensor, monitor: Monitor) -> Arrays:
         device = data.test_inputs.device
         model = Centred(mean_field_start(_made(self.width, data), number, gain=GAIN), self.richness).to(device)
         optimizer = torch.optim.SGD(mean_field_groups(model.network, self.eta, self.richness, gain=GAIN))
@@ -225,7 +231,7 @@ class OwnTrainingRun(DatasetRun, NetworkRun):
             (misfit.square().sum(1).mean() / 2).backward()
             optimizer.step()
             monitor.advance(1)
-        return np.array(losses)
+        return {"loss": np.array(losses)}
 
 
 def _data(run: OwnForecastRun | OwnTrainingRun, device: torch.device) -> ImageData:

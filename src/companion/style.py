@@ -107,7 +107,7 @@ class BookFigure(Figure):
 
 def _thumbnail(picture: RendererAgg) -> str:
     """Return a drawn figure as a small picture."""
-    small, whole = io.BytesIO(), Image.fromarray(np.asarray(picture.buffer_rgba())).convert("RGB")
+    small, whole = io.BytesIO(), Image.fromarray(np.asarray(picture.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
     whole.resize((240, round(240 * whole.height / whole.width)), Image.Resampling.LANCZOS).save(
         small, "png", optimize=True
     )

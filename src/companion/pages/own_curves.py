@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from companion.parameters import Parameters
 from companion.style import INK, book_style, new_figure, width_color
@@ -17,35 +19,41 @@ from neural_scaling.models.runs import ToyModelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import bottleneck_exponent
 
-LAWS = ("chinchilla", "lazy")
+LAWS: tuple[Literal["chinchilla"], Literal["lazy"]] = ("chinchilla", "lazy")
 
 
 class Plan(Parameters):
     """What the page computes."""
 
-    def experiments(self) -> list[Experiment]:
+    def trained(self) -> list[ToyModelRun]:
         """Return the training runs, one set of seeds per width."""
         common = (self.alpha, self.beta, self.modes, self.eta, 0.0, self.steps)
         return [ToyModelRun(*common, width=width, seeds=self.seeds) for width in self.widths]
+
+    def experiments(self) -> list[Experiment]:
+        """Return all runs."""
+        return [*self.trained()]
 
 
 @dataclass(frozen=True)
 class Curves:
     """Points of all training runs, one after the other, and the laws fitted to them."""
 
-    # width, time, loss, run: N, eta * steps, loss and number of the run, shape (n,) each
+    # width, time, loss: N, eta * steps and loss, shape (n,) each
     width: Array
     time: Array
     loss: Array
-    run: Array
     fits: Mapping[str, ScalingLawFit]
     compared: LawComparison
 
 
 def curves(plan: Plan, results: Mapping[Experiment, Result]) -> Curves:
     """Collect the points and fit both laws."""
-    width, time, loss, run = [], [], [], []
-    for experiment in plan.experiments():
+    width: list[Array] = []
+    time: list[Array] = []
+    loss: list[Array] = []
+    run: list[NDArray[np.int64]] = []
+    for experiment in plan.trained():
         arrays = results[experiment].arrays
         kept = np.unique(np.searchsorted(arrays["step"], np.geomspace(plan.first, plan.steps, plan.points)))
         for seed in range(plan.seeds):
@@ -53,9 +61,10 @@ def curves(plan: Plan, results: Mapping[Experiment, Result]) -> Curves:
             time.append(plan.eta * arrays["step"][kept])
             loss.append(arrays["loss"][seed, kept].astype(np.float64))
             run.append(np.full(kept.size, len(run)))
-    points = [np.concatenate(one) for one in (width, time, loss, run)]
-    fits = {law: fit_scaling_law(*points, law=law, resamples=plan.resamples) for law in LAWS}
-    return Curves(*points, fits, compare_scaling_laws(*points, laws=LAWS))
+    size, data, losses = np.concatenate(width), np.concatenate(time), np.concatenate(loss)
+    points = (size, data, losses, np.concatenate(run))
+    fits: dict[str, ScalingLawFit] = {law: fit_scaling_law(*points, law=law, resamples=plan.resamples) for law in LAWS}
+    return Curves(size, data, losses, fits, compare_scaling_laws(*points, laws=LAWS))
 
 
 def exponents(plan: Plan, found: Curves) -> pd.DataFrame:
@@ -77,7 +86,8 @@ def exponents(plan: Plan, found: Curves) -> pd.DataFrame:
 
 def errors(found: Curves) -> pd.DataFrame:
     """Return what each law misses of runs and points that it has not seen."""
-    compared, rows = found.compared, []
+    compared = found.compared
+    rows: list[tuple[object, ...]] = []
     for what, one in (
         ("runs left out in turn", compared.left_out),
         ("the largest N", compared.largest_N),
@@ -90,7 +100,7 @@ def errors(found: Curves) -> pd.DataFrame:
 
 def allocation(plan: Plan, found: Curves) -> pd.DataFrame:
     """Return the best width and time at several budgets by each law."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for law, fit in found.fits.items():
         best = fit.allocation(plan.budgets)
         rows += [
@@ -111,7 +121,7 @@ def draw(found: Curves) -> Figure:
             mine = found.width == width
             axes.loglog(found.time[mine], found.loss[mine], ".", color=width_color(width), markersize=3)
             time = np.unique(found.time[mine])
-            for law, style in (("chinchilla", ":"), ("lazy", "-")):
+            for law, style in zip(LAWS, (":", "-"), strict=True):
                 axes.loglog(time, found.fits[law].loss(width, time), style, color=width_color(width))
             axes.annotate(
                 f"$N = {width:g}$", (time[-1], found.loss[mine][-1]), xytext=(4, 0), textcoords="offset points"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.own_network import OwnForecastRun, OwnTrainingRun
+from companion.own_network import OwnForecastRun, OwnTrainingRun, there
 from companion.parameters import Parameters
 from companion.style import LAZY, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
@@ -67,7 +67,7 @@ def known(plan: Plan) -> Known:
     target += np.sqrt(plan.noise * target.var()) * chance.standard_normal(plan.samples)
     # Later the modes that the task is made of come to an end.
     found = from_kernel(kernel, target, options=Options(store=False, until=float(plan.samples)))
-    lazy, rich = (kernel_flow(modes, gamma, found.lazy.time).loss for gamma in (0.0, found.gamma))
+    lazy, rich = (kernel_flow(modes, gamma, there(found.lazy).time).loss for gamma in (0.0, found.gamma))
     return Known(found, lazy, rich)
 
 
@@ -76,7 +76,10 @@ def answers(plan: Plan, task: Known) -> pd.DataFrame:
     found = task.found
     rows = [
         (name, true, one.value, (one.low, one.high), one.low <= true <= one.high)
-        for name, true, one in (("capacity", plan.alpha, found.capacity), ("source", plan.beta, found.source))
+        for name, true, one in (
+            ("capacity", plan.alpha, there(found.capacity)),
+            ("source", plan.beta, there(found.source)),
+        )
     ]
     return pd.DataFrame(rows, columns=["exponent of the task", "true", "value", "interval", "inside"])
 
@@ -85,7 +88,10 @@ def held(task: Known) -> pd.DataFrame:
     """Return the share of points at which the exact curve lies inside the predicted band."""
     rows = [
         (name, float(np.mean((curve.low <= exact) & (exact <= curve.high))))
-        for name, curve, exact in (("lazy", task.found.lazy, task.lazy), ("rich", task.found.rich, task.rich))
+        for name, curve, exact in (
+            ("lazy", there(task.found.lazy), task.lazy),
+            ("rich", there(task.found.rich), task.rich),
+        )
     ]
     return pd.DataFrame(rows, columns=["curve", "inside"])
 
@@ -97,13 +103,16 @@ def typed(eigenvalues: Sequence[float] | Array, coefficients: Sequence[float] | 
 
 def summary(found: Prediction) -> pd.DataFrame:
     """Return the numbers of a prediction that answer the first questions."""
-    rows = [
-        ("capacity α", found.capacity.value, (found.capacity.low, found.capacity.high)),
-        ("source β", found.source.value, (found.source.low, found.source.high)),
-        ("probability that the task is hard", found.hard, None),
-        ("gain by learned features", found.gain.value, (found.gain.low, found.gain.high)),
-        ("largest stable learning rate", found.largest_eta.value, (found.largest_eta.low, found.largest_eta.high)),
+    ranges = {
+        "capacity α": found.capacity,
+        "source β": found.source,
+        "gain by learned features": found.gain,
+        "largest stable learning rate": found.largest_eta,
+    }
+    rows: list[tuple[object, ...]] = [
+        (name, there(one).value, (there(one).low, there(one).high)) for name, one in ranges.items()
     ]
+    rows.append(("probability that the task is hard", found.hard, None))
     return pd.DataFrame(rows, columns=["quantity", "value", "interval"])
 
 
@@ -167,8 +176,8 @@ def known_figure(task: Known) -> Figure:
         figure = new_figure(4.2)
         axes = figure.subplots()
         shown = (
-            (task.found.lazy, task.lazy, LAZY, "frozen features"),
-            (task.found.rich, task.rich, RICH, "learned features"),
+            (there(task.found.lazy), task.lazy, LAZY, "frozen features"),
+            (there(task.found.rich), task.rich, RICH, "learned features"),
         )
         for curve, exact, color, name in shown:
             axes.fill_between(curve.time, curve.low, curve.high, color=color, alpha=0.2, linewidth=0)
