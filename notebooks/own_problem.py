@@ -117,7 +117,7 @@ Table(page.summary(page.typed(k**-1.3, 1 / k)), "What is predicted")
 #
 # The network below is written in plain torch. The library knows nothing of it.
 #
-# ```{literalinclude} ../../src/companion/own_network.py
+# ```{literalinclude} ../../src/companion/own_runs.py
 # :pyobject: network
 # ```
 #

@@ -28,6 +28,7 @@ from neural_scaling.fits import (
     fit_power_law,
     fit_spectrum,
 )
+from neural_scaling.networks.coordinate_check import CoordinateCheck, _judged
 from neural_scaling.predict import Estimate, estimate_spectrum
 from neural_scaling.spectra import PowerLaw, Spectrum
 
@@ -146,6 +147,13 @@ def _source(cell):
     yield Outcome.of("source", cell.exponent, fits, lambda fit: (fit.source, *fit.source_interval))
 
 
+def _widths(cell):
+    """The power of the width in a change, over three seeds, each of which is fitted by itself."""
+    changes = cell.law()[:, None] * np.exp(cell.noise * cell.draws(3).transpose(0, 2, 1))
+    fits = [_judged(cell.time, change) for change in changes]
+    yield Outcome.of("power", -cell.exponent, fits, lambda fit: (fit[0], *fit[1]))
+
+
 #: Intervals from runs drawn again, too slow for 400 trials: ``tests/test_scaling_law.py`` measures their coverage.
 ELSEWHERE = {"Allocation", "HeldOut", "ScalingLawFit"}
 
@@ -167,6 +175,7 @@ ESTIMATORS: dict[str, tuple[type, Callable]] = {
     "shared": (CommonOffsetFit, lambda cell: _common(cell, shared=True)),
     "source": (SpectrumFit, _source),
     "exact": (Estimate, _exact),
+    "widths": (CoordinateCheck, _widths),
 }
 
 
@@ -190,6 +199,7 @@ def _cells():
             yield Cell(estimator, exponent, noise, 0, offset, 24, True), False
     for noise, values in itertools.product(noises, (3, 8, 50)):
         yield Cell("few", 1.0, noise, 0, 0, values, False), noise == 0.1
+        yield Cell("widths", 0.5, noise, 0, 0, values, False), (noise, values) == (0.1, 8)
     for estimator in ("common", "shared"):
         yield Cell(estimator, 0.4, 1e-5, 0, 0.5, 12, True), True
     for source, modes in itertools.product((0.1, 0.4, 1.0, 2.0, 4.0), (300, 1000, 3000)):

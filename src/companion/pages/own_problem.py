@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from companion.own_network import OwnForecastRun, OwnTrainingRun, there
+from companion.own_runs import OwnForecastRun, OwnTrainingRun, there
 from companion.parameters import Parameters
 from companion.style import LAZY, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array

@@ -24,6 +24,7 @@ from neural_scaling.theory.finite_size import lazy_loss, width_loss
 _SEED = 20260101  # of the draws
 _COMPUTED = 3e-4  # relative error of the curves themselves, by comparison with kernel_flow
 _CLOSEST = 1e-3  # squared relative distance of eigenvalues below which vectors turn into each other altogether
+_NOTHING = 1e-12  # of the first loss, which no computed loss is told from
 _LEAST_SOURCE = 0.02  # draws below have tails that never end
 _TABLE_TIMES, _TABLE_WIDTHS, _TABLE_DRAWS = 24, 9, 8
 
@@ -40,14 +41,20 @@ class Range:
     @classmethod
     def of(cls, value: float, draws: Array, window: tuple[float, float] | None = None) -> Range:
         """Return a positive number whose logarithm scatters as its draws do."""
-        half = half_width(np.array([value]), np.asarray(draws)[:, None])[0]
-        return cls(float(value), float(value * math.exp(-half)), float(value * math.exp(half)), window)
+        low, high = ends(np.array([value]), np.asarray(draws)[:, None])
+        return cls(float(value), float(low[0]), float(high[0]), window)
 
 
-def half_width(values: Array, draws: Array) -> Array:
-    """Return half the 95 % intervals of logarithms, from the mean square distance of draws (D, R) from the values (R,)."""
-    distance = np.sqrt(np.mean(np.log(draws / values) ** 2, axis=0))
-    return np.asarray(float(stdtrit(len(draws), 0.975)) * distance)
+def ends(values: Array, draws: Array, error: float = 0.0) -> tuple[Array, Array]:
+    """Return the ends of 95 % intervals about positive values (R,), with a relative error of their own.
+
+    The mean square distances of the logarithms of draws (D, R) above and below them count each for one side: modes that end in
+    some draws leave next to nothing of a loss there.
+    """
+    apart = np.log(draws / values)
+    below, above = (np.sqrt(2 * np.mean(np.maximum(one, 0) ** 2, axis=0) + error**2) for one in (-apart, apart))
+    factor = float(stdtrit(len(draws), 0.975))
+    return np.asarray(values * np.exp(-factor * below)), np.asarray(values * np.exp(factor * above))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +103,15 @@ class Curve(ArrayValue):
     def of(cls, result: Result, rich: bool) -> Curve:
         """Return the curve of a run whose first draw is the estimate."""
         arrays = result.arrays
-        loss, draws = arrays["loss"][0], arrays["loss"][1:]
-        half = np.hypot(half_width(loss, draws), _COMPUTED)
+        each = np.maximum(arrays["loss"], _NOTHING * arrays["loss"][:, :1])
+        loss, draws = each[0], each[1:]
+        low, high = ends(loss, draws, _COMPUTED)
         return cls(
             rich,
             arrays["time"],
             loss,
-            loss * np.exp(-half),
-            loss * np.exp(half),
+            low,
+            high,
             arrays["scale"][0],
             arrays["sharpness"][0],
             arrays["parts"][0],
@@ -117,8 +125,7 @@ class Curve(ArrayValue):
     def measured(self) -> tuple[Array, Array, Array]:
         """Return what a measurement of the loss would see, with the noise of the targets, and its 95 % band, shape (R,) each."""
         seen = self.loss + self.draw_noise[0]
-        half = np.hypot(half_width(seen, self.draws + self.draw_noise[1:, None]), _COMPUTED)
-        return seen, seen * np.exp(-half), seen * np.exp(half)
+        return seen, *ends(seen, self.draws + self.draw_noise[1:, None], _COMPUTED)
 
     def exponent(self, window: tuple[float, float]) -> Range:
         """Return the mean exponent of the loss between two times; its interval holds the draws and the bend of the curve."""
@@ -293,14 +300,15 @@ class _Table:
         width = np.geomspace(2, 10 * modes.first, _TABLE_WIDTHS)
         quadrature, _ = modes.quadrature(4 * last, 5)
         infinite = lazy_loss(quadrature, clock)
-        found = [width_loss(quadrature, float(one), clock, 8, 4) / infinite for one in width]
+        least = _NOTHING * infinite[0]
+        found = [(width_loss(quadrature, float(one), clock, 8, 4) + least) / (infinite + least) for one in width]
         return cls(np.log(width), np.log(clock), np.log(np.maximum(found, 1)))
 
     def losses(self, time: Array, infinite: Array, clock: Array, modes: TailedModes) -> RectBivariateSpline:
         """Return the logarithm of the loss over log width and log time."""
         ratio = RectBivariateSpline(self.log_width, self.log_clock, self.added)
         quadrature, _ = modes.quadrature(4 * float(clock[-1]), 5)
-        lazy = lazy_loss(quadrature, clock)
+        lazy = lazy_loss(quadrature, clock) + _NOTHING * modes.loss
         added = lazy * np.expm1(np.maximum(ratio(self.log_width, np.log(clock)), 0))
         return RectBivariateSpline(self.log_width, np.log(time), np.log(infinite + added))
 
