@@ -24,7 +24,7 @@ from neural_scaling.theory.finite_size import lazy_loss, width_loss
 _SEED = 20260101  # of the draws
 _COMPUTED = 3e-4  # relative error of the curves themselves, by comparison with kernel_flow
 _CLOSEST = 1e-3  # squared relative distance of eigenvalues below which vectors turn into each other altogether
-_NOTHING = 1e-12  # of the first loss, which no computed loss is told from
+_NOTHING = 1e-100  # of the first loss: what is below has ended
 _LEAST_SOURCE = 0.02  # draws below have tails that never end
 _TABLE_TIMES, _TABLE_WIDTHS, _TABLE_DRAWS = 24, 9, 8
 
