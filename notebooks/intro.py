@@ -68,7 +68,8 @@ display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
 # | look up a symbol | {ref}`symbols-page` |
 # | rerun a page or change a parameter | {ref}`reproduce` |
 # | download data | under every figure (CSV, NPZ), under every table (CSV), and {ref}`all claims <claims-page>` |
-# | use the library on my own spectrum | {ref}`explore-page` in the browser, {ref}`api` in Python |
+# | predict my own problem | {ref}`own-problem-page` from a spectrum, kernel, network or data; {ref}`own-curves-page` from loss curves; {ref}`explore-page` in the browser |
+# | use the library | {ref}`api` |
 #
 # ## The main result
 
