@@ -144,7 +144,7 @@ class Elementwise:
 
     @property
     def in_place(self) -> bool:
-        """Whether the value may take the memory of the argument: slopes need both."""
+        """Whether the value may take the memory of the argument; slopes need both."""
         return False
 
     @cached_property
