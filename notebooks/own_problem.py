@@ -26,11 +26,11 @@
 # predict.from_spectrum(eigenvalues, coefficients)
 # predict.from_kernel(kernel, targets)
 # predict.from_network(network, inputs, targets)
-# predict.from_curves(losses, steps)
+# predict.from_curves(steps, losses)
 # ```
 #
 # Each returns a {class}`~neural_scaling.predict.Prediction`: how hard the task is, the learning curves at frozen and with learned
-# features, the largest learning rate, and the best width and time for a budget of compute, each with its error. `save` writes a report that opens
+# features, the largest learning rate, and the best width and time for a budget of compute, each with its error. {func}`~neural_scaling.predict.save_report` writes a report that opens
 # offline.
 #
 # ## From the command line
@@ -124,8 +124,11 @@ Table(page.summary(page.typed(k**-1.3, 1 / k)), "What is predicted")
 # Its tangent kernel on a few hundred or thousand images predicts the learning curve before any training. Then the network is
 # trained online, centred and in mean-field scaling, at two richnesses. The richness of the theory is not that of the network: the
 # curve of learned features says how the loss can fall, not which $\gamma_0$ gives it.
+#
+# Early on the nearly lazy network has the predicted loss. Late it is slower: at this width outputs are coupled through the
+# kernel, which the average over outputs leaves out ({ref}`source-page`).
 
-# %% mystnb={"figure": {"caption": "Test loss, summed over outputs. Bands: predicted from the kernel at the start, before training. Dotted: gradient flow on the images of the kernel, seen at them (low) and at test images (high). Lines: the trained network, mean over seeds.", "name": "fig-own-images"}, "image": {"alt": "Log-log plots of test loss against steps: predicted bands and trained curves, which stay near the band of frozen features at small richness and fall below it at large richness."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Test loss, summed over outputs. Bands: predicted from the kernel at the start, before training. Dotted: gradient flow on the images of the kernel, seen at them (low) and at test images (high). Lines: the trained network, mean over seeds.", "name": "fig-own-images"}, "image": {"alt": "Log-log plots of test loss against steps: predicted bands and trained curves, which stay near the band of frozen features at small richness and fall below it at large richness."}} tags=["remove-input", "lead"]
 display(page.images_figure(plan, results))
 
 # %% tags=["hide-input"]
