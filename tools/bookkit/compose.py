@@ -134,7 +134,7 @@ def _has_curves(cell: NotebookNode) -> bool:
 
 def _rerun_label(item: str) -> str:
     """Return the label of the part of a page that says how to make it again."""
-    return f"{item}-rerun"
+    return f"{item.replace('_', '-')}-rerun"
 
 
 #: Where the figure of a cell says what it is made of (``companion.style``).
