@@ -10,7 +10,7 @@ import numpy as np
 
 import companion
 import neural_scaling
-from companion import long_runs
+from companion import long_runs, own_runs
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data import entries
 from neural_scaling.data.digits import quality_runs, sizes
@@ -101,6 +101,7 @@ def install(setattr):
     setattr(diffusion, "JUDGE", CLASSIFIER)
     setattr(cnn, "_BLOCK", 7)  # so that even a small kernel is added up in blocks and groups
     setattr(cnn, "_JACOBIAN_BYTES", 2**13)
+    setattr(own_runs, "load", lambda name: made_up(120, name=name))
     setattr(own, "kept", lambda problem: _modes())
     setattr(sizes, "SIZES", {"small": Size("tiny", 2, 20, 10, 0.5, 4, 1.0)})
 
@@ -133,6 +134,8 @@ def tiny_runs():
         (image_runs.ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 20, 2), 20),
         (image_runs.KernelRun("made-up", 20, 10, False, 3, 0), 40),
         (image_runs.MixingRun("made-up", 12, 3, 0), 3),
+        (own_runs.OwnForecastRun("made-up", 100, 20, 4), 1),
+        (own_runs.OwnTrainingRun("made-up", 100, 20, 4, 0.5, 0.05, 8, 6, 2), 2),
         (language_runs.LanguageRun("cycles", 8, 2, 2, 8, 4.0, 0.1, 4.0, 8, 20, 3, 5), 20),
         (language_runs.NgramRun("cycles", 5000), 1),
         (DENOISER, 12),

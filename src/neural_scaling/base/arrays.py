@@ -38,7 +38,7 @@ class ArrayValue:
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return bool(np.array_equal(one, other, equal_nan=True))
-    return bool(one == other)
+    return bool(one == other) or (isinstance(one, float) and isinstance(other, float) and one != one and other != other)
 
 
 def _hashable(value: Any) -> Any:

@@ -169,7 +169,8 @@ class ScalingLawFit(ArrayValue):
         InputError
             If an argument is not positive, the law knows no size, or so little compute is far below that of all points.
         """
-        budget = np.log(array(compute, "compute", above=0)) - math.log(require_positive(per, "per"))
+        per = require_positive(per, "per")
+        budget = np.log(array(compute, "compute", above=0)) - math.log(per)
         require(self.law != "time", "law", "'time' knows no size", "fit one in N and D")
         form = Form(self.law, self.version, noisy=False)
         least = np.log(self.span[:, 0]) - math.log(_BEYOND)
@@ -568,11 +569,12 @@ class _Data:
 
     def _require_runs(self) -> None:
         """Refuse runs that are none, or too few to be drawn again."""
-        for column, name in ((0, "N"), (2, "batch")):
+        for column, name, blamed in ((0, "N", "run"), (2, "batch", "batch")):
             low, high = np.full(self.runs, np.inf), np.full(self.runs, -np.inf)
             np.minimum.at(low, self.run, self.x[:, column])
             np.maximum.at(high, self.run, self.x[:, column])
-            require(bool(np.all(low == high)), "run", f"one has points of different {name}", "number runs one by one")
+            problem = f"one run has points of different {name}"
+            require(bool(np.all(low == high)), blamed, problem, f"give each run one {name}")
         remedy = f"give {FEWEST_RUNS}: intervals come from how runs differ"
         require(self.runs >= FEWEST_RUNS, "run", f"names {self.runs} runs", remedy)
 

@@ -300,15 +300,16 @@ class _Table:
         width = np.geomspace(2, 10 * modes.first, _TABLE_WIDTHS)
         quadrature, _ = modes.quadrature(4 * last, 5)
         infinite = lazy_loss(quadrature, clock)
-        least = _NOTHING * infinite[0]
-        found = [(width_loss(quadrature, float(one), clock, 8, 4) + least) / (infinite + least) for one in width]
+        least = _NOTHING * infinite[0]  # interpolated modes leave rounding of either sign where they end
+        both = [np.maximum(width_loss(quadrature, float(one), clock, 8, 4), least) for one in width]
+        found = both / np.maximum(infinite, least)
         return cls(np.log(width), np.log(clock), np.log(np.maximum(found, 1)))
 
     def losses(self, time: Array, infinite: Array, clock: Array, modes: TailedModes) -> RectBivariateSpline:
         """Return the logarithm of the loss over log width and log time."""
         ratio = RectBivariateSpline(self.log_width, self.log_clock, self.added)
         quadrature, _ = modes.quadrature(4 * float(clock[-1]), 5)
-        lazy = lazy_loss(quadrature, clock) + _NOTHING * modes.loss
+        lazy = np.maximum(lazy_loss(quadrature, clock), _NOTHING * modes.loss)
         added = lazy * np.expm1(np.maximum(ratio(self.log_width, np.log(clock)), 0))
         return RectBivariateSpline(self.log_width, np.log(time), np.log(infinite + added))
 

@@ -29,7 +29,7 @@ POINTS = {
     "L": array(LOSSES, above=0).also(LOSSES[:5]),
     "run": array(RUN, whole=True).also(RUN[:5], 0 * RUN),
     "version": choice("corrected"),
-    "batch": array(2.0 ** (RUN % 2), above=0).also(DATA),
+    "batch": array(2.0 ** (RUN % 2), above=0).also(DATA).or_none(),
     "seed": seed(),
 }
 LAWS = ["chinchilla", "rich"]
