@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,12 @@ from inputs.table import (
 )
 
 _ROWS = rows()
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rows may write; the checkout is not the place for it."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("module", public_modules())
