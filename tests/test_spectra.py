@@ -316,3 +316,15 @@ def test_a_long_spectrum_is_compressed_and_a_short_one_kept():
     # A spectrum of a few degenerate levels far apart does not get shorter, and stays.
     scattered = Spectrum(2.0 ** -np.repeat(np.arange(60.0), 10), np.ones(600))
     assert as_quadrature(scattered, "modes", 1.0).nodes.size == 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [0.7, 1.5, 3.0])
+def test_every_number_of_modes_has_a_quadrature(alpha):
+    """Also where the last bin holds a single mode, as with 85 modes at 1.5."""
+    for modes in range(60, 400):
+        law = PowerLaw(alpha, 0.5, modes)
+        quadrature = law.quadrature(1e30)
+        k = np.arange(1.0, modes + 1)
+        assert quadrature.initial_loss == pytest.approx(np.sum(k ** (-alpha * 0.5 - 1)), rel=1e-10)
+        assert quadrature.trace == pytest.approx(np.sum(k**-alpha), rel=1e-10)

@@ -333,7 +333,7 @@ class PowerLaw:
             closing = first**-self.alpha * horizon <= 1 or next_first > self.modes
             stop = self.modes + 1 if closing else float(next_first)
             lowest = 0.0 if stop == math.inf else (stop - 1) ** -self.alpha
-            bin_nodes = _chebyshev(lowest, first**-self.alpha, nodes_per_bin)
+            bin_nodes = _chebyshev(lowest, first**-self.alpha, 1 if stop == first + 1 else nodes_per_bin)
             nodes.append(bin_nodes)
             # Interpolating g/lambda builds g(0) = 0 in, which the infinite tail needs to converge.
             powers = (-self.alpha, -self.alpha * self.beta - 1)
