@@ -15,7 +15,7 @@ from neural_scaling import dmft
 from neural_scaling.models.toy_model import simulate
 from neural_scaling.predict import Options, estimate_spectrum, from_kernel, from_spectrum
 from neural_scaling.predict.clock import flows
-from neural_scaling.predict.forecast import drawn
+from neural_scaling.predict.forecast import drawn, ends
 from neural_scaling.predict.tail import TailedModes
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import compute_optimum, lazy_loss, lazy_width_loss
@@ -131,3 +131,36 @@ def test_draws_scatter_as_the_covariance_says():
     assert sources.mean() == pytest.approx(estimate.source, abs=0.02)
     assert sources.std() == pytest.approx(math.sqrt(estimate.covariance[1, 1]), rel=0.1)
     assert draws[0].source == estimate.source
+
+
+def test_the_two_sides_of_a_band_are_those_of_its_draws():
+    """Symmetric draws give the interval of Student; one draw that has ended moves the lower side alone."""
+    random = np.random.default_rng(0)
+    draws = np.exp(0.1 * random.standard_normal((4000, 1)))
+    low, high = ends(np.ones(1), draws)
+    assert (-np.log(low[0]), np.log(high[0])) == pytest.approx((0.196, 0.196), rel=0.05)
+    draws[0] = 1e-90
+    lower, same = ends(np.ones(1), draws)
+    assert lower < low and same == pytest.approx(high, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_what_is_measured_before_training_is_the_variance_of_labels():
+    """The power that the law continues beyond the samples cannot exceed what labels vary by."""
+    law, random = PowerLaw(1.3, 0.2), np.random.default_rng(3)
+    kernel, targets = kernel_of(law, 400, random)
+    labels = (targets > np.median(targets)).astype(int)  # one-hot and centred they vary by a half
+    seen, low, high = from_kernel(kernel, labels, options=Options(store=False, draws=8)).lazy.measured()
+    assert seen[0] == pytest.approx(0.5, rel=0.15)
+    assert low[0] < 0.5 < high[0]
+
+
+@pytest.mark.slow
+def test_a_curve_that_ends_before_the_window_has_no_slope_of_bounds():
+    law, random = PowerLaw(1.4, 0.6), np.random.default_rng(0)
+    kernel, targets = kernel_of(law, 300, random)
+    parts = {"across": kernel[200:, :200], "test_targets": targets[200:]}
+    for until, there in ((0.5, False), (1e3, True)):
+        options = Options(store=False, until=until, draws=8)
+        bounds = from_kernel(kernel[:200, :200], targets[:200], **parts, noise=0.0, options=options).bounds
+        assert (bounds.source_train is not None) == there

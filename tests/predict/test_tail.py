@@ -54,3 +54,20 @@ def test_a_source_of_zero_has_no_tail():
     estimate = replace(estimate_spectrum(law.eigenvalues, law.target), source=0.0)
     with pytest.raises(InputError, match="estimate: its source is 0"):
         extended(estimate, 1.0)
+
+
+@given(st.floats(0.6, 3.0), st.floats(0.1, 2.0), st.floats(0.01, 3.0), st.floats(0.0, 0.5))
+def test_a_tail_ends_where_the_variance_is_used_up(capacity, source, share, noise):
+    """Power of the tail and noise are all the variance that known modes leave, to within one mode."""
+    law = PowerLaw(capacity, source, 50).spectrum()
+    modes = TailedModes.of(law.eigenvalues, law.eigenvalues * law.target**2, (capacity, source, 1.0, 1.0))
+    left = share * modes.tail_power + noise
+    found = modes.within(left, noise)
+    one = modes.amplitude * modes.first ** -(capacity * source + 1)
+    assert found.noise >= noise
+    assert found.tail_power + found.noise <= left * (1 + 1e-9)
+    assert found.tail_power + found.noise >= left - one
+    quadrature, behind = found.quadrature(1.0)
+    # The last bin of modes is interpolated down to their end.
+    assert quadrature.target_weights[behind] @ quadrature.nodes[behind] == pytest.approx(found.tail_power, rel=1e-6)
+    assert modes.within(np.inf) == modes

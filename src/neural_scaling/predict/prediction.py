@@ -81,14 +81,15 @@ class Bounds(ArrayValue):
     train, test
         Mean squared error at the samples, which is too low, and at other samples, which is too high, noise included; shape (R,).
     source_train, source_test
-        Exponents of both where the modes of the window are learned.
+        Exponents of both, less the noise, where the modes of the window are learned; None where the curve has too few such times,
+        or one is lost in noise.
     """
 
     time: Array
     train: Array
     test: Array
-    source_train: Range
-    source_test: Range
+    source_train: Range | None
+    source_test: Range | None
 
 
 @dataclass(frozen=True, eq=False)

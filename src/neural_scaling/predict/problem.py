@@ -30,6 +30,7 @@ __all__ = ["from_curves", "from_kernel", "from_network", "from_spectrum"]
 
 ITEM = "predict"  # under which runs are kept
 _POINTS = 81
+_FEWEST_TIMES = 6  # in the window of a slope
 _MOST = 0.5  # share of the loss that may rest on the tail without a warning
 _CAREFUL = 0.05  # learning rate at which the edge is looked for, over the largest at the start
 _RUNS = 6  # fewest for a joint fit
@@ -409,10 +410,11 @@ def _bounds(estimate: Estimate, center: TailedModes, time: Array, samples: tuple
     first, last = max(first, float(time[0])), min(last, float(time[-1]))
     inside = (time >= first) & (time <= last)
 
-    def slope(loss: Array) -> Range:
-        found = np.polyfit(np.log(time[inside]), np.log(np.maximum(loss[inside], 1e-300)), 1, cov=True)
-        half = 1.96 * math.sqrt(float(found[1][0, 0]))
-        return Range(-float(found[0][0]), -float(found[0][0]) - half, -float(found[0][0]) + half, (first, last))
+    def slope(loss: Array) -> Range | None:
+        if np.count_nonzero(inside) < _FEWEST_TIMES or not np.all(loss[inside] > 0):
+            return None
+        fit = fit_power_law(time[inside], loss[inside])
+        return Range(fit.exponent, *fit.interval, (first, last))
 
     return Bounds(time, seen, missed, slope(seen - estimate.noise), slope(missed - estimate.noise))
 
