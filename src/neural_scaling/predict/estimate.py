@@ -211,7 +211,8 @@ def estimate_kernel(
     matrix = symmetric(kernel)
     samples = len(matrix)
     require(samples >= _FEWEST, "kernel", f"{samples} samples", f"give at least {_FEWEST}")
-    outputs = _outputs(targets, samples)
+    outputs = as_outputs(targets, samples)
+    require(bool((np.ptp(outputs, axis=0) > 0).any()), "targets", "all samples have the same", "give targets that vary")
     floor = None if noise is None else real(noise, "noise", least=0)
     values, vectors = eigh(matrix / samples, overwrite_a=True, check_finite=False, driver="evd")
     values, along = values[::-1], (vectors.T @ outputs)[::-1]
@@ -236,18 +237,21 @@ def _largest(values: Array, argument: str) -> float:
     return largest
 
 
-def _outputs(targets: ArrayLike, samples: int) -> Array:
-    """Return targets of shape (P, outputs)."""
+def as_outputs(
+    targets: ArrayLike, samples: int, argument: str = "targets", trained_on: ArrayLike | None = None
+) -> Array:
+    """Return targets of shape (P, outputs); labels become one-hot, less their mean over those that are trained on."""
     kind = str(targets.dtype) if hasattr(targets, "dtype") else str(np.asarray(targets).dtype)
-    found = array(targets, "targets", axes=None)
+    found = array(targets, argument, axes=None)
     good = found.ndim in (1, 2) and len(found) == samples
-    require(good, "targets", f"shape {found.shape}", f"give a row for each of the {samples} samples")
+    require(good, argument, f"shape {found.shape}", f"give a row for each of the {samples} samples")
     if found.ndim == 1 and "int" in kind:
-        found = (found[:, None] == np.unique(found)).astype(float)
-        found = found - found.mean(0)
-    found = found.reshape(samples, -1)
-    require(bool((np.ptp(found, axis=0) > 0).any()), "targets", "all samples have the same", "give targets that vary")
-    return found
+        labels = found if trained_on is None else array(trained_on, "targets")
+        classes = np.unique(labels)
+        known = bool(np.isin(found, classes).all())
+        require(known, argument, "a label that targets lack", "give labels that both have")
+        found = (found[:, None] == classes) - (labels[:, None] == classes).mean(0)
+    return found.reshape(samples, -1)
 
 
 def _regimes(capacity: float, error: float, source: float, interval: tuple[float, float]) -> dict[str, float]:

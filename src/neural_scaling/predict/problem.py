@@ -18,7 +18,7 @@ from neural_scaling.base.checks import require
 from neural_scaling.base.paths import cache_root
 from neural_scaling.fits import fit_power_law, fit_scaling_law
 from neural_scaling.networks.image_kernel import decompose
-from neural_scaling.predict.estimate import Estimate, estimate_kernel, estimate_spectrum
+from neural_scaling.predict.estimate import Estimate, as_outputs, estimate_kernel, estimate_spectrum
 from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of
 from neural_scaling.predict.prediction import Bounds, FittedCurves, Options, Prediction
 from neural_scaling.predict.runs import keep
@@ -402,7 +402,10 @@ def _warnings(estimate: Estimate, lazy: Curve, eta: float, best_use: Sequence[Be
 def _bounds(estimate: Estimate, center: TailedModes, time: Array, samples: tuple[Any, Any, Any, Any]) -> Bounds:
     """Follow gradient flow on the samples, at them and at the others."""
     kernel, targets, across, test_targets = samples
-    train, test = _both(targets, test_targets)
+    train = as_outputs(targets, len(kernel))
+    test = as_outputs(test_targets, len(across), "test_targets", targets)
+    wanted = train.shape[1]
+    require(test.shape[1] == wanted, "test_targets", f"shape {test.shape}", f"give {wanted} outputs")
     modes = decompose(kernel, train, across, len(train))
     seen, missed = modes.flow(test, time)
     seen, missed = seen * train.shape[1], missed * train.shape[1]
@@ -417,23 +420,3 @@ def _bounds(estimate: Estimate, center: TailedModes, time: Array, samples: tuple
         return Range(fit.exponent, *fit.interval, (first, last))
 
     return Bounds(time, seen, missed, slope(seen - estimate.noise), slope(missed - estimate.noise))
-
-
-def _both(targets: Any, test_targets: Any) -> tuple[Array, Array]:
-    """Return targets of both parts with an axis of outputs; labels become one-hot, less their mean in the first part."""
-    train, test = (
-        checks.array(one, name, axes=None) for one, name in ((targets, "targets"), (test_targets, "test_targets"))
-    )
-    if train.ndim == 1 and np.asarray(targets).dtype.kind in "iu":
-        classes = np.unique(train)
-        require(
-            bool(np.isin(test, classes).all()),
-            "test_targets",
-            "a label that targets lack",
-            "give labels that both have",
-        )
-        train, test = ((one[:, None] == classes).astype(np.float64) for one in (train, test))
-        return train - train.mean(axis=0), test - train.mean(axis=0)
-    train, test = (one[:, None] if one.ndim == 1 else one for one in (train, test))
-    require(train.shape[1:] == test.shape[1:], "test_targets", f"shape {test.shape}", f"give {train.shape[1]} outputs")
-    return train, test
