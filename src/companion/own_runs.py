@@ -13,7 +13,7 @@ from torch import nn
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import flag, require_positive, seed, settle, text, whole
 from neural_scaling.base.devices import find_device
-from neural_scaling.base.monitor import Arrays, Monitor, Parts
+from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.data import load
 from neural_scaling.networks.image_batches import ImageData
 from neural_scaling.networks.runs import DatasetRun, NetworkRun
@@ -218,8 +218,20 @@ class OwnTrainingRun(DatasetRun, NetworkRun):
         optimizer = torch.optim.SGD(mean_field_groups(model.network, self.eta, self.richness, gain=GAIN))
         chance = torch.Generator().manual_seed(number)
         test, wanted = _pictures(data, data.test_inputs), set(self.recorded())
-        losses = []
-        for step in range(self.steps + 1):
+        weights, losses, first = list(model.network.parameters()), list[float](), 0
+        if (kept := monitor.restored()) is not None:
+            losses, first = kept["losses"].tolist(), int(kept["step"])
+            chance.set_state(torch.from_numpy(kept["chance"]))
+            with torch.no_grad():
+                for place, weight in enumerate(weights):
+                    weight.copy_(torch.from_numpy(kept[f"weight {place}"]))
+        for step in range(first, self.steps + 1):
+
+            def state(step: int = step) -> Arrays:
+                held = {f"weight {place}": weight.detach().cpu().numpy().copy() for place, weight in enumerate(weights)}
+                return held | {"losses": np.array(losses), "step": scalar(step), "chance": chance.get_state().numpy()}
+
+            monitor.safe_point(state)
             if step in wanted:
                 with torch.no_grad():
                     losses.append(float((model(test) - data.test_targets + mean).square().sum(1).mean()))

@@ -135,7 +135,7 @@ def tiny_runs():
         (image_runs.KernelRun("made-up", 20, 10, False, 3, 0), 40),
         (image_runs.MixingRun("made-up", 12, 3, 0), 3),
         (own_runs.OwnForecastRun("made-up", 100, 20, 4), 1),
-        (own_runs.OwnTrainingRun("made-up", 100, 20, 4, 0.5, 0.05, 8, 6, 2), 2),
+        (own_runs.OwnTrainingRun("made-up", 100, 20, 4, 0.5, 0.05, 8, 6, 2), 14),
         (language_runs.LanguageRun("cycles", 8, 2, 2, 8, 4.0, 0.1, 4.0, 8, 20, 3, 5), 20),
         (language_runs.NgramRun("cycles", 5000), 1),
         (DENOISER, 12),
