@@ -13,6 +13,7 @@ import html
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -28,7 +29,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -58,6 +59,8 @@ CASES = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
 SIZES = ("#2d1160", "#8c2981", "#c8406b", "#d9622b", "#8a8600", "#3d8a5f")
 """Colours of batches or numbers of samples, dark and small to light and large."""
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 # Both scales run from dark to light, so that order survives any colour vision and a grey printer.
 _RICHNESS_MAP = ("plasma", 0.0, 0.65)
 _WIDTH_MAP = ("viridis", 0.0, 0.59)
@@ -83,11 +86,15 @@ class BookFigure(Figure):
 
     def svg(self) -> str:
         """Return the figure as SVG, the same bytes for the same figure."""
+        for axis in (axis for axes in self.axes for axis in (axes.xaxis, axes.yaxis)):
+            if type(axis.get_major_formatter()) is LogFormatterSciNotation:
+                axis.set_major_formatter(_Powers())
         tell_apart(self)
         make_room(self)
-        self.set_layout_engine("none")  # it is laid out, and stays so however often it is drawn
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "neural-scaling", "path.simplify_threshold": 0.2}):
+            mpl.rcParams["figure.constrained_layout.use"] = False
+            self.set_layout_engine(None)  # it is laid out, and stays so however often it is drawn
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
         canvas = FigureCanvasAgg(self)
         canvas.draw()  # type: ignore[no-untyped-call]
@@ -103,6 +110,14 @@ class BookFigure(Figure):
 
     def __repr__(self) -> str:
         return f"<Figure with {len(self.axes)} panels>"
+
+
+class _Powers(LogFormatterSciNotation):
+    """Powers of ten as plain characters; to typeset them as formulas takes a fifth of the time of a figure."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        power = re.fullmatch(r"\$\\mathdefault\{10\^\{(-?\d+)\}\}\$", text := super().__call__(x, pos))
+        return "10" + power[1].translate(_RAISED) if power else text
 
 
 def _thumbnail(picture: RendererAgg) -> str:
