@@ -29,7 +29,7 @@ eta: "Positive" = 0.2  # learning rate
 gammas: "FromLazy" = [0.0, 1.0]  # richness, ascending from 0
 batches: "RisingCounts" = [1, 4, 16]  # B, ascending
 steps: "Count" = 64  # last step
-seeds: "Seeds" = 512  # simulations per richness and batch
+seeds: "Seeds" = 256  # simulations per richness and batch
 
 # %% tags=["hide-input"]
 from IPython.display import display

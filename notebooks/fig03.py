@@ -28,12 +28,12 @@ beta_super_easy: "EasySource" = 3.6  # source of panel (b)
 gamma: "Richness" = 0.75  # richness (ours, that of Figure 4)
 eta_hard: "Positive" = 0.1  # learning rate of (a) (ours)
 eta_super_easy: "Positive" = 0.2  # learning rate of (b) (ours)
-modes: "Count" = 2048  # M of the simulations and of the theory beside them (ours)
-width: "Count" = 128  # N (ours)
+modes: "Count" = 1024  # M of the simulations and of the theory beside them (ours)
+width: "Count" = 64  # N (ours)
 steps: "Count" = 128  # last step
-batches: "RisingCounts" = [1, 4, 16, 64]  # B of each curve, ascending
-seeds: "SeedsEach" = [24, 12, 8, 8]  # simulations per batch: small batches are noisier
-time_long: "Positive" = 1.0e4  # last eta*t of the theory at late times (ours)
+batches: "RisingCounts" = [1, 8, 64]  # B of each curve, ascending
+seeds: "SeedsEach" = [24, 8, 6]  # simulations per batch: small batches are noisier
+time_long: "Positive" = 1.0e3  # last eta*t of the theory at late times (ours)
 
 # %% tags=["hide-input"]
 import pandas as pd

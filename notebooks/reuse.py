@@ -28,13 +28,13 @@ modes: "Count" = 1024  # M
 eta: "Positive" = 0.1  # learning rate
 gammas: "FromLazy" = [0.0, 1.0]  # richness, ascending from 0
 width: "Count" = 32  # N of the learning curves
-samples: "RisingCounts" = [8, 32, 128]  # P of the learning curves, ascending
-steps: "Count" = 2048  # last step of the simulations
-seeds: "Seeds" = 32  # simulations per learning curve
-steps_theory: "Count" = 128  # last step of the theory in unit steps; beyond, gradient flow
-width_plateau: "Count" = 256  # N of the study of the bottleneck in P
-samples_plateau: "RisingCounts" = [8, 16, 32]  # P of that study, ascending
-seeds_plateau: "Seeds" = 64  # simulations per P of that study
+samples: "RisingCounts" = [8, 32]  # P of the learning curves, ascending
+steps: "Count" = 1024  # last step of the simulations
+seeds: "Seeds" = 16  # simulations per learning curve
+steps_theory: "Count" = 64  # last step of the theory in unit steps; beyond, gradient flow
+width_plateau: "Count" = 128  # N of the study of the bottleneck in P
+samples_plateau: "RisingCounts" = [8, 16]  # P of that study, ascending
+seeds_plateau: "Seeds" = 24  # simulations per P of that study
 
 # %% tags=["hide-input"]
 import pandas as pd

@@ -34,14 +34,9 @@ exact_alpha: "Capacity" = 2.0  # capacity of the exact recursion (ours)
 exact_beta: "Source" = 0.5  # its source (ours)
 exact_eta: "Positive" = 0.2  # its learning rate (ours)
 exact_batches: "RisingSizes" = [1.0, 2.0, 4.0, 16.0]  # its batches (ours)
-exact_steps: "Count" = 10000  # its steps
+exact_steps: "Count" = 3000  # its steps
 gamma: "Positive" = 1.0  # richness (ours)
-rich_tasks: "Tasks" = [
-    [2.0, 0.3],
-    [2.0, 0.5],
-    [2.0, 1.25],
-    [2.0, 1.75],
-]  # capacity, source of the long rich runs (ours)
+rich_tasks: "Tasks" = [[2.0, 0.3], [2.0, 1.25]]  # capacity, source of the long rich runs (ours)
 rich_noise: "Positive" = 1.0e-5  # their eta/B
 rich_end: "Positive" = 1.0e6  # their last time, eta*steps
 rich_window: "Window" = [1.0e3, 1.0e6]  # window of their fits, eta*steps
@@ -51,8 +46,8 @@ sim_modes: "Count" = 2048  # M of the simulations
 sim_width: "Count" = 32  # N of the simulations
 sim_eta: "Positive" = 0.1  # their learning rate
 sim_batch: "Size" = 2.0  # their B
-sim_steps: "Count" = 300  # their steps
-sim_seeds: "Seeds" = 128  # simulations at each batch
+sim_steps: "Count" = 150  # their steps
+sim_seeds: "Seeds" = 64  # simulations at each batch
 plateau_modes: "Count" = 200  # M of the task on the plateau, alpha 1.5 and beta 0.8 (ours)
 plateau_width: "Count" = 16  # its N
 plateau_batch: "Size" = 4.0  # its B
