@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import Case, NotConverged, Solution, TimeGrid, gradient_flow, solve, solve_many
 from neural_scaling.dmft.fast_noise import spectrum_of_projection
+from neural_scaling.dmft.march import March, Setting
 from neural_scaling.spectra import PowerLaw
 from stopping import Interrupting, Resuming, Stopped
 
@@ -235,3 +236,18 @@ def test_a_solution_that_is_stopped_goes_on_to_the_same_bits(setting, at):
     for name in ("time", "loss", "error", "weight_norm", "learned"):
         np.testing.assert_array_equal(getattr(again, name), getattr(whole, name), strict=True, err_msg=name)
     assert again.residual == whole.residual
+
+
+@pytest.mark.parametrize("per_sample", [0.0, 0.02])
+@pytest.mark.parametrize("angle", [0.0, 1.2])
+def test_a_root_followed_from_the_last_iterate_is_the_one_found_from_the_axis(angle, per_sample):
+    quadrature = PowerLaw(1.5, 0.5).quadrature(1e3)
+    march = March(quadrature, TimeGrid.log_spaced(0.1, 10.0), Setting(1.0, 0.05, 0.0, per_sample))
+    for size in np.geomspace(1e-3, 1e3, 7):
+        x = size * np.exp(1j * angle)
+        march.roots = []
+        alone = march._self_consistent(complex(x))
+        before = complex(1.04 * x)
+        march.roots = [(before, march._self_consistent(before))]
+        # Both end where a step of Newton's method is rounding.
+        assert march._self_consistent(complex(x)) == pytest.approx(alone, rel=1e-12)

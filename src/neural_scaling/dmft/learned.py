@@ -21,6 +21,8 @@ _CHUNK = (
     32  # rows solved together: large enough for matrix products, small enough that the chunk's own inverse costs little
 )
 
+_CELLS = 30  # rows of a part of the past: whole cells of one or three rows
+
 
 class LearnedResponses(ABC):
     """Rows of ``K_k`` so far."""
@@ -51,45 +53,56 @@ class LearnedResponses(ABC):
 
 
 class StoredResponses(LearnedResponses):
-    """Every ``K_k`` in memory."""
+    """Every ``K_k`` in memory, modes last: all sums over past rows and modes are products of two matrices without a copy."""
 
     def __init__(self, nodes: Array, rows: int) -> None:
         super().__init__(nodes)
-        self.learned = np.zeros((nodes.size, rows, rows))
+        self.learned = np.zeros((rows, rows, nodes.size))
+        self.flat = self.learned.reshape(rows, rows * nodes.size)
+
+    def _parts(self) -> list[tuple[int, int]]:
+        """Return chunks of the rows so far; no row of one knows columns beyond its end."""
+        return [(low, min(low + _CELLS, self.count)) for low in range(0, self.count, _CELLS)]
 
     def driven(self, rows: Array) -> Array:
         """See the base class."""
-        past = slice(0, self.count)
-        return np.asarray(self.nodes[:, None, None] * (rows - rows @ self.learned[:, past, past]))
+        modes = self.nodes.size
+        total = np.zeros((rows.shape[0], self.count * modes))
+        for low, high in self._parts():
+            total[:, : high * modes] += rows[:, low:high] @ self.flat[low:high, : high * modes]
+        of_modes = np.ascontiguousarray(total.reshape(*rows.shape, modes).transpose(2, 0, 1))
+        return np.asarray(self.nodes[:, None, None] * (rows - of_modes))
 
     def projected(self, rows: Array) -> Array:
         """See the base class."""
-        past = slice(0, self.count)
-        return np.asarray(np.sum(rows @ self.learned[:, past, past].transpose(0, 2, 1), axis=0))
+        modes, block, count = rows.shape
+        columns = np.ascontiguousarray(rows.transpose(2, 0, 1)).reshape(count * modes, block)
+        parts = [self.flat[low:high, : high * modes] @ columns[: high * modes] for low, high in self._parts()]
+        return np.concatenate([np.zeros((0, block)), *parts]).T
 
     def append(self, loop: Array, learned: Array) -> None:
         """See the base class."""
         end = self.count + loop.shape[0]
-        self.learned[:, self.count : end, :end] = learned
+        self.learned[self.count : end, :end] = learned.transpose(1, 2, 0)
         self.count = end
 
     def state(self) -> Arrays:
         """See the base class."""
-        return {"learned": self.learned[:, : self.count, : self.count]}
+        return {"learned": self.learned[: self.count, : self.count].transpose(2, 0, 1)}
 
     def restore(self, state: Arrays, count: int) -> None:
         """See the base class."""
-        self.learned[:, :count, :count] = state["learned"]
+        self.learned[:count, :count] = state["learned"].transpose(1, 2, 0)
         self.count = count
 
     def sums(self, coefficients: npt.NDArray[np.complex128]) -> Array:
         """Return ``sum_k coefficients_jk H_k`` on the rows so far; complex (J, K) gives (J, p, p)."""
-        past = slice(0, self.count)
-        stacked = np.concatenate([coefficients.real, coefficients.imag])
-        flat = np.tensordot(stacked, self.learned[:, past, past], axes=1)
+        stacked, count = np.concatenate([coefficients.real, coefficients.imag]).T, coefficients.shape[0]
         total = coefficients.sum(axis=1)[:, None, None] * np.eye(self.count)
-        count = coefficients.shape[0]
-        return np.asarray(total - (flat[:count] + 1j * flat[count:]))
+        for low, high in self._parts():
+            part = (self.learned[low:high, :high] @ stacked).transpose(2, 0, 1)
+            total[:, low:high, :high] -= part[:count] + 1j * part[count:]
+        return np.asarray(total)
 
 
 class ShiftedResponses(LearnedResponses):

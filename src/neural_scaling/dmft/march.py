@@ -54,6 +54,9 @@ _KEPT = (
     "weight_norm_correction",
 )
 
+#: Part of itself by which an eigenvalue may have moved for its root to be followed.
+_NEXT_TO = 0.05
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -110,12 +113,14 @@ class March:
         nothing = np.zeros((grid.block, grid.block))
         self.cell_noise = CellNoise(nothing, nothing, nothing, nothing[0])
         self.cell_scale = np.ones(1)
+        self.roots: list[tuple[complex, complex]] = []  # eigenvalues of X and of Y of the last iterate of this cell
         self.on_grid = nothing.copy()
         self.count = 0
         self.residual = 0.0
 
     def append(self, low: int, high: int, learned: Array, loop: Array) -> None:
         """Keep the rows of K_k and Y of a cell that is solved, and push S on to the next."""
+        self.roots = []  # a resumed march has none either
         self.learned.append(loop, learned)
         self.pushed[:high] += self.grid.weight[low:high] @ self._memory(low, high)
         self.count = high
@@ -202,6 +207,7 @@ class March:
         half = own.imag >= 0  # the others are complex conjugates
         roots = np.empty(own.size, dtype=np.complex128)
         roots[half] = [self._self_consistent(complex(x)) for x in own[half]]
+        self.roots = [(complex(x), complex(z)) for x, z in zip(own[half], roots[half], strict=True)]
         roots[~half] = roots[own.imag > 0].conj()
         damping = 1 / (1 + nodes * roots[:, None])  # eigenvalues of H_k in the cell, (s, K)
         diagonal = ((vectors * (nodes[:, None] * damping.T * roots)[:, None, :]) @ inverse).real
@@ -239,22 +245,31 @@ class March:
             learned = float(weights @ (z / (1 + nodes * z)))
             return z - abs(x) * max(0.0, 1 - per_width * learned) * max(0.0, 1 - per_sample * learned)
 
-        z = complex(brentq(gap, 0.0, abs(x), xtol=1e-12 * abs(x)))
-        # From the positive axis, where the root is unique, to the angle of x in short steps, by Newton's method.
-        angle = float(np.angle(x))
-        for part in np.linspace(0, 1, max(2, math.ceil(abs(angle) / 0.2)) if angle else 1):
-            target = abs(x) * np.exp(1j * angle * (part if angle else 0.0))
+        def followed(z: complex, target: complex) -> complex | None:
+            """Follow a root to another x by Newton's method."""
             for _ in range(50):
                 damping = 1 / (1 + nodes * z)
-                learned, slope = z * (weights @ damping), weights @ damping**2
-                of_width, of_sample = 1 - per_width * learned, 1 - per_sample * learned
-                change = target * (per_width * slope * of_sample + per_sample * slope * of_width)
+                first, second = weights @ damping, weights @ damping**2
+                of_width, of_sample = 1 - per_width * z * first, 1 - per_sample * z * first
+                change = target * second * (per_width * of_sample + per_sample * of_width)
                 step = (z - target * of_width * of_sample) / (1 + change)
                 z -= step
                 if abs(step) <= 1e-14 * abs(z):
-                    break
-            else:
-                raise NotConverged(float(self.grid.time[max(self.count - 1, 0)]), f"residual {abs(step):.2g}")
+                    return z
+            return None
+
+        # An iterate changes little from the one before, and its root is next to that one's.
+        for before, root in self.roots:
+            if abs(x - before) <= _NEXT_TO * abs(x) and (found := followed(root * x / before, x)) is not None:
+                return found
+        # From the positive axis, where the root is unique, to the angle of x in short steps.
+        z = complex(brentq(gap, 0.0, abs(x), xtol=1e-12 * abs(x)))
+        angle = float(np.angle(x))
+        for part in np.linspace(0, 1, max(2, math.ceil(abs(angle) / 0.2)) if angle else 1):
+            found = followed(z, abs(x) * np.exp(1j * angle * (part if angle else 0.0)))
+            if found is None:
+                raise NotConverged(float(self.grid.time[max(self.count - 1, 0)]), "no eigenvalue of the responses")
+            z = found
         return complex(z)
 
     def fill_correlations(self, low: int, high: int, learned: Array) -> None:
