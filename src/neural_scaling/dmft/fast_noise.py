@@ -100,10 +100,9 @@ def cell_noise(spectrum: RelaxationRates, width: float, scale: float, strength: 
     ``<w w> = (e^{-kappa (t-s)} - e^{-kappa (t+s)}) / 2 kappa``, ``<v_3 v_3> = -(kappa/2) (e^{-kappa (t-s)} + e^{-kappa (t+s)})``.
     """
     rate = scale * spectrum.rates[:, None]  # (J, 1)
-    share = spectrum.weights[:, None, None]
     since = width * RADAU_NODES
     within = width * RADAU_MATRIX
-    back, forth = _relaxation_weights(width * rate)
+    (back, double), (forth, _) = _relaxation_weights(width * np.stack([rate, 2 * rate]))
     decayed = np.exp(-rate * since)[:, :, None] * forth
     # (back - decayed) / kappa loses its digits where the rate is small; there it is a smooth integral.
     slow = rate * width < 1e-3
@@ -111,24 +110,34 @@ def cell_noise(spectrum: RelaxationRates, width: float, scale: float, strength: 
     drift = np.where(slow[:, :, None], 2 * width * _FIRST_MOMENT, (back - decayed) / safe[:, :, None])
     norm = np.where(slow, since, -np.expm1(-2 * rate * since) / (2 * safe))
     # The same on the grid: H of a direction is (1 + kappa W)^-1, and white noise has a variance of one over the weight of a row.
-    unlearned = np.linalg.inv(np.eye(3) + rate[:, :, None] * within)
-    felt = np.einsum("jsl,l,jrl->jsr", unlearned, strength / within[-1], unlearned)
-    correlation = np.sum(share * felt, axis=0)
-    of_weights = within @ correlation @ within.T
+    unlearned = _unlearned(rate, width)
+    felt = spectrum.weights[:, None, None] * unlearned * (strength / within[-1])
+    of_weights = within @ np.tensordot(felt, unlearned, axes=([0, 2], [0, 2])) @ within.T
+
+    def summed(parts: Array) -> Array:
+        return np.asarray(np.tensordot(spectrum.weights, parts, axes=1))
+
     return CellNoise(
-        loss=scale * np.sum(share * mode_noise(rate, width), axis=0),
-        recoil=-width / 2 * np.sum(share * rate[:, :, None] * (back + decayed), axis=0) * strength,
-        drift=width / 2 * np.sum(share * drift, axis=0) * strength,
-        weight_norm=np.sum(share[:, :, 0] * norm, axis=0) * strength - np.diag(of_weights),
+        loss=scale * summed(_beyond_the_grid(rate, width, double, unlearned)),
+        recoil=-width / 2 * summed(rate[:, :, None] * (back + decayed)) * strength,
+        drift=width / 2 * summed(drift) * strength,
+        weight_norm=summed(norm) * strength - np.diag(of_weights),
     )
 
 
 def mode_noise(rate: Array, width: float) -> Array:
     """Return ``kappa int e^{-2 kappa (t-s)} f(s) ds`` within a cell, for f at its rows, less what it is on the grid."""
-    within = width * RADAU_MATRIX
-    learned = np.eye(3) - np.linalg.inv(np.eye(3) + rate[:, :, None] * within)
-    exact = width * rate[:, :, None] * _relaxation_weights(2 * rate * width)[0]
-    return np.asarray(exact - learned**2 / within[-1] / rate[:, :, None])
+    return _beyond_the_grid(rate, width, _relaxation_weights(2 * rate * width)[0], _unlearned(rate, width))
+
+
+def _unlearned(rate: Array, width: float) -> Array:
+    return np.asarray(np.linalg.inv(np.eye(3) + rate[:, :, None] * width * RADAU_MATRIX))
+
+
+def _beyond_the_grid(rate: Array, width: float, double: Array, unlearned: Array) -> Array:
+    """Return :func:`mode_noise` from the weights of twice the rate."""
+    of_grid = (np.eye(3) - unlearned) ** 2 / (width * RADAU_MATRIX[-1])
+    return np.asarray(width * rate[:, :, None] * double - of_grid / rate[:, :, None])
 
 
 def _relaxation_weights(rate: Array) -> tuple[Array, Array]:
@@ -137,22 +146,25 @@ def _relaxation_weights(rate: Array) -> tuple[Array, Array]:
     Exact for quadratic f given at the rows ``c`` of the cell; ``rate``, shape (..., 3), belongs to the upper limits.
     """
     upto = rate * RADAU_NODES
-    large = np.maximum(upto, 3.0)
-    decay = np.exp(-large)
     # Moments of e^{-x (1-v)} and e^{-x v} on (0, 1): by recursion where that is stable, by Gauss-Legendre elsewhere.
-    small = np.exp(-np.minimum(upto, 3.0)[..., None] * _POINTS) * _POINT_WEIGHTS
-    back = forth = -np.expm1(-large) / large
-    backs, forths = [], []
-    for n in range(3):
-        backs.append(np.where(upto < 3.0, small @ (1 - _POINTS) ** n, back))
-        forths.append(np.where(upto < 3.0, small @ _POINTS**n, forth))
-        back = (1 - (n + 1) * back) / large
-        forth = ((n + 1) * forth - decay) / large
+    large = np.maximum(upto, 3.0)
+    decay, inverse = np.exp(-large), 1 / large
+    back = forth = (1 - decay) * inverse
+    backs, forths = [back], [forth]
+    for n in (1, 2):
+        backs.append((1 - n * backs[-1]) * inverse)
+        forths.append((n * forths[-1] - decay) * inverse)
+    recursive = np.stack([*backs, *forths], axis=-1)
+    moments = np.where(upto[..., None] < 3.0, np.exp(-np.minimum(upto, 3.0)[..., None] * _POINTS) @ _POWERS, recursive)
     powers = RADAU_NODES[:, None] ** np.arange(1, 4)  # int_0^c u^n du has n + 1 powers of c
-    return np.stack(backs, axis=-1) * powers @ _TO_VALUES, np.stack(forths, axis=-1) * powers @ _TO_VALUES
+    return moments[..., :3] * powers @ _TO_VALUES, moments[..., 3:] * powers @ _TO_VALUES
 
 
 _POINTS, _POINT_WEIGHTS = (leggauss(12)[0] + 1) / 2, leggauss(12)[1] / 2
+#: Gauss-Legendre weights of the moments of order 0, 1 and 2 of a function of 1 - v and of one of v.
+_POWERS = (
+    np.array([*((1 - _POINTS) ** n for n in range(3)), *(_POINTS**n for n in range(3))]).T * _POINT_WEIGHTS[:, None]
+)
 _TO_VALUES = np.linalg.inv(np.vander(RADAU_NODES, 3, increasing=True))
 #: Weights of ``int_0^c u f(u) du`` within a cell.
 _FIRST_MOMENT = RADAU_NODES[:, None] ** np.arange(2, 5) / np.arange(2, 5) @ _TO_VALUES

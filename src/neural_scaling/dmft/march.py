@@ -252,7 +252,7 @@ class March:
                 first, second = weights @ damping, weights @ damping**2
                 of_width, of_sample = 1 - per_width * z * first, 1 - per_sample * z * first
                 change = target * second * (per_width * of_sample + per_sample * of_width)
-                step = (z - target * of_width * of_sample) / (1 + change)
+                step = complex((z - target * of_width * of_sample) / (1 + change))
                 z -= step
                 if abs(step) <= 1e-14 * abs(z):
                     return z
@@ -266,11 +266,11 @@ class March:
         z = complex(brentq(gap, 0.0, abs(x), xtol=1e-12 * abs(x)))
         angle = float(np.angle(x))
         for part in np.linspace(0, 1, max(2, math.ceil(abs(angle) / 0.2)) if angle else 1):
-            found = followed(z, abs(x) * np.exp(1j * angle * (part if angle else 0.0)))
+            found = followed(z, complex(abs(x) * np.exp(1j * angle * (part if angle else 0.0))))
             if found is None:
                 raise NotConverged(float(self.grid.time[max(self.count - 1, 0)]), "no eigenvalue of the responses")
             z = found
-        return complex(z)
+        return z
 
     def fill_correlations(self, low: int, high: int, learned: Array) -> None:
         """Renew the rows of all correlations of a cell (eq. 31) from its responses and, if implicit, their previous values."""
