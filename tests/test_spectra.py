@@ -34,12 +34,7 @@ def test_power_law_has_the_stated_eigenvalues_and_target():
 
 
 @settings(max_examples=30)
-@given(
-    alpha=st.floats(1.05, 4.0),
-    beta=st.floats(0.1, 3.0),
-    modes=st.integers(50, 40_000),
-    time=st.floats(0.1, 1e4),
-)
+@given(alpha=st.floats(1.05, 4.0), beta=st.floats(0.1, 3.0), modes=st.integers(50, 40_000), time=st.floats(0.1, 1e4))
 def test_quadrature_sums_smooth_functions_of_the_eigenvalue(alpha, beta, modes, time):
     law = PowerLaw(alpha, beta, modes)
     spectrum, quadrature = law.spectrum(), law.quadrature(horizon=1e4)
@@ -136,12 +131,7 @@ def test_infinite_power_law_cannot_be_listed_and_needs_a_horizon():
 
 
 @settings(max_examples=25)
-@given(
-    seed=st.integers(0, 1000),
-    decades=st.floats(0.5, 8),
-    nodes=st.integers(4, 16),
-    time=st.floats(-3, 10),
-)
+@given(seed=st.integers(0, 1000), decades=st.floats(0.5, 8), nodes=st.integers(4, 16), time=st.floats(-3, 10))
 def test_compressed_spectrum_keeps_its_stated_error(seed, decades, nodes, time):
     random = np.random.default_rng(seed)
     eigenvalues = np.sort(10 ** (-decades * random.random(2000)))[::-1]

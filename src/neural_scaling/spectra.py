@@ -293,11 +293,7 @@ class PowerLaw:
         return ModeQuadrature(nodes, weights, targets, rest.horizon)
 
     def tail(
-        self,
-        first: int,
-        horizon: float,
-        nodes_per_bin: int = _NODES_PER_BIN,
-        summed: int = _LARGEST_SUMMED_MODE,
+        self, first: int, horizon: float, nodes_per_bin: int = _NODES_PER_BIN, summed: int = _LARGEST_SUMMED_MODE
     ) -> ModeQuadrature:
         """Return a quadrature over the modes from ``first`` on, as that of :meth:`quadrature` goes on below its exact modes.
 

@@ -175,9 +175,7 @@ def test_no_guidance_asks_the_network_half_as_much(trained, monkeypatch):
     rows = []
     forward = Denoiser.forward
     monkeypatch.setattr(
-        Denoiser,
-        "forward",
-        lambda self, x, time, label: rows.append(len(x)) or forward(self, x, time, label),
+        Denoiser, "forward", lambda self, x, time, label: rows.append(len(x)) or forward(self, x, time, label)
     )
     run = dataset.planned("small")[0]
     with_guidance = run.run(Monitor())["images"]

@@ -39,9 +39,7 @@ def test_the_start_is_that_of_gradient_flow_at_any_richness(gamma, unit, first):
 
 
 @pytest.mark.parametrize(
-    "setting",
-    [{"width": 2}, {"batch": 4}, {"width": 3, "batch": 2, "fourth_moment": True}, {"samples": 3}],
-    ids=str,
+    "setting", [{"width": 2}, {"batch": 4}, {"width": 3, "batch": 2, "fourth_moment": True}, {"samples": 3}], ids=str
 )
 def test_the_first_row_is_on_the_short_time_form_at_any_size(setting):
     # Second order in time: halving the first cell quarters what the first row misses.

@@ -132,11 +132,7 @@ def test_divergence_is_reported():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "configured",
-    [
-        lambda: jax.default_prng_impl("rbg"),
-        lambda: jax.threefry_partitionable(False),
-        lambda: jax.enable_x64(True),
-    ],
+    [lambda: jax.default_prng_impl("rbg"), lambda: jax.threefry_partitionable(False), lambda: jax.enable_x64(True)],
     ids=["generator", "partitionable", "double precision"],
 )
 def test_the_seed_alone_decides_whatever_the_configuration_of_jax(configured):

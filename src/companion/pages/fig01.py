@@ -288,11 +288,5 @@ def _phases(axes: Axes, rich: bool, largest: float) -> None:
 def _label(axes: Axes, x: float, y: float, early: str, late: str) -> None:
     for text, points, anchor in ((early, 9, "bottom"), (r"\downarrow", 0, "center"), (late, -9, "top")):
         axes.annotate(
-            f"${text}$",
-            (x, y),
-            xytext=(0, points),
-            textcoords="offset points",
-            ha="center",
-            va=anchor,
-            fontsize=12,
+            f"${text}$", (x, y), xytext=(0, points), textcoords="offset points", ha="center", va=anchor, fontsize=12
         )

@@ -300,11 +300,7 @@ def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
                 axes.loglog(step, loss, color=colors[gamma], label=rf"$\gamma = {gamma:g}$")
                 dots = slice(4, None, 9)
                 axes.loglog(
-                    flow.arrays["step"][1:][dots],
-                    flow.arrays["loss"][1:][dots],
-                    ".",
-                    color=colors[gamma],
-                    markersize=5,
+                    flow.arrays["step"][1:][dots], flow.arrays["loss"][1:][dots], ".", color=colors[gamma], markersize=5
                 )
             _guide(
                 axes, step, panel.discrete[0].arrays["loss"][1:], panel.beta, rf"$t^{{-{panel.beta:g}}}$", above=True

@@ -28,15 +28,7 @@ from neural_scaling.fits import (
 )
 from neural_scaling.models.runs import LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import Experiment, Result
-from neural_scaling.theory import (
-    Regime,
-    Version,
-    compute_optimum,
-    edge_of_stability_step,
-    frontier,
-    loss_terms,
-    regime,
-)
+from neural_scaling.theory import Regime, Version, compute_optimum, edge_of_stability_step, frontier, loss_terms, regime
 
 #: Points of a frontier per decade of compute.
 PER_DECADE = 20

@@ -249,11 +249,7 @@ def measure(
 
 
 def claims_of(
-    plan: Plan,
-    capacities: pd.DataFrame,
-    sources: pd.DataFrame,
-    exponents: pd.DataFrame,
-    found: Found | None,
+    plan: Plan, capacities: pd.DataFrame, sources: pd.DataFrame, exponents: pd.DataFrame, found: Found | None
 ) -> list[Claim]:
     """Return the claims of the page; those about networks need sizes that small scale does not have."""
     claims = [*spectrum_claims(plan, capacities), source_claim(plan, sources)]

@@ -12,17 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.agreement import log_average
-from companion.claims import (
-    EXTREMES,
-    MEAN,
-    SLOPE,
-    Claim,
-    Measurement,
-    Tolerance,
-    bounded,
-    judged,
-    of_exponent,
-)
+from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color

@@ -176,12 +176,7 @@ def seeds(values: Any, argument: str = "seeds") -> list[int]:
     InputError
         If there are none, one is repeated or is no seed.
     """
-    require(
-        _is_list(values),
-        argument,
-        f"got {_shown(values)}",
-        "give a list of whole numbers from 0 to 2^63 - 1",
-    )
+    require(_is_list(values), argument, f"got {_shown(values)}", "give a list of whole numbers from 0 to 2^63 - 1")
     listed = [seed(value, argument) for value in values]
     require(len(listed) > 0, argument, "got none", "give at least one seed")
     require(len(set(listed)) == len(listed), argument, f"got {listed}", "give each seed once")

@@ -257,9 +257,7 @@ def _without_target(
         weight_norm=none,
         error=none,
         order=replace(
-            order,
-            feature_correlation=0 * order.feature_correlation,
-            weight_correlation=0 * order.weight_correlation,
+            order, feature_correlation=0 * order.feature_correlation, weight_correlation=0 * order.weight_correlation
         ),
     )
 

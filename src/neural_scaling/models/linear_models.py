@@ -22,13 +22,7 @@ Model = Literal["random features", "two-layer", "projected", "factored"]
 
 
 def loss_curve(
-    model: Model,
-    eigenvalues: ArrayLike,
-    target: ArrayLike,
-    features: ArrayLike,
-    eta: float,
-    gamma: float,
-    steps: int,
+    model: Model, eigenvalues: ArrayLike, target: ArrayLike, features: ArrayLike, eta: float, gamma: float, steps: int
 ) -> FloatArray:
     """Train one of the models by gradient descent with an infinite batch (eqs. 3-5, 16-17).
 

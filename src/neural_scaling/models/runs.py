@@ -300,11 +300,7 @@ class ToyModelRun(_PowerLawRun):
             monitor=monitor,
         )
         steps = log_spaced_steps(self.steps)
-        return {
-            "step": steps,
-            "loss": outcome.loss[:, steps.astype(int)].astype(np.float32),
-            "floor": outcome.floor,
-        }
+        return {"step": steps, "loss": outcome.loss[:, steps.astype(int)].astype(np.float32), "floor": outcome.floor}
 
 
 @dataclass(frozen=True)

@@ -207,10 +207,7 @@ def reuse_limit(modes: PowerLaw | Spectrum | ModeQuadrature, width: float, sampl
     moved = float(quadrature.target_weights @ k**2) / y
     per_width, per_sample = 1 / width, 1 / samples
     system = np.array(
-        [
-            [1 - d * per_sample, -(smaller - d) * per_width],
-            [-(smaller - d) * per_sample, 1 - d * per_width],
-        ]
+        [[1 - d * per_sample, -(smaller - d) * per_width], [-(smaller - d) * per_sample, 1 - d * per_width]]
     )
     loss = float(np.linalg.solve(system, np.array([bias, moved]))[0])
     return ReuseLimit(loss, (1 - smaller * per_sample) ** 2 * loss, bias)

@@ -349,12 +349,7 @@ class CNNEnsemble:
         return torch.stack(outputs)
 
     def _output(
-        self,
-        number: int,
-        values: _Values,
-        output: torch.Tensor,
-        weights: list[torch.Tensor],
-        frozen: torch.Tensor,
+        self, number: int, values: _Values, output: torch.Tensor, weights: list[torch.Tensor], frozen: torch.Tensor
     ) -> torch.Tensor:
         """Return f of a member, (B, k), from its bare output."""
         return (output * self.shape.scale - frozen[number]) * self._outward[number]
@@ -466,12 +461,7 @@ class LinearisedCNNEnsemble(CNNEnsemble):
         return torch.stack(outputs)
 
     def _output(
-        self,
-        number: int,
-        values: _Values,
-        output: torch.Tensor,
-        weights: list[torch.Tensor],
-        frozen: torch.Tensor,
+        self, number: int, values: _Values, output: torch.Tensor, weights: list[torch.Tensor], frozen: torch.Tensor
     ) -> torch.Tensor:
         """Return the derivative of F along V of a member, (B, k)."""
         moved = self._of(number, self.displacement)

@@ -23,15 +23,7 @@ if TYPE_CHECKING:
     from neural_scaling.networks.circle_data import CircleData
     from neural_scaling.networks.mlp import MLPEnsemble
 
-__all__ = [
-    "MODES",
-    "MODES_ANGLES",
-    "CircleModesRun",
-    "CircleRun",
-    "DatasetRun",
-    "NetworkRun",
-    "OwnKernelRun",
-]
+__all__ = ["MODES", "MODES_ANGLES", "CircleModesRun", "CircleRun", "DatasetRun", "NetworkRun", "OwnKernelRun"]
 
 #: Largest k whose cosine is followed; on these angles modes from three times that on count in it, under a quarter at the last k.
 MODES, MODES_ANGLES = 256, 1024

@@ -135,12 +135,7 @@ class TransformerShape:
         branch = self.residual / self.depth
         inner = 1 / math.sqrt(self.width)
         outer = {"embedding": 1.0, "positions": 1.0}
-        return outer | {
-            "attend": inner,
-            "out": branch * inner,
-            "up": inner,
-            "down": branch * inner,
-        }
+        return outer | {"attend": inner, "out": branch * inner, "up": inner, "down": branch * inner}
 
     @property
     def parameters(self) -> int:

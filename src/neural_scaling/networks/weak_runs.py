@@ -202,10 +202,7 @@ class Networks:
         for layer, factor in enumerate(self.factors):
             grams = [
                 torch.bmm(one, two.transpose(1, 2))
-                for one, two in (
-                    (self.below[layer], second.below[layer]),
-                    (self.deltas[layer], second.deltas[layer]),
-                )
+                for one, two in ((self.below[layer], second.below[layer]), (self.deltas[layer], second.deltas[layer]))
             ]
             kernel += factor**2 * grams[0] * grams[1]
         return kernel * self.width

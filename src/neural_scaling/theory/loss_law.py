@@ -204,11 +204,7 @@ def decay_exponents(alpha: ArrayLike, beta: ArrayLike, version: Version, rich: b
 
 
 def loss(
-    terms: Sequence[PowerTerm],
-    t: ArrayLike,
-    N: ArrayLike = math.inf,
-    B: ArrayLike = math.inf,
-    eta: float = 1.0,
+    terms: Sequence[PowerTerm], t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0
 ) -> FloatArray:
     """Sum the terms; all prefactors are one, so only exponents and crossovers mean something.
 

@@ -88,22 +88,10 @@ def phases(rich: bool) -> dict[Regime, Phase]:
     hard_time = r"t^{-2\beta/(1+\beta)}" if rich else r"t^{-\beta}"
     return {
         "hard": Phase(
-            "hard",
-            rich,
-            GRADIENT_FLOW,
-            BOTTLENECK,
-            hard_time,
-            r"N^{-\alpha\beta}",
-            hard_time + r"\to N^{-\alpha\beta}",
+            "hard", rich, GRADIENT_FLOW, BOTTLENECK, hard_time, r"N^{-\alpha\beta}", hard_time + r"\to N^{-\alpha\beta}"
         ),
         "easy": Phase(
-            "easy",
-            rich,
-            GRADIENT_FLOW,
-            TRANSIENT,
-            r"t^{-\beta}",
-            transient,
-            transient + r"\to N^{-\alpha\beta}",
+            "easy", rich, GRADIENT_FLOW, TRANSIENT, r"t^{-\beta}", transient, transient + r"\to N^{-\alpha\beta}"
         ),
         "super-easy": Phase("super-easy", rich, SGD, TRANSIENT, noise, transient, noise + r"\to" + transient),
     }

@@ -15,12 +15,7 @@ __all__ = ["denoising_loss"]
 
 
 def denoising_loss(
-    denoiser: nn.Module,
-    schedule: NoiseSchedule,
-    x: Tensor,
-    label: Tensor,
-    dropped: float,
-    random: np.random.Generator,
+    denoiser: nn.Module, schedule: NoiseSchedule, x: Tensor, label: Tensor, dropped: float, random: np.random.Generator
 ) -> Tensor:
     """Return the mean square error of the velocities at random noise levels.
 

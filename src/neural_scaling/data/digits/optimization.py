@@ -131,11 +131,7 @@ class Shown:
 
 
 def train(
-    network: nn.Module,
-    loss: Callable[[int], Tensor],
-    how: Optimization,
-    monitor: Monitor,
-    until: int | None = None,
+    network: nn.Module, loss: Callable[[int], Tensor], how: Optimization, monitor: Monitor, until: int | None = None
 ) -> Trained:
     """Train a network in place with Adam.
 
