@@ -7,7 +7,7 @@ came in: Python or NumPy numbers, lists, arrays of NumPy, JAX or PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -268,6 +268,11 @@ def keep(owner: Any, **values: Any) -> None:
         object.__setattr__(owner, name, value)
 
 
+def keep_each(owner: Any, check: Callable[..., Any], *names: str, **limits: Any) -> None:
+    """Set fields of a frozen dataclass to what a check makes of their values."""
+    keep(owner, **{name: check(getattr(owner, name), name, **limits) for name in names})
+
+
 def interval(values: Any, argument: str, *, above: float = -math.inf, least: float = -math.inf) -> tuple[float, float]:
     """Return a lower and a larger upper bound, as of a window.
 
@@ -363,12 +368,6 @@ def array(
         require(bool(good.all()), argument, f"its values are not {words}", remedy[order])
     found.flags.writeable = False
     return found
-
-
-def settle(instance: object, **values: Any) -> None:
-    """Give attributes of a frozen dataclass their checked values."""
-    for name, value in values.items():
-        object.__setattr__(instance, name, value)
 
 
 def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import array, instance, instances, require, settle
+from neural_scaling.base.checks import array, instance, instances, keep, require
 from neural_scaling.base.checks import text as checked_text
 
 Bytes = npt.NDArray[np.uint8]
@@ -40,7 +40,7 @@ class ImageSplit:
     def __post_init__(self) -> None:
         images, labels = as_bytes(self.images, "images", axes=4), as_bytes(self.labels, "labels", axes=1)
         require(len(labels) == len(images), "labels", f"{len(labels)} for {len(images)} images", "give one an image")
-        settle(self, images=images, labels=labels)
+        keep(self, images=images, labels=labels)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -87,7 +87,7 @@ class ImageDataset:
         channels = (self.train.images.shape[-1],)
         mean, std = array(self.mean, "mean", shape=channels), array(self.std, "std", shape=channels)
         require(bool((std > 0).all()), "std", f"got {std}", "leave out channels that are the same everywhere")
-        settle(self, name=name, classes=classes, mean=mean, std=std)
+        keep(self, name=name, classes=classes, mean=mean, std=std)
 
     @classmethod
     def from_arrays(cls, name: str, train: ImageSplit, test: ImageSplit, classes: tuple[str, ...]) -> ImageDataset:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.base.checks import flag, instance, require, settle, whole
+from neural_scaling.base.checks import flag, instance, keep, keep_each, require, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.data.images import Bytes, ImageDataset, as_bytes
 
@@ -47,13 +47,8 @@ class Order:
     replacement: bool = False
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            images=whole(self.images, "images"),
-            batch=whole(self.batch, "batch"),
-            seed=checked_seed(self.seed),
-            replacement=flag(self.replacement, "replacement"),
-        )
+        keep_each(self, whole, "images", "batch")
+        keep(self, seed=checked_seed(self.seed), replacement=flag(self.replacement, "replacement"))
 
     def indices(self, step: int) -> Indices:
         """Return the images of a step, counted from 0; shape (batch,)."""
@@ -119,7 +114,7 @@ class Stream:
     def __post_init__(self) -> None:
         count = len(instance(self.dataset, "dataset", ImageDataset, "give an ImageDataset").train)
         instance(self.order, "order", Order, "give an Order")
-        settle(self, augmented=flag(self.augmented, "augmented"))
+        keep(self, augmented=flag(self.augmented, "augmented"))
         require(self.order.images == count, "order", f"is of {self.order.images} images", f"give one of {count} images")
 
     def batch(self, step: int) -> tuple[npt.NDArray[np.float32], Bytes]:

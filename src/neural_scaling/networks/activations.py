@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 from torch.nn.functional import gelu, softplus
 
-from neural_scaling.base.checks import InputError, real, require, settle
+from neural_scaling.base.checks import InputError, keep, real, require
 
 __all__ = ["NAMES", "Elementwise", "PowerReLU", "activation"]
 
@@ -50,7 +50,7 @@ class PowerReLU:
 
     def __post_init__(self) -> None:
         remedy = "give a power above 1/2: up to there the slope of the activation has no second moment"
-        settle(self, power=real(self.power, "power", remedy, above=0.5))
+        keep(self, power=real(self.power, "power", remedy, above=0.5))
 
     @property
     def in_place(self) -> bool:

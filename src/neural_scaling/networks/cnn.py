@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, unfold
 
-from neural_scaling.base.checks import instance, require, settle, whole
+from neural_scaling.base.checks import instance, keep, keep_each, require, whole
 from neural_scaling.base.devices import find_device, full_precision, working_dtype
 from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.base.tensors import check_tensor, float_type
@@ -67,13 +67,8 @@ class ImageShape:
     outputs: int = 10
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            width=whole(self.width, "width"),
-            size=whole(self.size, "size", "give images of at least 10 by 10 pixels", least=10),
-            channels=whole(self.channels, "channels"),
-            outputs=whole(self.outputs, "outputs"),
-        )
+        keep_each(self, whole, "width", "channels", "outputs")
+        keep(self, size=whole(self.size, "size", "give images of at least 10 by 10 pixels", least=10))
 
     @property
     def inputs(self) -> int:

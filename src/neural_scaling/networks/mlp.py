@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from neural_scaling.base.checks import instance, instances, require, settle, whole
+from neural_scaling.base.checks import instance, instances, keep, keep_each, require, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.base.devices import find_device, working_dtype
 from neural_scaling.base.tensors import check_tensor, float_type
@@ -47,7 +47,7 @@ class Member:
 
     def __post_init__(self) -> None:
         scale = Parametrization(1, self.richness, self.eta)
-        settle(self, seed=checked_seed(self.seed), richness=scale.richness, eta=scale.eta)
+        keep(self, richness=scale.richness, eta=scale.eta, seed=checked_seed(self.seed))
 
 
 def check_members(members: Sequence[Member]) -> tuple[Member, ...]:
@@ -80,16 +80,12 @@ class Shape:
     activation: str | float | Callable[[torch.Tensor], torch.Tensor] | PowerReLU | Elementwise | None = None
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            depth=whole(self.depth, "depth", "give at least 2 layers of weights", least=2),
-            width=whole(self.width, "width"),
-            inputs=whole(self.inputs, "inputs"),
-            power=PowerReLU(self.power).power,
-        )
+        keep_each(self, whole, "width", "inputs")
+        keep_each(self, whole, "depth", remedy="give at least 2 layers of weights", least=2)
+        keep(self, power=PowerReLU(self.power).power)
         if self.activation is not None:
             require(self.power == 1, "power", f"got {self.power:g} beside an activation", "give one of the two")
-            settle(self, activation=activation(self.activation))
+            keep(self, activation=activation(self.activation))
 
     @property
     def phi(self) -> PowerReLU | Elementwise:

@@ -41,7 +41,7 @@ import math
 from dataclasses import dataclass
 
 from neural_scaling.base.arrays import Precision
-from neural_scaling.base.checks import real, require, require_positive, settle, whole
+from neural_scaling.base.checks import keep, keep_each, real, require, require_positive, whole
 
 __all__ = ["FLOAT64_BELOW", "MupSettings", "Parametrization", "Precision", "hidden_scale", "precision"]
 
@@ -92,12 +92,9 @@ class Parametrization:
     eta: float
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            width=whole(self.width, "width"),
-            richness=_richness(self.richness),
-            eta=require_positive(self.eta, "eta", "give a positive learning rate eta_0"),
-        )
+        keep_each(self, whole, "width")
+        keep_each(self, require_positive, "eta", remedy="give a positive learning rate eta_0")
+        keep(self, richness=_richness(self.richness))
 
     @property
     def linearised(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
-from neural_scaling.base.checks import instance, require_positive, settle
+from neural_scaling.base.checks import instance, keep, require_positive
 from neural_scaling.base.tensors import check_tensor
 
 __all__ = ["CentredReadout", "token_loss", "token_loss_gradient"]
@@ -43,7 +43,7 @@ class CentredReadout:
     def __post_init__(self) -> None:
         check_tensor(self.start, "start", (None, None))
         check_tensor(self.displacement, "displacement", self.start.shape, self.start.dtype)
-        settle(self, richness=require_positive(self.richness, "richness"))
+        keep(self, richness=require_positive(self.richness, "richness"))
 
     @property
     def matrix(self) -> torch.Tensor:

@@ -54,7 +54,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import embedding, gelu, layer_norm, scaled_dot_product_attention
 
-from neural_scaling.base.checks import instance, require, require_positive, settle, whole
+from neural_scaling.base.checks import instance, keep_each, require, require_positive, whole
 from neural_scaling.base.devices import find_device, full_precision
 from neural_scaling.base.tensors import check_tensor, float_type
 from neural_scaling.networks.parametrization import Parametrization
@@ -103,12 +103,9 @@ class TransformerShape:
     residual: float = 8.0
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            vocabulary=whole(self.vocabulary, "vocabulary", "give at least two tokens", least=2),
-            residual=require_positive(self.residual, "residual"),
-        )
-        settle(self, **{name: whole(getattr(self, name), name) for name in ("context", "depth", "heads", "head_size")})
+        keep_each(self, whole, "context", "depth", "heads", "head_size")
+        keep_each(self, whole, "vocabulary", remedy="give at least two tokens", least=2)
+        keep_each(self, require_positive, "residual")
 
     @property
     def width(self) -> int:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neural_scaling.base.checks import instance, require, settle, whole
+from neural_scaling.base.checks import instance, keep, require, whole
 from neural_scaling.base.tensors import check_tensor
 from neural_scaling.data.digits.sizes import CLASSES, SIDE
 
@@ -32,7 +32,7 @@ class Shape:
     features: int
 
     def __post_init__(self) -> None:
-        settle(self, features=whole(self.features, "features", f"give a positive multiple of {_GROUPS}"))
+        keep(self, features=whole(self.features, "features", f"give a positive multiple of {_GROUPS}"))
         good = self.features % _GROUPS == 0
         require(good, "features", f"got {self.features}", f"give a positive multiple of {_GROUPS}")
 

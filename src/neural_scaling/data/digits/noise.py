@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import array, choice, settle, whole
+from neural_scaling.base.checks import array, choice, keep, whole
 
 __all__ = ["Kind", "NoiseSchedule"]
 
@@ -35,7 +35,7 @@ class NoiseSchedule:
     beta: Array
 
     def __post_init__(self) -> None:
-        settle(self, beta=array(self.beta, "beta", above=0, below=1))
+        keep(self, beta=array(self.beta, "beta", above=0, below=1))
 
     @classmethod
     def named(cls, kind: Kind, levels: int) -> NoiseSchedule:

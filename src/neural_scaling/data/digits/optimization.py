@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neural_scaling.base.checks import instance, real, require, require_positive, settle, whole
+from neural_scaling.base.checks import instance, keep_each, real, require, require_positive, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.base.devices import find_device
 from neural_scaling.base.monitor import Arrays, Monitor
@@ -52,12 +52,9 @@ class Optimization:
     average: float
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            steps=whole(self.steps, "steps"),
-            rate=require_positive(self.rate, "rate"),
-            average=real(self.average, "average", least=0, below=1),
-        )
+        keep_each(self, whole, "steps")
+        keep_each(self, require_positive, "rate")
+        keep_each(self, real, "average", least=0, below=1)
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from neural_scaling.base.checks import array, instance, interval, real, require, settle, whole
+from neural_scaling.base.checks import array, instance, interval, keep_each, real, require, whole
 from neural_scaling.base.tensors import check_tensor
 from neural_scaling.data.digits.denoiser import Denoiser
 from neural_scaling.data.digits.noise import NoiseSchedule
@@ -158,13 +158,10 @@ class Sampler:
     def __post_init__(self) -> None:
         instance(self.denoiser, "denoiser", Denoiser, "give a Denoiser")
         instance(self.schedule, "schedule", NoiseSchedule, "give a NoiseSchedule")
-        settle(
-            self,
-            steps=whole(self.steps, "steps", most=self.schedule.levels),
-            churn=real(self.churn, "churn", least=0, most=1),
-            guidance=real(self.guidance, "guidance", least=0),
-            darkest=real(self.darkest, "darkest", below=1),
-        )
+        keep_each(self, whole, "steps", most=self.schedule.levels)
+        keep_each(self, real, "churn", least=0, most=1)
+        keep_each(self, real, "guidance", least=0)
+        keep_each(self, real, "darkest", below=1)
 
     @torch.inference_mode()
     def draw(self, labels: ArrayLike, random: np.random.Generator) -> Pixels:

