@@ -179,10 +179,6 @@ class Spectrum(ArrayValue):
         nodes_per_bin
             n, from 2 to 40.
 
-        Returns
-        -------
-        ModeQuadrature
-
         Raises
         ------
         InputError

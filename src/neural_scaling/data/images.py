@@ -102,10 +102,6 @@ class ImageDataset:
         classes
             Name of each class.
 
-        Returns
-        -------
-        ImageDataset
-
         Raises
         ------
         InputError

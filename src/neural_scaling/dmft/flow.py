@@ -185,10 +185,6 @@ def decay_terms(flow: KernelFlow) -> DecayTerms:
     flow
         A solution.
 
-    Returns
-    -------
-    DecayTerms
-
     Raises
     ------
     InputError
@@ -250,10 +246,6 @@ def kernel_flow(
     relative_tolerance
         Of each step of the integrator. At the default, loss and scale are good to about 1e-6; see
         :attr:`KernelFlow.invariant_defect`.
-
-    Returns
-    -------
-    KernelFlow
 
     Raises
     ------

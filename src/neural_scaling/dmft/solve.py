@@ -167,10 +167,6 @@ def solve(
     monitor
         On a given grid told of progress in rows; may keep the state and give it back.
 
-    Returns
-    -------
-    Solution
-
     Raises
     ------
     InputError

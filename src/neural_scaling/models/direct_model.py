@@ -108,10 +108,6 @@ def train_directly(
     seed
         Seed of the batches.
 
-    Returns
-    -------
-    DirectRun
-
     Raises
     ------
     InputError

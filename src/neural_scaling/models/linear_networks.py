@@ -95,10 +95,6 @@ def literal_setting(gamma0: float, eta0: float, width: int, init_scale: float | 
     init_scale
         s; ``N^(-1/2)`` by default.
 
-    Returns
-    -------
-    LiteralSetting
-
     Raises
     ------
     InputError

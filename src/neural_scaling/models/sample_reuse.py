@@ -96,10 +96,6 @@ def simulate_reuse(
     monitor
         Told of progress in seed-steps; may keep the state and give it back.
 
-    Returns
-    -------
-    ReuseSimulation
-
     Raises
     ------
     InputError
@@ -180,10 +176,6 @@ def reuse_limit(modes: PowerLaw | Spectrum | ModeQuadrature, width: float, sampl
         Their number must exceed ``min(N, P)``, and the horizon of a quadrature y.
     width, samples
         N and P, different, at most one of them infinite.
-
-    Returns
-    -------
-    ReuseLimit
 
     Raises
     ------

@@ -180,10 +180,6 @@ def activation(given: str | float | _Function | PowerReLU | Elementwise) -> Powe
     given
         A name (``relu``, ``tanh``, ``gelu``, ``softplus``), the power of a rectifier, a function of a tensor, or an activation.
 
-    Returns
-    -------
-    PowerReLU or Elementwise
-
     Raises
     ------
     InputError

@@ -74,10 +74,6 @@ def circle_kernel(depth: int, power: float, modes: int = 1000, angles: int = ANG
     angles
         Number of equidistant angles of the Fourier transform, even.
 
-    Returns
-    -------
-    CircleKernel
-
     Raises
     ------
     InputError

@@ -481,10 +481,6 @@ def image_ensemble(
     dtype
         By default the highest precision that a member needs.
 
-    Returns
-    -------
-    CNNEnsemble
-
     Raises
     ------
     InputError

@@ -253,10 +253,6 @@ def learning_rate_transfer(
     seeds
         Networks of each width and rate; of one seed they start alike at all rates.
 
-    Returns
-    -------
-    LearningRateTransfer
-
     Raises
     ------
     InputError

@@ -168,10 +168,6 @@ def sampled_kernel(
     time
         eta_0 t, shape (T,).
 
-    Returns
-    -------
-    SampledKernel
-
     Raises
     ------
     InputError

@@ -437,10 +437,6 @@ def ensemble(
     dtype
         By default the highest precision that a member needs.
 
-    Returns
-    -------
-    MLPEnsemble
-
     Raises
     ------
     InputError

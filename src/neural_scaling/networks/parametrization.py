@@ -126,10 +126,6 @@ class Parametrization:
         inputs
             D, number of inputs.
 
-        Returns
-        -------
-        MupSettings
-
         Raises
         ------
         InputError

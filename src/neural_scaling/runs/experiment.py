@@ -99,10 +99,6 @@ def canonical_json(experiment: Experiment) -> str:
     experiment
         A frozen dataclass of plain values.
 
-    Returns
-    -------
-    str
-
     Raises
     ------
     InputError

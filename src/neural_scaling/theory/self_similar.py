@@ -152,10 +152,6 @@ def self_similar_solution(alpha: float, beta: float, gamma: float) -> SelfSimila
     gamma
         Richness, > 0.
 
-    Returns
-    -------
-    SelfSimilarSolution
-
     Raises
     ------
     InputError

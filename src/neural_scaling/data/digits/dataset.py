@@ -27,10 +27,6 @@ def planned(size: str) -> list[ShardRun]:
     size
         ``small``, ``reduced`` or ``full``.
 
-    Returns
-    -------
-    list of ShardRun
-
     Raises
     ------
     InputError
@@ -49,10 +45,6 @@ def version(size: str) -> str:
     ----------
     size
         ``small``, ``reduced`` or ``full``.
-
-    Returns
-    -------
-    str
 
     Raises
     ------

@@ -49,10 +49,6 @@ class NoiseSchedule:
         levels
             T, at least 2.
 
-        Returns
-        -------
-        NoiseSchedule
-
         Raises
         ------
         InputError

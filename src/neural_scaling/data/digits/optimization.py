@@ -148,10 +148,6 @@ def train(
     until
         Stop after so many steps; by default after all.
 
-    Returns
-    -------
-    Trained
-
     Raises
     ------
     TrainingDiverged

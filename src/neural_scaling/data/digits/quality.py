@@ -80,10 +80,6 @@ def nearest(images: Pixels, among: Pixels) -> Nearest:
     ----------
     images, among
         uint8, shapes (n, 28, 28, 1) and (m, 28, 28, 1).
-
-    Returns
-    -------
-    Nearest
     """
     images, among = as_bytes(images, "images", axes=4), as_bytes(among, "among", axes=4)
     same = images.shape[1:] == among.shape[1:]

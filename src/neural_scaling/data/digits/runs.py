@@ -274,10 +274,6 @@ def trained_denoiser(model: str) -> Result:
     model
         ``reduced`` or ``full``.
 
-    Returns
-    -------
-    neural_scaling.runs.Result
-
     Raises
     ------
     InputError

@@ -83,10 +83,6 @@ def find(size: str) -> Size:
     size
         ``small``, ``reduced`` or ``full``.
 
-    Returns
-    -------
-    Size
-
     Raises
     ------
     InputError

@@ -161,10 +161,6 @@ def train(texts: Iterable[str], options: dict[str, Any] = OPTIONS) -> Tokenizer:
         Training documents.
     options
         Of the trainer of SentencePiece.
-
-    Returns
-    -------
-    Tokenizer
     """
     from sentencepiece import SentencePieceTrainer
 
