@@ -70,10 +70,7 @@ def draw_mean(
     alpha: float = 0.2,
     **line: float,
 ) -> None:
-    """Draw the mean over seeds and a band of one standard deviation; the abscissa is ``per_step`` times the step.
-
-    A band that reaches zero cannot be drawn on a logarithmic axis: it ends at the share ``least`` of the mean.
-    """
+    """Draw the mean over seeds against ``per_step`` times the step, and one standard deviation, cut at ``least`` of the mean."""
     losses, x = seed_losses(result), per_step * result.arrays["step"][1:]
     mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
     axes.loglog(x, mean, color=color, label=label, **line)
@@ -131,10 +128,7 @@ def claims_at_both_ends(
     corrected: Mapping[int, float] | None = None,
     note: str = "",
 ) -> list[Claim]:
-    """Return the claims that theory describes simulation, at the smallest and the largest size.
-
-    ``corrected`` is what another theory has over that of the table, by size; the note goes with it.
-    """
+    """Return the claims that theory describes simulation, at both end sizes; ``corrected`` is another theory over it, by size."""
     rows, other = list(found.itertuples()), corrected or {}
     return [
         judged(

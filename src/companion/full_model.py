@@ -35,10 +35,7 @@ class Single:
 
 
 def growth(plan: Parameters, modes: Sequence[int]) -> pd.DataFrame:
-    """Train networks in unit steps and measure the scale of their kernel and the effective kernel of some modes.
-
-    ``scale`` and ``diagonal`` are means over seeds; the latter has one value for each of the modes.
-    """
+    """Train networks in unit steps; return the ``scale`` of the kernel and its ``diagonal`` at some modes, means over seeds."""
     spectrum, columns = _spectrum(plan, plan.modes), np.asarray(modes) - 1
     rows = []
     for time in plan.times:
@@ -83,10 +80,7 @@ def spikes(plan: Parameters) -> pd.DataFrame:
 
 
 def forms(plan: Parameters) -> pd.DataFrame:
-    """Train equation 4 and the B(t) A(0) form on the same data and compare, at infinite and finite batch.
-
-    ``loss`` is the largest relative difference over all steps, ``features`` that of A(T) over its largest entry.
-    """
+    """Train eq. 4 and the B(t) A(0) form on the same data; return largest relative differences of ``loss`` and of A(T)."""
     spectrum = _spectrum(plan, plan.small_modes)
     initial = initial_features(spectrum, plan.small_width, 1)
     rows = []

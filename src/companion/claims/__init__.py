@@ -1,8 +1,4 @@
-"""Claims of the paper as objects: judged by one rule, kept in one ledger, shown line by line.
-
-A notebook judges its claims, records them and prints them; the page, the ledger and the tests read the same
-objects.
-"""
+"""Claims of the paper as objects: judged by one rule, kept in one ledger, shown line by line."""
 
 from companion.claims.claim import VERDICTS, Claim, Kind, Verdict, as_json, by_claim
 from companion.claims.headlines import HEADLINES

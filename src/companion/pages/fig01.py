@@ -93,10 +93,7 @@ def phase_counts(plan: Plan) -> pd.DataFrame:
 
 
 def improvements(plan: Plan) -> pd.DataFrame:
-    """Return the smallest change from the lazy to the rich exponent of every term in time, over the grid of tasks.
-
-    ``printed`` is that of eqs. 8 and 9, ``corrected`` that of the corrected terms.
-    """
+    """Return the smallest change from the lazy to the rich exponent of every term in time, over the grid of tasks."""
     changes: dict[str, list[list[float]]] = {GRADIENT_FLOW: [], TRANSIENT: [], SGD: []}
     for alpha, beta in _tasks(plan):
         laws = [[loss_terms(alpha, beta, rich, version) for rich in (False, True)] for version in VERSIONS]
@@ -147,10 +144,7 @@ def exponent_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 
 def phase_claims(plan: Plan, counts: pd.DataFrame) -> list[Claim]:
-    """Judge the labels of the phase plots, and that there are no other phases.
-
-    The label of the easy region is judged by the pair that section 4 names: if the printed label held, no task would have it.
-    """
+    """Judge the labels of the phase plots (that of the easy region by the pair that section 4 names), and that they are all."""
     statements = {
         "hard": ("Hard", "gradient flow against the model bottleneck"),
         "easy": ("Easy", "the finite-N transient against the model bottleneck"),

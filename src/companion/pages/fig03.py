@@ -231,11 +231,7 @@ def transients(plan: Plan, panel: Panel) -> pd.DataFrame:
 
 
 def crossovers(plan: Plan, panel: Panel) -> pd.DataFrame:
-    """Find when SGD noise overtakes gradient flow, and when the transient of finite width overtakes SGD noise.
-
-    Times are eta*steps from 1 on, on the theory's late times, for the smallest and the largest batch; infinite if that
-    does not come.
-    """
+    """Find the eta*steps (from 1 on, infinite if never) at which SGD noise passes gradient flow, and finite width SGD noise."""
     flow = late(plan, panel, (math.inf, math.inf))
     narrow = late(plan, panel, (float(plan.width), math.inf))
     rows = []

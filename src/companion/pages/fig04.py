@@ -209,10 +209,7 @@ def exponents(plan: Plan, panels: Sequence[Panel]) -> pd.DataFrame:
 
 
 def same_window(plan: Plan, panels: Sequence[Panel]) -> pd.DataFrame:
-    """Fit the simulated frontier beside that of the theory at the same batch, in the window in which both are known.
-
-    The interval is of the ratio of the two: a bend of both does not count.
-    """
+    """Fit the simulated frontier and the theory's at the same batch where both are known; the interval is of their ratio."""
     rows = []
     for one in panels:
         means = one.means()

@@ -107,11 +107,7 @@ def curves(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Cu
 
 
 def exponents(found: Curves) -> pd.DataFrame:
-    """Return the exponents of one dataset.
-
-    ``paper`` and ``own`` are predictions from the paper's and the measured source, ``curve`` the exponents of
-    the bounds of the predicted curve in the window of a lazy network.
-    """
+    """Return exponents of a dataset: from the ``paper``'s source, the measured one and the bounds of the predicted ``curve``."""
     own, rows = found.source.source, []
     for row in found.rows:
         exponent, interval, window = row.measured.columns()

@@ -157,10 +157,7 @@ def scatter_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 
 def sources(found: Sequence[Spectrum], plan: Plan) -> pd.DataFrame:
-    """Measure the source of targets from kernel and target alone: what modes from k on leave against the eigenvalue of k.
-
-    Even and odd k have constants of their own; the exponent is that of both, ``interval`` what both span.
-    """
+    """Fit what modes from k on leave against the eigenvalue of k, over all k; ``interval`` is what even and odd k span."""
     rows = []
     k = np.arange(1, plan.window[1] + 1)
     for one in found:

@@ -319,10 +319,7 @@ def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) ->
 
 
 def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, straight: bool) -> Claim:
-    """Judge by how much the richest network exceeds the lazy exponent, from the ratio of their losses on the same batches.
-
-    The error of beta enters through ``beta (1 - beta)``.
-    """
+    """Judge how far the richest network exceeds the lazy exponent; the error of beta enters through ``beta (1 - beta)``."""
     beta = fit.exponent
     first, whole = predictions(beta).values()
     moved = f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"

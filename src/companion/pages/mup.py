@@ -58,10 +58,7 @@ class WidthCurves:
 
 
 def coordinate_check(plan: Plan) -> Array:
-    """Return how far networks of every width move in a few steps, shape (L, W, seeds).
-
-    It is the root mean square change of the arguments of each hidden layer and, last, of the centred output.
-    """
+    """Return how far hidden arguments and, last, the output move in a few steps, root mean square, shape (L, W, seeds)."""
     found = []
     for width in plan.widths:
         device = find_device(device_name())

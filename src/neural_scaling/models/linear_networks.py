@@ -564,11 +564,7 @@ def _cosine(first: Array, second: Array) -> float:
 
 
 def _orthonormal(rows: Array) -> tuple[Array, Array]:
-    """Return an orthonormal basis (K, M) of the rows and the rows' coordinates (G, K), by Gram-Schmidt done twice.
-
-    Rows that lie in the span of those before them add no direction: what rounding leaves of them must not become one,
-    or results would differ from machine to machine.
-    """
+    """Return an orthonormal basis (K, M) of rows, rounding left aside, and coordinates (G, K), by Gram-Schmidt done twice."""
     basis: Array = np.zeros((0, rows.shape[1]))
     for row in rows:
         rest = row - (basis @ row) @ basis

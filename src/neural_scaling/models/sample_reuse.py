@@ -229,11 +229,7 @@ def _within_span(factor: Array, fit: Array) -> tuple[Array, Array]:
 
 
 def _floors(factor: Array, fit: Array) -> tuple[float, float]:
-    """Return test and training loss of the smallest least-squares solution.
-
-    Every step moves ``B^T w`` within the span of the samples' projected features, and the training loss goes to its minimum:
-    both hold for any richness, and together they fix the limit.
-    """
+    """Return test and training loss of the smallest least-squares solution, where training ends up at any richness."""
     # rcond far below the smallest eigenvalue that can matter, far above rounding.
     solution = np.linalg.lstsq(fit[:, :-1], fit[:, -1], rcond=1e-14)[0]
     c = np.append(-solution, 1.0)

@@ -285,10 +285,7 @@ class MLPEnsemble:
         return torch.bmm(last, weights[-1]).squeeze(2) * self._readout
 
     def _forward(self, x: torch.Tensor, weights: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Return arguments and values (without gain) of the activations, each (E, B, N); for ReLU they share memory.
-
-        They lie in memory that the next call uses again.
-        """
+        """Return arguments and values (without gain) of the activations, (E, B, N), in memory that the next call uses again."""
         arguments, values = [], []
         previous = x
         for layer, (weight, factor) in enumerate(zip(weights[:-1], self._factors, strict=True)):
