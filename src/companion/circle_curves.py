@@ -194,10 +194,8 @@ def loss_figure(panels: Sequence[tuple[str, Sequence[CurveRow], Sequence[CurveRo
             # A run that diverges leaves the figure; the table says so.
             shown = [row.mean[np.isfinite(row.mean)] for row in (*rich, *lazy)]
             first = max(row.mean[0] for row in (*rich, *lazy) if math.isinf(row.diverged) or row.diverged > 10)
-            axes.set_ylim(0.4 * min(float(values.min()) for values in shown), 2.5 * first)
-            axes.set_title(title)
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("test loss")
+            axes.set(ylim=(0.4 * min(float(values.min()) for values in shown), 2.5 * first), title=title)
+            axes.set(xlabel="steps $t$", ylabel="test loss")
             handles, names = axes.get_legend_handles_labels()
             handles += [Line2D([], [], color=INK, linestyle=":"), Line2D([], [], color=MUTED, linestyle="--")]
             axes.legend(handles, [*names, "linearised", r"$t^{-\chi(\beta)}$"], loc="lower left", ncols=2)

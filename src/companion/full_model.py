@@ -167,8 +167,7 @@ def growth_figure(plan: Parameters, found: pd.DataFrame, modes: Sequence[int], f
             axes.semilogx(time, effective_kernel(plan, flow, mode)[shown], color=color, label=f"$k = {mode}$")
             axes.semilogx(found.time, [values[index] for values in found.diagonal], "o", color=color)
         axes.semilogx(time, flow.scale[shown], "--", color=MUTED, label="scale alone")
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel(r"effective kernel $K_k(t)/\lambda_k$")
+        axes.set(xlabel=r"$\eta t$", ylabel=r"effective kernel $K_k(t)/\lambda_k$")
         grey_legend(axes, {f"networks, $N = {plan.width}$": "o"}, "upper left")
     return figure
 
@@ -183,8 +182,7 @@ def single_figure(trained: Sequence[Single]) -> Figure:
                 axes.loglog(row.step, free, color=color)
                 axes.loglog(row.step, held, "--", color=color, linewidth=1.2)
             axes.plot([], [], color=color, label=f"$M = {row.modes}$, no projection")
-        axes.set_xlabel("steps $t$")
-        axes.set_ylabel("loss")
+        axes.set(xlabel="steps $t$", ylabel="loss")
         grey_legend(axes, {"with projection": "--"}, "lower left")
     return figure
 

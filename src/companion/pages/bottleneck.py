@@ -379,8 +379,7 @@ def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.D
                     at, name = int(0.62 * size.size), rf"${symbol}^{{-{power:g}}}$"
                     axes.annotate(name, (size[at], limit[at]), (4, 6), textcoords="offset points", color=color)
                 named.add(power)
-            axes.set_xlabel(f"${symbol}$")
-            axes.set_ylabel("loss at the end of training")
+            axes.set(xlabel=f"${symbol}$", ylabel="loss at the end of training")
             what = "width $N$, fresh data" if symbol == "N" else "$P$ samples, infinite width"
             axes.set_title(f"({letter}) {what}")
             axes.plot([], [], ":", color=INK, linewidth=1.6, label="as printed")
@@ -410,8 +409,7 @@ def scale_figure(plan: Plan, scales: Sequence[Curve]) -> Figure:
         limit, finite = theory.limit / theory["size"] ** plan.alpha, draws.theory / draws["size"] ** plan.alpha
         axes.semilogx(theory["size"], limit, color=INK, label=r"theory, $M = \infty$")
         axes.semilogx(draws["size"], finite, "--", color=INK, label="theory, $M$ of the draws")
-        axes.set_xlabel("$N$ or $P$")
-        axes.set_ylabel(r"scale over size$^\alpha$")
+        axes.set(xlabel="$N$ or $P$", ylabel=r"scale over size$^\alpha$")
         axes.legend(loc="best")
     return figure
 
@@ -427,8 +425,7 @@ def end_figure(trained: Sequence[End]) -> Figure:
                 label = rf"$\gamma = {end.gamma:g}$"
                 axes.loglog(end.step, np.maximum(end.gap, 1e-16), color=richness_color(end.gamma), label=label)
             axes.axhline(1e-13, color=MUTED, linewidth=0.9, linestyle=":")
-            axes.set_xlabel("steps")
-            axes.set_title(title)
+            axes.set(xlabel="steps", title=title)
         panels[0].set_ylabel("|loss / limit − 1|")
         panels[0].legend(loc="lower left")
     return figure

@@ -309,9 +309,8 @@ def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
                 power = float(chi(panel.beta))
                 _guide(axes, step, panel.discrete[-1].arrays["loss"][1:], power, rf"$t^{{-{power:.3f}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
-            axes.set_title(rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, $N, B \to \infty$")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, $N, B \to \infty$", xlabel="steps $t$")
+            axes.set(ylabel="loss")
             axes.legend(loc="lower left", ncols=2)
             upper = axes.secondary_xaxis("top", functions=_scaling(panel.eta))
             upper.set_xlabel(rf"$\eta t$  ($\eta = {panel.eta:g}$)", fontsize=11)
@@ -331,9 +330,8 @@ def finite_figure(easy: FinitePanel, hard: FinitePanel) -> Figure:
             power = float(chi(panel.beta))
             _guide(axes, step, theory.arrays["loss"][1:], power, rf"$t^{{-{power:.3g}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
-            axes.set_title(rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, finite $N$")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, finite $N$", xlabel="steps $t$")
+            axes.set(ylabel="loss")
             handles = [*axes.get_legend_handles_labels()[0], Line2D([], [], color=INK, linestyle="--", linewidth=1.3)]
             labels = [*axes.get_legend_handles_labels()[1], "theory"]
             axes.legend(handles, labels, loc="lower left", ncols=2)
@@ -370,13 +368,11 @@ def edge_figure(plan: Plan, results: Mapping[Experiment, Result], found: pd.Data
             upper.loglog(x, scale * x**-power, "--", color=MUTED, linewidth=1.4)
             upper.annotate(name, (last, float(scale * last**-power)), (4, 0), textcoords="offset points", color=MUTED)
         # Spikes at the edge can exceed the first loss by far; they are cut here and said in the caption.
-        upper.set_ylim(0.3 * min(loss.min() for loss in losses), 2 * losses[0][0])
-        upper.set_ylabel("loss")
+        upper.set(ylim=(0.3 * min(loss.min() for loss in losses), 2 * losses[0][0]), ylabel="loss")
         upper.legend(loc="lower left")
         lower.axhline(2, color=MUTED, linestyle="--", linewidth=1.2)
         lower.annotate("edge of stability", (0.03, 2), (0, 4), textcoords="offset points", color=MUTED)
-        lower.set_xlabel(r"$\eta t$")
-        lower.set_ylabel(r"$\eta \times$ largest eigenvalue")
+        lower.set(xlabel=r"$\eta t$", ylabel=r"$\eta \times$ largest eigenvalue")
     return figure
 
 

@@ -464,9 +464,8 @@ def loss_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
             axes.set_ylim(0.25 * lowest, None)
             _guides(axes, plan, panel)
             letter, task = _place(panel)
-            axes.set_title(rf"({letter}) {task} task, $\beta = {panel.beta:g}$, $N = {plan.width}$")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {task} task, $\beta = {panel.beta:g}$, $N = {plan.width}$", xlabel="steps $t$")
+            axes.set(ylabel="loss")
             handles, labels = axes.get_legend_handles_labels()
             handles += [
                 Line2D([], [], color=INK, linestyle="--", linewidth=1.1),
@@ -491,18 +490,16 @@ def late_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
             ((width, math.inf), "-.", rf"$B = \infty$, $N = {width:g}$"),
         ):
             upper.loglog(*late(plan, super_easy, sizes), style, color=INK, linewidth=1.2, label=label)
-        upper.set_ylim(0.1 * float(late(plan, super_easy, (math.inf, smallest))[1][-1]), None)
-        upper.set_title(rf"super-easy task, $\beta = {super_easy.beta:g}$, theory")
-        upper.set_ylabel("loss")
+        upper.set(ylim=(0.1 * float(late(plan, super_easy, (math.inf, smallest))[1][-1]), None))
+        upper.set(title=rf"super-easy task, $\beta = {super_easy.beta:g}$, theory", ylabel="loss")
         upper.legend(loc="lower left", ncols=2)
         for batch in (plan.batches[0], plan.batches[-1]):
             time, relative = noise_share(plan, hard, batch)
             lower.loglog(time, relative, color=batch_color(batch), label=rf"$N = \infty$, $B = {batch}$")
             lower.loglog(time, local_noise(plan, hard.beta, batch, time), "--", color=MUTED, linewidth=1.3)
         lower.plot([], [], "--", color=MUTED, label=r"$(\eta / B)\, K(t)\, \sum_k \lambda_k / 2$")
-        lower.set_title(rf"hard task, $\beta = {hard.beta:g}$, theory")
-        lower.set_ylabel("relative excess loss")
-        lower.set_xlabel(r"$\eta t$")
+        lower.set(title=rf"hard task, $\beta = {hard.beta:g}$, theory", ylabel="relative excess loss")
+        lower.set(xlabel=r"$\eta t$")
         lower.legend(loc="lower right")
     return figure
 

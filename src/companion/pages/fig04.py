@@ -445,12 +445,10 @@ def loss_figure(plan: Plan, panels: Sequence[Panel], first: float = 100.0) -> Fi
             for width, (step, loss) in panel.theory.items():
                 axes.loglog(width * step, loss, "--", color=INK, linewidth=0.9)
             seen = front(panel.means(), compute_grid(first, 0.99 * plan.compute))
-            axes.set_xlim(first, 1.1 * plan.compute)
-            axes.set_ylim(0.35 * seen.loss.min(), 2.5 * seen.loss.max())
+            axes.set(xlim=(first, 1.1 * plan.compute), ylim=(0.35 * seen.loss.min(), 2.5 * seen.loss.max()))
             _guides(axes, plan, panel, seen)
-            axes.set_title(rf"({letter}) {panel.task} task, $\beta = {panel.beta:g}$")
-            axes.set_xlabel("compute $C = N t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {panel.task} task, $\beta = {panel.beta:g}$", xlabel="compute $C = N t$")
+            axes.set(ylabel="loss")
             handles, labels = axes.get_legend_handles_labels()
             handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=0.9))
             axes.legend(handles, [*labels, "theory"], loc="lower left", ncols=2)
@@ -475,8 +473,7 @@ def allocation_figure(plan: Plan, panels: Sequence[Panel]) -> Figure:
                 x = np.array([expected.compute[-1] / 1e3, expected.compute[-1]])
                 axes.loglog(x, line[-1] * 1.35 * (x / compute[-1]) ** power, "--", color=MUTED, linewidth=1.3)
         upper.set_ylabel("optimal width $N^*$")
-        lower.set_ylabel("optimal steps $t^*$")
-        lower.set_xlabel("compute $C = N t$")
+        lower.set(ylabel="optimal steps $t^*$", xlabel="compute $C = N t$")
         upper.legend(loc="upper left")
     return figure
 
@@ -507,8 +504,7 @@ def slope_figure(plan: Plan, panels: Sequence[Panel], found: pd.DataFrame) -> Fi
                 error = [[measured - low], [high - measured]]
                 axes.errorbar(middle, measured, error, fmt=marker, color=color, capsize=4, markersize=6)
         upper.set_ylabel("exponent $r$ of the loss")
-        lower.set_ylabel("exponent $a$ of the width")
-        lower.set_xlabel("compute $C = N t$")
+        lower.set(ylabel="exponent $a$ of the width", xlabel="compute $C = N t$")
         upper.legend(loc="center right")
     return figure
 

@@ -307,9 +307,7 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
             lowest = min((float(row.mean[-1]) for row in finite), default=0.01)
             axes.set_ylim(0.6 * lowest, 0.115)
             plain_ticks(axes.yaxis)
-            axes.set_title(f"({letter}) {one.title}")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("test loss, mean over outputs")
+            axes.set(title=f"({letter}) {one.title}", xlabel="steps $t$", ylabel="test loss, mean over outputs")
             own, titles = axes.get_legend_handles_labels()
             axes.legend([*own, *handles], [*titles, *names], loc="lower left", ncols=2)
     return figure

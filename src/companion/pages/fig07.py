@@ -279,9 +279,7 @@ def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFra
             upper.loglog(
                 x, 2.2 * row.kernel.tangent[int(x[0])] * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED
             )
-        upper.set_title("(a) eigenvalues of the tangent kernel")
-        upper.set_xlabel("frequency $k$")
-        upper.set_ylabel(r"$\lambda_k$")
+        upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="frequency $k$", ylabel=r"$\lambda_k$")
         handles, names = upper.get_legend_handles_labels()
         handles += [
             Line2D([], [], color=INK, marker="o", linestyle="", markersize=5),
@@ -294,9 +292,8 @@ def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFra
             width, spread = group.width.to_numpy(dtype=np.float64), group.scatter.to_numpy()
             lower.loglog(width, spread, "o-", color=color, label=rf"$q_\phi = {line.power:g}$")
             lower.loglog(width, 0.88 * spread[0] * (width / width[0]) ** -line.predicted, "--", color=MUTED)
-        lower.set_title("scatter of the kernel of two-layer networks")
-        lower.set_xlabel("width $N$")
-        lower.set_ylabel("interquartile range / median")
+        lower.set(title="scatter of the kernel of two-layer networks", xlabel="width $N$")
+        lower.set(ylabel="interquartile range / median")
         lower.legend(loc="lower left")
     return figure
 

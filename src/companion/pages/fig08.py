@@ -402,8 +402,7 @@ def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> 
             axes.text(0.01, level, name, transform=axes.get_yaxis_transform(), va="bottom", color=MUTED)
         plain_ticks(axes.xaxis)
         plain_ticks(axes.yaxis)
-        axes.set_xlabel("million tokens")
-        axes.set_ylabel("cross-entropy, nats per token")
+        axes.set(xlabel="million tokens", ylabel="cross-entropy, nats per token")
         axes.legend(loc="upper right", bbox_to_anchor=(1, 0.93))  # curves fall, so there is room below the first level
     return figure
 
@@ -425,7 +424,6 @@ def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
             lower.loglog(one.held_out_tokens, one.moved, color=colors[one.run.richness], label=label)
         upper.axhline(1, color=MUTED, linewidth=1)
         upper.set_ylabel("loss over that of the laziest")
-        lower.set_ylabel("change of features")
-        lower.set_xlabel("tokens")
+        lower.set(ylabel="change of features", xlabel="tokens")
         upper.legend(*lower.get_legend_handles_labels(), loc="lower left")
     return figure

@@ -344,8 +344,7 @@ def growth_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> F
         upper.set_ylim(0.8, None)
         lower.set_ylim(0.8, None)
         upper.set_ylabel(r"scale of the kernel $1 + \gamma C_w$")
-        lower.set_ylabel(r"mode half learned $k_*$")
-        lower.set_xlabel(r"$\eta t$")
+        lower.set(ylabel=r"mode half learned $k_*$", xlabel=r"$\eta t$")
         grey_legend(upper, {"late solution": "--"}, "upper left")
     return figure
 
@@ -367,9 +366,8 @@ def parts_figure(plan: Plan, hard: Curve, easy: Curve) -> Figure:
             if measured.beta > 1:
                 plain_ticks(axes.yaxis)
             kind = "hard" if measured.beta < 1 else "easy"
-            axes.set_title(rf"({letter}) {kind} task, $\beta = {measured.beta:g}$, $\gamma = {plan.gamma:g}$")
-            axes.set_xlabel(r"$\eta t$")
-            axes.set_ylabel("eigenvalue")
+            axes.set(title=rf"({letter}) {kind} task, $\beta = {measured.beta:g}$, $\gamma = {plan.gamma:g}$")
+            axes.set(xlabel=r"$\eta t$", ylabel="eigenvalue")
             axes.legend(loc="upper left" if measured.beta < 1 else "lower right")
     return figure
 
@@ -389,9 +387,7 @@ def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fi
             (terms.spike, RICH, "spike (second term)"),
         ):
             upper.loglog(time, 2 * time * values / loss, color=color, label=label)
-        upper.set_ylim(1e-3, 3)
-        upper.set_title(rf"(a) $\beta = {quoted.beta:g}$")
-        upper.set_ylabel("share in the local exponent")
+        upper.set(ylim=(1e-3, 3), title=rf"(a) $\beta = {quoted.beta:g}$", ylabel="share in the local exponent")
         upper.legend(loc="center right", bbox_to_anchor=(1.0, 0.38))
         for measured, color in zip((*hard, *easy), SERIES, strict=False):
             lower.loglog(time, measured.ratio, color=color, label=rf"$\beta = {measured.beta:g}$")
@@ -400,10 +396,7 @@ def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fi
                 share = self_similar_solution(plan.alpha, measured.beta, plan.gamma).spike_share
                 late = time[time >= measured.window[0]]
                 _dashed(lower, late, np.full(late.size, share))
-        lower.set_ylim(1e-4, 3)
-        lower.set_title("(b) spike over scale")
-        lower.set_ylabel("ratio of the terms")
-        lower.set_xlabel(r"$\eta t$")
+        lower.set(ylim=(1e-4, 3), title="(b) spike over scale", ylabel="ratio of the terms", xlabel=r"$\eta t$")
         grey_legend(lower, {"late solution": "--", "as printed": ":"}, "lower left")
     return figure
 
@@ -420,8 +413,7 @@ def level_figure(losses: Mapping[str, Array], exact: Curve) -> Figure:
         axes.axhline(1, color=MUTED, linewidth=1.2, linestyle=":")
         plain_ticks(axes.yaxis)
         axes.axvspan(*exact.window, color=MUTED, alpha=0.08, linewidth=0)
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel("loss over exact loss")
+        axes.set(xlabel=r"$\eta t$", ylabel="loss over exact loss")
         axes.legend(loc="upper left")
     return figure
 
@@ -439,9 +431,7 @@ def norm_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fig
                 limit = (limiting_scale(plan.alpha, measured.beta, plan.gamma) - 1) / plan.gamma
                 for value in (limit, rkhs_norm_squared(plan.alpha, measured.beta)):
                     axes.plot(time[-1] * 2, value, "<", color=color, clip_on=False)
-        axes.set_ylim(1e-2, None)
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel(r"$|w|^2/N$")
+        axes.set(ylim=(1e-2, None), xlabel=r"$\eta t$", ylabel=r"$|w|^2/N$")
         grey_legend(axes, {rf"$\gamma = {plan.gamma:g}$": "-", "lazy": ":", "limit": "<"}, "upper left")
     return figure
 

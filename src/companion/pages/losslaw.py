@@ -416,9 +416,8 @@ def curves_figure(laws: Sequence[Law]) -> Figure:
             axes.plot([], [], "--", color=INK, linewidth=1.2, label="corrected law")
             axes.plot([], [], ":", color=INK, linewidth=1.6, label="printed law")
             kind = "rich" if one.rich else "lazy"
-            axes.set_title(rf"({letter}) {kind}, $\alpha = {one.run.alpha:g}$, $\beta = {one.run.beta:g}$")
-            axes.set_xlabel(r"$\eta t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {kind}, $\alpha = {one.run.alpha:g}$, $\beta = {one.run.beta:g}$")
+            axes.set(xlabel=r"$\eta t$", ylabel="loss")
             axes.legend(loc="lower left")
     return figure
 
@@ -439,15 +438,13 @@ def order_figure(
             upper.loglog(lazy[pair], rich[pair], "o-", color=RICH, **ringed)
         for axis in (upper.xaxis, upper.yaxis):
             plain_ticks(axis)
-        upper.set_xlabel("lazy loss")
-        upper.set_ylabel("rich loss")
-        upper.set_title(f"(a) random models, hard target, $\\eta t = {arrays['time'][-1]:.3g}$")
+        upper.set(xlabel="lazy loss", ylabel="rich loss")
+        upper.set(title=f"(a) random models, hard target, $\\eta t = {arrays['time'][-1]:.3g}$")
         for (power, head), style in zip(heads.items(), ("-", "--"), strict=False):
             lower.semilogx(head.time, head.lazy, style, color=LAZY, label=f"{_kind(power)}, lazy")
             lower.semilogx(head.time, head.rich, style, color=RICH, label=f"{_kind(power)}, rich")
         lower.axhline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
-        lower.set_xlabel(r"$\eta t$")
-        lower.set_ylabel("loss of the model ahead / other")
-        lower.set_title("(b) first eight eigenvalues doubled")
+        lower.set(xlabel=r"$\eta t$", ylabel="loss of the model ahead / other")
+        lower.set(title="(b) first eight eigenvalues doubled")
         lower.legend(loc="lower right")
     return figure

@@ -249,10 +249,8 @@ def distance_figure(result: Result) -> Figure:
         axes = figure.subplots()
         axes.plot(result.arrays["nearest test"], QUANTILES, color=INK, label="real test images")
         axes.plot(result.arrays["nearest generated"], QUANTILES, color=RICH, label="generated images")
-        axes.set_xlabel("distance to the nearest training image (white = 1)")
-        axes.set_ylabel("share of images below")
-        axes.set_xlim(0, None)
-        axes.set_ylim(0, 1)
+        axes.set(xlabel="distance to the nearest training image (white = 1)", ylabel="share of images below")
+        axes.set(xlim=(0, None), ylim=(0, 1))
         axes.legend(loc="lower right")
     return figure
 
@@ -263,8 +261,7 @@ def loss_figure(denoiser: Result) -> Figure:
         figure = new_figure(3.4)
         axes = figure.subplots()
         axes.loglog(denoiser.arrays["step"], denoiser.arrays["loss"], color=INK)
-        axes.set_xlabel("step")
-        axes.set_ylabel("mean square error")
+        axes.set(xlabel="step", ylabel="mean square error")
         axes.yaxis.set_minor_formatter("{x:.2f}")
         axes.yaxis.set_major_formatter("{x:.2f}")
     return figure

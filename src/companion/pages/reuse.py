@@ -289,8 +289,7 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
                 axes.fill_between(step, mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, linewidth=0)
                 steps, test = one.expected(index, "loss")
                 axes.semilogx(steps, test - one.expected(index, "train_loss")[1], "--", color=INK, linewidth=1.3)
-            axes.set_title(rf"$\gamma = {one.gamma:g}$")
-            axes.set_ylabel("test $-$ training loss")
+            axes.set(title=rf"$\gamma = {one.gamma:g}$", ylabel="test $-$ training loss")
         panels[0].set_ylim(-0.1 * _first(found), 0.6 * _first(found))
         panels[-1].set_xlabel("steps $t$")
         panels[0].legend(*_with_theory(panels[0]), loc="upper left", ncols=2)
@@ -324,8 +323,7 @@ def peak_figure(plan: Plan, found: Sequence[Curves], steps: Sequence[float]) -> 
                 "$P = N$", (one.width, 0.03), (4, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
                 color=MUTED,
             )  # fmt: skip
-            axes.set_title(rf"$\gamma = {one.gamma:g}$, $N = {one.width}$")
-            axes.set_ylabel("test loss")
+            axes.set(title=rf"$\gamma = {one.gamma:g}$, $N = {one.width}$", ylabel="test loss")
             plain_ticks(axes.yaxis)
         lowest = min(_mean_loss(one.simulation[-1]).min() for one in found)
         panels[0].set_ylim(0.6 * lowest, 1.5 * _first(found))
@@ -381,8 +379,7 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
     axes.annotate(
         rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0])), (-34, -6), textcoords="offset points", color=MUTED
     )
-    axes.set_xlabel("samples $P$")
-    axes.set_ylabel(r"test loss, $t \to \infty$")
+    axes.set(xlabel="samples $P$", ylabel=r"test loss, $t \to \infty$")
     axes.legend(loc="lower left")
 
 

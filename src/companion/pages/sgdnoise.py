@@ -349,12 +349,10 @@ def lazy_figure(found: Sequence[Noise], table: pd.DataFrame) -> Figure:
         upper.plot([], [], "--", color=INK, linewidth=1.1, label="corrected power")
         upper.plot([], [], ":", color=MUTED, linewidth=1.6, label="printed power")
         upper.legend(loc="lower left")
-        upper.set_ylabel(r"$(B/\eta)(L_B - L_\infty)$")
-        upper.set_title(r"(a) coefficient of $\eta/B$")
+        upper.set(ylabel=r"$(B/\eta)(L_B - L_\infty)$", title=r"(a) coefficient of $\eta/B$")
         lower.axhline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
-        lower.set_ylim(0.2, 200)
-        lower.set_title(r"(b) the same over $L_\infty \sum_k \lambda_k / 2$")
-        lower.set_ylabel("relative coefficient")
+        lower.set(ylim=(0.2, 200), title=r"(b) the same over $L_\infty \sum_k \lambda_k / 2$")
+        lower.set(ylabel="relative coefficient")
         for axes in (upper, lower):
             axes.set_xlabel(r"$\eta t$")
     return figure
@@ -371,8 +369,7 @@ def exact_figure(ratios: pd.DataFrame, limits: pd.DataFrame) -> Figure:
             axes.axhline(row.first_order, color=color, linewidth=1.4, linestyle=":")
         axes.plot([], [], "--", color=INK, linewidth=1.1, label=r"$1/(1-s)$")
         axes.plot([], [], ":", color=MUTED, linewidth=1.4, label="first order")
-        axes.set_xlabel("steps")
-        axes.set_ylabel(r"$L_B / L_\infty$")
+        axes.set(xlabel="steps", ylabel=r"$L_B / L_\infty$")
         axes.legend(loc="upper right", ncols=2)
     return figure
 
@@ -388,8 +385,7 @@ def rich_figure(plan: Plan, found: Sequence[Noise], simulation: pd.DataFrame) ->
             upper.loglog(one.time, one.relative / plan.rich_noise, color=color, label=one.name)
             upper.loglog(one.time, one.predicted / plan.rich_noise, "--", color=color, linewidth=1.3)
         upper.plot([], [], "--", color=INK, linewidth=1.3, label=r"$K \sum_k \lambda_k / 2$")
-        upper.set_ylabel(r"$(B/\eta)\,(L_B/L_\infty - 1)$")
-        upper.set_title(r"(a) mean field, small $\eta/B$")
+        upper.set(ylabel=r"$(B/\eta)\,(L_B/L_\infty - 1)$", title=r"(a) mean field, small $\eta/B$")
         upper.legend(loc="upper left")
         time, error = simulation.time, NORMAL_95 * simulation.error
         lower.errorbar(time, simulation.excess, error, fmt="o", color=CASES[1], capsize=2, label="simulation")
@@ -398,8 +394,7 @@ def rich_figure(plan: Plan, found: Sequence[Noise], simulation: pd.DataFrame) ->
         lower.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
         lower.set_xlim(time.iloc[0] / 1.2, time.iloc[-1] * 1.2)
         lower.xaxis.set_minor_formatter(NullFormatter())
-        lower.set_ylabel(r"$L_B/L_\infty - 1$")
-        lower.set_title("(b) simulation")
+        lower.set(ylabel=r"$L_B/L_\infty - 1$", title="(b) simulation")
         lower.legend(loc="upper left")
         for axes in (upper, lower):
             axes.set_xlabel(r"$\eta t$")

@@ -324,14 +324,10 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
             fallen = row.eigenvalues[inside] / row.eigenvalues[int(place) - 1]
             lower.loglog(mode[inside], 1.12 * level * fallen**row.source, "--", color=MUTED)
             lower.loglog(mode[inside], 0.88 * level * fallen ** paper_source(one.name), ":", color=INK)
-        upper.set_title("(a) eigenvalues of the tangent kernel")
-        upper.set_xlabel("mode $k$")
-        upper.set_ylabel(r"$\lambda_k$")
+        upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="mode $k$", ylabel=r"$\lambda_k$")
         handles, names = upper.get_legend_handles_labels()
         upper.legend([*handles, Line2D([], [], color=MUTED, linestyle="--")], [*names, r"fit $k^{-\alpha}$"])
-        lower.set_title(r"(b) targets beyond mode $k$")
-        lower.set_xlabel("mode $k$")
-        lower.set_ylabel(r"$\sum_{l > k} \lambda_l (w^*_l)^2$")
+        lower.set(title=r"(b) targets beyond mode $k$", xlabel="mode $k$", ylabel=r"$\sum_{l > k} \lambda_l (w^*_l)^2$")
         low = min(float(np.min(one.rows[0].left[: int(one.rows[0].window[1]) * 3])) for one in tasks)
         lower.set_ylim(0.7 * low, 0.2)
         handles, names = lower.get_legend_handles_labels()
@@ -397,8 +393,6 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
                 )
             axes.set_ylim(0.7 * float(np.min(bounds)), 0.115)  # a network that diverges leaves the figure
             plain_ticks(axes.yaxis)
-            axes.set_title(one.name)
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("test loss, linearised")
+            axes.set(title=one.name, xlabel="steps $t$", ylabel="test loss, linearised")
             axes.legend(loc="lower left")
     return figure

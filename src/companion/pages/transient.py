@@ -331,8 +331,7 @@ def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
         figure = new_figure(8.6)
         upper, lower = figure.subplots(2, 1)
         _coefficients(upper, found, table)
-        upper.set_xlim(left=1)
-        upper.set_title("(a) against time")
+        upper.set(xlim=(1, None), title="(a) against time")
         for one, row, color in zip(found, table.itertuples(), CASES, strict=False):
             late = one.time >= 10
             scaled = one.value * one.clock**row.clock_corrected
@@ -340,9 +339,8 @@ def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
             if abs(row.clock_corrected - row.clock_printed) > 1e-9:
                 printed = one.clock[late] ** (row.clock_corrected - row.clock_printed)
                 lower.loglog(one.clock[late], printed / printed[0], ":", color=color, linewidth=1.6)
-        lower.set_xlabel(r"effective time $\int K\, dt$")
-        lower.set_ylabel("coefficient / corrected power")
-        lower.set_title("(b) on the clock of the kernel")
+        lower.set(xlabel=r"effective time $\int K\, dt$", ylabel="coefficient / corrected power")
+        lower.set(title="(b) on the clock of the kernel")
         lower.plot([], [], ":", color=INK, linewidth=1.6, label="as printed")
         lower.legend(loc="lower left")
     return figure
@@ -365,8 +363,7 @@ def simulation_figure(simulations: Sequence[Simulated], table: pd.DataFrame) -> 
             axes.loglog(time, printed, ":", color=color, linewidth=1.6)
         axes.plot([], [], "--", color=INK, linewidth=1.4, label="theory")
         axes.plot([], [], ":", color=INK, linewidth=1.6, label="printed power")
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel(r"$N (L_N - L_\infty)$")
+        axes.set(xlabel=r"$\eta t$", ylabel=r"$N (L_N - L_\infty)$")
         axes.legend(loc="lower left")
     return figure
 
@@ -383,5 +380,4 @@ def _coefficients(axes: Axes, found: Sequence[Coefficient], table: pd.DataFrame)
     axes.plot([], [], "--", color=INK, linewidth=1.1, label="corrected power")
     axes.plot([], [], ":", color=MUTED, linewidth=1.6, label="printed power")
     axes.legend(loc="lower left")
-    axes.set_xlabel(r"$\eta t$")
-    axes.set_ylabel(r"$N (L_N - L_\infty)$, $N \to \infty$")
+    axes.set(xlabel=r"$\eta t$", ylabel=r"$N (L_N - L_\infty)$, $N \to \infty$")
