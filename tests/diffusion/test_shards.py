@@ -245,15 +245,6 @@ def test_weights_other_than_planned_are_refused(trained):
         run.run(Monitor())
 
 
-@pytest.mark.parametrize(
-    ("change", "argument"),
-    [({"guidance": -1.0}, "guidance"), ({"images": 15}, "images"), ({"batch": 0}, "batch"), ({"steps": 21}, "steps")],
-)
-def test_bad_settings_are_refused_by_name(trained, change, argument):
-    with pytest.raises(InputError, match=rf"^{argument}: "):
-        replace(dataset.planned("small")[0], **change).run(Monitor())
-
-
 @pytest.mark.parametrize("call", [sizes.find, dataset.version, dataset.origin])
 def test_an_unknown_size_is_refused(call):
     with pytest.raises(InputError, match=r"^size: got 'huge'; use one of small, reduced, full"):

@@ -147,24 +147,6 @@ def test_weights_too_large_for_half_precision_are_refused():
         pack(network)
 
 
-@pytest.mark.parametrize(
-    ("change", "argument"),
-    [
-        ({"features": 6}, "features"),
-        ({"levels": 1}, "levels"),
-        ({"dropped": 1.0}, "dropped"),
-        ({"darkest": 1.0}, "darkest"),
-        ({"batch": 0}, "batch"),
-        ({"rate": 0.0}, "rate"),
-        ({"average": 1.0}, "average"),
-        ({"steps": 0}, "steps"),
-    ],
-)
-def test_bad_settings_are_refused_by_name(tiny, change, argument):
-    with pytest.raises(InputError, match=rf"^{argument}: "):
-        replace(tiny, **change).run(Monitor())
-
-
 def test_an_unknown_device_is_refused(tiny, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_DEVICE", "abacus")
     with pytest.raises(InputError, match=r"^device: "):

@@ -138,17 +138,8 @@ def test_ends_on_the_floor_of_the_projection_for_any_richness(gamma):
     ("change", "message"),
     [
         ({"eta": 2.5}, "eta: got 2.5, but gradient descent"),
-        ({"eta": 0.0}, "eta: got 0.0"),
-        ({"eta": math.nan}, "eta: got nan"),
         ({"eta": 1.2, "batch": 1}, "eta: got 1.2 at batch 1"),
-        ({"gamma": -0.1}, "gamma: got -0.1"),
-        ({"steps": 0}, "steps: got 0"),
-        ({"width": 0}, "width: got 0"),
-        ({"width": 2.5}, "width: got 2.5"),
-        ({"batch": -3}, "batch: got -3"),
-        ({"batch": math.nan}, "batch: got nan"),
         ({"samples": 16}, "samples: got 16 together with batch 8"),
-        ({"samples": 0, "batch": math.inf}, "samples: got 0"),
         ({"fourth_moment": True, "batch": math.inf}, "fourth_moment: asked for at infinite batch"),
     ],
 )

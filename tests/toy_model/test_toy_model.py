@@ -1,14 +1,10 @@
 """The simulation in N + 1 dimensions: same paths and same law as the direct one, invariants, bad input."""
 
-import math
-import re
-
 import jax
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import DynamicsDiverged
 from neural_scaling.models.toy_model import projected_factor, simulate
 from neural_scaling.spectra import PowerLaw
@@ -104,24 +100,6 @@ def test_first_loss_is_the_variance_of_the_target():
     got = simulate(law.spectrum(), 10, 0.1, 1.0, 1, [0, 1])
     # A sum of 500 positive terms: rounding.
     np.testing.assert_allclose(got.loss[:, 0], law.spectrum().quadrature().initial_loss, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"width": 21}, "width: N = 21 exceeds the number of modes M = 20"),
-        ({"width": math.inf}, "width: infinite"),
-        ({"seeds": []}, "seeds: got none"),
-        ({"seeds": [1, 1]}, "seeds: got [1, 1]"),
-        ({"seeds": [-1]}, "seeds: got -1"),
-        ({"eta": 3.0}, "eta: got 3.0"),
-        ({"gamma": -1.0}, "gamma: got -1.0"),
-    ],
-)
-def test_bad_input_names_argument_and_remedy(change, message):
-    values = {"width": 4, "eta": 0.1, "gamma": 0.0, "steps": 2, "seeds": [0]} | change
-    with pytest.raises(InputError, match=re.escape(message)):
-        simulate(PowerLaw(1.5, 0.5, 20).spectrum(), **values)
 
 
 def test_divergence_is_reported():
