@@ -34,11 +34,6 @@ class Order:
     replacement
         Draw each image independently, so that one may come again at any time. Otherwise every image comes once in each
         epoch, in an order of its own; a batch may hold the end of one epoch and the start of the next.
-
-    Raises
-    ------
-    InputError
-        If there is no image or no batch.
     """
 
     images: int

@@ -81,11 +81,6 @@ class TimeGrid(ArrayValue):
             Learning rate.
         steps
             Number of steps T, at least 1.
-
-        Raises
-        ------
-        InputError
-            If an argument is out of range.
         """
         eta, steps = require_positive(eta, "eta", "give a positive learning rate"), checks.whole(steps, "steps")
         time = eta * np.arange(steps + 1, dtype=np.float64)
@@ -108,11 +103,6 @@ class TimeGrid(ArrayValue):
         first
             Width of the first cell, in eta * steps. By default the solver makes it a tenth of one over the largest eigenvalue.
             In either case it puts shorter cells before one in which the dynamics moves too far.
-
-        Raises
-        ------
-        InputError
-            If an argument is out of range.
         """
         eta = require_positive(eta, "eta", "give a positive learning rate")
         end = require_positive(end, "end", "give the last value of eta * steps")

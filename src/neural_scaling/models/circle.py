@@ -59,11 +59,6 @@ def decay(beta: float, power: float = 1.0) -> float:
     -------
     float
         ``beta q_phi + 1/2``.
-
-    Raises
-    ------
-    InputError
-        If ``beta`` is not positive.
     """
     beta = require_positive(beta, "beta", "give a positive source: otherwise the target has infinite variance")
     return beta * require_positive(power, "power") + 0.5

@@ -67,11 +67,6 @@ def initial_features(spectrum: Modes, width: int, seed: int) -> Array:
     -------
     Array
         A(0).
-
-    Raises
-    ------
-    InputError
-        If ``width`` is below 1.
     """
     modes = as_spectrum(spectrum, "spectrum").modes
     return np.random.default_rng(checks.seed(seed)).standard_normal((checks.whole(width, "width"), modes))

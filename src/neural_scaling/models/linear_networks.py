@@ -94,11 +94,6 @@ def literal_setting(gamma0: float, eta0: float, width: int, init_scale: float | 
         N.
     init_scale
         s; ``N^(-1/2)`` by default.
-
-    Raises
-    ------
-    InputError
-        If an argument is not positive.
     """
     gamma0 = require_positive(gamma0, "gamma0", "give a positive richness; eq. 84 divides by it")
     eta0, width = require_positive(eta0, "eta0"), checks.whole(width, "width")
@@ -123,11 +118,6 @@ def richness(gamma: float, width: int, init_scale: float) -> float:
     -------
     float
         ``gamma / (N init_scale^2)``.
-
-    Raises
-    ------
-    InputError
-        If an argument is not positive.
     """
     units = checks.whole(width, "width") * require_positive(init_scale, "init_scale") ** 2
     return require_positive(gamma, "gamma") / units
@@ -300,11 +290,6 @@ def lazy_loss(spectrum: Modes, width: float, eta0: float, steps: Array, seed: in
     -------
     ndarray
         Shape (R,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     spectrum, width, eta0 = (
         as_spectrum(spectrum, "spectrum"),
@@ -345,10 +330,8 @@ def power_window(
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     eta0
         Learning rate, > 0.
     gamma0
@@ -370,11 +353,6 @@ def power_window(
     -------
     Window
         In steps; its ``empty`` says why where there is none.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha, beta = checks.real(alpha, "alpha", above=1.0), require_positive(beta, "beta")
     eta = _INITIAL_SCALE * require_positive(eta0, "eta0")
@@ -408,11 +386,6 @@ def spike_overlap(weight_norm: ArrayLike, modes: int, width: int) -> Array:
     -------
     ndarray
         ``|cos|`` of the angle between the two, of the shape of ``weight_norm``; 0 where the addition is hidden in the bulk.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     size = checks.array(weight_norm, "weight_norm", axes=None, least=0.0)
     ratio = checks.whole(modes, "modes") / checks.whole(width, "width")

@@ -39,11 +39,6 @@ class PowerReLU:
     ----------
     power
         q, above 1/2: below, the tangent kernel of the infinite network is infinite.
-
-    Raises
-    ------
-    InputError
-        If the power is not above 1/2.
     """
 
     power: float = 1.0

@@ -73,11 +73,6 @@ def circle_kernel(depth: int, power: float, modes: int = 1000, angles: int = ANG
         Largest k.
     angles
         Number of equidistant angles of the Fourier transform, even.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     depth = whole(depth, "depth", "give at least 2 layers of weights", least=2)
     remedy = "give a power above 1/2: up to there the tangent kernel of the infinite network is infinite"
@@ -144,11 +139,6 @@ def lazy_loss(eigenvalues: ArrayLike, beta: float, power: float, eta: float, ste
     -------
     Array
         Shape (R,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     eigenvalues, steps = array(eigenvalues, "eigenvalues", fewest=2), array(steps, "steps", least=0)
     q, eta = decay(beta, power), require_positive(eta, "eta")

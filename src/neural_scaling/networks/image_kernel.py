@@ -167,11 +167,6 @@ def sampled_kernel(
         Shape (m, k).
     time
         eta_0 t, shape (T,).
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit.
     """
     kernel, targets = symmetric(kernel), array(targets, "targets", axes=2)
     count, outputs = targets.shape

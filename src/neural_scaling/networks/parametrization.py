@@ -80,11 +80,6 @@ class Parametrization:
         gamma_0; 0 is the linearised network.
     eta
         eta_0, learning rate of the function at any width and richness.
-
-    Raises
-    ------
-    InputError
-        If the width is below 1, the richness negative or ``eta`` not positive.
     """
 
     width: int

@@ -88,11 +88,6 @@ class TransformerShape:
         d, so that the width is N = heads x d.
     residual
         beta_res.
-
-    Raises
-    ------
-    InputError
-        If a number is below 1 (the vocabulary below 2) or ``residual`` is not positive.
     """
 
     vocabulary: int
@@ -352,11 +347,6 @@ def initial_weights(shape: TransformerShape, seed: int) -> Weights:
     -------
     dict of str to torch.Tensor
         float32 on the processor.
-
-    Raises
-    ------
-    InputError
-        If the seed is none.
     """
     instance(shape, "shape", TransformerShape, "give a TransformerShape")
     return dict(zip(shape.sizes, standard_normal(shape.sizes.values(), seed, 4), strict=True))

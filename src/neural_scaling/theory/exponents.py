@@ -36,11 +36,6 @@ def chi(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
     -------
     float or ndarray
         chi, of the shape of ``beta``.
-
-    Raises
-    ------
-    InputError
-        If an entry of ``beta`` is not positive and finite.
     """
     source = positive_array(beta, "beta")
     value = source * time_multiplier(source, rich)
@@ -67,11 +62,6 @@ def time_multiplier(beta: float | FloatArray, rich: bool = True) -> float | Floa
     -------
     float or ndarray
         m, of the shape of ``beta``.
-
-    Raises
-    ------
-    InputError
-        If an entry of ``beta`` is not positive and finite.
     """
     source = positive_array(beta, "beta")
     value = np.maximum(1.0, 2.0 / (1.0 + source)) if flag(rich, "rich") else np.ones_like(source)
@@ -99,11 +89,6 @@ def chi_level(beta: float | FloatArray, level: float) -> float | FloatArray:
     -------
     float or ndarray
         chi_n, of the shape of ``beta``.
-
-    Raises
-    ------
-    InputError
-        If ``beta`` is not positive or ``level`` is not a whole number >= 0 or infinity.
     """
     source = positive_array(beta, "beta")
     level = count(level, "level", "give a whole number >= 0, or math.inf for the limit", least=0)
@@ -123,20 +108,13 @@ def regime(alpha: float, beta: float) -> Regime:
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
 
     Returns
     -------
     str
         ``"hard"``, ``"easy"`` or ``"super-easy"``.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     alpha, beta = capacity(alpha), source_exponent(beta)
     if beta <= 1.0:
@@ -158,11 +136,6 @@ def kernel_growth_exponent(beta: float, rich: bool = True) -> float:
     -------
     float
         ``max(0, 1 - chi)`` when rich, 0 when lazy.
-
-    Raises
-    ------
-    InputError
-        If ``beta <= 0``.
     """
     beta = source_exponent(beta)
     return max(0.0, 1.0 - chi(beta)) if flag(rich, "rich") else 0.0
@@ -173,10 +146,8 @@ def modes_learned_exponent(alpha: float, beta: float, rich: bool = True) -> floa
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
 
@@ -184,11 +155,6 @@ def modes_learned_exponent(alpha: float, beta: float, rich: bool = True) -> floa
     -------
     float
         ``m / alpha`` with m from :func:`time_multiplier`.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     return time_multiplier(source_exponent(beta), rich) / capacity(alpha)
 
@@ -201,20 +167,13 @@ def rkhs_norm_squared(alpha: float, beta: float) -> float:
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
 
     Returns
     -------
     float
         The norm squared; infinite for ``beta <= 1``.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     alpha, beta = capacity(alpha), source_exponent(beta)
     return float(zeta(1.0 + alpha * (beta - 1.0))) if beta > 1.0 else math.inf

@@ -374,11 +374,6 @@ def lazy_sgd_loss(modes: Modes, eta: float, batch: float, steps: int, fourth_mom
     -------
     ndarray
         Loss after 0, 1, ..., T steps, shape (T + 1,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     eta, batch, steps = require_positive(eta, "eta"), count(batch, "batch"), whole(steps, "steps")
     quadrature = as_quadrature(modes, "modes", 4 * eta * steps)

@@ -37,11 +37,6 @@ def kernel_scale(beta: float, gamma: float, eta: float, step: ArrayLike) -> Floa
     -------
     ndarray
         K, shape of ``step``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     beta, gamma, eta = source_exponent(beta), richness(gamma), require_positive(eta, "eta")
     time = eta * positive_array(step, "step")
@@ -61,11 +56,6 @@ def effective_time(beta: float, gamma: float, eta: float, step: ArrayLike) -> Fl
     -------
     ndarray
         Effective time in units of eta*steps, shape of ``step``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     scale = kernel_scale(beta, gamma, eta, step)
     return np.asarray(float(eta) * positive_array(step, "step") * scale, dtype=np.float64)
@@ -85,11 +75,6 @@ def modes_learned(alpha: float, beta: float, gamma: float, eta: float, step: Arr
     -------
     ndarray
         k*, shape of ``step``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha = capacity(alpha)
     return np.asarray(effective_time(beta, gamma, eta, step) ** (1.0 / alpha), dtype=np.float64)
@@ -111,11 +96,6 @@ def step_of_modes(alpha: float, beta: float, gamma: float, eta: float, modes: fl
     -------
     float
         Steps (not necessarily whole).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha, beta, gamma = capacity(alpha), source_exponent(beta), richness(gamma)
     eta = require_positive(eta, "eta")
@@ -148,11 +128,6 @@ def edge_of_stability_step(beta: float, gamma: float, eta: float, largest_eigenv
     -------
     float
         Steps; infinite if the edge is never reached, 0 if the first step is already beyond it.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     beta, gamma, eta = source_exponent(beta), richness(gamma), require_positive(eta, "eta")
     largest_eigenvalue = require_positive(largest_eigenvalue, "largest_eigenvalue")

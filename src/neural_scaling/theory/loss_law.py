@@ -76,10 +76,8 @@ def bottleneck_exponent(alpha: float, beta: float, version: Version = "paper") -
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     version
         ``"paper"`` (eqs. 8, 9, 76) or ``"corrected"``.
 
@@ -87,11 +85,6 @@ def bottleneck_exponent(alpha: float, beta: float, version: Version = "paper") -
     -------
     float
         Positive exponent.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich=False)[1, 1])
 
@@ -101,10 +94,8 @@ def transient_exponent(alpha: float, beta: float, rich: bool, version: Version =
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
     version
@@ -114,11 +105,6 @@ def transient_exponent(alpha: float, beta: float, rich: bool, version: Version =
     -------
     float
         Exponent e of ``(1/N) t^-e``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich)[2, 0])
 
@@ -128,10 +114,8 @@ def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "pape
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
     version
@@ -142,11 +126,6 @@ def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "pape
     -------
     float
         Exponent e of ``(eta/B) t^-e``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich)[3, 0])
 
@@ -158,10 +137,8 @@ def loss_terms(
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0, False for the lazy limit.
     version
@@ -171,11 +148,6 @@ def loss_terms(
     -------
     tuple of PowerTerm
         Gradient flow, model bottleneck, finite-N transient, SGD transient, in this order.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     powers = 0.0 - decay_exponents(*_checked(alpha, beta, version), rich)
     flow, bottleneck, transient, sgd = (
@@ -223,11 +195,6 @@ def loss(
     -------
     ndarray
         The sum, of the broadcast shape.
-
-    Raises
-    ------
-    InputError
-        If there is no term or an argument is not positive.
     """
     values = [term(t, N, B, eta) for term in instances(terms, "terms", PowerTerm, "pass the result of loss_terms")]
     return np.asarray(np.sum(np.stack(np.broadcast_arrays(*values)), axis=0), dtype=np.float64)

@@ -49,10 +49,8 @@ def phase(alpha: float, beta: float, rich: bool) -> Phase:
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
 
@@ -60,11 +58,6 @@ def phase(alpha: float, beta: float, rich: bool) -> Phase:
     -------
     Phase
         The region the point lies in; a boundary counts as the harder side.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     return phases(rich)[regime(alpha, beta)]
 
@@ -109,10 +102,5 @@ def super_easy_boundary(alpha: ArrayLike) -> FloatArray:
     -------
     ndarray
         beta on the boundary, shape of ``alpha``.
-
-    Raises
-    ------
-    InputError
-        If an entry of ``alpha`` is below 1.
     """
     return np.asarray(2.0 - 1.0 / array(alpha, "alpha", axes=None, least=1.0), dtype=np.float64)

@@ -53,10 +53,8 @@ def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     x
         Effective time in eta*steps, > 0, any shape.
 
@@ -64,11 +62,6 @@ def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
     -------
     ndarray
         The integral, shape of ``x``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return _mode_sum(capacity(alpha), source_exponent(beta), positive_array(x, "x"))
 
@@ -80,10 +73,8 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     gamma
         Richness, >= 0.
     time
@@ -93,11 +84,6 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
     -------
     SelfConsistentCurve
         Curves of shape (T,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range or the times do not increase.
     """
     alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
     log_a, log_b = _integrate(alpha, beta, gamma, times, levels=None)
@@ -113,10 +99,8 @@ def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level:
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     gamma
         Richness, >= 0.
     time
@@ -128,11 +112,6 @@ def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level:
     -------
     ndarray
         Loss, shape (T,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range or the times do not increase.
     """
     alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
     level = whole(level, "level", least=0)

@@ -95,11 +95,6 @@ class SelfSimilarSolution:
         -------
         float
             The ratio, at all late times.
-
-        Raises
-        ------
-        InputError
-            If ``exact_rate`` is no truth value.
         """
         rate = 2 * (1 - 2**-self.beta) if flag(exact_rate, "exact_rate") else 1.0
         weight = float(gamma_function(self.beta)) / self.alpha
@@ -122,11 +117,6 @@ def unlearned_fraction(x: ArrayLike, nu: float) -> FloatArray:
     -------
     ndarray
         Of the shape of ``x``; negative at large x, where the spike has pushed the mode past its target.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     value = positive_array(x, "x")
     nu = real(nu, "nu", least=0, below=1)
@@ -151,11 +141,6 @@ def self_similar_solution(alpha: float, beta: float, gamma: float) -> SelfSimila
         Source, between 0 and 1.
     gamma
         Richness, > 0.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha, gamma = capacity(alpha), require_positive(gamma, "gamma")
     beta = real(beta, "beta", "give a source between 0 and 1; only hard tasks have this solution", above=0, below=1)
@@ -195,11 +180,6 @@ def limiting_scale(alpha: float, beta: float, gamma: float) -> float:
     -------
     float
         s at late times, relative to initialization.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     gamma = richness(gamma)
     norm = rkhs_norm_squared(alpha, beta)

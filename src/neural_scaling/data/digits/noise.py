@@ -48,11 +48,6 @@ class NoiseSchedule:
             ``abar`` falls like a squared cosine, which ends in pure noise and spends fewer levels on it.
         levels
             T, at least 2.
-
-        Raises
-        ------
-        InputError
-            If the name is unknown or there are fewer than two levels.
         """
         kind, levels = choice(kind, "kind", get_args(Kind)), whole(levels, "levels", least=2)
         time = np.arange(levels + 1) / levels
@@ -83,11 +78,6 @@ class NoiseSchedule:
         -------
         list of int
             ``steps + 1`` levels.
-
-        Raises
-        ------
-        InputError
-            If ``steps`` is out of range.
         """
         steps = whole(steps, "steps", f"give 1 to {self.levels} steps of the sampler", most=self.levels)
         return [round(level) for level in np.linspace(self.levels, 0, steps + 1)]

@@ -104,11 +104,6 @@ class Shown:
         Images at a time, at least 1.
     device
         Where they are put.
-
-    Raises
-    ------
-    InputError
-        If ``batch`` is not positive.
     """
 
     def __init__(self, batch: int, device: torch.device | str) -> None:

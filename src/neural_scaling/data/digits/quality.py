@@ -34,11 +34,6 @@ def frechet_distance(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     -------
     float
         In squared units of the features.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not fit.
     """
     one, other = array(one, "one", axes=2, fewest=2), array(other, "other", axes=2, fewest=2)
     fit = one.shape[1] == other.shape[1]

@@ -47,11 +47,6 @@ def guided(denoiser: Denoiser, label: Tensor, guidance: float, levels: int) -> P
     -------
     callable
         Velocity from noisy images of shape (n, 1, 28, 28) and a level.
-
-    Raises
-    ------
-    InputError
-        If ``guidance`` is negative or not finite.
     """
     require(callable(denoiser), "denoiser", f"got {type(denoiser).__name__}", "give a Denoiser")
     check_tensor(label, "label", (None,), torch.int64)
@@ -105,11 +100,6 @@ def sample(
     -------
     torch.Tensor
         At noise level 0.
-
-    Raises
-    ------
-    InputError
-        If ``steps`` or ``churn`` is out of range.
     """
     require(callable(predict), "predict", f"got {type(predict).__name__}", "give a function, as guided returns it")
     require(callable(noise), "noise", f"got {type(noise).__name__}", "give a function without arguments")

@@ -82,10 +82,5 @@ def find(size: str) -> Size:
     ----------
     size
         ``small``, ``reduced`` or ``full``.
-
-    Raises
-    ------
-    InputError
-        If there is no such size.
     """
     return SIZES[choice(size, "size", SIZES)]

@@ -181,11 +181,6 @@ def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list
     -------
     list of list of int
         Numbers of the documents of each family, in order.
-
-    Raises
-    ------
-    InputError
-        If a passage has no word.
     """
     documents, passage = _documents(documents), whole(passage, "passage", "give at least one word")
     counts, keys = _passages([document.text for document in documents], passage)
@@ -223,11 +218,6 @@ def split(
     -------
     train, test : list of Document
         Each in the order in which they are given.
-
-    Raises
-    ------
-    InputError
-        If the share is not between 0 and 1 or a passage has no word.
     """
     documents, chance = _documents(documents), np.random.default_rng(checked_seed(seed))
     share = real(share, "share", "give a share between 0 and 1", above=0, below=1)
