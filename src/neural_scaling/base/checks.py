@@ -16,24 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "InputError",
-    "array",
-    "choice",
-    "count",
-    "flag",
-    "instance",
-    "instances",
-    "interval",
-    "keep",
-    "path",
-    "real",
-    "require",
-    "require_positive",
-    "seed",
-    "seeds",
-    "text",
-    "whole",
-]
+    "InputError", "array", "choice", "count", "flag", "instance", "instances", "interval", "keep", "path", "real",
+    "require", "require_positive", "seed", "seeds", "text", "whole",
+]  # fmt: skip
 
 _T = TypeVar("_T")
 

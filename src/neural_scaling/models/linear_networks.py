@@ -38,15 +38,9 @@ from neural_scaling.fits import Window, theory_window
 from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_spectrum
 
 __all__ = [
-    "LinearNetworkHistory",
-    "LiteralSetting",
-    "lazy_loss",
-    "literal_setting",
-    "power_window",
-    "richness",
-    "spike_overlap",
-    "train_linear_networks",
-]
+    "LinearNetworkHistory", "LiteralSetting", "lazy_loss", "literal_setting", "power_window", "richness",
+    "spike_overlap", "train_linear_networks",
+]  # fmt: skip
 
 _GATHERED = 16  # rank-one updates added to D at once
 _SHARP_MODES = 128  # leading modes that hold the kernel's largest eigenvector

@@ -24,14 +24,9 @@ from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
 from neural_scaling.theory import effective_time
 
 __all__ = [
-    "GradientFlowRun",
-    "InfiniteLimitRun",
-    "LinearNetworkRun",
-    "LongDMFTRun",
-    "OnlineDMFTRun",
-    "OrderRun",
+    "GradientFlowRun", "InfiniteLimitRun", "LinearNetworkRun", "LongDMFTRun", "OnlineDMFTRun", "OrderRun",
     "ToyModelRun",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

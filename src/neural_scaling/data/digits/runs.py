@@ -31,17 +31,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "JUDGE",
-    "MODELS",
-    "WEIGHTS",
-    "ClassifierRun",
-    "DenoiserRun",
-    "ShardRun",
-    "TrainingRun",
-    "trained",
-    "trained_denoiser",
-    "trained_judge",
-]
+    "JUDGE", "MODELS", "WEIGHTS", "ClassifierRun", "DenoiserRun", "ShardRun", "TrainingRun", "trained",
+    "trained_denoiser", "trained_judge",
+]  # fmt: skip
 
 #: Item of the stored results under which weights are kept and shipped.
 WEIGHTS = "diffusion"
