@@ -142,15 +142,8 @@ def effects(found: Sequence[BatchCurves]) -> pd.DataFrame:
         end = int(lost[0]) if lost.size else one.step.size
         row: dict[str, object] = {"gamma": one.gamma, "batch": one.batch, "last": math.nan, "excess": math.nan}
         if end > 1:
-            excess, error, paper, ours = (
-                float(log_average(values[:end], one.step[:end]))
-                for values in (
-                    arrays["excess"],
-                    arrays["excess_error"],
-                    one.paper / one.infinite,
-                    one.ours / one.infinite,
-                )
-            )
+            ratios = (arrays["excess"], arrays["excess_error"], one.paper / one.infinite, one.ours / one.infinite)
+            excess, error, paper, ours = (float(log_average(values[:end], one.step[:end])) for values in ratios)
             interval = Measurement.with_error(excess, error).interval
             row |= {"last": float(one.step[end - 1]), "excess": excess, "interval": interval, "error": error}
             row |= {"paper": paper, "ours": ours, "paper_error": paper / excess - 1, "our_error": ours / excess - 1}
@@ -221,9 +214,8 @@ def excess_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
             axes.set(ylim=(3e-3, 4 * top), title=rf"$\gamma = {gamma:g}$", ylabel=r"$L_B / L_\infty - 1$")
         panels[-1].set_xlabel("steps $t$")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.2, handletextpad=0.2
-        )
+        spaces = {"columnspacing": 1.2, "handletextpad": 0.2}
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), **spaces)
         lines = [Line2D([], [], color=INK, linestyle=style, linewidth=1.4) for style in ("--", "-")]
         figure.legend(lines, ["paper", "with fourth moment"], loc="outside lower center", ncols=2)
     return figure
@@ -262,9 +254,8 @@ def spread_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
         panels = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
         for axes, one in zip(panels, shown, strict=True):
             arrays = one.simulation
-            axes.fill_between(
-                one.step, arrays["low"], arrays["high"], color=SIZES[1], alpha=0.2, linewidth=0, label="16 to 84 %"
-            )
+            band = {"color": SIZES[1], "alpha": 0.2, "linewidth": 0, "label": "16 to 84 %"}
+            axes.fill_between(one.step, arrays["low"], arrays["high"], **band)
             for curve in arrays["first"]:
                 axes.plot(one.step, curve, color=MUTED, linewidth=0.6)
             axes.plot(one.step, arrays["median"], color=SIZES[1], label="median")

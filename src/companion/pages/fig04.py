@@ -185,10 +185,8 @@ def exponents(plan: Plan, panels: Sequence[Panel]) -> pd.DataFrame:
     for one in panels:
         expected = compute_optimum(plan.alpha, one.beta, plan.gamma > 0)
         means, last = one.means(), 0.999 * plan.compute_theory
-        seen, late = (
-            compute_grid(first_compute(plan, one), _reached(means)),
-            compute_grid(last / 10**LAST_DECADES, last),
-        )
+        seen = compute_grid(first_compute(plan, one), _reached(means))
+        late = compute_grid(last / 10**LAST_DECADES, last)
         cases: list[tuple[Source, float, Curves, Array, list[Curves]]] = [
             ("simulation", one.batch, means, seen, _resamples(one)),
             ("theory", one.batch, one.long, late, []),
@@ -215,18 +213,15 @@ def same_window(plan: Plan, panels: Sequence[Panel]) -> pd.DataFrame:
         means = one.means()
         grid = compute_grid(first_compute(plan, one), min(_reached(means), _reached(one.theory)))
         seen, expected = front(means, grid), front(one.theory, grid)
-        ends = zip(seen.inside(), expected.inside(), strict=True)
-        (first, other), (last, earlier) = ends
+        (first, other), (last, earlier) = zip(seen.inside(), expected.inside(), strict=True)
         window, drawn = (max(first, other), min(last, earlier)), [front(again, grid) for again in _resamples(one)]
         for quantity, sign in (("loss", 1), ("width", -1)):
             theory = getattr(expected, quantity)
             ratios = [getattr(again, quantity) / theory for again in drawn]
             more, error = resampled_exponent(grid, getattr(seen, quantity) / theory, window, ratios)
             predicted = sign * fit_power_law(grid, theory, window).exponent
-            value = predicted + sign * more
-            rows.append(
-                (one.task, quantity, window, value, Measurement.with_error(value, error).interval, predicted, None)
-            )
+            value, interval, _ = Measurement.with_error(predicted + sign * more, error).columns()
+            rows.append((one.task, quantity, window, value, interval, predicted, None))
     return pd.DataFrame(rows, columns=_SAME)
 
 
@@ -308,34 +303,27 @@ def beside_claims(plan: Plan, panel: Panel, rows: pd.DataFrame, by: str) -> list
 def table_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that the frontier has the asymptotic powers: the theory at the batch of the row, the simulated loss."""
     limit, simulation = _limit(found), next(found[found.source == "simulation"].itertuples())
-    cases: list[tuple[Any, str, str, str, str]] = [
-        (simulation, "loss", "r", "simulation", f"in simulations up to C = {plan.compute:.0e}"),
-        *(
-            (
-                limit,
-                quantity,
-                symbol,
-                "limit",
-                f"in the theory up to C = {plan.compute_theory:.0e} at B = {limit.batch:g}",
-            )
-            for quantity, symbol in (("loss", "r"), ("width", "a"))
-        ),
+    in_theory = f"in the theory up to C = {plan.compute_theory:.0e} at B = {limit.batch:g}"
+    cases: list[tuple[Any, str, str, Kind, str]] = [
+        (simulation, "loss", "r", _SIMULATION, f"in simulations up to C = {plan.compute:.0e}"),
+        (limit, "loss", "r", _THEORY, in_theory),
+        (limit, "width", "a", _THEORY, in_theory),
     ]
     return [
         judged(
             plan,
-            f"fig04.{panel.task}.{quantity}.{source}",
+            f"fig04.{panel.task}.{quantity}.{'limit' if kind == 'theory' else kind}",
             f"Fig. 4{_LETTERS[panel.task]}, Table 1" if quantity == "loss" else "section 4, balances at fixed compute",
             f"Along the frontier of the {panel.task} task (beta = {panel.beta:g}) the {_NAMES[quantity]} goes as "
             f"C^{-predicted if quantity == 'loss' else predicted:.3f}, {where}.",
             f"exponent of the {_NAMES[quantity]} in compute N t",
             predicted,
             Measurement.of(getattr(row, symbol), getattr(row, f"{symbol}_interval"), row.window, meaning=SLOPE),
-            "simulation" if source == "simulation" else "theory",
-            seeds=min(plan.seeds) if source == "simulation" else None,
-            needs="more seeds and a larger compute" if source == "simulation" else "a larger compute",
+            kind,
+            seeds=min(plan.seeds) if kind == "simulation" else None,
+            needs="more seeds and a larger compute" if kind == "simulation" else "a larger compute",
         )
-        for row, quantity, symbol, source, where in cases
+        for row, quantity, symbol, kind, where in cases
         for predicted in (getattr(row, f"predicted_{symbol}"),)
     ]
 
@@ -345,6 +333,10 @@ def gain_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     lazy, limit = compute_optimum(plan.alpha, panel.beta, rich=False), _limit(found)
     simulation = next(found[found.source == "simulation"].itertuples())
     improves = f"Feature learning improves the frontier of the hard task beyond the lazy C^-{lazy.r:.3f}"
+    grows = (
+        f"Feature learning changes how to share compute: the optimal width grows faster than the lazy C^{lazy.a:.3f}."
+    )
+    table = "section 4, Table 1"
     return [
         bounded(
             plan,
@@ -360,25 +352,9 @@ def gain_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
             needs="more seeds",
         )
         for name, location, statement, row, quantity, symbol, kind in (
-            (
-                "gain.simulation",
-                "section 4, Table 1",
-                f"{improves}, simulations.",
-                simulation,
-                "loss",
-                "r",
-                _SIMULATION,
-            ),
-            ("gain.limit", "section 4, Table 1", f"{improves}, theory.", limit, "loss", "r", _THEORY),
-            (
-                "allocation",
-                "abstract, section 1",
-                f"Feature learning changes how to share compute: the optimal width grows faster than the lazy C^{lazy.a:.3f}.",
-                limit,
-                "width",
-                "a",
-                _THEORY,
-            ),
+            ("gain.simulation", table, f"{improves}, simulations.", simulation, "loss", "r", _SIMULATION),
+            ("gain.limit", table, f"{improves}, theory.", limit, "loss", "r", _THEORY),
+            ("allocation", "abstract, section 1", grows, limit, "width", "a", _THEORY),
         )
     ]
 

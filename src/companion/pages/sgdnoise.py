@@ -138,18 +138,9 @@ def growth(plan: Plan, found: Sequence[Noise]) -> pd.DataFrame:
         kernel = Measurement.exponent(fit_power_law(one.kernel[inside], excess) if one.beta < 1 else None).columns()
         ratios = (float(ratio.min()), float(ratio.max()), float(ratio[-1]), scale_prefactor(one.beta))
         rows.append((one.alpha, one.beta, predicted, -fit.exponent, interval, fit.window, *kernel, *ratios))
-    names = [
-        "alpha",
-        "beta",
-        "predicted",
-        "exponent",
-        "interval",
-        "window",
-        "kernel",
-        "kernel_interval",
-        "kernel_window",
-    ]
-    return pd.DataFrame(rows, columns=[*names, "lowest", "highest", "last", "scale_only"])
+    names = ["alpha", "beta", "predicted", "exponent", "interval", "window"]
+    names += ["kernel", "kernel_interval", "kernel_window", "lowest", "highest", "last", "scale_only"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def exact_ratios(plan: Plan) -> pd.DataFrame:
@@ -234,27 +225,24 @@ def term_claims(plan: Plan, found: pd.DataFrame, rich: bool) -> list[Claim]:
 
 def appendix_claims(plan: Plan, lazy: pd.DataFrame, rich: pd.DataFrame) -> list[Claim]:
     """Return the claims about the SGD term as Appendix F.2 prints it, for super-easy tasks, where eqs. 8 and 9 are right."""
-    claims = []
-    for found, kind in ((lazy, "lazy"), (rich, "rich")):
-        for row in found[found.regime == "super-easy"][-1:].itertuples():
-            printed = 1 - 1 / row.alpha
-            claims.append(
-                judged(
-                    plan,
-                    f"sgdnoise.appendix.{kind}",
-                    "eqs. 82, 83",
-                    f"The SGD term of the {kind} super-easy task, alpha = {row.alpha:g}, beta = {row.beta:g}, "
-                    "falls as t^-(1 - 1/alpha).",
-                    "decay exponent of L_B - L_inf at first order in eta/B, against eta t",
-                    printed,
-                    Measurement.of(row.exponent, row.interval, row.window, meaning=SLOPE),
-                    "theory",
-                    corrected=row.corrected,
-                    runs=[plan.long(row.alpha, row.beta)] if kind == "rich" else (),
-                    note="the correction is what eqs. 8 and 9 print",
-                )
-            )
-    return claims
+    return [
+        judged(
+            plan,
+            f"sgdnoise.appendix.{kind}",
+            "eqs. 82, 83",
+            f"The SGD term of the {kind} super-easy task, alpha = {row.alpha:g}, beta = {row.beta:g}, "
+            "falls as t^-(1 - 1/alpha).",
+            "decay exponent of L_B - L_inf at first order in eta/B, against eta t",
+            1 - 1 / row.alpha,
+            Measurement.of(row.exponent, row.interval, row.window, meaning=SLOPE),
+            "theory",
+            corrected=row.corrected,
+            runs=[plan.long(row.alpha, row.beta)] if kind == "rich" else (),
+            note="the correction is what eqs. 8 and 9 print",
+        )
+        for found, kind in ((lazy, "lazy"), (rich, "rich"))
+        for row in found[found.regime == "super-easy"][-1:].itertuples()
+    ]
 
 
 def growth_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:

@@ -173,18 +173,11 @@ def comparison(plan: Plan, simulations: Sequence[Simulated]) -> pd.DataFrame:
         time, seeds, theory = one.time[inside], one.seeds[:, inside], one.theory[inside]
         ratio = Measurement.mean_of(log_average(seeds / theory, time))
         low, high = np.quantile(_resampled_exponents(time, seeds), (0.025, 0.975))
-        exponent = _slope(time, one.mean[inside])
+        exponent, window = _slope(time, one.mean[inside]), (plan.sim_from, float(time[-1]))
         interval = (min(float(low), exponent), max(float(high), exponent))
-        found = (
-            ratio.value,
-            ratio.interval,
-            exponent,
-            interval,
-            (plan.sim_from, float(time[-1])),
-            _slope(time, theory),
-        )
         terms = (transient_exponent(plan.sim_alpha, plan.sim_beta, one.gamma > 0, version) for version in VERSIONS)
-        rows.append((one.gamma, *found, *terms))
+        found = (exponent, interval, window, _slope(time, theory))
+        rows.append((one.gamma, ratio.value, ratio.interval, *found, *terms))
     names = ["gamma", "ratio", "ratio_interval", "exponent", "interval", "window", "theory", "printed", "corrected"]
     return pd.DataFrame(rows, columns=names)
 
@@ -255,7 +248,8 @@ def lazy_limit(plan: Plan) -> pd.DataFrame:
 
 def lazy_limit_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     """Return the claim that the theory is that of random features as the richness tends to 0."""
-    worst = found.ratio[(found.ratio - 1).abs().idxmax()]
+    worst = float(found.ratio[(found.ratio - 1).abs().idxmax()])
+    ends, window = ((float(values.min()), float(values.max())) for values in (found.ratio, found.time))
     alpha, beta = plan.tasks[0]
     return judged(
         plan,
@@ -265,12 +259,7 @@ def lazy_limit_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "coefficient of 1/N from the theory at gamma = 1e-6 over that of static random features, worst over time, "
         f"alpha = {alpha:g}, beta = {beta:g}, window in eta t",
         1.0,
-        Measurement.of(
-            float(worst),
-            (float(found.ratio.min()), float(found.ratio.max())),
-            (float(found.time.min()), float(found.time.max())),
-            meaning=EXTREMES,
-        ),
+        Measurement.of(worst, ends, window, meaning=EXTREMES),
         "theory",
         LAZY_LIMIT,
     )
