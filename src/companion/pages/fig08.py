@@ -76,12 +76,11 @@ class Plan(Parameters):
 def sound(found: Sequence[Curve]) -> dict[str, bool]:
     """Say whether all networks learn, the richest most, and only with features that move."""
     lazy, richest = found[0], found[-1]
+    slow, rich = (one.binned[1, -1] for one in (lazy, richest))
     return {
         "all networks learn from the start": all(one.binned[1, 0] < one.loss[0] for one in found),
         "the laziest network learns more than a twentieth of its loss": bool(lazy.held_out[-1] < 0.95 * lazy.loss[0]),
-        "the richest network ends below the laziest, in fresh batches": bool(
-            richest.binned[1, -1] < lazy.binned[1, -1]
-        ),
+        "the richest network ends below the laziest, in fresh batches": bool(rich < slow),
         "the richest network ends below the laziest, on held-out text": bool(richest.held_out[-1] < lazy.held_out[-1]),
         "features move in the richest network only": bool(lazy.moved[-1] < 0.01 < richest.moved[-1]),
     }
@@ -118,10 +117,8 @@ class Curve:
         middle = self.binned.shape[1] // 2
         if middle < 3:
             return math.nan, math.nan
-        first, second = (
-            fit_power_law(part[0], part[1], sigma=part[2]).exponent
-            for part in (self.binned[:, :middle], self.binned[:, middle:])
-        )
+        halves = self.binned[:, :middle], self.binned[:, middle:]
+        first, second = (fit_power_law(t, loss, sigma=error).exponent for t, loss, error in halves)
         return first, second
 
     def average(self, batches: int) -> tuple[Array, Array]:
@@ -222,23 +219,16 @@ def exponents(curves: Sequence[Curve]) -> pd.DataFrame:
 def offsets(curves: Sequence[Curve]) -> pd.DataFrame:
     """Return the exponents with a constant: one for each network, then one for all, as the entropy of the text would be."""
     rows = [
-        (
-            "each",
-            one.run.richness,
-            one.offset.exponent,
-            one.offset.interval,
-            one.offset.offset,
-            one.offset.offset_interval,
-        )
+        ("each", one.run.richness, fit.exponent, fit.interval, fit.offset, fit.offset_interval)
         for one in curves
-        if one.offset and not math.isfinite(one.diverged)
+        if (fit := one.offset) and not math.isfinite(one.diverged)
     ]
     if len(rows) == len(curves):
         tokens, loss, error = (np.stack([one.binned[row] for one in curves]) for row in range(3))
-        fit = fit_common_offset(tokens[0], loss, error)
+        common = fit_common_offset(tokens[0], loss, error)
         rows += [
-            ("all", one.run.richness, float(exponent), tuple(interval.tolist()), fit.offset, fit.offset_interval)
-            for one, exponent, interval in zip(curves, fit.exponents, fit.intervals, strict=True)
+            ("all", one.run.richness, float(exponent), tuple(ends.tolist()), common.offset, common.offset_interval)
+            for one, exponent, ends in zip(curves, common.exponents, common.intervals, strict=True)
         ]
     return pd.DataFrame(rows, columns=["shared", "gamma0", "exponent", "interval", "constant", "bounds"])
 

@@ -175,25 +175,23 @@ def growth_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def decay_claims(plan: Plan, shares: pd.DataFrame, quoted: Curve) -> list[Claim]:
     """Judge whether the second term of eq. 53 is subleading, and the prefactors of the late solution."""
-    statement = "The spike's term of the decay of the loss is subleading to the term of the scale."
     note = "both terms have the same power, so the exponent is untouched and the constant is not"
-    claims = []
-    for row in shares.itertuples():
-        claims.append(
-            judged(
-                plan,
-                f"kernel.subleading.beta-{row.beta:g}",
-                "eqs. 53, 54",
-                statement,
-                f"ratio of the two terms in the last decade at beta = {row.beta:g}",
-                0.0,
-                Measurement.of(row.ratio, row.interval, row.window, meaning=EXTREMES),
-                "theory",
-                VALUE,
-                row.predicted if row.beta < 1 else None,
-                note=note if row.beta < 1 else "",
-            )
+    claims = [
+        judged(
+            plan,
+            f"kernel.subleading.beta-{row.beta:g}",
+            "eqs. 53, 54",
+            "The spike's term of the decay of the loss is subleading to the term of the scale.",
+            f"ratio of the two terms in the last decade at beta = {row.beta:g}",
+            0.0,
+            Measurement.of(row.ratio, row.interval, row.window, meaning=EXTREMES),
+            "theory",
+            VALUE,
+            row.predicted if row.beta < 1 else None,
+            note=note if row.beta < 1 else "",
         )
+        for row in shares.itertuples()
+    ]
     solution = self_similar_solution(plan.alpha, quoted.beta, plan.gamma)
     final = quoted.flow.time >= plan.last_decade[0]
     time = quoted.flow.time[final]
@@ -233,7 +231,7 @@ def limit_claims(plan: Plan, weak: Curve, strong: Curve) -> list[Claim]:
     spike = float(flow.spike[-1]) / (flow.gamma * flow.quadrature.initial_loss)
     scale = float(flow.settled_norm[-1]) / rkhs_norm_squared(plan.alpha, beta)
     at = f"at gamma = {flow.gamma:g}, beta = {beta:g}, eta t = {plan.last:g}"
-    claims = [
+    return [
         judged(
             plan,
             "kernel.first-order.spike",
@@ -259,20 +257,19 @@ def limit_claims(plan: Plan, weak: Curve, strong: Curve) -> list[Claim]:
             1.0,
             note="eq. 55 drops Delta(s) where it is as large as y",
         ),
+        judged(
+            plan,
+            "kernel.scale.limit",
+            "eqs. 47, 48",
+            "The kernel of an easy task stops growing; the norm of the target says where.",
+            f"scale at eta t = {plan.last:g}, beta = {strong.beta:g}, gamma = {strong.flow.gamma:g}",
+            limiting_scale(plan.alpha, strong.beta, strong.flow.gamma),
+            Measurement.exact(float(strong.flow.scale[-1])),
+            "theory",
+            VALUE,
+            note="from s (s - 1) = gamma |w*|^2",
+        ),
     ]
-    limit = judged(
-        plan,
-        "kernel.scale.limit",
-        "eqs. 47, 48",
-        "The kernel of an easy task stops growing; the norm of the target says where.",
-        f"scale at eta t = {plan.last:g}, beta = {strong.beta:g}, gamma = {strong.flow.gamma:g}",
-        limiting_scale(plan.alpha, strong.beta, strong.flow.gamma),
-        Measurement.exact(float(strong.flow.scale[-1])),
-        "theory",
-        VALUE,
-        note="from s (s - 1) = gamma |w*|^2",
-    )
-    return [*claims, limit]
 
 
 def level_claims(plan: Plan, found: pd.DataFrame, losses: Mapping[str, Array], time: Array) -> list[Claim]:
@@ -341,10 +338,8 @@ def growth_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> F
                 limit = limiting_scale(plan.alpha, measured.beta, plan.gamma)
                 _dashed(upper, time[late], np.full(int(late.sum()), limit))
                 _dashed(lower, time[time > 1], (limit * time[time > 1] / math.log(2)) ** (1 / plan.alpha))
-        upper.set_ylim(0.8, None)
-        lower.set_ylim(0.8, None)
-        upper.set_ylabel(r"scale of the kernel $1 + \gamma C_w$")
-        lower.set(ylabel=r"mode half learned $k_*$", xlabel=r"$\eta t$")
+        upper.set(ylim=(0.8, None), ylabel=r"scale of the kernel $1 + \gamma C_w$")
+        lower.set(ylim=(0.8, None), ylabel=r"mode half learned $k_*$", xlabel=r"$\eta t$")
         grey_legend(upper, {"late solution": "--"}, "upper left")
     return figure
 
