@@ -286,9 +286,8 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
                 color = colors[row.run.richness]
                 name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
                 axes.loglog(row.step, row.mean, color=color, label=name)
-                axes.fill_between(
-                    row.step, row.loss.min(axis=0), row.loss.max(axis=0), color=color, alpha=0.2, linewidth=0
-                )
+                ends = (row.loss.min(axis=0), row.loss.max(axis=0))
+                axes.fill_between(row.step, *ends, color=color, alpha=0.2, linewidth=0)
             handles = [Line2D([], [], color=MUTED, linewidth=6, alpha=0.4)]
             names = ["predicted, lazy"]
             start = min(row.window.start for row in one.rows)

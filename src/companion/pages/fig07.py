@@ -119,6 +119,9 @@ def scatter_exponents(plan: Plan, found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["power", "predicted", "exponent", "interval", "window"])
 
 
+_SPAN = "span of the 95 % intervals of even and odd k"
+
+
 def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that the spectra of infinitely wide networks fall as k^(-2 q_phi)."""
     return [
@@ -129,9 +132,7 @@ def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"The tangent kernel of networks with q_phi = {row.power:g} has eigenvalues falling as k^-{row.predicted:g}.",
             "exponent of the eigenvalues in k, mean of even and odd k",
             row.predicted,
-            Measurement.of(
-                row.capacity, row.interval, row.window, meaning="span of the 95 % intervals of even and odd k"
-            ),
+            Measurement.of(row.capacity, row.interval, row.window, meaning=_SPAN),
             "theory",
         )
         for row in found.itertuples()
@@ -165,10 +166,8 @@ def sources(found: Sequence[Spectrum], plan: Plan) -> pd.DataFrame:
             q = decay(beta, one.kernel.power)
             left = zeta(2 * q, k)  # the sum of j^-2q from j = k on
             inside = k >= plan.window[0]
-            fits = [
-                fit_power_law(1 / one.kernel.tangent[1:][part], left[part])
-                for part in (inside & (k % 2 == odd) for odd in (0, 1))
-            ]
+            parts = [inside & (k % 2 == odd) for odd in (0, 1)]
+            fits = [fit_power_law(1 / one.kernel.tangent[1:][part], left[part]) for part in parts]
             ends = [end for fit in fits for end in fit.interval]
             exponent = float(np.mean([fit.exponent for fit in fits]))
             rows.append((one.kernel.power, q, source(q, one.kernel.power), exponent, (min(ends), max(ends))))
@@ -186,7 +185,7 @@ def source_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "A target with coefficients k^-q has the source (2q - 1)/(2 q_phi) for the infinitely wide kernel.",
         "exponent in the eigenvalue of what the modes from k on leave, over that, farthest from 1",
         1.0,
-        Measurement.of(far.exponent / far.predicted, ends, meaning="span of the 95 % intervals of even and odd k"),
+        Measurement.of(far.exponent / far.predicted, ends, meaning=_SPAN),
         "theory",
         Tolerance(0.05, "ratios of exponents, theory: 5 %"),
         note=f"q = {far.q:g}, q_phi = {far.power:g}",
@@ -275,16 +274,12 @@ def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFra
             # Beyond a sixteenth of the angles the grid folds later modes in.
             shown = np.unique(np.geomspace(1, row.finite.size // 8, 14).astype(int))
             upper.loglog(shown, row.finite[shown], "o", color=color, markersize=5)
-            x = np.array(plan.window, dtype=np.float64)
-            upper.loglog(
-                x, 2.2 * row.kernel.tangent[int(x[0])] * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED
-            )
+            x, level = np.array(plan.window, dtype=np.float64), 2.2 * row.kernel.tangent[plan.window[0]]
+            upper.loglog(x, level * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED)
         upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="frequency $k$", ylabel=r"$\lambda_k$")
         handles, names = upper.get_legend_handles_labels()
-        handles += [
-            Line2D([], [], color=INK, marker="o", linestyle="", markersize=5),
-            Line2D([], [], color=MUTED, linestyle="--"),
-        ]
+        handles.append(Line2D([], [], color=INK, marker="o", linestyle="", markersize=5))
+        handles.append(Line2D([], [], color=MUTED, linestyle="--"))
         upper.legend(handles, [*names, "finite width", r"$k^{-2 q_\phi}$"], loc="lower left")
         for number, line in enumerate(exponents.itertuples()):
             color = task_color(number, len(exponents))

@@ -228,9 +228,8 @@ def draw(plan: Plan, moved: Array, curves: WidthCurves, search: pd.DataFrame, li
         a.loglog(plan.widths, output, "s-", color=RICH, label="output")
         for power in (-0.5, 0.5):
             level = output[0] * (1.6 if power > 0 else 1 / 1.6)
-            a.loglog(
-                plan.widths, level * (np.array(plan.widths) / plan.widths[0]) ** power, "--", color=MUTED, linewidth=1.2
-            )
+            powers = (np.array(plan.widths) / plan.widths[0]) ** power
+            a.loglog(plan.widths, level * powers, "--", color=MUTED, linewidth=1.2)
         a.set(title="(a) coordinate check", xlabel="width $N$", ylabel="change in a few steps")
         a.legend()
         for width, loss in zip(plan.widths_curves, curves.loss, strict=True):

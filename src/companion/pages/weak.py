@@ -111,9 +111,8 @@ def features(runs: Sequence[WeakRun], results: Mapping[Experiment, Result]) -> p
         arrays = results[run].arrays
         kernel, overlap = (last(arrays[name][..., MIDDLE].mean(-1)) for name in ("kernel", "overlap"))
         counts = [float(arrays[name][:, -1].mean()) for name in ("moved", "crossed")]
-        rows.append(
-            (run.richness, run.sharpness, run.angles, run.eta, *kernel.columns()[:2], *overlap.columns()[:2], *counts)
-        )
+        varied = (run.richness, run.sharpness, run.angles, run.eta)
+        rows.append((*varied, *kernel.columns()[:2], *overlap.columns()[:2], *counts))
     names = ["kernel", "kernel_interval", "overlap", "overlap_interval", "moved", "crossed"]
     return pd.DataFrame(rows, columns=["gamma0", "sharpness", "angles", "eta", *names])
 
@@ -176,9 +175,8 @@ def claims_of(
     _, smooth, relu = compared[smallest.sharpness]
     overlap = float(results[run].arrays["overlap"][:, -1, MIDDLE].mean())
     farther = chance[chance.overlap < overlap]
-    moved = (
-        farther.iloc[0] if len(farther) else chance.iloc[-1]
-    )  # the least displacement by which features lose as much
+    # The least displacement by which features lose as much.
+    moved = farther.iloc[0] if len(farther) else chance.iloc[-1]
     task = f"(gamma_0 = {plan.richness:g}, beta = {plan.beta:g}, N = {plan.width})"
     quantity = "log of the mean square in modes 4 to 15 over that of the linearised twin, last step"
     place, more = "ours, beside Fig. 5", "more networks would decide it"
