@@ -111,17 +111,12 @@ class ImageDataset:
         return cls(name, train, test, classes, *moments(train.images))
 
     def normalised(self, images: Bytes) -> npt.NDArray[np.float32]:
-        """Return images with mean 0 and standard deviation 1 per channel over the training set.
+        """Return images in float32 with mean 0 and standard deviation 1 per channel over the training set.
 
         Parameters
         ----------
         images
             Shape (..., height, width, channels), 0 to 255; any part of the dataset.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, same shape.
         """
         images = as_bytes(images, "images", axes=None)
         remedy = f"give {self.std.size} channels, last"

@@ -157,11 +157,6 @@ def crops_and_flips(images: Bytes, generator: np.random.Generator, border: Bytes
     border
         Colour of what comes in at the rim, shape (channels,).
 
-    Returns
-    -------
-    numpy.ndarray
-        Same shape.
-
     Raises
     ------
     InputError

@@ -62,11 +62,6 @@ def initial_features(spectrum: Modes, width: int, seed: int) -> Array:
         N, at least 1.
     seed
         Seed.
-
-    Returns
-    -------
-    Array
-        A(0).
     """
     modes = as_spectrum(spectrum, "spectrum").modes
     return np.random.default_rng(checks.seed(seed)).standard_normal((checks.whole(width, "width"), modes))

@@ -107,11 +107,6 @@ def richness(gamma: float, width: int, init_scale: float) -> float:
         N.
     init_scale
         Standard deviation of all entries of w(0) and A(0), > 0.
-
-    Returns
-    -------
-    float
-        ``gamma / (N init_scale^2)``.
     """
     units = checks.whole(width, "width") * require_positive(init_scale, "init_scale") ** 2
     return require_positive(gamma, "gamma") / units
@@ -262,7 +257,7 @@ def train_linear_networks(
 
 
 def lazy_loss(spectrum: Modes, width: float, eta0: float, steps: Array, seed: int) -> Array:
-    """Return the exact loss of a linearised network at infinite batch, the limit gamma0 -> 0 and B -> infinity.
+    """Return the exact loss of a linearised network at infinite batch, the limit gamma0 -> 0 and B -> infinity, shape (R,).
 
     The residual decays along the eigenvectors of the kernel ``Lambda^(1/2) (A(0)^T A(0) + |w(0)|^2) Lambda^(1/2)``, which is
     diagonalised; in the limit of infinite width it is ``2 Lambda``.
@@ -279,11 +274,6 @@ def lazy_loss(spectrum: Modes, width: float, eta0: float, steps: Array, seed: in
         Steps at which the loss is wanted, shape (R,).
     seed
         Of the initialization.
-
-    Returns
-    -------
-    ndarray
-        Shape (R,).
     """
     spectrum, width, eta0 = (
         as_spectrum(spectrum, "spectrum"),

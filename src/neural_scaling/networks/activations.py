@@ -67,11 +67,6 @@ class PowerReLU:
             Any shape.
         out
             Where to put it, of the same shape. For q = 1 it may be ``h``.
-
-        Returns
-        -------
-        torch.Tensor
-            ``out``.
         """
         torch.clamp(h, min=0, out=out)
         return out if self.power == 1 else out.pow_(self.power)
@@ -85,11 +80,6 @@ class PowerReLU:
             Any shape.
         h, rectified
             Argument and value of the activation; for q = 1 they may be the same memory.
-
-        Returns
-        -------
-        torch.Tensor
-            ``gradient``.
         """
         if self.power == 1:
             return torch.ops.aten.threshold_backward.grad_input(gradient, rectified, 0, grad_input=gradient)  # type: ignore[no-any-return]

@@ -119,7 +119,7 @@ def _correlation(correlation: Array, exponent: float) -> Array:
 
 
 def lazy_loss(eigenvalues: ArrayLike, beta: float, power: float, eta: float, steps: ArrayLike) -> Array:
-    """Return the loss of the linearised network at infinite width and batch on the target of source beta.
+    """Return the loss of the linearised network at infinite width and batch on the target of source beta, shape (R,).
 
     Every mode is learned by itself: ``sum_k k^-2q (1 - eta_0 lambda_k)^(2 t)/2``. Modes beyond the given ones count as not
     learned.
@@ -134,11 +134,6 @@ def lazy_loss(eigenvalues: ArrayLike, beta: float, power: float, eta: float, ste
         eta_0.
     steps
         From 0 on, shape (R,); whole numbers where eta_0 lambda_k is above 1.
-
-    Returns
-    -------
-    Array
-        Shape (R,).
     """
     eigenvalues, steps = array(eigenvalues, "eigenvalues", fewest=2), array(steps, "steps", least=0)
     q, eta = decay(beta, power), require_positive(eta, "eta")

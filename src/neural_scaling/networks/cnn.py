@@ -165,17 +165,12 @@ class CNNEnsemble:
 
     @torch.no_grad()
     def raw(self, x: torch.Tensor) -> torch.Tensor:
-        """Return F, the output before centring and richness.
+        """Return F, the output before centring and richness, shape (E, B, k).
 
         Parameters
         ----------
         x
             Images as rows with the channels of a pixel together, ``|x|^2 = D`` on average, shape (E, B, D).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B, k).
         """
         self._check_inputs(x)
         return self._evaluated(x, self.weights)
@@ -188,7 +183,7 @@ class CNNEnsemble:
 
     @torch.no_grad()
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
-        """Return f.
+        """Return f, shape (E, B, k).
 
         Parameters
         ----------
@@ -196,11 +191,6 @@ class CNNEnsemble:
             Images, shape (E, B, D).
         frozen
             :meth:`initial` at these images, shape (E, B, k).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B, k).
         """
         self._check_inputs(x)
         self._check_frozen(x, frozen)

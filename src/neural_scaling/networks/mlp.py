@@ -152,17 +152,12 @@ class MLPEnsemble:
         return self.weights
 
     def raw(self, x: torch.Tensor) -> torch.Tensor:
-        """Return F, the output before centring and richness.
+        """Return F, the output before centring and richness, shape (E, B).
 
         Parameters
         ----------
         x
             Inputs with ``|x|^2 = D``, shape (E, B, D).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B).
         """
         self._check_inputs(x)
         return self._output(x, self.weights)
@@ -205,7 +200,7 @@ class MLPEnsemble:
         return found
 
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
-        """Return f.
+        """Return f, shape (E, B).
 
         Parameters
         ----------
@@ -213,11 +208,6 @@ class MLPEnsemble:
             Inputs, shape (E, B, D).
         frozen
             :meth:`initial` at these inputs.
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B).
         """
         self._check_inputs(x)
         self._check_frozen(x, frozen)

@@ -144,7 +144,7 @@ def hidden_scale(fan_in: int) -> float:
 
 
 def precision(richness: float) -> Precision:
-    """Return the arithmetic that a richness asks for.
+    """Return the arithmetic that a richness asks for, ``float32`` or ``float64``.
 
     F is of order ``N^(-1/2)`` and ``F - F_init`` of order ``gamma_0``, known in float32 to about ``1e-7 N^(-1/2)``; weights
     move by a part of order ``gamma_0 N^(-1/2)`` of themselves in all, in small steps that float32 rounds to 1e-7. Below
@@ -155,11 +155,6 @@ def precision(richness: float) -> Precision:
     ----------
     richness
         gamma_0.
-
-    Returns
-    -------
-    str
-        ``float32`` or ``float64``.
     """
     return "float64" if 0 < _richness(richness) < FLOAT64_BELOW else "float32"
 

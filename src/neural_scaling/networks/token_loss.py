@@ -64,7 +64,7 @@ class CentredReadout:
 def token_loss(
     head: CentredReadout, features: torch.Tensor, initial: torch.Tensor, targets: torch.Tensor
 ) -> torch.Tensor:
-    """Return the cross-entropy of every token.
+    """Return the cross-entropy of every token in nats, shape (...).
 
     Parameters
     ----------
@@ -74,11 +74,6 @@ def token_loss(
         z and z_init, shape (..., N).
     targets
         Tokens that come next, int64, shape (...).
-
-    Returns
-    -------
-    torch.Tensor
-        Nats, shape (...).
     """
     _check(head, features, initial, targets)
     matrix = head.matrix

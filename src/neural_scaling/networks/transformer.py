@@ -204,17 +204,12 @@ class Transformer:
     @full_precision()
     @torch.no_grad()
     def logits(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return f.
+        """Return f for the token after each, shape (B, t, vocabulary).
 
         Parameters
         ----------
         tokens
             Of sequences, int64, shape (B, t) with t up to the context.
-
-        Returns
-        -------
-        torch.Tensor
-            For the token after each, shape (B, t, vocabulary).
 
         Raises
         ------
@@ -256,17 +251,12 @@ class Transformer:
 
     @full_precision()
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Take one step on the mean cross-entropy of a batch.
+        """Take one step on the mean cross-entropy of a batch, and return it, nats per token before the step, a scalar.
 
         Parameters
         ----------
         tokens
             Of sequences, int64, shape (B, T + 1).
-
-        Returns
-        -------
-        torch.Tensor
-            Nats per token before the step, a scalar.
 
         Raises
         ------

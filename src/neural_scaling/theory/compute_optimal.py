@@ -122,11 +122,6 @@ def frontier(terms: Sequence[PowerTerm], log_compute: ArrayLike, B: float = math
     eta
         Learning rate, > 0.
 
-    Returns
-    -------
-    Frontier
-        Optimum and its local exponents.
-
     Raises
     ------
     InputError
@@ -167,11 +162,6 @@ def table_frontier(alpha: float, beta: float, rich: bool, version: Version, log_
         ``"paper"`` or ``"corrected"``.
     log_compute
         Natural logarithms of C, > 0, any shape.
-
-    Returns
-    -------
-    Frontier
-        Optimum and its local exponents.
     """
     terms = loss_terms(alpha, beta, rich, version)
     perturbative = version == "corrected" and rich and regime(alpha, beta) == "hard"
@@ -189,11 +179,6 @@ def balancing_terms(terms: Sequence[PowerTerm], optimum: Frontier, share: float 
         Result for one value of C, so that ``shares`` has shape (number of terms,).
     share
         Fraction of the loss below which a term does not count.
-
-    Returns
-    -------
-    frozenset of str
-        Names.
 
     Raises
     ------

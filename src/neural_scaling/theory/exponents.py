@@ -23,7 +23,7 @@ def chi(beta: float, rich: bool = True) -> float: ...
 @overload
 def chi(beta: FloatArray, rich: bool = True) -> FloatArray: ...
 def chi(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
-    """Exponent of the loss in time for infinite width and batch, ``L ~ t^-chi``.
+    """Exponent of the loss in time for infinite width and batch, ``L ~ t^-chi``, of the shape of ``beta``.
 
     Parameters
     ----------
@@ -31,11 +31,6 @@ def chi(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
         Source exponent, a number or an array of any shape.
     rich
         True for gamma > 0 (eqs. 10 and 68: ``beta max(1, 2/(1+beta))``), False for the lazy limit (``beta``).
-
-    Returns
-    -------
-    float or ndarray
-        chi, of the shape of ``beta``.
     """
     source = positive_array(beta, "beta")
     value = source * time_multiplier(source, rich)
@@ -47,7 +42,7 @@ def time_multiplier(beta: float, rich: bool = True) -> float: ...
 @overload
 def time_multiplier(beta: FloatArray, rich: bool = True) -> FloatArray: ...
 def time_multiplier(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
-    """Factor ``m`` by which feature learning speeds up the clock: the effective time grows like ``t^m``.
+    """Factor ``m`` by which feature learning speeds up the clock: the effective time grows like ``t^m``; shape of ``beta``.
 
     ``m = max(1, 2/(1+beta))`` when rich and 1 when lazy (eqs. 9 and 11; ``m = max(1, 2 - chi)``).
 
@@ -57,11 +52,6 @@ def time_multiplier(beta: float | FloatArray, rich: bool = True) -> float | Floa
         Source exponent, a number or an array of any shape.
     rich
         True for gamma > 0.
-
-    Returns
-    -------
-    float or ndarray
-        m, of the shape of ``beta``.
     """
     source = positive_array(beta, "beta")
     value = np.maximum(1.0, 2.0 / (1.0 + source)) if flag(rich, "rich") else np.ones_like(source)
@@ -73,7 +63,7 @@ def chi_level(beta: float, level: float) -> float: ...
 @overload
 def chi_level(beta: FloatArray, level: float) -> FloatArray: ...
 def chi_level(beta: float | FloatArray, level: float) -> float | FloatArray:
-    """Exponent at a finite level of the perturbative bootstrap (eq. 62).
+    """Exponent at a finite level of the perturbative bootstrap (eq. 62), of the shape of ``beta``.
 
     ``chi_0 = beta`` and ``chi_{n+1} = max(beta, beta (2 - chi_n))``. For ``beta < 1`` the distance to
     :func:`chi` shrinks by the factor ``beta`` and changes sign at every level.
@@ -84,11 +74,6 @@ def chi_level(beta: float | FloatArray, level: float) -> float | FloatArray:
         Source exponent, a number or an array of any shape.
     level
         Number of refinements, a non-negative whole number, or ``math.inf`` for the limit.
-
-    Returns
-    -------
-    float or ndarray
-        chi_n, of the shape of ``beta``.
     """
     source = positive_array(beta, "beta")
     level = count(level, "level", "give a whole number >= 0, or math.inf for the limit", least=0)

@@ -173,7 +173,7 @@ def data_bottleneck(modes: Modes, P: float) -> float:
 
 
 def lazy_loss(modes: Modes, time: ArrayLike) -> FloatArray:
-    """Loss at N, B -> infinity and gamma = 0 in gradient flow, ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k t)``.
+    """Loss at N, B -> infinity, gamma = 0 in gradient flow, ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k t)``, shape (T,).
 
     Parameters
     ----------
@@ -181,11 +181,6 @@ def lazy_loss(modes: Modes, time: ArrayLike) -> FloatArray:
         Modes and target.
     time
         eta * steps, > 0, shape (T,).
-
-    Returns
-    -------
-    ndarray
-        Loss, shape (T,).
 
     Raises
     ------

@@ -80,17 +80,12 @@ def bottleneck_exponent(alpha: float, beta: float, version: Version = "paper") -
         Capacity, > 1, and source, > 0.
     version
         ``"paper"`` (eqs. 8, 9, 76) or ``"corrected"``.
-
-    Returns
-    -------
-    float
-        Positive exponent.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich=False)[1, 1])
 
 
 def transient_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
-    """Decay exponent in time of the finite-N transient (eqs. 8, 9, 80); negative when the term grows.
+    """Decay exponent e in time of the finite-N transient ``(1/N) t^-e`` (eqs. 8, 9, 80); negative when the term grows.
 
     Parameters
     ----------
@@ -100,17 +95,12 @@ def transient_exponent(alpha: float, beta: float, rich: bool, version: Version =
         True for gamma > 0.
     version
         ``"paper"``: ``(1 - 1/alpha) m``; ``"corrected"``: ``(min(1, beta) - 1/alpha) m``.
-
-    Returns
-    -------
-    float
-        Exponent e of ``(1/N) t^-e``.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich)[2, 0])
 
 
 def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
-    """Decay exponent in time of the SGD term (eqs. 8, 9).
+    """Decay exponent e in time of the SGD term ``(eta/B) t^-e`` (eqs. 8, 9).
 
     Parameters
     ----------
@@ -121,11 +111,6 @@ def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "pape
     version
         ``"paper"``: ``(2 - 1/alpha) m`` everywhere; ``"corrected"``: that for super-easy tasks, below
         ``chi`` minus the growth exponent of the kernel.
-
-    Returns
-    -------
-    float
-        Exponent e of ``(eta/B) t^-e``.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich)[3, 0])
 
@@ -178,7 +163,7 @@ def decay_exponents(alpha: ArrayLike, beta: ArrayLike, version: Version, rich: b
 def loss(
     terms: Sequence[PowerTerm], t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0
 ) -> FloatArray:
-    """Sum the terms; all prefactors are one, so only exponents and crossovers mean something.
+    """Sum the terms, broadcast; all prefactors are one, so only exponents and crossovers mean something.
 
     Parameters
     ----------
@@ -190,11 +175,6 @@ def loss(
         Width and batch, > 0 or infinite, shapes that broadcast with ``t``.
     eta
         Learning rate, > 0.
-
-    Returns
-    -------
-    ndarray
-        The sum, of the broadcast shape.
     """
     values = [term(t, N, B, eta) for term in instances(terms, "terms", PowerTerm, "pass the result of loss_terms")]
     return np.asarray(np.sum(np.stack(np.broadcast_arrays(*values)), axis=0), dtype=np.float64)

@@ -45,7 +45,7 @@ class Phase:
 
 
 def phase(alpha: float, beta: float, rich: bool) -> Phase:
-    """Return the phase of a task.
+    """Return the phase of a task; a boundary counts as the harder side.
 
     Parameters
     ----------
@@ -53,11 +53,6 @@ def phase(alpha: float, beta: float, rich: bool) -> Phase:
         Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
-
-    Returns
-    -------
-    Phase
-        The region the point lies in; a boundary counts as the harder side.
     """
     return phases(rich)[regime(alpha, beta)]
 
@@ -91,16 +86,11 @@ def phases(rich: bool) -> dict[Regime, Phase]:
 
 
 def super_easy_boundary(alpha: ArrayLike) -> FloatArray:
-    """Source above which SGD noise sets the loss at late times, ``beta = 2 - 1/alpha``.
+    """Source above which SGD noise sets the loss at late times, ``beta = 2 - 1/alpha``, shape of ``alpha``.
 
     Parameters
     ----------
     alpha
         Capacity, > 1 (1 itself is allowed as the end of the boundary), any shape.
-
-    Returns
-    -------
-    ndarray
-        beta on the boundary, shape of ``alpha``.
     """
     return np.asarray(2.0 - 1.0 / array(alpha, "alpha", axes=None, least=1.0), dtype=np.float64)

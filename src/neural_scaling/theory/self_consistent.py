@@ -47,7 +47,7 @@ class SelfConsistentCurve(ArrayValue):
 
 
 def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
-    """Integral over modes ``int_1^inf k^(-alpha beta - 1) exp(-x k^-alpha) dk``.
+    """Integral over modes ``int_1^inf k^(-alpha beta - 1) exp(-x k^-alpha) dk``, shape of ``x``.
 
     Equal to ``x^-beta Gamma(beta) P(beta, x) / alpha`` with the regularized incomplete gamma function P.
 
@@ -57,11 +57,6 @@ def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
         Capacity, > 1, and source, > 0.
     x
         Effective time in eta*steps, > 0, any shape.
-
-    Returns
-    -------
-    ndarray
-        The integral, shape of ``x``.
     """
     return _mode_sum(capacity(alpha), source_exponent(beta), positive_array(x, "x"))
 
@@ -93,7 +88,7 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
 
 
 def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level: int) -> FloatArray:
-    """Loss at a finite level of the bootstrap (eqs. 60-62), level 0 being the lazy loss.
+    """Loss at a finite level of the bootstrap (eqs. 60-62), level 0 being the lazy loss, shape (T,).
 
     Level n takes the kernel that grows with the residual of level n - 1.
 
@@ -107,11 +102,6 @@ def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level:
         Increasing times, shape (T,), eta*steps, positive and at most ``LATEST_TIME``.
     level
         Number of refinements, >= 0.
-
-    Returns
-    -------
-    ndarray
-        Loss, shape (T,).
     """
     alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
     level = whole(level, "level", least=0)

@@ -72,7 +72,7 @@ class Denoiser(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor, time: Tensor, label: Tensor) -> Tensor:
-        """Predict velocities.
+        """Predict velocities, shape (n, 1, 28, 28).
 
         Parameters
         ----------
@@ -82,11 +82,6 @@ class Denoiser(nn.Module):
             Noise level over the number of levels, shape (n,).
         label
             0 to 9, or 10 for a dropped label, shape (n,).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (n, 1, 28, 28).
         """
         dtype = self.last.weight.dtype
         check_tensor(x, "x", (None, 1, SIDE, SIDE), dtype)

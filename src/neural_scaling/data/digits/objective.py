@@ -33,11 +33,6 @@ def denoising_loss(
         Probability of dropping a label.
     random
         Of levels, drops and noise.
-
-    Returns
-    -------
-    torch.Tensor
-        A number.
     """
     instance(denoiser, "denoiser", nn.Module, "give a Denoiser")
     instance(schedule, "schedule", NoiseSchedule, "give a NoiseSchedule")

@@ -29,11 +29,6 @@ def frechet_distance(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     ----------
     one, other
         Features, shapes (n, d) and (m, d), more images than one.
-
-    Returns
-    -------
-    float
-        In squared units of the features.
     """
     one, other = array(one, "one", axes=2, fewest=2), array(other, "other", axes=2, fewest=2)
     fit = one.shape[1] == other.shape[1]

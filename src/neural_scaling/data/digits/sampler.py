@@ -155,7 +155,7 @@ class Sampler:
 
     @torch.inference_mode()
     def draw(self, labels: ArrayLike, random: np.random.Generator) -> Pixels:
-        """Draw images of given labels; grey values below :data:`BLACK` become black.
+        """Draw images of given labels, uint8, shape (n, 28, 28, 1); grey values below :data:`BLACK` become black.
 
         Parameters
         ----------
@@ -163,11 +163,6 @@ class Sampler:
             Shape (n,).
         random
             Of the noise, drawn on the host so that it is the same for every device.
-
-        Returns
-        -------
-        numpy.ndarray
-            uint8, shape (n, 28, 28, 1).
         """
         labels = array(labels, "labels", whole=True, least=0, most=CLASSES).astype(np.int64)
         instance(random, "random", np.random.Generator, "give a generator, as numpy.random.default_rng makes it")

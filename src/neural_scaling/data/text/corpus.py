@@ -168,7 +168,7 @@ def book_text(content: bytes) -> str:
 
 
 def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list[int]]:
-    """Return which documents must stay together: those connected by passages in common.
+    """Return the numbers of documents that must stay together, connected by passages in common, family by family.
 
     Parameters
     ----------
@@ -176,11 +176,6 @@ def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list
         All of them.
     passage
         Number of consecutive words, without regard to case and punctuation, that make a passage.
-
-    Returns
-    -------
-    list of list of int
-        Numbers of the documents of each family, in order.
     """
     documents, passage = _documents(documents), whole(passage, "passage", "give at least one word")
     counts, keys = _passages([document.text for document in documents], passage)

@@ -70,17 +70,12 @@ class Sequences:
         return Order(len(self), self.batch, self.seed)
 
     def at(self, sequences: npt.ArrayLike) -> Batch:
-        """Return sequences by their numbers.
+        """Return sequences by their numbers, int64, shape (n, length + 1).
 
         Parameters
         ----------
         sequences
             Numbers from 0 to ``len(self) - 1``, shape (n,).
-
-        Returns
-        -------
-        numpy.ndarray
-            int64, shape (n, length + 1).
         """
         numbers = array(sequences, "sequences", whole=True, least=0, most=len(self) - 1)
         starts = numbers.astype(np.int64) * self.length
