@@ -21,6 +21,8 @@ from neural_scaling.spectra import PowerLaw, Spectrum
 #: Agreement of simulated networks with the limit of infinite width.
 NETWORK = Tolerance(0.05, "kernels of networks: 5 %, for finite width and learning rate")
 
+_EXTRAPOLATED = "error of the extrapolation, from a larger learning rate"
+
 
 @dataclass(frozen=True)
 class Single:
@@ -114,7 +116,9 @@ def rank_one_claim(plan: Parameters, found: pd.DataFrame) -> Claim:
     """Judge whether training adds a spike of rank one: what is left of the second eigenvalue as the learning rate vanishes."""
     share = (found.second / found["first"]).to_numpy()
     # Discretization is of first order in eta. Two extrapolations differ by what is left of the second order.
-    earlier, later = (b - (b - a) * eta / (eta - before) for a, b, before, eta in _last_pairs(share, found.eta))
+    rates = found.eta.to_numpy()
+    pairs = [(share[k - 1], share[k], rates[k - 1], rates[k]) for k in (-2, -1)]
+    earlier, later = (b - (b - a) * eta / (eta - before) for a, b, before, eta in pairs)
     error = abs(later - earlier)
     return judged(
         plan,
@@ -123,19 +127,11 @@ def rank_one_claim(plan: Parameters, found: pd.DataFrame) -> Claim:
         "Gradient flow adds a spike of rank one to the kernel of the features.",
         f"second over first eigenvalue of B^T B - I, extrapolated to eta = 0, N = {plan.small_width}",
         0.0,
-        Measurement(
-            later, (later - error, later + error), meaning="error of the extrapolation, from a larger learning rate"
-        ),
+        Measurement(later, (later - error, later + error), meaning=_EXTRAPOLATED),
         "theory",
         Tolerance(0.005, "a share of the kernel: 0.5 %"),
         note=f"at eta = {found.eta.iloc[-1]:g} it is {share[-1]:.1g}",
     )
-
-
-def _last_pairs(values: Array, eta: pd.Series) -> list[tuple[float, float, float, float]]:
-    """Return values and learning rates of the last two pairs of neighbours."""
-    rates = eta.to_numpy()
-    return [(values[k - 1], values[k], rates[k - 1], rates[k]) for k in (-2, -1)]
 
 
 def scale_claim(plan: Parameters, found: pd.DataFrame, flow: KernelFlow) -> Claim:

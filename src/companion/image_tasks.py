@@ -114,8 +114,7 @@ def paper_source(dataset: str) -> float:
 def source_row(run: KernelRun, results: Mapping[Experiment, Result]) -> SourceRow:
     """Collect and fit the spectrum of one kernel."""
     arrays = {name: values.astype(np.float64) for name, values in results[run].arrays.items()}
-    curves = ("eigenvalues", "power", "rest", "train", "test")
-    return fitted_row(run, *(arrays[name] for name in curves))
+    return fitted_row(run, *(arrays[name] for name in ("eigenvalues", "power", "rest", "train", "test")))
 
 
 def fitted_row(run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array) -> SourceRow:
