@@ -366,8 +366,8 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
     x = np.array([dense[-1] / 12, dense[-1]])
     y = 0.55 * wide[-1].printed * (x / x[-1]) ** -power
     axes.loglog(x, y, ":", color=MUTED, linewidth=1.6)
-    place = {"xytext": (-34, -6), "textcoords": "offset points"}
-    axes.annotate(rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0])), color=MUTED, **place)
+    label, place = rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0]))
+    axes.annotate(label, place, (-34, -6), textcoords="offset points", color=MUTED)
     axes.set(xlabel="samples $P$", ylabel=r"test loss, $t \to \infty$")
     axes.legend(loc="lower left")
 
