@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from companion.circle_curves import FLOW, GROWN
+from companion.circle_curves import GROWN, window_from
 from companion.claims import Measurement
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
 from neural_scaling.base.arrays import Array
@@ -188,13 +188,4 @@ def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
     reached, why = curve.clock() >= arrival, f"{FIRST_MODE} modes learned"
     if run.richness > 0 and curve.growth.max() >= GROWN:
         reached, why = reached & (np.maximum.accumulate(curve.growth) >= GROWN), f"{why} and kernel doubled"
-    first = np.flatnonzero(reached)
-    start = float(curve.step[first[0]]) if first.size else math.inf
-    if math.isinf(start):
-        why += ": not before the last step"
-    ends = [(curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step")]
-    beyond = np.flatnonzero(curve.sharpness >= FLOW)
-    if beyond.size:
-        ends.append((float(curve.step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
-    end, end_reason = min(ends)
-    return Window(start, end, why, end_reason)
+    return window_from(curve, reached, why)
