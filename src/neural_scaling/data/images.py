@@ -101,11 +101,6 @@ class ImageDataset:
             Images of the same height, width and channels.
         classes
             Name of each class.
-
-        Raises
-        ------
-        InputError
-            If shapes or labels do not fit, or a channel is the same everywhere.
         """
         instance(train, "train", ImageSplit, "give an ImageSplit")
         return cls(name, train, test, classes, *moments(train.images))

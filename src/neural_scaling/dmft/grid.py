@@ -129,11 +129,6 @@ class TimeGrid(ArrayValue):
             Largest eigenvalue of the kernel.
         rate
             One over the time on which anything moves at first.
-
-        Raises
-        ------
-        InputError
-            On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps have no cells", "take a smaller eta")
         grid = self
@@ -191,11 +186,6 @@ class TimeGrid(ArrayValue):
         ----------
         until
             A time, in eta * steps.
-
-        Raises
-        ------
-        InputError
-            On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps have no cells", "take fewer steps")
         until = checks.real(until, "until", least=0.0, infinite=True)
@@ -210,11 +200,6 @@ class TimeGrid(ArrayValue):
         ----------
         after
             A time, in eta * steps.
-
-        Raises
-        ------
-        InputError
-            On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps are exact", "refine a log-spaced grid")
         after = checks.real(after, "after", least=0.0)

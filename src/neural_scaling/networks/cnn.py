@@ -116,14 +116,8 @@ class CNNEnsemble(Ensemble):
 
     Parameters
     ----------
-    shape
-        Of every member.
-    members
-        At least one, none linearised.
-    device
-        Where the weights are, or the name that :func:`~neural_scaling.base.devices.find_device` takes.
-    dtype
-        ``torch.float32`` or ``torch.float64``.
+    shape, members, device, dtype
+        As for :class:`~neural_scaling.networks.mlp.MLPEnsemble`.
     """
 
     _twin = "LinearisedCNNEnsemble, with members of richness 0"
@@ -431,12 +425,8 @@ def image_ensemble(
 
     Parameters
     ----------
-    shape, members
-        Of the networks; either all members are linearised or none.
-    device
-        Where.
-    dtype
-        By default the highest precision that a member needs.
+    shape, members, device, dtype
+        As for :func:`~neural_scaling.networks.mlp.ensemble`.
 
     Raises
     ------

@@ -235,11 +235,6 @@ class Transformer:
         loss, moved : torch.Tensor
             Cross-entropy of every sequence in nats per token, shape (B,), and root mean square of ``z - z_init`` with
             ``z = LN(x^L)``, whose own is 1: how far features have moved, a scalar.
-
-        Raises
-        ------
-        InputError
-            If the sequences are longer than the context.
         """
         self._check(tokens, self.shape.context + 1, fewest=2)
         head, losses, moves = self._head(), [], []
@@ -257,11 +252,6 @@ class Transformer:
         ----------
         tokens
             Of sequences, int64, shape (B, T + 1).
-
-        Raises
-        ------
-        InputError
-            If the sequences are longer than the context.
         """
         self._check(tokens, self.shape.context + 1, fewest=2)
         inputs, targets = tokens[:, :-1], tokens[:, 1:]

@@ -94,12 +94,8 @@ def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level:
 
     Parameters
     ----------
-    alpha, beta
-        Capacity, > 1, and source, > 0.
-    gamma
-        Richness, >= 0.
-    time
-        Increasing times, shape (T,), eta*steps, positive and at most ``LATEST_TIME``.
+    alpha, beta, gamma, time
+        As for :func:`self_consistent_curve`.
     level
         Number of refinements, >= 0.
     """

@@ -45,11 +45,6 @@ def version(size: str) -> str:
     ----------
     size
         ``small``, ``reduced`` or ``full``.
-
-    Raises
-    ------
-    InputError
-        If there is no such size, or no weights that can be used.
     """
     identities = "\n".join(canonical_json(run) for run in planned(size))
     return hashlib.sha256(identities.encode()).hexdigest()[:16]
