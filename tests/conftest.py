@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -18,3 +19,17 @@ def pytest_report_header():
     blas = {f"{one['internal_api']} {one.get('architecture')}, threads: {one['num_threads']}" for one in modules}
     flags = os.environ.get("XLA_FLAGS", "none")
     return f"kernels: {'; '.join(sorted(blas))}; torch {torch.backends.cpu.get_cpu_capability()}; XLA flags: {flags}"
+
+
+@pytest.fixture
+def said():
+    """Lines that were printed; ``said.append`` prints one."""
+    return []
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """The folder of all datasets."""
+    folder = tmp_path / "datasets"
+    monkeypatch.setenv("NEURAL_SCALING_DATASETS", str(folder))
+    return folder

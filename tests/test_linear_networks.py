@@ -9,7 +9,6 @@ import pytest
 
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import InputError
-from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.models.linear_networks import (
     CURVES,
     LinearNetworkHistory,
@@ -139,37 +138,6 @@ def test_the_spike_takes_over_when_the_weights_have_grown() -> None:
     assert history.spike_readout[1, -1] > 0.99
     assert history.spike_learned[1, -1] > 0.99
     assert history.rank_one[0, -1] == pytest.approx(1, abs=1e-12)  # at gamma0 = 0 only w(0) v^T is ever added
-
-
-class _Stopping(Monitor):
-    """Stop at the first state offered after some steps, or go on from one."""
-
-    def __init__(self, stop: float, kept: Arrays | None = None) -> None:
-        self.stop, self.kept, self.done = stop, kept, 0
-
-    def advance(self, units: int) -> None:
-        self.done += units
-
-    def safe_point(self, state) -> None:  # type: ignore[no-untyped-def]
-        if self.done >= self.stop:
-            self.kept = {name: np.array(value) for name, value in state().items()}
-            raise KeyboardInterrupt
-
-    def restored(self) -> Arrays | None:
-        return self.kept
-
-
-def test_a_run_that_was_interrupted_ends_with_the_same_numbers() -> None:
-    def run(monitor: Monitor) -> LinearNetworkHistory:
-        return train_linear_networks(SPECTRUM, WIDTH, ETA0, [0.0, 0.5, 1.0], 300, 1, 4, monitor)
-
-    stopped = _Stopping(100)
-    with pytest.raises(KeyboardInterrupt):
-        run(stopped)
-    assert 100 <= stopped.done < 120
-    whole, resumed = run(Monitor()), run(_Stopping(math.inf, stopped.kept))
-    for name in (*CURVES, "diverged_at"):
-        np.testing.assert_array_equal(getattr(whole, name), getattr(resumed, name), err_msg=name)
 
 
 def test_a_network_that_diverges_is_reported_and_leaves_the_others_alone() -> None:

@@ -60,8 +60,7 @@ def test_test_and_training_loss_lie_within_the_error_of_the_mean(setting):
 
 
 @pytest.mark.parametrize(
-    ("setting", "wrong"),
-    [(1, {"samples": 48}), (2, {"samples": 10_000}), (0, {"width": 64}), (4, {"gamma": 0.0})],
+    ("setting", "wrong"), [(1, {"samples": 48}), (2, {"samples": 10_000}), (0, {"width": 64}), (4, {"gamma": 0.0})]
 )
 def test_the_comparison_can_fail(setting, wrong):
     assert np.max(np.abs(deviations(SETTINGS[setting], **wrong)[0])) > THRESHOLD

@@ -2,7 +2,6 @@
 
 import math
 import pickle
-import re
 
 import numpy as np
 import pytest
@@ -34,12 +33,7 @@ def test_power_law_has_the_stated_eigenvalues_and_target():
 
 
 @settings(max_examples=30)
-@given(
-    alpha=st.floats(1.05, 4.0),
-    beta=st.floats(0.1, 3.0),
-    modes=st.integers(50, 40_000),
-    time=st.floats(0.1, 1e4),
-)
+@given(alpha=st.floats(1.05, 4.0), beta=st.floats(0.1, 3.0), modes=st.integers(50, 40_000), time=st.floats(0.1, 1e4))
 def test_quadrature_sums_smooth_functions_of_the_eigenvalue(alpha, beta, modes, time):
     law = PowerLaw(alpha, beta, modes)
     spectrum, quadrature = law.spectrum(), law.quadrature(horizon=1e4)
@@ -92,56 +86,18 @@ def test_few_modes_are_summed_as_they_are():
     np.testing.assert_array_equal(quadrature.weights, np.ones(30))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((0.0, 0.5), "alpha: got 0.0"),
-        ((-1.0, 0.5, 10), "alpha: got -1.0"),
-        ((1.0, 0.5), "not trace class"),
-        ((math.nan, 0.5), "alpha: got nan"),
-        ((1.5, 0.0), "beta: got 0.0"),
-        ((1.5, -0.3), "beta: got -0.3"),
-        ((1.5, 0.5, 0), "modes: got 0"),
-        ((1.5, 0.5, 2.5), "modes: got 2.5"),
-        ((1.5, 0.5, math.nan), "modes: got nan"),
-    ],
-)
-def test_bad_power_laws_are_refused(arguments, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        PowerLaw(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("eigenvalues", "target", "message"),
-    [
-        ([], [], "eigenvalues: shape"),
-        ([[1.0]], [[1.0]], "eigenvalues: shape"),
-        ([1.0, 0.5], [1.0], "target: shape"),
-        ([1.0, math.nan], [1.0, 1.0], "eigenvalues: NaN or infinity"),
-        ([1.0, 0.5], [1.0, math.inf], "target: NaN or infinity"),
-        ([1.0, 0.0], [1.0, 1.0], "zero or negative"),
-        ([0.5, 1.0], [1.0, 1.0], "eigenvalues: its values are not descending"),
-    ],
-)
-def test_bad_spectra_are_refused(eigenvalues, target, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        Spectrum(np.array(eigenvalues), np.array(target))
+def test_an_infinite_trace_is_refused():
+    with pytest.raises(InputError, match="not trace class"):
+        PowerLaw(1.0, 0.5)
 
 
 def test_infinite_power_law_cannot_be_listed_and_needs_a_horizon():
     with pytest.raises(InputError, match="modes: infinite"):
         PowerLaw(1.5, 0.5).spectrum()
-    with pytest.raises(InputError, match="horizon"):
-        PowerLaw(1.5, 0.5).quadrature(-1.0)
 
 
 @settings(max_examples=25)
-@given(
-    seed=st.integers(0, 1000),
-    decades=st.floats(0.5, 8),
-    nodes=st.integers(4, 16),
-    time=st.floats(-3, 10),
-)
+@given(seed=st.integers(0, 1000), decades=st.floats(0.5, 8), nodes=st.integers(4, 16), time=st.floats(-3, 10))
 def test_compressed_spectrum_keeps_its_stated_error(seed, decades, nodes, time):
     random = np.random.default_rng(seed)
     eigenvalues = np.sort(10 ** (-decades * random.random(2000)))[::-1]
@@ -223,25 +179,6 @@ def test_a_flow_in_the_rich_regime_is_right_for_the_law_itself():
         kernel_flow(LAW.quadrature(1e6), 5.0, [1e6])
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (([0.5, 1.0], [1.0, 1.0], [1.0, 1.0]), "nodes: its values are not descending"),
-        (([1.0, -0.5], [1.0, 1.0], [1.0, 1.0]), "nodes: got"),
-        (([1.0, math.nan], [1.0, 1.0], [1.0, 1.0]), "nodes: NaN"),
-        (([1.0, 0.5], [1.0], [1.0, 1.0]), "weights: shape (1,)"),
-        (([1.0, 0.5], [1.0, 1.0], [1.0, 1.0, 1.0]), "target_weights: shape (3,)"),
-        (([1.0, 0.5], [1.0, 1.0], [1.0, math.inf]), "target_weights: NaN or infinity"),
-        (([1.0, 0.5], [1.0, -3.0], [1.0, 1.0]), "weights: the trace of the kernel is not positive"),
-        (([1.0, 0.5], [1.0, 1.0], [1.0, -3.0]), "target_weights: the variance of the target is negative"),
-        (([1.0, 0.5], [1.0, 1.0], [1.0, 1.0], 0.0), "horizon: got 0.0"),
-    ],
-)
-def test_bad_quadratures_are_refused(values, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        ModeQuadrature(*values)
-
-
 def test_values_are_copied_frozen_compared_and_pickled():
     eigenvalues, target = np.arange(1.0, 11) ** -1.5, np.ones(10)
     spectrum = Spectrum(eigenvalues, target)
@@ -272,15 +209,6 @@ def test_a_spectrum_is_taken_in_every_usual_form(cast):
         ModeQuadrature(cast(eigenvalues), cast([1.0] * 3), cast(target**2))
         == Spectrum(eigenvalues, target).quadrature()
     )
-
-
-@pytest.mark.parametrize(
-    "wrong", [[1 + 1j, 0.5], np.ma.masked_array([1.0, 0.5], [False, True]), "text", None, [True, True]]
-)
-def test_what_is_no_spectrum_is_refused(wrong):
-    for make in (lambda: Spectrum(wrong, [1.0, 1.0]), lambda: Spectrum([1.0, 0.5], wrong)):
-        with pytest.raises(InputError, match=r"^(eigenvalues|target): "):
-            make()
 
 
 def test_laws_spectra_and_quadratures_are_taken_alike():

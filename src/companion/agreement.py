@@ -25,9 +25,9 @@ LOSS = Tolerance(0.05, "losses: 5 %, since the theory is exact only as N and B t
 _MANY = 1e9
 
 
-def seed_losses(result: Result) -> Array:
+def seed_losses(result: Result, name: str = "loss") -> Array:
     """Return the loss of every seed from step 1 on, shape (S, R); at step 0 it is the variance of the target for all."""
-    return np.asarray(result.arrays["loss"][:, 1:], dtype=np.float64)
+    return np.asarray(result.arrays[name][:, 1:], dtype=np.float64)
 
 
 def mean_curve(result: Result) -> tuple[Array, Array]:
@@ -68,13 +68,11 @@ def draw_mean(
     per_step: float = 1,
     least: float = 0.1,
     alpha: float = 0.2,
+    name: str = "loss",
     **line: float,
 ) -> None:
-    """Draw the mean over seeds and a band of one standard deviation; the abscissa is ``per_step`` times the step.
-
-    A band that reaches zero cannot be drawn on a logarithmic axis: it ends at the share ``least`` of the mean.
-    """
-    losses, x = seed_losses(result), per_step * result.arrays["step"][1:]
+    """Draw the mean over seeds against ``per_step`` times the step, and one standard deviation, cut at ``least`` of the mean."""
+    losses, x = seed_losses(result, name), per_step * result.arrays["step"][1:]
     mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
     axes.loglog(x, mean, color=color, label=label, **line)
     axes.fill_between(x, np.maximum(mean - spread, least * mean), mean + spread, color=color, alpha=alpha, linewidth=0)
@@ -131,10 +129,7 @@ def claims_at_both_ends(
     corrected: Mapping[int, float] | None = None,
     note: str = "",
 ) -> list[Claim]:
-    """Return the claims that theory describes simulation, at the smallest and the largest size.
-
-    ``corrected`` is what another theory has over that of the table, by size; the note goes with it.
-    """
+    """Return the claims that theory describes simulation, at both end sizes; ``corrected`` is another theory over it, by size."""
     rows, other = list(found.itertuples()), corrected or {}
     return [
         judged(

@@ -120,9 +120,8 @@ def same_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> C
     for row in found[found.beta > 1].itertuples():
         ratio = row.rich / row.lazy
         half = ratio * math.hypot(row.halves[0] / row.rich, row.halves[1] / row.lazy)
-        ratios.append(
-            (abs(ratio - 1) + half, Measurement(ratio, (ratio - half, ratio + half), row.window, meaning=MEAN), row)
-        )
+        measured = Measurement(ratio, (ratio - half, ratio + half), row.window, meaning=MEAN)
+        ratios.append((abs(ratio - 1) + half, measured, row))
     _, farthest, row = max(ratios, key=lambda one: one[0])
     return of_networks(
         page,

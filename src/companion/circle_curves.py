@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
@@ -159,11 +160,10 @@ def exponents(rows: Sequence[CurveRow], caption: str = "") -> Table:
         curve = (run.beta, run.power, run.richness, row.predicted)
         found.append((*curve, exponent, interval, row.late, row.lazy_theory, span, ends))
     names = ["beta", "power", "gamma0", "predicted", "exponent", "interval", "late", "lazy", "window", "ends"]
-    formats = {"beta": ".3g", "power": "g", "window": ".0f"} | dict.fromkeys(
-        ("predicted", "exponent", "interval"), ".2f"
-    )
+    formats = dict.fromkeys(("predicted", "exponent", "interval", "late", "lazy"), ".2f")
+    formats |= {"beta": ".3g", "power": "g", "window": ".0f"}
     heads = {"power": "q_φ", "window": "window in steps", "ends": "end of the window"}
-    return Table(pd.DataFrame(found, columns=names), caption, heads, formats | {"late": ".2f", "lazy": ".2f"})
+    return Table(pd.DataFrame(found, columns=names), caption, heads, formats)
 
 
 def sound(rich: Sequence[CurveRow], lazy: Sequence[CurveRow], slack: float = 1.0) -> dict[str, bool]:
@@ -186,18 +186,15 @@ def loss_figure(panels: Sequence[tuple[str, Sequence[CurveRow], Sequence[CurveRo
                 color = task_color(number, len(rich))
                 name = rf"$\beta = {row.run.beta:.3g}$"
                 axes.loglog(row.step, row.mean, color=color, label=name)
-                axes.fill_between(
-                    row.step, row.loss.min(axis=0), row.loss.max(axis=0), color=color, alpha=0.2, linewidth=0
-                )
+                ends = (row.loss.min(axis=0), row.loss.max(axis=0))
+                axes.fill_between(row.step, *ends, color=color, alpha=0.2, linewidth=0)
                 axes.loglog(other.step, other.mean, ":", color=color, linewidth=1.4)
                 _guide(axes, row)
             # A run that diverges leaves the figure; the table says so.
             shown = [row.mean[np.isfinite(row.mean)] for row in (*rich, *lazy)]
             first = max(row.mean[0] for row in (*rich, *lazy) if math.isinf(row.diverged) or row.diverged > 10)
-            axes.set_ylim(0.4 * min(float(values.min()) for values in shown), 2.5 * first)
-            axes.set_title(title)
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("test loss")
+            axes.set(ylim=(0.4 * min(float(values.min()) for values in shown), 2.5 * first), title=title)
+            axes.set(xlabel="steps $t$", ylabel="test loss")
             handles, names = axes.get_legend_handles_labels()
             handles += [Line2D([], [], color=INK, linestyle=":"), Line2D([], [], color=MUTED, linestyle="--")]
             axes.legend(handles, [*names, "linearised", r"$t^{-\chi(\beta)}$"], loc="lower left", ncols=2)
@@ -235,6 +232,11 @@ def _window(run: CircleRun, curve: LearningCurve) -> Window:
     if run.richness > 0 and run.beta < 1:
         reached &= curve.growth >= GROWN
         why += " and kernel doubled"
+    return window_from(curve, reached, why)
+
+
+def window_from(curve: LearningCurve, reached: npt.NDArray[np.bool_], why: str) -> Window:
+    """Return the window from the first step that has reached what is wanted until steps no longer count as gradient flow."""
     first = np.flatnonzero(reached)
     start = float(curve.step[first[0]]) if first.size else math.inf
     ends = [(curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step")]

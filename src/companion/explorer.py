@@ -176,11 +176,7 @@ def _part(name: str) -> str:
 
 
 def script_safe_json(data: Json) -> str:
-    """Return data as JSON that can stand inside an HTML ``script`` element.
-
-    The characters that could end the element or begin a comment or an entity are written as escapes, which mean
-    the same to a JSON parser.
-    """
+    """Return data as JSON in which no character can end an HTML ``script`` element or begin a comment or an entity."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

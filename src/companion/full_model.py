@@ -21,6 +21,8 @@ from neural_scaling.spectra import PowerLaw, Spectrum
 #: Agreement of simulated networks with the limit of infinite width.
 NETWORK = Tolerance(0.05, "kernels of networks: 5 %, for finite width and learning rate")
 
+_EXTRAPOLATED = "error of the extrapolation, from a larger learning rate"
+
 
 @dataclass(frozen=True)
 class Single:
@@ -35,10 +37,7 @@ class Single:
 
 
 def growth(plan: Parameters, modes: Sequence[int]) -> pd.DataFrame:
-    """Train networks in unit steps and measure the scale of their kernel and the effective kernel of some modes.
-
-    ``scale`` and ``diagonal`` are means over seeds; the latter has one value for each of the modes.
-    """
+    """Train networks in unit steps; return the ``scale`` of the kernel and its ``diagonal`` at some modes, means over seeds."""
     spectrum, columns = _spectrum(plan, plan.modes), np.asarray(modes) - 1
     rows = []
     for time in plan.times:
@@ -83,10 +82,7 @@ def spikes(plan: Parameters) -> pd.DataFrame:
 
 
 def forms(plan: Parameters) -> pd.DataFrame:
-    """Train equation 4 and the B(t) A(0) form on the same data and compare, at infinite and finite batch.
-
-    ``loss`` is the largest relative difference over all steps, ``features`` that of A(T) over its largest entry.
-    """
+    """Train eq. 4 and the B(t) A(0) form on the same data; return largest relative differences of ``loss`` and of A(T)."""
     spectrum = _spectrum(plan, plan.small_modes)
     initial = initial_features(spectrum, plan.small_width, 1)
     rows = []
@@ -120,7 +116,9 @@ def rank_one_claim(plan: Parameters, found: pd.DataFrame) -> Claim:
     """Judge whether training adds a spike of rank one: what is left of the second eigenvalue as the learning rate vanishes."""
     share = (found.second / found["first"]).to_numpy()
     # Discretization is of first order in eta. Two extrapolations differ by what is left of the second order.
-    earlier, later = (b - (b - a) * eta / (eta - before) for a, b, before, eta in _last_pairs(share, found.eta))
+    rates = found.eta.to_numpy()
+    pairs = [(share[k - 1], share[k], rates[k - 1], rates[k]) for k in (-2, -1)]
+    earlier, later = (b - (b - a) * eta / (eta - before) for a, b, before, eta in pairs)
     error = abs(later - earlier)
     return judged(
         plan,
@@ -129,19 +127,11 @@ def rank_one_claim(plan: Parameters, found: pd.DataFrame) -> Claim:
         "Gradient flow adds a spike of rank one to the kernel of the features.",
         f"second over first eigenvalue of B^T B - I, extrapolated to eta = 0, N = {plan.small_width}",
         0.0,
-        Measurement(
-            later, (later - error, later + error), meaning="error of the extrapolation, from a larger learning rate"
-        ),
+        Measurement(later, (later - error, later + error), meaning=_EXTRAPOLATED),
         "theory",
         Tolerance(0.005, "a share of the kernel: 0.5 %"),
         note=f"at eta = {found.eta.iloc[-1]:g} it is {share[-1]:.1g}",
     )
-
-
-def _last_pairs(values: Array, eta: pd.Series) -> list[tuple[float, float, float, float]]:
-    """Return values and learning rates of the last two pairs of neighbours."""
-    rates = eta.to_numpy()
-    return [(values[k - 1], values[k], rates[k - 1], rates[k]) for k in (-2, -1)]
 
 
 def scale_claim(plan: Parameters, found: pd.DataFrame, flow: KernelFlow) -> Claim:
@@ -173,8 +163,7 @@ def growth_figure(plan: Parameters, found: pd.DataFrame, modes: Sequence[int], f
             axes.semilogx(time, effective_kernel(plan, flow, mode)[shown], color=color, label=f"$k = {mode}$")
             axes.semilogx(found.time, [values[index] for values in found.diagonal], "o", color=color)
         axes.semilogx(time, flow.scale[shown], "--", color=MUTED, label="scale alone")
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel(r"effective kernel $K_k(t)/\lambda_k$")
+        axes.set(xlabel=r"$\eta t$", ylabel=r"effective kernel $K_k(t)/\lambda_k$")
         grey_legend(axes, {f"networks, $N = {plan.width}$": "o"}, "upper left")
     return figure
 
@@ -189,8 +178,7 @@ def single_figure(trained: Sequence[Single]) -> Figure:
                 axes.loglog(row.step, free, color=color)
                 axes.loglog(row.step, held, "--", color=color, linewidth=1.2)
             axes.plot([], [], color=color, label=f"$M = {row.modes}$, no projection")
-        axes.set_xlabel("steps $t$")
-        axes.set_ylabel("loss")
+        axes.set(xlabel="steps $t$", ylabel="loss")
         grey_legend(axes, {"with projection": "--"}, "lower left")
     return figure
 

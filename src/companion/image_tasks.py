@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from companion.circle_curves import FLOW, GROWN
+from companion.circle_curves import GROWN, window_from
 from companion.claims import Measurement
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
 from neural_scaling.base.arrays import Array
@@ -114,8 +114,7 @@ def paper_source(dataset: str) -> float:
 def source_row(run: KernelRun, results: Mapping[Experiment, Result]) -> SourceRow:
     """Collect and fit the spectrum of one kernel."""
     arrays = {name: values.astype(np.float64) for name, values in results[run].arrays.items()}
-    curves = ("eigenvalues", "power", "rest", "train", "test")
-    return fitted_row(run, *(arrays[name] for name in curves))
+    return fitted_row(run, *(arrays[name] for name in ("eigenvalues", "power", "rest", "train", "test")))
 
 
 def fitted_row(run: KernelRun, eigenvalues: Array, power: Array, rest: Array, train: Array, test: Array) -> SourceRow:
@@ -189,13 +188,4 @@ def _window(run: ImageRun, curve: LearningCurve, arrival: float) -> Window:
     reached, why = curve.clock() >= arrival, f"{FIRST_MODE} modes learned"
     if run.richness > 0 and curve.growth.max() >= GROWN:
         reached, why = reached & (np.maximum.accumulate(curve.growth) >= GROWN), f"{why} and kernel doubled"
-    first = np.flatnonzero(reached)
-    start = float(curve.step[first[0]]) if first.size else math.inf
-    if math.isinf(start):
-        why += ": not before the last step"
-    ends = [(curve.last_finite(), "diverged" if math.isfinite(curve.diverged) else "last step")]
-    beyond = np.flatnonzero(curve.sharpness >= FLOW)
-    if beyond.size:
-        ends.append((float(curve.step[max(int(beyond[0]) - 1, 0)]), "eta0 sharpness = 1"))
-    end, end_reason = min(ends)
-    return Window(start, end, why, end_reason)
+    return window_from(curve, reached, why)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import flag, require_positive, seed, settle, text, whole
+from neural_scaling.base.checks import flag, keep, require_positive, seed, text, whole
 from neural_scaling.base.devices import find_device
 from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.data import load
@@ -74,7 +74,7 @@ class OwnForecastRun(DatasetRun):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        settle(
+        keep(
             self,
             dataset=text(self.dataset, "dataset"),
             images=whole(self.images, "images", least=100),
@@ -181,7 +181,7 @@ class OwnTrainingRun(DatasetRun, NetworkRun):
     last_only: bool = field(default=False, metadata=ADDED)
 
     def __post_init__(self) -> None:
-        settle(
+        keep(
             self,
             dataset=text(self.dataset, "dataset"),
             images=whole(self.images, "images", least=100),

@@ -183,40 +183,31 @@ def splits() -> pd.DataFrame:
     digits = SIZES["reduced"]
     learned, held_out = SPEECHES_BOOKS.documents or (0, 0)
     online = "the population loss, exact; no test set"
-    firsts = f"the first {fig06['test']:,} of {{:,}} test images"
-    mnist = (
-        f"all {MNIST.train:,} training images, each once before any again",
-        firsts.format(MNIST.test),
+    firsts, split, nothing = (
+        f"the first {fig06['test']:,} of {{:,}} test images",
         "the split of the dataset",
+        "nothing is held out",
     )
-    generated = (
-        f"{digits.total - digits.held_out:,} images, each once before any again",
-        firsts.format(digits.held_out),
-        "the last tenth of the shards",
-    )
-    photographs = (
-        f"all {CIFAR10.train:,} training images, shifted and mirrored, with replacement",
-        firsts.format(CIFAR10.test) + ", shifted and mirrored once",
-        "the split of the dataset",
+    mnist = f"all {MNIST.train:,} training images, each once before any again"
+    generated = f"{digits.total - digits.held_out:,} images, each once before any again"
+    photographs = f"all {CIFAR10.train:,} training images, shifted and mirrored, with replacement"
+    once, shards = firsts.format(CIFAR10.test) + ", shifted and mirrored once", "the last tenth of the shards"
+    angles, parseval = (
+        f"{fig05['angles']:,} equidistant angles on the circle",
+        "the population loss by Parseval; no test set",
     )
     rows = [
-        ("Figures 2-4, 11, 12", "Gaussian features", "fresh batches, or the population", online, "nothing is held out"),
-        (
-            "Figures 5, 7",
-            f"{fig05['angles']:,} equidistant angles on the circle",
-            "drawn with replacement",
-            "the population loss by Parseval; no test set",
-            "nothing is held out",
-        ),
-        ("Figure 6 (a)", "mnist", *mnist),
-        ("Figure 6 (a)", "mnist1m, reduced", *generated),
-        ("Figure 6 (b)", "cifar10 for cifar5m", *photographs),
+        ("Figures 2-4, 11, 12", "Gaussian features", "fresh batches, or the population", online, nothing),
+        ("Figures 5, 7", angles, "drawn with replacement", parseval, nothing),
+        ("Figure 6 (a)", "mnist", mnist, firsts.format(MNIST.test), split),
+        ("Figure 6 (a)", "mnist1m, reduced", generated, firsts.format(digits.held_out), shards),
+        ("Figure 6 (b)", "cifar10 for cifar5m", photographs, once, split),
         (
             "Source of real tasks",
             ", ".join(source["datasets"]),
             f"kernels: the first {source['images']:,} training images; networks: all, each once before any again",
             f"the first {source['test']:,} test images",
-            "the split of the dataset",
+            split,
         ),
         (
             "Figure 8",
@@ -254,36 +245,14 @@ def records(root: Path | None = None) -> pd.DataFrame:
 
 def hardware(found: pd.DataFrame) -> pd.DataFrame:
     """Return what the shipped results of every item ran on."""
-    rows = []
+    rows, parts = [], ["processor", "cores", "memory", "peak", "threads", "device"]
     for item, group in found.groupby("item", sort=True):
         days = sorted(date[:10] for date in group.date)
-        rows.append(
-            (
-                item,
-                len(group),
-                _several(group.processor),
-                _several(group.cores),
-                _several(group.memory),
-                _several(group.peak),
-                _several(group.threads),
-                _several(group.device),
-                f"{group.seconds.sum() / 60:.0f}",
-                days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}",
-            )
-        )
-    columns = [
-        "item",
-        "runs",
-        "processor",
-        "cores",
-        "memory",
-        "peak of a run",
-        "threads",
-        "device",
-        "minutes in all",
-        "when",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+        when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+        several = (_several(group[part]) for part in parts)
+        rows.append((item, len(group), *several, f"{group.seconds.sum() / 60:.0f}", when))
+    frame = pd.DataFrame(rows, columns=["item", "runs", *parts, "minutes in all", "when"])
+    return frame.rename(columns={"peak": "peak of a run"})
 
 
 def software(found: pd.DataFrame) -> pd.DataFrame:

@@ -178,15 +178,6 @@ class Spectrum(ArrayValue):
         ----------
         nodes_per_bin
             n, from 2 to 40.
-
-        Returns
-        -------
-        ModeQuadrature
-
-        Raises
-        ------
-        InputError
-            If the number of nodes is out of range.
         """
         nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2, most=40)
         octave = np.floor(np.log2(self.eigenvalues[0] / self.eigenvalues))
@@ -277,11 +268,6 @@ class PowerLaw:
         ModeQuadrature
             32 nodes and ``nodes_per_bin`` for each factor of two of the horizon. For M up to the number of exact modes it is
             the plain sum.
-
-        Raises
-        ------
-        InputError
-            If ``horizon`` is not positive and finite, or there are fewer than two nodes in a bin.
         """
         horizon = require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")
         nodes_per_bin = checks.whole(nodes_per_bin, "nodes_per_bin", least=2)
@@ -293,11 +279,7 @@ class PowerLaw:
         return ModeQuadrature(nodes, weights, targets, rest.horizon)
 
     def tail(
-        self,
-        first: int,
-        horizon: float,
-        nodes_per_bin: int = _NODES_PER_BIN,
-        summed: int = _LARGEST_SUMMED_MODE,
+        self, first: int, horizon: float, nodes_per_bin: int = _NODES_PER_BIN, summed: int = _LARGEST_SUMMED_MODE
     ) -> ModeQuadrature:
         """Return a quadrature over the modes from ``first`` on, as that of :meth:`quadrature` goes on below its exact modes.
 
@@ -314,11 +296,6 @@ class PowerLaw:
         -------
         ModeQuadrature
             ``nodes_per_bin`` nodes for each factor of two from the first eigenvalue down to one over the horizon.
-
-        Raises
-        ------
-        InputError
-            If an argument is out of range.
         """
         first = checks.whole(first, "first", most=self.modes)
         horizon = require_positive(horizon, "horizon", "give the largest eta * steps * kernel growth to be resolved")

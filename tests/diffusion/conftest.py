@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from neural_scaling.data import entries
@@ -11,17 +10,7 @@ from neural_scaling.data.digits import sizes
 from neural_scaling.data.digits.runs import ClassifierRun, DenoiserRun
 from neural_scaling.data.digits.sizes import Size
 from neural_scaling.runs import obtain
-
-
-def split(images, seed):
-    """Blobs whose place tells their label."""
-    random = np.random.default_rng(seed)
-    labels = np.tile(np.arange(10, dtype=np.uint8), images // 10)
-    pictures = np.zeros((images, 28, 28, 1), np.uint8)
-    for picture, label in zip(pictures, labels, strict=True):
-        row, column = 4 + 5 * (label // 4), 2 + 6 * (label % 4)
-        picture[row : row + 6, column : column + 6, 0] = random.integers(100, 256, (6, 6))
-    return SimpleNamespace(images=pictures, labels=labels)
+from pictures import digits
 
 
 @pytest.fixture
@@ -30,7 +19,7 @@ def tiny(tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NEURAL_SCALING_DATA", str(tmp_path))
     monkeypatch.setenv("NEURAL_SCALING_DEVICE", "cpu")
-    data = SimpleNamespace(train=split(300, 0), test=split(100, 1))
+    data = SimpleNamespace(train=digits(300, 0), test=digits(100, 1))
     monkeypatch.setattr(entries, "MNIST", SimpleNamespace(load=lambda: data))
     model = DenoiserRun(8, 30, 2e-3, 0.9, 0, 30, features=4, schedule="cosine", levels=20, darkest=-1.0, dropped=0.1)
     monkeypatch.setattr(experiments, "MODELS", {"tiny": model})

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_scaling.base.checks import InputError
 from neural_scaling.data.digits.denoiser import Denoiser, Shape
 from neural_scaling.data.digits.noise import NoiseSchedule
 from neural_scaling.data.digits.objective import denoising_loss
@@ -190,22 +189,3 @@ def test_with_the_label_dropped_labels_do_not_matter(denoiser):
     losses = {dropped: [loss(labels, dropped) for labels in (some, none)] for dropped in (0.0, 1.0)}
     assert losses[1.0][0] == losses[1.0][1] == losses[0.0][1]
     assert losses[0.0][0] != losses[0.0][1]
-
-
-@pytest.mark.parametrize(
-    ("call", "argument"),
-    [
-        (lambda: NoiseSchedule.named("cosine", 1), "levels"),
-        (lambda: NoiseSchedule.named("square", 10), "kind"),
-        (lambda: NoiseSchedule.named("cosine", 10).visited(11), "steps"),
-        (lambda: NoiseSchedule.named("cosine", 10).visited(0), "steps"),
-        (lambda: sample(lambda x, t: x, NoiseSchedule.named("cosine", 10), normal(0, 2), 5, churn=1.5), "churn"),
-        (lambda: guided(lambda *_: None, torch.arange(2), -0.5, 10), "guidance"),
-        (lambda: guided(lambda *_: None, torch.arange(2), math.nan, 10), "guidance"),
-        (lambda: Shape(6), "features"),
-        (lambda: Shape(0), "features"),
-    ],
-)
-def test_bad_input_is_refused_by_name(call, argument):
-    with pytest.raises(InputError, match=rf"^{argument}: "):
-        call()

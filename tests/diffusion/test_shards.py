@@ -73,36 +73,6 @@ def test_what_was_drawn_before_a_stop_is_kept_and_the_rest_is_the_same(trained, 
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-class Stopping(Monitor):
-    """Stops after the first batch and keeps the state."""
-
-    def safe_point(self, state):
-        self.state = state()
-        if len(self.state["images"]):
-            raise KeyboardInterrupt
-
-
-class GoingOn(Monitor):
-    """Goes on from a state."""
-
-    def __init__(self, state):
-        self.state = state
-
-    def restored(self):
-        return self.state
-
-
-def test_a_shard_goes_on_after_the_batch_it_was_stopped_at(trained):
-    run = dataset.planned("large")[3]
-    stopped = Stopping()
-    with pytest.raises(KeyboardInterrupt):
-        run.run(stopped)
-    assert stopped.state["images"].shape == (1, 10, 28, 28, 1)
-    whole = run.run(Monitor())
-    for name, values in run.run(GoingOn(stopped.state)).items():
-        np.testing.assert_array_equal(values, whole[name])
-
-
 def test_a_signal_stops_the_set_and_the_next_call_finishes_it(trained, monkeypatch):
     whole = everything("small")
     drawn = []
@@ -175,9 +145,7 @@ def test_no_guidance_asks_the_network_half_as_much(trained, monkeypatch):
     rows = []
     forward = Denoiser.forward
     monkeypatch.setattr(
-        Denoiser,
-        "forward",
-        lambda self, x, time, label: rows.append(len(x)) or forward(self, x, time, label),
+        Denoiser, "forward", lambda self, x, time, label: rows.append(len(x)) or forward(self, x, time, label)
     )
     run = dataset.planned("small")[0]
     with_guidance = run.run(Monitor())["images"]
@@ -245,15 +213,6 @@ def test_weights_other_than_planned_are_refused(trained):
     run = replace(dataset.planned("small")[0], weights="0" * 16)
     with pytest.raises(InputError, match=f"^weights: {digest(trained_denoiser('tiny').arrays)} are there"):
         run.run(Monitor())
-
-
-@pytest.mark.parametrize(
-    ("change", "argument"),
-    [({"guidance": -1.0}, "guidance"), ({"images": 15}, "images"), ({"batch": 0}, "batch"), ({"steps": 21}, "steps")],
-)
-def test_bad_settings_are_refused_by_name(trained, change, argument):
-    with pytest.raises(InputError, match=rf"^{argument}: "):
-        replace(dataset.planned("small")[0], **change).run(Monitor())
 
 
 @pytest.mark.parametrize("call", [sizes.find, dataset.version, dataset.origin])

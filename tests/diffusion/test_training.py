@@ -20,36 +20,6 @@ pytestmark = pytest.mark.slow
 FULL = MODELS["full"]
 
 
-class Stopping(Monitor):
-    """Keeps the state after so many steps and stops; or goes on from a state."""
-
-    def __init__(self, stop=None, state=None):
-        self.stop, self.state, self.steps = stop, state, 0
-
-    def advance(self, units):
-        self.steps += units
-
-    def safe_point(self, state):
-        if self.steps == self.stop:
-            self.state = state()
-            raise KeyboardInterrupt
-
-    def restored(self):
-        return self.state
-
-
-@pytest.mark.parametrize("stop", [1, 17])
-def test_going_on_is_the_same_to_the_bit(tiny, stop):
-    whole = tiny.run(Monitor())
-    stopped = Stopping(stop)
-    with pytest.raises(KeyboardInterrupt):
-        tiny.run(stopped)
-    resumed = tiny.run(Stopping(state=stopped.state))
-    assert whole.keys() == resumed.keys()
-    for name, values in whole.items():
-        np.testing.assert_array_equal(values, resumed[name], err_msg=name)
-
-
 def test_training_lowers_the_loss_and_the_seed_decides(tiny):
     longer = replace(tiny, steps=200, until=200)
     arrays = longer.run(Monitor())
@@ -145,24 +115,6 @@ def test_weights_too_large_for_half_precision_are_refused():
     nn.init.constant_(network.weight, 1e6)
     with pytest.raises(InputError, match="not finite in half precision"):
         pack(network)
-
-
-@pytest.mark.parametrize(
-    ("change", "argument"),
-    [
-        ({"features": 6}, "features"),
-        ({"levels": 1}, "levels"),
-        ({"dropped": 1.0}, "dropped"),
-        ({"darkest": 1.0}, "darkest"),
-        ({"batch": 0}, "batch"),
-        ({"rate": 0.0}, "rate"),
-        ({"average": 1.0}, "average"),
-        ({"steps": 0}, "steps"),
-    ],
-)
-def test_bad_settings_are_refused_by_name(tiny, change, argument):
-    with pytest.raises(InputError, match=rf"^{argument}: "):
-        replace(tiny, **change).run(Monitor())
 
 
 def test_an_unknown_device_is_refused(tiny, monkeypatch):

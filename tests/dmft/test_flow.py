@@ -123,17 +123,3 @@ def test_only_the_start():
     flow = kernel_flow(PowerLaw(1.5, 0.6, 10).spectrum().quadrature(), 1.0, np.array([0.0]))
     assert (flow.loss[0], flow.scale[0], flow.sharpness[0]) == (pytest.approx(flow.quadrature.initial_loss), 1.0, 1.0)
     assert math.isnan(flow.eigenvalue_at()[0])
-
-
-@pytest.mark.parametrize("time", [np.array([]), np.array([2.0, 1.0]), np.array([-1.0]), np.array([math.nan])])
-def test_bad_time_is_refused(time):
-    with pytest.raises(InputError, match="time: "):
-        kernel_flow(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), 1.0, time)
-
-
-def test_bad_richness_and_level_are_refused():
-    quadrature = PowerLaw(1.5, 0.5, 20).spectrum().quadrature()
-    with pytest.raises(InputError, match=r"^gamma"):
-        kernel_flow(quadrature, -1.0, TIME)
-    with pytest.raises(InputError, match=r"^level"):
-        kernel_flow(quadrature, 1.0, TIME).eigenvalue_at(1.0)

@@ -1,14 +1,11 @@
 """The Markovian form of the infinite limit against the convolutions, closed forms and its own gradient flow."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.errata.infinite_width import convolution_loss
-from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import gradient_flow, infinite_limit
 from neural_scaling.spectra import PowerLaw
 
@@ -92,15 +89,3 @@ def test_sharpness_starts_at_the_largest_eigenvalue_and_matches_the_full_matrix(
     # The largest eigenvalue by other means, well separated: rounding only.
     assert got.sharpness[0] == pytest.approx(1.0)
     assert got.sharpness[1] == pytest.approx(expected, rel=1e-10)
-
-
-@pytest.mark.parametrize("record", [np.array([]), np.array([3, 2]), np.array([-1, 4]), np.array([0, 99])])
-def test_bad_record_is_refused(record):
-    with pytest.raises(InputError, match="record: "):
-        infinite_limit(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), 0.1, 0.0, 10, record=record)
-
-
-@pytest.mark.parametrize("time", [np.array([]), np.array([2.0, 1.0]), np.array([-1.0]), np.array([math.nan])])
-def test_bad_time_is_refused(time):
-    with pytest.raises(InputError, match="time: "):
-        gradient_flow(PowerLaw(1.5, 0.5, 20).spectrum().quadrature(), 0.0, time)

@@ -39,9 +39,7 @@ def test_the_start_is_that_of_gradient_flow_at_any_richness(gamma, unit, first):
 
 
 @pytest.mark.parametrize(
-    "setting",
-    [{"width": 2}, {"batch": 4}, {"width": 3, "batch": 2, "fourth_moment": True}, {"samples": 3}],
-    ids=str,
+    "setting", [{"width": 2}, {"batch": 4}, {"width": 3, "batch": 2, "fourth_moment": True}, {"samples": 3}], ids=str
 )
 def test_the_first_row_is_on_the_short_time_form_at_any_size(setting):
     # Second order in time: halving the first cell quarters what the first row misses.
@@ -118,12 +116,8 @@ def test_a_search_for_a_tolerance_goes_on_where_it_was_stopped():
         ({}, "grid: got None"),
         ({"grid": TimeGrid.log_spaced(0.1, 1.0), "until": 3.0}, "grid: given together with until"),
         ({"until": 3.0, "batch": 4}, "eta: left out at finite batch"),
-        ({"until": -3.0}, "until: got -3.0"),
         ({"until": 3.0, "estimate_error": False}, "estimate_error: False together with until"),
         ({"until": 3.0, "tolerance": 1e-15}, "tolerance: got 1e-15, and the error is"),
-        ({"grid": TimeGrid.log_spaced(0.1, 1.0), "estimate_error": 1}, "estimate_error: got 1"),
-        ({"grid": TimeGrid.log_spaced(0.1, 1.0), "fourth_moment": "yes"}, "fourth_moment: got 'yes'"),
-        ({"grid": "log"}, "grid: got 'log'"),
     ],
 )
 def test_what_does_not_say_until_when_is_refused(arguments, message):

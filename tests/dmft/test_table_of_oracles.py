@@ -38,10 +38,7 @@ SOLVED = [
     ("gradient flow", (LOG,), NO, NO, NO),
 ]
 #: The same for calls that are another mode under another name.
-RENAMED = [
-    ("online", (UNIT, LOG), ANY, NO, YES, "reuse"),
-    ("reuse", (UNIT, LOG), ANY, ANY, NO, "online"),
-]
+RENAMED = [("online", (UNIT, LOG), ANY, NO, YES, "reuse"), ("reuse", (UNIT, LOG), ANY, ANY, NO, "online")]
 #: The same for what is refused: with which error, and why.
 REFUSED = [
     ("online", (UNIT, LOG), ANY, YES, YES, InputError, "samples are fresh every step or the same every step"),

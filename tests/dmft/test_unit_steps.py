@@ -81,31 +81,6 @@ def test_infinite_width_and_batch_is_the_infinite_limit():
     np.testing.assert_allclose(got.weight_norm, exact.weight_norm, atol=1e-12)
 
 
-def test_lazy_finite_batch_is_the_second_moment_recursion():
-    spectrum = PowerLaw(1.5, 0.8, 60).spectrum()
-    lam, eta, batch = spectrum.eigenvalues, 0.3, 8
-    moments, expected = spectrum.target**2, []
-    for _ in range(51):
-        expected.append(np.sum(lam * moments))
-        moments = (1 - eta * lam) ** 2 * moments + eta**2 * lam / batch * np.sum(lam * moments)
-    got = online(spectrum.quadrature(), eta, 0.0, 50, batch=batch)
-    # Fifty steps of sums of positive terms: rounding, below 1e-14 on every kernel.
-    np.testing.assert_allclose(got.loss, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("batch", [1, 4])
-def test_lazy_finite_batch_with_the_fourth_moment_is_the_exact_recursion(batch):
-    spectrum = PowerLaw(1.5, 0.8, 60).spectrum()
-    lam, eta = spectrum.eigenvalues, 0.2
-    moments, expected = spectrum.target**2, []
-    for _ in range(51):
-        expected.append(np.sum(lam * moments))
-        moments = (1 - eta * lam) ** 2 * moments + eta**2 / batch * (lam * np.sum(lam * moments) + lam**2 * moments)
-    got = online(spectrum, eta, 0.0, 50, batch=batch, fourth_moment=True)
-    # Rounding, as above.
-    np.testing.assert_allclose(got.loss, expected, rtol=1e-12)
-
-
 def test_chunks_of_rows_agree_with_every_response_stored():
     # 100 rows are more than three chunks. One path keeps every K_k, the other only Y.
     nodes, rows = PowerLaw(1.5, 0.5, 9).spectrum().eigenvalues, 100
@@ -138,17 +113,8 @@ def test_ends_on_the_floor_of_the_projection_for_any_richness(gamma):
     ("change", "message"),
     [
         ({"eta": 2.5}, "eta: got 2.5, but gradient descent"),
-        ({"eta": 0.0}, "eta: got 0.0"),
-        ({"eta": math.nan}, "eta: got nan"),
         ({"eta": 1.2, "batch": 1}, "eta: got 1.2 at batch 1"),
-        ({"gamma": -0.1}, "gamma: got -0.1"),
-        ({"steps": 0}, "steps: got 0"),
-        ({"width": 0}, "width: got 0"),
-        ({"width": 2.5}, "width: got 2.5"),
-        ({"batch": -3}, "batch: got -3"),
-        ({"batch": math.nan}, "batch: got nan"),
         ({"samples": 16}, "samples: got 16 together with batch 8"),
-        ({"samples": 0, "batch": math.inf}, "samples: got 0"),
         ({"fourth_moment": True, "batch": math.inf}, "fourth_moment: asked for at infinite batch"),
     ],
 )

@@ -71,17 +71,3 @@ def full_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.fixture
-def said():
-    """Lines that were printed; ``said.append`` prints one."""
-    return []
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    """The folder of all datasets."""
-    folder = tmp_path / "datasets"
-    monkeypatch.setenv("NEURAL_SCALING_DATASETS", str(folder))
-    return folder

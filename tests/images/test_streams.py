@@ -1,12 +1,10 @@
 """Streams of batches: seeded, each image once in an epoch, any batch without those before it."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from images.tiny import tiny_arrays
-from neural_scaling.base.checks import InputError
 from neural_scaling.data import ImageDataset, ImageSplit, Order, Stream, crops_and_flips
 
 TINY = tiny_arrays()
@@ -97,17 +95,3 @@ def test_crops_and_flips_are_what_they_say():
     found = crops_and_flips(np.repeat(images, 4000, axis=0), np.random.default_rng(0), np.array([250, 255], np.uint8))
     # the chance that one of 162 is missed in 4000 draws is below 1e-8
     assert {image.tobytes() for image in found} == expected
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Order(0, 1, 0), "images: got 0"),
-        (lambda: Order(5, 0, 0), "batch: got 0"),
-        (lambda: Order(5, 1, 0).indices(-1), "step: got -1"),
-        (lambda: Stream(DATASET, Order(5, 1, 0)), "order: is of 5 images; give one of 120 images"),
-    ],
-)
-def test_bad_input_is_refused(make, message):
-    with pytest.raises(InputError, match=message):
-        make()

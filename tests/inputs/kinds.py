@@ -171,17 +171,7 @@ def pair(right: tuple[float, float], *wrong: Any, least: float | None = 0.0, nan
 
     def wrong_of(right: tuple[float, float]) -> list[Any]:
         low, high = right
-        bad = [
-            None,
-            "ab",
-            3,
-            (low,),
-            (high, low),
-            (low, "1"),
-            (low, None),
-            (low, 1j),
-            (low, high, high),
-        ]
+        bad = [None, "ab", 3, (low,), (high, low), (low, "1"), (low, None), (low, 1j), (low, high, high)]
         bad += [] if nan else [(math.nan, high), (low, math.inf)]
         return [*bad, *([] if least is None else [(least - 1, high)]), *wrong]
 
@@ -217,13 +207,7 @@ def array(
             return changed if numbers.ndim else float(changed[0])
 
         out = ["text", None, numbers + 1j, np.ma.masked_equal(np.atleast_1d(numbers), np.atleast_1d(numbers).flat[0])]
-        out += [
-            [[1.0, 2.0], [3.0]],
-            *([] if empty else [[]]),
-            ["a", "b"],
-            {"a": 1.0},
-            [None, 1.0],
-        ]
+        out += [[[1.0, 2.0], [3.0]], *([] if empty else [[]]), ["a", "b"], {"a": 1.0}, [None, 1.0]]
         out += [] if nan else [with_last(math.nan), with_last(-math.inf)]
         out += [] if nan or infinite else [with_last(math.inf)]
         out += [with_last(value) for value in _beyond(above, least, below, most)]

@@ -8,17 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inputs.table import (
-    Row,
-    arguments_of,
-    complaint,
-    exempt,
-    name_of,
-    public_callables,
-    public_modules,
-    rows,
-    same,
-)
+from inputs.table import Row, arguments_of, complaint, exempt, name_of, public_callables, public_modules, rows, same
 
 _ROWS = rows()
 

@@ -150,20 +150,6 @@ def test_kernel_at_the_start_does_not_depend_on_width():
     assert 1 < traces[-1] < 4  # four layers of at most one each; pools average some of it away
 
 
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        ({"width": 0}, "width: got 0"),
-        ({"width": 4, "size": 9}, "size: got 9"),
-        ({"width": 4, "channels": 0}, "channels: got 0"),
-        ({"width": 4, "outputs": 0}, "outputs: got 0"),
-    ],
-)
-def test_bad_shapes(shape, message):
-    with pytest.raises(InputError, match=message):
-        ImageShape(**shape)
-
-
 def test_bad_members():
     for members, message in (
         ([], "members: got 0; give at least 1"),

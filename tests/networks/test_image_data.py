@@ -147,25 +147,6 @@ def test_the_trace_of_a_linearised_network_stays():
     assert np.all(arrays["sharpness"] > 0.2 * arrays["trace"])
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"images": 61}, "images: got 61"),
-        ({"test": 21}, "test: got 21"),
-        ({"width": 0}, "width: got 0"),
-        ({"richness": -1.0}, "richness: got -1"),
-        ({"eta": 0.0}, "eta: got 0"),
-        ({"batch": 0}, "batch: got 0"),
-        ({"seeds": 0}, "seeds: got 0"),
-        ({"steps": 0}, "steps: got 0"),
-    ],
-)
-@pytest.mark.usefixtures("offline")
-def test_bad_input(change, message):
-    with pytest.raises(InputError, match=message):
-        dataclasses.replace(RUN, **change).run(Monitor())
-
-
 def test_images_that_are_not_square():
     dataset = made_up()
     wide = ImageSplit(dataset.train.images[:, :, :10], dataset.train.labels)

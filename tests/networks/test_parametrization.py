@@ -70,21 +70,10 @@ def test_the_same_training_in_the_terms_of_mup():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Parametrization(0, 1.0, 0.1), "width: got 0"),
-        (lambda: Parametrization(8, -1.0, 0.1), "richness: got -1.0"),
-        (lambda: Parametrization(8, math.nan, 0.1), "richness"),
-        (lambda: Parametrization(8, 1.0, 0.0), "eta: got 0.0"),
         (lambda: Parametrization(8, 0.0, 0.1).as_mup(8, 2), "richness: is 0"),
-        (lambda: Shape(1, 8), "depth: got 1"),
-        (lambda: Shape(3, 0), "width: got 0"),
-        (lambda: Shape(3, 8, inputs=0), "inputs"),
-        (lambda: Shape(3, 8, power=0.5), "power: got 0.5"),
-        (lambda: ensemble(Shape(3, 8), [], CPU), "members"),
         (lambda: ensemble(Shape(3, 8), [Member(0, 0.0, 0.1), Member(0, 1.0, 0.1)], CPU), "richness"),
         (lambda: MLPEnsemble(Shape(3, 8), [Member(0, 0.0, 0.1)], CPU), "LinearisedEnsemble"),
         (lambda: LinearisedEnsemble(Shape(3, 8), [Member(0, 1.0, 0.1)], CPU), "MLPEnsemble"),
-        (lambda: initial_weights(Shape(3, 8), -1), "seed: got -1"),
-        (lambda: find_device("tpu"), "device: got 'tpu'"),
         (lambda: find_device("cpu:x"), "device: got 'cpu:x'"),
     ],
 )

@@ -27,7 +27,7 @@ from neural_scaling.predict import runs as own
 from neural_scaling.predict.forecast import drawn
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
-from pictures import made_up
+from pictures import digits, made_up
 
 INFINITE = float("inf")
 DENOISER = diffusion.DenoiserRun(
@@ -49,17 +49,6 @@ def classes():
         if kind.__module__.startswith(("neural_scaling.", "companion.")) and not inspect.isabstract(kind):
             found.add(kind)
     return found
-
-
-def digits(images, seed):
-    """Return blobs whose place tells their label."""
-    random = np.random.default_rng(seed)
-    labels = np.tile(np.arange(10, dtype=np.uint8), images // 10)
-    pictures = np.zeros((images, 28, 28, 1), np.uint8)
-    for picture, label in zip(pictures, labels, strict=True):
-        row, column = 4 + 5 * (label // 4), 2 + 6 * (label % 4)
-        picture[row : row + 6, column : column + 6, 0] = random.integers(100, 256, (6, 6))
-    return SimpleNamespace(images=pictures, labels=labels)
 
 
 @functools.cache

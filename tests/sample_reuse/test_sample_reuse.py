@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from neural_scaling.base.monitor import Monitor
 from neural_scaling.dmft import DynamicsDiverged
 from neural_scaling.models.sample_reuse import simulate_reuse
 from neural_scaling.models.toy_model import projected_factor, simulate
@@ -81,44 +80,6 @@ def test_many_samples_are_the_population():
     np.testing.assert_allclose(reused.loss, population.loss, rtol=0.02)
     np.testing.assert_allclose(reused.train_loss, population.loss, rtol=0.02)
     np.testing.assert_allclose(reused.floor, population.floor, rtol=1e-3)
-
-
-class Stopped(Exception):
-    """Raised by the monitor below after a number of safe points."""
-
-
-class Stopping(Monitor):
-    """Keeps the state of the third safe point and stops there."""
-
-    def __init__(self):
-        self.calls = 0
-
-    def safe_point(self, state):
-        self.calls += 1
-        if self.calls == 3:
-            self.state = {name: np.array(value) for name, value in state().items()}
-            raise Stopped
-
-
-class Resuming(Monitor):
-    """Gives a kept state back."""
-
-    def __init__(self, state):
-        self.state = state
-
-    def restored(self):
-        return self.state
-
-
-def test_a_resumed_run_ends_with_the_same_bits():
-    spectrum = PowerLaw(1.5, 0.6, 50).spectrum()
-    arguments = (spectrum, 8, 12, 0.2, 1.0, 300, [0, 1])
-    whole, stopping = simulate_reuse(*arguments), Stopping()
-    with pytest.raises(Stopped):
-        simulate_reuse(*arguments, monitor=stopping)
-    resumed = simulate_reuse(*arguments, monitor=Resuming(stopping.state))
-    np.testing.assert_array_equal(resumed.loss, whole.loss)
-    np.testing.assert_array_equal(resumed.train_loss, whole.train_loss)
 
 
 def test_divergence_is_reported():

@@ -7,20 +7,6 @@ from text.tiny import BOOKS, SPEECHES, archive_of, sha256, wheel_of
 
 
 @pytest.fixture
-def said():
-    """Lines that were printed; ``said.append`` prints one."""
-    return []
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    """The folder of all datasets."""
-    folder = tmp_path / "datasets"
-    monkeypatch.setenv("NEURAL_SCALING_DATASETS", str(folder))
-    return folder
-
-
-@pytest.fixture
 def packages(root, monkeypatch):
     """The folder of downloads with both packages in it, put there by hand."""
     folder = root / "downloads" / "speeches-books"

@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from neural_scaling.base.checks import InputError
 from neural_scaling.data.text import Prefetched
 
 
@@ -74,8 +73,3 @@ def test_a_caller_that_waits_hears_of_the_end():
     caller.join(30)
     assert not caller.is_alive() and found == []
     items.close()
-
-
-def test_nothing_ahead_is_refused():
-    with pytest.raises(InputError, match="ahead: got 0"):
-        Prefetched(str, ahead=0)

@@ -60,11 +60,6 @@ def test_powers_of_the_bottlenecks(alpha, beta):
     assert factor == pytest.approx(alpha, rel=1e-3)  # 1/(1 - df2/P), df2/P -> 1 - 1/alpha
 
 
-def test_more_directions_than_modes_are_refused():
-    with pytest.raises(InputError, match=r"^size: "):
-        effective_scale(FEW, 5.5)
-
-
 def delayed(k, j, t):
     return quad(lambda s: math.exp(-FEW.nodes[k] * (t - s) - FEW.nodes[j] * s), 0, t, epsabs=0, epsrel=1e-11)[0]
 

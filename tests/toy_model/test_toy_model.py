@@ -1,14 +1,10 @@
 """The simulation in N + 1 dimensions: same paths and same law as the direct one, invariants, bad input."""
 
-import math
-import re
-
 import jax
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import DynamicsDiverged
 from neural_scaling.models.toy_model import projected_factor, simulate
 from neural_scaling.spectra import PowerLaw
@@ -66,9 +62,9 @@ def test_a_curve_does_not_depend_on_the_other_seeds():
 )
 def test_the_seed_alone_decides_whatever_jax_is_set_to(setting):
     spectrum = PowerLaw(1.5, 0.6, 50).spectrum()
-    expected = simulate(spectrum, 8, 0.2, 1.0, 10, [3], batch=4).loss
+    expected = simulate(spectrum, 8, 0.2, 1.0, 10, [3, 2**40], batch=4).loss
     with setting:
-        np.testing.assert_array_equal(simulate(spectrum, 8, 0.2, 1.0, 10, [3], batch=4).loss, expected)
+        np.testing.assert_array_equal(simulate(spectrum, 8, 0.2, 1.0, 10, [3, 2**40], batch=4).loss, expected)
 
 
 def test_factor_is_the_covariance_of_projected_features_and_target_in_blocks():
@@ -106,41 +102,6 @@ def test_first_loss_is_the_variance_of_the_target():
     np.testing.assert_allclose(got.loss[:, 0], law.spectrum().quadrature().initial_loss, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"width": 21}, "width: N = 21 exceeds the number of modes M = 20"),
-        ({"width": math.inf}, "width: infinite"),
-        ({"seeds": []}, "seeds: got none"),
-        ({"seeds": [1, 1]}, "seeds: got [1, 1]"),
-        ({"seeds": [-1]}, "seeds: got -1"),
-        ({"eta": 3.0}, "eta: got 3.0"),
-        ({"gamma": -1.0}, "gamma: got -1.0"),
-    ],
-)
-def test_bad_input_names_argument_and_remedy(change, message):
-    values = {"width": 4, "eta": 0.1, "gamma": 0.0, "steps": 2, "seeds": [0]} | change
-    with pytest.raises(InputError, match=re.escape(message)):
-        simulate(PowerLaw(1.5, 0.5, 20).spectrum(), **values)
-
-
 def test_divergence_is_reported():
     with pytest.raises(DynamicsDiverged, match="try eta"):
         simulate(PowerLaw(1.5, 0.5, 20).spectrum(), 2, 1.9, 5.0, 200, range(4))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "configured",
-    [
-        lambda: jax.default_prng_impl("rbg"),
-        lambda: jax.threefry_partitionable(False),
-        lambda: jax.enable_x64(True),
-    ],
-    ids=["generator", "partitionable", "double precision"],
-)
-def test_the_seed_alone_decides_whatever_the_configuration_of_jax(configured):
-    spectrum = PowerLaw(1.5, 0.6, 12).spectrum()
-    expected = simulate(spectrum, 4, 0.1, 1.0, 6, [3, 2**40], 3).loss
-    with configured():
-        np.testing.assert_array_equal(simulate(spectrum, 4, 0.1, 1.0, 6, [3, 2**40], 3).loss, expected)

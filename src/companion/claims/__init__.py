@@ -1,8 +1,4 @@
-"""Claims of the paper as objects: judged by one rule, kept in one ledger, shown line by line.
-
-A notebook judges its claims, records them and prints them; the page, the ledger and the tests read the same
-objects.
-"""
+"""Claims of the paper as objects: judged by one rule, kept in one ledger, shown line by line."""
 
 from companion.claims.claim import VERDICTS, Claim, Kind, Verdict, as_json, by_claim
 from companion.claims.headlines import HEADLINES
@@ -14,39 +10,8 @@ from companion.claims.verdicts import chip, verdict_bar
 from companion.claims.words import bound, number
 
 __all__ = [
-    "CLAIMS_VARIABLE",
-    "EXTREMES",
-    "HEADLINES",
-    "MEAN",
-    "NORMAL",
-    "SLOPE",
-    "VERDICTS",
-    "Cited",
-    "Claim",
-    "Kind",
-    "LedgerError",
-    "Measurement",
-    "Page",
-    "Shown",
-    "Tolerance",
-    "Verdict",
-    "as_json",
-    "bound",
-    "bounded",
-    "by_claim",
-    "chip",
-    "cite",
-    "headlines",
-    "judged",
-    "load_ledger",
-    "number",
-    "of_exponent",
-    "record",
-    "schema",
-    "show",
-    "summary",
-    "to_html",
-    "to_table",
-    "verdict_bar",
-    "write_ledger",
-]
+    "CLAIMS_VARIABLE", "EXTREMES", "HEADLINES", "MEAN", "NORMAL", "SLOPE", "VERDICTS", "Cited", "Claim", "Kind",
+    "LedgerError", "Measurement", "Page", "Shown", "Tolerance", "Verdict", "as_json", "bound", "bounded", "by_claim",
+    "chip", "cite", "headlines", "judged", "load_ledger", "number", "of_exponent", "record", "schema", "show",
+    "summary", "to_html", "to_table", "verdict_bar", "write_ledger",
+]  # fmt: skip

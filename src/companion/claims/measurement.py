@@ -216,10 +216,7 @@ def bounded(
     corrected: float | None = None,
     **details: Unpack[Details],
 ) -> Claim:
-    """Return the claim that a measured number lies above or below a limit, with its whole interval.
-
-    A correction is the value that holds where the limit does not; ``tolerance`` is for it alone.
-    """
+    """Return the claim that a number lies beyond a limit with its whole interval; a tolerance is for its correction alone."""
     checks.choice(relation, "relation", ("above", "below"))
     allowed = Tolerance(0.0, "a limit has no tolerance") if tolerance is None else tolerance
     words = (id, location, statement, quantity, kind)

@@ -71,10 +71,7 @@ def page_name(item: str) -> str:
 
 
 def to_html(claims: Sequence[Claim], with_item: bool = False) -> str:
-    """Return claims as HTML, empty if there is none: a line each that opens to its numbers and its checks at smaller scales.
-
-    A line on a page leads to that on the page of all claims, whose lines (``with_item``) lead back to the page that judges them.
-    """
+    """Return claims as HTML, a line each that opens; with ``with_item`` a line leads to its page, else to that of all claims."""
     claims, with_item = listed(claims), flag(with_item, "with_item")
     lines = "".join(_line(claim, checks, with_item) for claim, checks in by_claim(claims))
     return f'<div class="claims">{lines}</div>' if lines else ""

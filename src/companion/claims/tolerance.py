@@ -22,10 +22,7 @@ class Tolerance(NamedTuple):
 
 
 def of_exponent(predicted: float, kind: Kind, corrected: float | None = None) -> Tolerance:
-    """Return the tolerance of an exponent: a share of it that depends on what the measurement rests on.
-
-    Of an exponent that is printed as one number and corrected to another it is the smaller of the two.
-    """
+    """Return the tolerance of an exponent: a share of it, or of its correction if smaller, that depends on what was measured."""
     given = [checks.real(predicted, "predicted"), *([] if corrected is None else [checks.real(corrected, "corrected")])]
     share, least = SHARE[checks.choice(kind, "kind", SHARE)], LEAST[kind]
     value = max(share * min(map(abs, given)), least)

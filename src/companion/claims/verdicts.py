@@ -1,8 +1,4 @@
-"""Verdicts as a reader sees them: a chip with a sign and a word, and a bar of how often each was reached.
-
-Both are plain HTML; their colours stand in ``book/_static/book.css``. The bar's segments lead to the list of all claims, where a
-script makes them buttons.
-"""
+"""Verdicts as a reader sees them, in plain HTML: a chip with a sign and a word, and a bar of how often each was reached."""
 
 from __future__ import annotations
 
@@ -51,11 +47,7 @@ def chips(claims: Iterable[Claim]) -> str:
 
 
 def verdict_bar(claims: Iterable[Claim], page: str = ALL_CLAIMS) -> str:
-    """Return a bar as HTML: how many claims have which verdict, each at its largest scale.
-
-    A segment leads to the claims that it counts, on the page of all claims (``page``, empty on that page itself); those of one
-    item lead to the claims of this item.
-    """
+    """Return how many claims have which verdict as a bar in HTML, whose segments lead to them on ``page``; empty is this one."""
     largest = [claim for claim, _ in by_claim(claims)]
     page = checks.text(page, "page")
     if not largest:

@@ -19,11 +19,7 @@ def found(value: float, argument: str) -> float:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Print a number with few significant digits, or ``-`` for none: ``0.57``, ``1.2e+04``.
-
-    Rounding noise is removed first (nine digits), and what is below 1e-6 prints as 0, so that the text does not depend on
-    the number of threads.
-    """
+    """Print a number (``0.57``, ``1.2e+04``, ``-`` for none) without rounding noise, which depends on the number of threads."""
     digits = whole(digits, "digits")
     if value is None or math.isnan(found(value, "value")):
         return "-"

@@ -1,8 +1,4 @@
-"""Where the printed equations of the paper (arXiv 2409.17858v1) do not hold, each with a check.
-
-A check computes one thing with the printed form, with the corrected form and in a third way (a simulation, the full
-solution, an exact formula), and reports how far both are off.
-"""
+"""Where printed equations of the paper (arXiv 2409.17858v1) fail: each computed as printed, as corrected and in a third way."""
 
 from typing import get_args
 

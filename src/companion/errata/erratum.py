@@ -39,7 +39,7 @@ class Errors:
     corrected: float
 
     def __post_init__(self) -> None:
-        checks.keep(self, printed=found(self.printed, "printed"), corrected=found(self.corrected, "corrected"))
+        checks.keep_each(self, found, "printed", "corrected")
 
 
 @dataclass(frozen=True)

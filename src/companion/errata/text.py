@@ -88,12 +88,7 @@ ERRATA = (
         "note",
         reason=r"The law $C^{-1+1/(2\alpha)}$ is seen in Figure 4 (c), not in Figure 3.",
     ),
-    Erratum(
-        "panel-letters",
-        "Fig. 6, caption",
-        "note",
-        reason=r"MNIST-1M is panel (a) and CIFAR-5M panel (b).",
-    ),
+    Erratum("panel-letters", "Fig. 6, caption", "note", reason=r"MNIST-1M is panel (a) and CIFAR-5M panel (b)."),
     Erratum(
         "first-level",
         "Fig. 8, legend and caption",

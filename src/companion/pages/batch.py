@@ -142,15 +142,8 @@ def effects(found: Sequence[BatchCurves]) -> pd.DataFrame:
         end = int(lost[0]) if lost.size else one.step.size
         row: dict[str, object] = {"gamma": one.gamma, "batch": one.batch, "last": math.nan, "excess": math.nan}
         if end > 1:
-            excess, error, paper, ours = (
-                float(log_average(values[:end], one.step[:end]))
-                for values in (
-                    arrays["excess"],
-                    arrays["excess_error"],
-                    one.paper / one.infinite,
-                    one.ours / one.infinite,
-                )
-            )
+            ratios = (arrays["excess"], arrays["excess_error"], one.paper / one.infinite, one.ours / one.infinite)
+            excess, error, paper, ours = (float(log_average(values[:end], one.step[:end])) for values in ratios)
             interval = Measurement.with_error(excess, error).interval
             row |= {"last": float(one.step[end - 1]), "excess": excess, "interval": interval, "error": error}
             row |= {"paper": paper, "ours": ours, "paper_error": paper / excess - 1, "our_error": ours / excess - 1}
@@ -216,17 +209,13 @@ def excess_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
                 _dots(axes, one.step, excess, errors, color, 3.5, 0.9, f"$B = {one.batch}$")
                 axes.plot(one.step, one.ours / one.infinite - 1, color=color, linewidth=1.5)
                 axes.plot(one.step, one.paper / one.infinite - 1, "--", color=color, linewidth=1.3)
-            axes.set_xscale("log")
-            axes.set_yscale("log")
+            axes.set(xscale="log", yscale="log")
             top = max(float(np.max(one.ours / one.infinite)) for one in shown) - 1
-            axes.set_ylim(3e-3, 4 * top)
-            axes.set_title(rf"$\gamma = {gamma:g}$")
-            axes.set_ylabel(r"$L_B / L_\infty - 1$")
+            axes.set(ylim=(3e-3, 4 * top), title=rf"$\gamma = {gamma:g}$", ylabel=r"$L_B / L_\infty - 1$")
         panels[-1].set_xlabel("steps $t$")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.2, handletextpad=0.2
-        )
+        spaces = {"columnspacing": 1.2, "handletextpad": 0.2}
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), **spaces)
         lines = [Line2D([], [], color=INK, linestyle=style, linewidth=1.4) for style in ("--", "-")]
         figure.legend(lines, ["paper", "with fourth moment"], loc="outside lower center", ncols=2)
     return figure
@@ -250,11 +239,8 @@ def error_figure(found: pd.DataFrame) -> Figure:
             last = abs(rows.paper_error.iloc[-1])
             axes.plot(x, 1.7 * last * x[-1] / x, ":", color=MUTED, linewidth=1.6, label="$1/B$")
             axes.set_xscale("log", base=2)
-            axes.set_yscale("log")
-            axes.set_title(rf"$\gamma = {gamma:g}$")
-            axes.set_xlabel("batch $B$")
-        panels[0].set_ylim(1e-3, 1.0)
-        panels[0].set_ylabel("relative error")
+            axes.set(yscale="log", title=rf"$\gamma = {gamma:g}$", xlabel="batch $B$")
+        panels[0].set(ylim=(1e-3, 1.0), ylabel="relative error")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
@@ -268,20 +254,16 @@ def spread_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
         panels = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
         for axes, one in zip(panels, shown, strict=True):
             arrays = one.simulation
-            axes.fill_between(
-                one.step, arrays["low"], arrays["high"], color=SIZES[1], alpha=0.2, linewidth=0, label="16 to 84 %"
-            )
+            band = {"color": SIZES[1], "alpha": 0.2, "linewidth": 0, "label": "16 to 84 %"}
+            axes.fill_between(one.step, arrays["low"], arrays["high"], **band)
             for curve in arrays["first"]:
                 axes.plot(one.step, curve, color=MUTED, linewidth=0.6)
             axes.plot(one.step, arrays["median"], color=SIZES[1], label="median")
             _dots(axes, one.step, arrays["mean"], 2 * arrays["error"], RICH, 4, 1.0, "mean")
             axes.plot(one.step, one.paper, "--", color=INK, linewidth=1.4, label="paper")
             axes.plot(one.step, one.ours, color=INK, linewidth=1.4, label="with fourth moment")
-            axes.set_xscale("log")
-            axes.set_yscale("log")
-            axes.set_title(rf"$B = {one.batch}$, $\gamma = {one.gamma:g}$")
-            axes.set_ylabel("loss")
-            axes.set_ylim(0.4 * float(arrays["low"].min()), 3 * float(one.ours[0]))
+            axes.set(xscale="log", yscale="log", title=rf"$B = {one.batch}$, $\gamma = {one.gamma:g}$", ylabel="loss")
+            axes.set(ylim=(0.4 * float(arrays["low"].min()), 3 * float(one.ours[0])))
         panels[-1].set_xlabel("steps $t$")
         panels[0].legend(loc="lower left", ncols=2)
     return figure

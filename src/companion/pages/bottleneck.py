@@ -135,9 +135,8 @@ def ends(plan: Plan) -> list[End]:
         outcome = simulate(spectrum, plan.end_width, plan.end_eta, gamma, plan.end_steps, [0])
         found.append((False, gamma, outcome.loss[0], float(outcome.floor[0])))
     for gamma in plan.gammas:
-        reused = simulate_reuse(
-            spectrum, 2 * plan.end_width, plan.end_samples, plan.end_eta, gamma, plan.end_steps, [0]
-        )
+        size = (2 * plan.end_width, plan.end_samples)
+        reused = simulate_reuse(spectrum, *size, plan.end_eta, gamma, plan.end_steps, [0])
         found.append((True, gamma, reused.loss[0], float(reused.floor[0])))
     return [End(data, gamma, kept.astype(float), np.abs(loss[kept] / floor - 1)) for data, gamma, loss, floor in found]
 
@@ -167,19 +166,11 @@ def bottleneck_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
         name, symbol, place = ("data", "P", "eq. 78") if data else ("model", "N", "eqs. 8, 9, 76, 80")
         if not data and row.beta <= 2:
             place = "eqs. 8, 9, 12, 76, 80"
+        draws = Measurement.of(row.simulated, row.simulated_interval, row.simulated_window, meaning=SLOPE)
+        limit = Measurement.of(row.equivalent, row.equivalent_interval, row.equivalent_window, meaning=SLOPE)
         fits: list[tuple[str, Kind, str, Measurement]] = [
-            (
-                "simulation",
-                "simulation",
-                "simulated mean",
-                Measurement.of(row.simulated, row.simulated_interval, row.simulated_window, meaning=SLOPE),
-            ),
-            (
-                "equivalent",
-                "theory",
-                "deterministic equivalent",
-                Measurement.of(row.equivalent, row.equivalent_interval, row.equivalent_window, meaning=SLOPE),
-            ),
+            ("simulation", "simulation", "simulated mean", draws),
+            ("equivalent", "theory", "deterministic equivalent", limit),
         ]
         claims += [
             judged(
@@ -221,9 +212,8 @@ def scale_claims(plan: Plan, scales: Sequence[Curve]) -> list[Claim]:
     """Return the claims about the self-consistent scales r_3 and r_1, and the powers with which they grow."""
     claims = []
     for curve in scales:
-        symbol, name, power, equation = (
-            ("P", "r1", "App. E.4", "eq. 77") if curve.data else ("N", "r3", "eq. 75", "eq. 74")
-        )
+        places = ("P", "r1", "App. E.4", "eq. 77") if curve.data else ("N", "r3", "eq. 75", "eq. 74")
+        symbol, name, power, equation = places
         kept = curve.draws[curve.draws["size"] >= plan.fit_from]
         ratio, error = (np.asarray(kept[column] / kept.theory) for column in ("mean", "error"))
         claims += [
@@ -340,27 +330,25 @@ def fixed_point_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def end_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that the end of training does not depend on the richness."""
-    claims = []
-    for trained, name, how in (
-        ("population", "model", "gradient descent on the population"),
-        ("samples", "data", "full batch on P samples"),
-    ):
-        rows = found[found.trained == trained]
-        claims.append(
-            bounded(
-                plan,
-                f"bottleneck.richness.{name}",
-                "section 3, eq. 41" if name == "data" else "section 3, eq. 17",
-                f"The loss at the end of training does not depend on the richness, {how}.",
-                f"largest relative distance from the limit over gamma = {', '.join(f'{one:g}' for one in rows.gamma)}",
-                "below",
-                END,
-                Measurement.exact(float(rows.gap.max())),
-                "simulation",
-                seeds=1,
-            )
+    return [
+        bounded(
+            plan,
+            f"bottleneck.richness.{name}",
+            f"section 3, eq. {equation}",
+            f"The loss at the end of training does not depend on the richness, {how}.",
+            f"largest relative distance from the limit over gamma = {', '.join(f'{one:g}' for one in rows.gamma)}",
+            "below",
+            END,
+            Measurement.exact(float(rows.gap.max())),
+            "simulation",
+            seeds=1,
         )
-    return claims
+        for trained, name, equation, how in (
+            ("population", "model", 17, "gradient descent on the population"),
+            ("samples", "data", 41, "full batch on P samples"),
+        )
+        for rows in [found[found.trained == trained]]
+    ]
 
 
 def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.DataFrame) -> Figure:
@@ -379,8 +367,7 @@ def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.D
                     at, name = int(0.62 * size.size), rf"${symbol}^{{-{power:g}}}$"
                     axes.annotate(name, (size[at], limit[at]), (4, 6), textcoords="offset points", color=color)
                 named.add(power)
-            axes.set_xlabel(f"${symbol}$")
-            axes.set_ylabel("loss at the end of training")
+            axes.set(xlabel=f"${symbol}$", ylabel="loss at the end of training")
             what = "width $N$, fresh data" if symbol == "N" else "$P$ samples, infinite width"
             axes.set_title(f"({letter}) {what}")
             axes.plot([], [], ":", color=INK, linewidth=1.6, label="as printed")
@@ -389,7 +376,7 @@ def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.D
 
 
 def _circles(
-    axes: Axes, curve: Curve, color: str, fmt: str = "o", shift: float = 1.0, unit: Any = 1.0, **style: Any
+    axes: Axes, curve: Curve, color: str, fmt: str = "o", shift: float = 1, unit: Any = 1, **style: Any
 ) -> None:
     """Draw means over draws with 95 % intervals, in a unit."""
     draws, error = curve.draws, NORMAL_95 * curve.draws.error
@@ -410,8 +397,7 @@ def scale_figure(plan: Plan, scales: Sequence[Curve]) -> Figure:
         limit, finite = theory.limit / theory["size"] ** plan.alpha, draws.theory / draws["size"] ** plan.alpha
         axes.semilogx(theory["size"], limit, color=INK, label=r"theory, $M = \infty$")
         axes.semilogx(draws["size"], finite, "--", color=INK, label="theory, $M$ of the draws")
-        axes.set_xlabel("$N$ or $P$")
-        axes.set_ylabel(r"scale over size$^\alpha$")
+        axes.set(xlabel="$N$ or $P$", ylabel=r"scale over size$^\alpha$")
         axes.legend(loc="best")
     return figure
 
@@ -427,8 +413,7 @@ def end_figure(trained: Sequence[End]) -> Figure:
                 label = rf"$\gamma = {end.gamma:g}$"
                 axes.loglog(end.step, np.maximum(end.gap, 1e-16), color=richness_color(end.gamma), label=label)
             axes.axhline(1e-13, color=MUTED, linewidth=0.9, linestyle=":")
-            axes.set_xlabel("steps")
-            axes.set_title(title)
+            axes.set(xlabel="steps", title=title)
         panels[0].set_ylabel("|loss / limit − 1|")
         panels[0].legend(loc="lower left")
     return figure

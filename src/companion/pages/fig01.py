@@ -93,10 +93,7 @@ def phase_counts(plan: Plan) -> pd.DataFrame:
 
 
 def improvements(plan: Plan) -> pd.DataFrame:
-    """Return the smallest change from the lazy to the rich exponent of every term in time, over the grid of tasks.
-
-    ``printed`` is that of eqs. 8 and 9, ``corrected`` that of the corrected terms.
-    """
+    """Return the smallest change from the lazy to the rich exponent of every term in time, over the grid of tasks."""
     changes: dict[str, list[list[float]]] = {GRADIENT_FLOW: [], TRANSIENT: [], SGD: []}
     for alpha, beta in _tasks(plan):
         laws = [[loss_terms(alpha, beta, rich, version) for rich in (False, True)] for version in VERSIONS]
@@ -126,31 +123,26 @@ def exponent_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
         ("hard.rich", plan.hard, "rich", "Feature learning raises the exponent of a hard task to 2 beta/(1 + beta)."),
         ("easy.rich", plan.easy, "rich", "Feature learning leaves the exponent of an easy task at beta."),
     )
-    claims = []
-    for name, beta, limit, statement in quoted:
-        row = next(found[(found.limit == limit) & (found.beta == beta)].itertuples())
-        claims.append(
-            judged(
-                plan,
-                f"fig-1.exponent.{name}",
-                "Fig. 1a, eqs. 10, 68",
-                statement,
-                f"chi at beta = {beta:g}, fit of the loss of eq. 67 against eta t",
-                row.predicted,
-                Measurement.of(row.late, row.interval, row.window, meaning=SLOPE),
-                "theory",
-                LATE,
-                note=f"all sources shown differ by {bound(float(worst[limit]))}; this tests eq. 68 against eq. 67, not eq. 67",
-            )
+    return [
+        judged(
+            plan,
+            f"fig-1.exponent.{name}",
+            "Fig. 1a, eqs. 10, 68",
+            statement,
+            f"chi at beta = {beta:g}, fit of the loss of eq. 67 against eta t",
+            row.predicted,
+            Measurement.of(row.late, row.interval, row.window, meaning=SLOPE),
+            "theory",
+            LATE,
+            note=f"all sources shown differ by {bound(float(worst[limit]))}; this tests eq. 68 against eq. 67, not eq. 67",
         )
-    return claims
+        for name, beta, limit, statement in quoted
+        for row in found[(found.limit == limit) & (found.beta == beta)].itertuples()
+    ]
 
 
 def phase_claims(plan: Plan, counts: pd.DataFrame) -> list[Claim]:
-    """Judge the labels of the phase plots, and that there are no other phases.
-
-    The label of the easy region is judged by the pair that section 4 names: if the printed label held, no task would have it.
-    """
+    """Judge the labels of the phase plots (that of the easy region by the pair that section 4 names), and that they are all."""
     statements = {
         "hard": ("Hard", "gradient flow against the model bottleneck"),
         "easy": ("Easy", "the finite-N transient against the model bottleneck"),
@@ -160,12 +152,8 @@ def phase_claims(plan: Plan, counts: pd.DataFrame) -> list[Claim]:
     for count in counts.itertuples():
         panel, equation = ("c", 9) if count.limit == "rich" else ("b", 8)
         tasks, balance = statements[count.regime]
-        share, pair, predicted = (
-            f"share of {count.points} tasks at which the optimum of eq. {equation} balances",
-            balance,
-            1.0,
-        )
-        measured, corrected, note = count.printed, None, ""
+        share = f"share of {count.points} tasks at which the optimum of eq. {equation} balances"
+        pair, predicted, measured, corrected, note = balance, 1.0, count.printed, None, ""
         if count.regime == "easy":
             pair, predicted, measured, corrected = "gradient flow against the finite-N transient", 0.0, count.named, 1.0
             note = "corrected: the pair of section 4 and Table 1; the printed label is what follows in time at fixed N"
@@ -288,11 +276,5 @@ def _phases(axes: Axes, rich: bool, largest: float) -> None:
 def _label(axes: Axes, x: float, y: float, early: str, late: str) -> None:
     for text, points, anchor in ((early, 9, "bottom"), (r"\downarrow", 0, "center"), (late, -9, "top")):
         axes.annotate(
-            f"${text}$",
-            (x, y),
-            xytext=(0, points),
-            textcoords="offset points",
-            ha="center",
-            va=anchor,
-            fontsize=12,
+            f"${text}$", (x, y), xytext=(0, points), textcoords="offset points", ha="center", va=anchor, fontsize=12
         )

@@ -58,11 +58,8 @@ class Plan(Parameters):
 
     def edge(self) -> list[InfiniteLimitRun]:
         """Return the runs of the edge-of-stability study, richness varying fastest."""
-        return [
-            InfiniteLimitRun(self.alpha, self.beta_hard, math.inf, eta, gamma, self.steps_edge)
-            for eta in self.etas_edge
-            for gamma in self.gammas_edge
-        ]
+        cases = itertools.product(self.etas_edge, self.gammas_edge)
+        return [InfiniteLimitRun(self.alpha, self.beta_hard, math.inf, *case, self.steps_edge) for case in cases]
 
     def experiments(self) -> list[Experiment]:
         """Return all runs, each once."""
@@ -120,9 +117,8 @@ def exponents(panel: InfinitePanel) -> pd.DataFrame:
     for gamma, discrete, flow in zip(panel.gammas, panel.discrete, panel.flow, strict=True):
         step, loss = discrete.arrays["step"][1:], discrete.arrays["loss"][1:]
         edge = edge_of_stability_step(panel.beta, gamma, panel.eta)
-        window = theory_window(
-            panel.alpha, panel.beta, panel.eta, gamma, float(step[-1]), edge_step=edge if edge < math.inf else None
-        )
+        ends = (float(step[-1]), edge if edge < math.inf else None)
+        window = theory_window(panel.alpha, panel.beta, panel.eta, gamma, ends[0], edge_step=ends[1])
         found = Measurement.exponent(fit_power_law(step, loss, window.span))
         moved = window_sensitivity(step, loss, window)
         closure = self_consistent_curve(panel.alpha, panel.beta, gamma, panel.eta * step).loss
@@ -298,24 +294,16 @@ def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
             for gamma, discrete, flow in zip(panel.gammas, panel.discrete, panel.flow, strict=True):
                 step, loss = discrete.arrays["step"][1:], discrete.arrays["loss"][1:]
                 axes.loglog(step, loss, color=colors[gamma], label=rf"$\gamma = {gamma:g}$")
-                dots = slice(4, None, 9)
-                axes.loglog(
-                    flow.arrays["step"][1:][dots],
-                    flow.arrays["loss"][1:][dots],
-                    ".",
-                    color=colors[gamma],
-                    markersize=5,
-                )
-            _guide(
-                axes, step, panel.discrete[0].arrays["loss"][1:], panel.beta, rf"$t^{{-{panel.beta:g}}}$", above=True
-            )
+                dots = (flow.arrays[name][1:][4::9] for name in ("step", "loss"))
+                axes.loglog(*dots, ".", color=colors[gamma], markersize=5)
+            first, last = (panel.discrete[at].arrays["loss"][1:] for at in (0, -1))
+            _guide(axes, step, first, panel.beta, rf"$t^{{-{panel.beta:g}}}$", above=True)
             if panel.beta < 1:
                 power = float(chi(panel.beta))
-                _guide(axes, step, panel.discrete[-1].arrays["loss"][1:], power, rf"$t^{{-{power:.3f}}}$", above=False)
+                _guide(axes, step, last, power, rf"$t^{{-{power:.3f}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
-            axes.set_title(rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, $N, B \to \infty$")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, $N, B \to \infty$", xlabel="steps $t$")
+            axes.set(ylabel="loss")
             axes.legend(loc="lower left", ncols=2)
             upper = axes.secondary_xaxis("top", functions=_scaling(panel.eta))
             upper.set_xlabel(rf"$\eta t$  ($\eta = {panel.eta:g}$)", fontsize=11)
@@ -335,12 +323,11 @@ def finite_figure(easy: FinitePanel, hard: FinitePanel) -> Figure:
             power = float(chi(panel.beta))
             _guide(axes, step, theory.arrays["loss"][1:], power, rf"$t^{{-{power:.3g}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
-            axes.set_title(rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, finite $N$")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("loss")
-            handles = [*axes.get_legend_handles_labels()[0], Line2D([], [], color=INK, linestyle="--", linewidth=1.3)]
-            labels = [*axes.get_legend_handles_labels()[1], "theory"]
-            axes.legend(handles, labels, loc="lower left", ncols=2)
+            axes.set(title=rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, finite $N$", xlabel="steps $t$")
+            axes.set(ylabel="loss")
+            handles, labels = axes.get_legend_handles_labels()
+            handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
+            axes.legend(handles, [*labels, "theory"], loc="lower left", ncols=2)
     return figure
 
 
@@ -360,10 +347,7 @@ def edge_figure(plan: Plan, results: Mapping[Experiment, Result], found: pd.Data
                 for axes, value in ((upper, loss[at]), (lower, run.eta * sharpness[at])):
                     axes.plot(run.eta * step[at], value, "x", color=color, markersize=10, markeredgewidth=2.5)
         losses = [results[run].arrays["loss"] for run in shown]
-        smallest, last = (
-            min(run.eta for run in shown) * plan.steps_edge,
-            max(run.eta for run in shown) * plan.steps_edge,
-        )
+        smallest, last = (end(run.eta for run in shown) * plan.steps_edge for end in (min, max))
         rich = float(chi(plan.beta_hard))
         anchor = losses[0][-1] * smallest**rich
         x = np.array([3.0, last])
@@ -374,13 +358,11 @@ def edge_figure(plan: Plan, results: Mapping[Experiment, Result], found: pd.Data
             upper.loglog(x, scale * x**-power, "--", color=MUTED, linewidth=1.4)
             upper.annotate(name, (last, float(scale * last**-power)), (4, 0), textcoords="offset points", color=MUTED)
         # Spikes at the edge can exceed the first loss by far; they are cut here and said in the caption.
-        upper.set_ylim(0.3 * min(loss.min() for loss in losses), 2 * losses[0][0])
-        upper.set_ylabel("loss")
+        upper.set(ylim=(0.3 * min(loss.min() for loss in losses), 2 * losses[0][0]), ylabel="loss")
         upper.legend(loc="lower left")
         lower.axhline(2, color=MUTED, linestyle="--", linewidth=1.2)
         lower.annotate("edge of stability", (0.03, 2), (0, 4), textcoords="offset points", color=MUTED)
-        lower.set_xlabel(r"$\eta t$")
-        lower.set_ylabel(r"$\eta \times$ largest eigenvalue")
+        lower.set(xlabel=r"$\eta t$", ylabel=r"$\eta \times$ largest eigenvalue")
     return figure
 
 

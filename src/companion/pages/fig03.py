@@ -55,6 +55,7 @@ DOMINANCE = 10.0
 #: SGD noise feeds on itself when the product of strength and kernel reaches one; runs end well before.
 NOISE_LIMIT = 0.5
 _RESAMPLES = 400
+_DIFFERENCE = "95 % interval of the difference"
 _TERM = ["name", "term", "location", "predicted", "exponent", "interval", "window"]
 
 
@@ -153,11 +154,8 @@ def stability(plan: Plan, panel: Panel) -> pd.DataFrame:
     # The sum converges once all modes with eta lambda_k of order one are resolved.
     quadrature, eta = PowerLaw(plan.alpha, panel.beta).quadrature(1e4), plan.eta(panel.beta)
     growth = 1 + plan.gamma * float(panel.limit.arrays["weight_norm"][-1])
-    numbers = [
-        [mean_square_stability(quadrature, rate, batch) for rate in (eta, eta * growth)] for batch in plan.batches
-    ]
-    rows = [(batch, growth, *pair) for batch, pair in zip(plan.batches, numbers, strict=True)]
-    return pd.DataFrame(rows, columns=["batch", "growth", "first", "last"])
+    first, last = ([mean_square_stability(quadrature, rate, b) for b in plan.batches] for rate in (eta, eta * growth))
+    return pd.DataFrame({"batch": plan.batches, "growth": growth, "first": first, "last": last})
 
 
 def agreement(plan: Plan, panel: Panel) -> pd.DataFrame:
@@ -231,11 +229,7 @@ def transients(plan: Plan, panel: Panel) -> pd.DataFrame:
 
 
 def crossovers(plan: Plan, panel: Panel) -> pd.DataFrame:
-    """Find when SGD noise overtakes gradient flow, and when the transient of finite width overtakes SGD noise.
-
-    Times are eta*steps from 1 on, on the theory's late times, for the smallest and the largest batch; infinite if that
-    does not come.
-    """
+    """Find the eta*steps (from 1 on, infinite if never) at which SGD noise passes gradient flow, and finite width SGD noise."""
     flow = late(plan, panel, (math.inf, math.inf))
     narrow = late(plan, panel, (float(plan.width), math.inf))
     rows = []
@@ -244,10 +238,8 @@ def crossovers(plan: Plan, panel: Panel) -> pd.DataFrame:
         time = np.geomspace(1.0, min(narrow[0][-1], noisy[0][-1]), 2000)
         noise, finite = (_beyond_flow(flow, time, resampled(*curve, time)) for curve in (noisy, narrow))
         gradient = resampled(*noisy, time) - noise
-        first = [
-            float(time[np.argmax(after)]) if after.any() else math.inf for after in (noise > gradient, finite > noise)
-        ]
-        rows.append((batch, *first))
+        passed = (noise > gradient, finite > noise)
+        rows.append((batch, *(float(time[np.argmax(after)]) if after.any() else math.inf for after in passed)))
     return pd.DataFrame(rows, columns=["batch", "noise", "width"])
 
 
@@ -351,8 +343,7 @@ def order_claim(plan: Plan, panel: Panel, found: pd.DataFrame) -> Claim:
 
 def agreement_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that theory describes simulation, at the smallest and the largest batch."""
-    letter, task = _place(panel)
-    other = fourth_moment(panel)
+    (letter, task), other = _place(panel), fourth_moment(panel)
     note = (
         f"with the fourth moment of Gaussian data, which the paper leaves out, the theory is {other:.3g} times as large"
     )
@@ -368,9 +359,9 @@ def shift_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     cases = [("shift", f"B = {smallest.batch}", smallest, float(np.polyfit(np.log(step[decade]), np.log(ratio), 1)[0]))]
     if len(large):
         worst = large.loc[large.slope.abs().idxmax()]
-        cases.append(
-            ("shift-large", f"B = {worst.batch}, which departs most of those from {LARGE} on", worst, math.nan)
-        )
+        words = f"B = {worst.batch}, which departs most of those from {LARGE} on"
+        cases.append(("shift-large", words, worst, math.nan))
+    moment = "; corrected: by what the theory with the fourth moment of the data shifts it"
     return [
         judged(
             plan,
@@ -379,28 +370,17 @@ def shift_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
             f"SGD noise does not significantly alter the scaling of a hard task, {words}.",
             f"exponent of the loss in the last decade of the simulated steps; predicted: that at B = {largest}",
             row.exponent,
-            Measurement.of(
-                row.exponent - row.slope,
-                (row.exponent - row.slope_interval[1], row.exponent - row.slope_interval[0]),
-                (plan.steps / 10, plan.steps),
-                meaning="95 % interval of the difference",
-            ),
+            Measurement.of(row.exponent - row.slope, ends, (plan.steps / 10, plan.steps), meaning=_DIFFERENCE),
             "simulation",
             corrected=None if math.isnan(slope) else row.exponent - slope,
-            seeds=plan.seeds[plan.batches.index(row.batch)],
+            seeds=seeds,
             note=f"the loss is {100 * row.excess:.0f} % above that at B = {largest} at the last step"
-            + (
-                ""
-                if math.isnan(slope)
-                else "; corrected: by what the theory with the fourth moment of the data shifts it"
-            ),
-            needs=seeds_needed(
-                (row.slope_interval[1] - row.slope_interval[0]) / 2,
-                plan.seeds[plan.batches.index(row.batch)],
-                0.1 * row.exponent,
-            ),
+            + ("" if math.isnan(slope) else moment),
+            needs=seeds_needed((row.slope_interval[1] - row.slope_interval[0]) / 2, seeds, 0.1 * row.exponent),
         )
         for name, words, row, slope in cases
+        for seeds in [plan.seeds[plan.batches.index(row.batch)]]
+        for ends in [(row.exponent - row.slope_interval[1], row.exponent - row.slope_interval[0])]
     ]
 
 
@@ -417,9 +397,8 @@ def batch_claim(plan: Plan, panel: Panel) -> Claim:
     if len(pairs) >= 2:
         power, between = float(np.polyfit(strength, excess, 1)[0]), np.diff(excess) / np.diff(strength)
         ends = min(power, float(between.min())), max(power, float(between.max()))
-        measured = Measurement.of(
-            power, ends, (plan.steps / 10, plan.steps), meaning="extremes between neighbouring batches"
-        )
+        decade_ends = (plan.steps / 10, plan.steps)
+        measured = Measurement.of(power, ends, decade_ends, meaning="extremes between neighbouring batches")
     return judged(
         plan,
         "fig03.super-easy.one-over-b",
@@ -468,9 +447,8 @@ def loss_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
             axes.set_ylim(0.25 * lowest, None)
             _guides(axes, plan, panel)
             letter, task = _place(panel)
-            axes.set_title(rf"({letter}) {task} task, $\beta = {panel.beta:g}$, $N = {plan.width}$")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {task} task, $\beta = {panel.beta:g}$, $N = {plan.width}$", xlabel="steps $t$")
+            axes.set(ylabel="loss")
             handles, labels = axes.get_legend_handles_labels()
             handles += [
                 Line2D([], [], color=INK, linestyle="--", linewidth=1.1),
@@ -495,18 +473,16 @@ def late_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
             ((width, math.inf), "-.", rf"$B = \infty$, $N = {width:g}$"),
         ):
             upper.loglog(*late(plan, super_easy, sizes), style, color=INK, linewidth=1.2, label=label)
-        upper.set_ylim(0.1 * float(late(plan, super_easy, (math.inf, smallest))[1][-1]), None)
-        upper.set_title(rf"super-easy task, $\beta = {super_easy.beta:g}$, theory")
-        upper.set_ylabel("loss")
+        upper.set(ylim=(0.1 * float(late(plan, super_easy, (math.inf, smallest))[1][-1]), None))
+        upper.set(title=rf"super-easy task, $\beta = {super_easy.beta:g}$, theory", ylabel="loss")
         upper.legend(loc="lower left", ncols=2)
         for batch in (plan.batches[0], plan.batches[-1]):
             time, relative = noise_share(plan, hard, batch)
             lower.loglog(time, relative, color=batch_color(batch), label=rf"$N = \infty$, $B = {batch}$")
             lower.loglog(time, local_noise(plan, hard.beta, batch, time), "--", color=MUTED, linewidth=1.3)
         lower.plot([], [], "--", color=MUTED, label=r"$(\eta / B)\, K(t)\, \sum_k \lambda_k / 2$")
-        lower.set_title(rf"hard task, $\beta = {hard.beta:g}$, theory")
-        lower.set_ylabel("relative excess loss")
-        lower.set_xlabel(r"$\eta t$")
+        lower.set(title=rf"hard task, $\beta = {hard.beta:g}$, theory", ylabel="relative excess loss")
+        lower.set(xlabel=r"$\eta t$")
         lower.legend(loc="lower right")
     return figure
 

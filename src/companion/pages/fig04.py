@@ -28,15 +28,7 @@ from neural_scaling.fits import (
 )
 from neural_scaling.models.runs import LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import Experiment, Result
-from neural_scaling.theory import (
-    Regime,
-    Version,
-    compute_optimum,
-    edge_of_stability_step,
-    frontier,
-    loss_terms,
-    regime,
-)
+from neural_scaling.theory import Regime, Version, compute_optimum, edge_of_stability_step, frontier, loss_terms, regime
 
 #: Points of a frontier per decade of compute.
 PER_DECADE = 20
@@ -193,10 +185,8 @@ def exponents(plan: Plan, panels: Sequence[Panel]) -> pd.DataFrame:
     for one in panels:
         expected = compute_optimum(plan.alpha, one.beta, plan.gamma > 0)
         means, last = one.means(), 0.999 * plan.compute_theory
-        seen, late = (
-            compute_grid(first_compute(plan, one), _reached(means)),
-            compute_grid(last / 10**LAST_DECADES, last),
-        )
+        seen = compute_grid(first_compute(plan, one), _reached(means))
+        late = compute_grid(last / 10**LAST_DECADES, last)
         cases: list[tuple[Source, float, Curves, Array, list[Curves]]] = [
             ("simulation", one.batch, means, seen, _resamples(one)),
             ("theory", one.batch, one.long, late, []),
@@ -217,27 +207,21 @@ def exponents(plan: Plan, panels: Sequence[Panel]) -> pd.DataFrame:
 
 
 def same_window(plan: Plan, panels: Sequence[Panel]) -> pd.DataFrame:
-    """Fit the simulated frontier beside that of the theory at the same batch, in the window in which both are known.
-
-    The interval is of the ratio of the two: a bend of both does not count.
-    """
+    """Fit the simulated frontier and the theory's at the same batch where both are known; the interval is of their ratio."""
     rows = []
     for one in panels:
         means = one.means()
         grid = compute_grid(first_compute(plan, one), min(_reached(means), _reached(one.theory)))
         seen, expected = front(means, grid), front(one.theory, grid)
-        ends = zip(seen.inside(), expected.inside(), strict=True)
-        (first, other), (last, earlier) = ends
+        (first, other), (last, earlier) = zip(seen.inside(), expected.inside(), strict=True)
         window, drawn = (max(first, other), min(last, earlier)), [front(again, grid) for again in _resamples(one)]
         for quantity, sign in (("loss", 1), ("width", -1)):
             theory = getattr(expected, quantity)
             ratios = [getattr(again, quantity) / theory for again in drawn]
             more, error = resampled_exponent(grid, getattr(seen, quantity) / theory, window, ratios)
             predicted = sign * fit_power_law(grid, theory, window).exponent
-            value = predicted + sign * more
-            rows.append(
-                (one.task, quantity, window, value, Measurement.with_error(value, error).interval, predicted, None)
-            )
+            value, interval, _ = Measurement.with_error(predicted + sign * more, error).columns()
+            rows.append((one.task, quantity, window, value, interval, predicted, None))
     return pd.DataFrame(rows, columns=_SAME)
 
 
@@ -319,34 +303,27 @@ def beside_claims(plan: Plan, panel: Panel, rows: pd.DataFrame, by: str) -> list
 def table_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that the frontier has the asymptotic powers: the theory at the batch of the row, the simulated loss."""
     limit, simulation = _limit(found), next(found[found.source == "simulation"].itertuples())
-    cases: list[tuple[Any, str, str, str, str]] = [
-        (simulation, "loss", "r", "simulation", f"in simulations up to C = {plan.compute:.0e}"),
-        *(
-            (
-                limit,
-                quantity,
-                symbol,
-                "limit",
-                f"in the theory up to C = {plan.compute_theory:.0e} at B = {limit.batch:g}",
-            )
-            for quantity, symbol in (("loss", "r"), ("width", "a"))
-        ),
+    in_theory = f"in the theory up to C = {plan.compute_theory:.0e} at B = {limit.batch:g}"
+    cases: list[tuple[Any, str, str, Kind, str]] = [
+        (simulation, "loss", "r", _SIMULATION, f"in simulations up to C = {plan.compute:.0e}"),
+        (limit, "loss", "r", _THEORY, in_theory),
+        (limit, "width", "a", _THEORY, in_theory),
     ]
     return [
         judged(
             plan,
-            f"fig04.{panel.task}.{quantity}.{source}",
+            f"fig04.{panel.task}.{quantity}.{'limit' if kind == 'theory' else kind}",
             f"Fig. 4{_LETTERS[panel.task]}, Table 1" if quantity == "loss" else "section 4, balances at fixed compute",
             f"Along the frontier of the {panel.task} task (beta = {panel.beta:g}) the {_NAMES[quantity]} goes as "
             f"C^{-predicted if quantity == 'loss' else predicted:.3f}, {where}.",
             f"exponent of the {_NAMES[quantity]} in compute N t",
             predicted,
             Measurement.of(getattr(row, symbol), getattr(row, f"{symbol}_interval"), row.window, meaning=SLOPE),
-            "simulation" if source == "simulation" else "theory",
-            seeds=min(plan.seeds) if source == "simulation" else None,
-            needs="more seeds and a larger compute" if source == "simulation" else "a larger compute",
+            kind,
+            seeds=min(plan.seeds) if kind == "simulation" else None,
+            needs="more seeds and a larger compute" if kind == "simulation" else "a larger compute",
         )
-        for row, quantity, symbol, source, where in cases
+        for row, quantity, symbol, kind, where in cases
         for predicted in (getattr(row, f"predicted_{symbol}"),)
     ]
 
@@ -356,6 +333,10 @@ def gain_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     lazy, limit = compute_optimum(plan.alpha, panel.beta, rich=False), _limit(found)
     simulation = next(found[found.source == "simulation"].itertuples())
     improves = f"Feature learning improves the frontier of the hard task beyond the lazy C^-{lazy.r:.3f}"
+    grows = (
+        f"Feature learning changes how to share compute: the optimal width grows faster than the lazy C^{lazy.a:.3f}."
+    )
+    table = "section 4, Table 1"
     return [
         bounded(
             plan,
@@ -371,25 +352,9 @@ def gain_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
             needs="more seeds",
         )
         for name, location, statement, row, quantity, symbol, kind in (
-            (
-                "gain.simulation",
-                "section 4, Table 1",
-                f"{improves}, simulations.",
-                simulation,
-                "loss",
-                "r",
-                _SIMULATION,
-            ),
-            ("gain.limit", "section 4, Table 1", f"{improves}, theory.", limit, "loss", "r", _THEORY),
-            (
-                "allocation",
-                "abstract, section 1",
-                f"Feature learning changes how to share compute: the optimal width grows faster than the lazy C^{lazy.a:.3f}.",
-                limit,
-                "width",
-                "a",
-                _THEORY,
-            ),
+            ("gain.simulation", table, f"{improves}, simulations.", simulation, "loss", "r", _SIMULATION),
+            ("gain.limit", table, f"{improves}, theory.", limit, "loss", "r", _THEORY),
+            ("allocation", "abstract, section 1", grows, limit, "width", "a", _THEORY),
         )
     ]
 
@@ -456,12 +421,10 @@ def loss_figure(plan: Plan, panels: Sequence[Panel], first: float = 100.0) -> Fi
             for width, (step, loss) in panel.theory.items():
                 axes.loglog(width * step, loss, "--", color=INK, linewidth=0.9)
             seen = front(panel.means(), compute_grid(first, 0.99 * plan.compute))
-            axes.set_xlim(first, 1.1 * plan.compute)
-            axes.set_ylim(0.35 * seen.loss.min(), 2.5 * seen.loss.max())
+            axes.set(xlim=(first, 1.1 * plan.compute), ylim=(0.35 * seen.loss.min(), 2.5 * seen.loss.max()))
             _guides(axes, plan, panel, seen)
-            axes.set_title(rf"({letter}) {panel.task} task, $\beta = {panel.beta:g}$")
-            axes.set_xlabel("compute $C = N t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {panel.task} task, $\beta = {panel.beta:g}$", xlabel="compute $C = N t$")
+            axes.set(ylabel="loss")
             handles, labels = axes.get_legend_handles_labels()
             handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=0.9))
             axes.legend(handles, [*labels, "theory"], loc="lower left", ncols=2)
@@ -486,8 +449,7 @@ def allocation_figure(plan: Plan, panels: Sequence[Panel]) -> Figure:
                 x = np.array([expected.compute[-1] / 1e3, expected.compute[-1]])
                 axes.loglog(x, line[-1] * 1.35 * (x / compute[-1]) ** power, "--", color=MUTED, linewidth=1.3)
         upper.set_ylabel("optimal width $N^*$")
-        lower.set_ylabel("optimal steps $t^*$")
-        lower.set_xlabel("compute $C = N t$")
+        lower.set(ylabel="optimal steps $t^*$", xlabel="compute $C = N t$")
         upper.legend(loc="upper left")
     return figure
 
@@ -518,8 +480,7 @@ def slope_figure(plan: Plan, panels: Sequence[Panel], found: pd.DataFrame) -> Fi
                 error = [[measured - low], [high - measured]]
                 axes.errorbar(middle, measured, error, fmt=marker, color=color, capsize=4, markersize=6)
         upper.set_ylabel("exponent $r$ of the loss")
-        lower.set_ylabel("exponent $a$ of the width")
-        lower.set_xlabel("compute $C = N t$")
+        lower.set(ylabel="exponent $a$ of the width", xlabel="compute $C = N t$")
         upper.legend(loc="center right")
     return figure
 

@@ -322,9 +322,7 @@ def kernel_figure(rows: Sequence[CurveRow]) -> Figure:
         for level, name in ((2.0, "edge of stability"), (1.0, "end of the windows")):
             lower.axhline(level, color=MUTED, linestyle="--", linewidth=1.2)
             lower.annotate(name, (1.0, level), (2, 3), textcoords="offset points", color=MUTED)
-        lower.set_ylim(top=4.0)
-        lower.set_xlabel("steps $t$")
-        lower.set_ylabel(r"$\eta_0 \times$ largest eigenvalue")
+        lower.set(ylim=(None, 4.0), xlabel="steps $t$", ylabel=r"$\eta_0 \times$ largest eigenvalue")
     return figure
 
 
@@ -362,9 +360,7 @@ def study_figure(plan: Plan, found: pd.DataFrame) -> Figure:
             ticks = {place: f"{value:g}" if value else "lin." for place, value in zip(x, rows[varied], strict=True)}
             axes.set_xticks(list(ticks), list(ticks.values()), rotation=45 if len(ticks) > 4 else 0)
             axes.minorticks_off()
-            axes.set_title(rf"({letter}) {study}, $\beta = {beta:g}$")
-            axes.set_xlabel(label)
-            axes.set_ylabel("exponent")
+            axes.set(title=rf"({letter}) {study}, $\beta = {beta:g}$", xlabel=label, ylabel="exponent")
             if len(series) > 1:
                 axes.legend()
     return figure

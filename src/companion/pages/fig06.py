@@ -107,11 +107,7 @@ def curves(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Cu
 
 
 def exponents(found: Curves) -> pd.DataFrame:
-    """Return the exponents of one dataset.
-
-    ``paper`` and ``own`` are predictions from the paper's and the measured source, ``curve`` the exponents of
-    the bounds of the predicted curve in the window of a lazy network.
-    """
+    """Return exponents of a dataset: from the ``paper``'s source, the measured one and the bounds of the predicted ``curve``."""
     own, rows = found.source.source, []
     for row in found.rows:
         exponent, interval, window = row.measured.columns()
@@ -290,9 +286,8 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
                 color = colors[row.run.richness]
                 name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
                 axes.loglog(row.step, row.mean, color=color, label=name)
-                axes.fill_between(
-                    row.step, row.loss.min(axis=0), row.loss.max(axis=0), color=color, alpha=0.2, linewidth=0
-                )
+                ends = (row.loss.min(axis=0), row.loss.max(axis=0))
+                axes.fill_between(row.step, *ends, color=color, alpha=0.2, linewidth=0)
             handles = [Line2D([], [], color=MUTED, linewidth=6, alpha=0.4)]
             names = ["predicted, lazy"]
             start = min(row.window.start for row in one.rows)
@@ -311,9 +306,7 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
             lowest = min((float(row.mean[-1]) for row in finite), default=0.01)
             axes.set_ylim(0.6 * lowest, 0.115)
             plain_ticks(axes.yaxis)
-            axes.set_title(f"({letter}) {one.title}")
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("test loss, mean over outputs")
+            axes.set(title=f"({letter}) {one.title}", xlabel="steps $t$", ylabel="test loss, mean over outputs")
             own, titles = axes.get_legend_handles_labels()
             axes.legend([*own, *handles], [*titles, *names], loc="lower left", ncols=2)
     return figure

@@ -119,6 +119,9 @@ def scatter_exponents(plan: Plan, found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["power", "predicted", "exponent", "interval", "window"])
 
 
+_SPAN = "span of the 95 % intervals of even and odd k"
+
+
 def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that the spectra of infinitely wide networks fall as k^(-2 q_phi)."""
     return [
@@ -129,9 +132,7 @@ def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"The tangent kernel of networks with q_phi = {row.power:g} has eigenvalues falling as k^-{row.predicted:g}.",
             "exponent of the eigenvalues in k, mean of even and odd k",
             row.predicted,
-            Measurement.of(
-                row.capacity, row.interval, row.window, meaning="span of the 95 % intervals of even and odd k"
-            ),
+            Measurement.of(row.capacity, row.interval, row.window, meaning=_SPAN),
             "theory",
         )
         for row in found.itertuples()
@@ -157,10 +158,7 @@ def scatter_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 
 def sources(found: Sequence[Spectrum], plan: Plan) -> pd.DataFrame:
-    """Measure the source of targets from kernel and target alone: what modes from k on leave against the eigenvalue of k.
-
-    Even and odd k have constants of their own; the exponent is that of both, ``interval`` what both span.
-    """
+    """Fit what modes from k on leave against the eigenvalue of k, over all k; ``interval`` is what even and odd k span."""
     rows = []
     k = np.arange(1, plan.window[1] + 1)
     for one in found:
@@ -168,10 +166,8 @@ def sources(found: Sequence[Spectrum], plan: Plan) -> pd.DataFrame:
             q = decay(beta, one.kernel.power)
             left = zeta(2 * q, k)  # the sum of j^-2q from j = k on
             inside = k >= plan.window[0]
-            fits = [
-                fit_power_law(1 / one.kernel.tangent[1:][part], left[part])
-                for part in (inside & (k % 2 == odd) for odd in (0, 1))
-            ]
+            parts = [inside & (k % 2 == odd) for odd in (0, 1)]
+            fits = [fit_power_law(1 / one.kernel.tangent[1:][part], left[part]) for part in parts]
             ends = [end for fit in fits for end in fit.interval]
             exponent = float(np.mean([fit.exponent for fit in fits]))
             rows.append((one.kernel.power, q, source(q, one.kernel.power), exponent, (min(ends), max(ends))))
@@ -189,7 +185,7 @@ def source_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "A target with coefficients k^-q has the source (2q - 1)/(2 q_phi) for the infinitely wide kernel.",
         "exponent in the eigenvalue of what the modes from k on leave, over that, farthest from 1",
         1.0,
-        Measurement.of(far.exponent / far.predicted, ends, meaning="span of the 95 % intervals of even and odd k"),
+        Measurement.of(far.exponent / far.predicted, ends, meaning=_SPAN),
         "theory",
         Tolerance(0.05, "ratios of exponents, theory: 5 %"),
         note=f"q = {far.q:g}, q_phi = {far.power:g}",
@@ -249,11 +245,7 @@ def measure(
 
 
 def claims_of(
-    plan: Plan,
-    capacities: pd.DataFrame,
-    sources: pd.DataFrame,
-    exponents: pd.DataFrame,
-    found: Found | None,
+    plan: Plan, capacities: pd.DataFrame, sources: pd.DataFrame, exponents: pd.DataFrame, found: Found | None
 ) -> list[Claim]:
     """Return the claims of the page; those about networks need sizes that small scale does not have."""
     claims = [*spectrum_claims(plan, capacities), source_claim(plan, sources)]
@@ -282,18 +274,12 @@ def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFra
             # Beyond a sixteenth of the angles the grid folds later modes in.
             shown = np.unique(np.geomspace(1, row.finite.size // 8, 14).astype(int))
             upper.loglog(shown, row.finite[shown], "o", color=color, markersize=5)
-            x = np.array(plan.window, dtype=np.float64)
-            upper.loglog(
-                x, 2.2 * row.kernel.tangent[int(x[0])] * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED
-            )
-        upper.set_title("(a) eigenvalues of the tangent kernel")
-        upper.set_xlabel("frequency $k$")
-        upper.set_ylabel(r"$\lambda_k$")
+            x, level = np.array(plan.window, dtype=np.float64), 2.2 * row.kernel.tangent[plan.window[0]]
+            upper.loglog(x, level * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED)
+        upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="frequency $k$", ylabel=r"$\lambda_k$")
         handles, names = upper.get_legend_handles_labels()
-        handles += [
-            Line2D([], [], color=INK, marker="o", linestyle="", markersize=5),
-            Line2D([], [], color=MUTED, linestyle="--"),
-        ]
+        handles.append(Line2D([], [], color=INK, marker="o", linestyle="", markersize=5))
+        handles.append(Line2D([], [], color=MUTED, linestyle="--"))
         upper.legend(handles, [*names, "finite width", r"$k^{-2 q_\phi}$"], loc="lower left")
         for number, line in enumerate(exponents.itertuples()):
             color = task_color(number, len(exponents))
@@ -301,9 +287,8 @@ def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFra
             width, spread = group.width.to_numpy(dtype=np.float64), group.scatter.to_numpy()
             lower.loglog(width, spread, "o-", color=color, label=rf"$q_\phi = {line.power:g}$")
             lower.loglog(width, 0.88 * spread[0] * (width / width[0]) ** -line.predicted, "--", color=MUTED)
-        lower.set_title("scatter of the kernel of two-layer networks")
-        lower.set_xlabel("width $N$")
-        lower.set_ylabel("interquartile range / median")
+        lower.set(title="scatter of the kernel of two-layer networks", xlabel="width $N$")
+        lower.set(ylabel="interquartile range / median")
         lower.legend(loc="lower left")
     return figure
 

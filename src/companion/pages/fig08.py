@@ -76,12 +76,11 @@ class Plan(Parameters):
 def sound(found: Sequence[Curve]) -> dict[str, bool]:
     """Say whether all networks learn, the richest most, and only with features that move."""
     lazy, richest = found[0], found[-1]
+    slow, rich = (one.binned[1, -1] for one in (lazy, richest))
     return {
         "all networks learn from the start": all(one.binned[1, 0] < one.loss[0] for one in found),
         "the laziest network learns more than a twentieth of its loss": bool(lazy.held_out[-1] < 0.95 * lazy.loss[0]),
-        "the richest network ends below the laziest, in fresh batches": bool(
-            richest.binned[1, -1] < lazy.binned[1, -1]
-        ),
+        "the richest network ends below the laziest, in fresh batches": bool(rich < slow),
         "the richest network ends below the laziest, on held-out text": bool(richest.held_out[-1] < lazy.held_out[-1]),
         "features move in the richest network only": bool(lazy.moved[-1] < 0.01 < richest.moved[-1]),
     }
@@ -118,10 +117,8 @@ class Curve:
         middle = self.binned.shape[1] // 2
         if middle < 3:
             return math.nan, math.nan
-        first, second = (
-            fit_power_law(part[0], part[1], sigma=part[2]).exponent
-            for part in (self.binned[:, :middle], self.binned[:, middle:])
-        )
+        halves = self.binned[:, :middle], self.binned[:, middle:]
+        first, second = (fit_power_law(t, loss, sigma=error).exponent for t, loss, error in halves)
         return first, second
 
     def average(self, batches: int) -> tuple[Array, Array]:
@@ -222,23 +219,16 @@ def exponents(curves: Sequence[Curve]) -> pd.DataFrame:
 def offsets(curves: Sequence[Curve]) -> pd.DataFrame:
     """Return the exponents with a constant: one for each network, then one for all, as the entropy of the text would be."""
     rows = [
-        (
-            "each",
-            one.run.richness,
-            one.offset.exponent,
-            one.offset.interval,
-            one.offset.offset,
-            one.offset.offset_interval,
-        )
+        ("each", one.run.richness, fit.exponent, fit.interval, fit.offset, fit.offset_interval)
         for one in curves
-        if one.offset and not math.isfinite(one.diverged)
+        if (fit := one.offset) and not math.isfinite(one.diverged)
     ]
     if len(rows) == len(curves):
         tokens, loss, error = (np.stack([one.binned[row] for one in curves]) for row in range(3))
-        fit = fit_common_offset(tokens[0], loss, error)
+        common = fit_common_offset(tokens[0], loss, error)
         rows += [
-            ("all", one.run.richness, float(exponent), tuple(interval.tolist()), fit.offset, fit.offset_interval)
-            for one, exponent, interval in zip(curves, fit.exponents, fit.intervals, strict=True)
+            ("all", one.run.richness, float(exponent), tuple(ends.tolist()), common.offset, common.offset_interval)
+            for one, exponent, ends in zip(curves, common.exponents, common.intervals, strict=True)
         ]
     return pd.DataFrame(rows, columns=["shared", "gamma0", "exponent", "interval", "constant", "bounds"])
 
@@ -319,10 +309,7 @@ def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) ->
 
 
 def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, straight: bool) -> Claim:
-    """Judge by how much the richest network exceeds the lazy exponent, from the ratio of their losses on the same batches.
-
-    The error of beta enters through ``beta (1 - beta)``.
-    """
+    """Judge how far the richest network exceeds the lazy exponent; the error of beta enters through ``beta (1 - beta)``."""
     beta = fit.exponent
     first, whole = predictions(beta).values()
     moved = f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"
@@ -405,8 +392,7 @@ def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> 
             axes.text(0.01, level, name, transform=axes.get_yaxis_transform(), va="bottom", color=MUTED)
         plain_ticks(axes.xaxis)
         plain_ticks(axes.yaxis)
-        axes.set_xlabel("million tokens")
-        axes.set_ylabel("cross-entropy, nats per token")
+        axes.set(xlabel="million tokens", ylabel="cross-entropy, nats per token")
         axes.legend(loc="upper right", bbox_to_anchor=(1, 0.93))  # curves fall, so there is room below the first level
     return figure
 
@@ -428,7 +414,6 @@ def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
             lower.loglog(one.held_out_tokens, one.moved, color=colors[one.run.richness], label=label)
         upper.axhline(1, color=MUTED, linewidth=1)
         upper.set_ylabel("loss over that of the laziest")
-        lower.set_ylabel("change of features")
-        lower.set_xlabel("tokens")
+        lower.set(ylabel="change of features", xlabel="tokens")
         upper.legend(*lower.get_legend_handles_labels(), loc="lower left")
     return figure

@@ -157,14 +157,7 @@ def _network(axes: Axes, layers: tuple[_Layer, ...], weights: tuple[_Weights, ..
         style = "-" if bundle.trained else (0, (4, 2))
         for x0 in _positions(lower):
             for x1 in _positions(upper):
-                axes.plot(
-                    [x0, x1],
-                    [lower.height, upper.height],
-                    color=color,
-                    linewidth=0.8,
-                    linestyle=style,
-                    zorder=1,
-                )
+                axes.plot([x0, x1], [lower.height, upper.height], color=color, linewidth=0.8, linestyle=style, zorder=1)
         middle = 0.5 * (lower.height + upper.height)
         edge = 0.5 * (lower.half_width + upper.half_width)
         axes.text(edge + 0.12, middle, bundle.name, color=color, fontsize=14, va="center", ha="left")

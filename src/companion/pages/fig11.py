@@ -177,9 +177,8 @@ def same_window(plan: Plan, networks: Mapping[str, Curves]) -> pd.DataFrame:
             else:
                 curves = [theory(data, gamma)[quantity]]
             predicted = float(np.mean(_slopes(step, np.array(curves), window.span, sign)))
-            found = Measurement.mean_of(
-                _slopes(step, data.quantity(quantity, gamma)[:, 1:], window.span, sign), window.span
-            )
+            slopes = _slopes(step, data.quantity(quantity, gamma)[:, 1:], window.span, sign)
+            found = Measurement.mean_of(slopes, window.span)
         rows.append((name, quantity, gamma, predicted, *found.columns()))
     return pd.DataFrame(rows, columns=["name", "quantity", "gamma0", "theory", "exponent", "interval", "window"])
 
@@ -257,28 +256,25 @@ def exponent_claim(
 
 def window_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that losses and weights have the slopes of the theory in the same window."""
-    claims = []
-    for row in found.itertuples():
-        task, regime = row.name.removeprefix("weights.").split(".")
-        missing, easy_lazy = math.isnan(row.theory), row.name == "easy.lazy"
-        limit = "linearised networks of this width" if easy_lazy else "gradient flow at infinite width"
-        claims.append(
-            judged(
-                plan,
-                f"fig11.{row.name}.window",
-                f"Fig. {12 if row.quantity == NORM else 11}{'a' if task == 'easy' else 'b'}, App. G",
-                f"{'|w|^2' if row.quantity == NORM else 'The loss'} of the {task} task, {regime}, has the exponent of {limit} "
-                "in the same window.",
-                f"exponent of {row.quantity} in steps, gamma0 = {row.gamma0:g}, N = {plan.width}",
-                0.0 if missing else row.theory,
-                Measurement.of(row.exponent, row.interval, row.window, "no window", meaning=MEAN),
-                "network",
-                seeds=plan.seeds,
-                runs=plan.networks()[task],
-                needs="about twice as many seeds",
-            )
+    linearised, flow = "linearised networks of this width", "gradient flow at infinite width"
+    return [
+        judged(
+            plan,
+            f"fig11.{row.name}.window",
+            f"Fig. {12 if row.quantity == NORM else 11}{'a' if task == 'easy' else 'b'}, App. G",
+            f"{'|w|^2' if row.quantity == NORM else 'The loss'} of the {task} task, {regime}, has the exponent of "
+            f"{linearised if row.name == 'easy.lazy' else flow} in the same window.",
+            f"exponent of {row.quantity} in steps, gamma0 = {row.gamma0:g}, N = {plan.width}",
+            0.0 if math.isnan(row.theory) else row.theory,
+            Measurement.of(row.exponent, row.interval, row.window, "no window", meaning=MEAN),
+            "network",
+            seeds=plan.seeds,
+            runs=plan.networks()[task],
+            needs="about twice as many seeds",
         )
-    return claims
+        for row in found.itertuples()
+        for task, regime in [row.name.removeprefix("weights.").split(".")]
+    ]
 
 
 def _easy_claims(plan: Plan, data: Curves) -> list[Claim]:
@@ -325,7 +321,9 @@ def _easy_claims(plan: Plan, data: Curves) -> list[Claim]:
 def lazy_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     """Return the claim about the widest of the linearised networks."""
     row = max(found[found.width < math.inf].itertuples(), key=lambda row: row.width, default=None)
-    beta = plan.beta_easy
+    beta, measured = plan.beta_easy, Measurement.none("no window")
+    if row is not None:
+        measured = Measurement.of(row.exponent, row.interval, row.window, meaning=SLOPE)
     return judged(
         plan,
         "fig11.easy.lazy.widest",
@@ -333,9 +331,7 @@ def lazy_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         f"Linearised, the loss of the easy task (beta = {beta:g}) falls as t^-{beta:g} in the limit of large width.",
         "exponent of loss in steps" + ("" if row is None else f", gamma0 -> 0, B -> infinity, N = {row.width:g}"),
         beta,
-        Measurement.none("no window")
-        if row is None
-        else Measurement.of(row.exponent, row.interval, row.window, meaning=SLOPE),
+        measured,
         "simulation",
         seeds=plan.seeds,
         needs="wider networks",
@@ -361,6 +357,7 @@ def weight_claims(plan: Plan, networks: Mapping[str, Curves], found: pd.DataFram
     for network, kind in (("hard", "rich"), ("strong", "strong")):
         run, last = networks[network].run, {key: each[:, -1, -1] for key, each in networks[network].values.items()}
         overlaps = last["spike_readout"]
+        ends = float(overlaps.min()), float(overlaps.max())
         claims.append(
             judged(
                 plan,
@@ -369,9 +366,7 @@ def weight_claims(plan: Plan, networks: Mapping[str, Curves], found: pd.DataFram
                 "The growth of w is matched by a rank-one spike in the first layer.",
                 f"overlap of A's leading left singular vector with w, last step, gamma0 = {run.gammas[-1]:g}, mean and extremes",
                 float(spike_overlap(last["weight_norm"], run.modes, run.width).mean()),
-                Measurement.of(
-                    float(overlaps.mean()), (float(overlaps.min()), float(overlaps.max())), meaning=EXTREMES
-                ),
+                Measurement.of(float(overlaps.mean()), ends, meaning=EXTREMES),
                 "network",
                 OVERLAP,
                 seeds=plan.seeds,
@@ -458,14 +453,9 @@ def spike_figure(networks: Mapping[str, Curves]) -> Figure:
         colors = richness_colors(networks[network].run.gammas[-1] for network in ("hard", "strong"))
         for network, name, marker in (("easy", "easy", "s"), ("hard", "hard", "o"), ("strong", "hard", "^")):
             run, values = networks[network].run, networks[network].values
-            axes.semilogx(
-                values["weight_norm"][:, -1, ::4].ravel(),
-                values["spike_readout"][:, -1, ::4].ravel(),
-                marker,
-                color=MUTED if name == "easy" else colors[run.gammas[-1]],
-                markersize=4,
-                label=rf"{name}, $\gamma_0 = {run.gammas[-1]:g}$",
-            )
+            points = (values[key][:, -1, ::4].ravel() for key in ("weight_norm", "spike_readout"))
+            color, label = colors[run.gammas[-1]], rf"{name}, $\gamma_0 = {run.gammas[-1]:g}$"
+            axes.semilogx(*points, marker, color=MUTED if name == "easy" else color, markersize=4, label=label)
         # The last of them, far in the rich regime, reaches furthest.
         size = np.geomspace(1 + np.sqrt(run.modes / run.width), 1.2 * values["weight_norm"][:, -1].max(), 300)
         axes.semilogx(size, spike_overlap(size, run.modes, run.width), "--", color=INK, linewidth=1.3, label="theory")

@@ -77,8 +77,7 @@ def draw(panels: Sequence[Sequence[MeasuredCurve]]) -> Figure:
                 axes.loglog(curve.time, curve.loss, color=color, label=name)
                 _guide(axes, curve, color)
             kind = "hard" if curves[0].beta < 1 else "easy"
-            axes.set_title(rf"{kind} task, $\beta = {curves[0].beta:g}$")
-            axes.set_xlabel(r"time $t = \eta \times$ steps")
+            axes.set(title=rf"{kind} task, $\beta = {curves[0].beta:g}$", xlabel=r"time $t = \eta \times$ steps")
             axes.legend(loc="lower left")
         figure.axes[0].set_ylabel("loss")
     return figure

@@ -175,25 +175,23 @@ def growth_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def decay_claims(plan: Plan, shares: pd.DataFrame, quoted: Curve) -> list[Claim]:
     """Judge whether the second term of eq. 53 is subleading, and the prefactors of the late solution."""
-    statement = "The spike's term of the decay of the loss is subleading to the term of the scale."
     note = "both terms have the same power, so the exponent is untouched and the constant is not"
-    claims = []
-    for row in shares.itertuples():
-        claims.append(
-            judged(
-                plan,
-                f"kernel.subleading.beta-{row.beta:g}",
-                "eqs. 53, 54",
-                statement,
-                f"ratio of the two terms in the last decade at beta = {row.beta:g}",
-                0.0,
-                Measurement.of(row.ratio, row.interval, row.window, meaning=EXTREMES),
-                "theory",
-                VALUE,
-                row.predicted if row.beta < 1 else None,
-                note=note if row.beta < 1 else "",
-            )
+    claims = [
+        judged(
+            plan,
+            f"kernel.subleading.beta-{row.beta:g}",
+            "eqs. 53, 54",
+            "The spike's term of the decay of the loss is subleading to the term of the scale.",
+            f"ratio of the two terms in the last decade at beta = {row.beta:g}",
+            0.0,
+            Measurement.of(row.ratio, row.interval, row.window, meaning=EXTREMES),
+            "theory",
+            VALUE,
+            row.predicted if row.beta < 1 else None,
+            note=note if row.beta < 1 else "",
         )
+        for row in shares.itertuples()
+    ]
     solution = self_similar_solution(plan.alpha, quoted.beta, plan.gamma)
     final = quoted.flow.time >= plan.last_decade[0]
     time = quoted.flow.time[final]
@@ -233,7 +231,7 @@ def limit_claims(plan: Plan, weak: Curve, strong: Curve) -> list[Claim]:
     spike = float(flow.spike[-1]) / (flow.gamma * flow.quadrature.initial_loss)
     scale = float(flow.settled_norm[-1]) / rkhs_norm_squared(plan.alpha, beta)
     at = f"at gamma = {flow.gamma:g}, beta = {beta:g}, eta t = {plan.last:g}"
-    claims = [
+    return [
         judged(
             plan,
             "kernel.first-order.spike",
@@ -259,20 +257,19 @@ def limit_claims(plan: Plan, weak: Curve, strong: Curve) -> list[Claim]:
             1.0,
             note="eq. 55 drops Delta(s) where it is as large as y",
         ),
+        judged(
+            plan,
+            "kernel.scale.limit",
+            "eqs. 47, 48",
+            "The kernel of an easy task stops growing; the norm of the target says where.",
+            f"scale at eta t = {plan.last:g}, beta = {strong.beta:g}, gamma = {strong.flow.gamma:g}",
+            limiting_scale(plan.alpha, strong.beta, strong.flow.gamma),
+            Measurement.exact(float(strong.flow.scale[-1])),
+            "theory",
+            VALUE,
+            note="from s (s - 1) = gamma |w*|^2",
+        ),
     ]
-    limit = judged(
-        plan,
-        "kernel.scale.limit",
-        "eqs. 47, 48",
-        "The kernel of an easy task stops growing; the norm of the target says where.",
-        f"scale at eta t = {plan.last:g}, beta = {strong.beta:g}, gamma = {strong.flow.gamma:g}",
-        limiting_scale(plan.alpha, strong.beta, strong.flow.gamma),
-        Measurement.exact(float(strong.flow.scale[-1])),
-        "theory",
-        VALUE,
-        note="from s (s - 1) = gamma |w*|^2",
-    )
-    return [*claims, limit]
 
 
 def level_claims(plan: Plan, found: pd.DataFrame, losses: Mapping[str, Array], time: Array) -> list[Claim]:
@@ -341,11 +338,8 @@ def growth_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> F
                 limit = limiting_scale(plan.alpha, measured.beta, plan.gamma)
                 _dashed(upper, time[late], np.full(int(late.sum()), limit))
                 _dashed(lower, time[time > 1], (limit * time[time > 1] / math.log(2)) ** (1 / plan.alpha))
-        upper.set_ylim(0.8, None)
-        lower.set_ylim(0.8, None)
-        upper.set_ylabel(r"scale of the kernel $1 + \gamma C_w$")
-        lower.set_ylabel(r"mode half learned $k_*$")
-        lower.set_xlabel(r"$\eta t$")
+        upper.set(ylim=(0.8, None), ylabel=r"scale of the kernel $1 + \gamma C_w$")
+        lower.set(ylim=(0.8, None), ylabel=r"mode half learned $k_*$", xlabel=r"$\eta t$")
         grey_legend(upper, {"late solution": "--"}, "upper left")
     return figure
 
@@ -367,9 +361,8 @@ def parts_figure(plan: Plan, hard: Curve, easy: Curve) -> Figure:
             if measured.beta > 1:
                 plain_ticks(axes.yaxis)
             kind = "hard" if measured.beta < 1 else "easy"
-            axes.set_title(rf"({letter}) {kind} task, $\beta = {measured.beta:g}$, $\gamma = {plan.gamma:g}$")
-            axes.set_xlabel(r"$\eta t$")
-            axes.set_ylabel("eigenvalue")
+            axes.set(title=rf"({letter}) {kind} task, $\beta = {measured.beta:g}$, $\gamma = {plan.gamma:g}$")
+            axes.set(xlabel=r"$\eta t$", ylabel="eigenvalue")
             axes.legend(loc="upper left" if measured.beta < 1 else "lower right")
     return figure
 
@@ -389,9 +382,7 @@ def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fi
             (terms.spike, RICH, "spike (second term)"),
         ):
             upper.loglog(time, 2 * time * values / loss, color=color, label=label)
-        upper.set_ylim(1e-3, 3)
-        upper.set_title(rf"(a) $\beta = {quoted.beta:g}$")
-        upper.set_ylabel("share in the local exponent")
+        upper.set(ylim=(1e-3, 3), title=rf"(a) $\beta = {quoted.beta:g}$", ylabel="share in the local exponent")
         upper.legend(loc="center right", bbox_to_anchor=(1.0, 0.38))
         for measured, color in zip((*hard, *easy), SERIES, strict=False):
             lower.loglog(time, measured.ratio, color=color, label=rf"$\beta = {measured.beta:g}$")
@@ -400,10 +391,7 @@ def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fi
                 share = self_similar_solution(plan.alpha, measured.beta, plan.gamma).spike_share
                 late = time[time >= measured.window[0]]
                 _dashed(lower, late, np.full(late.size, share))
-        lower.set_ylim(1e-4, 3)
-        lower.set_title("(b) spike over scale")
-        lower.set_ylabel("ratio of the terms")
-        lower.set_xlabel(r"$\eta t$")
+        lower.set(ylim=(1e-4, 3), title="(b) spike over scale", ylabel="ratio of the terms", xlabel=r"$\eta t$")
         grey_legend(lower, {"late solution": "--", "as printed": ":"}, "lower left")
     return figure
 
@@ -420,8 +408,7 @@ def level_figure(losses: Mapping[str, Array], exact: Curve) -> Figure:
         axes.axhline(1, color=MUTED, linewidth=1.2, linestyle=":")
         plain_ticks(axes.yaxis)
         axes.axvspan(*exact.window, color=MUTED, alpha=0.08, linewidth=0)
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel("loss over exact loss")
+        axes.set(xlabel=r"$\eta t$", ylabel="loss over exact loss")
         axes.legend(loc="upper left")
     return figure
 
@@ -439,9 +426,7 @@ def norm_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fig
                 limit = (limiting_scale(plan.alpha, measured.beta, plan.gamma) - 1) / plan.gamma
                 for value in (limit, rkhs_norm_squared(plan.alpha, measured.beta)):
                     axes.plot(time[-1] * 2, value, "<", color=color, clip_on=False)
-        axes.set_ylim(1e-2, None)
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel(r"$|w|^2/N$")
+        axes.set(ylim=(1e-2, None), xlabel=r"$\eta t$", ylabel=r"$|w|^2/N$")
         grey_legend(axes, {rf"$\gamma = {plan.gamma:g}$": "-", "lazy": ":", "limit": "<"}, "upper left")
     return figure
 

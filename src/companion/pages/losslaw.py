@@ -89,7 +89,7 @@ def law(plan: Plan, alpha: float, beta: float, rich: bool, results: Mapping[Expe
     for version in VERSIONS:
         curves = list(zip(run.widths, run.noises, strict=True))
         terms = loss_terms(alpha, beta, rich, version)
-        columns = np.stack([np.stack([_term(term, time, width, noise) for width, noise in curves]) for term in terms])
+        columns = np.stack([np.stack([_term(term, time, *curve) for curve in curves]) for term in terms])
         scaled = (columns / loss).reshape(len(terms), -1).T
         size = np.sqrt(np.mean(scaled**2, axis=0))
         found, _ = nnls(scaled / size, np.ones(scaled.shape[0]))
@@ -169,54 +169,48 @@ def last_ratios(heads: Mapping[float, pd.DataFrame]) -> pd.DataFrame:
 
 def limit_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims about the exponents at infinite width and batch, the worst over the capacities."""
-    claims = []
-    for (regime, beta), rows in found.groupby(["regime", "beta"], sort=False):
-        worst = rows.loc[(rows.exponent - rows.predicted).abs().idxmax()]
-        lows, highs = zip(*rows.interval, strict=True)
-        claims.append(
-            judged(
-                plan,
-                f"losslaw.limit.{regime}.beta-{beta:g}",
-                f"eqs. 10, {'8' if regime == 'lazy' else '9'}",
-                f"At infinite width and batch the {regime} loss falls as t^-{worst.predicted:.3g} at any capacity, "
-                f"beta = {beta:g}.",
-                f"exponent in eta t, worst of alpha = {', '.join(f'{alpha:g}' for alpha in rows.alpha)}, window in eta t",
-                worst.predicted,
-                Measurement.of(
-                    worst.exponent, (min(lows), max(highs)), worst.window, meaning=f"{SLOPE}, all capacities together"
-                ),
-                "theory",
-                runs=[plan.long(alpha, beta, regime == "rich") for alpha in rows.alpha],
-                needs="a longer run: the power is still being approached when the window ends",
-            )
+    return [
+        judged(
+            plan,
+            f"losslaw.limit.{regime}.beta-{beta:g}",
+            f"eqs. 10, {'8' if regime == 'lazy' else '9'}",
+            f"At infinite width and batch the {regime} loss falls as t^-{worst.predicted:.3g} at any capacity, "
+            f"beta = {beta:g}.",
+            f"exponent in eta t, worst of alpha = {', '.join(f'{alpha:g}' for alpha in rows.alpha)}, window in eta t",
+            worst.predicted,
+            Measurement.of(worst.exponent, ends, worst.window, meaning=f"{SLOPE}, all capacities together"),
+            "theory",
+            runs=[plan.long(alpha, beta, regime == "rich") for alpha in rows.alpha],
+            needs="a longer run: the power is still being approached when the window ends",
         )
-    return claims
+        for (regime, beta), rows in found.groupby(["regime", "beta"], sort=False)
+        for worst in [rows.loc[(rows.exponent - rows.predicted).abs().idxmax()]]
+        for ends in [(min(low for low, _ in rows.interval), max(high for _, high in rows.interval))]
+    ]
 
 
 def sum_claims(plan: Plan, laws: Sequence[Law]) -> list[Claim]:
     """Return the claims that four powers describe the loss at all times, widths and batches, lazy and rich."""
-    claims = []
-    for rich, kind in ((False, "lazy"), (True, "rich")):
-        chosen = [one for one in laws if one.rich == rich]
-        window = (float(chosen[0].time[0]), float(chosen[0].time[-1]))
-        for version, name, whose in zip(VERSIONS, ("", ".corrected"), ("as printed", "as corrected here"), strict=True):
-            worst = max(one.worst(version) for one in chosen)
-            claims.append(
-                bounded(
-                    plan,
-                    f"losslaw.sum.{kind}{name}",
-                    "eq. 9" if rich else "eq. 8",
-                    f"Four powers {whose}, with free constants, describe the {kind} loss at all times, widths and batches.",
-                    f"largest factor between solution and law {whose}, over all tasks and curves, window in eta t",
-                    "below",
-                    FACTOR,
-                    Measurement.of(worst, (worst, worst), window, meaning="the largest of all"),
-                    "theory",
-                    runs=[one.run for one in chosen],
-                    note="a sum of two terms is off by up to 2 where they cross; a wrong power is off by more and more",
-                )
-            )
-    return claims
+    return [
+        bounded(
+            plan,
+            f"losslaw.sum.{kind}{name}",
+            "eq. 9" if kind == "rich" else "eq. 8",
+            f"Four powers {whose}, with free constants, describe the {kind} loss at all times, widths and batches.",
+            f"largest factor between solution and law {whose}, over all tasks and curves, window in eta t",
+            "below",
+            FACTOR,
+            Measurement.of(worst, (worst, worst), window, meaning="the largest of all"),
+            "theory",
+            runs=[one.run for one in chosen],
+            note="a sum of two terms is off by up to 2 where they cross; a wrong power is off by more and more",
+        )
+        for kind in ("lazy", "rich")
+        for chosen in [[one for one in laws if one.rich == (kind == "rich")]]
+        for window in [(float(chosen[0].time[0]), float(chosen[0].time[-1]))]
+        for version, name, whose in zip(VERSIONS, ("", ".corrected"), ("as printed", "as corrected here"), strict=True)
+        for worst in [max(one.worst(version) for one in chosen)]
+    ]
 
 
 def end_claims(plan: Plan, found: Array) -> list[Claim]:
@@ -289,27 +283,30 @@ def order_claims(plan: Plan, found: pd.DataFrame, heads: Mapping[float, pd.DataF
         )
     ]
     last = plan.order_eta * plan.order_steps
-    for row, run in zip(found.itertuples(), plan.orders(), strict=True):
-        claims.append(
-            bounded(
-                plan,
-                f"losslaw.order.{_kind(row.power)}",
-                "section 6",
-                f"Found here: losses need not keep their order from lazy to rich, {_kind(row.power)} target.",
-                f"share of {row.pairs} pairs of random models whose losses change order, eta t = {last:.3g}",
-                "above",
-                0.0,
-                Measurement.of(row.share, row.interval, meaning="95 % interval, models resampled"),
-                "theory",
-                seeds=plan.models,
-                runs=[run],
-                note=f"{row.reversed} pairs with differences above 2 % both ways; rank correlation {row.tau:.2f}",
-                needs="more random models",
-            )
+    claims += [
+        bounded(
+            plan,
+            f"losslaw.order.{_kind(row.power)}",
+            "section 6",
+            f"Found here: losses need not keep their order from lazy to rich, {_kind(row.power)} target.",
+            f"share of {row.pairs} pairs of random models whose losses change order, eta t = {last:.3g}",
+            "above",
+            0.0,
+            Measurement.of(row.share, row.interval, meaning="95 % interval, models resampled"),
+            "theory",
+            seeds=plan.models,
+            runs=[run],
+            note=f"{row.reversed} pairs with differences above 2 % both ways; rank correlation {row.tau:.2f}",
+            needs="more random models",
         )
+        for row, run in zip(found.itertuples(), plan.orders(), strict=True)
+    ]
     for power, head in heads.items():
-        # Where both have learned everything the two differ in, ratios are 1 up to rounding.
-        never_worse = bool((head.lazy <= 1 + 1e-9).all())
+        measured = Measurement.exact(float(head.rich.iloc[-1]))
+        if (
+            head.lazy > 1 + 1e-9
+        ).any():  # where both have learned everything they differ in, ratios are 1 up to rounding
+            measured = Measurement.none("the model ahead is not lazily better at all times")
         claims.append(
             bounded(
                 plan,
@@ -319,9 +316,7 @@ def order_claims(plan: Plan, found: pd.DataFrame, heads: Mapping[float, pd.DataF
                 "rich loss of the model ahead over the other at the last time",
                 "above",
                 1.0,
-                Measurement.exact(float(head.rich.iloc[-1]))
-                if never_worse
-                else Measurement.none("the model ahead is not lazily better at all times"),
+                measured,
                 "theory",
                 note="what is learned sooner drives the kernel less: the model ahead ends with the smaller kernel",
                 needs="a pair of which one is lazily better at all times",
@@ -416,9 +411,8 @@ def curves_figure(laws: Sequence[Law]) -> Figure:
             axes.plot([], [], "--", color=INK, linewidth=1.2, label="corrected law")
             axes.plot([], [], ":", color=INK, linewidth=1.6, label="printed law")
             kind = "rich" if one.rich else "lazy"
-            axes.set_title(rf"({letter}) {kind}, $\alpha = {one.run.alpha:g}$, $\beta = {one.run.beta:g}$")
-            axes.set_xlabel(r"$\eta t$")
-            axes.set_ylabel("loss")
+            axes.set(title=rf"({letter}) {kind}, $\alpha = {one.run.alpha:g}$, $\beta = {one.run.beta:g}$")
+            axes.set(xlabel=r"$\eta t$", ylabel="loss")
             axes.legend(loc="lower left")
     return figure
 
@@ -439,15 +433,13 @@ def order_figure(
             upper.loglog(lazy[pair], rich[pair], "o-", color=RICH, **ringed)
         for axis in (upper.xaxis, upper.yaxis):
             plain_ticks(axis)
-        upper.set_xlabel("lazy loss")
-        upper.set_ylabel("rich loss")
-        upper.set_title(f"(a) random models, hard target, $\\eta t = {arrays['time'][-1]:.3g}$")
+        upper.set(xlabel="lazy loss", ylabel="rich loss")
+        upper.set(title=f"(a) random models, hard target, $\\eta t = {arrays['time'][-1]:.3g}$")
         for (power, head), style in zip(heads.items(), ("-", "--"), strict=False):
             lower.semilogx(head.time, head.lazy, style, color=LAZY, label=f"{_kind(power)}, lazy")
             lower.semilogx(head.time, head.rich, style, color=RICH, label=f"{_kind(power)}, rich")
         lower.axhline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
-        lower.set_xlabel(r"$\eta t$")
-        lower.set_ylabel("loss of the model ahead / other")
-        lower.set_title("(b) first eight eigenvalues doubled")
+        lower.set(xlabel=r"$\eta t$", ylabel="loss of the model ahead / other")
+        lower.set(title="(b) first eight eigenvalues doubled")
         lower.legend(loc="lower right")
     return figure

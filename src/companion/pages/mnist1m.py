@@ -51,10 +51,8 @@ class Plan(Parameters):
 
 def share(count: int, total: int) -> Measurement:
     """Return the share of ``count`` among ``total`` with its Wilson interval."""
-    interval = binomtest(count, total).proportion_ci(method="wilson")
-    return Measurement.of(
-        count / total, (float(interval.low), float(interval.high)), meaning="95 % interval of a share"
-    )
+    ends = binomtest(count, total).proportion_ci(method="wilson")
+    return Measurement.of(count / total, (float(ends.low), float(ends.high)), meaning="95 % interval of a share")
 
 
 def accuracies(result: Result) -> pd.DataFrame:
@@ -221,7 +219,7 @@ def sheet_figure(result: Result, real: ImageDataset | None) -> Figure:
 def neighbours_figure(result: Result, real: ImageDataset | None) -> Figure:
     """Draw of each digit the generated image nearest to a training image, that image, and images taken for another digit."""
     arrays = result.arrays
-    near = _numbers(arrays["closest distance"])
+    near = [f"{distance:.2f}" for distance in arrays["closest distance"]]
     panels = [(arrays["closest"], "generated, of each digit the nearest to a training image", near)]
     if real is not None:
         where = arrays["closest index"]
@@ -231,9 +229,8 @@ def neighbours_figure(result: Result, real: ImageDataset | None) -> Figure:
         panels.append((arrays["mistaken"], "generated for the first digit, taken for the second", said))
     with book_style():
         figure = new_figure(1.25 * len(panels))
-        for axes, (images, title, below) in zip(
-            figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True
-        ):
+        drawn = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+        for axes, (images, title, below) in zip(drawn, panels, strict=True):
             _show(axes, images, 10)
             axes.set_title(title, fontsize=12)
             side = images.shape[1] + _GAP
@@ -249,10 +246,8 @@ def distance_figure(result: Result) -> Figure:
         axes = figure.subplots()
         axes.plot(result.arrays["nearest test"], QUANTILES, color=INK, label="real test images")
         axes.plot(result.arrays["nearest generated"], QUANTILES, color=RICH, label="generated images")
-        axes.set_xlabel("distance to the nearest training image (white = 1)")
-        axes.set_ylabel("share of images below")
-        axes.set_xlim(0, None)
-        axes.set_ylim(0, 1)
+        axes.set(xlabel="distance to the nearest training image (white = 1)", ylabel="share of images below")
+        axes.set(xlim=(0, None), ylim=(0, 1))
         axes.legend(loc="lower right")
     return figure
 
@@ -263,8 +258,7 @@ def loss_figure(denoiser: Result) -> Figure:
         figure = new_figure(3.4)
         axes = figure.subplots()
         axes.loglog(denoiser.arrays["step"], denoiser.arrays["loss"], color=INK)
-        axes.set_xlabel("step")
-        axes.set_ylabel("mean square error")
+        axes.set(xlabel="step", ylabel="mean square error")
         axes.yaxis.set_minor_formatter("{x:.2f}")
         axes.yaxis.set_major_formatter("{x:.2f}")
     return figure
@@ -280,7 +274,3 @@ def _show(axes: Axes, images: Pixels, columns: int) -> None:
         canvas[top : top + side, left : left + side] = image[..., 0]
     axes.imshow(canvas, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
-
-
-def _numbers(values: Array) -> list[str]:
-    return [f"{value:.2f}" for value in values]

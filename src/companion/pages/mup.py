@@ -58,10 +58,7 @@ class WidthCurves:
 
 
 def coordinate_check(plan: Plan) -> Array:
-    """Return how far networks of every width move in a few steps, shape (L, W, seeds).
-
-    It is the root mean square change of the arguments of each hidden layer and, last, of the centred output.
-    """
+    """Return how far hidden arguments and, last, the output move in a few steps, root mean square, shape (L, W, seeds)."""
     found = []
     for width in plan.widths:
         device = find_device(device_name())
@@ -231,29 +228,21 @@ def draw(plan: Plan, moved: Array, curves: WidthCurves, search: pd.DataFrame, li
         a.loglog(plan.widths, output, "s-", color=RICH, label="output")
         for power in (-0.5, 0.5):
             level = output[0] * (1.6 if power > 0 else 1 / 1.6)
-            a.loglog(
-                plan.widths, level * (np.array(plan.widths) / plan.widths[0]) ** power, "--", color=MUTED, linewidth=1.2
-            )
-        a.set_title("(a) coordinate check")
-        a.set_xlabel("width $N$")
-        a.set_ylabel("change in a few steps")
+            powers = (np.array(plan.widths) / plan.widths[0]) ** power
+            a.loglog(plan.widths, level * powers, "--", color=MUTED, linewidth=1.2)
+        a.set(title="(a) coordinate check", xlabel="width $N$", ylabel="change in a few steps")
         a.legend()
         for width, loss in zip(plan.widths_curves, curves.loss, strict=True):
             b.loglog(curves.step[1:], loss[1:], color=width_color(width), label=f"$N = {width:g}$")
-        b.set_title("(b) loss across widths")
-        b.set_xlabel("steps $t$")
-        b.set_ylabel("test loss")
+        b.set(title="(b) loss across widths", xlabel="steps $t$", ylabel="test loss")
         b.legend()
         for width, losses in search[np.isfinite(search.loss)].groupby("width"):
             c.loglog(losses.eta, losses.loss, "o-", color=width_color(width), label=f"$N = {width:g}$")
         c.set_title("(c) which learning rate is best")
         c.set_xticks(plan.etas, [f"{eta:g}" for eta in plan.etas])
         c.minorticks_off()
-        c.set_xlabel(r"$\eta_0$")
-        c.set_ylabel("test loss at the last step")
+        c.set(xlabel=r"$\eta_0$", ylabel="test loss at the last step")
         d.loglog(limit.richness, limit.difference, "o-", color=INK)
         d.loglog(limit.richness, 0.5 * limit.difference[0] * limit.richness / limit.richness[0], "--", color=MUTED)
-        d.set_title("(d) lazy limit")
-        d.set_xlabel(r"richness $\gamma_0$")
-        d.set_ylabel("relative difference of the loss")
+        d.set(title="(d) lazy limit", xlabel=r"richness $\gamma_0$", ylabel="relative difference of the loss")
     return figure

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from companion.agreement import LOSS, log_average
+from companion.agreement import LOSS, draw_mean, log_average
 from companion.claims import MEAN, Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, SIZES, book_style, new_figure, plain_ticks, richness_color
@@ -174,27 +174,25 @@ def bottleneck(plan: Plan) -> pd.DataFrame:
 
 def agreement_claims(plan: Plan, rows: pd.DataFrame) -> list[Claim]:
     """Return the claims that the theory gives test and training loss, at the smallest and the largest P."""
-    claims = []
-    for row, which, at in zip(rows.iloc[[0, -1]].itertuples(), ("fewest", "most"), (0, -1), strict=True):
-        for name, words in (("test", "test"), ("train", "training")):
-            claims.append(
-                judged(
-                    plan,
-                    f"reuse.{name}.gamma-{row.gamma:g}.{which}",
-                    "App. D, eq. 41",
-                    f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {row.width}, "
-                    f"gamma = {row.gamma:g}.",
-                    "simulated mean over theory, averaged over log steps",
-                    1.0,
-                    Measurement.of(getattr(row, name), getattr(row, f"{name}_interval"), meaning=MEAN),
-                    "simulation",
-                    LOSS,
-                    seeds=plan.seeds,
-                    runs=[plan.simulation(row.gamma)[at], plan.theory(row.gamma)[at]],
-                    needs="more seeds, or more samples: the theory is the leading order in 1/N and 1/P",
-                )
-            )
-    return claims
+    return [
+        judged(
+            plan,
+            f"reuse.{name}.gamma-{row.gamma:g}.{which}",
+            "App. D, eq. 41",
+            f"The theory gives the mean {words} loss on P = {row.samples} fixed samples, N = {row.width}, "
+            f"gamma = {row.gamma:g}.",
+            "simulated mean over theory, averaged over log steps",
+            1.0,
+            Measurement.of(getattr(row, name), getattr(row, f"{name}_interval"), meaning=MEAN),
+            "simulation",
+            LOSS,
+            seeds=plan.seeds,
+            runs=[plan.simulation(row.gamma)[at], plan.theory(row.gamma)[at]],
+            needs="more seeds, or more samples: the theory is the leading order in 1/N and 1/P",
+        )
+        for row, which, at in zip(rows.iloc[[0, -1]].itertuples(), ("fewest", "most"), (0, -1), strict=True)
+        for name, words in (("test", "test"), ("train", "training"))
+    ]
 
 
 def limit_claim(plan: Plan, rows: pd.DataFrame) -> Claim:
@@ -251,18 +249,11 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
         for row, one in zip(panels, found, strict=True):
             for axes, name, title in zip(row, ("loss", "train_loss"), ("test", "training"), strict=True):
                 for index, color, simulation in _colored(one):
-                    step, losses = simulation.arrays["step"][1:], simulation.arrays[name][:, 1:].astype(np.float64)
-                    mean, spread = losses.mean(axis=0), losses.std(axis=0, ddof=1)
-                    axes.loglog(step, mean, color=color, label=f"$P = {one.samples[index]}$")
-                    # On a logarithmic axis a band that reaches zero cannot be drawn: it is cut at a tenth of the mean.
-                    lower = np.maximum(mean - spread, 0.1 * mean)
-                    axes.fill_between(step, lower, mean + spread, color=color, alpha=0.2, linewidth=0)
+                    draw_mean(axes, simulation, color, f"$P = {one.samples[index]}$", name=name)
                     axes.loglog(*one.expected(index, name), "--", color=INK, linewidth=1.3)
                 axes.set_title(rf"{title} loss, $\gamma = {one.gamma:g}$")
-        first, lowest = (
-            _first(found),
-            min(_mean_loss(simulation).min() for one in found for simulation in one.simulation),
-        )
+        first = _first(found)
+        lowest = min(_mean_loss(simulation).min() for one in found for simulation in one.simulation)
         panels[0][0].set_ylim(0.6 * lowest, 2 * first)
         # Training losses fall to zero for P < N: only a few decades are shown.
         panels[0][1].set_ylim(2e-3 * first, 2 * first)
@@ -289,8 +280,7 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
                 axes.fill_between(step, mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, linewidth=0)
                 steps, test = one.expected(index, "loss")
                 axes.semilogx(steps, test - one.expected(index, "train_loss")[1], "--", color=INK, linewidth=1.3)
-            axes.set_title(rf"$\gamma = {one.gamma:g}$")
-            axes.set_ylabel("test $-$ training loss")
+            axes.set(title=rf"$\gamma = {one.gamma:g}$", ylabel="test $-$ training loss")
         panels[0].set_ylim(-0.1 * _first(found), 0.6 * _first(found))
         panels[-1].set_xlabel("steps $t$")
         panels[0].legend(*_with_theory(panels[0]), loc="upper left", ncols=2)
@@ -324,8 +314,7 @@ def peak_figure(plan: Plan, found: Sequence[Curves], steps: Sequence[float]) -> 
                 "$P = N$", (one.width, 0.03), (4, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
                 color=MUTED,
             )  # fmt: skip
-            axes.set_title(rf"$\gamma = {one.gamma:g}$, $N = {one.width}$")
-            axes.set_ylabel("test loss")
+            axes.set(title=rf"$\gamma = {one.gamma:g}$, $N = {one.width}$", ylabel="test loss")
             plain_ticks(axes.yaxis)
         lowest = min(_mean_loss(one.simulation[-1]).min() for one in found)
         panels[0].set_ylim(0.6 * lowest, 1.5 * _first(found))
@@ -352,9 +341,8 @@ def plateau_figure(plan: Plan, found: Sequence[Curves]) -> Figure:
                 if one is found[0]:
                     limit = reuse_limit(quadrature, one.width, one.samples[index]).loss
                     upper.axhline(limit, 0.8, color=MUTED, linewidth=1.2)
-        upper.set_title(
-            rf"$N = {found[0].width}$, $\gamma = {found[0].gamma:g}$ solid, $\gamma = {found[-1].gamma:g}$ dotted"
-        )
+        solid, dotted = (rf"$\gamma = {one.gamma:g}$" for one in (found[0], found[-1]))
+        upper.set_title(rf"$N = {found[0].width}$, {solid} solid, {dotted} dotted")
         upper.set_xlabel("steps $t$")
         upper.set_ylabel("test loss")
         plain_ticks(upper.yaxis)
@@ -378,11 +366,9 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
     x = np.array([dense[-1] / 12, dense[-1]])
     y = 0.55 * wide[-1].printed * (x / x[-1]) ** -power
     axes.loglog(x, y, ":", color=MUTED, linewidth=1.6)
-    axes.annotate(
-        rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0])), (-34, -6), textcoords="offset points", color=MUTED
-    )
-    axes.set_xlabel("samples $P$")
-    axes.set_ylabel(r"test loss, $t \to \infty$")
+    label, place = rf"$P^{{-{power:.3g}}}$", (float(x[0]), float(y[0]))
+    axes.annotate(label, place, (-34, -6), textcoords="offset points", color=MUTED)
+    axes.set(xlabel="samples $P$", ylabel=r"test loss, $t \to \infty$")
     axes.legend(loc="lower left")
 
 

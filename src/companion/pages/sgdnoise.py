@@ -14,17 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from companion.agreement import log_average
-from companion.claims import (
-    EXTREMES,
-    MEAN,
-    SLOPE,
-    Claim,
-    Measurement,
-    Tolerance,
-    bounded,
-    judged,
-    of_exponent,
-)
+from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure
@@ -148,18 +138,9 @@ def growth(plan: Plan, found: Sequence[Noise]) -> pd.DataFrame:
         kernel = Measurement.exponent(fit_power_law(one.kernel[inside], excess) if one.beta < 1 else None).columns()
         ratios = (float(ratio.min()), float(ratio.max()), float(ratio[-1]), scale_prefactor(one.beta))
         rows.append((one.alpha, one.beta, predicted, -fit.exponent, interval, fit.window, *kernel, *ratios))
-    names = [
-        "alpha",
-        "beta",
-        "predicted",
-        "exponent",
-        "interval",
-        "window",
-        "kernel",
-        "kernel_interval",
-        "kernel_window",
-    ]
-    return pd.DataFrame(rows, columns=[*names, "lowest", "highest", "last", "scale_only"])
+    names = ["alpha", "beta", "predicted", "exponent", "interval", "window"]
+    names += ["kernel", "kernel_interval", "kernel_window", "lowest", "highest", "last", "scale_only"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def exact_ratios(plan: Plan) -> pd.DataFrame:
@@ -244,27 +225,24 @@ def term_claims(plan: Plan, found: pd.DataFrame, rich: bool) -> list[Claim]:
 
 def appendix_claims(plan: Plan, lazy: pd.DataFrame, rich: pd.DataFrame) -> list[Claim]:
     """Return the claims about the SGD term as Appendix F.2 prints it, for super-easy tasks, where eqs. 8 and 9 are right."""
-    claims = []
-    for found, kind in ((lazy, "lazy"), (rich, "rich")):
-        for row in found[found.regime == "super-easy"][-1:].itertuples():
-            printed = 1 - 1 / row.alpha
-            claims.append(
-                judged(
-                    plan,
-                    f"sgdnoise.appendix.{kind}",
-                    "eqs. 82, 83",
-                    f"The SGD term of the {kind} super-easy task, alpha = {row.alpha:g}, beta = {row.beta:g}, "
-                    "falls as t^-(1 - 1/alpha).",
-                    "decay exponent of L_B - L_inf at first order in eta/B, against eta t",
-                    printed,
-                    Measurement.of(row.exponent, row.interval, row.window, meaning=SLOPE),
-                    "theory",
-                    corrected=row.corrected,
-                    runs=[plan.long(row.alpha, row.beta)] if kind == "rich" else (),
-                    note="the correction is what eqs. 8 and 9 print",
-                )
-            )
-    return claims
+    return [
+        judged(
+            plan,
+            f"sgdnoise.appendix.{kind}",
+            "eqs. 82, 83",
+            f"The SGD term of the {kind} super-easy task, alpha = {row.alpha:g}, beta = {row.beta:g}, "
+            "falls as t^-(1 - 1/alpha).",
+            "decay exponent of L_B - L_inf at first order in eta/B, against eta t",
+            1 - 1 / row.alpha,
+            Measurement.of(row.exponent, row.interval, row.window, meaning=SLOPE),
+            "theory",
+            corrected=row.corrected,
+            runs=[plan.long(row.alpha, row.beta)] if kind == "rich" else (),
+            note="the correction is what eqs. 8 and 9 print",
+        )
+        for found, kind in ((lazy, "lazy"), (rich, "rich"))
+        for row in found[found.regime == "super-easy"][-1:].itertuples()
+    ]
 
 
 def growth_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
@@ -359,12 +337,10 @@ def lazy_figure(found: Sequence[Noise], table: pd.DataFrame) -> Figure:
         upper.plot([], [], "--", color=INK, linewidth=1.1, label="corrected power")
         upper.plot([], [], ":", color=MUTED, linewidth=1.6, label="printed power")
         upper.legend(loc="lower left")
-        upper.set_ylabel(r"$(B/\eta)(L_B - L_\infty)$")
-        upper.set_title(r"(a) coefficient of $\eta/B$")
+        upper.set(ylabel=r"$(B/\eta)(L_B - L_\infty)$", title=r"(a) coefficient of $\eta/B$")
         lower.axhline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
-        lower.set_ylim(0.2, 200)
-        lower.set_title(r"(b) the same over $L_\infty \sum_k \lambda_k / 2$")
-        lower.set_ylabel("relative coefficient")
+        lower.set(ylim=(0.2, 200), title=r"(b) the same over $L_\infty \sum_k \lambda_k / 2$")
+        lower.set(ylabel="relative coefficient")
         for axes in (upper, lower):
             axes.set_xlabel(r"$\eta t$")
     return figure
@@ -381,8 +357,7 @@ def exact_figure(ratios: pd.DataFrame, limits: pd.DataFrame) -> Figure:
             axes.axhline(row.first_order, color=color, linewidth=1.4, linestyle=":")
         axes.plot([], [], "--", color=INK, linewidth=1.1, label=r"$1/(1-s)$")
         axes.plot([], [], ":", color=MUTED, linewidth=1.4, label="first order")
-        axes.set_xlabel("steps")
-        axes.set_ylabel(r"$L_B / L_\infty$")
+        axes.set(xlabel="steps", ylabel=r"$L_B / L_\infty$")
         axes.legend(loc="upper right", ncols=2)
     return figure
 
@@ -398,8 +373,7 @@ def rich_figure(plan: Plan, found: Sequence[Noise], simulation: pd.DataFrame) ->
             upper.loglog(one.time, one.relative / plan.rich_noise, color=color, label=one.name)
             upper.loglog(one.time, one.predicted / plan.rich_noise, "--", color=color, linewidth=1.3)
         upper.plot([], [], "--", color=INK, linewidth=1.3, label=r"$K \sum_k \lambda_k / 2$")
-        upper.set_ylabel(r"$(B/\eta)\,(L_B/L_\infty - 1)$")
-        upper.set_title(r"(a) mean field, small $\eta/B$")
+        upper.set(ylabel=r"$(B/\eta)\,(L_B/L_\infty - 1)$", title=r"(a) mean field, small $\eta/B$")
         upper.legend(loc="upper left")
         time, error = simulation.time, NORMAL_95 * simulation.error
         lower.errorbar(time, simulation.excess, error, fmt="o", color=CASES[1], capsize=2, label="simulation")
@@ -408,8 +382,7 @@ def rich_figure(plan: Plan, found: Sequence[Noise], simulation: pd.DataFrame) ->
         lower.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
         lower.set_xlim(time.iloc[0] / 1.2, time.iloc[-1] * 1.2)
         lower.xaxis.set_minor_formatter(NullFormatter())
-        lower.set_ylabel(r"$L_B/L_\infty - 1$")
-        lower.set_title("(b) simulation")
+        lower.set(ylabel=r"$L_B/L_\infty - 1$", title="(b) simulation")
         lower.legend(loc="upper left")
         for axes in (upper, lower):
             axes.set_xlabel(r"$\eta t$")

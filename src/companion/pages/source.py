@@ -43,9 +43,8 @@ class Plan(Parameters):
     def lazy(self, dataset: str) -> list[ImageRun]:
         """Return the linearised learning curves, one per width."""
         shape = (dataset, 0, self.test, False)
-        return [
-            ImageRun(*shape, width, 0.0, self.eta, self.batch, self.steps, self.networks) for width in self.lazy_widths
-        ]
+        how = (0.0, self.eta, self.batch, self.steps, self.networks)
+        return [ImageRun(*shape, width, *how) for width in self.lazy_widths]
 
     def mixing(self, dataset: str) -> list[MixingRun]:
         """Return the kernels over images and outputs, one per linearised learning curve."""
@@ -131,18 +130,8 @@ def exponents(rows: Sequence[SourceRow], caption: str = "") -> Table:
         run, bounds = row.run, (row.tail_fits[1].exponent, row.tail_fits[0].exponent)
         values = (row.capacity, row.capacity_interval, row.source, row.source_interval, bounds)
         found.append((run.dataset, run.width, run.images, run.seed, *values, paper_source(run.dataset)))
-    names = [
-        "dataset",
-        "width",
-        "images",
-        "seed",
-        "capacity",
-        "interval",
-        "source",
-        "source_interval",
-        "bounds",
-        "paper",
-    ]
+    names = ["dataset", "width", "images", "seed", "capacity", "interval"]
+    names += ["source", "source_interval", "bounds", "paper"]
     heads = {"images": "n", "capacity": "α", "source": "β", "source_interval": "95 % of β", "paper": "paper's β"}
     formats = {"capacity": ".2f", "interval": ".2f", "paper": "g"}
     formats |= dict.fromkeys(("source", "source_interval", "bounds"), ".3f")
@@ -158,11 +147,10 @@ def difficulty(tasks: Sequence[Task]) -> pd.DataFrame:
 def sound(tasks: Sequence[Task]) -> dict[str, bool]:
     """Say whether bounds are bounds, and the kernel at the start tells how fast a linearised network learns."""
     measured = [row for one in tasks for row in (*one.rows, *one.by_count, *one.by_width)]
+    bounds = [(row.train <= row.test * 1.02).all() for row in measured]
     ratios = [row.mean[-1] / one.rows[0].lazy(row.run.eta * row.step[-1:])[0] for one in tasks for row in one.lazy]
     return {
-        "the training loss lies at most 2 % above the test loss": all(
-            (row.train <= row.test * 1.02).all() for row in measured
-        ),
+        "the training loss lies at most 2 % above the test loss": bool(np.all(bounds)),
         "linearised networks end at 0.8 to 2 times the prediction": all(0.8 < ratio < 2 for ratio in ratios),
     }
 
@@ -324,14 +312,10 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
             fallen = row.eigenvalues[inside] / row.eigenvalues[int(place) - 1]
             lower.loglog(mode[inside], 1.12 * level * fallen**row.source, "--", color=MUTED)
             lower.loglog(mode[inside], 0.88 * level * fallen ** paper_source(one.name), ":", color=INK)
-        upper.set_title("(a) eigenvalues of the tangent kernel")
-        upper.set_xlabel("mode $k$")
-        upper.set_ylabel(r"$\lambda_k$")
+        upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="mode $k$", ylabel=r"$\lambda_k$")
         handles, names = upper.get_legend_handles_labels()
         upper.legend([*handles, Line2D([], [], color=MUTED, linestyle="--")], [*names, r"fit $k^{-\alpha}$"])
-        lower.set_title(r"(b) targets beyond mode $k$")
-        lower.set_xlabel("mode $k$")
-        lower.set_ylabel(r"$\sum_{l > k} \lambda_l (w^*_l)^2$")
+        lower.set(title=r"(b) targets beyond mode $k$", xlabel="mode $k$", ylabel=r"$\sum_{l > k} \lambda_l (w^*_l)^2$")
         low = min(float(np.min(one.rows[0].left[: int(one.rows[0].window[1]) * 3])) for one in tasks)
         lower.set_ylim(0.7 * low, 0.2)
         handles, names = lower.get_legend_handles_labels()
@@ -352,24 +336,15 @@ def study_figure(tasks: Sequence[Task]) -> Figure:
                     axes = panels[line, column]
                     values = np.array([getattr(row, quantity) for row in rows])
                     ends = np.array([getattr(row, f"{quantity}_interval") for row in rows])
-                    axes.errorbar(
-                        x,
-                        values,
-                        np.abs(ends.T - values),
-                        fmt="o-",
-                        color=color,
-                        capsize=3,
-                        markersize=5,
-                        label=one.name,
-                    )
+                    dots = {"fmt": "o-", "capsize": 3, "markersize": 5, "label": one.name}
+                    axes.errorbar(x, values, np.abs(ends.T - values), color=color, **dots)
                     axes.set_xscale("log")
                     axes.set_xticks(x, [f"{value:g}" for value in x], rotation=45)
                     axes.minorticks_off()
                 panels[1, column].axhline(paper_source(one.name), color=color, linestyle=":", linewidth=1.4)
-        for column, label in enumerate(("images $n$", "width $N$")):
-            panels[1, column].set_xlabel(label)
         panels[0, 0].set_ylabel(r"capacity $\alpha$")
-        panels[1, 0].set_ylabel(r"source $\beta$")
+        panels[1, 0].set(xlabel="images $n$", ylabel=r"source $\beta$")
+        panels[1, 1].set_xlabel("width $N$")
         panels[0, 0].legend()
     return figure
 
@@ -392,13 +367,10 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
             name = f"with mixing of outputs, $N = {widest.run.width}$"
             axes.fill_between(steps[shown], *mixed, color=color, alpha=0.25, linewidth=0, label=name)
             for curve in one.lazy:
-                axes.loglog(
-                    curve.step, curve.mean, color=width_color(curve.run.width), label=f"$N = {curve.run.width}$"
-                )
+                width = curve.run.width
+                axes.loglog(curve.step, curve.mean, color=width_color(width), label=f"$N = {width}$")
             axes.set_ylim(0.7 * float(np.min(bounds)), 0.115)  # a network that diverges leaves the figure
             plain_ticks(axes.yaxis)
-            axes.set_title(one.name)
-            axes.set_xlabel("steps $t$")
-            axes.set_ylabel("test loss, linearised")
+            axes.set(title=one.name, xlabel="steps $t$", ylabel="test loss, linearised")
             axes.legend(loc="lower left")
     return figure

@@ -84,8 +84,7 @@ def cost_figure(panels: Mapping[str, tuple[Sequence[float], Sequence[float], Pow
             axes.loglog(sizes, seconds, "o-", color=RICH)
             window = np.array(fit.window)
             axes.loglog(window, fit.prefactor * window**-fit.exponent, "--", color=INK, linewidth=1.4)
-            axes.set_xlabel(label)
-            axes.set_ylabel("seconds")
+            axes.set(xlabel=label, ylabel="seconds")
             middle = math.sqrt(min(seconds) * max(seconds))
             axes.set_ylim(
                 min(0.8 * min(seconds), middle / 4), max(1.25 * max(seconds), middle * 4)

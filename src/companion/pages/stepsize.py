@@ -168,9 +168,7 @@ def gap_figure(panels: Mapping[str, Sequence[Gap]]) -> Figure:
         for axes, (title, gaps) in zip(rows, panels.items(), strict=True):
             for gap, color in zip(gaps, _COLORS, strict=False):
                 _draw(axes, gap, color)
-            axes.set_title(title)
-            axes.set_ylabel(r"$|L_\eta / L_0 - 1|$")
-            axes.set_ylim(bottom=1e-6)
+            axes.set(title=title, ylabel=r"$|L_\eta / L_0 - 1|$", ylim=(1e-6, None))
         rows[0].plot([], [], "--", color=INK, linewidth=1.1, label="law")
         rows[0].plot([], [], ":", color=MUTED, label="beyond the edge")
         rows[0].legend(ncols=2)

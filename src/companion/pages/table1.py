@@ -10,14 +10,7 @@ import pandas as pd
 
 from companion.claims import Claim, Measurement, bound, judged
 from companion.parameters import Parameters
-from neural_scaling.theory import (
-    Version,
-    compute_optimum,
-    frontier,
-    loss_terms,
-    super_easy_boundary,
-    table_frontier,
-)
+from neural_scaling.theory import Version, compute_optimum, frontier, loss_terms, super_easy_boundary, table_frontier
 
 #: Natural logarithm of the compute at which the asymptotic exponents are read off.
 LOG_COMPUTE = 1e4

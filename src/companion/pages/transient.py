@@ -12,17 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.agreement import log_average
-from companion.claims import (
-    EXTREMES,
-    MEAN,
-    SLOPE,
-    Claim,
-    Measurement,
-    Tolerance,
-    bounded,
-    judged,
-    of_exponent,
-)
+from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
@@ -183,18 +173,11 @@ def comparison(plan: Plan, simulations: Sequence[Simulated]) -> pd.DataFrame:
         time, seeds, theory = one.time[inside], one.seeds[:, inside], one.theory[inside]
         ratio = Measurement.mean_of(log_average(seeds / theory, time))
         low, high = np.quantile(_resampled_exponents(time, seeds), (0.025, 0.975))
-        exponent = _slope(time, one.mean[inside])
+        exponent, window = _slope(time, one.mean[inside]), (plan.sim_from, float(time[-1]))
         interval = (min(float(low), exponent), max(float(high), exponent))
-        found = (
-            ratio.value,
-            ratio.interval,
-            exponent,
-            interval,
-            (plan.sim_from, float(time[-1])),
-            _slope(time, theory),
-        )
         terms = (transient_exponent(plan.sim_alpha, plan.sim_beta, one.gamma > 0, version) for version in VERSIONS)
-        rows.append((one.gamma, *found, *terms))
+        found = (exponent, interval, window, _slope(time, theory))
+        rows.append((one.gamma, ratio.value, ratio.interval, *found, *terms))
     names = ["gamma", "ratio", "ratio_interval", "exponent", "interval", "window", "theory", "printed", "corrected"]
     return pd.DataFrame(rows, columns=names)
 
@@ -265,7 +248,8 @@ def lazy_limit(plan: Plan) -> pd.DataFrame:
 
 def lazy_limit_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     """Return the claim that the theory is that of random features as the richness tends to 0."""
-    worst = found.ratio[(found.ratio - 1).abs().idxmax()]
+    worst = float(found.ratio[(found.ratio - 1).abs().idxmax()])
+    ends, window = ((float(values.min()), float(values.max())) for values in (found.ratio, found.time))
     alpha, beta = plan.tasks[0]
     return judged(
         plan,
@@ -275,12 +259,7 @@ def lazy_limit_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "coefficient of 1/N from the theory at gamma = 1e-6 over that of static random features, worst over time, "
         f"alpha = {alpha:g}, beta = {beta:g}, window in eta t",
         1.0,
-        Measurement.of(
-            float(worst),
-            (float(found.ratio.min()), float(found.ratio.max())),
-            (float(found.time.min()), float(found.time.max())),
-            meaning=EXTREMES,
-        ),
+        Measurement.of(worst, ends, window, meaning=EXTREMES),
         "theory",
         LAZY_LIMIT,
     )
@@ -341,8 +320,7 @@ def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
         figure = new_figure(8.6)
         upper, lower = figure.subplots(2, 1)
         _coefficients(upper, found, table)
-        upper.set_xlim(left=1)
-        upper.set_title("(a) against time")
+        upper.set(xlim=(1, None), title="(a) against time")
         for one, row, color in zip(found, table.itertuples(), CASES, strict=False):
             late = one.time >= 10
             scaled = one.value * one.clock**row.clock_corrected
@@ -350,9 +328,8 @@ def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
             if abs(row.clock_corrected - row.clock_printed) > 1e-9:
                 printed = one.clock[late] ** (row.clock_corrected - row.clock_printed)
                 lower.loglog(one.clock[late], printed / printed[0], ":", color=color, linewidth=1.6)
-        lower.set_xlabel(r"effective time $\int K\, dt$")
-        lower.set_ylabel("coefficient / corrected power")
-        lower.set_title("(b) on the clock of the kernel")
+        lower.set(xlabel=r"effective time $\int K\, dt$", ylabel="coefficient / corrected power")
+        lower.set(title="(b) on the clock of the kernel")
         lower.plot([], [], ":", color=INK, linewidth=1.6, label="as printed")
         lower.legend(loc="lower left")
     return figure
@@ -375,8 +352,7 @@ def simulation_figure(simulations: Sequence[Simulated], table: pd.DataFrame) -> 
             axes.loglog(time, printed, ":", color=color, linewidth=1.6)
         axes.plot([], [], "--", color=INK, linewidth=1.4, label="theory")
         axes.plot([], [], ":", color=INK, linewidth=1.6, label="printed power")
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel(r"$N (L_N - L_\infty)$")
+        axes.set(xlabel=r"$\eta t$", ylabel=r"$N (L_N - L_\infty)$")
         axes.legend(loc="lower left")
     return figure
 
@@ -393,5 +369,4 @@ def _coefficients(axes: Axes, found: Sequence[Coefficient], table: pd.DataFrame)
     axes.plot([], [], "--", color=INK, linewidth=1.1, label="corrected power")
     axes.plot([], [], ":", color=MUTED, linewidth=1.6, label="printed power")
     axes.legend(loc="lower left")
-    axes.set_xlabel(r"$\eta t$")
-    axes.set_ylabel(r"$N (L_N - L_\infty)$, $N \to \infty$")
+    axes.set(xlabel=r"$\eta t$", ylabel=r"$N (L_N - L_\infty)$, $N \to \infty$")

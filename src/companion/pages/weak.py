@@ -111,9 +111,8 @@ def features(runs: Sequence[WeakRun], results: Mapping[Experiment, Result]) -> p
         arrays = results[run].arrays
         kernel, overlap = (last(arrays[name][..., MIDDLE].mean(-1)) for name in ("kernel", "overlap"))
         counts = [float(arrays[name][:, -1].mean()) for name in ("moved", "crossed")]
-        rows.append(
-            (run.richness, run.sharpness, run.angles, run.eta, *kernel.columns()[:2], *overlap.columns()[:2], *counts)
-        )
+        varied = (run.richness, run.sharpness, run.angles, run.eta)
+        rows.append((*varied, *kernel.columns()[:2], *overlap.columns()[:2], *counts))
     names = ["kernel", "kernel_interval", "overlap", "overlap_interval", "moved", "crossed"]
     return pd.DataFrame(rows, columns=["gamma0", "sharpness", "angles", "eta", *names])
 
@@ -176,9 +175,8 @@ def claims_of(
     _, smooth, relu = compared[smallest.sharpness]
     overlap = float(results[run].arrays["overlap"][:, -1, MIDDLE].mean())
     farther = chance[chance.overlap < overlap]
-    moved = (
-        farther.iloc[0] if len(farther) else chance.iloc[-1]
-    )  # the least displacement by which features lose as much
+    # The least displacement by which features lose as much.
+    moved = farther.iloc[0] if len(farther) else chance.iloc[-1]
     task = f"(gamma_0 = {plan.richness:g}, beta = {plan.beta:g}, N = {plan.width})"
     quantity = "log of the mean square in modes 4 to 15 over that of the linearised twin, last step"
     place, more = "ours, beside Fig. 5", "more networks would decide it"
@@ -258,9 +256,7 @@ def delay_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
                 time = run.eta * results[run].arrays["step"][1:]
                 _draw(axes, time, excess(results[run], "network")[:, 1:], color, name(run))
             axes.axhline(0.0, color=MUTED, linewidth=1.0)
-            axes.set_title(title)
-            axes.set_xscale("log")
-            axes.set_ylabel("log excess, modes 4 to 15")
+            axes.set(title=title, xscale="log", ylabel="log excess, modes 4 to 15")
             axes.legend()
         axes.set_xlabel(r"$\eta_0 t$")
     return figure
@@ -276,16 +272,13 @@ def band_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
             found = [excess(results[plan.run()], kind, slice(band, band + 1)) for band in range(len(BANDS))]
             _draw(upper, np.array(BANDS) * 1.0, np.stack([one[:, -1] for one in found], axis=1), color, label)
         upper.axhline(0.0, color=MUTED, linewidth=1.0)
-        upper.set_ylabel("log excess")
-        upper.set_title(rf"(a) ReLU, $\gamma_0 = {plan.richness:g}$")
+        upper.set(ylabel="log excess", title=rf"(a) ReLU, $\gamma_0 = {plan.richness:g}$")
         for run, color in zip(plan.by_richness(), SERIES, strict=False):
             arrays = results[run].arrays
             _draw(lower, np.array(BANDS) * 1.0, arrays["overlap"][:, -1], color, rf"$\gamma_0 = {run.richness:g}$")
             lower.plot(BANDS, arrays["kernel"][:, -1].mean(0), ":", color=color)
         lower.plot([], [], ":", color=INK, label="diagonal of the kernel")
-        lower.set_ylabel("overlap of features")
-        lower.set_title("(b) features and kernel over those at the start")
-        lower.set_xscale("log")
+        lower.set(ylabel="overlap of features", title="(b) features and kernel over those at the start", xscale="log")
         lower.set_xticks(BANDS, [f"{first}" if first == 1 else f"{first}-{2 * first - 1}" for first in BANDS])
         lower.minorticks_off()
         lower.set_xlabel("modes $k$")

@@ -7,7 +7,7 @@ came in: Python or NumPy numbers, lists, arrays of NumPy, JAX or PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,24 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "InputError",
-    "array",
-    "choice",
-    "count",
-    "flag",
-    "instance",
-    "instances",
-    "interval",
-    "keep",
-    "path",
-    "real",
-    "require",
-    "require_positive",
-    "seed",
-    "seeds",
-    "text",
-    "whole",
-]
+    "InputError", "array", "choice", "count", "flag", "instance", "instances", "interval", "keep", "path", "real",
+    "require", "require_positive", "seed", "seeds", "text", "whole",
+]  # fmt: skip
 
 _T = TypeVar("_T")
 
@@ -127,11 +112,6 @@ def whole(value: Any, argument: str, remedy: str | None = None, *, least: int = 
         For the message; by default the remedy names the range.
     least, most
         Bounds, inclusive.
-
-    Raises
-    ------
-    InputError
-        If it is not a whole number in the range.
     """
     number = _scalar(value)
     good = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
@@ -144,13 +124,7 @@ def whole(value: Any, argument: str, remedy: str | None = None, *, least: int = 
 def count(
     value: Any, argument: str, remedy: str = "give a positive whole number, or math.inf", *, least: int = 1
 ) -> float:
-    """Return a positive whole number or infinity, as ``float``: a width N, a batch B, a number of samples P or of modes M.
-
-    Raises
-    ------
-    InputError
-        If it is neither.
-    """
+    """Return a positive whole number or infinity, as ``float``: a width N, a batch B, a number of samples P or of modes M."""
     number = _scalar(value)
     if isinstance(number, Real) and number == math.inf:
         return math.inf
@@ -158,30 +132,13 @@ def count(
 
 
 def seed(value: Any, argument: str = "seed") -> int:
-    """Return a seed, a whole number from 0 to 2^63 - 1.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
+    """Return a seed, a whole number from 0 to 2^63 - 1."""
     return whole(value, argument, "give a whole number from 0 to 2^63 - 1", least=0, most=LARGEST_SEED)
 
 
 def seeds(values: Any, argument: str = "seeds") -> list[int]:
-    """Return seeds as a list, each once.
-
-    Raises
-    ------
-    InputError
-        If there are none, one is repeated or is no seed.
-    """
-    require(
-        _is_list(values),
-        argument,
-        f"got {_shown(values)}",
-        "give a list of whole numbers from 0 to 2^63 - 1",
-    )
+    """Return seeds as a list, each once."""
+    require(_is_list(values), argument, f"got {_shown(values)}", "give a list of whole numbers from 0 to 2^63 - 1")
     listed = [seed(value, argument) for value in values]
     require(len(listed) > 0, argument, "got none", "give at least one seed")
     require(len(set(listed)) == len(listed), argument, f"got {listed}", "give each seed once")
@@ -189,25 +146,13 @@ def seeds(values: Any, argument: str = "seeds") -> list[int]:
 
 
 def flag(value: Any, argument: str) -> bool:
-    """Return a truth value; numbers and text are none.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
+    """Return a truth value; numbers and text are none."""
     require(isinstance(value, bool | np.bool_), argument, f"got {_shown(value)}", "give True or False")
     return bool(value)
 
 
 def choice(value: Any, argument: str, options: Iterable[_T]) -> _T:
-    """Return one of some options.
-
-    Raises
-    ------
-    InputError
-        If it is none of them.
-    """
+    """Return one of some options."""
     known = list(options)
     good = isinstance(value, str | int) and value in known
     require(good, argument, f"got {_shown(value)}", f"use one of {', '.join(map(str, known))}")
@@ -245,24 +190,12 @@ def instances(
 
 
 def text(value: Any, argument: str) -> str:
-    """Return text.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
+    """Return text."""
     return instance(value, argument, str, "give text")
 
 
 def path(value: Any, argument: str) -> Path:
-    """Return a path given as text or as an object.
-
-    Raises
-    ------
-    InputError
-        If it is neither, or empty text.
-    """
+    """Return a path given as text or as an object."""
     require(isinstance(value, str | Path) and value != "", argument, f"got {_shown(value)}", "give a path")
     return Path(value)
 
@@ -271,6 +204,11 @@ def keep(owner: Any, **values: Any) -> None:
     """Set fields of a frozen dataclass to their checked values, as its ``__post_init__`` does."""
     for name, value in values.items():
         object.__setattr__(owner, name, value)
+
+
+def keep_each(owner: Any, check: Callable[..., Any], *names: str, **limits: Any) -> None:
+    """Set fields of a frozen dataclass to what a check makes of their values."""
+    keep(owner, **{name: check(getattr(owner, name), name, **limits) for name in names})
 
 
 def interval(values: Any, argument: str, *, above: float = -math.inf, least: float = -math.inf) -> tuple[float, float]:
@@ -368,12 +306,6 @@ def array(
         require(bool(good.all()), argument, f"its values are not {words}", remedy[order])
     found.flags.writeable = False
     return found
-
-
-def settle(instance: object, **values: Any) -> None:
-    """Give attributes of a frozen dataclass their checked values."""
-    for name, value in values.items():
-        object.__setattr__(instance, name, value)
 
 
 def _numbers(values: Any, argument: str) -> npt.NDArray[np.float64]:

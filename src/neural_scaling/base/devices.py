@@ -25,10 +25,6 @@ def find_device(name: str | torch.device = "auto") -> torch.device:
         ``cpu``, ``cuda`` (also ``cuda:1``), ``mps``, or ``auto`` for the first there is of CUDA, MPS and the processor; or the
         device itself.
 
-    Returns
-    -------
-    torch.device
-
     Raises
     ------
     InputError
@@ -66,10 +62,6 @@ def working_dtype(
         Where it will be.
     dtype
         Taken instead, if given.
-
-    Returns
-    -------
-    torch.dtype
 
     Raises
     ------

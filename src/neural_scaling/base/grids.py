@@ -15,52 +15,16 @@ __all__ = ["log_spaced_steps", "resampled"]
 
 
 def log_spaced_steps(steps: int, per_decade: int = 40) -> Array:
-    """Return 0 and about ``per_decade`` whole steps a decade up to ``steps``, each once.
-
-    Parameters
-    ----------
-    steps
-        Last step, at least 1.
-    per_decade
-        Density; near the start every whole step is taken.
-
-    Returns
-    -------
-    Array
-        Ascending whole numbers, shape (R,), in steps.
-
-    Raises
-    ------
-    InputError
-        If ``steps`` is below 1.
-    """
+    """Return 0 and about ``per_decade`` whole steps a decade up to ``steps``, each once; near the start every step is taken."""
     steps = whole(steps, "steps")
     count = max(2, math.ceil(whole(per_decade, "per_decade") * math.log10(max(steps, 2))))
     return np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, steps, count))]))
 
 
 def resampled(step: ArrayLike, value: ArrayLike, at: ArrayLike) -> Array:
-    """Interpolate a smooth positive curve by a cubic spline in log-log.
+    """Interpolate a smooth positive curve, ascending in ``step``, by a cubic spline in log-log at positive places inside it.
 
-    Curves of the theory at late times have about six points a decade, between which a straight line in log-log is off by a
-    per cent; a spline is not.
-
-    Parameters
-    ----------
-    step, value
-        The curve, positive and ascending in ``step``, shape (R,).
-    at
-        Positive places inside the curve, any shape.
-
-    Returns
-    -------
-    Array
-        Values at ``at``.
-
-    Raises
-    ------
-    InputError
-        If the curve is not positive or a place lies outside it.
+    The theory has about six points a decade at late times, between which a straight line in log-log is off by a per cent.
     """
     step = array(step, "step", above=0.0, fewest=2, order="rising")
     value = array(value, "value", above=0.0, shape=step.shape)

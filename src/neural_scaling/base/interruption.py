@@ -41,10 +41,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal(request: StopRequest | None = None) -> Iterator[StopRequest]:
-    """Turn SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 into a request, inside the ``with`` block; a second SIGINT acts as usual.
-
-    Outside the main thread, where Python delivers no signals, the request stays as it is.
-    """
+    """Turn stop signals into a request inside the ``with`` block of a main thread; a second SIGINT acts as usual."""
     request = StopRequest() if request is None else request
 
     def note(number: int) -> None:
@@ -70,10 +67,7 @@ def ended_by_signal() -> Iterator[None]:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """End the process with a word at a signal, inside the ``with`` block.
-
-    An exception would come out of the middle of a foreign import, and some of these catch it.
-    """
+    """End the process with a word at a signal inside ``with``: some foreign imports would catch an exception."""
 
     def end(number: int) -> NoReturn:
         os.write(2, f"{Ended(number)}\n".encode())

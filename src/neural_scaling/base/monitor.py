@@ -59,10 +59,7 @@ class Monitor:
 
 
 class Parts:
-    """A computation made of parts in a row, each with a state of its own.
-
-    What finished parts have given is in the state, beside the state of the part under way: nothing is computed twice.
-    """
+    """Parts of a computation in a row: results of finished ones stand in the state beside that of the part under way."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor

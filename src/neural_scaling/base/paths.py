@@ -14,15 +14,7 @@ from platformdirs import user_cache_path
 
 from neural_scaling.base.checks import text
 
-__all__ = [
-    "DataRootMissing",
-    "cache_root",
-    "checkout",
-    "data_root",
-    "datasets_root",
-    "find_data_root",
-    "shipped_scale",
-]
+__all__ = ["DataRootMissing", "cache_root", "checkout", "data_root", "datasets_root", "find_data_root", "shipped_scale"]
 
 #: Scales of a page; ``reduced`` stands between the two for pages whose full scale needs a GPU.
 SCALES = ("small", "reduced", "full")

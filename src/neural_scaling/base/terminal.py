@@ -174,10 +174,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     ----------
     rows
         All of the same length, at least one.
-
-    Returns
-    -------
-    str
     """
     rows = [checks.instances(row, "rows", str, "give rows of text") for row in _listed(rows)]
     checks.require(

@@ -18,23 +18,7 @@ from neural_scaling.data.records import ImageRecord, Record, TextRecord
 from neural_scaling.data.streams import Order, Stream, crops_and_flips
 
 __all__ = [
-    "DatasetDamaged",
-    "DatasetError",
-    "DatasetUnavailable",
-    "ImageDataset",
-    "ImageRecord",
-    "ImageSplit",
-    "Order",
-    "Record",
-    "SourceFailed",
-    "Stream",
-    "TextRecord",
-    "crops_and_flips",
-    "folder_of",
-    "load",
-    "load_text",
-    "obtain",
-    "records",
-    "verify",
-    "version",
-]
+    "DatasetDamaged", "DatasetError", "DatasetUnavailable", "ImageDataset", "ImageRecord", "ImageSplit", "Order",
+    "Record", "SourceFailed", "Stream", "TextRecord", "crops_and_flips", "folder_of", "load", "load_text", "obtain",
+    "records", "verify", "version",
+]  # fmt: skip

@@ -1,8 +1,4 @@
-"""What is known about each dataset: size, licence, citation, checksums. The one place for it.
-
-Checksums are SHA-256 of the bytes of decoded arrays, images in the order (image, row, column, channel), so that they hold
-whatever the source and its file format.
-"""
+"""Size, licence, citation and checksums (SHA-256 of decoded arrays, images as (image, row, column, channel)) of each dataset."""
 
 from __future__ import annotations
 

@@ -206,11 +206,7 @@ def _finish(folder: Path, record: Record[Any], origin: str) -> None:
         "origin": origin,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "arrays": {
-            name: {
-                "shape": list(array.shape),
-                "bytes": (folder / f"{name}.npy").stat().st_size,
-                "sha256": checksum,
-            }
+            name: {"shape": list(array.shape), "bytes": (folder / f"{name}.npy").stat().st_size, "sha256": checksum}
             for (name, array), checksum in zip(arrays.items(), checksums, strict=True)
         },
         **record.measured(arrays),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import array, instance, instances, require, settle
+from neural_scaling.base.checks import array, instance, instances, keep, require
 from neural_scaling.base.checks import text as checked_text
 
 Bytes = npt.NDArray[np.uint8]
@@ -40,7 +40,7 @@ class ImageSplit:
     def __post_init__(self) -> None:
         images, labels = as_bytes(self.images, "images", axes=4), as_bytes(self.labels, "labels", axes=1)
         require(len(labels) == len(images), "labels", f"{len(labels)} for {len(images)} images", "give one an image")
-        settle(self, images=images, labels=labels)
+        keep(self, images=images, labels=labels)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -87,7 +87,7 @@ class ImageDataset:
         channels = (self.train.images.shape[-1],)
         mean, std = array(self.mean, "mean", shape=channels), array(self.std, "std", shape=channels)
         require(bool((std > 0).all()), "std", f"got {std}", "leave out channels that are the same everywhere")
-        settle(self, name=name, classes=classes, mean=mean, std=std)
+        keep(self, name=name, classes=classes, mean=mean, std=std)
 
     @classmethod
     def from_arrays(cls, name: str, train: ImageSplit, test: ImageSplit, classes: tuple[str, ...]) -> ImageDataset:
@@ -101,31 +101,17 @@ class ImageDataset:
             Images of the same height, width and channels.
         classes
             Name of each class.
-
-        Returns
-        -------
-        ImageDataset
-
-        Raises
-        ------
-        InputError
-            If shapes or labels do not fit, or a channel is the same everywhere.
         """
         instance(train, "train", ImageSplit, "give an ImageSplit")
         return cls(name, train, test, classes, *moments(train.images))
 
     def normalised(self, images: Bytes) -> npt.NDArray[np.float32]:
-        """Return images with mean 0 and standard deviation 1 per channel over the training set.
+        """Return images in float32 with mean 0 and standard deviation 1 per channel over the training set.
 
         Parameters
         ----------
         images
             Shape (..., height, width, channels), 0 to 255; any part of the dataset.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, same shape.
         """
         images = as_bytes(images, "images", axes=None)
         remedy = f"give {self.std.size} channels, last"

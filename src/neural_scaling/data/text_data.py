@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.base.checks import array, instance, require, settle, whole
+from neural_scaling.base.checks import array, instance, keep, keep_each, require, whole
 
 Tokens = npt.NDArray[np.uint16]
 #: Of each document the number of tokens, the one that ends it included, and of characters; shape (documents, 2).
@@ -40,8 +40,8 @@ class TextDataset:
     def __post_init__(self) -> None:
         name = instance(self.name, "name", str, "give text")
         vocabulary = whole(self.vocabulary, "vocabulary", least=2, most=2**16)
-        settle(self, name=name, vocabulary=vocabulary)
-        settle(self, train=as_tokens(self.train, "train"), test=as_tokens(self.test, "test"))
+        keep_each(self, as_tokens, "train", "test")
+        keep(self, name=name, vocabulary=vocabulary)
 
 
 def as_tokens(values: Any, argument: str) -> Tokens:

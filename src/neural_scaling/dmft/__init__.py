@@ -15,22 +15,7 @@ from neural_scaling.dmft.solve import OrderParameters, Solution, solve
 from neural_scaling.dmft.stability import largest_stable_eta, mean_square_stability
 
 __all__ = [
-    "Case",
-    "DecayTerms",
-    "DynamicsDiverged",
-    "InfiniteLimit",
-    "KernelFlow",
-    "NotConverged",
-    "OrderParameters",
-    "Solution",
-    "TimeGrid",
-    "decay_terms",
-    "gradient_flow",
-    "infinite_limit",
-    "kernel_flow",
-    "largest_stable_eta",
-    "mean_square_stability",
-    "printed_ratio",
-    "solve",
-    "solve_many",
-]
+    "Case", "DecayTerms", "DynamicsDiverged", "InfiniteLimit", "KernelFlow", "NotConverged", "OrderParameters",
+    "Solution", "TimeGrid", "decay_terms", "gradient_flow", "infinite_limit", "kernel_flow", "largest_stable_eta",
+    "mean_square_stability", "printed_ratio", "solve", "solve_many",
+]  # fmt: skip

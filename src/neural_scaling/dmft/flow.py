@@ -141,11 +141,6 @@ class KernelFlow(ArrayValue):
         -------
         Array
             Shape (R,); ``k* = eigenvalue^(-1/alpha)`` for a power law. NaN while no node is learned that far.
-
-        Raises
-        ------
-        InputError
-            If ``level`` is not between 0 and 1.
         """
         level = checks.real(level, "level", above=0.0, below=1.0)
         log_nodes = np.log(self.quadrature.nodes)
@@ -184,15 +179,6 @@ def decay_terms(flow: KernelFlow) -> DecayTerms:
     ----------
     flow
         A solution.
-
-    Returns
-    -------
-    DecayTerms
-
-    Raises
-    ------
-    InputError
-        If ``flow`` is none.
     """
     flow = checks.instance(flow, "flow", KernelFlow, "give what kernel_flow returns")
     lam, weights = flow.quadrature.nodes, flow.quadrature.target_weights
@@ -250,10 +236,6 @@ def kernel_flow(
     relative_tolerance
         Of each step of the integrator. At the default, loss and scale are good to about 1e-6; see
         :attr:`KernelFlow.invariant_defect`.
-
-    Returns
-    -------
-    KernelFlow
 
     Raises
     ------

@@ -81,11 +81,6 @@ class TimeGrid(ArrayValue):
             Learning rate.
         steps
             Number of steps T, at least 1.
-
-        Raises
-        ------
-        InputError
-            If an argument is out of range.
         """
         eta, steps = require_positive(eta, "eta", "give a positive learning rate"), checks.whole(steps, "steps")
         time = eta * np.arange(steps + 1, dtype=np.float64)
@@ -108,11 +103,6 @@ class TimeGrid(ArrayValue):
         first
             Width of the first cell, in eta * steps. By default the solver makes it a tenth of one over the largest eigenvalue.
             In either case it puts shorter cells before one in which the dynamics moves too far.
-
-        Raises
-        ------
-        InputError
-            If an argument is out of range.
         """
         eta = require_positive(eta, "eta", "give a positive learning rate")
         end = require_positive(end, "end", "give the last value of eta * steps")
@@ -139,11 +129,6 @@ class TimeGrid(ArrayValue):
             Largest eigenvalue of the kernel.
         rate
             One over the time on which anything moves at first.
-
-        Raises
-        ------
-        InputError
-            On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps have no cells", "take a smaller eta")
         grid = self
@@ -201,11 +186,6 @@ class TimeGrid(ArrayValue):
         ----------
         until
             A time, in eta * steps.
-
-        Raises
-        ------
-        InputError
-            On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps have no cells", "take fewer steps")
         until = checks.real(until, "until", least=0.0, infinite=True)
@@ -220,11 +200,6 @@ class TimeGrid(ArrayValue):
         ----------
         after
             A time, in eta * steps.
-
-        Raises
-        ------
-        InputError
-            On a grid of unit steps.
         """
         require(not self.explicit, "grid", "unit steps are exact", "refine a log-spaced grid")
         after = checks.real(after, "after", least=0.0)

@@ -161,12 +161,8 @@ def gradient_flow(
 
     Parameters
     ----------
-    modes
-        A power law, a spectrum, or a quadrature that resolves ``time[-1]`` times the growth of the kernel.
-    gamma
-        Richness.
-    time
-        Values of eta * steps at which to give the solution, shape (R,), ascending, not negative.
+    modes, gamma, time
+        As for :func:`~neural_scaling.dmft.kernel_flow`.
     relative_tolerance
         Of the Runge-Kutta integrator. An explicit method: its cost grows with ``time[-1]`` times the largest
         eigenvalue of the kernel; :func:`neural_scaling.dmft.kernel_flow` has no such limit.

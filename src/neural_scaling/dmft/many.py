@@ -1,8 +1,4 @@
-"""Many settings of the mean field theory on one grid, side by side.
-
-The cells of a solution follow from each other, and its matrices are small: one solution hardly gains from a second core, and
-stacking settings in one array gains nothing either. Separate settings on separate cores gain nearly the number of cores.
-"""
+"""Many settings of the mean field theory on one grid, one a core: a solution alone gains little from cores or from stacking."""
 
 from __future__ import annotations
 

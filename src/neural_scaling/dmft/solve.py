@@ -167,10 +167,6 @@ def solve(
     monitor
         On a given grid told of progress in rows; may keep the state and give it back.
 
-    Returns
-    -------
-    Solution
-
     Raises
     ------
     InputError
@@ -257,9 +253,7 @@ def _without_target(
         weight_norm=none,
         error=none,
         order=replace(
-            order,
-            feature_correlation=0 * order.feature_correlation,
-            weight_correlation=0 * order.weight_correlation,
+            order, feature_correlation=0 * order.feature_correlation, weight_correlation=0 * order.weight_correlation
         ),
     )
 

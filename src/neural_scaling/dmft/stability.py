@@ -94,11 +94,6 @@ def mean_square_stability(modes: PowerLaw | Spectrum | ModeQuadrature, eta: floa
     -------
     float
         The sum above; ``inf`` if a denominator is not positive, 0 at infinite batch.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     # The sum is over smooth functions of the eigenvalue; no time is involved.
     quadrature = as_quadrature(modes, "modes", 1.0)
@@ -124,11 +119,6 @@ def largest_stable_eta(modes: PowerLaw | Spectrum | ModeQuadrature, batch: float
     -------
     float
         Where :func:`mean_square_stability` reaches 1.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     quadrature = as_quadrature(modes, "modes", 1.0)
     batch = checks.count(batch, "batch")

@@ -34,11 +34,6 @@ def binned_means(t: ArrayLike, values: ArrayLike, start: float, per_decade: int 
     -------
     ndarray
         Geometric mean of t, mean value and its standard error in each bin, shape (3, K).
-
-    Raises
-    ------
-    InputError
-        If shapes differ, t is not positive and increasing, or a number is out of range.
     """
     time = array(t, "t", above=0, fewest=0, order="rising")
     curve = array(values, "values", shape=time.shape, fewest=0)
@@ -69,11 +64,6 @@ def moving_average(values: ArrayLike, size: int) -> FloatArray:
     -------
     ndarray
         Shape (T - size + 1,); the mean of all values, shape (1,), where there are fewer than ``size``.
-
-    Raises
-    ------
-    InputError
-        If the curve is not an array of numbers, or the size is not a positive whole number.
     """
     curve = array(values, "values", fewest=0)
     width = min(whole(size, "size"), curve.size)
@@ -98,11 +88,6 @@ def scatter_excess(values: ArrayLike, row: int = 20, fewest: int = 8) -> float:
     -------
     float
         The factor, at least 1; 1 where there are too few values.
-
-    Raises
-    ------
-    InputError
-        If the curve is not an array of numbers, or a number is out of range.
     """
     curve = array(values, "values", fewest=0)
     row, fewest = whole(row, "row"), whole(fewest, "fewest", least=2)

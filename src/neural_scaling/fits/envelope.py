@@ -79,10 +79,6 @@ def compute_frontier(
     reach
         Factor in width, > 1, within which curves take part in the optimal width.
 
-    Returns
-    -------
-    ComputeFrontier
-
     Raises
     ------
     InputError

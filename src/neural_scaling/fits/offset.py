@@ -87,10 +87,6 @@ def fit_offset_power_law(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> Offset
     sigma
         Their standard errors, shape (T,). Noise is normal, and independent or that of an autoregressive process.
 
-    Returns
-    -------
-    OffsetFit
-
     Raises
     ------
     InputError
@@ -175,10 +171,6 @@ def fit_common_offset(t: ArrayLike, L: ArrayLike, sigma: ArrayLike) -> CommonOff
         Positive values of K curves, shape (K, T).
     sigma
         Their standard errors, shape (K, T). Noise along a curve is as in :func:`fit_offset_power_law`.
-
-    Returns
-    -------
-    CommonOffsetFit
 
     Raises
     ------

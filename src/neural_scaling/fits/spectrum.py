@@ -90,10 +90,6 @@ def fit_spectrum(spectrum: Spectrum, window: tuple[float, float] | None = None) 
         First and last mode number fitted; by default from 10 to a third of the modes: the first modes are not yet a power law,
         and the last ones of a finite sample are distorted.
 
-    Returns
-    -------
-    SpectrumFit
-
     Raises
     ------
     InputError

@@ -124,10 +124,8 @@ def theory_window(
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     eta
         Learning rate, > 0.
     gamma
@@ -205,11 +203,6 @@ def late_window(alpha: float, beta: float, gamma: float, last: float, modes: flo
     -------
     Window
         The window in eta * steps; it may be too short, then :attr:`Window.empty` says why.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha, beta, gamma = capacity(alpha), source_exponent(beta), richness(gamma)
     last, modes = require_positive(last, "last"), require_positive(modes, "modes")
@@ -232,10 +225,8 @@ def frontier_start(
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     eta
         Learning rate, > 0.
     gamma

@@ -28,7 +28,7 @@ _ODD = 1e-9  # q closer to an odd number is taken as odd
 
 
 def source(q: float, power: float = 1.0) -> float:
-    """Return the source beta of the target for networks with activation ``[h]_+^power`` (eq. 14).
+    """Return the source ``beta = (2q - 1)/(2 q_phi)`` of the target for networks with activation ``[h]_+^power`` (eq. 14).
 
     Parameters
     ----------
@@ -36,17 +36,12 @@ def source(q: float, power: float = 1.0) -> float:
         Decay of the Fourier coefficients, above 1/2.
     power
         q_phi.
-
-    Returns
-    -------
-    float
-        ``(2q - 1)/(2 q_phi)``.
     """
     return (2 * _checked(q) - 1) / (2 * require_positive(power, "power"))
 
 
 def decay(beta: float, power: float = 1.0) -> float:
-    """Return the decay q of the Fourier coefficients that gives a source (eq. 14).
+    """Return the decay ``q = beta q_phi + 1/2`` of the Fourier coefficients that gives a source (eq. 14).
 
     Parameters
     ----------
@@ -54,16 +49,6 @@ def decay(beta: float, power: float = 1.0) -> float:
         Source, positive.
     power
         q_phi.
-
-    Returns
-    -------
-    float
-        ``beta q_phi + 1/2``.
-
-    Raises
-    ------
-    InputError
-        If ``beta`` is not positive.
     """
     beta = require_positive(beta, "beta", "give a positive source: otherwise the target has infinite variance")
     return beta * require_positive(power, "power") + 0.5

@@ -62,16 +62,6 @@ def initial_features(spectrum: Modes, width: int, seed: int) -> Array:
         N, at least 1.
     seed
         Seed.
-
-    Returns
-    -------
-    Array
-        A(0).
-
-    Raises
-    ------
-    InputError
-        If ``width`` is below 1.
     """
     modes = as_spectrum(spectrum, "spectrum").modes
     return np.random.default_rng(checks.seed(seed)).standard_normal((checks.whole(width, "width"), modes))
@@ -107,10 +97,6 @@ def train_directly(
         B, or ``math.inf`` for gradient descent on the population.
     seed
         Seed of the batches.
-
-    Returns
-    -------
-    DirectRun
 
     Raises
     ------

@@ -47,9 +47,10 @@ class LimitRun(Experiment):
     def __post_init__(self) -> None:
         modes, sources = checks.whole(self.modes, "modes"), checks.array(self.sources, "sources", above=0.0)
         alpha = checks.require_positive(self.alpha, "alpha")
+        checks.keep_each(self, checks.whole, "size", remedy=f"give a whole number from 1 to {modes}", most=modes)
+        checks.keep_each(self, checks.whole, "seeds")
+        checks.keep_each(self, checks.flag, "data")
         checks.keep(self, alpha=alpha, sources=tuple(sources.tolist()), modes=modes)
-        checks.keep(self, size=checks.whole(self.size, "size", f"give a whole number from 1 to {modes}", most=modes))
-        checks.keep(self, seeds=checks.whole(self.seeds, "seeds"), data=checks.flag(self.data, "data"))
 
     @property
     def work(self) -> int:

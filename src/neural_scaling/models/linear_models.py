@@ -22,47 +22,16 @@ Model = Literal["random features", "two-layer", "projected", "factored"]
 
 
 def loss_curve(
-    model: Model,
-    eigenvalues: ArrayLike,
-    target: ArrayLike,
-    features: ArrayLike,
-    eta: float,
-    gamma: float,
-    steps: int,
+    model: Model, eigenvalues: ArrayLike, target: ArrayLike, features: ArrayLike, eta: float, gamma: float, steps: int
 ) -> FloatArray:
-    """Train one of the models by gradient descent with an infinite batch (eqs. 3-5, 16-17).
+    """Train one of the models by gradient descent with an infinite batch (eqs. 3-5, 16-17); return the test loss of 0 to T steps.
 
     * ``random features``: A is frozen, w moves (Figure 9a);
     * ``two-layer``: A and w move by plain gradient descent, no projection (Figure 9b);
     * ``projected``: A moves by the projected gradient of eq. 4;
     * ``factored``: ``A = Bm(t) A(0)``, Bm and w move (Figure 9c; eq. 17 with the richness it lacks in print).
 
-    Parameters
-    ----------
-    model
-        Which model.
-    eigenvalues
-        lambda_k, shape (M,), positive.
-    target
-        w*_k, shape (M,).
-    features
-        A(0), shape (N, M).
-    eta
-        Learning rate, > 0.
-    gamma
-        Richness, >= 0; the rate of A relative to w. Not used by ``random features``.
-    steps
-        Number of steps T, >= 1.
-
-    Returns
-    -------
-    ndarray
-        Test loss before every step and after the last, shape (T + 1,).
-
-    Raises
-    ------
-    InputError
-        If a shape or a value does not fit, or the loss diverges.
+    ``eigenvalues`` and ``target`` have shape (M,), the ``features`` A(0) (N, M); ``gamma`` is the rate of A relative to w.
     """
     model = choice(model, "model", get_args(Model))
     lam, truth, start = _checked(eigenvalues, target, features)
@@ -92,22 +61,7 @@ def loss_curve(
 
 
 def projection_floor(eigenvalues: ArrayLike, target: ArrayLike, features: ArrayLike) -> float:
-    """Smallest loss within the span of the initial features, the limit of every projected model.
-
-    Parameters
-    ----------
-    eigenvalues
-        lambda_k, shape (M,).
-    target
-        w*_k, shape (M,).
-    features
-        A(0), shape (N, M).
-
-    Returns
-    -------
-    float
-        Squared distance of ``Lambda^(1/2) w*`` from the span of ``Lambda^(1/2) A(0)^T``.
-    """
+    """Return the smallest loss in the span of the initial features, shape (N, M), the limit of every projected model."""
     lam, truth, start = _checked(eigenvalues, target, features)
     root = np.sqrt(lam)
     scaled_target = root * truth

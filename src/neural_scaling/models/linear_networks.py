@@ -38,15 +38,9 @@ from neural_scaling.fits import Window, theory_window
 from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum, as_spectrum
 
 __all__ = [
-    "LinearNetworkHistory",
-    "LiteralSetting",
-    "lazy_loss",
-    "literal_setting",
-    "power_window",
-    "richness",
-    "spike_overlap",
-    "train_linear_networks",
-]
+    "LinearNetworkHistory", "LiteralSetting", "lazy_loss", "literal_setting", "power_window", "richness",
+    "spike_overlap", "train_linear_networks",
+]  # fmt: skip
 
 _GATHERED = 16  # rank-one updates added to D at once
 _SHARP_MODES = 128  # leading modes that hold the kernel's largest eigenvector
@@ -94,15 +88,6 @@ def literal_setting(gamma0: float, eta0: float, width: int, init_scale: float | 
         N.
     init_scale
         s; ``N^(-1/2)`` by default.
-
-    Returns
-    -------
-    LiteralSetting
-
-    Raises
-    ------
-    InputError
-        If an argument is not positive.
     """
     gamma0 = require_positive(gamma0, "gamma0", "give a positive richness; eq. 84 divides by it")
     eta0, width = require_positive(eta0, "eta0"), checks.whole(width, "width")
@@ -122,16 +107,6 @@ def richness(gamma: float, width: int, init_scale: float) -> float:
         N.
     init_scale
         Standard deviation of all entries of w(0) and A(0), > 0.
-
-    Returns
-    -------
-    float
-        ``gamma / (N init_scale^2)``.
-
-    Raises
-    ------
-    InputError
-        If an argument is not positive.
     """
     units = checks.whole(width, "width") * require_positive(init_scale, "init_scale") ** 2
     return require_positive(gamma, "gamma") / units
@@ -282,7 +257,7 @@ def train_linear_networks(
 
 
 def lazy_loss(spectrum: Modes, width: float, eta0: float, steps: Array, seed: int) -> Array:
-    """Return the exact loss of a linearised network at infinite batch, the limit gamma0 -> 0 and B -> infinity.
+    """Return the exact loss of a linearised network at infinite batch, the limit gamma0 -> 0 and B -> infinity, shape (R,).
 
     The residual decays along the eigenvectors of the kernel ``Lambda^(1/2) (A(0)^T A(0) + |w(0)|^2) Lambda^(1/2)``, which is
     diagonalised; in the limit of infinite width it is ``2 Lambda``.
@@ -299,16 +274,6 @@ def lazy_loss(spectrum: Modes, width: float, eta0: float, steps: Array, seed: in
         Steps at which the loss is wanted, shape (R,).
     seed
         Of the initialization.
-
-    Returns
-    -------
-    ndarray
-        Shape (R,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     spectrum, width, eta0 = (
         as_spectrum(spectrum, "spectrum"),
@@ -349,10 +314,8 @@ def power_window(
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     eta0
         Learning rate, > 0.
     gamma0
@@ -374,11 +337,6 @@ def power_window(
     -------
     Window
         In steps; its ``empty`` says why where there is none.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha, beta = checks.real(alpha, "alpha", above=1.0), require_positive(beta, "beta")
     eta = _INITIAL_SCALE * require_positive(eta0, "eta0")
@@ -412,11 +370,6 @@ def spike_overlap(weight_norm: ArrayLike, modes: int, width: int) -> Array:
     -------
     ndarray
         ``|cos|`` of the angle between the two, of the shape of ``weight_norm``; 0 where the addition is hidden in the bulk.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     size = checks.array(weight_norm, "weight_norm", axes=None, least=0.0)
     ratio = checks.whole(modes, "modes") / checks.whole(width, "width")
@@ -568,11 +521,7 @@ def _cosine(first: Array, second: Array) -> float:
 
 
 def _orthonormal(rows: Array) -> tuple[Array, Array]:
-    """Return an orthonormal basis (K, M) of the rows and the rows' coordinates (G, K), by Gram-Schmidt done twice.
-
-    Rows that lie in the span of those before them add no direction: what rounding leaves of them must not become one,
-    or results would differ from machine to machine.
-    """
+    """Return an orthonormal basis (K, M) of rows, rounding left aside, and coordinates (G, K), by Gram-Schmidt done twice."""
     basis: Array = np.zeros((0, rows.shape[1]))
     for row in rows:
         rest = row - (basis @ row) @ basis

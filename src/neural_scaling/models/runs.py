@@ -24,14 +24,9 @@ from neural_scaling.spectra import ModeQuadrature, PowerLaw, Spectrum
 from neural_scaling.theory import effective_time
 
 __all__ = [
-    "GradientFlowRun",
-    "InfiniteLimitRun",
-    "LinearNetworkRun",
-    "LongDMFTRun",
-    "OnlineDMFTRun",
-    "OrderRun",
+    "GradientFlowRun", "InfiniteLimitRun", "LinearNetworkRun", "LongDMFTRun", "OnlineDMFTRun", "OrderRun",
     "ToyModelRun",
-]
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,8 +43,10 @@ class _PowerLawRun(Experiment):
 
     def __post_init__(self) -> None:
         law = self.power_law()
-        checks.keep(self, alpha=law.alpha, beta=law.beta, modes=law.modes, eta=checks.require_positive(self.eta, "eta"))
-        checks.keep(self, gamma=checks.real(self.gamma, "gamma", least=0.0), steps=checks.whole(self.steps, "steps"))
+        checks.keep_each(self, checks.require_positive, "eta")
+        checks.keep_each(self, checks.real, "gamma", least=0.0)
+        checks.keep_each(self, checks.whole, "steps")
+        checks.keep(self, alpha=law.alpha, beta=law.beta, modes=law.modes)
 
     @property
     def work(self) -> int:
@@ -143,7 +140,7 @@ class OnlineDMFTRun(_PowerLawRun):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.keep(self, width=checks.count(self.width, "width"), batch=checks.count(self.batch, "batch"))
+        checks.keep_each(self, checks.count, "width", "batch")
 
     @property
     def label(self) -> str:
@@ -208,11 +205,11 @@ class LongDMFTRun(Experiment):
 
     def __post_init__(self) -> None:
         law = PowerLaw(self.alpha, self.beta, self.modes)
-        checks.keep(self, alpha=law.alpha, beta=law.beta, modes=law.modes, eta=checks.require_positive(self.eta, "eta"))
-        checks.keep(self, gamma=checks.real(self.gamma, "gamma", least=0.0))
-        checks.keep(self, time=checks.require_positive(self.time, "time"))
-        checks.keep(self, width=checks.count(self.width, "width"), batch=checks.count(self.batch, "batch"))
-        checks.keep(self, until=checks.real(self.until, "until", above=0.0, infinite=True))
+        checks.keep_each(self, checks.require_positive, "eta", "time")
+        checks.keep_each(self, checks.count, "width", "batch")
+        checks.keep_each(self, checks.real, "gamma", least=0.0)
+        checks.keep_each(self, checks.real, "until", above=0.0, infinite=True)
+        checks.keep(self, alpha=law.alpha, beta=law.beta, modes=law.modes)
 
     @property
     def work(self) -> int:
@@ -264,8 +261,8 @@ class ToyModelRun(_PowerLawRun):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.keep(self, width=checks.whole(self.width, "width"), batch=checks.count(self.batch, "batch"))
-        checks.keep(self, seeds=checks.whole(self.seeds, "seeds"))
+        checks.keep_each(self, checks.whole, "width", "seeds")
+        checks.keep(self, batch=checks.count(self.batch, "batch"))
 
     def slice(self) -> Self:
         """Return the first steps of the first seed."""
@@ -300,11 +297,7 @@ class ToyModelRun(_PowerLawRun):
             monitor=monitor,
         )
         steps = log_spaced_steps(self.steps)
-        return {
-            "step": steps,
-            "loss": outcome.loss[:, steps.astype(int)].astype(np.float32),
-            "floor": outcome.floor,
-        }
+        return {"step": steps, "loss": outcome.loss[:, steps.astype(int)].astype(np.float32), "floor": outcome.floor}
 
 
 @dataclass(frozen=True)
@@ -341,12 +334,12 @@ class LinearNetworkRun(Experiment):
 
     def __post_init__(self) -> None:
         law = PowerLaw(self.alpha, self.beta, checks.whole(self.modes, "modes"))
+        checks.keep_each(self, checks.whole, "width", "steps")
+        checks.keep_each(self, checks.count, "batch")
+        checks.keep_each(self, checks.require_positive, "eta0")
+        checks.keep_each(self, checks.seed, "seed")
         checks.keep(self, alpha=law.alpha, beta=law.beta, modes=int(law.modes))
-        checks.keep(self, width=checks.whole(self.width, "width"), batch=checks.count(self.batch, "batch"))
-        checks.keep(self, eta0=checks.require_positive(self.eta0, "eta0"), steps=checks.whole(self.steps, "steps"))
-        checks.keep(
-            self, gammas=tuple(checks.array(self.gammas, "gammas", least=0.0).tolist()), seed=checks.seed(self.seed)
-        )
+        checks.keep(self, gammas=tuple(checks.array(self.gammas, "gammas", least=0.0).tolist()))
 
     @property
     def work(self) -> int:
@@ -413,11 +406,9 @@ class OrderRun(Experiment):
     seed: int
 
     def __post_init__(self) -> None:
-        checks.keep(self, power=checks.require_positive(self.power, "power"), seed=checks.seed(self.seed))
-        checks.keep(
-            self, eta=checks.require_positive(self.eta, "eta"), gamma=checks.real(self.gamma, "gamma", least=0.0)
-        )
-        checks.keep(self, **{name: checks.whole(getattr(self, name), name) for name in ("models", "modes", "steps")})
+        checks.keep_each(self, checks.require_positive, "power", "eta")
+        checks.keep_each(self, checks.whole, "models", "modes", "steps")
+        checks.keep(self, seed=checks.seed(self.seed), gamma=checks.real(self.gamma, "gamma", least=0.0))
 
     @property
     def work(self) -> int:

@@ -96,10 +96,6 @@ def simulate_reuse(
     monitor
         Told of progress in seed-steps; may keep the state and give it back.
 
-    Returns
-    -------
-    ReuseSimulation
-
     Raises
     ------
     InputError
@@ -181,10 +177,6 @@ def reuse_limit(modes: PowerLaw | Spectrum | ModeQuadrature, width: float, sampl
     width, samples
         N and P, different, at most one of them infinite.
 
-    Returns
-    -------
-    ReuseLimit
-
     Raises
     ------
     InputError
@@ -207,10 +199,7 @@ def reuse_limit(modes: PowerLaw | Spectrum | ModeQuadrature, width: float, sampl
     moved = float(quadrature.target_weights @ k**2) / y
     per_width, per_sample = 1 / width, 1 / samples
     system = np.array(
-        [
-            [1 - d * per_sample, -(smaller - d) * per_width],
-            [-(smaller - d) * per_sample, 1 - d * per_width],
-        ]
+        [[1 - d * per_sample, -(smaller - d) * per_width], [-(smaller - d) * per_sample, 1 - d * per_width]]
     )
     loss = float(np.linalg.solve(system, np.array([bias, moved]))[0])
     return ReuseLimit(loss, (1 - smaller * per_sample) ** 2 * loss, bias)
@@ -240,11 +229,7 @@ def _within_span(factor: Array, fit: Array) -> tuple[Array, Array]:
 
 
 def _floors(factor: Array, fit: Array) -> tuple[float, float]:
-    """Return test and training loss of the smallest least-squares solution.
-
-    Every step moves ``B^T w`` within the span of the samples' projected features, and the training loss goes to its minimum:
-    both hold for any richness, and together they fix the limit.
-    """
+    """Return test and training loss of the smallest least-squares solution, where training ends up at any richness."""
     # rcond far below the smallest eigenvalue that can matter, far above rounding.
     solution = np.linalg.lstsq(fit[:, :-1], fit[:, -1], rcond=1e-14)[0]
     c = np.append(-solution, 1.0)

@@ -109,10 +109,6 @@ def simulate(
         Give a run that blows up an infinite loss from there on instead of raising. With feature learning and a small batch a few
         seeds in a thousand may do so at any learning rate: the step grows with the noise, without bound.
 
-    Returns
-    -------
-    Simulation
-
     Raises
     ------
     InputError

@@ -1,4 +1,1 @@
-"""Neural networks with a richness parameter: parametrization, models and training, in torch.
-
-Importing the package itself does not import torch; its modules do.
-"""
+"""Neural networks with a richness, in torch, which the package itself does not import."""

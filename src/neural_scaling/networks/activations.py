@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 from torch.nn.functional import gelu, softplus
 
-from neural_scaling.base.checks import InputError, real, require, settle
+from neural_scaling.base.checks import InputError, keep, real, require
 
 __all__ = ["NAMES", "Elementwise", "PowerReLU", "activation"]
 
@@ -39,18 +39,13 @@ class PowerReLU:
     ----------
     power
         q, above 1/2: below, the tangent kernel of the infinite network is infinite.
-
-    Raises
-    ------
-    InputError
-        If the power is not above 1/2.
     """
 
     power: float = 1.0
 
     def __post_init__(self) -> None:
         remedy = "give a power above 1/2: up to there the slope of the activation has no second moment"
-        settle(self, power=real(self.power, "power", remedy, above=0.5))
+        keep(self, power=real(self.power, "power", remedy, above=0.5))
 
     @property
     def in_place(self) -> bool:
@@ -72,11 +67,6 @@ class PowerReLU:
             Any shape.
         out
             Where to put it, of the same shape. For q = 1 it may be ``h``.
-
-        Returns
-        -------
-        torch.Tensor
-            ``out``.
         """
         torch.clamp(h, min=0, out=out)
         return out if self.power == 1 else out.pow_(self.power)
@@ -90,11 +80,6 @@ class PowerReLU:
             Any shape.
         h, rectified
             Argument and value of the activation; for q = 1 they may be the same memory.
-
-        Returns
-        -------
-        torch.Tensor
-            ``gradient``.
         """
         if self.power == 1:
             return torch.ops.aten.threshold_backward.grad_input(gradient, rectified, 0, grad_input=gradient)  # type: ignore[no-any-return]
@@ -179,10 +164,6 @@ def activation(given: str | float | _Function | PowerReLU | Elementwise) -> Powe
     ----------
     given
         A name (``relu``, ``tanh``, ``gelu``, ``softplus``), the power of a rectifier, a function of a tensor, or an activation.
-
-    Returns
-    -------
-    PowerReLU or Elementwise
 
     Raises
     ------

@@ -85,23 +85,18 @@ class CircleData:
         return self.inputs[index]
 
     def targets(self, index: torch.Tensor) -> torch.Tensor:
-        """Return the targets at training inputs.
+        """Return the targets at training inputs, shape (E, B).
 
         Parameters
         ----------
         index
             Numbers of the inputs, shape (E, B).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B).
         """
         check_tensor(index, "index", (len(self._rows), None), torch.int64)
         return self._values[self._rows, index]
 
     def loss(self, output: torch.Tensor) -> torch.Tensor:
-        """Return the population loss ``E (y - f)^2`` over the whole circle.
+        """Return the population loss ``E (y - f)^2`` over the whole circle, shape (E,).
 
         By Parseval: mode by mode below half the number of test angles, and above that the target's own variance, since the
         network has learned nothing there. Squares of a target that is infinite at 0 are never summed over a grid.
@@ -110,11 +105,6 @@ class CircleData:
         ----------
         output
             f at ``test_inputs``, shape (E, n).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E,).
         """
         check_tensor(output, "output", (len(self._rows), len(self.test_inputs)), self.test_inputs.dtype)
         series = torch.fft.rfft(output) / output.shape[1]

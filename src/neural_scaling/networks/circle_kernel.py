@@ -73,15 +73,6 @@ def circle_kernel(depth: int, power: float, modes: int = 1000, angles: int = ANG
         Largest k.
     angles
         Number of equidistant angles of the Fourier transform, even.
-
-    Returns
-    -------
-    CircleKernel
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     depth = whole(depth, "depth", "give at least 2 layers of weights", least=2)
     remedy = "give a power above 1/2: up to there the tangent kernel of the infinite network is infinite"
@@ -128,7 +119,7 @@ def _correlation(correlation: Array, exponent: float) -> Array:
 
 
 def lazy_loss(eigenvalues: ArrayLike, beta: float, power: float, eta: float, steps: ArrayLike) -> Array:
-    """Return the loss of the linearised network at infinite width and batch on the target of source beta.
+    """Return the loss of the linearised network at infinite width and batch on the target of source beta, shape (R,).
 
     Every mode is learned by itself: ``sum_k k^-2q (1 - eta_0 lambda_k)^(2 t)/2``. Modes beyond the given ones count as not
     learned.
@@ -143,16 +134,6 @@ def lazy_loss(eigenvalues: ArrayLike, beta: float, power: float, eta: float, ste
         eta_0.
     steps
         From 0 on, shape (R,); whole numbers where eta_0 lambda_k is above 1.
-
-    Returns
-    -------
-    Array
-        Shape (R,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     eigenvalues, steps = array(eigenvalues, "eigenvalues", fewest=2), array(steps, "steps", least=0)
     q, eta = decay(beta, power), require_positive(eta, "eta")

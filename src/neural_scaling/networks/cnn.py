@@ -26,13 +26,13 @@ import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, conv2d, unfold
 
-from neural_scaling.base.checks import instance, require, settle, whole
-from neural_scaling.base.devices import find_device, full_precision, working_dtype
+from neural_scaling.base.checks import instance, keep, keep_each, whole
+from neural_scaling.base.devices import full_precision
 from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
-from neural_scaling.base.tensors import check_tensor, float_type
+from neural_scaling.base.tensors import check_tensor
 from neural_scaling.networks.activations import PowerReLU
-from neural_scaling.networks.mlp import Member, check_members
-from neural_scaling.networks.parametrization import Parametrization, hidden_scale
+from neural_scaling.networks.mlp import Ensemble, Member, asked_for
+from neural_scaling.networks.parametrization import hidden_scale
 from neural_scaling.networks.seeding import standard_normal
 
 __all__ = ["CNNEnsemble", "ImageShape", "LinearisedCNNEnsemble", "image_ensemble", "initial_filters"]
@@ -67,13 +67,8 @@ class ImageShape:
     outputs: int = 10
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            width=whole(self.width, "width"),
-            size=whole(self.size, "size", "give images of at least 10 by 10 pixels", least=10),
-            channels=whole(self.channels, "channels"),
-            outputs=whole(self.outputs, "outputs"),
-        )
+        keep_each(self, whole, "width", "channels", "outputs")
+        keep(self, size=whole(self.size, "size", "give images of at least 10 by 10 pixels", least=10))
 
     @property
     def inputs(self) -> int:
@@ -116,20 +111,16 @@ class _Values:
     dense: torch.Tensor
 
 
-class CNNEnsemble:
+class CNNEnsemble(Ensemble):
     """Networks of one shape that learn features; see the module for the formulas.
 
     Parameters
     ----------
-    shape
-        Of every member.
-    members
-        At least one, none linearised.
-    device
-        Where the weights are, or the name that :func:`~neural_scaling.base.devices.find_device` takes.
-    dtype
-        ``torch.float32`` or ``torch.float64``.
+    shape, members, device, dtype
+        As for :class:`~neural_scaling.networks.mlp.MLPEnsemble`.
     """
+
+    _twin = "LinearisedCNNEnsemble, with members of richness 0"
 
     def __init__(
         self,
@@ -138,15 +129,8 @@ class CNNEnsemble:
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.shape, self.members = instance(shape, "shape", ImageShape, _SHAPE), check_members(members)
-        device, self.dtype = find_device(device), float_type(dtype)
-        self.scales = [Parametrization(shape.readout, member.richness, member.eta) for member in self.members]
-        self._check_mode()
-        self.weights = [
-            torch.stack(layer).to(device, dtype)
-            for layer in zip(*(initial_filters(shape, member.seed) for member in members), strict=True)
-        ]
-        self._start = self._kept_start()
+        self.shape = instance(shape, "shape", ImageShape, _SHAPE)
+        super().__init__(shape.readout, members, device, dtype, functools.partial(initial_filters, shape))
         # The output's factor 1/gamma_0 (one when linearised), and the step in units of the bare weights' gradient.
         self._outward = [scale.output_scale * shape.readout for scale in self.scales]
         self._steps = [
@@ -154,33 +138,19 @@ class CNNEnsemble:
             for scale, outward in zip(self.scales, self._outward, strict=True)
         ]
 
-    def _check_mode(self) -> None:
-        linearised = any(scale.linearised for scale in self.scales)
-        require(
-            not linearised, "richness", "is 0 for a member", "use LinearisedCNNEnsemble, with members of richness 0"
-        )
-
-    def _kept_start(self) -> list[torch.Tensor]:
-        return [weight.clone() for weight in self.weights]
-
     @property
     def state(self) -> list[torch.Tensor]:
-        """What training changes, the weights of each layer, shape (E, ...) with the shapes that ``ImageShape.layers`` gives."""
-        return self.weights
+        """What training changes, layer by layer, shape (E, ...) with the shapes that ``ImageShape.layers`` gives."""
+        return self._moved
 
     @torch.no_grad()
     def raw(self, x: torch.Tensor) -> torch.Tensor:
-        """Return F, the output before centring and richness.
+        """Return F, the output before centring and richness, shape (E, B, k).
 
         Parameters
         ----------
         x
             Images as rows with the channels of a pixel together, ``|x|^2 = D`` on average, shape (E, B, D).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B, k).
         """
         self._check_inputs(x)
         return self._evaluated(x, self.weights)
@@ -193,7 +163,7 @@ class CNNEnsemble:
 
     @torch.no_grad()
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
-        """Return f.
+        """Return f, shape (E, B, k).
 
         Parameters
         ----------
@@ -201,11 +171,6 @@ class CNNEnsemble:
             Images, shape (E, B, D).
         frozen
             :meth:`initial` at these images, shape (E, B, k).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B, k).
         """
         self._check_inputs(x)
         self._check_frozen(x, frozen)
@@ -349,12 +314,7 @@ class CNNEnsemble:
         return torch.stack(outputs)
 
     def _output(
-        self,
-        number: int,
-        values: _Values,
-        output: torch.Tensor,
-        weights: list[torch.Tensor],
-        frozen: torch.Tensor,
+        self, number: int, values: _Values, output: torch.Tensor, weights: list[torch.Tensor], frozen: torch.Tensor
     ) -> torch.Tensor:
         """Return f of a member, (B, k), from its bare output."""
         return (output * self.shape.scale - frozen[number]) * self._outward[number]
@@ -408,7 +368,7 @@ class CNNEnsemble:
 
 
 class LinearisedCNNEnsemble(CNNEnsemble):
-    """The limit gamma_0 -> 0: first-order expansions of networks about their initial weights, ``f = DF . V``.
+    """The limit gamma_0 -> 0: expansions of networks about their initial weights, ``f = DF . V``, whose state is V.
 
     Parameters
     ----------
@@ -416,30 +376,11 @@ class LinearisedCNNEnsemble(CNNEnsemble):
         As for :class:`CNNEnsemble`; all members have richness 0.
     """
 
-    def __init__(
-        self,
-        shape: ImageShape,
-        members: Sequence[Member],
-        device: torch.device | str,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        super().__init__(shape, members, device, dtype)
-        self.displacement = [torch.zeros_like(weight) for weight in self.weights]
-
-    def _check_mode(self) -> None:
-        linearised = all(scale.linearised for scale in self.scales)
-        require(linearised, "richness", "is positive for a member", "use CNNEnsemble for gamma_0 > 0")
-
-    def _kept_start(self) -> list[torch.Tensor]:
-        return self.weights
+    _linearised = True
+    _twin = "CNNEnsemble for gamma_0 > 0"
 
     def _check_frozen(self, x: torch.Tensor, frozen: torch.Tensor) -> None:
         check_tensor(frozen, "frozen", (*x.shape[:2], 0), self.dtype)
-
-    @property
-    def state(self) -> list[torch.Tensor]:
-        """The displacement V, layer by layer; the weights stay."""
-        return self.displacement
 
     @torch.no_grad()
     def initial(self, x: torch.Tensor) -> torch.Tensor:
@@ -452,7 +393,7 @@ class LinearisedCNNEnsemble(CNNEnsemble):
         """Return f; ``frozen`` has no part in it."""
         self._check_inputs(x)
         self._check_frozen(x, frozen)
-        if not any(moved.any() for moved in self.displacement):  # the start, for which thousands of images need no pass
+        if not any(moved.any() for moved in self.state):  # the start, for which thousands of images need no pass
             return x.new_zeros(*x.shape[:2], self.shape.outputs)
         outputs = []
         with full_precision():
@@ -466,15 +407,10 @@ class LinearisedCNNEnsemble(CNNEnsemble):
         return torch.stack(outputs)
 
     def _output(
-        self,
-        number: int,
-        values: _Values,
-        output: torch.Tensor,
-        weights: list[torch.Tensor],
-        frozen: torch.Tensor,
+        self, number: int, values: _Values, output: torch.Tensor, weights: list[torch.Tensor], frozen: torch.Tensor
     ) -> torch.Tensor:
         """Return the derivative of F along V of a member, (B, k)."""
-        moved = self._of(number, self.displacement)
+        moved = self._of(number, self.state)
         change = _rectified(conv2d(values.image, moved[0]), values.first)
         change = conv2d(values.first_pooled, moved[1]) + conv2d(avg_pool2d(change, 2), weights[1])
         change = avg_pool2d(_rectified(change, values.second), 2).permute(0, 2, 3, 1).flatten(1)
@@ -489,27 +425,16 @@ def image_ensemble(
 
     Parameters
     ----------
-    shape, members
-        Of the networks; either all members are linearised or none.
-    device
-        Where.
-    dtype
-        By default the highest precision that a member needs.
-
-    Returns
-    -------
-    CNNEnsemble
+    shape, members, device, dtype
+        As for :func:`~neural_scaling.networks.mlp.ensemble`.
 
     Raises
     ------
     InputError
         If a value is out of range, linearised members are mixed with others, or the device lacks the precision.
     """
-    shape, members = instance(shape, "shape", ImageShape, _SHAPE), check_members(members)
-    scales = [Parametrization(shape.readout, member.richness, member.eta) for member in members]
-    dtype = working_dtype([scale.precision for scale in scales], device, dtype)
-    kind = LinearisedCNNEnsemble if scales[0].linearised else CNNEnsemble
-    return kind(shape, members, device, dtype)
+    members, dtype, linearised = asked_for(members, device, dtype)
+    return (LinearisedCNNEnsemble if linearised else CNNEnsemble)(shape, members, device, dtype)
 
 
 def initial_filters(shape: ImageShape, seed: int) -> list[torch.Tensor]:

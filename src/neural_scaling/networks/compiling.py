@@ -10,11 +10,7 @@ Step = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class CompiledStep:
-    """A training step, compiled at its first call; if the compiler fails, the plain one from then on.
-
-    A compiler fails before anything is executed, most often because there is none for C++. So the state of the model is that
-    before the step, and the plain step takes it.
-    """
+    """A training step, compiled at its first call; if the compiler fails, before anything ran, the plain one from then on."""
 
     def __init__(self, step: Step, say: Callable[[str], None] = print) -> None:
         self._plain, self._say = step, say

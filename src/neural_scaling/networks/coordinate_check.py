@@ -31,13 +31,9 @@ from neural_scaling.base.checks import InputError, array, flag, instance, requir
 from neural_scaling.base.terminal import aligned, progress
 
 __all__ = [
-    "CoordinateCheck",
-    "LearningRateTransfer",
-    "coordinate_check",
-    "draw_coordinate_check",
-    "draw_learning_rate_transfer",
-    "learning_rate_transfer",
-]
+    "CoordinateCheck", "LearningRateTransfer", "coordinate_check", "draw_coordinate_check",
+    "draw_learning_rate_transfer", "learning_rate_transfer",
+]  # fmt: skip
 
 #: Powers of the width that count as none; wrong scalings are off by 1/2 or more.
 STABLE = 0.25
@@ -252,10 +248,6 @@ def learning_rate_transfer(
         Steps taken, with all data each.
     seeds
         Networks of each width and rate; of one seed they start alike at all rates.
-
-    Returns
-    -------
-    LearningRateTransfer
 
     Raises
     ------

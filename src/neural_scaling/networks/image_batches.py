@@ -109,17 +109,12 @@ class ImageData:
         return self._drawn(self._images, index // self.variants, index % self.variants)
 
     def targets(self, index: torch.Tensor) -> torch.Tensor:
-        """Return one-hot targets at training inputs.
+        """Return one-hot targets at training inputs, shape (..., k).
 
         Parameters
         ----------
         index
             Numbers of the inputs, any shape.
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (..., k).
         """
         check_numbers(index, "index")
         return self._unit[self._labels[index // self.variants]]
@@ -130,17 +125,12 @@ class ImageData:
         return self._unit[self._test_labels]
 
     def loss(self, output: torch.Tensor) -> torch.Tensor:
-        """Return the squared error, mean over test images and outputs: 1/k for a network that says nothing.
+        """Return the squared error, mean over test images and outputs, shape (E,): 1/k for a network that says nothing.
 
         Parameters
         ----------
         output
             f at ``test_inputs``, shape (E, n, k).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E,).
         """
         check_tensor(output, "output", (None, *self.test_targets.shape), self._dtype)
         return (output - self.test_targets).square().mean(dim=(1, 2))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import array, require, settle, whole
+from neural_scaling.base.checks import array, keep, require, whole
 
 __all__ = ["TIMES", "Modes", "SampledKernel", "decompose", "sampled_kernel"]
 
@@ -80,7 +80,7 @@ class Modes:
         require(len(along) == values.size, "along", f"shape {along.shape}", f"give {values.size} rows, one a mode")
         seen = array(self.seen, "seen", axes=2)
         require(seen.shape[1] == values.size, "seen", f"shape {seen.shape}", f"give {values.size} columns, one a mode")
-        settle(self, eigenvalues=values, along=along, seen=seen)
+        keep(self, eigenvalues=values, along=along, seen=seen)
 
     def flow(self, test_targets: ArrayLike, time: ArrayLike) -> tuple[Array, Array]:
         """Return the mean squared error of gradient flow at the images and at the others, shape (T,) each.
@@ -167,15 +167,6 @@ def sampled_kernel(
         Shape (m, k).
     time
         eta_0 t, shape (T,).
-
-    Returns
-    -------
-    SampledKernel
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit.
     """
     kernel, targets = symmetric(kernel), array(targets, "targets", axes=2)
     count, outputs = targets.shape

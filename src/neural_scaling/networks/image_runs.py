@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from neural_scaling.base.checks import flag, seed, settle, text, whole
+from neural_scaling.base.checks import flag, keep, keep_each, seed, text, whole
 from neural_scaling.base.monitor import Arrays, Monitor, Parts
 from neural_scaling.networks.image_kernel import TIMES, sampled_kernel
 from neural_scaling.networks.output_mixing import mixing_curves
@@ -82,20 +82,11 @@ class ImageRun(DatasetRun, NetworkRun):
 
     def __post_init__(self) -> None:
         scale = Parametrization(self.width, self.richness, self.eta)
-        settle(
-            self,
-            dataset=text(self.dataset, "dataset"),
-            images=whole(self.images, "images", least=0),
-            test=whole(self.test, "test"),
-            crops=flag(self.crops, "crops"),
-            width=scale.width,
-            richness=scale.richness,
-            eta=scale.eta,
-            batch=whole(self.batch, "batch"),
-            steps=whole(self.steps, "steps"),
-            seeds=whole(self.seeds, "seeds"),
-            last_only=flag(self.last_only, "last_only"),
-        )
+        keep_each(self, whole, "test", "batch", "steps", "seeds")
+        keep_each(self, flag, "crops", "last_only")
+        keep_each(self, text, "dataset")
+        keep_each(self, whole, "images", least=0)
+        keep(self, width=scale.width, richness=scale.richness, eta=scale.eta)
 
     @property
     def label(self) -> str:
@@ -184,15 +175,8 @@ class KernelRun(DatasetRun):
     seed: int
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=text(self.dataset, "dataset"),
-            images=whole(self.images, "images"),
-            test=whole(self.test, "test"),
-            crops=flag(self.crops, "crops"),
-            width=whole(self.width, "width"),
-            seed=seed(self.seed),
-        )
+        keep_each(self, whole, "images", "test", "width")
+        keep(self, dataset=text(self.dataset, "dataset"), crops=flag(self.crops, "crops"), seed=seed(self.seed))
 
     @property
     def work(self) -> int:
@@ -272,13 +256,8 @@ class MixingRun(DatasetRun):
     seed: int
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            dataset=text(self.dataset, "dataset"),
-            images=whole(self.images, "images"),
-            width=whole(self.width, "width"),
-            seed=seed(self.seed),
-        )
+        keep_each(self, whole, "images", "width")
+        keep(self, dataset=text(self.dataset, "dataset"), seed=seed(self.seed))
 
     @property
     def work(self) -> int:

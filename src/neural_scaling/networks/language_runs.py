@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from neural_scaling.base.checks import require, require_positive, seed, settle, text, whole
+from neural_scaling.base.checks import keep, keep_each, require, require_positive, seed, text, whole
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.networks.runs import DatasetRun
@@ -71,13 +71,12 @@ class LanguageRun(DatasetRun):
     test: int
 
     def __post_init__(self) -> None:
-        positive = ("eta", "residual")
-        numbers = ("context", "depth", "heads", "head_size", "batch", "steps", "test")
+        keep_each(self, text, "dataset")
+        keep_each(self, require_positive, "eta", "residual")
         lazy = "give a positive number, for example 1e-4 for the lazy limit"
-        richness = require_positive(self.richness, "richness", lazy)
-        settle(self, dataset=text(self.dataset, "dataset"), seed=seed(self.seed), richness=richness)
-        settle(self, **{name: require_positive(getattr(self, name), name) for name in positive})
-        settle(self, **{name: whole(getattr(self, name), name) for name in numbers})
+        keep_each(self, require_positive, "richness", remedy=lazy)
+        keep_each(self, whole, "context", "depth", "heads", "head_size", "batch", "steps", "test")
+        keep_each(self, seed, "seed")
 
     @property
     def work(self) -> int:
@@ -170,7 +169,7 @@ class NgramRun(DatasetRun):
     tokens: int
 
     def __post_init__(self) -> None:
-        settle(self, dataset=text(self.dataset, "dataset"), tokens=whole(self.tokens, "tokens", least=2))
+        keep(self, dataset=text(self.dataset, "dataset"), tokens=whole(self.tokens, "tokens", least=2))
 
     @property
     def device(self) -> str:

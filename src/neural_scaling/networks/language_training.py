@@ -88,10 +88,6 @@ def train_language(
     monitor
         Told of progress in steps; may keep the state and give it back.
 
-    Returns
-    -------
-    LanguageTraining
-
     Raises
     ------
     InputError

@@ -11,15 +11,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import torch
 
-from neural_scaling.base.checks import instance, instances, require, settle, whole
+from neural_scaling.base.checks import instance, instances, keep, keep_each, require, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.base.devices import find_device, working_dtype
 from neural_scaling.base.tensors import check_tensor, float_type
 from neural_scaling.networks.activations import Elementwise, PowerReLU, activation
-from neural_scaling.networks.parametrization import Parametrization, hidden_scale
+from neural_scaling.networks.parametrization import Parametrization, hidden_scale, precision
 from neural_scaling.networks.seeding import standard_normal
 
 __all__ = ["LinearisedEnsemble", "MLPEnsemble", "Member", "Shape", "ensemble", "initial_weights"]
@@ -47,7 +49,7 @@ class Member:
 
     def __post_init__(self) -> None:
         scale = Parametrization(1, self.richness, self.eta)
-        settle(self, seed=checked_seed(self.seed), richness=scale.richness, eta=scale.eta)
+        keep(self, richness=scale.richness, eta=scale.eta, seed=checked_seed(self.seed))
 
 
 def check_members(members: Sequence[Member]) -> tuple[Member, ...]:
@@ -80,16 +82,12 @@ class Shape:
     activation: str | float | Callable[[torch.Tensor], torch.Tensor] | PowerReLU | Elementwise | None = None
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            depth=whole(self.depth, "depth", "give at least 2 layers of weights", least=2),
-            width=whole(self.width, "width"),
-            inputs=whole(self.inputs, "inputs"),
-            power=PowerReLU(self.power).power,
-        )
+        keep_each(self, whole, "width", "inputs")
+        keep_each(self, whole, "depth", remedy="give at least 2 layers of weights", least=2)
+        keep(self, power=PowerReLU(self.power).power)
         if self.activation is not None:
             require(self.power == 1, "power", f"got {self.power:g} beside an activation", "give one of the two")
-            settle(self, activation=activation(self.activation))
+            keep(self, activation=activation(self.activation))
 
     @property
     def phi(self) -> PowerReLU | Elementwise:
@@ -103,7 +101,33 @@ class Shape:
         return [*hidden, *[(self.inputs, self.width)] * 2, *[(self.width, 1)] * 3]
 
 
-class MLPEnsemble:
+class Ensemble:
+    """What ensembles of perceptrons and of convolutional networks share: members with their scales, and weights."""
+
+    _linearised: ClassVar[bool] = False
+    _twin: ClassVar[str]  # for members of the other kind
+
+    def __init__(
+        self,
+        width: int,
+        members: Sequence[Member],
+        device: torch.device | str,
+        dtype: torch.dtype,
+        draw: Callable[[int], list[torch.Tensor]],
+    ) -> None:
+        self.members = check_members(members)
+        device, self.dtype = find_device(device), float_type(dtype)
+        self.scales = [Parametrization(width, member.richness, member.eta) for member in self.members]
+        fits = all(scale.linearised == self._linearised for scale in self.scales)
+        require(fits, "richness", f"is {'positive' if self._linearised else 0} for a member", f"use {self._twin}")
+        layers = zip(*(draw(member.seed) for member in self.members), strict=True)
+        self.weights = [torch.stack(layer).to(device, dtype) for layer in layers]
+        self._start, self._moved = [weight.clone() for weight in self.weights], self.weights
+        if self._linearised:  # the weights stay, and their displacement moves
+            self._start, self._moved = self.weights, [torch.zeros_like(weight) for weight in self.weights]
+
+
+class MLPEnsemble(Ensemble):
     """Networks ``f = (F - F_init)/gamma_0`` of one shape, as :mod:`~neural_scaling.networks.parametrization` scales them.
 
     Parameters
@@ -118,22 +142,17 @@ class MLPEnsemble:
         ``torch.float32`` or ``torch.float64``.
     """
 
+    _twin = "LinearisedEnsemble, with members of richness 0 only"
+
     def __init__(
         self, shape: Shape, members: Sequence[Member], device: torch.device | str, dtype: torch.dtype = torch.float32
     ) -> None:
-        self.shape, self.members = instance(shape, "shape", Shape, _SHAPE), check_members(members)
-        device, self.dtype = find_device(device), float_type(dtype)
-        self.activation = shape.phi
-        self.scales = [Parametrization(shape.width, member.richness, member.eta) for member in self.members]
-        self._check_mode()
+        self.shape = instance(shape, "shape", Shape, _SHAPE)
+        super().__init__(shape.width, members, device, dtype, partial(initial_weights, shape))
+        device, self.activation = self.weights[0].device, shape.phi
         self._spaces: dict[tuple[str, int], torch.Tensor] = {}
-        self.weights = [
-            torch.stack(layer).to(device, dtype)
-            for layer in zip(*(initial_weights(shape, member.seed) for member in members), strict=True)
-        ]
         fan_in = [shape.inputs] + [shape.width] * (shape.depth - 2)
         gain = [1.0] + [self.activation.gain] * (shape.depth - 2)
-        self._start = self._initial()
         self._factors = [g * hidden_scale(n) for g, n in zip(gain, fan_in, strict=True)]
         self._readout = self.activation.gain / shape.width
         outward = [scale.output_scale * shape.width for scale in self.scales]
@@ -141,32 +160,18 @@ class MLPEnsemble:
         steps = [scale.learning_rate * factor for scale, factor in zip(self.scales, outward, strict=True)]
         self._steps = torch.tensor(steps, device=device, dtype=dtype)[:, None]
 
-    def _check_mode(self) -> None:
-        linearised = any(scale.linearised for scale in self.scales)
-        require(
-            not linearised, "richness", "is 0 for a member", "use LinearisedEnsemble, with members of richness 0 only"
-        )
-
-    def _initial(self) -> list[torch.Tensor]:
-        return [weight.clone() for weight in self.weights]
-
     @property
     def state(self) -> list[torch.Tensor]:
-        """What training changes, the weights of each layer, (E, fan-in, fan-out), the readout (E, N, 1) last."""
-        return self.weights
+        """What training changes, of the shape of each layer's weights, (E, fan-in, fan-out), the readout (E, N, 1) last."""
+        return self._moved
 
     def raw(self, x: torch.Tensor) -> torch.Tensor:
-        """Return F, the output before centring and richness.
+        """Return F, the output before centring and richness, shape (E, B).
 
         Parameters
         ----------
         x
             Inputs with ``|x|^2 = D``, shape (E, B, D).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B).
         """
         self._check_inputs(x)
         return self._output(x, self.weights)
@@ -209,7 +214,7 @@ class MLPEnsemble:
         return found
 
     def centred(self, x: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
-        """Return f.
+        """Return f, shape (E, B).
 
         Parameters
         ----------
@@ -217,11 +222,6 @@ class MLPEnsemble:
             Inputs, shape (E, B, D).
         frozen
             :meth:`initial` at these inputs.
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (E, B).
         """
         self._check_inputs(x)
         self._check_frozen(x, frozen)
@@ -289,10 +289,7 @@ class MLPEnsemble:
         return torch.bmm(last, weights[-1]).squeeze(2) * self._readout
 
     def _forward(self, x: torch.Tensor, weights: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Return arguments and values (without gain) of the activations, each (E, B, N); for ReLU they share memory.
-
-        They lie in memory that the next call uses again.
-        """
+        """Return arguments and values (without gain) of the activations, (E, B, N), in memory that the next call uses again."""
         arguments, values = [], []
         previous = x
         for layer, (weight, factor) in enumerate(zip(weights[:-1], self._factors, strict=True)):
@@ -337,7 +334,7 @@ class LinearisedEnsemble(MLPEnsemble):
 
     The gradient of F with respect to a layer's weights at one input is a product of two vectors that the initial weights fix
     for good, the layer's input and the derivative with respect to its argument. They are what :meth:`initial` returns; a step
-    that finds them in a table needs two matrix products a layer instead of four.
+    that finds them in a table needs two matrix products a layer instead of four. The state is the displacement V.
 
     Parameters
     ----------
@@ -345,27 +342,12 @@ class LinearisedEnsemble(MLPEnsemble):
         As for :class:`MLPEnsemble`; all members have richness 0.
     """
 
-    def __init__(
-        self, shape: Shape, members: Sequence[Member], device: torch.device | str, dtype: torch.dtype = torch.float32
-    ) -> None:
-        super().__init__(shape, members, device, dtype)
-        self.displacement = [torch.zeros_like(weight) for weight in self.weights]
-
-    def _check_mode(self) -> None:
-        linearised = all(scale.linearised for scale in self.scales)
-        require(linearised, "richness", "is positive for a member", "use MLPEnsemble for gamma_0 > 0")
-
-    def _initial(self) -> list[torch.Tensor]:
-        return self.weights  # which stay
+    _linearised = True
+    _twin = "MLPEnsemble for gamma_0 > 0"
 
     def _check_frozen(self, x: torch.Tensor, frozen: torch.Tensor) -> None:
         both = 2 * (self.shape.depth - 1) * self.shape.width
         check_tensor(frozen, "frozen", (*x.shape[:2], both), self.dtype)
-
-    @property
-    def state(self) -> list[torch.Tensor]:
-        """The displacement V, layer by layer; the weights stay."""
-        return self.displacement
 
     def initial(self, x: torch.Tensor) -> torch.Tensor:
         """Return values of the activations and derivatives of F with respect to their arguments.
@@ -406,8 +388,8 @@ class LinearisedEnsemble(MLPEnsemble):
         coefficient = (error * (self._steps / error.shape[1]))[:, :, None]
         for layer, derivative in enumerate(derivatives):
             scaled = torch.mul(coefficient, derivative, out=self._space("scaled", x))
-            self.displacement[layer].baddbmm_(below[layer].transpose(1, 2), scaled, alpha=self._factors[layer])
-        self.displacement[-1].baddbmm_(below[-1].transpose(1, 2), coefficient, alpha=self._readout)
+            self._moved[layer].baddbmm_(below[layer].transpose(1, 2), scaled, alpha=self._factors[layer])
+        self._moved[-1].baddbmm_(below[-1].transpose(1, 2), coefficient, alpha=self._readout)
         return error.square().mean(1)
 
     def _features(self, x: torch.Tensor, frozen: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -418,11 +400,10 @@ class LinearisedEnsemble(MLPEnsemble):
 
     def _tangent(self, below: list[torch.Tensor], derivatives: list[torch.Tensor]) -> torch.Tensor:
         """Return the derivative of F along V, shape (E, B)."""
-        output = torch.bmm(below[-1], self.displacement[-1]).squeeze(2) * self._readout
+        output = torch.bmm(below[-1], self._moved[-1]).squeeze(2) * self._readout
         for layer, derivative in enumerate(derivatives):
-            along = _product(
-                below[layer], self.displacement[layer], self._factors[layer], self._space("along", below[0])
-            )
+            room = self._space("along", below[0])
+            along = _product(below[layer], self._moved[layer], self._factors[layer], room)
             output += along.mul_(derivative).sum(2)
         return output
 
@@ -441,20 +422,22 @@ def ensemble(
     dtype
         By default the highest precision that a member needs.
 
-    Returns
-    -------
-    MLPEnsemble
-
     Raises
     ------
     InputError
         If a value is out of range or linearised members are mixed with others.
     """
-    shape, members = instance(shape, "shape", Shape, _SHAPE), check_members(members)
-    scales = [Parametrization(shape.width, member.richness, member.eta) for member in members]
-    dtype = working_dtype([scale.precision for scale in scales], device, dtype)
-    kind = LinearisedEnsemble if scales[0].linearised else MLPEnsemble
-    return kind(shape, members, device, dtype)
+    members, dtype, linearised = asked_for(members, device, dtype)
+    return (LinearisedEnsemble if linearised else MLPEnsemble)(shape, members, device, dtype)
+
+
+def asked_for(
+    members: Sequence[Member], device: torch.device | str, dtype: torch.dtype | None
+) -> tuple[tuple[Member, ...], torch.dtype, bool]:
+    """Return the members of an ensemble, the precision that they ask for, and whether the first is linearised."""
+    members = check_members(members)
+    dtype = working_dtype([precision(member.richness) for member in members], device, dtype)
+    return members, dtype, members[0].richness == 0
 
 
 def initial_weights(shape: Shape, seed: int) -> list[torch.Tensor]:

@@ -46,11 +46,6 @@ def mixing_curves(
     -------
     train, test : Array
         Mean squared error at the images and at the others, rows as in :data:`KERNELS`, shape (3, T).
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit.
     """
     kernel, targets = symmetric(kernel), array(targets, "targets", axes=2)
     test_targets, time = array(test_targets, "test_targets", axes=2), array(time, "time", least=0)

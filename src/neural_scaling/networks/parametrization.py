@@ -41,7 +41,7 @@ import math
 from dataclasses import dataclass
 
 from neural_scaling.base.arrays import Precision
-from neural_scaling.base.checks import real, require, require_positive, settle, whole
+from neural_scaling.base.checks import keep, keep_each, real, require, require_positive, whole
 
 __all__ = ["FLOAT64_BELOW", "MupSettings", "Parametrization", "Precision", "hidden_scale", "precision"]
 
@@ -80,11 +80,6 @@ class Parametrization:
         gamma_0; 0 is the linearised network.
     eta
         eta_0, learning rate of the function at any width and richness.
-
-    Raises
-    ------
-    InputError
-        If the width is below 1, the richness negative or ``eta`` not positive.
     """
 
     width: int
@@ -92,12 +87,9 @@ class Parametrization:
     eta: float
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            width=whole(self.width, "width"),
-            richness=_richness(self.richness),
-            eta=require_positive(self.eta, "eta", "give a positive learning rate eta_0"),
-        )
+        keep_each(self, whole, "width")
+        keep_each(self, require_positive, "eta", remedy="give a positive learning rate eta_0")
+        keep(self, richness=_richness(self.richness))
 
     @property
     def linearised(self) -> bool:
@@ -129,10 +121,6 @@ class Parametrization:
         inputs
             D, number of inputs.
 
-        Returns
-        -------
-        MupSettings
-
         Raises
         ------
         InputError
@@ -156,7 +144,7 @@ def hidden_scale(fan_in: int) -> float:
 
 
 def precision(richness: float) -> Precision:
-    """Return the arithmetic that a richness asks for.
+    """Return the arithmetic that a richness asks for, ``float32`` or ``float64``.
 
     F is of order ``N^(-1/2)`` and ``F - F_init`` of order ``gamma_0``, known in float32 to about ``1e-7 N^(-1/2)``; weights
     move by a part of order ``gamma_0 N^(-1/2)`` of themselves in all, in small steps that float32 rounds to 1e-7. Below
@@ -167,11 +155,6 @@ def precision(richness: float) -> Precision:
     ----------
     richness
         gamma_0.
-
-    Returns
-    -------
-    str
-        ``float32`` or ``float64``.
     """
     return "float64" if 0 < _richness(richness) < FLOAT64_BELOW else "float32"
 

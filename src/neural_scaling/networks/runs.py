@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import LARGEST_SEED, array, flag, real, require_positive, settle, whole
+from neural_scaling.base.checks import LARGEST_SEED, array, flag, keep, keep_each, real, require_positive, whole
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.models.circle import decay
@@ -23,15 +23,7 @@ if TYPE_CHECKING:
     from neural_scaling.networks.circle_data import CircleData
     from neural_scaling.networks.mlp import MLPEnsemble
 
-__all__ = [
-    "MODES",
-    "MODES_ANGLES",
-    "CircleModesRun",
-    "CircleRun",
-    "DatasetRun",
-    "NetworkRun",
-    "OwnKernelRun",
-]
+__all__ = ["MODES", "MODES_ANGLES", "CircleModesRun", "CircleRun", "DatasetRun", "NetworkRun", "OwnKernelRun"]
 
 #: Largest k whose cosine is followed; on these angles modes from three times that on count in it, under a quarter at the last k.
 MODES, MODES_ANGLES = 256, 1024
@@ -144,21 +136,14 @@ class CircleRun(NetworkRun):
 
     def __post_init__(self) -> None:
         scale = Parametrization(self.width, self.richness, self.eta)
-        settle(
-            self,
-            beta=require_positive(self.beta, "beta"),
-            power=real(self.power, "power", above=0.5),
-            depth=whole(self.depth, "depth", least=2),
-            width=scale.width,
-            richness=scale.richness,
-            eta=scale.eta,
-            batch=whole(self.batch, "batch"),
-            steps=whole(self.steps, "steps"),
-            seeds=whole(self.seeds, "seeds"),
-            angles=whole(self.angles, "angles", least=4),
-            first_seed=whole(self.first_seed, "first_seed", least=0, most=LARGEST_SEED),
-            last_only=flag(self.last_only, "last_only"),
-        )
+        keep_each(self, whole, "batch", "steps", "seeds")
+        keep_each(self, require_positive, "beta")
+        keep_each(self, real, "power", above=0.5)
+        keep_each(self, whole, "depth", least=2)
+        keep_each(self, whole, "angles", least=4)
+        keep_each(self, whole, "first_seed", least=0, most=LARGEST_SEED)
+        keep_each(self, flag, "last_only")
+        keep(self, width=scale.width, richness=scale.richness, eta=scale.eta)
 
     @property
     def label(self) -> str:
@@ -265,7 +250,7 @@ class OwnKernelRun(DeviceRun):
             1.0, self.power, self.depth, self.width, 0.0, self.eta, 1, self.steps, self.seeds, self.angles
         )
         names = ("power", "depth", "width", "eta", "steps", "seeds", "angles")
-        settle(self, betas=tuple(betas.tolist()), **{name: getattr(first, name) for name in names})
+        keep(self, betas=tuple(betas.tolist()), **{name: getattr(first, name) for name in names})
 
     @property
     def work(self) -> int:

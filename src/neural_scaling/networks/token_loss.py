@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import log_softmax
 
-from neural_scaling.base.checks import instance, require_positive, settle
+from neural_scaling.base.checks import instance, keep, require_positive
 from neural_scaling.base.tensors import check_tensor
 
 __all__ = ["CentredReadout", "token_loss", "token_loss_gradient"]
@@ -43,7 +43,7 @@ class CentredReadout:
     def __post_init__(self) -> None:
         check_tensor(self.start, "start", (None, None))
         check_tensor(self.displacement, "displacement", self.start.shape, self.start.dtype)
-        settle(self, richness=require_positive(self.richness, "richness"))
+        keep(self, richness=require_positive(self.richness, "richness"))
 
     @property
     def matrix(self) -> torch.Tensor:
@@ -64,7 +64,7 @@ class CentredReadout:
 def token_loss(
     head: CentredReadout, features: torch.Tensor, initial: torch.Tensor, targets: torch.Tensor
 ) -> torch.Tensor:
-    """Return the cross-entropy of every token.
+    """Return the cross-entropy of every token in nats, shape (...).
 
     Parameters
     ----------
@@ -74,11 +74,6 @@ def token_loss(
         z and z_init, shape (..., N).
     targets
         Tokens that come next, int64, shape (...).
-
-    Returns
-    -------
-    torch.Tensor
-        Nats, shape (...).
     """
     _check(head, features, initial, targets)
     matrix = head.matrix

@@ -138,10 +138,6 @@ def train(
     compiled
         Compile the step (``torch.compile``). Where no compiler is found the reason is printed and the plain step taken.
 
-    Returns
-    -------
-    Training
-
     Raises
     ------
     InputError

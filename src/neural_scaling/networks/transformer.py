@@ -54,7 +54,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import embedding, gelu, layer_norm, scaled_dot_product_attention
 
-from neural_scaling.base.checks import instance, require, require_positive, settle, whole
+from neural_scaling.base.checks import instance, keep_each, require, require_positive, whole
 from neural_scaling.base.devices import find_device, full_precision
 from neural_scaling.base.tensors import check_tensor, float_type
 from neural_scaling.networks.parametrization import Parametrization
@@ -88,11 +88,6 @@ class TransformerShape:
         d, so that the width is N = heads x d.
     residual
         beta_res.
-
-    Raises
-    ------
-    InputError
-        If a number is below 1 (the vocabulary below 2) or ``residual`` is not positive.
     """
 
     vocabulary: int
@@ -103,12 +98,9 @@ class TransformerShape:
     residual: float = 8.0
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            vocabulary=whole(self.vocabulary, "vocabulary", "give at least two tokens", least=2),
-            residual=require_positive(self.residual, "residual"),
-        )
-        settle(self, **{name: whole(getattr(self, name), name) for name in ("context", "depth", "heads", "head_size")})
+        keep_each(self, whole, "context", "depth", "heads", "head_size")
+        keep_each(self, whole, "vocabulary", remedy="give at least two tokens", least=2)
+        keep_each(self, require_positive, "residual")
 
     @property
     def width(self) -> int:
@@ -135,12 +127,7 @@ class TransformerShape:
         branch = self.residual / self.depth
         inner = 1 / math.sqrt(self.width)
         outer = {"embedding": 1.0, "positions": 1.0}
-        return outer | {
-            "attend": inner,
-            "out": branch * inner,
-            "up": inner,
-            "down": branch * inner,
-        }
+        return outer | {"attend": inner, "out": branch * inner, "up": inner, "down": branch * inner}
 
     @property
     def parameters(self) -> int:
@@ -217,17 +204,12 @@ class Transformer:
     @full_precision()
     @torch.no_grad()
     def logits(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return f.
+        """Return f for the token after each, shape (B, t, vocabulary).
 
         Parameters
         ----------
         tokens
             Of sequences, int64, shape (B, t) with t up to the context.
-
-        Returns
-        -------
-        torch.Tensor
-            For the token after each, shape (B, t, vocabulary).
 
         Raises
         ------
@@ -253,11 +235,6 @@ class Transformer:
         loss, moved : torch.Tensor
             Cross-entropy of every sequence in nats per token, shape (B,), and root mean square of ``z - z_init`` with
             ``z = LN(x^L)``, whose own is 1: how far features have moved, a scalar.
-
-        Raises
-        ------
-        InputError
-            If the sequences are longer than the context.
         """
         self._check(tokens, self.shape.context + 1, fewest=2)
         head, losses, moves = self._head(), [], []
@@ -269,22 +246,12 @@ class Transformer:
 
     @full_precision()
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Take one step on the mean cross-entropy of a batch.
+        """Take one step on the mean cross-entropy of a batch, and return it, nats per token before the step, a scalar.
 
         Parameters
         ----------
         tokens
             Of sequences, int64, shape (B, T + 1).
-
-        Returns
-        -------
-        torch.Tensor
-            Nats per token before the step, a scalar.
-
-        Raises
-        ------
-        InputError
-            If the sequences are longer than the context.
         """
         self._check(tokens, self.shape.context + 1, fewest=2)
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
@@ -360,11 +327,6 @@ def initial_weights(shape: TransformerShape, seed: int) -> Weights:
     -------
     dict of str to torch.Tensor
         float32 on the processor.
-
-    Raises
-    ------
-    InputError
-        If the seed is none.
     """
     instance(shape, "shape", TransformerShape, "give a TransformerShape")
     return dict(zip(shape.sizes, standard_normal(shape.sizes.values(), seed, 4), strict=True))

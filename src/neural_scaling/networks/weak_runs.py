@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import instance, real, require, require_positive, settle, whole
+from neural_scaling.base.checks import instance, keep, keep_each, real, require, require_positive, whole
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Arrays, Monitor, scalar
 from neural_scaling.models.circle import decay
@@ -86,20 +86,11 @@ class WeakRun(Experiment):
     def __post_init__(self) -> None:
         angles = whole(self.angles, "angles", "give an even number, at least twice the last band", least=4 * BANDS[-1])
         require(angles % 2 == 0, "angles", f"got {angles}", "give an even number")
-        settle(
-            self,
-            beta=require_positive(self.beta, "beta"),
-            depth=whole(self.depth, "depth", least=2),
-            width=whole(self.width, "width"),
-            richness=require_positive(self.richness, "richness"),
-            sharpness=real(
-                self.sharpness, "sharpness", "give a positive number, or math.inf", above=0.0, infinite=True
-            ),
-            eta=require_positive(self.eta, "eta"),
-            steps=whole(self.steps, "steps"),
-            seeds=whole(self.seeds, "seeds"),
-            angles=angles,
-        )
+        keep_each(self, require_positive, "beta", "richness", "eta")
+        keep_each(self, whole, "width", "steps", "seeds")
+        keep_each(self, whole, "depth", least=2)
+        keep_each(self, real, "sharpness", remedy="give a positive number, or math.inf", above=0.0, infinite=True)
+        keep(self, angles=angles)
 
     @property
     def work(self) -> int:
@@ -202,10 +193,7 @@ class Networks:
         for layer, factor in enumerate(self.factors):
             grams = [
                 torch.bmm(one, two.transpose(1, 2))
-                for one, two in (
-                    (self.below[layer], second.below[layer]),
-                    (self.deltas[layer], second.deltas[layer]),
-                )
+                for one, two in ((self.below[layer], second.below[layer]), (self.deltas[layer], second.deltas[layer]))
             ]
             kernel += factor**2 * grams[0] * grams[1]
         return kernel * self.width

@@ -59,10 +59,10 @@ class TailedModes(ArrayValue):
 
     def __post_init__(self) -> None:
         known = ModeQuadrature(self.nodes, self.weights, self.squares)
-        checks.settle(self, nodes=known.nodes, weights=known.weights, squares=known.target_weights)
-        checks.settle(self, first=checks.whole(self.first, "first"))
+        checks.keep(self, nodes=known.nodes, weights=known.weights, squares=known.target_weights)
+        checks.keep(self, first=checks.whole(self.first, "first"))
         for name in ("capacity", "source", "scale", "amplitude"):
-            checks.settle(self, **{name: checks.require_positive(getattr(self, name), name)})
+            checks.keep(self, **{name: checks.require_positive(getattr(self, name), name)})
 
     @classmethod
     def of(cls, eigenvalues: Array, power: Array, tail: tuple[float, float, float, float]) -> TailedModes:

@@ -15,22 +15,7 @@ from neural_scaling.runs.provenance import provenance
 from neural_scaling.runs.store import DamagedResult, read_result, write_result
 
 __all__ = [
-    "DamagedResult",
-    "Engine",
-    "Experiment",
-    "Found",
-    "Index",
-    "Interrupted",
-    "Lookup",
-    "Result",
-    "canonical_json",
-    "describe",
-    "experiment_key",
-    "obtain",
-    "obtain_all",
-    "promote",
-    "provenance",
-    "read_result",
-    "recompute_slice",
+    "DamagedResult", "Engine", "Experiment", "Found", "Index", "Interrupted", "Lookup", "Result", "canonical_json",
+    "describe", "experiment_key", "obtain", "obtain_all", "promote", "provenance", "read_result", "recompute_slice",
     "write_result",
-]
+]  # fmt: skip

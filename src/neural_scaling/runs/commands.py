@@ -13,11 +13,7 @@ from neural_scaling.runs.execution import left_behind
 
 
 def status_of(command: Callable[[], object]) -> int:
-    """Run a command and return its exit status.
-
-    0, 2 for bad input, 130 after a run was stopped with its checkpoint, 128 and the number of a signal that came at another
-    time, 141 where nobody reads the output any more.
-    """
+    """Run a command; return 0, 2 for bad input, 130 stopped with a checkpoint, 128 + another signal, 141 if nobody reads on."""
     try:
         with ended_by_signal():
             try:

@@ -231,11 +231,7 @@ def _dask_client(client: Any, cluster: Any, engine: Engine) -> Iterator[Any]:
         return
     with (
         cluster(
-            n_workers=engine.processes,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            host="127.0.0.1",
+            n_workers=engine.processes, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
         ) as local,
         client(local) as connected,
     ):

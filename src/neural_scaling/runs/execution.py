@@ -165,10 +165,7 @@ def compute_and_store(
     force: bool = False,
     stop: StopRequest | None = None,
 ) -> Outcome:
-    """Compute a run that survives being killed, and store its result in the user's cache.
-
-    If another process is computing the same key, wait for it and take its result; if it dies, go on from its checkpoint.
-    """
+    """Compute a run and store it in the user's cache, from a checkpoint if there is one; wait for a process that computes it."""
     identity = canonical_json(experiment)
     key, folder = key_of(identity), cached_results() / item
     make_folder(lock_file(key).parent, IF_NOT_WRITTEN)

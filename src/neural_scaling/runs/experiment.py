@@ -99,10 +99,6 @@ def canonical_json(experiment: Experiment) -> str:
     experiment
         A frozen dataclass of plain values.
 
-    Returns
-    -------
-    str
-
     Raises
     ------
     InputError
@@ -123,12 +119,7 @@ def canonical_json(experiment: Experiment) -> str:
         as_float = str(field.type) in {"float", "<class 'float'>"}
         values[field.name] = _plain(float(value) if as_float else value, field.name)
     values |= {_VERSION + name: version for name, version in experiment.inputs.items()}
-    body = {
-        "algorithm": experiment.algorithm,
-        "kind": experiment.kind,
-        "schema": SCHEMA,
-        "values": values,
-    }
+    body = {"algorithm": experiment.algorithm, "kind": experiment.kind, "schema": SCHEMA, "values": values}
     return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

@@ -58,11 +58,6 @@ def obtain_all(
     force
         Compute even what is found.
 
-    Returns
-    -------
-    dict
-        Result of each experiment.
-
     Raises
     ------
     InputError

@@ -79,10 +79,8 @@ def compute_optimum(alpha: float, beta: float, rich: bool, finite_batch: bool = 
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0. The rich hard row is a statement about gradient flow: it needs ``eta K(t) << 1``.
     finite_batch
@@ -92,11 +90,6 @@ def compute_optimum(alpha: float, beta: float, rich: bool, finite_batch: bool = 
     -------
     ComputeOptimum
         r and a; on a boundary both are continuous.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     alpha, beta = capacity(alpha), source_exponent(beta)
     row = regime(alpha, beta)
@@ -128,11 +121,6 @@ def frontier(terms: Sequence[PowerTerm], log_compute: ArrayLike, B: float = math
         Batch, > 0; infinite drops the SGD term.
     eta
         Learning rate, > 0.
-
-    Returns
-    -------
-    Frontier
-        Optimum and its local exponents.
 
     Raises
     ------
@@ -166,26 +154,14 @@ def table_frontier(alpha: float, beta: float, rich: bool, version: Version, log_
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
     version
         ``"paper"`` or ``"corrected"``.
     log_compute
         Natural logarithms of C, > 0, any shape.
-
-    Returns
-    -------
-    Frontier
-        Optimum and its local exponents.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     terms = loss_terms(alpha, beta, rich, version)
     perturbative = version == "corrected" and rich and regime(alpha, beta) == "hard"
@@ -203,11 +179,6 @@ def balancing_terms(terms: Sequence[PowerTerm], optimum: Frontier, share: float 
         Result for one value of C, so that ``shares`` has shape (number of terms,).
     share
         Fraction of the loss below which a term does not count.
-
-    Returns
-    -------
-    frozenset of str
-        Names.
 
     Raises
     ------

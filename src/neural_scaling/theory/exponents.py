@@ -23,7 +23,7 @@ def chi(beta: float, rich: bool = True) -> float: ...
 @overload
 def chi(beta: FloatArray, rich: bool = True) -> FloatArray: ...
 def chi(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
-    """Exponent of the loss in time for infinite width and batch, ``L ~ t^-chi``.
+    """Exponent of the loss in time for infinite width and batch, ``L ~ t^-chi``, of the shape of ``beta``.
 
     Parameters
     ----------
@@ -31,16 +31,6 @@ def chi(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
         Source exponent, a number or an array of any shape.
     rich
         True for gamma > 0 (eqs. 10 and 68: ``beta max(1, 2/(1+beta))``), False for the lazy limit (``beta``).
-
-    Returns
-    -------
-    float or ndarray
-        chi, of the shape of ``beta``.
-
-    Raises
-    ------
-    InputError
-        If an entry of ``beta`` is not positive and finite.
     """
     source = positive_array(beta, "beta")
     value = source * time_multiplier(source, rich)
@@ -52,7 +42,7 @@ def time_multiplier(beta: float, rich: bool = True) -> float: ...
 @overload
 def time_multiplier(beta: FloatArray, rich: bool = True) -> FloatArray: ...
 def time_multiplier(beta: float | FloatArray, rich: bool = True) -> float | FloatArray:
-    """Factor ``m`` by which feature learning speeds up the clock: the effective time grows like ``t^m``.
+    """Factor ``m`` by which feature learning speeds up the clock: the effective time grows like ``t^m``; shape of ``beta``.
 
     ``m = max(1, 2/(1+beta))`` when rich and 1 when lazy (eqs. 9 and 11; ``m = max(1, 2 - chi)``).
 
@@ -62,16 +52,6 @@ def time_multiplier(beta: float | FloatArray, rich: bool = True) -> float | Floa
         Source exponent, a number or an array of any shape.
     rich
         True for gamma > 0.
-
-    Returns
-    -------
-    float or ndarray
-        m, of the shape of ``beta``.
-
-    Raises
-    ------
-    InputError
-        If an entry of ``beta`` is not positive and finite.
     """
     source = positive_array(beta, "beta")
     value = np.maximum(1.0, 2.0 / (1.0 + source)) if flag(rich, "rich") else np.ones_like(source)
@@ -83,7 +63,7 @@ def chi_level(beta: float, level: float) -> float: ...
 @overload
 def chi_level(beta: FloatArray, level: float) -> FloatArray: ...
 def chi_level(beta: float | FloatArray, level: float) -> float | FloatArray:
-    """Exponent at a finite level of the perturbative bootstrap (eq. 62).
+    """Exponent at a finite level of the perturbative bootstrap (eq. 62), of the shape of ``beta``.
 
     ``chi_0 = beta`` and ``chi_{n+1} = max(beta, beta (2 - chi_n))``. For ``beta < 1`` the distance to
     :func:`chi` shrinks by the factor ``beta`` and changes sign at every level.
@@ -94,16 +74,6 @@ def chi_level(beta: float | FloatArray, level: float) -> float | FloatArray:
         Source exponent, a number or an array of any shape.
     level
         Number of refinements, a non-negative whole number, or ``math.inf`` for the limit.
-
-    Returns
-    -------
-    float or ndarray
-        chi_n, of the shape of ``beta``.
-
-    Raises
-    ------
-    InputError
-        If ``beta`` is not positive or ``level`` is not a whole number >= 0 or infinity.
     """
     source = positive_array(beta, "beta")
     level = count(level, "level", "give a whole number >= 0, or math.inf for the limit", least=0)
@@ -123,20 +93,13 @@ def regime(alpha: float, beta: float) -> Regime:
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
 
     Returns
     -------
     str
         ``"hard"``, ``"easy"`` or ``"super-easy"``.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     alpha, beta = capacity(alpha), source_exponent(beta)
     if beta <= 1.0:
@@ -158,11 +121,6 @@ def kernel_growth_exponent(beta: float, rich: bool = True) -> float:
     -------
     float
         ``max(0, 1 - chi)`` when rich, 0 when lazy.
-
-    Raises
-    ------
-    InputError
-        If ``beta <= 0``.
     """
     beta = source_exponent(beta)
     return max(0.0, 1.0 - chi(beta)) if flag(rich, "rich") else 0.0
@@ -173,10 +131,8 @@ def modes_learned_exponent(alpha: float, beta: float, rich: bool = True) -> floa
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
 
@@ -184,11 +140,6 @@ def modes_learned_exponent(alpha: float, beta: float, rich: bool = True) -> floa
     -------
     float
         ``m / alpha`` with m from :func:`time_multiplier`.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     return time_multiplier(source_exponent(beta), rich) / capacity(alpha)
 
@@ -201,20 +152,13 @@ def rkhs_norm_squared(alpha: float, beta: float) -> float:
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
 
     Returns
     -------
     float
         The norm squared; infinite for ``beta <= 1``.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     alpha, beta = capacity(alpha), source_exponent(beta)
     return float(zeta(1.0 + alpha * (beta - 1.0))) if beta > 1.0 else math.inf

@@ -132,11 +132,6 @@ def printed_bottleneck(modes: Modes, size: float) -> float:
     -------
     float
         The sum, falling as ``size^(-alpha min(2, beta))`` for power laws.
-
-    Raises
-    ------
-    InputError
-        As :func:`effective_scale`.
     """
     return _second_power(*within_reach(modes, size, "size"))
 
@@ -161,11 +156,6 @@ def data_bottleneck(modes: Modes, P: float) -> float:
     -------
     float
         Loss of the interpolant of least norm, falling as ``P^(-alpha min(2, beta))`` for power laws.
-
-    Raises
-    ------
-    InputError
-        As :func:`effective_scale`.
     """
     quadrature, r = within_reach(modes, P, "P")
     reach = quadrature.nodes * r / (1 + quadrature.nodes * r)
@@ -173,7 +163,7 @@ def data_bottleneck(modes: Modes, P: float) -> float:
 
 
 def lazy_loss(modes: Modes, time: ArrayLike) -> FloatArray:
-    """Loss at N, B -> infinity and gamma = 0 in gradient flow, ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k t)``.
+    """Loss at N, B -> infinity, gamma = 0 in gradient flow, ``sum_k lambda_k (w*_k)^2 exp(-2 lambda_k t)``, shape (T,).
 
     Parameters
     ----------
@@ -181,11 +171,6 @@ def lazy_loss(modes: Modes, time: ArrayLike) -> FloatArray:
         Modes and target.
     time
         eta * steps, > 0, shape (T,).
-
-    Returns
-    -------
-    ndarray
-        Loss, shape (T,).
 
     Raises
     ------
@@ -322,22 +307,10 @@ def noise_coefficient(modes: Modes, time: ArrayLike, fourth_moment: bool = True)
 
     Parameters
     ----------
-    modes
-        Modes and target, resolving the largest time.
-    time
-        eta * steps, > 0, shape (T,).
+    modes, time
+        As for :func:`transient_coefficient`; so are the shape of the coefficient and the errors.
     fourth_moment
         Whether to keep the last term of ``ell_B``, which the noise of the paper (eqs. 21, 26, 31) leaves out.
-
-    Returns
-    -------
-    ndarray
-        The coefficient, shape (T,).
-
-    Raises
-    ------
-    InputError
-        If a time is not positive, or beyond the horizon of the modes.
     """
     quadrature, times = _resolving(modes, time)
     nodes, target = quadrature.nodes, quadrature.target_weights
@@ -374,11 +347,6 @@ def lazy_sgd_loss(modes: Modes, eta: float, batch: float, steps: int, fourth_mom
     -------
     ndarray
         Loss after 0, 1, ..., T steps, shape (T + 1,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     eta, batch, steps = require_positive(eta, "eta"), count(batch, "batch"), whole(steps, "steps")
     quadrature = as_quadrature(modes, "modes", 4 * eta * steps)

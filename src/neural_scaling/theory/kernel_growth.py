@@ -18,7 +18,7 @@ from neural_scaling.theory.exponents import chi
 
 
 def kernel_scale(beta: float, gamma: float, eta: float, step: ArrayLike) -> FloatArray:
-    """Scale of the kernel relative to initialization, ``K = 1 + gamma (eta t)^(1-chi)`` (after eq. 10).
+    """Scale of the kernel relative to initialization, ``K = 1 + gamma (eta t)^(1-chi)`` (after eq. 10), shape of ``step``.
 
     For easy tasks the growth saturates and the function returns ``1 + gamma``.
 
@@ -32,16 +32,6 @@ def kernel_scale(beta: float, gamma: float, eta: float, step: ArrayLike) -> Floa
         Learning rate, > 0.
     step
         Steps, > 0, any shape.
-
-    Returns
-    -------
-    ndarray
-        K, shape of ``step``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     beta, gamma, eta = source_exponent(beta), richness(gamma), require_positive(eta, "eta")
     time = eta * positive_array(step, "step")
@@ -50,22 +40,12 @@ def kernel_scale(beta: float, gamma: float, eta: float, step: ArrayLike) -> Floa
 
 
 def effective_time(beta: float, gamma: float, eta: float, step: ArrayLike) -> FloatArray:
-    """Time that a frozen kernel would need, ``eta t + gamma (eta t)^(2-chi)``, in eta*steps (eq. 10).
+    """Time that a frozen kernel would need, ``eta t + gamma (eta t)^(2-chi)``, in eta*steps (eq. 10), shape of ``step``.
 
     Parameters
     ----------
     beta, gamma, eta, step
         As in :func:`kernel_scale`.
-
-    Returns
-    -------
-    ndarray
-        Effective time in units of eta*steps, shape of ``step``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     scale = kernel_scale(beta, gamma, eta, step)
     return np.asarray(float(eta) * positive_array(step, "step") * scale, dtype=np.float64)
@@ -85,18 +65,13 @@ def modes_learned(alpha: float, beta: float, gamma: float, eta: float, step: Arr
     -------
     ndarray
         k*, shape of ``step``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha = capacity(alpha)
     return np.asarray(effective_time(beta, gamma, eta, step) ** (1.0 / alpha), dtype=np.float64)
 
 
 def step_of_modes(alpha: float, beta: float, gamma: float, eta: float, modes: float) -> float:
-    """Step at which ``modes`` modes are learned, the inverse of :func:`modes_learned`.
+    """Step, not necessarily whole, at which ``modes`` modes are learned, the inverse of :func:`modes_learned`.
 
     Parameters
     ----------
@@ -106,16 +81,6 @@ def step_of_modes(alpha: float, beta: float, gamma: float, eta: float, modes: fl
         As in :func:`kernel_scale`.
     modes
         Number of modes, > 0.
-
-    Returns
-    -------
-    float
-        Steps (not necessarily whole).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha, beta, gamma = capacity(alpha), source_exponent(beta), richness(gamma)
     eta = require_positive(eta, "eta")
@@ -148,11 +113,6 @@ def edge_of_stability_step(beta: float, gamma: float, eta: float, largest_eigenv
     -------
     float
         Steps; infinite if the edge is never reached, 0 if the first step is already beyond it.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     beta, gamma, eta = source_exponent(beta), richness(gamma), require_positive(eta, "eta")
     largest_eigenvalue = require_positive(largest_eigenvalue, "largest_eigenvalue")

@@ -76,77 +76,41 @@ def bottleneck_exponent(alpha: float, beta: float, version: Version = "paper") -
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     version
         ``"paper"`` (eqs. 8, 9, 76) or ``"corrected"``.
-
-    Returns
-    -------
-    float
-        Positive exponent.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich=False)[1, 1])
 
 
 def transient_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
-    """Decay exponent in time of the finite-N transient (eqs. 8, 9, 80); negative when the term grows.
+    """Decay exponent e in time of the finite-N transient ``(1/N) t^-e`` (eqs. 8, 9, 80); negative when the term grows.
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
     version
         ``"paper"``: ``(1 - 1/alpha) m``; ``"corrected"``: ``(min(1, beta) - 1/alpha) m``.
-
-    Returns
-    -------
-    float
-        Exponent e of ``(1/N) t^-e``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich)[2, 0])
 
 
 def sgd_exponent(alpha: float, beta: float, rich: bool, version: Version = "paper") -> float:
-    """Decay exponent in time of the SGD term (eqs. 8, 9).
+    """Decay exponent e in time of the SGD term ``(eta/B) t^-e`` (eqs. 8, 9).
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
     version
         ``"paper"``: ``(2 - 1/alpha) m`` everywhere; ``"corrected"``: that for super-easy tasks, below
         ``chi`` minus the growth exponent of the kernel.
-
-    Returns
-    -------
-    float
-        Exponent e of ``(eta/B) t^-e``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return float(decay_exponents(*_checked(alpha, beta, version), rich)[3, 0])
 
@@ -158,10 +122,8 @@ def loss_terms(
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0, False for the lazy limit.
     version
@@ -171,11 +133,6 @@ def loss_terms(
     -------
     tuple of PowerTerm
         Gradient flow, model bottleneck, finite-N transient, SGD transient, in this order.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     powers = 0.0 - decay_exponents(*_checked(alpha, beta, version), rich)
     flow, bottleneck, transient, sgd = (
@@ -204,13 +161,9 @@ def decay_exponents(alpha: ArrayLike, beta: ArrayLike, version: Version, rich: b
 
 
 def loss(
-    terms: Sequence[PowerTerm],
-    t: ArrayLike,
-    N: ArrayLike = math.inf,
-    B: ArrayLike = math.inf,
-    eta: float = 1.0,
+    terms: Sequence[PowerTerm], t: ArrayLike, N: ArrayLike = math.inf, B: ArrayLike = math.inf, eta: float = 1.0
 ) -> FloatArray:
-    """Sum the terms; all prefactors are one, so only exponents and crossovers mean something.
+    """Sum the terms, broadcast; all prefactors are one, so only exponents and crossovers mean something.
 
     Parameters
     ----------
@@ -222,16 +175,6 @@ def loss(
         Width and batch, > 0 or infinite, shapes that broadcast with ``t``.
     eta
         Learning rate, > 0.
-
-    Returns
-    -------
-    ndarray
-        The sum, of the broadcast shape.
-
-    Raises
-    ------
-    InputError
-        If there is no term or an argument is not positive.
     """
     values = [term(t, N, B, eta) for term in instances(terms, "terms", PowerTerm, "pass the result of loss_terms")]
     return np.asarray(np.sum(np.stack(np.broadcast_arrays(*values)), axis=0), dtype=np.float64)

@@ -45,26 +45,14 @@ class Phase:
 
 
 def phase(alpha: float, beta: float, rich: bool) -> Phase:
-    """Return the phase of a task.
+    """Return the phase of a task; a boundary counts as the harder side.
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     rich
         True for gamma > 0.
-
-    Returns
-    -------
-    Phase
-        The region the point lies in; a boundary counts as the harder side.
-
-    Raises
-    ------
-    InputError
-        If ``alpha <= 1`` or ``beta <= 0``.
     """
     return phases(rich)[regime(alpha, beta)]
 
@@ -88,43 +76,21 @@ def phases(rich: bool) -> dict[Regime, Phase]:
     hard_time = r"t^{-2\beta/(1+\beta)}" if rich else r"t^{-\beta}"
     return {
         "hard": Phase(
-            "hard",
-            rich,
-            GRADIENT_FLOW,
-            BOTTLENECK,
-            hard_time,
-            r"N^{-\alpha\beta}",
-            hard_time + r"\to N^{-\alpha\beta}",
+            "hard", rich, GRADIENT_FLOW, BOTTLENECK, hard_time, r"N^{-\alpha\beta}", hard_time + r"\to N^{-\alpha\beta}"
         ),
         "easy": Phase(
-            "easy",
-            rich,
-            GRADIENT_FLOW,
-            TRANSIENT,
-            r"t^{-\beta}",
-            transient,
-            transient + r"\to N^{-\alpha\beta}",
+            "easy", rich, GRADIENT_FLOW, TRANSIENT, r"t^{-\beta}", transient, transient + r"\to N^{-\alpha\beta}"
         ),
         "super-easy": Phase("super-easy", rich, SGD, TRANSIENT, noise, transient, noise + r"\to" + transient),
     }
 
 
 def super_easy_boundary(alpha: ArrayLike) -> FloatArray:
-    """Source above which SGD noise sets the loss at late times, ``beta = 2 - 1/alpha``.
+    """Source above which SGD noise sets the loss at late times, ``beta = 2 - 1/alpha``, shape of ``alpha``.
 
     Parameters
     ----------
     alpha
         Capacity, > 1 (1 itself is allowed as the end of the boundary), any shape.
-
-    Returns
-    -------
-    ndarray
-        beta on the boundary, shape of ``alpha``.
-
-    Raises
-    ------
-    InputError
-        If an entry of ``alpha`` is below 1.
     """
     return np.asarray(2.0 - 1.0 / array(alpha, "alpha", axes=None, least=1.0), dtype=np.float64)

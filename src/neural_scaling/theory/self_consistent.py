@@ -47,28 +47,16 @@ class SelfConsistentCurve(ArrayValue):
 
 
 def mode_sum(alpha: float, beta: float, x: ArrayLike) -> FloatArray:
-    """Integral over modes ``int_1^inf k^(-alpha beta - 1) exp(-x k^-alpha) dk``.
+    """Integral over modes ``int_1^inf k^(-alpha beta - 1) exp(-x k^-alpha) dk``, shape of ``x``.
 
     Equal to ``x^-beta Gamma(beta) P(beta, x) / alpha`` with the regularized incomplete gamma function P.
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     x
         Effective time in eta*steps, > 0, any shape.
-
-    Returns
-    -------
-    ndarray
-        The integral, shape of ``x``.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     return _mode_sum(capacity(alpha), source_exponent(beta), positive_array(x, "x"))
 
@@ -80,10 +68,8 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
+    alpha, beta
+        Capacity, > 1, and source, > 0.
     gamma
         Richness, >= 0.
     time
@@ -93,11 +79,6 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
     -------
     SelfConsistentCurve
         Curves of shape (T,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range or the times do not increase.
     """
     alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
     log_a, log_b = _integrate(alpha, beta, gamma, times, levels=None)
@@ -107,32 +88,16 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
 
 
 def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level: int) -> FloatArray:
-    """Loss at a finite level of the bootstrap (eqs. 60-62), level 0 being the lazy loss.
+    """Loss at a finite level of the bootstrap (eqs. 60-62), level 0 being the lazy loss, shape (T,).
 
     Level n takes the kernel that grows with the residual of level n - 1.
 
     Parameters
     ----------
-    alpha
-        Capacity, > 1.
-    beta
-        Source, > 0.
-    gamma
-        Richness, >= 0.
-    time
-        Increasing times, shape (T,), eta*steps, positive and at most ``LATEST_TIME``.
+    alpha, beta, gamma, time
+        As for :func:`self_consistent_curve`.
     level
         Number of refinements, >= 0.
-
-    Returns
-    -------
-    ndarray
-        Loss, shape (T,).
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range or the times do not increase.
     """
     alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
     level = whole(level, "level", least=0)

@@ -90,16 +90,6 @@ class SelfSimilarSolution:
         ----------
         exact_rate
             Let the scale grow at its exact rate ``2 (y - Delta) . Delta`` in place of ``y . Delta``, which eq. 63 takes.
-
-        Returns
-        -------
-        float
-            The ratio, at all late times.
-
-        Raises
-        ------
-        InputError
-            If ``exact_rate`` is no truth value.
         """
         rate = 2 * (1 - 2**-self.beta) if flag(exact_rate, "exact_rate") else 1.0
         weight = float(gamma_function(self.beta)) / self.alpha
@@ -122,11 +112,6 @@ def unlearned_fraction(x: ArrayLike, nu: float) -> FloatArray:
     -------
     ndarray
         Of the shape of ``x``; negative at large x, where the spike has pushed the mode past its target.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     value = positive_array(x, "x")
     nu = real(nu, "nu", least=0, below=1)
@@ -151,15 +136,6 @@ def self_similar_solution(alpha: float, beta: float, gamma: float) -> SelfSimila
         Source, between 0 and 1.
     gamma
         Richness, > 0.
-
-    Returns
-    -------
-    SelfSimilarSolution
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     alpha, gamma = capacity(alpha), require_positive(gamma, "gamma")
     beta = real(beta, "beta", "give a source between 0 and 1; only hard tasks have this solution", above=0, below=1)
@@ -182,7 +158,7 @@ def self_similar_solution(alpha: float, beta: float, gamma: float) -> SelfSimila
 
 
 def limiting_scale(alpha: float, beta: float, gamma: float) -> float:
-    """Scale that the kernel of an easy task reaches, ``(1 + sqrt(1 + 4 gamma |w*|^2)) / 2``.
+    """Late scale of the kernel of an easy task over the initial one, ``(1 + sqrt(1 + 4 gamma |w*|^2)) / 2``.
 
     It follows from ``s (s - 1) = gamma |w* - v0|^2`` when all of the target is learned.
 
@@ -194,16 +170,6 @@ def limiting_scale(alpha: float, beta: float, gamma: float) -> float:
         Source; for ``beta <= 1`` the norm of the target and with it the result is infinite.
     gamma
         Richness, >= 0.
-
-    Returns
-    -------
-    float
-        s at late times, relative to initialization.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of range.
     """
     gamma = richness(gamma)
     norm = rkhs_norm_squared(alpha, beta)

@@ -41,12 +41,7 @@ ROWS = [
     row(claims.bounded, relation=choice("above"), limit=number.named("predicted"), tolerance=within, **CLAIMED),
     row(claims.of_exponent, predicted=number, kind=choice("theory"), corrected=optional),
     row(
-        Measurement,
-        value=optional,
-        interval=interval.or_none(),
-        window=interval.or_none(),
-        missing=word,
-        meaning=word,
+        Measurement, value=optional, interval=interval.or_none(), window=interval.or_none(), missing=word, meaning=word
     ),
     row(Measurement.none, missing=word),
     row(
@@ -58,12 +53,7 @@ ROWS = [
         meaning=word,
     ),
     row(Measurement.bounded, values=array([1.0, 2.0], least=0)),
-    row(
-        Measurement.widened,
-        Shared(lambda: Measurement(1.0, (0.5, 1.5))),
-        error=real(0.5, least=0),
-        what=word,
-    ),
+    row(Measurement.widened, Shared(lambda: Measurement(1.0, (0.5, 1.5))), error=real(0.5, least=0), what=word),
     row(Measurement.exact, value=number),
     row(
         Measurement.with_error,

@@ -3,21 +3,7 @@
 import numpy as np
 import torch
 
-from inputs.kinds import (
-    Fresh,
-    Kind,
-    Shared,
-    array,
-    call,
-    choice,
-    instance,
-    pair,
-    real,
-    seed,
-    tensor,
-    text,
-    whole,
-)
+from inputs.kinds import Fresh, Kind, Shared, array, call, choice, instance, pair, real, seed, tensor, text, whole
 from inputs.table import row
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data.digits import (

@@ -327,11 +327,7 @@ ROWS = [
         seeds=whole(2),
         angles=whole(128, 128),
     ),
-    row(
-        weak_runs.displaced,
-        run=instance(weak_runs.WeakRun(0.5, 2, 4, 1.0, 4.0, 0.125, 2, 2, 128)),
-        size=positive,
-    ),
+    row(weak_runs.displaced, run=instance(weak_runs.WeakRun(0.5, 2, 4, 1.0, 4.0, 0.125, 2, 2, 128)), size=positive),
     row(
         experiments.OwnKernelRun,
         betas=array((0.5, 1.5), above=0),

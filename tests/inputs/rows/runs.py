@@ -47,14 +47,7 @@ ROWS = [
     row(runs.describe, results=several(Shared(lambda: [RESULT.get()]))),
     row(runs.provenance, None, lambda found: found.keys(), seconds=real(1.0, least=0), device=text("cpu")),
     row(runs.read_result, folder=folder, key=key, identity=identity),
-    row(
-        runs.write_result,
-        folder=folder,
-        key=key,
-        identity=identity,
-        arrays=instance(ARRAYS),
-        record=instance(RECORD),
-    ),
+    row(runs.write_result, folder=folder, key=key, identity=identity, arrays=instance(ARRAYS), record=instance(RECORD)),
 ]
 
 EXEMPT = {

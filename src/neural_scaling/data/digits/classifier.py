@@ -77,10 +77,6 @@ def classify(images: Pixels, kept: Arrays) -> Judged:
     kept
         Its weights.
 
-    Returns
-    -------
-    Judged
-
     Raises
     ------
     InputError

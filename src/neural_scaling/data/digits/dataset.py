@@ -27,10 +27,6 @@ def planned(size: str) -> list[ShardRun]:
     size
         ``small``, ``reduced`` or ``full``.
 
-    Returns
-    -------
-    list of ShardRun
-
     Raises
     ------
     InputError
@@ -49,15 +45,6 @@ def version(size: str) -> str:
     ----------
     size
         ``small``, ``reduced`` or ``full``.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    InputError
-        If there is no such size, or no weights that can be used.
     """
     identities = "\n".join(canonical_json(run) for run in planned(size))
     return hashlib.sha256(identities.encode()).hexdigest()[:16]

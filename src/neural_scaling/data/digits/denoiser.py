@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neural_scaling.base.checks import instance, require, settle, whole
+from neural_scaling.base.checks import instance, keep, require, whole
 from neural_scaling.base.tensors import check_tensor
 from neural_scaling.data.digits.sizes import CLASSES, SIDE
 
@@ -32,7 +32,7 @@ class Shape:
     features: int
 
     def __post_init__(self) -> None:
-        settle(self, features=whole(self.features, "features", f"give a positive multiple of {_GROUPS}"))
+        keep(self, features=whole(self.features, "features", f"give a positive multiple of {_GROUPS}"))
         good = self.features % _GROUPS == 0
         require(good, "features", f"got {self.features}", f"give a positive multiple of {_GROUPS}")
 
@@ -72,7 +72,7 @@ class Denoiser(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor, time: Tensor, label: Tensor) -> Tensor:
-        """Predict velocities.
+        """Predict velocities, shape (n, 1, 28, 28).
 
         Parameters
         ----------
@@ -82,11 +82,6 @@ class Denoiser(nn.Module):
             Noise level over the number of levels, shape (n,).
         label
             0 to 9, or 10 for a dropped label, shape (n,).
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (n, 1, 28, 28).
         """
         dtype = self.last.weight.dtype
         check_tensor(x, "x", (None, 1, SIDE, SIDE), dtype)

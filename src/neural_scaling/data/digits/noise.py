@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import array, choice, settle, whole
+from neural_scaling.base.checks import array, choice, keep, whole
 
 __all__ = ["Kind", "NoiseSchedule"]
 
@@ -35,7 +35,7 @@ class NoiseSchedule:
     beta: Array
 
     def __post_init__(self) -> None:
-        settle(self, beta=array(self.beta, "beta", above=0, below=1))
+        keep(self, beta=array(self.beta, "beta", above=0, below=1))
 
     @classmethod
     def named(cls, kind: Kind, levels: int) -> NoiseSchedule:
@@ -48,15 +48,6 @@ class NoiseSchedule:
             ``abar`` falls like a squared cosine, which ends in pure noise and spends fewer levels on it.
         levels
             T, at least 2.
-
-        Returns
-        -------
-        NoiseSchedule
-
-        Raises
-        ------
-        InputError
-            If the name is unknown or there are fewer than two levels.
         """
         kind, levels = choice(kind, "kind", get_args(Kind)), whole(levels, "levels", least=2)
         time = np.arange(levels + 1) / levels
@@ -87,11 +78,6 @@ class NoiseSchedule:
         -------
         list of int
             ``steps + 1`` levels.
-
-        Raises
-        ------
-        InputError
-            If ``steps`` is out of range.
         """
         steps = whole(steps, "steps", f"give 1 to {self.levels} steps of the sampler", most=self.levels)
         return [round(level) for level in np.linspace(self.levels, 0, steps + 1)]

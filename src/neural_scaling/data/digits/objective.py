@@ -15,12 +15,7 @@ __all__ = ["denoising_loss"]
 
 
 def denoising_loss(
-    denoiser: nn.Module,
-    schedule: NoiseSchedule,
-    x: Tensor,
-    label: Tensor,
-    dropped: float,
-    random: np.random.Generator,
+    denoiser: nn.Module, schedule: NoiseSchedule, x: Tensor, label: Tensor, dropped: float, random: np.random.Generator
 ) -> Tensor:
     """Return the mean square error of the velocities at random noise levels.
 
@@ -38,11 +33,6 @@ def denoising_loss(
         Probability of dropping a label.
     random
         Of levels, drops and noise.
-
-    Returns
-    -------
-    torch.Tensor
-        A number.
     """
     instance(denoiser, "denoiser", nn.Module, "give a Denoiser")
     instance(schedule, "schedule", NoiseSchedule, "give a NoiseSchedule")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neural_scaling.base.checks import instance, real, require, require_positive, settle, whole
+from neural_scaling.base.checks import instance, keep_each, real, require, require_positive, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.base.devices import find_device
 from neural_scaling.base.monitor import Arrays, Monitor
@@ -52,12 +52,9 @@ class Optimization:
     average: float
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            steps=whole(self.steps, "steps"),
-            rate=require_positive(self.rate, "rate"),
-            average=real(self.average, "average", least=0, below=1),
-        )
+        keep_each(self, whole, "steps")
+        keep_each(self, require_positive, "rate")
+        keep_each(self, real, "average", least=0, below=1)
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
@@ -107,11 +104,6 @@ class Shown:
         Images at a time, at least 1.
     device
         Where they are put.
-
-    Raises
-    ------
-    InputError
-        If ``batch`` is not positive.
     """
 
     def __init__(self, batch: int, device: torch.device | str) -> None:
@@ -131,11 +123,7 @@ class Shown:
 
 
 def train(
-    network: nn.Module,
-    loss: Callable[[int], Tensor],
-    how: Optimization,
-    monitor: Monitor,
-    until: int | None = None,
+    network: nn.Module, loss: Callable[[int], Tensor], how: Optimization, monitor: Monitor, until: int | None = None
 ) -> Trained:
     """Train a network in place with Adam.
 
@@ -154,10 +142,6 @@ def train(
         Told of every step and offered the state.
     until
         Stop after so many steps; by default after all.
-
-    Returns
-    -------
-    Trained
 
     Raises
     ------

@@ -29,16 +29,6 @@ def frechet_distance(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     ----------
     one, other
         Features, shapes (n, d) and (m, d), more images than one.
-
-    Returns
-    -------
-    float
-        In squared units of the features.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not fit.
     """
     one, other = array(one, "one", axes=2, fewest=2), array(other, "other", axes=2, fewest=2)
     fit = one.shape[1] == other.shape[1]
@@ -80,10 +70,6 @@ def nearest(images: Pixels, among: Pixels) -> Nearest:
     ----------
     images, among
         uint8, shapes (n, 28, 28, 1) and (m, 28, 28, 1).
-
-    Returns
-    -------
-    Nearest
     """
     images, among = as_bytes(images, "images", axes=4), as_bytes(among, "among", axes=4)
     same = images.shape[1:] == among.shape[1:]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import require, seed, settle, text, whole
+from neural_scaling.base.checks import keep, keep_each, require, seed, text, whole
 from neural_scaling.base.monitor import Arrays, Monitor, Parts
 from neural_scaling.data.digits import dataset
 from neural_scaling.data.digits.quality import frechet_distance, grey_values, nearest, normal_digits
@@ -68,9 +68,9 @@ class QualityRun(DeviceRun):
     seed: int
 
     def __post_init__(self) -> None:
-        settle(self, **{name: text(getattr(self, name), name) for name in ("size", "weights", "judge")})
-        settle(self, **{name: whole(getattr(self, name), name) for name in ("images", "repeats", "neighbours")})
-        settle(self, each=whole(self.each, "each", least=2), seed=seed(self.seed))
+        keep_each(self, text, "size", "weights", "judge")
+        keep_each(self, whole, "images", "repeats", "neighbours")
+        keep(self, each=whole(self.each, "each", least=2), seed=seed(self.seed))
 
     @property
     def inputs(self) -> dict[str, str]:

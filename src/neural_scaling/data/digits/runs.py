@@ -12,10 +12,10 @@ from neural_scaling.base.checks import (
     InputError,
     choice,
     instance,
+    keep_each,
     real,
     require,
     require_positive,
-    settle,
     text,
     whole,
 )
@@ -31,17 +31,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "JUDGE",
-    "MODELS",
-    "WEIGHTS",
-    "ClassifierRun",
-    "DenoiserRun",
-    "ShardRun",
-    "TrainingRun",
-    "trained",
-    "trained_denoiser",
-    "trained_judge",
-]
+    "JUDGE", "MODELS", "WEIGHTS", "ClassifierRun", "DenoiserRun", "ShardRun", "TrainingRun", "trained",
+    "trained_denoiser", "trained_judge",
+]  # fmt: skip
 
 #: Item of the stored results under which weights are kept and shipped.
 WEIGHTS = "diffusion"
@@ -78,15 +70,10 @@ class TrainingRun(DeviceRun):
     until: int
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            batch=whole(self.batch, "batch"),
-            steps=whole(self.steps, "steps"),
-            rate=require_positive(self.rate, "rate"),
-            average=real(self.average, "average", least=0, below=1),
-            seed=checked_seed(self.seed),
-            until=whole(self.until, "until"),
-        )
+        keep_each(self, whole, "batch", "steps", "until")
+        keep_each(self, require_positive, "rate")
+        keep_each(self, real, "average", least=0, below=1)
+        keep_each(self, checked_seed, "seed")
 
     @property
     def work(self) -> int:
@@ -131,14 +118,11 @@ class DenoiserRun(TrainingRun):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(
-            self,
-            features=whole(self.features, "features"),
-            schedule=choice(self.schedule, "schedule", get_args(Kind)),
-            levels=whole(self.levels, "levels", least=2),
-            darkest=real(self.darkest, "darkest", below=1),
-            dropped=real(self.dropped, "dropped", least=0, below=1),
-        )
+        keep_each(self, whole, "features")
+        keep_each(self, choice, "schedule", options=get_args(Kind))
+        keep_each(self, whole, "levels", least=2)
+        keep_each(self, real, "darkest", below=1)
+        keep_each(self, real, "dropped", least=0, below=1)
 
     @property
     def label(self) -> str:
@@ -282,10 +266,6 @@ def trained_denoiser(model: str) -> Result:
     model
         ``reduced`` or ``full``.
 
-    Returns
-    -------
-    neural_scaling.runs.Result
-
     Raises
     ------
     InputError
@@ -336,18 +316,12 @@ class ShardRun(DeviceRun):
     shard: int
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            model=text(self.model, "model"),
-            weights=text(self.weights, "weights"),
-            guidance=real(self.guidance, "guidance", least=0),
-            steps=whole(self.steps, "steps"),
-            churn=real(self.churn, "churn", least=0, most=1),
-            images=whole(self.images, "images"),
-            batch=whole(self.batch, "batch"),
-            seed=checked_seed(self.seed),
-            shard=whole(self.shard, "shard", least=0),
-        )
+        keep_each(self, text, "model", "weights")
+        keep_each(self, whole, "steps", "images", "batch")
+        keep_each(self, real, "guidance", least=0)
+        keep_each(self, real, "churn", least=0, most=1)
+        keep_each(self, checked_seed, "seed")
+        keep_each(self, whole, "shard", least=0)
         fits = self.images % self.batch == 0
         require(fits, "images", f"got {self.images}", f"give a multiple of the batch of {self.batch}")
 

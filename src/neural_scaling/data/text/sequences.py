@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural_scaling.base.checks import array, require, settle, whole
+from neural_scaling.base.checks import array, keep, keep_each, require, whole
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.data.streams import Order
 from neural_scaling.data.text_data import Tokens, as_tokens
@@ -50,13 +50,8 @@ class Sequences:
     seed: int
 
     def __post_init__(self) -> None:
-        settle(
-            self,
-            tokens=as_tokens(self.tokens, "tokens"),
-            length=whole(self.length, "length"),
-            batch=whole(self.batch, "batch"),
-            seed=checked_seed(self.seed),
-        )
+        keep_each(self, whole, "length", "batch")
+        keep(self, tokens=as_tokens(self.tokens, "tokens"), seed=checked_seed(self.seed))
         require(
             len(self.tokens) > self.length, "tokens", f"there are {len(self.tokens)}", f"give more than {self.length}"
         )
@@ -75,17 +70,12 @@ class Sequences:
         return Order(len(self), self.batch, self.seed)
 
     def at(self, sequences: npt.ArrayLike) -> Batch:
-        """Return sequences by their numbers.
+        """Return sequences by their numbers, int64, shape (n, length + 1).
 
         Parameters
         ----------
         sequences
             Numbers from 0 to ``len(self) - 1``, shape (n,).
-
-        Returns
-        -------
-        numpy.ndarray
-            int64, shape (n, length + 1).
         """
         numbers = array(sequences, "sequences", whole=True, least=0, most=len(self) - 1)
         starts = numbers.astype(np.int64) * self.length

@@ -88,7 +88,7 @@ class Tokenizer:
         return hashlib.sha256(self.model).hexdigest()
 
     def encode(self, text: str) -> Tokens:
-        """Return the tokens of a document and the one that ends it.
+        """Return the tokens of a document and the one that ends it, uint16, shape (n,).
 
         Every character is in them, up to normalisation (NFKC; white space of any length, line breaks too, is one space),
         unless the model has no piece for it. Lines are encoded one by one, because likelihoods of long texts would be compared
@@ -98,11 +98,6 @@ class Tokenizer:
         ----------
         text
             Any length.
-
-        Returns
-        -------
-        numpy.ndarray
-            uint16, shape (n,).
         """
         return self.encode_all([checked_text(text, "text")])[0]
 
@@ -161,10 +156,6 @@ def train(texts: Iterable[str], options: dict[str, Any] = OPTIONS) -> Tokenizer:
         Training documents.
     options
         Of the trainer of SentencePiece.
-
-    Returns
-    -------
-    Tokenizer
     """
     from sentencepiece import SentencePieceTrainer
 
