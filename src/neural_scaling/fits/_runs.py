@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neural_scaling.base.arrays import ArrayValue
 from neural_scaling.base.checks import array, choice, require, whole
-from neural_scaling.fits._powers import FLOOR, LEAST_LOG, Form, Law, Optima, Points, minimise
+from neural_scaling.fits._powers import FLOOR, HUBER, LEAST_LOG, Form, Law, Optima, Points, minimise
 from neural_scaling.fits.power_law import FloatArray
 from neural_scaling.theory.loss_law import Version
 
@@ -37,8 +37,8 @@ _FEWEST_RESAMPLES = 40  # 2.5 % of them is one
 _KEPT = 2 / 3  # of the range in log N or log D, where the rest is to be predicted
 _SCREENED = 300  # points at which all starts are looked at
 _AGREE = 1e-6  # relative, in the sum that is minimised
-_ROUGH = 40  # rounds after which a search from elsewhere is given up where it is far above the best
-_HOPEFUL = 1.01  # times the best
+_ROUGH = 40  # rounds after which a search is given up that is far above the best
+_HOPEFUL = 1.3  # times the best
 _LIFTED = -5.0  # logarithm of a coefficient over the typical loss
 
 
@@ -184,7 +184,14 @@ class Best:
         number = len(form.terms)
         inside = (start[:, None, number:] >= low[:, number:]) & (start[:, None, number:] <= high[:, number:])
         stretch = inside.all(axis=2).argmax(axis=1)
-        found = minimise(points, form, start, low[stretch], high[stretch])
+        found = minimise(points, form, start, low[stretch], high[stretch], rounds=_ROUGH)
+        least = np.array([found.value[stretch == one].min() for one in range(len(low))])
+        go = np.flatnonzero(found.value < _HOPEFUL * least[stretch] + 0.5 * HUBER**2 * points.y.size)
+        for mine, new in zip(
+            vars(found).values(),
+            vars(minimise(points, form, found.theta[go], low[stretch[go]], high[stretch[go]])).values(),
+        ):
+            mine[go] = new
         order = np.argsort(found.value)
         firsts = sorted((next(i for i in order if stretch[i] == one) for one in np.unique(stretch)),
                         key=lambda i: float(found.value[i]))  # fmt: skip
