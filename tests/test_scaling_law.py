@@ -266,7 +266,7 @@ def test_too_little_is_refused():
         ((np.full_like(N, 7.0), D, L, run), "N: has 1 of the 3 sizes .* law='time'"),
         ((N[::12], D[::12], L[::12], run[::12]), "D: has 1 different"),
         ((N[:60], D[:60], L[:60], run[:60]), "run: names 5 runs; give 6"),
-        ((N, D, L, np.zeros(N.size)), "run: one run has points of different N"),
+        ((N, D, L, np.zeros(N.size)), "run: one run has points of several sizes"),
         ((N, D, -L, run), "L: got"),
         ((N, D, np.where(run == 3, np.nan, L), run), "L: NaN"),
         ((N, D, L[:-1], run), "L: shape"),

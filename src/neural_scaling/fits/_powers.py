@@ -119,6 +119,10 @@ class Optima:
     value: FloatArray
     settled: NDArray[np.bool_]
 
+    def put(self, rows: NDArray[np.intp], other: Optima) -> None:
+        """Replace some."""
+        self.theta[rows], self.value[rows], self.settled[rows] = other.theta, other.value, other.settled
+
 
 def minimise(
     points: Points,

@@ -38,7 +38,7 @@ _KEPT = 2 / 3  # of the range in log N or log D, where the rest is to be predict
 _SCREENED = 300  # points at which all starts are looked at
 _AGREE = 1e-6  # relative, in the sum that is minimised
 _ROUGH = 40  # rounds after which a search is given up that is far above the best
-_HOPEFUL = 1.3  # times the best
+_HOPEFUL = 1.05  # times the best
 _LIFTED = -5.0  # logarithm of a coefficient over the typical loss
 
 
@@ -98,10 +98,9 @@ class Runs:
 
     def _require_runs(self) -> None:
         """Refuse runs that are none, or too few to be drawn again."""
-        for column, name, blamed in ((0, "N", "run"), (2, "batch", "batch")):
+        for column, name, several, blamed in ((0, "size", "sizes", "run"), (2, "batch", "batches", "batch")):
             same = self.x[:, column] == self.x[self.first, column][self.run]
-            problem = f"one run has points of different {name}"
-            require(bool(same.all()), blamed, problem, f"give each run one {name}")
+            require(bool(same.all()), blamed, f"one run has points of several {several}", f"give each run one {name}")
         remedy = f"give {FEWEST_RUNS}: intervals come from how runs differ"
         require(self.runs >= FEWEST_RUNS, "run", f"names {self.runs} runs", remedy)
 
@@ -176,8 +175,8 @@ class Best:
     settled: bool
 
     @classmethod
-    def of(cls, data: Runs) -> Best:
-        """Search from all starts."""
+    def of(cls, data: Runs, thorough: bool = False) -> Best:
+        """Search from all starts; unless ``thorough``, those far above the best after some rounds are given up."""
         points, form = data.points, data.form
         start = _starts(points, form)
         low, high = form.boxes()
@@ -186,12 +185,8 @@ class Best:
         stretch = inside.all(axis=2).argmax(axis=1)
         found = minimise(points, form, start, low[stretch], high[stretch], rounds=_ROUGH)
         least = np.array([found.value[stretch == one].min() for one in range(len(low))])
-        go = np.flatnonzero(found.value < _HOPEFUL * least[stretch] + 0.5 * HUBER**2 * points.y.size)
-        for mine, new in zip(
-            vars(found).values(),
-            vars(minimise(points, form, found.theta[go], low[stretch[go]], high[stretch[go]])).values(),
-        ):
-            mine[go] = new
+        go = np.flatnonzero(thorough | (found.value < _HOPEFUL * least[stretch] + 0.5 * HUBER**2 * points.y.size))
+        found.put(go, minimise(points, form, found.theta[go], low[stretch[go]], high[stretch[go]]))
         order = np.argsort(found.value)
         firsts = sorted((next(i for i in order if stretch[i] == one) for one in np.unique(stretch)),
                         key=lambda i: float(found.value[i]))  # fmt: skip
@@ -225,8 +220,7 @@ class Best:
                 continue
             other = minimise(points, form, rough.theta[rows], least[rows], most[rows], weight[rows])
             better = other.value < found.value[rows]
-            for mine, new in zip(vars(found).values(), vars(other).values(), strict=True):
-                mine[rows[better]] = new[better]
+            found.put(rows[better], Optima(other.theta[better], other.value[better], other.settled[better]))
         return found.theta, found.settled
 
 

@@ -49,9 +49,9 @@ class ScalingLawFit(Written):
         Best exponents and prefactors in the units of N, D and L, shape (P,).
     intervals
         95 % intervals, shape (P, 2): percentiles of fits to runs drawn again with replacement, however noise goes together along
-        a run. With n runs they lie as far out as a Student quantile with n - 1 degrees of freedom and the factor
-        ``sqrt(n / (n - 1))`` ask: the least and the 0.24 % quantile of six, 2.5 % of very many. Where more of the fits end at a
-        bound (exponents 1e-3 and 10, no prefactor) an interval is open (0 or infinity; 1 for the capacity).
+        a run. For few runs n they are taken as far out as Student's quantile with n - 1 degrees of freedom (0.5 % of six, 2.5 %
+        of many), and stretched by ``sqrt(m / (m - 1))`` for m runs of a size, or m = n where sizes have no two. Where more of
+        the fits end at a bound (exponents 1e-3 and 10, no prefactor) an interval is open (0 or infinity; 1 for the capacity).
     lack_of_fit
         Probability that runs of neighbouring sizes miss the law as much alike as they do, if they only differ by noise of their
         own that is as likely up as down: at 0.05 or less a warning says that the law does not describe the points. Six runs or
@@ -64,7 +64,7 @@ class ScalingLawFit(Written):
         The law with its prefactors.
     scatter
         Median size of the residuals in log loss.
-    points, runs
+    points, runs, sizes
         Their numbers.
     starts, agreeing
         Number of starts (on this side of the kinks that the exponents of the theory have at beta = 1 and 2), and how many of them
@@ -87,6 +87,7 @@ class ScalingLawFit(Written):
     scatter: float
     points: int
     runs: int
+    sizes: int
     starts: int
     agreeing: int
     span: FloatArray
@@ -175,12 +176,14 @@ class ScalingLawFit(Written):
         at = minimise_affine(
             -powers[..., 1].T[..., None], -powers[..., 0].T[..., None], constant.T[..., None], reach[None]
         )
-        size, data = np.exp(at.log_width + least[0]), np.exp(at.log_time + least[1])
-        outside = [(one[0] < low) | (one[0] > high) for one, (low, high) in zip((size, data), self.span, strict=True)]
         parts = {}
-        for name, all_values in (("N", size), ("D", data), ("L", np.exp(at.log_loss)), ("exponent", at.a)):
-            parts[name] = all_values[0]
-            parts[f"{name}_interval"] = _percentiles(all_values[1:], all_values[0], self.runs)
+        found = ("N", at.log_width + least[0]), ("D", at.log_time + least[1]), ("L", at.log_loss), ("exponent", at.a)
+        for name, values in found:
+            back = np.asarray if name == "exponent" else np.exp
+            parts[name] = back(values[0])
+            parts[f"{name}_interval"] = back(_percentiles(values[1:], values[0], self.runs, self.sizes))
+        at_best = zip((parts["N"], parts["D"]), self.span, strict=True)
+        outside = [(one < low) | (one > high) for one, (low, high) in at_best]
         return Allocation(np.exp(budget) * per, **parts, extrapolated=outside[0] | outside[1])
 
 
@@ -277,7 +280,7 @@ def fit_scaling_law(
     """
     data = Runs.checked(N, D, L, run, [law], version, batch)[0]
     draws = check_resamples(resamples)
-    best = Best.of(data)
+    best = Best.of(data, thorough=True)
     random = np.random.default_rng(check_seed(seed))
     times = np.array([draw(random, data.sizes) for _ in range(draws)])
     drawn, settled = best.again(data, times[:, data.run])
@@ -292,7 +295,8 @@ def _result(data: Runs, best: Best, drawn: FloatArray, settled: NDArray[np.bool_
     absent = max(RESOLVED, _ABSENT * scatter)
     optimum, resampled = data.natural(best.theta[:1], absent)[0], data.natural(drawn, absent)
     values = np.append(optimum[:shapes], np.exp(optimum[shapes:]))
-    ends = _percentiles(resampled, optimum, data.runs)
+    sizes = np.unique(data.sizes).size
+    ends = _percentiles(resampled, optimum, data.runs, sizes)
     intervals, ends = np.exp(ends), ends[:shapes]
     for q, name in enumerate(form.exponent_names):
         least, lowest = (LEAST_CAPACITY, 1.0) if name == "alpha" else (LEAST_EXPONENT, 0.0)
@@ -318,6 +322,7 @@ def _result(data: Runs, best: Best, drawn: FloatArray, settled: NDArray[np.bool_
         scatter,
         data.y.size,
         data.runs,
+        sizes,
         best.starts,
         best.agreeing,
         span,
@@ -404,13 +409,17 @@ def _unfound(best: Best, settled: NDArray[np.bool_]) -> list[str]:
     return out
 
 
-def _percentiles(values: FloatArray, best: FloatArray, runs: int) -> FloatArray:
+def _percentiles(values: FloatArray, best: FloatArray, runs: int, sizes: int) -> FloatArray:
     """Return the ends of the middle 95 % of values along the first axis, the best one inside, shape (..., 2).
 
-    Percentiles of few runs are too narrow by what Student's quantile exceeds the normal one, and by ``sqrt(n / (n - 1))``
-    (Hesterberg 2015, Am. Stat. 69, 371): they are taken farther out by both.
+    Percentiles of few runs are too narrow by what Student's quantile exceeds the normal one, and by ``sqrt(m / (m - 1))``
+    (Hesterberg 2015, Am. Stat. 69, 371). The m runs are those of one size where sizes have several, as what they tell of noise
+    is how they differ there; else all.
     """
-    tail = 100 * float(ndtr(stdtrit(runs - 1, 0.025) * math.sqrt(runs / (runs - 1))))
+    among = runs / sizes if runs >= 2 * sizes else runs
+    tail = 100 * float(ndtr(stdtrit(runs - 1, 0.025)))
     low = np.percentile(values, tail, axis=0, method="lower")  # some may be infinite: nothing between two of them
     high = np.percentile(values, 100 - tail, axis=0, method="higher")
-    return np.stack([np.minimum(low, best), np.maximum(high, best)], axis=-1)
+    ends = np.stack([np.minimum(low, best), np.maximum(high, best)], axis=-1)
+    middle = np.where(np.isfinite(best), best, 0.0)[..., None]
+    return np.asarray(middle + (ends - middle) * math.sqrt(among / (among - 1)))
