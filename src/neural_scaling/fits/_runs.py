@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neural_scaling.base.arrays import ArrayValue
 from neural_scaling.base.checks import array, choice, require, whole
-from neural_scaling.fits._powers import FLOOR, HUBER, LEAST_LOG, Form, Law, Optima, Points, minimise
+from neural_scaling.fits._powers import FLOOR, LEAST_LOG, Form, Law, Optima, Points, minimise
 from neural_scaling.fits.power_law import FloatArray
 from neural_scaling.theory.loss_law import Version
 
@@ -37,6 +37,7 @@ _FEWEST_RESAMPLES = 40  # 2.5 % of them is one
 _KEPT = 2 / 3  # of the range in log N or log D, where the rest is to be predicted
 _SCREENED = 300  # points at which all starts are looked at
 _AGREE = 1e-6  # relative, in the sum that is minimised
+_FEW = 8  # starts of each stretch
 _ROUGH = 40  # rounds after which a search is given up that is far above the best
 _HOPEFUL = 1.05  # times the best
 _LIFTED = -5.0  # logarithm of a coefficient over the typical loss
@@ -176,26 +177,29 @@ class Best:
 
     @classmethod
     def of(cls, data: Runs, thorough: bool = False) -> Best:
-        """Search from all starts; unless ``thorough``, those far above the best after some rounds are given up."""
+        """Search from all starts, or unless ``thorough`` from the best few on each side of the kinks."""
         points, form = data.points, data.form
         start = _starts(points, form)
         low, high = form.boxes()
         number = len(form.terms)
         inside = (start[:, None, number:] >= low[:, number:]) & (start[:, None, number:] <= high[:, number:])
         stretch = inside.all(axis=2).argmax(axis=1)
-        found = minimise(points, form, start, low[stretch], high[stretch], rounds=_ROUGH)
-        least = np.array([found.value[stretch == one].min() for one in range(len(low))])
-        go = np.flatnonzero(thorough | (found.value < _HOPEFUL * least[stretch] + 0.5 * HUBER**2 * points.y.size))
-        found.put(go, minimise(points, form, found.theta[go], low[stretch[go]], high[stretch[go]]))
+        if not thorough:
+            few = np.concatenate([np.flatnonzero(stretch == one)[:_FEW] for one in range(len(low))])
+            start, stretch = start[few], stretch[few]
+        found = minimise(points, form, start, low[stretch], high[stretch])
         order = np.argsort(found.value)
         firsts = sorted((next(i for i in order if stretch[i] == one) for one in np.unique(stretch)),
                         key=lambda i: float(found.value[i]))  # fmt: skip
         best = firsts[0]
         each = data.by_run(np.abs(data.missed(found.theta[firsts])))
         more = each - each[0]
-        # For other weights another stretch may be the best if it is no worse by four standard errors.
+        # For other weights another stretch may be the best if it is no worse by four standard errors, but for one whose optimum
+        # lies at a kink towards a third: that of the third is no worse.
         near = more.mean(axis=1) <= 4 * more.std(axis=1, ddof=1) / math.sqrt(data.runs)
-        kept = [i for i, one in zip(firsts, near, strict=True) if one or i == best]
+        third = [abs(stretch[i] - stretch[best]) > 1 and _at_kink(found.theta[i], low[stretch[i]], high[stretch[i]],
+                 upper=stretch[i] < stretch[best]) for i in firsts]  # fmt: skip
+        kept = [i for i, one, far in zip(firsts, near, third, strict=True) if i == best or (one and not far)]
         limit = found.value[best] * (1 + _AGREE) + 1e-18 * points.y.size
         agreeing = int(np.count_nonzero(found.value <= limit))
         same = int(np.count_nonzero(stretch == stretch[best]))
@@ -224,19 +228,25 @@ class Best:
         return found.theta, found.settled
 
 
+def _at_kink(theta: FloatArray, low: FloatArray, high: FloatArray, upper: bool) -> bool:
+    return bool(theta[-1] >= high[-1] if upper else theta[-1] <= low[-1])
+
+
 def _starts(points: Points, form: Form) -> FloatArray:
-    """Return for each floor and all exponents the best prefactors of a grid."""
+    """Return for each floor and all exponents the best prefactors of a grid, the best of all first."""
     floors = np.log(_LEVELS[FLOOR]) + points.y.min()
     own = [_LEVELS.get(name, _LEVELS["exponent"]) for name in form.exponent_names]
     level = _LEVELS["power" if form.law in ("chinchilla", "time") else "term"]
     logs = np.array(list(product(level, repeat=len(form.terms) - 1)))
     few = np.linspace(0, points.y.size - 1, min(points.y.size, _SCREENED)).astype(int)
     seen = Points(points.x[few], points.y[few])
-    out = []
+    out, values = [], []
     for floor, *exponents in product(floors, *own):
         tried = np.hstack([np.full((len(logs), 1), floor), logs, np.tile(exponents, (len(logs), 1))])
-        out.append(tried[np.argmin(seen.value(form, tried, np.ones((1, few.size))))])
-    return np.array(out)
+        value = seen.value(form, tried, np.ones((1, few.size)))
+        out.append(tried[np.argmin(value)])
+        values.append(value.min())
+    return np.array(out)[np.argsort(values)]
 
 
 def check_resamples(resamples: int) -> int:

@@ -49,8 +49,9 @@ class ScalingLawFit(Written):
         Best exponents and prefactors in the units of N, D and L, shape (P,).
     intervals
         95 % intervals, shape (P, 2): percentiles of fits to runs drawn again with replacement, however noise goes together along
-        a run. For few runs n they are taken as far out as Student's quantile with n - 1 degrees of freedom (0.5 % of six, 2.5 %
-        of many), and stretched by ``sqrt(m / (m - 1))`` for m runs of a size, or m = n where sizes have no two. Where more of
+        a run. For few runs they are taken as far out as Student's quantile is (0.5 % of six runs, 2.5 % of many) and
+        stretched by ``sqrt(m / (m - 1))``, for m runs of each size with m - 1 degrees of freedom each, or where sizes have no
+        two runs for all of them with one degree of freedom less. Where more of
         the fits end at a bound (exponents 1e-3 and 10, no prefactor) an interval is open (0 or infinity; 1 for the capacity).
     lack_of_fit
         Probability that runs of neighbouring sizes miss the law as much alike as they do, if they only differ by noise of their
@@ -413,11 +414,12 @@ def _percentiles(values: FloatArray, best: FloatArray, runs: int, sizes: int) ->
     """Return the ends of the middle 95 % of values along the first axis, the best one inside, shape (..., 2).
 
     Percentiles of few runs are too narrow by what Student's quantile exceeds the normal one, and by ``sqrt(m / (m - 1))``
-    (Hesterberg 2015, Am. Stat. 69, 371). The m runs are those of one size where sizes have several, as what they tell of noise
-    is how they differ there; else all.
+    (Hesterberg 2015, Am. Stat. 69, 371). Where sizes have several runs, what these tell of noise is how the m of one size
+    differ, with a degree of freedom less for each size; else m are all runs.
     """
-    among = runs / sizes if runs >= 2 * sizes else runs
-    tail = 100 * float(ndtr(stdtrit(runs - 1, 0.025)))
+    several = runs >= 2 * sizes
+    among, free = (runs / sizes, runs - sizes) if several else (runs, runs - 1)
+    tail = 100 * float(ndtr(stdtrit(free, 0.025)))
     low = np.percentile(values, tail, axis=0, method="lower")  # some may be infinite: nothing between two of them
     high = np.percentile(values, 100 - tail, axis=0, method="higher")
     ends = np.stack([np.minimum(low, best), np.maximum(high, best)], axis=-1)
