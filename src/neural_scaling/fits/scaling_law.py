@@ -269,6 +269,20 @@ def fit_scaling_law(
         If values are not positive and finite, shapes differ, there are fewer than two points for each parameter, six runs or
         three sizes (one with ``"time"``), or a run has points of different N or batch.
 
+    Notes
+    -----
+    Measured coverage of the 95 % intervals of the two exponents, at noise of 1 % with a correlation of 0.9 along a run.
+    ``"chinchilla"``, 60 sets of points each, a then b: 6 sizes of one run 100 and 97 %, 3 sizes of two runs 88 and 98 %, of
+    three 90 and 98 %, of five 93 and 98 %; 8 sizes of one run all of 40. Sizes of one run are covered too often. Four terms,
+    points from the law itself: all of 40 ``"lazy"`` (8 runs) and of 40 ``"rich"`` (20 runs), none of which was said not to fit.
+
+    Of 20 sets of points from the mean field theory, whose widths and times are finite, the intervals hold the true capacity in
+    6 and the true source in 9: the four terms miss by 2 %, and capacity comes out too small. All 20 were said not to fit. Where
+    that is said, do not read alpha and beta as capacity and source.
+
+    Of 40 sets without a floor, 8 sizes of one run, all were said not to determine it, and none of 40 with one; with a floor and
+    6 runs, 6 of 60 were.
+
     Examples
     --------
     >>> import numpy as np
