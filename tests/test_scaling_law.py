@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from neural_scaling.base.checks import InputError
-from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import (
+    _runs,
     compare_scaling_laws,
     fit_offset_power_law,
     fit_scaling_law,
+    held_out,
     held_out_error,
     scaling_law,
-    theory_window,
 )
-from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import frontier
+from oracles import mean_field_losses
 
 ALL = os.environ.get("NEURAL_SCALING_TEST_INTERVALS") == "all"
 TRUTH = {"a": 0.34, "b": 0.28, "floor": 1.7, "N": 400.0, "D": 410.0}
@@ -62,7 +62,7 @@ def four(alpha, beta, N, t, rich=True, prefactors=(1.0, 2.0, 0.5), floor=0.01):
 
 @pytest.mark.slow
 def test_examples_print_what_they_say():
-    assert doctest.testmod(scaling_law).failed == 0
+    assert doctest.testmod(scaling_law).failed == doctest.testmod(held_out).failed == 0
 
 
 def test_exact_points_give_their_numbers_back():
@@ -150,17 +150,17 @@ def _huber(missed):
 def test_draws_find_the_optimum_that_all_starts_find():
     run, N, t = grid(widths=8, points=8, N=(16, 2048), D=(10, 1e6))
     value = four(1.6, 0.6, N, t) * np.exp(noise(run, 0.01, 0.9, 1))
-    data = scaling_law._Data.checked(N, t, value, run, "rich", "corrected", None)
-    best = scaling_law._Best.of(data)
+    data = _runs.Runs.checked(N, t, value, run, ["rich"], "corrected", None)[0]
+    best = _runs.Best.of(data)
     random = np.random.default_rng(0)
     for _ in range(2):
-        weight = scaling_law._draw(random, data.sizes)[data.run][None]
+        weight = _runs.draw(random, data.sizes)[data.run][None]
         theta, settled = best.again(data, weight)
-        reached = data.points.value(data.form, theta, weight, data.points.y)[0]
-        start = scaling_law._starts(data.points, data.form)
-        for low, high in data.form.boxes():
+        reached = data.points.value(data.form, theta, weight)[0]
+        start = _runs._starts(data.points, data.form)
+        for low, high in zip(*data.form.boxes(), strict=True):
             ends = (np.tile(one, (len(start), 1)) for one in (low, high))
-            thorough = scaling_law.minimise(data.points, data.form, start, *ends, np.tile(weight, (len(start), 1)))
+            thorough = _runs.minimise(data.points, data.form, start, *ends, np.tile(weight, (len(start), 1)))
             assert settled.all() and reached <= thorough.value.min() * (1 + 1e-6)
 
 
@@ -224,9 +224,37 @@ def test_what_points_cannot_tell_is_said():
     assert any("less than a decade" in one for one in fit.warnings)
     low, high = fit.interval("a")
     assert high > 2 * low
-    run, N, D = grid()
-    fit = fit_scaling_law(N, D, 400 * N**-0.34 + 410 * D**-0.28, run, resamples=40)  # no floor
-    assert fit["floor"] < 1e-5
+
+
+def floor_warned(fit):
+    warned = any("do not determine the floor" in one for one in fit.warnings)
+    assert warned == (fit.interval("floor")[0] == 0)
+    return warned
+
+
+@pytest.mark.parametrize("floor", [0.0, 1.7])
+@pytest.mark.parametrize("size", [0.0, 1e-4])
+def test_points_without_a_floor_are_said_to_have_none_and_others_not(floor, size):
+    N, D, L, run = noisy(size)
+    fit = fit_scaling_law(N, D, L - 1.7 + floor, run, resamples=40)
+    assert floor_warned(fit) == (floor == 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shape", [(8, 1), (6, 3)])
+def test_how_often_the_warning_of_an_undetermined_floor_is_right(shape):
+    """An interval of 95 % leaves out a floor of nothing in one case of forty; over 60 seeds none to 6."""
+    seeds = range(60 if ALL else 15)
+    run, N, D = grid(*shape, points=16)
+    exact = chinchilla(N, D)
+    missed, false = (
+        np.mean([
+            floor_warned(fit_scaling_law(N, D, value * np.exp(noise(run, 0.01, 0.9, seed)), run, resamples=200)) == wrong
+            for seed in seeds
+        ])
+        for value, wrong in ((exact - 1.7, False), (exact, True))
+    )  # fmt: skip
+    assert missed <= 0.1 and false <= 0.1, (missed, false)
 
 
 @pytest.mark.slow
@@ -238,16 +266,21 @@ def test_too_little_is_refused():
         ((np.full_like(N, 7.0), D, L, run), "N: has 1 of the 3 sizes .* law='time'"),
         ((N[::12], D[::12], L[::12], run[::12]), "D: has 1 different"),
         ((N[:60], D[:60], L[:60], run[:60]), "run: names 5 runs; give 6"),
-        ((N, D, L, np.zeros(N.size)), "run: one run has points of different N"),
+        ((N, D, L, np.zeros(N.size)), "run: one run has points of several sizes"),
         ((N, D, -L, run), "L: got"),
         ((N, D, np.where(run == 3, np.nan, L), run), "L: NaN"),
         ((N, D, L[:-1], run), "L: shape"),
+        ((N, D, L, run + 0.5), "run: got"),
+        ((N, np.full_like(D, 9.0), L, run), "D: has 1 different"),
+        ((np.full(N.size, 7), D, L, run), "N: has 1 of the 3 sizes"),
     ):
         with pytest.raises(InputError, match=message):
             fit_scaling_law(*arguments)
     few = np.flatnonzero(np.isin(np.arange(N.size) % 12, [0, 5, 11]))[::3]
     with pytest.raises(InputError, match="L: has 8 points; give 10"):
         fit_scaling_law(N[few], D[few + np.arange(few.size) % 3], L[few], run[few])
+    whole = [np.round(one).astype(int) for one in (N, D, 1e6 * L)]  # as good as others
+    assert fit_scaling_law(*whole, run, resamples=40)["a"] == pytest.approx(0.34, abs=0.01)
     with pytest.raises(InputError, match="N: has 8 sizes, of which 'time'"):
         fit_scaling_law(N, D, L, run, law="time")
     with pytest.raises(InputError, match="batch: 'chinchilla' has no term"):
@@ -257,7 +290,10 @@ def test_too_little_is_refused():
     far = np.where(run < 2, run + 1.0, N)
     with pytest.raises(InputError, match="along: without the largest N too little is left to fit; N: has 2"):
         held_out_error(far, D, chinchilla(far, D), run)
-    assert compare_scaling_laws(far, D, chinchilla(far, D), run).largest_N is None
+    assert (
+        compare_scaling_laws(far, D, chinchilla(far, D), run, laws=("chinchilla", "lazy"), resamples=40).largest_N
+        is None
+    )
     with pytest.raises(InputError, match="law: 'time' knows no size"):
         run, N, D = grid(widths=1, seeds=6)
         fit_scaling_law(N, D, chinchilla(N, D), run, law="time", resamples=40).allocation([1e16])
@@ -268,7 +304,7 @@ def test_too_little_is_refused():
 def test_the_cross_term_tells_the_laws_apart_and_without_it_they_are_one(law, cross):
     run, N, t = grid(widths=10, points=16, N=(16, 2048), D=(10, 1e6))
     value = four(1.6, 0.6, N, t, prefactors=(1.0, 2.0, cross)) * np.exp(noise(run, 1e-3, 0.9, 3))
-    found = compare_scaling_laws(N, t, value, run)
+    found = compare_scaling_laws(N, t, value, run, resamples=40)
     assert found.left_out.better == ("rich" if cross else None), found.statement
     assert ("cannot tell" in found.statement) or cross
     json.dumps(found.as_dict(), allow_nan=False)
@@ -277,47 +313,85 @@ def test_the_cross_term_tells_the_laws_apart_and_without_it_they_are_one(law, cr
 @pytest.mark.long
 def test_points_of_the_mean_field_theory_tell_no_law_from_the_other_and_fit_neither():
     """Found at this setting, not predicted: both laws miss by percents."""
-    alpha, beta, last = 1.5, 1.2, 1e4  # an easy task, where the transient stands above the bottleneck
-    time = np.geomspace(theory_window(alpha, beta, 1.0, 0.0, last).start, last, 16)
-    widths = np.array([16.0, 24, 32, 48, 64, 96, 128, 192, 256, 384])
-    rows = []
-    for width in widths:
-        one = solve(PowerLaw(alpha, beta), 0.0, TimeGrid.log_spaced(1.0, last), width=width, estimate_error=False)
-        rows.append(np.exp(np.interp(np.log(time), np.log(one.time[1:]), np.log(one.loss[1:]))))
-    run, N, t = (one.ravel() for one in np.broadcast_arrays(np.arange(10)[:, None], widths[:, None], time))
-    found = compare_scaling_laws(N, t, np.concatenate(rows), run, laws=("chinchilla", "lazy"))
+    found = compare_scaling_laws(*mean_field_losses.stored((0.0, 1.5, 1.2)), laws=("chinchilla", "lazy"), resamples=40)
     assert found.left_out.better is None
     assert np.all(found.left_out.error > 0.01)
 
 
+MEAN_FIELD = mean_field_losses.CASES if ALL else mean_field_losses.CASES[:16:2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", MEAN_FIELD, ids=lambda case: " ".join(map(str, case)))
+def test_points_of_the_mean_field_theory_are_not_of_the_four_terms_and_the_fit_says_so(case):
+    fit = fit_scaling_law(*mean_field_losses.stored(case), law="rich" if case[0] else "lazy", resamples=40)
+    assert fit.lack_of_fit <= 0.05 and "does not describe these points" in fit.warnings[0]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", mean_field_losses.CASES if ALL else [])
+def test_the_stored_losses_are_those_of_the_mean_field_theory(case):
+    time, losses = mean_field_losses.solved(*case, widths=(64,))
+    width, data, stored, _ = mean_field_losses.stored(case)
+    assert data[width == 64] == pytest.approx(time, rel=1e-5)
+    assert stored[width == 64] == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_a_bend_that_all_runs_share_is_no_noise_of_runs():
+    run, N, D = grid(seeds=2)
+    bend = 0.01 * np.sin(np.linspace(0, 7, 12))
+    fits = [fit_scaling_law(N, D, chinchilla(N, D) * np.exp(np.tile(shape, 16) + noise(run, 0.003, 0.9, 0)), run, resamples=40)
+            for shape in (bend, 0 * bend)]  # fmt: skip
+    assert fits[0].lack_of_fit < 0.001 and "does not describe" in fits[0].warnings[0]
+    assert fits[1].lack_of_fit > 0.05 and not any("describe" in one for one in fits[1].warnings)
+
+
 CELLS = [  # widths, seeds of each, noise and its correlation along a run, law
+    (6, 1, 0.01, 0.9, "chinchilla"),
+    (3, 2, 0.01, 0.9, "chinchilla"),
+    (3, 3, 0.01, 0.9, "chinchilla"),
+    (3, 5, 0.01, 0.9, "chinchilla"),
     (8, 1, 0.01, 0.9, "chinchilla"),
     (6, 3, 0.01, 0.9, "chinchilla"),
     (20, 1, 0.01, 1.0, "chinchilla"),
+    (1, 6, 0.01, 0.9, "time"),
     (10, 2, 0.01, 0.9, "rich"),
 ]
 
 
-def coverage(widths, seeds, size, correlation, law, draws):
-    """Return the share of draws in which the intervals of the exponents and of the best size hold the truth."""
-    run, N, D = grid(widths, seeds, 16) if law == "chinchilla" else grid(widths, seeds, 16, (16, 2048), (10, 1e6))
-    exact = chinchilla(N, D) if law == "chinchilla" else four(1.6, 0.6, N, D)
-    truth = [0.34, 0.28] if law == "chinchilla" else [1.6, 0.6]
-    compute = [1e18] if law == "chinchilla" else [1e6]
-    best = fit_scaling_law(N, D, exact, run, law=law, resamples=40).allocation(compute).N[0]
-    inside = []
+def measured(widths, seeds, size, correlation, law, draws):
+    """Return the share of draws in which the intervals of exponents and best size hold the truth, and of wrong lacks of fit."""
+    four_terms = law in ("rich", "lazy")
+    spans = {"N": (16, 2048), "D": (10, 1e6)} if four_terms else {"D": (1, 1e4)} if law == "time" else {}
+    run, N, D = grid(widths, seeds, 16, **spans)
+    exact = four(1.6, 0.6, N, D) if four_terms else 0.5 + 2 * D**-0.6 if law == "time" else chinchilla(N, D)
+    truth = [1.6, 0.6] if four_terms else [0.6] if law == "time" else [0.34, 0.28]
+    compute = [] if law == "time" else [1e6 if four_terms else 1e18]
+    if compute:
+        truth.append(fit_scaling_law(N, D, exact, run, law=law, resamples=40).allocation(compute).N[0])
+    inside, lack = [], []
     for draw in range(draws):
         value = exact * np.exp(noise(run, size, correlation, draw))
-        fit = fit_scaling_law(N, D, value, run, law=law, resamples=200, seed=draw)
-        intervals = [*fit.intervals[:2], fit.allocation(compute).N_interval[0]]
-        inside.append([low <= one <= high for one, (low, high) in zip([*truth, best], intervals, strict=True)])
-    return np.mean(inside, axis=0)
+        fit = fit_scaling_law(N, D, value, run, law=law, resamples=500 if ALL else 200, seed=draw)
+        intervals = [*fit.intervals[: 2 if compute else 1], *(fit.allocation(compute).N_interval if compute else [])]
+        inside.append([low <= one <= high for one, (low, high) in zip(truth, intervals, strict=True)])
+        lack.append(fit.lack_of_fit <= 0.05)
+    return np.mean(inside, axis=0), np.mean(lack)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("cell", CELLS if ALL else CELLS[1:2], ids=lambda cell: " ".join(map(str, cell)))
+@pytest.mark.parametrize("cell", CELLS if ALL else (CELLS[0], CELLS[5]), ids=lambda cell: " ".join(map(str, cell)))
 def test_intervals_cover(cell):
-    draws = 100 if ALL else 20
-    found = coverage(*cell, draws)
+    draws = (40 if cell[-1] == "rich" else 100) if ALL else 20
+    found, lack = measured(*cell, draws)
     # Three binomial standard errors. Draws of few runs that lack sizes widen intervals: they may cover more often.
-    assert np.all(found >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / draws)), found
+    least = 3 * math.sqrt(0.05 * 0.95 / draws)
+    assert np.all(found >= 0.95 - least), found
+    assert lack <= 0.05 + least
+
+
+@pytest.mark.long
+def test_intervals_of_the_four_terms_cover():
+    found, lack = measured(8, 1, 0.01, 0.9, "lazy", 40 if ALL else 8)
+    least = 3 * math.sqrt(0.05 * 0.95 / (40 if ALL else 8))
+    assert np.all(found >= 0.95 - least) and lack <= 0.05 + least, (found, lack)

@@ -13,6 +13,7 @@ from neural_scaling.predict import Options, from_curves, from_kernel, from_netwo
 from neural_scaling.spectra import PowerLaw
 from predict.problems import kernel_of
 
+RUN = np.repeat(np.arange(6), 8)
 FAST = Options(draws=8, store=False)
 SCHEMA = json.loads(importlib.resources.files("neural_scaling.predict").joinpath("prediction.schema.json").read_text())
 
@@ -145,6 +146,13 @@ def test_a_folder_of_other_files_is_left_alone(spectrum, tmp_path):
         (lambda: from_kernel(np.eye(200), np.ones(200), across=np.ones((2, 200))), "across: "),
         (lambda: from_curves([1, 2], [1, -1]), "loss: "),
         (lambda: from_curves([1, 2, 3], [3, 2, 1], [1, 2, 3]), "run: "),
+        (lambda: from_curves(np.arange(1, 49), np.ones(48), RUN % 2 + 1, RUN), "size: has two"),
+        (lambda: from_curves(np.full(48, 3), np.ones(48), RUN + 1, RUN), "data: has 1 different"),
+        (
+            lambda: from_curves(np.arange(1, 49), np.ones(48), np.arange(1, 49), RUN),
+            "run: one run has points of several sizes",
+        ),
+        (lambda: from_curves(np.arange(1, 49), np.ones(48), RUN + 1, RUN, window=(9, 2)), "window: "),
         (lambda: Options(richness=0), "richness: "),
         (lambda: Options(draws=2), "draws: "),
         (lambda: from_network(torch.nn.Linear(2, 1), np.ones((200, 2))), "data: "),

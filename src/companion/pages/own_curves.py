@@ -64,7 +64,8 @@ def curves(plan: Plan, results: Mapping[Experiment, Result]) -> Curves:
     size, data, losses = np.concatenate(width), np.concatenate(time), np.concatenate(loss)
     points = (size, data, losses, np.concatenate(run))
     fits: dict[str, ScalingLawFit] = {law: fit_scaling_law(*points, law=law, resamples=plan.resamples) for law in LAWS}
-    return Curves(size, data, losses, fits, compare_scaling_laws(*points, laws=LAWS))
+    compared = compare_scaling_laws(*points, laws=LAWS, resamples=plan.resamples)
+    return Curves(size, data, losses, fits, compared)
 
 
 def exponents(plan: Plan, found: Curves) -> pd.DataFrame:

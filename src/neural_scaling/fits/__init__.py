@@ -2,17 +2,10 @@
 
 from neural_scaling.fits.averages import binned_means, moving_average, scatter_excess
 from neural_scaling.fits.envelope import ComputeFrontier, compute_frontier
+from neural_scaling.fits.held_out import HeldOut, LawComparison, compare_scaling_laws, held_out_error
 from neural_scaling.fits.offset import CommonOffsetFit, OffsetFit, fit_common_offset, fit_offset_power_law
 from neural_scaling.fits.power_law import LocalSlope, PowerLawFit, fit_power_law, local_slope, resampled_exponent
-from neural_scaling.fits.scaling_law import (
-    Allocation,
-    HeldOut,
-    LawComparison,
-    ScalingLawFit,
-    compare_scaling_laws,
-    fit_scaling_law,
-    held_out_error,
-)
+from neural_scaling.fits.scaling_law import Allocation, ScalingLawFit, fit_scaling_law
 from neural_scaling.fits.spectrum import SpectrumFit, TargetFit, fit_spectrum
 from neural_scaling.fits.windows import (
     Sensitivity,

@@ -53,15 +53,15 @@ class Form:
         """Names of the parameters of the exponents."""
         return {"chinchilla": ("a", "b"), "time": ("b",)}.get(self.law, ("alpha", "beta"))
 
-    def boxes(self) -> list[tuple[FloatArray, FloatArray]]:
-        """Return least and largest parameters, of each stretch between kinks."""
+    def boxes(self) -> tuple[FloatArray, FloatArray]:
+        """Return least and largest parameters, of each stretch of the last one between kinks, shape (stretches, P)."""
+        logs = [(LEAST_LOG, LARGEST_LOG)] * len(self.terms)
         if self.law in {"chinchilla", "time"}:
-            ranges = [([LEAST_EXPONENT, LARGEST_EXPONENT],) * len(self.exponent_names)]
+            ranges = [[(LEAST_EXPONENT, LARGEST_EXPONENT)] * len(self.exponent_names)]
         else:
-            stretches = pairwise(_SOURCE_EDGES)
-            ranges = [([LEAST_CAPACITY, LARGEST_EXPONENT], list(stretch)) for stretch in stretches]
-        logs = [[LEAST_LOG, LARGEST_LOG]] * len(self.terms)
-        return [tuple(np.array([*logs, *one]).T) for one in ranges]
+            ranges = [[(LEAST_CAPACITY, LARGEST_EXPONENT), stretch] for stretch in pairwise(_SOURCE_EDGES)]
+        low, high = np.moveaxis(np.array([[*logs, *one] for one in ranges]), -1, 0)
+        return low, high
 
     def exponents(self, shape: FloatArray) -> FloatArray:
         """Return decay exponents in N, D and B for parameters of shape (S, Q), shape (S, terms, 3)."""
@@ -77,14 +77,11 @@ class Form:
 
     def slopes(self, shape: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
         """Return derivatives of the exponents within bounds, shape (S, terms, 3, Q)."""
-        columns = []
-        for q in range(shape.shape[1]):
-            ahead, behind = shape.copy(), shape.copy()
-            ahead[:, q] = np.minimum(shape[:, q] + _STEP, high[:, q])
-            behind[:, q] = np.maximum(shape[:, q] - _STEP, low[:, q])
-            gap = (ahead[:, q] - behind[:, q])[:, None, None]
-            columns.append((self.exponents(ahead) - self.exponents(behind)) / gap)
-        return np.stack(columns, axis=-1)
+        step = _STEP * np.eye(shape.shape[1])[:, None]
+        ends = np.stack([np.minimum(shape + step, high), np.maximum(shape - step, low)])
+        found = self.exponents(ends.reshape(-1, shape.shape[1])).reshape(*ends.shape[:3], len(self.terms), 3)
+        gap = (ends[0] - ends[1]).sum(axis=-1)
+        return np.moveaxis((found[0] - found[1]) / gap[..., None, None], 0, -1)
 
 
 @dataclass(frozen=True)
@@ -103,11 +100,15 @@ class Points:
         total = terms.sum(axis=1, keepdims=True)
         return (top + np.log(total))[:, 0], terms / total
 
-    def value(self, form: Form, theta: FloatArray, weight: FloatArray, y: FloatArray) -> FloatArray:
+    def value(self, form: Form, theta: FloatArray, weight: FloatArray) -> FloatArray:
         """Return the weighted sum of Huber losses, shape (S,)."""
-        size = np.abs(self.parts(form, theta)[0] - y)
-        losses = np.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
-        return np.asarray(np.sum(weight * losses, axis=1))
+        return _huber(self.parts(form, theta)[0] - self.y, weight)
+
+
+def _huber(missed: FloatArray, weight: FloatArray) -> FloatArray:
+    size = np.abs(missed)
+    losses = np.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
+    return np.asarray(np.sum(weight * losses, axis=1))
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,10 @@ class Optima:
     value: FloatArray
     settled: NDArray[np.bool_]
 
+    def put(self, rows: NDArray[np.intp], other: Optima) -> None:
+        """Replace some."""
+        self.theta[rows], self.value[rows], self.settled[rows] = other.theta, other.value, other.settled
+
 
 def minimise(
     points: Points,
@@ -126,66 +131,75 @@ def minimise(
     low: FloatArray,
     high: FloatArray,
     weight: FloatArray | None = None,
-    y: FloatArray | None = None,
+    rounds: int = _ROUNDS,
 ) -> Optima:
-    """Minimise from each start, shape (S, P), in boxes of that shape, with weights and values of shape (S, n)."""
+    """Minimise from each start, shape (S, P), in boxes of that shape, with weights of shape (S, n)."""
     shape = (len(start), points.y.size)
     weight = np.ones(shape) if weight is None else np.broadcast_to(weight, shape)
-    y = np.broadcast_to(points.y if y is None else y, shape)
     size = max(1, _CHUNK // (points.y.size * (start.shape[1] + len(form.terms))))
-    parts = [slice(first, first + size) for first in range(0, len(start), size)]
-    found = [_minimise(points, form, *(one[part] for one in (start, low, high, weight, y))) for part in parts]
+    found = []
+    for first in range(0, len(start), size):
+        mine = slice(first, first + size)
+        found.append(_minimise(points, form, start[mine], low[mine], high[mine], weight[mine], rounds))
     return Optima(*(np.concatenate([getattr(one, name) for one in found]) for name in ("theta", "value", "settled")))
 
 
 def _minimise(
-    points: Points, form: Form, start: FloatArray, low: FloatArray, high: FloatArray, weight: FloatArray, y: FloatArray
+    points: Points, form: Form, start: FloatArray, low: FloatArray, high: FloatArray, weight: FloatArray, rounds: int
 ) -> Optima:
     theta = np.clip(start, low, high)
-    value = points.value(form, theta, weight, y)
+    logs, shares = points.parts(form, theta)
+    value = _huber(logs - points.y, weight)
     damping, settled = np.ones(len(theta)), np.zeros(len(theta), dtype=bool)
     moving = np.arange(len(theta))
-    gradient, hessian, above = _derivatives(points, form, theta, low, high, weight, y)
-    for _ in range(_ROUNDS):
-        here = (theta[moving], low[moving], high[moving], weight[moving], y[moving])
-        held = ((here[0] <= here[1]) & (gradient > 0)) | ((here[0] >= here[2]) & (gradient < 0))
+    gradient, hessian, above = _derivatives(points, form, theta, low, high, weight, logs, shares)
+    for _ in range(rounds):
+        here, least, most = theta[moving], low[moving], high[moving]
+        held = ((here <= least) & (gradient > 0)) | ((here >= most) & (gradient < 0))
         step = _steps(np.where(held, 0.0, gradient), hessian, above, damping[moving], held)
-        trial = np.clip(here[0] + step, here[1], here[2])
-        reached = points.value(form, trial, here[3], here[4])
-        better = reached < value[moving]
-        move = np.abs(trial - here[0]).max(axis=1)
+        trial = np.clip(here + step, least, most)
+        logs, shares = points.parts(form, trial)
+        reached = _huber(logs - points.y, weight[moving])
         gain = value[moving] - reached
+        better = gain > 0
         theta[moving[better]], value[moving[better]] = trial[better], reached[better]
         damping[moving] = np.clip(damping[moving] * np.where(better, 0.2, 5.0), *_DAMPING)
         small = (
-            (move < 1e-9) | (better & (gain <= 1e-13 * value[moving])) | (~better & (damping[moving] >= _DAMPING[1]))
+            (np.abs(trial - here).max(axis=1) < 1e-9)
+            | (better & (gain <= 1e-13 * value[moving]))
+            | (~better & (damping[moving] >= _DAMPING[1]))
         )
         settled[moving[small]] = True
-        stay = ~small
-        moving = moving[stay]
-        if moving.size == 0:
-            break
-        changed = better[stay]
-        gradient, hessian, above = gradient[stay], hessian[stay], above[stay]
+        changed = better & ~small
         if changed.any():
             rows = moving[changed]
-            new = _derivatives(points, form, theta[rows], low[rows], high[rows], weight[rows], y[rows])
-            gradient[changed], hessian[changed], above[changed] = new
+            at = (theta[rows], low[rows], high[rows], weight[rows], logs[changed], shares[changed])
+            gradient[changed], hessian[changed], above[changed] = _derivatives(points, form, *at)
+        moving = moving[~small]
+        if moving.size == 0:
+            break
+        gradient, hessian, above = gradient[~small], hessian[~small], above[~small]
     return Optima(theta, value, settled)
 
 
 def _derivatives(
-    points: Points, form: Form, theta: FloatArray, low: FloatArray, high: FloatArray, weight: FloatArray, y: FloatArray
+    points: Points,
+    form: Form,
+    theta: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    weight: FloatArray,
+    logs: FloatArray,
+    shares: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return gradient, Hessian and the quadratic form above the loss, (S, P), (S, P, P) and (S, P, P)."""
     number = len(form.terms)
-    logs, shares = points.parts(form, theta)
     slopes = form.slopes(theta[:, number:], low[:, number:], high[:, number:])
     # How each term responds to the parameters of the exponents: (S, terms, Q, n).
     response = -np.swapaxes(slopes, 2, 3) @ points.x.T
     own = shares[:, :, None] * response
     jacobian = np.concatenate([shares, own.sum(axis=1)], axis=1)  # (S, P, n)
-    missed = logs - y
+    missed = logs - points.y
     size = np.abs(missed)
     bent = size < HUBER
     force = weight * np.clip(missed, -HUBER, HUBER)

@@ -14,7 +14,7 @@ from torch import nn
 
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import require
+from neural_scaling.base.checks import InputError, require
 from neural_scaling.base.paths import cache_root
 from neural_scaling.fits import fit_power_law, fit_scaling_law
 from neural_scaling.networks.image_kernel import decompose
@@ -35,6 +35,7 @@ _MOST = 0.5  # share of the loss that may rest on the tail without a warning
 _CAREFUL = 0.05  # learning rate at which the edge is looked for, over the largest at the start
 _RUNS = 6  # fewest for a joint fit
 _RESAMPLES = 200
+_NAMES = {"N": "size", "D": "data", "L": "loss"}
 _LATE = 0.5  # part of a single curve, in log t, that its exponent is fitted in
 
 
@@ -237,6 +238,7 @@ def from_curves(
     chosen, rich = _options(options), checks.choice(law, "law", ("rich", "lazy")) == "rich"
     x = checks.array(data, "data", above=0)
     y = checks.array(loss, "loss", above=0, shape=x.shape)
+    window = None if window is None else checks.interval(window, "window", above=0)
     sizes = np.ones(x.size) if size is None else checks.array(size, "size", above=0, shape=x.shape)
     if run is None:
         runs = np.unique(sizes, return_inverse=True)[1].astype(np.float64)
@@ -247,7 +249,12 @@ def from_curves(
     if numbers.size < _RUNS:
         require(several == 1, "run", f"{numbers.size} runs of {several} sizes", "give six runs, or one size alone")
         return _one_exponent(x, y, runs, shown, rich, window)
-    fit = fit_scaling_law(sizes, x, y, runs, law=law if several > 1 else "time", resamples=_RESAMPLES)
+    require(several != 2, "size", "has two sizes, too few for a floor", "give one, or three at least")
+    try:
+        fit = fit_scaling_law(sizes, x, y, runs, law=law if several > 1 else "time", resamples=_RESAMPLES)
+    except InputError as error:  # by the names that arguments have here
+        name, _, problem = str(error).partition(": ")
+        raise InputError(f"{_NAMES.get(name, name)}: {problem}") from None
     points = FittedCurves(shown, x, y, runs, fit)
     if several == 1:
         chi = Range(fit["b"], *fit.interval("b"), (float(x.min()), float(x.max())))

@@ -82,12 +82,13 @@ ROWS = [
         least=real(4.0, above=0),
     ),
     row(fits.fit_scaling_law, **POINTS, law=choice("rich"), resamples=whole(40, 40)),
-    row(fits.held_out_error, **POINTS, laws=laws, along=choice("N")),
-    # Takes ten seconds, and its points as the two rows before do.
+    row(fits.held_out_error, **POINTS, laws=laws, along=choice("N"), resamples=whole(40, 40)),
+    # Takes a second a call, and its points in other forms as the two rows before do.
     row(
         fits.compare_scaling_laws,
         **{name: replace(kind, forms_of=lambda right: []) for name, kind in POINTS.items()},
         laws=laws,
+        resamples=whole(40, 40),
     ),
     row(fits.ScalingLawFit.interval, LAW, name=choice("a")),
     row(
