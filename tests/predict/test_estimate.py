@@ -246,7 +246,7 @@ def bent_tasks(kind, normal, count):
 
 
 def test_significant_bends_are_told_and_few_others():
-    """In the study 4 of 80 laws with normal coefficients were called bent, none of 80 that follow it, and all bends of those."""
+    """The study of the book (page of the library on predictions), with fewer draws of another number of modes."""
 
     def told(kind, normal, count):
         found = [estimate_spectrum(*modes).warnings for modes in bent_tasks(kind, normal, count)]

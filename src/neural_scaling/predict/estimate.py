@@ -93,8 +93,8 @@ class Estimate(ArrayValue):
     variance
         Mean square of the targets at the samples, summed over outputs; infinite for exact modes.
     smallest_bend
-        Smallest difference between the target's exponents in the two halves of the window that would be significant at 1 %. A kink
-        or a logarithm that makes less than that cannot be told from a power, and no warning says so.
+        Smallest difference between the target's exponents in the two halves of the window that would be significant at 1 %. A
+        kink or a logarithm that makes less than that cannot be told from a power, and no warning says so.
     warnings
         What a reader has to know.
     """
@@ -330,8 +330,8 @@ def _estimate(values: Array, power: Array, known: int, first: int, noise: float 
         )
     if not target.lost and target.resolved < last:
         notes.append(
-            f"beyond mode {target.resolved:.0f} of the window ({first} to {last:.0f}) noise, or modes beyond the samples, exceed the "
-            "target: the source rests on the modes before"
+            f"beyond mode {target.resolved:.0f} of the window ({first} to {last:.0f}) noise, or modes beyond the samples, "
+            "exceed the target: the source rests on the modes before"
         )
     if high >= LARGEST_SOURCE:
         notes.append(f"the upper end of the source is open: it is {LARGEST_SOURCE:g}, the largest looked for")

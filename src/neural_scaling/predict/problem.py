@@ -359,13 +359,13 @@ def of_estimate(
     problem = keep(draws)
     runs = [run_of(problem, draws, richness, options.until, _POINTS) for richness in (0.0, gamma)]
     scale = "full" if options.store else "small"
-    results = dict(obtain_all(runs, ITEM, scale, options.engine, briefly=True))
+    results = dict(obtain_all(runs, ITEM, scale, options.engine, together="learning curves with bands"))
     lazy, rich = curves = [Curve.of(results[run], run.gamma > 0) for run in runs]
     eta = _CAREFUL * 2 / largest if options.eta is None else options.eta
     best_use = tuple(allocate(draws, curves, options.budgets))
     if min(options.width, options.batch) < math.inf:
         sized = [sized_run_of(*one, eta, options.width, options.batch) for one in zip(runs, curves, strict=True)]
-        results |= (found := obtain_all(sized, ITEM, scale, options.engine, briefly=True))
+        results |= (found := obtain_all(sized, ITEM, scale, options.engine, together="the same at finite size"))
         lazy, rich = (curve.at_size(found[run], draws, options.width) for run, curve in zip(sized, curves, strict=True))
     edge = rich.edge(eta)
     last = rich.time.size - 1 if edge is None else int(np.flatnonzero(rich.time >= edge)[0])

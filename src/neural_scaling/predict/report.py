@@ -287,8 +287,8 @@ def _how(one: Prediction) -> list[str]:
     return [
         f"Capacity and source come from {start}, modes {estimate.window[0]:.0f} to {estimate.window[1]:.0f}. Modes behind the "
         f"{estimate.eigenvalues.size} known ones follow the fitted laws. "
-        f"Exponents of the target that differ by less than {estimate.smallest_bend:.2g} between the halves of the window could not "
-        "be told from one power.",
+        f"Exponents of the target that differ by less than {estimate.smallest_bend:.2g} between the halves of the window could "
+        "not be told from one power.",
         f"The curves are those of mean field theory at {_size(one)}, in gradient flow: means over initial weights and batches."
         " The edge of stability, the largest learning rate and the best use of compute are those of infinite width and batch"
         " (the best use at the width that it names).",

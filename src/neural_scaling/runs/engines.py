@@ -7,6 +7,7 @@ only spreads runs over processes, through joblib or dask.distributed.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -236,6 +237,7 @@ def _dask_client(client: Any, cluster: Any, engine: Engine) -> Iterator[Any]:
             processes=True,
             dashboard_address=None,
             host="127.0.0.1",
+            silence_logs=logging.ERROR,  # a worker that is slow to leave is no news
         ) as local,
         client(local) as connected,
     ):

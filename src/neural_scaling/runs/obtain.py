@@ -47,7 +47,7 @@ def obtain_all(
     engine: Engine | None = None,
     force: bool = False,
     *,
-    briefly: bool = False,
+    together: str = "",
 ) -> dict[Experiment, Result]:
     """Return the results of several experiments, found or computed; a line on the terminal for each says which and why.
 
@@ -63,8 +63,8 @@ def obtain_all(
         Where to compute what is missing; by default what the environment names. Small scale ignores it.
     force
         Compute even what is found.
-    briefly
-        Say in one line how many are found.
+    together
+        What to call them all in one line that says how many are found, in place of a line for each.
 
     Returns
     -------
@@ -80,7 +80,8 @@ def obtain_all(
     OSError
         If a computed result cannot be stored (for example a full disk).
     """
-    experiments, force, briefly = several_runs(experiments), flag(force, "force"), flag(briefly, "briefly")
+    experiments, force = several_runs(experiments), flag(force, "force")
+    together = instance(together, "together", str, "give a few words")
     engine = None if engine is None else instance(engine, "engine", Engine, "give an Engine, or None")
     scale, item = choice(scale, "scale", SCALES), text(item, "item")
     results: dict[Experiment, Result] = {}
@@ -100,10 +101,10 @@ def obtain_all(
             results[experiment] = Result(seen.found.arrays, seen.found.provenance, seen.found.origin)
         else:
             wanted.append(experiment)
-        if not briefly:
+        if not together:
             say(f"{item}  {seen.key}  {experiment.label}: {'forced' if force else seen.reason}")
-    if briefly:
-        say(f"{item}: {len(results)} of {len(experiments)} runs found, {len(wanted)} to compute")
+    if together:
+        say(f"{item}: {together}, {len(results)} found, {len(wanted)} to compute")
     if wanted:
         outcomes = compute_all(wanted, item, engine or Engine.from_environment(), force)
         for experiment, outcome in zip(wanted, outcomes, strict=True):
