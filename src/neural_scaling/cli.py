@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m neural_scaling", description=__doc__)
+    parser = argparse.ArgumentParser(prog="neural-scaling", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cache = commands.add_parser("cache", help="list or clear the user's cache of results")
     cache.add_argument("action", nargs="?", choices=["list", "clear"], default="list")

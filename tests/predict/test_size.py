@@ -20,9 +20,9 @@ K = np.arange(1, 301.0)
 #: Levels scatter by half, and the target sits on every third mode mostly: no formula for powers knows of it.
 VALUES = K**-2 * (1 + 0.5 * np.sin(K))
 TARGET = np.sqrt(K**-2.4 * (1 + 0.8 * np.cos(3 * K)) / VALUES)
-ETA, STEPS = 0.02, 1500
+ETA, STEPS = 0.02, 800
 FAST = Options(draws=8, store=False, eta=ETA, until=ETA * STEPS)
-AT = np.array([20, 100, 400, 1500])
+AT = np.array([20, 100, 400, 800])
 
 
 def everything(estimate, more=0):
@@ -72,7 +72,7 @@ def test_a_huge_width_and_batch_is_the_limit(infinite):
 @pytest.mark.parametrize("rich", [False, True])
 def test_curves_at_finite_width_and_batch_are_means_over_simulations(sized, infinite, rich):
     curve, limit = (one.rich if rich else one.lazy for one in (sized, infinite))
-    run = simulate(everything(sized.estimate), 24, ETA, sized.gamma if rich else 0.0, STEPS, range(200), batch=1)
+    run = simulate(everything(sized.estimate), 24, ETA, sized.gamma if rich else 0.0, STEPS, range(100), batch=1)
     within(run, curve.time, curve.loss)
     at = np.searchsorted(limit.time, ETA * STEPS * (1 - 1e-9))
     assert run.mean[-1] - limit.loss[at] > 10 * run.standard_error[-1]  # the test could tell them apart
@@ -86,7 +86,7 @@ def test_noise_of_labels_drives_sgd_and_is_no_part_of_the_loss(infinite, monkeyp
     monkeypatch.setattr(own, "kept", lambda problem: [modes])
     run = sized_run_of(own.OwnFlowRun("made up", 0.0, ETA * STEPS, 0.1, 9, 1), infinite.lazy, ETA, 24, 1)
     found = compute(run, lambda units: None).arrays
-    simulated = simulate(everything(infinite.estimate, noise), 24, ETA, 0.0, STEPS, range(200), batch=1)
+    simulated = simulate(everything(infinite.estimate, noise), 24, ETA, 0.0, STEPS, range(100), batch=1)
     within(replace(simulated, loss=simulated.loss - noise), found["time"][1:], found["loss"][1:])
     quiet = compute(replace(run, batch=math.inf), lambda units: None).arrays
     assert found["loss"][-1] > 1.1 * np.interp(found["time"][-1], quiet["time"], quiet["loss"])
