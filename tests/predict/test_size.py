@@ -81,15 +81,16 @@ def test_curves_at_finite_width_and_batch_are_means_over_simulations(sized, infi
 
 @pytest.mark.long
 def test_noise_of_labels_drives_sgd_and_is_no_part_of_the_loss(infinite, monkeypatch):
-    noise = 0.3
+    noise = 1.0
     modes = replace(tailed(infinite.estimate), noise=noise)
     monkeypatch.setattr(own, "kept", lambda problem: [modes])
     run = sized_run_of(own.OwnFlowRun("made up", 0.0, ETA * STEPS, 0.1, 9, 1), infinite.lazy, ETA, 24, 1)
     found = compute(run, lambda units: None).arrays
     simulated = simulate(everything(infinite.estimate, noise), 24, ETA, 0.0, STEPS, range(100), batch=1)
     within(replace(simulated, loss=simulated.loss - noise), found["time"][1:], found["loss"][1:])
-    quiet = compute(replace(run, batch=math.inf), lambda units: None).arrays
-    assert found["loss"][-1] > 1.1 * np.interp(found["time"][-1], quiet["time"], quiet["loss"])
+    monkeypatch.setattr(own, "kept", lambda problem: [replace(modes, noise=0.0)])
+    quiet = compute(run, lambda units: None).arrays
+    assert found["loss"][-1] - quiet["loss"][-1] > 5 * simulated.standard_error[-1]  # the test could tell them apart
 
 
 @pytest.mark.slow
