@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m neural_scaling", description=__doc__)
+    parser = argparse.ArgumentParser(prog="neural-scaling", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cache = commands.add_parser("cache", help="list or clear the user's cache of results")
     cache.add_argument("action", nargs="?", choices=["list", "clear"], default="list")
@@ -48,8 +48,12 @@ def _add_predict(commands: argparse._SubParsersAction[Any]) -> None:
         "--network", metavar="MODULE:FACTORY", help="function that returns a torch.nn.Module, for data.npz"
     )
     predict.add_argument("--richness", type=float, default=1.0, help="without units; 1 by default")
+    predict.add_argument("--gamma0", type=float, help="that of your network, whose square is then taken for gamma")
+    predict.add_argument("--width", type=int, help="N of the curves; infinite by default")
+    predict.add_argument("--batch", type=int, help="B of the curves; infinite by default")
+    predict.add_argument("--first", type=int, help="first mode that the exponents of a kernel are fitted in")
     predict.add_argument("--until", type=float, help="last time of the curves, eta * steps")
-    predict.add_argument("--eta", type=float, help="learning rate at which the edge of stability is looked for")
+    predict.add_argument("--eta", type=float, help="learning rate of SGD, and at which the edge is looked for")
     predict.add_argument("--budget", type=float, action="append", metavar="C", help="compute N t; may be repeated")
     predict.add_argument("--noise", type=float, help="variance of the noise of the targets")
     predict.add_argument("--samples", type=int, default=1000, help="at most so many of the data are used")

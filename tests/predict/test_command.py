@@ -1,6 +1,11 @@
 """The command takes files, and says in one line what is wrong with one."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -28,12 +33,50 @@ def test_a_spectrum_gives_sentences_a_report_and_is_found_again(workplace, capsy
     words = ["predict", "spectrum.csv", "--output", "report", "--plot", "curves.svg"]
     assert cli.main(words) == 0
     first = capsys.readouterr()
-    assert first.out.startswith("The task is hard") and "missing" in first.err
+    assert (
+        first.out.startswith("The task is hard")
+        and first.err.splitlines()[0] == "predict: learning curves with bands, 0 found, 2 to compute"
+    )
     assert (workplace / "report" / "report.html").is_file() and (workplace / "curves.svg").is_file()
     assert cli.main([*words, "--json"]) == 0
     again = capsys.readouterr()
-    assert again.err.count("found, cached") == 2
+    assert again.err.splitlines()[0] == "predict: learning curves with bands, 2 found, 0 to compute"
     assert json.loads(again.out)["origin"] == "spectrum"
+
+
+@pytest.mark.long
+def test_a_command_that_was_killed_goes_on_in_two_processes_with_the_same_bits(workplace, capsys):
+    spectrum("spectrum.csv")
+    words = ["predict", "spectrum.csv", "--json", "--until", "3", "--width", "8", "--batch", "4", "--gamma0", "2"]
+    cache = workplace / "killed"
+    environment = os.environ | {
+        "NEURAL_SCALING_CACHE": str(cache),
+        "NEURAL_SCALING_CHECKPOINT_SECONDS": "0",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = [sys.executable, "-m", "neural_scaling", *words]
+    killed = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 240
+    while not (
+        len(list(cache.rglob("*.npz"))) >= 3 and list(cache.rglob("*.checkpoint"))
+    ):  # modes, both flows, and a state of the next
+        assert killed.poll() is None and time.monotonic() < deadline, killed.communicate()
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert not killed.communicate()[0] and killed.returncode == -signal.SIGKILL
+    resumed = subprocess.run(
+        [*command, "--engine", "processes", "--workers", "2"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "going on from its checkpoint" in resumed.stderr and "2 found" in resumed.stderr
+    assert cli.main([*words, "--no-store"]) == 0
+    found, straight = json.loads(resumed.stdout), json.loads(capsys.readouterr().out)
+    del found["provenance"], straight["provenance"]
+    assert found == straight
+    assert found["width"] == 8 and found["batch"] == 4 and found["gamma"] == 4 and found["richness_from"] == "gamma0"
 
 
 def test_a_curve_gives_sentences(workplace, capsys):

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 
 from neural_scaling.base.checks import InputError
 from neural_scaling.predict import Options, from_curves, from_kernel, from_network, from_spectrum, save_report
+from neural_scaling.predict.report import sentences
+from neural_scaling.predict.tangent import Centred, mean_field_start
 from neural_scaling.spectra import PowerLaw
 from predict.problems import kernel_of
 
@@ -100,8 +103,36 @@ def test_a_network_is_its_tangent_kernel(as_dataset, monkeypatch, tmp_path):
     targets = torch.sin(3 * inputs[:, :1])
     given = (torch.utils.data.TensorDataset(inputs, targets),) if as_dataset else (inputs, targets)
     found = from_network(network, *given, options=FAST)
-    assert found.origin == "network" and found.estimate.samples == 150
+    assert found.origin == "network" and found.estimate.samples == 150 and found.gamma0 is None
     valid(found)
+    assert any("no exact relation to the gamma_0 of a network is known" in words for words in sentences(found))
+
+
+@pytest.mark.slow
+def test_the_richness_of_a_network_is_told_and_can_be_taken_for_that_of_the_theory(monkeypatch, tmp_path):
+    """Units do not depend on the richness at which a network is made; and gamma is its square, by wish."""
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
+    torch.manual_seed(0)
+    network = mean_field_start(torch.nn.Sequential(torch.nn.Linear(5, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1)))
+    inputs = torch.randn(150, 5)
+    targets = torch.sin(3 * inputs[:, :1])
+    assumed = replace(FAST, gamma0=0.5)
+    plain = from_network(network, inputs, targets, options=assumed)
+    centred = from_network(Centred(network, 0.5), inputs, targets, options=assumed)
+    assert plain.gamma == centred.gamma == 0.25
+    assert centred.richness == pytest.approx(plain.richness, rel=1e-4)  # gradients are in float32
+    assert centred.gamma0 == plain.gamma0 == 0.5 and valid(centred)["richness_from"] == "gamma0"
+    assert any("the square of gamma_0 = 0.5" in words for words in sentences(centred))
+    by_hand = from_network(Centred(network, 0.5), inputs, targets, options=replace(FAST, richness=3.0))
+    assert by_hand.gamma0 == 0.5 and by_hand.richness == pytest.approx(3.0) and by_hand.richness_from == "richness"
+    assert any("no exact relation to the gamma_0 of a network, here 0.5, is known" in one for one in sentences(by_hand))
+
+
+def test_the_first_mode_of_the_window_is_passed_on():
+    kernel, targets = kernel_of(PowerLaw(1.5, 0.8), 200, np.random.default_rng(1), modes=500)
+    assert from_kernel(kernel, targets, first=5, options=FAST).capacity.window[0] == 5
+    with pytest.raises(InputError, match="first: "):
+        from_kernel(kernel, targets, first=1)
 
 
 def test_one_curve_alone_tells_its_exponent():

@@ -18,6 +18,7 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import InputError, require
 from neural_scaling.base.files import write_atomically
 from neural_scaling.base.terminal import say
+from neural_scaling.predict.estimate import FIRST_MODE
 from neural_scaling.predict.plots import svgs
 from neural_scaling.predict.prediction import Options, Prediction
 from neural_scaling.predict.problem import from_curves, from_kernel, from_network, from_spectrum
@@ -57,6 +58,9 @@ def predicted(options: argparse.Namespace) -> Prediction:
     engine = None if options.engine is None else Engine(options.engine, options.workers, options.scheduler)
     chosen = Options(
         richness=options.richness,
+        gamma0=options.gamma0,
+        width=math.inf if options.width is None else options.width,
+        batch=math.inf if options.batch is None else options.batch,
         until=options.until,
         eta=options.eta,
         budgets=options.budget,
@@ -71,6 +75,13 @@ def predicted(options: argparse.Namespace) -> Prediction:
         f"given with {path.name}, which has no 'inputs'",
         "give an .npz file with 'inputs' and 'targets', or leave --network out",
     )
+    first = FIRST_MODE if options.first is None else options.first
+    require(
+        options.first is None or "targets" in found,
+        "first",
+        f"given with {path.name}, which has no 'targets'",
+        "leave --first out, or give a kernel or data",
+    )
     if "eigenvalues" in found:
         return from_spectrum(found["eigenvalues"], found["coefficients"], options=chosen)
     if "loss" in found:
@@ -78,7 +89,7 @@ def predicted(options: argparse.Namespace) -> Prediction:
         return from_curves(found["data"], found["loss"], size, number, law=options.law, options=chosen)
     if "kernel" in found:
         parts = {name: found.get(name) for name in ("across", "test_targets")}
-        return from_kernel(found["kernel"], found["targets"], **parts, noise=options.noise, options=chosen)
+        return from_kernel(found["kernel"], found["targets"], **parts, noise=options.noise, first=first, options=chosen)
     require(options.network is not None, "network", "not given", "add --network module:factory, or give a kernel")
     test = (found["test_inputs"], found["test_targets"]) if "test_inputs" in found else None
     return from_network(
@@ -88,6 +99,7 @@ def predicted(options: argparse.Namespace) -> Prediction:
         test=test,
         samples=options.samples,
         noise=options.noise,
+        first=first,
         options=chosen,
     )
 

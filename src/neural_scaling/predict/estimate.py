@@ -23,6 +23,7 @@ Eigenlearning Framework", for the ridge.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,8 @@ _DOUBT = 2  # modes that have to scatter little before it is believed that coeff
 _SMALLEST_SOURCE = 0.01
 _SMALLEST_GAIN = 0.1  # of a variance; what is left has parts of the order 1/P
 _SEEN = 11.83  # rise of the deviance without target: three standard deviations, for its amplitude and exponent
+NORMAL_99 = 2.5758  # quantile of a normal variable, two-sided
+SMALLEST_BEND = 0.1  # of an exponent, that is worth a warning
 _NOTHING = -80.0  # logarithm of a constant that is not there
 
 
@@ -89,6 +92,9 @@ class Estimate(ArrayValue):
         P, or None for exact modes.
     variance
         Mean square of the targets at the samples, summed over outputs; infinite for exact modes.
+    smallest_bend
+        Smallest difference between the target's exponents in the two halves of the window that would be significant at 1 %. A
+        kink or a logarithm that makes less than that cannot be told from a power, and no warning says so.
     warnings
         What a reader has to know.
     """
@@ -109,6 +115,7 @@ class Estimate(ArrayValue):
     amplitude: float
     samples: int | None
     variance: float
+    smallest_bend: float
     warnings: tuple[str, ...]
 
 
@@ -149,8 +156,11 @@ def estimate_spectrum(
     mode = np.arange(1, values.size + 1)
     power, inside = values * target**2, (mode >= first) & (mode <= last)
     notes = [f"{dropped} modes without variance are left out"] if dropped else []
-    bends = (2 * fit.eigenvalues.curvature, 2 * fit.target.curvature)
-    notes += _not_a_law(bends, (0, 0), (fit.capacity, fit.target.exponent))
+    x = np.log(mode[inside])
+    rough = float(np.var(np.log(values[inside]) + fit.capacity * x))
+    chances = [_chance_of_halves(x, one) for one in (rough, fit.target.scatter)]
+    curvatures = (fit.eigenvalues.curvature, fit.target.curvature)  # of which chance is taken out
+    notes += _not_a_law([math.hypot(2 * one, chance) for one, chance in zip(curvatures, chances, strict=True)], chances)
     error = fit.eigenvalues.standard_error
     shared = -fit.source / fit.capacity * error**2
     return Estimate(
@@ -169,6 +179,7 @@ def estimate_spectrum(
         amplitude=float(np.mean(power[inside] * mode[inside] ** fit.target.exponent)),
         samples=None,
         variance=math.inf,
+        smallest_bend=_significant(chances[1]),
         warnings=tuple(notes),
     )
 
@@ -264,14 +275,25 @@ def _regimes(capacity: float, error: float, source: float, interval: tuple[float
     return {"hard": below(1.0), "super_easy": 1 - below(2 - 1 / capacity, error / capacity**2)}
 
 
-def _not_a_law(bends: tuple[float, float], errors: tuple[float, float], exponents: tuple[float, float]) -> list[str]:
-    """Return a warning for each law whose slopes in the halves of the window differ by more than chance and a tenth."""
-    names = ("eigenvalues", "powers of the target")
+def _chance_of_halves(x: Array, scatter: float) -> float:
+    """Return the standard error of the difference between the slopes in both halves of a window."""
+    middle = 0.5 * (x[0] + x[-1])
+    halves = (x[x <= middle], x[x > middle])
+    return math.sqrt(scatter * sum(1 / float(((one - one.mean()) ** 2).sum()) for one in halves))
+
+
+def _not_a_law(bends: Sequence[float], errors: Sequence[float]) -> list[str]:
+    """Return a warning for each law whose slopes in the halves of the window differ significantly at 1 %, and by a tenth."""
     return [
-        f"no power law: the slopes of the {name} in the two halves of the window differ by {bend:.2g}"
-        for name, bend, error, exponent in zip(names, bends, errors, exponents, strict=True)
-        if abs(bend) > max(3 * error, 0.1 * abs(exponent))
+        f"no power law: the slopes of the {name} in the two halves of the window differ by {abs(bend):.2g}, which is significant "
+        "at 1 %; what lies behind the window may follow neither"
+        for name, bend, error in zip(("eigenvalues", "powers of the target"), bends, errors, strict=True)
+        if abs(bend) > _significant(error)
     ]
+
+
+def _significant(error: float) -> float:
+    return max(NORMAL_99 * error, SMALLEST_BEND)
 
 
 def _beyond_chance(bend: float, error: float, errors: float) -> float:
@@ -296,16 +318,20 @@ def _estimate(values: Array, power: Array, known: int, first: int, noise: float 
     turned = math.hypot(target.source * spread, _beyond_chance(target.bend, target.bend_error, NORMAL_95)) / law.slope
     low, high = (math.hypot(end - target.source, NORMAL_95 * turned) for end in target.interval)
     low, high = max(target.source - low, 0.0), min(target.source + high, LARGEST_SOURCE)
-    variance = ((high - low) / (2 * NORMAL_95)) ** 2
     shared = -target.source / law.slope * spread**2
+    # The interval ends where sources are looked for; what follows from the capacity's error alone is left in any case.
+    variance = max(((high - low) / (2 * NORMAL_95)) ** 2, (shared / spread) ** 2)
     reach = target.amplitude * (_FAR * known if known == samples else math.inf) ** (-law.slope * target.source)
     tail = reach / (law.slope * target.source)
-    notes = _not_a_law(
-        (law.bend, target.bend), (law.bend_error, target.bend_error), (law.slope, 1 + law.slope * target.source)
-    )
+    notes = _not_a_law((law.bend, target.bend), (law.bend_error, target.bend_error))
     if known < samples:
         notes.append(
             f"the kernel has rank {known} or its other eigenvalues are lost in rounding: the window ends earlier"
+        )
+    if not target.lost and target.resolved < last:
+        notes.append(
+            f"beyond mode {target.resolved:.0f} of the window ({first} to {last:.0f}) noise, or modes beyond the samples, "
+            "exceed the target: the source rests on the modes before"
         )
     if high >= LARGEST_SOURCE:
         notes.append(f"the upper end of the source is open: it is {LARGEST_SOURCE:g}, the largest looked for")
@@ -335,6 +361,7 @@ def _estimate(values: Array, power: Array, known: int, first: int, noise: float 
         amplitude=target.amplitude,
         samples=samples,
         variance=float(power.sum()) / samples,
+        smallest_bend=_significant(target.bend_error),
         warnings=tuple(notes),
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.interpolate import RectBivariateSpline
+from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.special import stdtrit
 
 from neural_scaling.base import checks
@@ -15,7 +15,7 @@ from neural_scaling.base.arrays import Array, ArrayValue
 from neural_scaling.fits import resampled_exponent
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.predict.estimate import Estimate
-from neural_scaling.predict.runs import OwnFlowRun
+from neural_scaling.predict.runs import OwnDMFTRun, OwnFlowRun
 from neural_scaling.predict.tail import TailedModes, tailed
 from neural_scaling.runs import Result
 from neural_scaling.theory import compute_optimum
@@ -59,7 +59,7 @@ def ends(values: Array, draws: Array, error: float = 0.0) -> tuple[Array, Array]
 
 @dataclass(frozen=True, eq=False)
 class Curve(ArrayValue):
-    """A learning curve at N, B -> infinity in gradient flow, without the noise of the labels.
+    """A learning curve in gradient flow, without the noise of the labels, at N, B -> infinity unless a loss says otherwise.
 
     Attributes
     ----------
@@ -68,7 +68,8 @@ class Curve(ArrayValue):
     time
         eta * steps, shape (R,).
     loss, low, high
-        Expected squared error and its 95 % band, shape (R,).
+        Expected squared error and its 95 % band, shape (R,): at the width and batch that were asked for, the mean over draws of
+        the initial weights and of the batches.
     growth
         Of the kernel's eigenvalues since the start, shape (R,).
     sharpness
@@ -78,7 +79,7 @@ class Curve(ArrayValue):
     clock
         Time in which the modes decay, the integral of the growth, shape (R,).
     draws
-        Losses of the draws that the band was made of, shape (D, R).
+        Losses of the draws that the band was made of, shape (D, R), at the same width and batch.
     draw_noise
         Variance of the targets that no mode holds, of the estimate and then of the draws, shape (1 + D,).
     draw_sharpness, draw_clock
@@ -121,6 +122,26 @@ class Curve(ArrayValue):
             arrays["sharpness"][1:],
             arrays["clock"][1:],
         )
+
+    def at_size(self, result: Result, draws: Sequence[TailedModes], width: float) -> Curve:
+        """Return the curve at the width and batch of a run of mean field theory of the estimate.
+
+        A draw gets from width what its frozen features lose in the clock of its kernel, and the rest as a factor, that of the
+        estimate: the noise of SGD is nearly proportional to the loss itself, and so is what the clock leaves out.
+        """
+        solution, log_time = result.arrays, np.log(self.time)
+        flow, losses = CubicSpline(log_time, np.log(self.loss)), np.stack([self.loss, *self.draws])
+        inside = (solution["time"] > 0) & (solution["time"] <= self.time[-1] * (1 + 1e-9))
+        there = np.maximum(np.log(solution["time"][inside]), log_time[0])
+        ratio = np.log(np.maximum(solution["loss"][inside], _NOTHING * self.loss[0])) - flow(there)
+        loss = self.loss * np.exp(CubicSpline(np.log(solution["time"][inside]), ratio)(log_time))
+        if width < math.inf:
+            clocks = np.stack([self.clock, *self.draw_clock])
+            losses = losses + [_lost_to_width(*one, width) for one in zip(draws, clocks, strict=True)]
+        each = losses[1:] * (loss / losses[0])
+        error = math.hypot(_COMPUTED, float(solution["error"].max()))
+        low, high = ends(loss, each, error)
+        return replace(self, loss=loss, low=low, high=high, draws=each)
 
     def measured(self) -> tuple[Array, Array, Array]:
         """Return what a measurement of the loss would see, with the noise of the targets, and its 95 % band, shape (R,) each."""
@@ -167,6 +188,11 @@ class BestUse(ArrayValue):
     loss: Array
     loss_exponent: Range | None
     width_exponent: Range | None
+
+
+def _lost_to_width(modes: TailedModes, clock: Array, width: float) -> Array:
+    quadrature, _ = modes.quadrature(4 * float(clock[-1]), 5)
+    return np.maximum(width_loss(quadrature, width, clock, 16, 8) - lazy_loss(quadrature, clock), 0)
 
 
 def drawn(estimate: Estimate, count: int) -> list[TailedModes]:
@@ -236,7 +262,9 @@ def _sampled(
     turn = scale * k**-capacity / (estimate.scale * k**-estimate.capacity)
     power = np.where(inside, follow * tilt, alone)
     found = TailedModes.of(estimate.eigenvalues * share * np.where(inside, turn, 1), share * power, tail)
-    return found.within(estimate.variance - float(power.sum()), estimate.noise_interval[0])
+    # What the first modes are drawn too large by has leaked between them: many times what the tail holds, and not taken from it.
+    known = min(float(power.sum()), float(estimate.power.sum()))
+    return found.within(estimate.variance - known, estimate.noise_interval[0])
 
 
 def _leaked(values: Array, power: Array, rest: float, count: int) -> Array:
@@ -272,6 +300,12 @@ def run_of(problem: str, draws: Sequence[TailedModes], gamma: float, until: floa
     """Return the run of the curves of a problem."""
     begin, end = times(draws[0], until)
     return OwnFlowRun(problem, gamma, end, begin, points, len(draws))
+
+
+def sized_run_of(run: OwnFlowRun, curve: Curve, eta: float, width: float, batch: float) -> OwnDMFTRun:
+    """Return the run of a curve at finite width or batch; the learning rate sets the noise of batches alone."""
+    horizon = 4 * float(curve.clock[-1])
+    return OwnDMFTRun(run.problem, run.gamma, run.end, horizon, eta if batch < math.inf else 1.0, width, batch)
 
 
 def allocate(draws: Sequence[TailedModes], curves: Sequence[Curve], budgets: Sequence[float] | None) -> list[BestUse]:

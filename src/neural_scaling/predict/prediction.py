@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,10 +31,17 @@ class Options:
     ----------
     richness
         ``gamma L(0) / lambda_1``, a number without units: at 1 the kernel changes by about itself when its first mode is learned.
+    gamma0
+        Richness of a network in mean-field scaling, in place of ``richness``: gamma is then its square. That is exact for a
+        linear network of two layers whose first one the model moves, and an assumption for others (:ref:`library-predict`). The
+        kernel has to be in the units of :func:`~neural_scaling.predict.tangent.mean_field_rates`.
+    width, batch
+        N and B of the learning curves and all that is read from them; infinite by default. A finite one takes about a minute.
     until
         Last time, eta * steps; by default ten times that at which frozen features learn the last known mode.
     eta
-        Learning rate at which the edge of stability is looked for; by default a twentieth of the largest at the start.
+        Learning rate at which the edge of stability is looked for, and that of SGD at finite batch; by default a twentieth of the
+        largest at the start.
     budgets
         Compute ``N t`` for which to find the best width and time; by default three in the range of the curves.
     draws
@@ -51,6 +58,9 @@ class Options:
     """
 
     richness: float = 1.0
+    gamma0: float | None = None
+    width: float = math.inf
+    batch: float = math.inf
     until: float | None = None
     eta: float | None = None
     budgets: Sequence[float] | None = None
@@ -60,7 +70,8 @@ class Options:
 
     def __post_init__(self) -> None:
         checks.keep(self, richness=checks.require_positive(self.richness, "richness"))
-        for name in ("until", "eta"):
+        checks.keep(self, width=checks.count(self.width, "width"), batch=checks.count(self.batch, "batch"))
+        for name in ("gamma0", "until", "eta"):
             if getattr(self, name) is not None:
                 checks.keep(self, **{name: checks.require_positive(getattr(self, name), name)})
         if self.budgets is not None:
@@ -132,7 +143,15 @@ class Prediction(ArrayValue):
     noise
         Variance of the noise of the labels, which is not in the curves.
     gamma
-        Richness in the units of the data.
+        Richness of the curve with learned features, in the units of the data.
+    richness
+        The same without units, ``gamma L(0) / lambda_1``.
+    gamma0
+        gamma_0 of the network that the kernel belongs to, None where it is not known.
+    richness_from
+        ``richness`` where that of the theory was given, or ``gamma0`` where it is assumed to be ``gamma_0^2``.
+    width, batch
+        N and B of the curves.
     estimate
         All that is known of the modes. None, as all below but the last, for a prediction from curves.
     lazy, rich
@@ -163,6 +182,11 @@ class Prediction(ArrayValue):
     best_use: tuple[BestUse, ...] = ()
     noise: float = 0.0
     gamma: float = math.nan
+    richness: float = math.nan
+    gamma0: float | None = None
+    richness_from: Literal["richness", "gamma0"] = "richness"
+    width: float = math.inf
+    batch: float = math.inf
     estimate: Estimate | None = None
     lazy: Curve | None = None
     rich: Curve | None = None

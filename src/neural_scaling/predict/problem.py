@@ -18,12 +18,12 @@ from neural_scaling.base.checks import InputError, require
 from neural_scaling.base.paths import cache_root
 from neural_scaling.fits import fit_power_law, fit_scaling_law
 from neural_scaling.networks.image_kernel import decompose
-from neural_scaling.predict.estimate import Estimate, as_outputs, estimate_kernel, estimate_spectrum
-from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of
+from neural_scaling.predict.estimate import FIRST_MODE, Estimate, as_outputs, estimate_kernel, estimate_spectrum
+from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of, sized_run_of
 from neural_scaling.predict.prediction import Bounds, FittedCurves, Options, Prediction
 from neural_scaling.predict.runs import keep
 from neural_scaling.predict.tail import TailedModes
-from neural_scaling.predict.tangent import sample_kernel
+from neural_scaling.predict.tangent import Centred, mean_field_rates, sample_kernel
 from neural_scaling.runs import describe, obtain_all
 
 __all__ = ["from_curves", "from_kernel", "from_network", "from_spectrum"]
@@ -78,6 +78,7 @@ def from_kernel(
     across: ArrayLike | None = None,
     test_targets: ArrayLike | None = None,
     noise: float | None = None,
+    first: int = FIRST_MODE,
     options: Options | None = None,
 ) -> Prediction:
     """Predict from a kernel on samples.
@@ -94,6 +95,8 @@ def from_kernel(
         As ``targets``, of the test samples.
     noise
         Variance of the noise of the targets; estimated by default.
+    first
+        First mode that the exponents are fitted in, from 2 on, as for :func:`estimate_kernel`.
     options
         What to forecast.
 
@@ -110,7 +113,7 @@ def from_kernel(
     require(
         (across is None) == (test_targets is None), "across", "without test_targets, or they without it", "give both"
     )
-    estimate = estimate_kernel(kernel, targets, noise)
+    estimate = estimate_kernel(kernel, targets, noise, first)
     return of_estimate("kernel", estimate, chosen, (kernel, targets, across, test_targets))
 
 
@@ -125,6 +128,7 @@ def from_network(
     memory: float = 2.0,
     device: torch.device | str | None = None,
     noise: float | None = None,
+    first: int = FIRST_MODE,
     options: Options | None = None,
 ) -> Prediction:
     """Predict from data and the tangent kernel of a network at its weights.
@@ -132,7 +136,8 @@ def from_network(
     Parameters
     ----------
     network
-        Takes a batch of inputs and returns outputs of shape (samples, k).
+        Takes a batch of inputs and returns outputs of shape (samples, k); that of a
+        :class:`~neural_scaling.predict.tangent.Centred` has a richness, which is told.
     data
         Inputs, shape (n, ...); or a Dataset of torch with pairs of an input and a target, and no ``targets``.
     targets
@@ -142,13 +147,16 @@ def from_network(
     samples
         At most so many are used, the first ones, for training and for test.
     rates
-        Learning rates by name of parameter, as :func:`~neural_scaling.predict.tangent.mean_field_rates` gives them; 1 by default.
+        Learning rates by name of parameter, as :func:`~neural_scaling.predict.tangent.mean_field_rates` gives them; 1 by default,
+        and those themselves where the options have a ``gamma0``.
     memory
         Limit in GB of what the kernel may take.
     device
         Where to compute the kernel.
     noise
         Variance of the noise of the targets; estimated by default.
+    first
+        First mode that the exponents are fitted in, from 2 on, as for :func:`estimate_kernel`.
     options
         What to forecast.
 
@@ -168,6 +176,8 @@ def from_network(
         require(good, "test", "no pair", "give inputs and targets")
     further = None if test is None else _pairs(*test, most, "test")
     everything = inputs if further is None else np.concatenate([inputs, further[0]])
+    if chosen.gamma0 is not None and rates is None:
+        rates = mean_field_rates(network, richness=network.richness if isinstance(network, Centred) else 1.0)
     kernel = sample_kernel(
         network, everything, rates=rates, memory=memory, device=device, cache=cache_root() / "tangent"
     )
@@ -175,7 +185,8 @@ def from_network(
     across = None if further is None else kernel[count:, :count]
     own = kernel[:count, :count]
     parts = (own, values, across, None if further is None else further[1])
-    return of_estimate("network", estimate_kernel(own, values, noise), chosen, parts)
+    gamma0 = network.richness if isinstance(network, Centred) else chosen.gamma0
+    return of_estimate("network", estimate_kernel(own, values, noise, first), chosen, parts, gamma0)
 
 
 def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]:
@@ -334,7 +345,11 @@ def _options(options: Options | None) -> Options:
 
 
 def of_estimate(
-    origin: str, estimate: Estimate, options: Options, samples: tuple[Any, Any, Any, Any] | None = None
+    origin: str,
+    estimate: Estimate,
+    options: Options,
+    samples: tuple[Any, Any, Any, Any] | None = None,
+    gamma0: float | None = None,
 ) -> Prediction:
     """Return the prediction that goes with an estimate."""
     draws = drawn(estimate, options.draws)
@@ -346,15 +361,21 @@ def of_estimate(
         "give a target that is not constant or noise",
     )
     largest = float(center.nodes[0])
-    gamma = options.richness * largest / center.loss
+    unit = largest / center.loss  # gamma at which the richness without units is 1
+    gamma = options.richness * unit if options.gamma0 is None else options.gamma0**2
     problem = keep(draws)
     runs = [run_of(problem, draws, richness, options.until, _POINTS) for richness in (0.0, gamma)]
-    results = obtain_all(runs, ITEM, "full" if options.store else "small", options.engine)
-    lazy, rich = (Curve.of(results[run], run.gamma > 0) for run in runs)
+    scale = "full" if options.store else "small"
+    results = dict(obtain_all(runs, ITEM, scale, options.engine, together="learning curves with bands"))
+    lazy, rich = curves = [Curve.of(results[run], run.gamma > 0) for run in runs]
     eta = _CAREFUL * 2 / largest if options.eta is None else options.eta
+    best_use = tuple(allocate(draws, curves, options.budgets))
+    if min(options.width, options.batch) < math.inf:
+        sized = [sized_run_of(*one, eta, options.width, options.batch) for one in zip(runs, curves, strict=True)]
+        results |= (found := obtain_all(sized, ITEM, scale, options.engine, together="the same at finite size"))
+        lazy, rich = (curve.at_size(found[run], draws, options.width) for run, curve in zip(sized, curves, strict=True))
     edge = rich.edge(eta)
     last = rich.time.size - 1 if edge is None else int(np.flatnonzero(rich.time >= edge)[0])
-    best_use = tuple(allocate(draws, (lazy, rich), options.budgets))
     return Prediction(
         origin=origin,
         capacity=Range(estimate.capacity, *estimate.capacity_interval, estimate.window),
@@ -366,6 +387,11 @@ def of_estimate(
         best_use=best_use,
         noise=estimate.noise,
         gamma=gamma,
+        richness=gamma / unit,
+        gamma0=options.gamma0 if gamma0 is None else gamma0,
+        richness_from="richness" if options.gamma0 is None else "gamma0",
+        width=options.width,
+        batch=options.batch,
         estimate=estimate,
         lazy=lazy,
         rich=rich,

@@ -26,7 +26,7 @@ _MEANING = {
     "super-easy": "feature learning improves the constant only, and the noise of small batches sets the late loss",
 }
 _CAPTIONS = {
-    "curves": "Expected loss at infinite width and batch in gradient flow, without the noise of labels. Bands hold 95 %. Where "
+    "curves": "Expected loss at {size} in gradient flow, without the noise of labels. Bands hold 95 %. Where "
     "lines are dotted more than half of the loss lies in modes that are not known. The vertical line is the edge of stability.",
     "spectrum": "Modes of the kernel and of the target, the fitted laws dashed, the window shaded.",
     "sharpness": "The kernel grows as features are learned, and the largest stable step falls with it.",
@@ -112,7 +112,10 @@ def page(prediction: Prediction, drawings: dict[str, str]) -> str:
         "<h1>What to expect of this problem</h1>",
         *(f"<p>{html.escape(sentence)}</p>" for sentence in sentences(one)),
         *(f'<p class="warning">{html.escape(words)}</p>' for words in one.warnings),
-        *(f"<figure>{drawings[name]}<figcaption>{_CAPTIONS[name]}</figcaption></figure>" for name in drawings),
+        *(
+            f"<figure>{drawings[name]}<figcaption>{_CAPTIONS[name].format(size=_size(one))}</figcaption></figure>"
+            for name in drawings
+        ),
         "<h2>Numbers</h2>",
         _table(("", "value", "95 % interval", "window"), _numbers(one)),
     ]
@@ -147,7 +150,10 @@ def sentences(prediction: Prediction) -> list[str]:
         where = (
             "the end of the forecast" if one.edge is None else f"the edge of stability at learning rate {one.eta:.2g}"
         )
-        words.append(f"Learned features lower the loss {_said(one.gain)} times by eta t = {until:.3g}, {where}.")
+        words.append(
+            f"At {_size(one)} learned features lower the loss {_said(one.gain)} times by eta t = {until:.3g}, {where}."
+        )
+        words.append(_richness(one))
         for curve, kind in ((one.lazy, "frozen"), (one.rich, "learned")):
             if (window := _middle(curve, one.tail_time)) is not None:
                 exponent = _said(curve.exponent(window))
@@ -173,6 +179,25 @@ def sentences(prediction: Prediction) -> list[str]:
                 f"{_three(each.width[row])} for time {_three(each.time[row])}."
             )
     return words
+
+
+def _size(one: Prediction) -> str:
+    width, batch = ("infinite" if math.isinf(value) else f"{value:g}" for value in (one.width, one.batch))
+    if width == batch == "infinite":
+        return "infinite width and batch"
+    return f"width {width} and batch {batch}" + ("" if math.isinf(one.batch) else f" (learning rate {one.eta:.2g})")
+
+
+def _richness(one: Prediction) -> str:
+    """Return which richness the curve of learned features has, and how sure that is."""
+    words = f"The curve of learned features has richness {one.richness:.3g} of the theory"
+    if one.richness_from == "gamma0":
+        return f"{words}. This is an assumption: the square of gamma_0 = {one.gamma0:.3g}, as in a linear network of two layers."
+    words += " (gamma L(0) / lambda_1)"
+    if one.origin == "spectrum":
+        return f"{words}."
+    known = "" if one.gamma0 is None else f", here {one.gamma0:.3g},"
+    return f"{words}. This is an assumption: no exact relation to the gamma_0 of a network{known} is known."
 
 
 def _middle(curve: Curve, tail_time: float | None) -> tuple[float, float] | None:
@@ -212,7 +237,9 @@ def _numbers(prediction: Prediction) -> list[Sequence[str]]:
         tail = "never" if one.tail_time is None else f"η t = {one.tail_time:.3g}"
         found += [
             ("noise of labels, variance", f"{one.noise:.3g}", f"{low:.3g} to {high:.3g}", ""),
-            ("richness γ", f"{one.gamma:.3g}", "", ""),
+            ("richness γ, as assumed", f"{one.gamma:.3g}", "", ""),
+            ("richness without units, γ L(0)/λ₁", f"{one.richness:.3g}", "", ""),
+            ("γ₀ of the network", "not known" if one.gamma0 is None else f"{one.gamma0:.3g}", "", ""),
             ("modes known", f"{estimate.eigenvalues.size}", "", ""),
             ("half of the loss rests on the tail from", tail, "", ""),
         ]
@@ -252,20 +279,24 @@ def _best_use(one: BestUse) -> str:
     return f"<h3>{title}</h3>{table}<p>{html.escape(late)}</p>"
 
 
-def _how(prediction: Prediction) -> list[str]:
-    one, lazy = prediction.estimate, prediction.lazy
-    if one is None or lazy is None:
-        return [prediction.provenance, _MODEL]
-    start = "exact modes" if one.samples is None else f"a kernel on {one.samples} samples"
+def _how(one: Prediction) -> list[str]:
+    estimate, lazy = one.estimate, one.lazy
+    if estimate is None or lazy is None:
+        return [one.provenance, _MODEL]
+    start = "exact modes" if estimate.samples is None else f"a kernel on {estimate.samples} samples"
     return [
-        f"Capacity and source come from {start}, modes {one.window[0]:.0f} to {one.window[1]:.0f}. Modes behind the "
-        f"{one.eigenvalues.size} known ones follow the fitted laws.",
-        "The curves are those of mean field theory at infinite width and batch, in gradient flow.",
+        f"Capacity and source come from {start}, modes {estimate.window[0]:.0f} to {estimate.window[1]:.0f}. Modes behind the "
+        f"{estimate.eigenvalues.size} known ones follow the fitted laws. "
+        f"Exponents of the target that differ by less than {estimate.smallest_bend:.2g} between the halves of the window could "
+        "not be told from one power.",
+        f"The curves are those of mean field theory at {_size(one)}, in gradient flow: means over initial weights and batches."
+        " The edge of stability, the largest learning rate and the best use of compute are those of infinite width and batch"
+        " (the best use at the width that it names).",
         _MODEL,
         f"Bands and intervals hold 95 % of {len(lazy.draws)} draws of exponents, levels and measured modes. They do not hold the "
         "error of the model itself.",
         "With frozen features the effect of finite width is that of mean field theory; with learned ones it is within 4 % of it.",
-        prediction.provenance,
+        one.provenance,
     ]
 
 

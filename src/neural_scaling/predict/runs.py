@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -17,18 +17,19 @@ from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
 from neural_scaling.base.files import make_folder, write_atomically
-from neural_scaling.base.monitor import Arrays, Monitor, Parts
+from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.base.paths import cache_root
 from neural_scaling.predict.clock import Flows, flows
 from neural_scaling.predict.tail import TailedModes
 from neural_scaling.runs import Experiment
 from neural_scaling.runs.store import IF_NOT_WRITTEN
-from neural_scaling.spectra import NotResolved
+from neural_scaling.spectra import ModeQuadrature, NotResolved
 
 __all__ = ["OwnDMFTRun", "OwnFlowRun"]
 
 _GROUP = 8  # draws solved together, after which the state can be kept
 _MARGIN = 4.0  # by which a horizon is set beyond what is reached
+_UNLEARNED = 1e-9  # part that is learned by the horizon of the mode that stands for noise
 _NAMES = tuple(field.name for field in fields(TailedModes))
 
 
@@ -123,8 +124,8 @@ class OwnFlowRun(_OwnRun):
 
     @property
     def work(self) -> int:
-        """Draws."""
-        return self.draws
+        """Groups of draws, which take about as long as the first one alone."""
+        return 1 + len(range(1, self.draws, _GROUP))
 
     def slice(self) -> Self:
         """Return the first draw."""
@@ -146,7 +147,7 @@ class OwnFlowRun(_OwnRun):
 
             def solved(within: Monitor, group: list[TailedModes] = group, horizon: float = horizon) -> Arrays:
                 each = _flows(group, horizon, self.gamma, time)
-                within.advance(len(group))
+                within.advance(1)
                 return {name: getattr(each, name) for name in _CURVES}
 
             found.append(parts.run(f"draws from {first}", solved))
@@ -172,7 +173,9 @@ def _flows(modes: list[TailedModes], horizon: float, gamma: float, time: Array) 
 
 @dataclass(frozen=True)
 class OwnDMFTRun(_OwnRun):
-    """The mean field theory of a spectrum at finite width and batch: :func:`neural_scaling.dmft.solve` on a log-spaced grid.
+    """The mean field theory of the first draw at finite width and batch: :func:`neural_scaling.dmft.solve` on a log-spaced grid.
+
+    Noise of the labels drives SGD as a mode does that is never learned, and is no part of the loss.
 
     Parameters
     ----------
@@ -183,7 +186,7 @@ class OwnDMFTRun(_OwnRun):
     end
         Last time, in eta * steps.
     horizon
-        Effective time to which the modes are resolved.
+        Effective time to which the modes are resolved at first; farther where the kernel grows beyond.
     eta
         Learning rate, which sets the noise of a batch.
     width, batch
@@ -193,7 +196,7 @@ class OwnDMFTRun(_OwnRun):
     """
 
     kind: ClassVar[str] = "own DMFT"
-    algorithm: ClassVar[int] = 1
+    algorithm: ClassVar[int] = 2
     tolerance: ClassVar[float] = 1e-4
     horizon: float
     eta: float
@@ -210,8 +213,8 @@ class OwnDMFTRun(_OwnRun):
 
     @property
     def work(self) -> int:
-        """One, for a run that takes seconds."""
-        return 1
+        """Hundredths of the grid."""
+        return 100
 
     def slice(self) -> Self:
         """Return the first cells of the grid."""
@@ -224,9 +227,65 @@ class OwnDMFTRun(_OwnRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``time``, ``loss`` and ``error`` (relative, estimated), each of shape (R,)."""
-        quadrature, _ = kept(self.problem)[0].quadrature(self.horizon)
-        rows = Parts(monitor).last("solution", counted=False)
+        modes = kept(self.problem)[0]
         grid = dmft.TimeGrid.log_spaced(self.eta, self.end).head(self.until)
-        solution = dmft.solve(quadrature, self.gamma, grid, width=self.width, batch=self.batch, monitor=rows)
-        monitor.advance(1)
-        return {"time": solution.time, "loss": solution.loss, "error": solution.error}
+        noise = modes.noise if self.batch < math.inf else 0.0
+        watch = _Hundredths(monitor, grid.fitted(float(modes.nodes[0]), 0.1).rows, self.horizon)
+        while True:
+            quadrature = _noisy(modes.quadrature(watch.horizon)[0], noise, watch.horizon)
+            try:
+                found = dmft.solve(quadrature, self.gamma, grid, width=self.width, batch=self.batch, monitor=watch)
+                break
+            except NotResolved as missed:
+                watch.horizon = _MARGIN * missed.reached
+        watch.finish()
+        loss = found.loss - noise
+        return {"time": found.time, "loss": loss, "error": found.error * found.loss / loss}
+
+
+def _noisy(quadrature: ModeQuadrature, noise: float, horizon: float) -> ModeQuadrature:
+    """Add a mode that holds the noise of the labels and is not learned by the horizon."""
+    if noise == 0:
+        return quadrature
+    node = min(_UNLEARNED / horizon, float(quadrature.nodes[-1]) / 2)
+    return ModeQuadrature(
+        np.append(quadrature.nodes, node),
+        np.append(quadrature.weights, 0.0),
+        np.append(quadrature.target_weights, noise / node),
+        quadrature.horizon,
+    )
+
+
+class _Hundredths(Monitor):
+    """Counts hundredths of the rows of a grid; keeps the horizon beside the state of the solver."""
+
+    def __init__(self, monitor: Monitor, rows: int, horizon: float) -> None:
+        self.horizon, self._whole, self._rows, self._passed, self._told = horizon, monitor, rows, 0, 0
+        self._part = Parts(monitor).last("solution", counted=False)
+        self._kept = self._part.restored()
+        if self._kept is not None:
+            self.horizon, self._told = float(self._kept.pop("horizon")), int(self._kept.pop("told"))
+            self._passed = int(self._kept.pop("passed"))
+
+    def advance(self, units: int) -> None:
+        self._passed += units
+        self._tell(min(100 * self._passed // self._rows, 99))
+
+    def safe_point(self, state: Callable[[], Arrays]) -> None:
+        further = {"horizon": scalar(self.horizon), "told": scalar(self._told), "passed": scalar(self._passed)}
+        self._part.safe_point(lambda: state() | further)
+
+    def restored(self) -> Arrays | None:
+        found, self._kept = self._kept, None
+        if found is None:
+            self._passed = 0  # from the start, or once more with more modes
+        return found
+
+    def finish(self) -> None:
+        """Count what is left."""
+        self._tell(100)
+
+    def _tell(self, hundredths: int) -> None:
+        if hundredths > self._told:
+            self._whole.advance(hundredths - self._told)
+            self._told = hundredths

@@ -7,6 +7,7 @@ only spreads runs over processes, through joblib or dask.distributed.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -231,7 +232,12 @@ def _dask_client(client: Any, cluster: Any, engine: Engine) -> Iterator[Any]:
         return
     with (
         cluster(
-            n_workers=engine.processes, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+            n_workers=engine.processes,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            host="127.0.0.1",
+            silence_logs=logging.ERROR,  # a worker that is slow to leave is no news
         ) as local,
         client(local) as connected,
     ):

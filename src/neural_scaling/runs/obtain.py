@@ -41,9 +41,15 @@ class Result:
 
 
 def obtain_all(
-    experiments: Sequence[Experiment], item: str, scale: str, engine: Engine | None = None, force: bool = False
+    experiments: Sequence[Experiment],
+    item: str,
+    scale: str,
+    engine: Engine | None = None,
+    force: bool = False,
+    *,
+    together: str = "",
 ) -> dict[Experiment, Result]:
-    """Return the results of several experiments, found or computed; one line on the terminal says which and why.
+    """Return the results of several experiments, found or computed; a line on the terminal for each says which and why.
 
     Parameters
     ----------
@@ -57,6 +63,8 @@ def obtain_all(
         Where to compute what is missing; by default what the environment names. Small scale ignores it.
     force
         Compute even what is found.
+    together
+        What to call them all in one line that says how many are found, in place of a line for each.
 
     Raises
     ------
@@ -68,6 +76,7 @@ def obtain_all(
         If a computed result cannot be stored (for example a full disk).
     """
     experiments, force = several_runs(experiments), flag(force, "force")
+    together = instance(together, "together", str, "give a few words")
     engine = None if engine is None else instance(engine, "engine", Engine, "give an Engine, or None")
     scale, item = choice(scale, "scale", SCALES), text(item, "item")
     results: dict[Experiment, Result] = {}
@@ -87,7 +96,10 @@ def obtain_all(
             results[experiment] = Result(seen.found.arrays, seen.found.provenance, seen.found.origin)
         else:
             wanted.append(experiment)
-        say(f"{item}  {seen.key}  {experiment.label}: {'forced' if force else seen.reason}")
+        if not together:
+            say(f"{item}  {seen.key}  {experiment.label}: {'forced' if force else seen.reason}")
+    if together:
+        say(f"{item}: {together}, {len(results)} found, {len(wanted)} to compute")
     if wanted:
         outcomes = compute_all(wanted, item, engine or Engine.from_environment(), force)
         for experiment, outcome in zip(wanted, outcomes, strict=True):

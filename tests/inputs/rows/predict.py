@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inputs.kinds import Shared, array, choice, flag, instance, pair, path, real, whole
+from inputs.kinds import Shared, array, choice, count, flag, instance, pair, path, real, whole
 from inputs.table import row
 from neural_scaling import predict
 from neural_scaling.runs import Engine
@@ -44,6 +44,9 @@ ROWS = [
     row(
         predict.Options,
         richness=real(1.0, above=0),
+        gamma0=real(1.0, above=0).or_none(),
+        width=count(64),
+        batch=count(64),
         until=real(64.0, above=0).or_none(),
         eta=real(0.5, above=0).or_none(),
         budgets=array([64.0, 128.0], above=1).or_none(),
@@ -77,6 +80,7 @@ EXEMPT = {
         "a result that users read",
     ),
     predict.Curve.of: "makes a result",
+    predict.Curve.at_size: "makes a result",
     predict.Range.of: "makes a result",
     predict.estimate_kernel: "tests/predict/test_estimate.py refuses wrong arguments",
     predict.from_kernel: "arguments are those of estimate_kernel; tests/predict/test_problem.py refuses wrong ones",

@@ -43,6 +43,7 @@ ROWS = [
         scale=scale,
         engine=instance(Engine()).or_none(),
         force=flag(True),
+        together=text("two runs"),
     ),
     row(runs.describe, results=several(Shared(lambda: [RESULT.get()]))),
     row(runs.provenance, None, lambda found: found.keys(), seconds=real(1.0, least=0), device=text("cpu")),
