@@ -210,10 +210,10 @@ def richness_color(gamma: float) -> str:
 
 
 def richness_colors(gammas: Iterable[float]) -> dict[float, str]:
-    """Colours of the richnesses of one panel, spaced in their order, so that neighbours differ however close; 0 is black."""
+    """Colours of the richnesses of one figure, spaced in their order, so that neighbours differ however close; 0 is black."""
     rising = sorted({real(gamma, "gammas", "give 0 or a positive number", least=0.0) for gamma in gammas})
     rich = [gamma for gamma in rising if gamma > 0]
-    places = np.linspace(0, 1, len(rich)) ** 0.75 if len(rich) > 1 else [0.8]
+    places = np.linspace(0, 1, len(rich)) ** 0.6 if len(rich) > 1 else [0.8]
     return {0.0: LAZY} | {gamma: _shade(_RICHNESS_MAP, float(at)) for gamma, at in zip(rich, places, strict=True)}
 
 
