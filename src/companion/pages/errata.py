@@ -69,9 +69,7 @@ def _contents(errata: Sequence[Erratum]) -> str:
         f"| {TIER[erratum.tier]}{erratum.consequence} | {_links(erratum)} |"
         for erratum in errata
     ]
-    return "\n".join(
-        [":::{container} cards", "| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows, ":::"]
-    )
+    return "\n".join(["| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows])
 
 
 def _links(erratum: Erratum) -> str:
