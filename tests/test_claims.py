@@ -271,7 +271,9 @@ class TestText:
         assert to_html([]) == ""
 
     def test_equations_are_those_of_the_paper_wherever_a_claim_names_them(self):
-        claim = changed(location="Fig. 2a, eqs. 8, 9", statement="As eq. 67.", quantity="that of paper eq. 67", note="eq. 1")
+        claim = changed(
+            location="Fig. 2a, eqs. 8, 9", statement="As eq. 67.", quantity="that of paper eq. 67", note="eq. 1"
+        )
         said = BeautifulSoup(to_html([claim]), "html.parser").get_text()
         assert said.count("eq") == 5 == said.count("paper eq") + said.count("Pequ")
         assert "Fig. 2a, paper eqs. 8, 9" in said

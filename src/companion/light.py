@@ -1,7 +1,7 @@
 """A figure in few bytes, with no visible change.
 
-Curves keep the points without which they would be drawn elsewhere by more than a twentieth of a point; paths are written as steps of
-hundredths of a point; groups that hold nothing, names that nothing refers to and repeated styles go.
+Curves keep the points without which they would be drawn elsewhere by more than a twentieth of a point; paths are written as
+steps of hundredths of a point; groups that hold nothing, names that nothing refers to and repeated styles go.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as Tree
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
 from matplotlib.path import Path
+
+from neural_scaling.base.arrays import Array
 
 REACH = 0.05
 """Points by which a curve may be drawn elsewhere: less than a tenth of a pixel at the width of a page."""
@@ -101,42 +103,38 @@ def _name_styles(root: Tree.Element) -> None:
 
 def _outline(path: str, simplify: bool) -> Iterator[str]:
     """Yield the parts of a path, in steps from point to point."""
-    parts: list[tuple[str, list[list[float]]]] = []
+    parts: list[tuple[str, list[Array]]] = []
     for command, numbers in _COMMAND.findall(path):
-        values = [float(number) for number in numbers.split()]
-        points = [values[k : k + 2] for k in range(0, len(values), 2)]
+        points = np.array(numbers.split(), dtype=float).reshape(-1, 2)
         if parts and command in "LQC" and parts[-1][0] in (command, "M" if command == "L" else command):
-            parts[-1][1].extend(points)
+            parts[-1][1].append(points)
         else:
-            parts.append((command, points))
+            parts.append((command, [points]))
     at = start = (0, 0)
     for command, exact in parts:
         if command == "z":
             at = start
             yield command
             continue
-        points = _hundredths(_simplified(exact) if simplify and command == "M" else exact)
+        line = np.concatenate(exact)
+        found = np.rint(100 * (_simplified(line) if simplify and command == "M" else line)).astype(int)
+        places = [(int(x), int(y)) for x, y in found]
         if command == "M":
-            at = start = points.pop(0)
+            at = start = places.pop(0)
             yield "M" + _joined([start])
-        if points:
+        if places:
             letter = "l" if command == "M" else command.lower()
-            yield letter + _joined(_steps(at, points, _POINTS[letter]))
-            at = points[-1]
+            yield letter + _joined(_steps(at, places, _POINTS[letter]))
+            at = places[-1]
 
 
-def _simplified(points: list[list[float]]) -> Iterable[Iterable[float]]:
+def _simplified(points: Array) -> Array:
     """Return the points of a line without those that nobody would miss."""
     if len(points) < 4:
         return points
-    path = Path(np.array(points))
+    path = Path(points)
     path.simplify_threshold = REACH
-    kept: Iterable[Iterable[float]] = path.cleaned(simplify=True).vertices[:-1]  # the last only ends the path
-    return kept
-
-
-def _hundredths(points: Iterable[Iterable[float]]) -> list[tuple[int, int]]:
-    return [(round(100 * x), round(100 * y)) for x, y in points]
+    return np.asarray(path.cleaned(simplify=True).vertices)[:-1]  # the last only ends the path
 
 
 def _steps(at: tuple[int, int], points: Points, size: int) -> Points:
