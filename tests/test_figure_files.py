@@ -45,6 +45,7 @@ def test_white_becomes_the_ground_and_ink_light():
     assert figures.dark("#ffffff") == figures.DARK
     assert luminance(figures.dark(style.INK)) > 0.6
     assert luminance(figures.dark("#f2f2f2")) < 0.05  # a box near white does not shine
+    assert [figures.dark(ink) for ink in figures.ON_PICTURE] == list(figures.ON_PICTURE)
     turned = figures.darkened(
         '<svg a="b"><path style="fill: #ffffff; stroke: #1a1a1a"/><use href="#p123456789"/></svg>'
     )

@@ -21,6 +21,7 @@ from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from companion.legible import ON_PICTURE
 from companion.light import lighter
 
 LOGGER = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ def dark(colour: str) -> str:
     """Return what stands for a colour on a dark ground: light becomes dark and dark light, the hue stays."""
     if colour == "#ffffff":
         return DARK
+    if colour in ON_PICTURE:
+        return colour
     hue, lightness, saturation = colorsys.rgb_to_hls(*(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)))
     # Blue and red are darker to the eye than their lightness says, so that only what was near white gets dark.
     turned = 1 - lightness if lightness > 0.8 else max(0.62, 0.92 - 0.5 * lightness)

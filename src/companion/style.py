@@ -109,7 +109,9 @@ def _thumbnail(picture: RendererAgg) -> str:
     """Return a drawn figure as a small picture."""
     small, whole = io.BytesIO(), Image.fromarray(np.asarray(picture.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
     little = whole.resize((240, round(240 * whole.height / whole.width)), Image.Resampling.LANCZOS)
-    little.quantize(64).save(small, "png", optimize=True)  # no more colours can be told apart, at a quarter of the bytes
+    little.quantize(64).save(
+        small, "png", optimize=True
+    )  # no more colours can be told apart, at a quarter of the bytes
     return base64.b64encode(small.getvalue()).decode()
 
 
