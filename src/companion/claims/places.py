@@ -77,7 +77,7 @@ def equations(location: str) -> list[int]:
 
 def of_paper(text: str) -> str:
     """Return a text that names equations as those of the paper, since the book numbers its own as well."""
-    return re.sub(r"(?<!paper )\b(eqs?\. \d)", r"paper \1", text)
+    return re.sub(r"(?<![Pp]aper )\b(eqs?\. \d)", r"paper \1", text)
 
 
 def linked(location: str) -> str:
