@@ -212,5 +212,12 @@ def test_a_narrow_screen_sees_each_panel_through_a_window(svg):
     assert page.count('alt="Words."') == 2 * (1 + len(about["panels"]))
 
 
+def test_a_bar_of_colours_and_a_legend_are_not_blown_up_and_no_part_is_wider_than_the_screen():
+    about = {"panels": [[0, 0, 400, 300], [420, 0, 60, 300], [0, 320, 400, 40]], "curves": []}
+    page = figures.shown("f", about, "Words.", (504.0, 380.0))
+    assert re.findall(r"max-width:(\d+)px", page) == ["640", "48", "400"]
+    assert "min-width" not in page
+
+
 def test_colours_of_maps_are_written_as_the_extension_reads_them():
     assert all(figures.COLOUR.fullmatch(to_hex(colour)) for colour in COLOURS)

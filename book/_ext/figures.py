@@ -95,7 +95,7 @@ def shown(base: str, about: dict[str, Any], alt: str, size: tuple[float, float])
     for x, y, wide, high in about["panels"] or [[0, 0, width, height]]:
         place = f"width:{width / wide:.2%};left:{-x / wide:.2%};top:{-y / high:.2%}"
         # A narrow or low part, as a bar of colours or a legend, is not blown up to the width of the page.
-        most = 1.0 if wide < width / 4 or high < 60 else 1.6
+        most = 0.8 if wide < width / 4 else 1.0 if high < 60 else 1.6
         box = f"aspect-ratio:{wide}/{high};max-width:{most * wide:.0f}px"
         stack += f'<div class="panel"><div style="{box}">' + both(f' style="{place}"') + "</div></div>"
     files = [("figure", ".svg")] + ([("CSV", ".csv"), ("NPZ", ".npz")] if about["curves"] else [])
