@@ -32,22 +32,22 @@ display(HTML(ledger.verdict_bar(entries, page="")))
 # %% [markdown]
 # ## Yes, in its main result
 #
-# In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place of
-# $\beta$. An easy task gains a constant and no exponent. The compute-optimal exponents of Table 1 follow from the loss law. The
-# mean-field equations give simulated losses at finite width, on fresh and on reused samples; they fall short at batches of
-# a few samples, where they drop a fourth moment.
+# In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place
+# of $\beta$. An easy task gains a constant and no exponent. The compute-optimal exponents of Table 1 follow from the loss law.
+# The mean-field equations give simulated losses at finite width, on fresh and on reused samples; they fail at batches of a few
+# samples, because they drop a fourth moment.
 #
 # ## Not everywhere as printed
 #
 # Three terms of the loss law change in part of the plane of tasks: the bottleneck of width on easy tasks, the finite-width
 # transient of hard ones, and SGD noise below super-easy ones. With the corrected terms SGD noise does affect rich hard tasks in
-# the long run. And the gain belongs to gradient flow: at a fixed learning rate it ends at the edge of stability.
+# the long run. And the gain holds in gradient flow: at a fixed learning rate it ends at the edge of stability.
 #
 # ## Networks agree in direction
 #
 # With feature learning networks learn hard tasks faster, on the circle, on images and on text. On the circle their loss falls
-# as that of a lazy network at the time that their growing kernel gives; the hardest tasks do not reach the predicted exponents
-# before the edge of stability. Images and text need longer or larger runs than those here.
+# as that of a lazy network whose clock runs with the growing kernel; on the hardest tasks they reach the edge of stability
+# before the predicted exponents. Images and text need longer or larger runs than those here.
 
 # %% tags=["remove-input"]
 display(HTML(ledger.headlines(entries)))
@@ -55,7 +55,8 @@ display(HTML(ledger.headlines(entries)))
 # %% [markdown]
 # ## All claims
 #
-# Each opens to its numbers. A segment of the bar at the top selects a verdict, and the address of the page keeps what is selected.
+# Each claim opens to show its numbers. A segment of the bar at the top selects a verdict, and the address of the page keeps the
+# selection.
 
 # %% tags=["remove-input"]
 display(HTML(page.filter_form(entries) + page.claim_list(entries) + page.downloads()))
@@ -77,8 +78,8 @@ Table(ledger.summary(entries), "What the verdicts mean")
 # curves computed without noise, 0.5 % on algebra, and never less than 0.02 (algebra: 0.002). A page may be stricter, not looser.
 # Other tolerances stand with their claims and give their reason.
 #
-# The interval of an exponent is that of the mean slope of a curve in the window named, in logarithms. It need not hold the power
-# to which the curve tends, if a correction decays slowly. Locations follow the numbering of arXiv 2409.17858v1.
+# The interval of an exponent is that of the mean slope of a curve in the window named, in logarithms. Where a correction decays
+# slowly, it need not contain the power to which the curve tends. Locations follow the numbering of arXiv 2409.17858v1.
 
 # %% [markdown]
 # ## By place in the paper

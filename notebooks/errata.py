@@ -10,10 +10,10 @@
 # (errata-page)=
 # # Notes on the printed equations of v1
 #
-# The exponent $\chi$ of the loss in time and [Table 1](tab-1-page) stand, and with them the main results. Three terms of the loss law
-# change in part of the plane of tasks: the bottleneck in $N$ of easy tasks, the finite-$N$ transient of hard ones, and the
-# noise of SGD below $\beta = 2 - 1/\alpha$. Some constants change, and two terms that the mean-field equations drop limit where they
-# hold. The rest are local misprints and remarks. The book uses the corrected forms.
+# The exponent $\chi$ of the loss in time and [Table 1](tab-1-page) stand, and with them the main results. Three terms of the
+# loss law change in part of the plane of tasks: the bottleneck in $N$ of easy tasks, the finite-$N$ transient of hard ones, and
+# the noise of SGD below $\beta = 2 - 1/\alpha$. Some constants change. The mean-field equations drop two terms, which limits
+# where they hold. The rest are local misprints and remarks. The book uses the corrected forms.
 #
 # These are notes on the first arXiv version (2409.17858v1) of {cite:p}`bordelon2025feature`, whose numbering is used here. Of the
 # second version and the ICLR version only the abstracts could be read, so some notes may be out of date. Corrections to the
@@ -58,9 +58,10 @@ laws, constants, misprints, notes = (found[found.tier == tier] for tier in TIERS
 # ## How each entry was checked
 #
 # One quantity is computed with the printed form, with the corrected form, and in a third way: by simulation of paper eq. 4, by
-# the full solution, or exactly. The corrected form must be within the tolerance given and the printed one off by more than
-# three times that. Where there is nothing to compute the entry says *by reading*. $\mathcal L[\cdot]$ is the strictly lower triangle,
-# $\tau = \int K\,dt$ the effective time, and $m$ is 1 in the lazy limit and $\max(1, 2/(1+\beta))$ in the rich one.
+# the full solution, or exactly. The corrected form must agree within the tolerance given, and the printed one must be off by
+# more than three times that. Where there is nothing to compute, the entry says *by reading*. $\mathcal L[\cdot]$ is the
+# strictly lower triangle, $\tau = \int K\,dt$ the effective time, and $m$ is 1 in the lazy limit and $\max(1, 2/(1+\beta))$ in
+# the rich one.
 
 # %% tags=["remove-input", "nbval-check-output"]
 heads = {"name": "note", "printed": "error as printed", "corrected": "error corrected"}
@@ -75,9 +76,10 @@ Table(page.shown(found), "Every check", heads)
 display(Markdown(page.entries(laws, setting)))
 
 # %% [markdown]
-# How far a sum of powers with free constants can absorb this: the largest factor between paper eq. 8 and the lazy loss,
-# infinite batch, at $N = 16$, 256, 4096 and $\infty$, from ten learned modes to $\eta t = 10^6$. For $\beta > 1$ the printed law is off
-# by a factor that grows with the range of $N$. The page on [the loss law](losslaw-page) has more tasks, rich ones and noise.
+# Can the constants of the law absorb this? With all of them free, the table gives the largest factor between paper eq. 8 and
+# the lazy loss at infinite batch, over $N = 16$, 256, 4096 and $\infty$, from ten learned modes to $\eta t = 10^6$. For
+# $\beta > 1$ the printed law is off by a factor that grows with the range of $N$. The page on [the loss law](losslaw-page) has
+# more tasks, rich ones and noise.
 
 # %% tags=["remove-input", "nbval-check-output"]
 Table(power_sums(setting), "Paper eq. 8 with the best constants", formats={"printed": ".1f", "corrected": ".1f"})
@@ -108,8 +110,8 @@ display(Markdown(page.entries(notes, setting)))
 # %% [markdown]
 # ## Claims
 #
-# What no other page judges. Laws are judged on the pages on [bottlenecks](bottleneck-page), [transient](transient-page) and [noise](sgdnoise-page), the growth of the kernel on
-# [its own](kernel-page).
+# These are the claims that no other page judges. Laws are judged on the pages on [bottlenecks](bottleneck-page),
+# [transient](transient-page) and [noise](sgdnoise-page), the growth of the kernel on [its own](kernel-page).
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(page.claims(setting))
@@ -117,10 +119,10 @@ ledger.show(page.claims(setting))
 # %% [markdown]
 # ## What was chosen
 #
-# All values except the super-easy source are ours. Runs are short and narrow on purpose: a wrong equation shows at once. For the
-# order-parameter equations the corrected set is solved, one equation is put back as printed and the solution is substituted
-# once, so that a failure is that of this equation alone. Tolerances are 1e-9 for identities, 0.01 to 0.02 for exponents of exact
-# curves, and 0.01 to 0.1 for simulated means, by their noise and the next order in $1/N$ and $1/P$.
+# All values except the super-easy source are ours. Runs are short and narrow on purpose: a wrong equation shows at once. For
+# the order-parameter equations we solve the corrected set, put one equation back as printed and insert the solution once, so
+# that a failure is due to that equation alone. Tolerances are 1e-9 for identities, 0.01 to 0.02 for exponents of exact curves,
+# and 0.01 to 0.1 for simulated means, by their noise and the next order in $1/N$ and $1/P$.
 
 # %% tags=["remove-input", "provenance"]
 print(notebook.provenance(setting, range(seeds)))

@@ -66,6 +66,7 @@ display(HTML(page.explorer("allocation")))
 display(HTML(page.explorer("edge")))
 
 # %% [markdown]
+# (own-spectrum)=
 # ## Your own spectrum
 #
 # Loss of the lazy limit and of rich gradient flow for a power law, with or without a kink, or for eigenvalues $\lambda_k$ and target coefficients $w^*_k$ that you paste. Width and batch are infinite; a power law has infinitely

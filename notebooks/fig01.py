@@ -11,11 +11,11 @@
 # # Figure 1: exponents and phases
 #
 # **The paper says.** Without limits of width or batch the loss falls as $t^{-\chi}$, with $\chi = \beta$ when lazy and
-# $\chi = \beta \max(1, 2/(1+\beta))$ when rich (paper eq. 10): only hard tasks, $\beta < 1$, gain. At fixed compute
-# $C = Nt$ tasks fall into three phases by the two terms of the loss that balance at the optimum (paper eqs. 8 and 9).
+# $\chi = \beta \max(1, 2/(1+\beta))$ when rich (paper eq. 10): only hard tasks, $\beta < 1$, gain. At fixed compute $C = Nt$
+# tasks fall into three phases, according to which two terms of the loss balance at the optimum (paper eqs. 8 and 9).
 #
 # **Here.** The self-consistent equation has the exponent $\chi$, approached slowly near $\beta = 1$. The three phases follow
-# from the loss law. The printed figure gives the easy phase a label that names another pair of terms.
+# from the loss law. In the printed figure the label of the easy phase names another pair of terms.
 #
 # <!-- here: fig-1.exponent.hard.rich, fig-1.exponent.easy.rich, fig-1.phase.easy.rich -->
 
@@ -66,9 +66,9 @@ print(notebook.provenance(plan))
 # \end{aligned}
 # $$ (eq-self-consistent)
 #
-# Here $a(t)$ is the time that a frozen kernel would need, in units of $\eta t$, and $S$ is an incomplete gamma function, so
-# {eq}`eq-self-consistent` can be followed to any time. A late window, far beyond any experiment, shows the asymptotic
-# exponent; an early window shows what is within reach.
+# Here $a(t)$ is the time, in units of $\eta t$, at which a frozen kernel would have the same loss, and $S$ is an incomplete
+# gamma function, so {eq}`eq-self-consistent` can be followed to any time. A late window, far beyond any experiment, shows the
+# asymptotic exponent; an early window shows what is within reach.
 
 # %% tags=["hide-input"]
 exponents = page.exponents(plan)
@@ -98,14 +98,14 @@ display(page.draw(plan, exponents))
 # %% [markdown]
 # ## What the corrections change
 #
-# Two corrections found elsewhere in this book leave the phases as they are and change what happens inside them. For hard
-# tasks the corrected finite-$N$ transient, $\frac{1}{N} t^{-(\beta - 1/\alpha) m}$ with $m = \max(1, 2/(1+\beta))$ when rich and
-# 1 when lazy, is at the optimum of the same order as the two terms of the label. For easier tasks the floor in $N$ is
+# Two corrections found elsewhere in this book leave the phases as they are and change what happens inside them. For hard tasks
+# the corrected finite-$N$ transient, $\frac{1}{N} t^{-(\beta - 1/\alpha) m}$ with $m = \max(1, 2/(1+\beta))$ when rich and 1
+# when lazy, is of the same order, at the optimum, as the two terms of the label. For easier tasks the floor in $N$ is
 # $N^{-\alpha}$ (printed: $N^{-\alpha \min(2, \beta)}$ in paper eqs. 8 and 9, $N^{-\alpha\beta}$ in the figure).
 #
-# Section 4 of the paper says that in the rich regime all exponents but that of the bottleneck stay the same or improve.
-# As printed, each term does. Of the corrected terms only gradient flow does: the transient of hard tasks with
-# $\beta < 1/\alpha$ grows with time, and faster when rich, and so does their SGD noise relative to the lazy one.
+# Section 4 of the paper says that in the rich regime all exponents except that of the bottleneck stay the same or improve. This
+# is true of each term as printed, but of the corrected terms only for gradient flow. The transient of hard tasks with
+# $\beta < 1/\alpha$ grows with time, and faster when rich. Their SGD noise also grows, relative to the lazy one.
 
 # %% tags=["hide-input", "nbval-check-output"]
 formats = {"printed": ".3f", "corrected": ".3f"}
@@ -114,8 +114,8 @@ Table(changes, "Smallest change of an exponent from lazy to rich over the plane 
 # %% [markdown]
 # ## Claims
 #
-# An exponent counts as confirmed within 0.008, a sixth of the smallest difference between lazy and rich among the
-# hard sources. A label counts as confirmed if its two terms remain at all tasks of the region but one in a hundred.
+# An exponent counts as confirmed within 0.008, a sixth of the smallest difference between lazy and rich among the hard sources.
+# A label counts as confirmed if its two terms remain for at least 99 % of the tasks of the region.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(

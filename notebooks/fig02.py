@@ -14,8 +14,8 @@
 # $\gamma$, and only its constant improves. A hard task ($\beta < 1$) gains the exponent $2\beta/(1+\beta)$ for any $\gamma > 0$
 # (paper eq. 10). At finite width the mean field theory follows the mean of simulations of [the model](model).
 #
-# **Here.** Both exponents hold in gradient flow at late times, whatever the richness. Over the steps of the figure the hard
-# curve at small richness is still between the two powers. At a fixed learning rate the gain ends
+# **Here.** Both exponents hold in gradient flow at late times, whatever the richness. Over the steps of the figure the exponent
+# of the hard task at small richness is still between the two. At a fixed learning rate the gain ends
 # [at the edge of stability](fig-2-edge-section).
 #
 # <!-- here: fig02.hard.gamma-2, fig02.easy.gamma-2, fig02.hard.beyond-the-edge -->
@@ -75,8 +75,9 @@ display(page.infinite_figure(easy, hard))
 # Theory fixes each window before looking. It starts when ten modes are learned,
 # $k_*(t) = (\eta t + \gamma (\eta t)^{2-\chi})^{1/\alpha} \ge 10$, and ends at the last step or at the predicted edge of
 # stability. The uncertainty counts the bend of the curve inside the window. "Moved windows" shows how far the exponent moves
-# when either end moves by a factor of two. The last two columns compare the curve with theory in the same window: the
-# exponent of {eq}`eq-self-consistent`, the approximation of paper eq. 67, and the ratio to gradient flow where it departs most from 1.
+# when either end moves by a factor of two. The last two columns compare the curve with theory in the same window. They give the
+# exponent of {eq}`eq-self-consistent`, the approximation of paper eq. 67, and the ratio to gradient flow where it is furthest
+# from 1.
 
 # %% tags=["hide-input", "nbval-check-output"]
 heads = {"moved": "moved windows", "closure": "paper eq. 67", "flow": "over gradient flow"}
@@ -116,7 +117,7 @@ display(page.finite_figure(easy_finite, hard_finite))
 
 # %% [markdown]
 # For each seed we average the ratio of its loss to the theory over the logarithm of the step; the mean and error over seeds
-# measure the theory. It is the leading order in $1/N$ and $1/B$, so a small departure at small width is expected.
+# test the theory. The theory is the leading order in $1/N$ and $1/B$, so a small departure at small width is expected.
 
 # %% tags=["hide-input"]
 easy_agreement, hard_agreement = page.agreement(easy_finite), page.agreement(hard_finite)
@@ -132,9 +133,9 @@ display(Table(hard_agreement.drop(columns="seeds"), f"Hard task, β = {beta_hard
 # only while $\eta$ times the largest eigenvalue of the kernel stays below 2. For a hard task the growth has no end, so at any
 # fixed $\eta$ the dynamics reaches that edge, around $\eta t \simeq \gamma^{-1/(1-\chi)} (2/\eta)^{1/(1-\chi)}$.
 #
-# There the kernel stops growing: its largest eigenvalue hovers near $2/\eta$, as in deep networks {cite:p}`cohen2021edge`.
-# With a kernel that does not grow, the loss cannot fall faster than the lazy power $t^{-\beta}$. The better exponent is a
-# statement about gradient flow; in steps it is a transient that lasts until the edge.
+# There the kernel stops growing: its largest eigenvalue hovers near $2/\eta$, as in deep networks {cite:p}`cohen2021edge`. With
+# a kernel that does not grow, the loss cannot fall faster than the lazy power $t^{-\beta}$. The better exponent is a property
+# of gradient flow; at a fixed learning rate it is a transient that ends at the edge.
 
 # %% tags=["hide-input"]
 edge = page.edge_of_stability(plan, results)

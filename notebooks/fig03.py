@@ -57,10 +57,11 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Is the learning rate small enough?
 #
-# SGD with small batches has a stability bound of its own: the noise of a step must not, on average over later steps, make
-# more noise than it is. For Gaussian features and a kernel at rest the condition is
-# $\sum_k (\eta \lambda_k / B) / (2 - \eta \lambda_k (1 + 1/B)) < 1$. The kernel grows as $K = 1 + \gamma C_w$, so the last column takes
-# $\eta K$ at the last step. Beyond 1 the mean of the loss has no bound, and a mean over any number of seeds is meaningless.
+# SGD with small batches has a stability bound of its own: on average, the noise of one step must not cause more noise in later
+# steps than it carries itself. For Gaussian features and a kernel at rest the condition is
+# $\sum_k (\eta \lambda_k / B) / (2 - \eta \lambda_k (1 + 1/B)) < 1$. The kernel grows as $K = 1 + \gamma C_w$, so the last
+# column uses $\eta K$ at the last step. Beyond 1 the mean of the loss has no bound, and a mean over any number of seeds is
+# meaningless.
 
 # %% tags=["hide-input", "nbval-check-output"]
 heads = {"growth": "K at the last step", "first": "at first", "last": "at last"}
@@ -78,9 +79,10 @@ display(Table(page.stability(plan, super_easy), f"Super-easy task, η = {eta_sup
 display(page.loss_figure(plan, hard, super_easy))
 
 # %% [markdown]
-# The first tables give the mean of the simulations over the theory, averaged over the logarithm of the step. The theory is
-# exact only to leading order in $1/N$ and $1/B$. At the smallest batch the simulated mean lies above it, the more the steeper
-# the loss falls, because the theory leaves out the [fourth moment of Gaussian data](batch-derivation). The last table shows what that moment adds.
+# The first tables give the mean of the simulations divided by the theory, averaged over the logarithm of the step. The theory
+# is exact only to leading order in $1/N$ and $1/B$. At the smallest batch the simulated mean lies above it, and further above
+# the more steeply the loss falls, because the theory leaves out the [fourth moment of Gaussian data](batch-derivation). The
+# last table shows what that moment adds.
 
 # %% tags=["hide-input"]
 hard_agreement, super_easy_agreement = page.agreement(plan, hard), page.agreement(plan, super_easy)
@@ -114,11 +116,11 @@ display(
 # (fig-3-late-section)=
 # ## One term at a time
 #
-# A few hundred steps hold all terms at once. The theory continues to late times, on a logarithmic grid of $\eta t$ and for
+# Within a few hundred steps all terms overlap. The theory continues to late times, on a logarithmic grid of $\eta t$ and for
 # infinitely many modes. Three of its limits isolate one term each: infinite width and batch (gradient flow), infinite width
-# (the SGD transient) and infinite batch (the transient of finite width, at 16 times the width of the figure and after its
-# exact late limit is subtracted). Windows come from the loss law with prefactors one: a term counts as alone where it is ten
-# times the next. The loss of the hard task at infinite batch is fitted where $\gamma (\eta t)^{1-\chi} \ge 10$.
+# (the SGD transient) and infinite batch (the transient of finite width, at 16 times the width of the figure and after its exact
+# late limit is subtracted). Windows come from the loss law with prefactors one: a term counts as alone where it is ten times
+# larger than the next. The loss of the hard task at infinite batch is fitted where $\gamma (\eta t)^{1-\chi} \ge 10$.
 
 # %% mystnb={"figure": {"caption": "The theory to late times. Upper panel: loss of the super-easy task for several batches, and in the limits that leave one term alone. Lower panel: by how much the smallest and the largest batch raise the loss of the hard task at infinite width, beside the level that the present kernel keeps up (dashed).", "name": "fig-3-late"}, "image": {"alt": "Upper panel: loss curves on log-log axes turn from a steep fall to slope minus 1.5 and then to minus 0.5, later for smaller batch. Lower panel: the relative excess of the hard task grows with time, parallel to the dashed growth of the kernel."}} tags=["remove-input"]
 display(page.late_figure(plan, hard, super_easy))
@@ -136,13 +138,14 @@ display(Table(crossovers, "Super-easy task, stages", heads, {"noise": ".1f", "wi
 # %% [markdown]
 # ## Why the noise of a hard task grows
 #
-# At a large batch finite width comes first and SGD noise never leads: the middle stage needs a large $\eta N / B$.
+# In the super-easy task at a large batch the transient of finite width comes first and SGD noise never leads: the middle stage
+# needs a large $\eta N / B$.
 #
-# The last row of the second table is the relative excess of the loss that SGD noise causes in the hard task. In the paper's
-# law it falls; here it grows. For a source below $2 - 1/\alpha$ the leading effect of the noise is local: a mode that still
-# carries loss is shaken by the present loss, not by what is left of early noise. That gives the factor
-# $1 + (\eta/B) K(t) \sum_k \lambda_k / 2$ and so the growth of the kernel, $t^{1-\chi}$. The noise does not matter for hard tasks while
-# that product is small; the stability bound above says when it is not.
+# The last row of the second table is the relative excess of the loss that SGD noise causes in the hard task. In the paper's law
+# it falls; here it grows. For a source below $2 - 1/\alpha$ the leading effect of the noise is local: a mode that still carries
+# loss is shaken by the present loss, not by what is left of early noise. This multiplies the loss by
+# $1 + (\eta/B) K(t) \sum_k \lambda_k / 2$, so the excess grows with the kernel, as $t^{1-\chi}$. The noise does not matter for
+# hard tasks while that product is small; the stability bound above says when it is not.
 #
 # ## Claims
 #

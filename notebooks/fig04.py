@@ -12,11 +12,12 @@
 #
 # **The paper says.** At fixed compute $C = N t$ there is a best width $N^*$ and a best number of steps $t^* = C/N^*$, and the
 # loss there falls as a power of $C$ (paper Table 1): $\alpha\beta\chi/(\alpha\beta + \chi)$ for the rich hard task,
-# $\alpha\beta/(\alpha\beta + 1)$ for the easy one, and $1 - 1/(2\alpha)$ for the super-easy one, which SGD noise and finite width limit.
+# $\alpha\beta/(\alpha\beta + 1)$ for the easy one, and $1 - 1/(2\alpha)$ for the super-easy one, whose loss is limited by SGD
+# noise and finite width.
 #
-# **Here.** The theory reaches these powers at large compute, at a batch that suits the row of the table
-# ([below](fig-4-approach-section)). The easy task is there from the start; the hard one comes from below, the super-easy one
-# slowly from above. Feature learning moves the optimum of the hard task to wider networks.
+# **Here.** The theory reaches these powers at large compute, if the batch suits the row of the table
+# ([below](fig-4-approach-section)). The easy task has its exponent from the start; that of the hard task rises to its limit,
+# and that of the super-easy one slowly falls to it. Feature learning moves the optimum of the hard task to wider networks.
 #
 # <!-- here: fig04.hard.loss.limit, fig04.hard.gain.simulation, fig04.hard.allocation -->
 
@@ -58,9 +59,9 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Loss curves
 #
-# Every curve is one width, run until the largest compute is used up. Compute is $C = N t$ with $t$ in steps, as in the paper.
-# The theory, at widths that are powers of two, is solved in unit steps at first and then, where a curve is longer, on a
-# logarithmic grid of times. The modes left out do not show; the last column is their share of the smallest loss.
+# Each curve is one width, trained until the largest compute is used up. Compute is $C = N t$ with $t$ in steps, as in the
+# paper. The theory, at widths that are powers of two, is solved in unit steps at first and then, where a curve is longer, on a
+# logarithmic grid of times. The modes left out are too small to show: the last column is their share of the smallest loss.
 
 # %% tags=["hide-input", "nbval-check-output"]
 settings = page.settings(plan, panels)
@@ -73,10 +74,10 @@ display(page.loss_figure(plan, panels))
 # ## The frontier and its exponents
 #
 # The curves are interpolated in log-log on a common grid of compute. At each compute a parabola in $\ln N$ around the best
-# width gives the loss and the width of the optimum, and $t^* = C/N^*$. A fit starts where, by the loss law with prefactors
-# one, the optimum has ten parameters and ten learned modes. For simulations it ends at the largest compute at which the best
-# width lies between two others; for the theory it covers the last two decades. Curves named "limit" are at the second batch.
-# Intervals are 95 %, of the mean slope in the window: spread over resampled seeds and bend inside it.
+# width gives the loss and the width of the optimum, and $t^* = C/N^*$. A fit starts where, by the loss law with prefactors one,
+# the optimum has ten parameters and ten learned modes. For simulations it ends at the largest compute at which the best width
+# lies between two others; for the theory it covers the last two decades. Curves named "limit" are at the second batch. The 95 %
+# intervals are those of the mean slope in the window, with the spread over resampled seeds and the bend of the curve.
 
 # %% tags=["hide-input"]
 found = page.exponents(plan, panels)
@@ -105,8 +106,9 @@ display(page.allocation_figure(plan, panels))
 # (fig-4-approach-section)=
 # ## The approach to the exponents
 #
-# The exponents of Table 1 are limits. The theory shows how near a frontier is at a given compute, far beyond what can be
-# simulated. It is the continuous-time limit: learning rate and batch enter only as the strength $\eta/B$ of the noise.
+# The exponents of Table 1 are limits. The theory shows how near a frontier comes to them at a given compute, far beyond what
+# can be simulated. It is solved in continuous time, where learning rate and batch enter only as the strength $\eta/B$ of the
+# noise.
 #
 # Each row of the table also assumes a regime of the noise. In the hard and the easy row noise does not matter; in the
 # super-easy row it limits the loss. So the theory is solved once more at another batch: infinite for the hard task and, at
@@ -147,8 +149,8 @@ display(Table(beside.drop(columns="corrected"), "Simulations and theory", heads,
 # %% [markdown]
 # ## Claims
 #
-# An exponent of the theory counts as confirmed within 5 % of the prediction, one of simulations within 10 %; a ratio of losses within 5 % of 1. The powers of Table 1
-# are asymptotic: the theory is held against them at the batch that the row speaks of.
+# An exponent of the theory counts as confirmed within 5 % of the prediction, one of simulations within 10 %; a ratio of losses
+# within 5 % of 1. The powers of Table 1 are asymptotic, so the theory is compared with them at the batch that the row assumes.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show([claim for panel in panels for claim in page.claims(plan, panel, found, beside, by_law)])

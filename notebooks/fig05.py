@@ -15,7 +15,7 @@
 # activation $[h]_+^{q_\phi}$ does.
 #
 # **Here.** On hard tasks ($\beta < 1$) the kernel of a rich network grows and its loss falls faster than $t^{-\beta}$, with an
-# exponent that climbs towards $\chi$ from below. The gain is that of the growing kernel. At a fixed step size it ends at the
+# exponent that climbs towards $\chi$ from below. The growing kernel accounts for the gain. At a fixed step size it ends at the
 # edge of stability.
 #
 # <!-- here: fig05.a.gain, fig05.a.rich.share, fig05.a.kernel -->
@@ -90,9 +90,10 @@ display(circle.loss_figure(panels))
 display(page.kernel_figure(targets[richness]))
 
 # %% [markdown]
-# Paper eq. 52, evaluated on the clock of each network, lets the trace grow faster in these windows than late, where it grows as
-# $t^{1-\chi}$. The trace of the networks grows faster still. It counts directions that are learned already, and these networks
-# have four layers of weights where the solvable model has one of features; we do not know which of the two it is.
+# Paper eq. 52, evaluated on the clock of each network, predicts a trace that grows faster in these windows than at late times,
+# where it grows as $t^{1-\chi}$. The trace of the networks grows faster still. There are two possible reasons: it counts
+# directions that are learned already, and these networks have four layers of weights where the solvable model has one of
+# features. We do not know which it is.
 
 # %% tags=["hide-input"]
 found = page.measure(plan, targets, activations, results)
@@ -120,19 +121,19 @@ display(circle.exponents([row for rows in activations.values() for row in rows],
 # %% [markdown]
 # ## Rich beside lazy, seed by seed
 #
-# Rich and linearised networks of one seed start from the same weights. Here "lazy" is the exponent of the linearised
-# networks of the same width, in the windows of the rich. The effect of each seed's kernel is replaced by its mean over 48
-# random networks, which removes most of the spread. "Share" is the part of the way from the exponent of infinite width to
-# $\chi$ that feature learning covers.
+# Rich and linearised networks of one seed start from the same weights. Here "lazy" is the exponent of the linearised networks
+# of the same width, in the windows of the rich ones. The effect of each seed's kernel is replaced by its mean over 48 random
+# networks, which removes most of the spread. "Share" is the part of the way from the exponent of infinite width to $\chi$ that
+# feature learning covers.
 #
 # ## The clock of the kernel
 #
-# If the kernel grew by a factor alone, a rich network would be a lazy one on the clock $s = \int K(t)/K(0)\,dt$ (paper eq. 65).
-# For $\beta < 1/2$ claims use the trace as $K$, since little of it belongs to what is learned already. For larger $\beta$
-# networks were trained anew and their kernels followed on every mode, $K_k = \langle \cos k, K \cos k \rangle$. The clock of what is
-# still to be learned runs at the rate $\sum_k r_k^2 K_k(t) / \sum_k r_k^2 K_k(0)$, where $r_k = k^{-q} e^{-\eta_0 K_k(0) s}$ is what a lazy
-# network has left to learn in mode $k$ at $s$. This rule is ours and was fixed before any of these kernels was seen. On its
-# clock the loss of a hard task falls as that of a lazy network does.
+# If the kernel grew by a common factor only, a rich network would be a lazy one on the clock $s = \int K(t)/K(0)\,dt$ (paper
+# eq. 65). For $\beta < 1/2$ claims use the trace as $K$, since little of it belongs to what is learned already. For larger
+# $\beta$ we trained the networks again and followed their kernels on every mode, $K_k = \langle \cos k, K \cos k \rangle$. The
+# clock of what is still to be learned runs at the rate $\sum_k r_k^2 K_k(t) / \sum_k r_k^2 K_k(0)$, where
+# $r_k = k^{-q} e^{-\eta_0 K_k(0) s}$ is what a lazy network has left to learn in mode $k$ at $s$. This rule is ours and was
+# fixed before any of these kernels was seen. On its clock the loss of a hard task falls as that of a lazy network does.
 
 # %% tags=["hide-input"]
 if found is not None:
@@ -155,14 +156,15 @@ holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
 # %% [markdown]
 # ## When the claim holds, and what spoils it
 #
-# These panels are ours. Filled points are exponents in the window above, open points those over the last decade of steps.
-# Where a filled point is missing the window is too short: the network is not yet rich, or already at the edge of stability.
-# At the edge the loss falls more slowly again. Smaller steps move that end out; larger steps or more richness reach it before
-# the rich power has begun. Steep activations leave no window at any richness tried.
+# These panels are ours. Filled points are exponents in the window above, open points those over the last decade of steps. Where
+# a filled point is missing the window is too short: the network is not yet rich, or already at the edge of stability. At the
+# edge the loss falls more slowly again. Smaller steps postpone that end; with larger steps or more richness it comes before the
+# rich power has begun. Steep activations leave no window at any richness tried.
 #
-# Richness does not set in smoothly. Weakly rich networks agree with their linearised twins early, but late their loss lies
-# above and falls more slowly, so that the exponent first drops as richness grows from 0. The solvable model has no such
-# effect at infinite width. The page on {ref}`weak-page` traces it to kinks that move the part of the kernel between modes.
+# The gain does not set in smoothly. Weakly rich networks agree with their linearised twins early, but late their loss lies
+# above and falls more slowly, so that the exponent first drops as richness grows from 0. The solvable model has no such effect
+# at infinite width. The page on {ref}`weak-page` traces it to the kinks of the activation, which move the part of the kernel
+# between modes.
 
 # %% tags=["hide-input"]
 studies = page.studies(plan, results)
@@ -178,10 +180,10 @@ Table(studies, f"Exponents at β = {beta_study:g}", heads, formats)
 # %% [markdown]
 # ## Finite width
 #
-# A linearised network differs from one of infinite width only by the kernel of its initial weights. Gradient descent with
-# that kernel, diagonalised on 2048 angles, gives its loss without training. "Own" is the measured loss over it, over the
-# last decade of steps; "N = ∞" is the measured loss over that of infinite width. There is no number where half the angles
-# change the loss by 2 % or more: slopes of the activation are infinite at the kinks for $q_\phi < 1$.
+# A linearised network differs from one of infinite width only by the kernel of its initial weights. Gradient descent with that
+# kernel, diagonalised on 2048 angles, gives its loss without training. "Own" is the measured loss divided by this one, over the
+# last decade of steps; "N = ∞" is the measured loss divided by that of infinite width. No number is given where half as many
+# angles change the loss by 2 % or more: slopes of the activation are infinite at the kinks for $q_\phi < 1$.
 
 # %% tags=["hide-input"]
 if found is not None:
@@ -191,9 +193,9 @@ if found is not None:
     display(Table(found.widths.drop(columns=["seeds", "panel"]), caption, heads, formats))
 
 # %% [markdown]
-# On an easy task a linearised network of finite width leaves the power $t^{-\beta}$, the later the wider it is: part of the
-# target leaks into modes that the kernel learns late. The excess over infinite width falls roughly as $(1/N)\, t^{-1/2}$. This
-# is the finite-width transient of the solvable model, $(1/N)\, t^{-(1-1/\alpha)}$ with $\alpha = 2$, in deep networks.
+# On an easy task a linearised network of finite width leaves the power $t^{-\beta}$, later if it is wider: part of the target
+# leaks into modes that the kernel learns late. The excess over infinite width falls roughly as $(1/N)\, t^{-1/2}$. This is the
+# finite-width transient of the solvable model, $(1/N)\, t^{-(1-1/\alpha)}$ with $\alpha = 2$, in deep networks.
 
 # %% tags=["hide-input"]
 finite = circle.curve_rows(plan.by_width_easy(), results)
@@ -204,12 +206,11 @@ Table(page.excess(finite), caption, heads, {"step": ".0f"} | dict.fromkeys(heads
 # %% [markdown]
 # ## Claims
 #
-# The exponent of a network holds within a tenth, or 0.02 where that is more, with its interval no wider than that. Claims
-# about (b) are those of the richness that is drawn; at the smaller one networks are hardly rich. Exponents of linearised
-# networks are judged only where finite width adds less than a tenth to the loss over a third of a decade; elsewhere the
-# question is whether they follow their own kernels, within 5 %. Where rich and lazy are compared, the interval must lie above
-# the limit for the task that shows it least. At small scale networks have no window, and only the theory of infinite width is
-# judged.
+# The exponent of a network is confirmed within a tenth, or 0.02 where that is more, if its interval is no wider. Claims about
+# (b) are made at the richness that is drawn; at the smaller one networks are hardly rich. Exponents of linearised networks are
+# judged only where finite width adds less than a tenth to the loss over a third of a decade; elsewhere the question is whether
+# they follow their own kernels, within 5 %. Where rich and lazy are compared, the interval must lie above the limit for the
+# task that shows it least. At small scale networks have no window, and only the theory of infinite width is judged.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(page.claims_of(plan, targets, activations, finite, found, results))

@@ -74,9 +74,9 @@ display(page.loss_figure(found))
 # %% [markdown]
 # ## The kernel
 #
-# We follow the tangent kernel over 16 test images and all outputs while a network trains. On digits it grows until $\eta_0$ times its
-# largest eigenvalue exceeds 1 before ten modes are learned, which leaves no window of gradient flow. That eigenvalue belongs to
-# the mean over images, which is learned at once, and the loss goes on falling.
+# We follow the tangent kernel over 16 test images and all outputs while a network trains. On digits it grows so fast that
+# $\eta_0$ times its largest eigenvalue exceeds 1 before ten modes are learned, which leaves no window of gradient flow. That
+# eigenvalue belongs to the mean over images, which is learned at once, and the loss goes on falling.
 
 # %% mystnb={"figure": {"caption": "Tangent kernel of the same networks: trace over its first value, and learning rate times largest eigenvalue. Dashed: the edge of stability. Dotted: half-way to it, where windows end.", "name": "fig-6-kernel"}, "image": {"alt": "Upper panels: the trace of the kernel grows with richness. Lower panels: learning rate times largest eigenvalue rises to the edge of stability for the richest networks."}} tags=["remove-input"]
 display(page.kernel_figure(found))
@@ -85,17 +85,17 @@ display(page.kernel_figure(found))
 # ## Windows
 #
 # No window looks at the loss. A window starts when ten modes of the kernel at the start are learned,
-# $\lambda_{10} \eta_0 \int K(t)/K(0)\,dt = 1$, and for a network whose kernel doubles, when it has. It ends as in
+# $\lambda_{10} \eta_0 \int K(t)/K(0)\,dt = 1$, and, for a network whose kernel doubles, not before it has. It ends as in
 # {ref}`Figure 5 <fig-5-page>`, where $\eta_0$ times the largest eigenvalue of the kernel reaches 1, half-way to the edge of
-# stability, or at the last step. A network counts as rich if its kernel has doubled, as lazy if it ends less than a quarter
-# above its start. In between no power is predicted.
+# stability, or at the last step. A network counts as rich if its kernel has doubled, as lazy if its kernel ends less than a
+# quarter above its start. In between no power is predicted.
 #
 # ## Exponents
 #
-# *Paper* and *own* are predictions from the paper's source and the measured one. *Curve*, for lazy networks, has the
-# exponents in the same window of the two bounds of the grey curve: a measured spectrum is no power law and bends. The
-# interval is that of the mean slope in the window, with the spread over seeds and the bend of the curve. Linearised networks
-# of finite width are slower still, because the kernel couples the ten outputs (see {ref}`the source <source-page>`).
+# *Paper* and *own* are predictions from the paper's source and the measured one. *Curve*, for lazy networks, gives the
+# exponents of the two bounds of the grey curve in the same window: a measured spectrum is no exact power law, so its curve
+# bends. The interval is that of the mean slope in the window, with the spread over seeds and the bend of the curve. Linearised
+# networks of finite width are slower still, because the kernel couples the ten outputs (see {ref}`the source <source-page>`).
 
 # %% tags=["hide-input"]
 heads = {"growth": "kernel", "window": "window (steps)", "ends": "end of the window", "memory": "stream/test"}
@@ -122,9 +122,9 @@ holding(page.sound(found))
 # ## Claims
 #
 # At every scale the page asks whether feature learning helps. Exponents are judged at larger scales only, by the source
-# measured on the same images, whose error is in the interval: the linearised network by the exponent of the predicted curve
-# in its window, and of the rich networks the one with the longest window. On digits none has a window. The paper's $\beta$ is
-# that of other images and perhaps of another kernel; the page on {ref}`the source <source-page>` compares the two. A late
+# measured on the same images, whose error is in the interval. The linearised network is compared with the predicted curve in
+# its window. Of the rich networks the one with the longest window is judged; on digits none has a window. The paper's $\beta$
+# is that of other images and perhaps of another kernel; the page on {ref}`the source <source-page>` compares the two. A late
 # departure counts as confirmed if in the second half of that window the exponent exceeds $2\beta/(1+\beta)$.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
@@ -150,9 +150,9 @@ ledger.cite(*page.CITED.values())
 # The 54000 generated digits of *reduced* scale repeat likewise; the million of *full* scale would not.
 #
 # **Objects.** CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each image, stands in for
-# CIFAR-5M, which is not available everywhere. Views of one image are not independent, so late test losses carry a share of
-# memory, the more the richer the network. The table has the share of samples whose image had been seen, and the loss of the
-# stream over that of test images at the end. With `cifar5m` among `objects` the same plan runs online.
+# CIFAR-5M, which is not available everywhere. Views of one image are not independent, so late in training networks partly
+# memorise them, richer ones more. The table has the share of samples whose image had been seen, and the loss on the stream
+# divided by that on test images at the end. With `cifar5m` among `objects` the same plan runs online.
 #
 # ## What is reduced: test images, steps and width
 #

@@ -10,9 +10,14 @@
 # (intro)=
 # # Feature learning and neural scaling laws
 #
-# **Feature learning raises the exponent with which the loss of a hard task falls in time from $\beta$ to
-# $2\beta/(1+\beta)$, and leaves that of an easy task unchanged.** Hard means a source exponent $\beta < 1$. The gain belongs to gradient
-# flow, that is, to small steps. This book recomputes and checks "How Feature Learning Can Improve Neural Scaling Laws" {cite:p}`bordelon2025feature`; it is not by its authors.
+# **Feature learning raises the exponent with which the loss of a hard task falls in time from $\beta$ to $2\beta/(1+\beta)$,
+# and leaves that of an easy task unchanged.** A task is hard if its source exponent $\beta$ is below 1. The gain holds in
+# gradient flow, that is, for small steps. This book, not by the paper's authors, recomputes and checks "How Feature Learning
+# Can Improve Neural Scaling Laws" {cite:p}`bordelon2025feature`.
+#
+# **I want to** {ref}`check a number <claims-page>` · see {ref}`what is printed wrong <errata-page>` · find {ref}`an equation <equations-page>`
+# or {ref}`a symbol <symbols-page>` · learn {ref}`the theory <model>` · {ref}`rerun a page <reproduce>` · {ref}`download data <front-pages>` ·
+# predict {ref}`my own problem <own-problem-page>`, {ref}`loss curves <own-curves-page>` or {ref}`spectrum <own-spectrum>` · use {ref}`the library <api>`
 
 # %% tags=["hide-input", "parameters", "fold-values"]
 scale: "Scale" = "small"  # small or full; full refines the grid of the explorer
@@ -44,8 +49,8 @@ grid = explorer.compute_explorer(alphas, betas, gammas, explorer_time, explorer_
 display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
 
 # %% [markdown]
-# Mouse, finger or arrow keys move the sliders. Small $\beta$: a hard task; large $\alpha$: a spectrum that falls fast. More of this, your own spectrum
-# included: {ref}`explore-page`.
+# Move the sliders with mouse, finger or arrow keys. A small $\beta$ means a hard task, a large $\alpha$ a spectrum that falls
+# fast. {ref}`explore-page` has more, your own spectrum included.
 #
 # ## Does the paper hold?
 #
@@ -53,23 +58,10 @@ display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
 #
 # {ref}`All claims, and the answer in words <claims-page>`.
 #
+# (front-pages)=
 # ## From the paper to the pages
 #
 # <!-- cards -->
-#
-# ## I want to ...
-#
-# | | |
-# | :-- | :-- |
-# | check a number | {ref}`all claims <claims-page>`, each with prediction, interval, verdict and page |
-# | know what is printed wrong | {ref}`errata-page` |
-# | find an equation | {ref}`equations-page`: meaning, function, page |
-# | learn the theory | {ref}`model` and the eight chapters that follow it |
-# | look up a symbol | {ref}`symbols-page` |
-# | rerun a page or change a parameter | {ref}`reproduce` |
-# | download data | under every figure (CSV, NPZ), under every table (CSV), and {ref}`all claims <claims-page>` |
-# | predict my own problem | {ref}`own-problem-page` from a spectrum, kernel, network or data; {ref}`own-curves-page` from loss curves; {ref}`explore-page` in the browser |
-# | use the library | {ref}`api` |
 #
 # ## The main result
 
@@ -85,14 +77,15 @@ formats = {"predicted": ".3f", "optimum": ".2f"}
 Table(page.exponents(plan, [*hard, *easy]), heads=heads, formats=formats)
 
 # %% [markdown]
-# $\chi$ is the exponent of the loss in time, $L \sim t^{-\chi}$, with $\chi = \beta$ when lazy and $\chi = \beta \max(1, 2/(1+\beta))$ when
-# rich; time is learning rate times steps. $r$ is the compute-optimal exponent, $L_\star \sim C^{-r}$ at compute $C = N t$; its
-# rich value for a hard task holds for gradient flow, its value for a super-easy task needs a finite batch.
+# $\chi$ is the exponent of the loss in time, $L \sim t^{-\chi}$, with $\chi = \beta$ when lazy and
+# $\chi = \beta \max(1, 2/(1+\beta))$ when rich; time is learning rate times steps. $r$ is the compute-optimal exponent,
+# $L_\star \sim C^{-r}$ at compute $C = N t$; its value for a rich hard task holds in gradient flow, and that for a super-easy task
+# needs a finite batch.
 #
-# The curves solve the model exactly in unit steps for infinitely many modes, infinite width and infinite batch. Each exponent is
-# fitted in a window that theory fixes beforehand, from ten learned modes to the end of the curve. The interval is that of the
-# mean slope in that window: the rich exponent of the hard task still rises towards its limit, and that of the easy task still
-# falls.
+# The curves solve the model exactly in unit steps for infinitely many modes, infinite width and infinite batch. Each exponent
+# is fitted in a window that theory fixes beforehand, from ten learned modes to the end of the curve. The interval is that of
+# the mean slope in this window, where the rich exponents still approach their limits: that of the hard task rises, that of the
+# easy task falls.
 
 # %% tags=["hide-input", "nbval-check-output"]
 sharpness = max(curve.sharpness for curve in [*hard, *easy])
@@ -113,8 +106,9 @@ Table(
 # %% [markdown]
 # ## Cite and reuse
 #
-# Cite the paper {cite:p}`bordelon2025feature` for its results, and this book by `CITATION.cff` for its measurements. Code is under the MIT licence, text and figures
-# under CC BY 4.0. {ref}`reproduce` has the one command that makes all pages again.
+# Cite the paper {cite:p}`bordelon2025feature` for its results, and this book by `CITATION.cff` for its measurements. Data stand under every
+# figure (CSV, NPZ) and every table (CSV); {ref}`all claims <claims-page>` are one file. Code is
+# under the MIT licence, text and figures under CC BY 4.0. {ref}`reproduce` has the one command that rebuilds all pages.
 
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan))

@@ -13,8 +13,8 @@
 # **The paper says.** Two exponents of the kernel at the start, the capacity $\alpha$ and the source $\beta$ (paper eq. 6), determine how
 # the loss falls and whether learned features change its power (paper eq. 10).
 #
-# **Here.** Your own spectrum, kernel, network or curves take the place of the power law. What the samples do not tell is
-# continued by the fitted power, with a band, and said.
+# **Here.** Your own spectrum, kernel, network or curves take the place of the power law. Where the samples no longer determine
+# a curve, the fitted power continues it, with a band, and the result says so.
 #
 # ## Four starts, one result
 #
@@ -29,9 +29,9 @@
 # predict.from_curves(steps, losses)
 # ```
 #
-# Each returns a {class}`~neural_scaling.predict.Prediction`: how hard the task is, the learning curves at frozen and with learned
-# features, the largest learning rate, and the best width and time for a budget of compute, each with its error. {func}`~neural_scaling.predict.save_report` writes a report that opens
-# offline.
+# Each returns a {class}`~neural_scaling.predict.Prediction`: how hard the task is, the learning curves with frozen and with
+# learned features, the largest learning rate, and the best width and time for a budget of compute, each with its error.
+# {func}`~neural_scaling.predict.save_report` writes a report that opens offline.
 #
 # ## From the command line
 #

@@ -270,6 +270,14 @@ class TestText:
         assert full.select_one(f'a[href="fig02.html#{full["id"]}"]').get_text() == "Figure 2, full scale"
         assert to_html([]) == ""
 
+    def test_equations_are_those_of_the_paper_wherever_a_claim_names_them(self):
+        claim = changed(
+            location="Fig. 2a, eqs. 8, 9", statement="As eq. 67.", quantity="that of paper eq. 67", note="eq. 1"
+        )
+        said = BeautifulSoup(to_html([claim]), "html.parser").get_text()
+        assert said.count("eq") == 5 == said.count("paper eq") + said.count("Pequ")
+        assert "Fig. 2a, paper eqs. 8, 9" in said
+
     def test_an_open_claim_says_once_what_would_decide_it(self):
         (line,) = BeautifulSoup(to_html([changed(interval=(0.4, 0.7), needs="more seeds")]), "html.parser").select("dl")
         assert line.get_text().count("more seeds") == 1
@@ -537,6 +545,8 @@ class TestPlaces:
 
     def test_equations_of_a_location_are_links(self):
         said = BeautifulSoup(linked("Fig. 2b, eqs. 8, 18-31 and 80, third term, Table 1"), "html.parser")
+        assert said.get_text().startswith("Fig. 2b, paper eqs. 8, ")
+        assert linked("paper eqs. 8, 9") == linked("eqs. 8, 9")
         assert [(link.get_text(), link["href"]) for link in said.select("a")] == [
             ("8", "../equations.html#eq-8"),
             ("18-31", "../equations.html#eq-18"),

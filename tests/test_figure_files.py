@@ -45,6 +45,7 @@ def test_white_becomes_the_ground_and_ink_light():
     assert figures.dark("#ffffff") == figures.DARK
     assert luminance(figures.dark(style.INK)) > 0.6
     assert luminance(figures.dark("#f2f2f2")) < 0.05  # a box near white does not shine
+    assert [figures.dark(ink) for ink in figures.ON_PICTURE] == list(figures.ON_PICTURE)
     turned = figures.darkened(
         '<svg a="b"><path style="fill: #ffffff; stroke: #1a1a1a"/><use href="#p123456789"/></svg>'
     )
@@ -100,7 +101,7 @@ def test_files_hold_the_curves_and_the_figure_has_no_metadata(svg, tmp_path):
     assert light.rstrip().endswith("</svg>") and "<metadata" not in light
     # Numbers have fewer digits, but not the scale of the letters: rounded, they would grow by a fourth.
     assert light.count("scale(0.015625)") == svg.count("scale(0.015625)") > 0
-    assert not re.search(r"[1-9]\d*\.\d{3}", light.partition("<g id=")[2].replace("0.015625", ""))
+    assert not re.search(r"[1-9]\d*\.\d{3}", light.replace("0.015625", ""))
     assert "#ffffff" in light and "#ffffff" not in dark and figures.DARK in dark
     assert (tmp_path / "page-fig.png").read_bytes().startswith(b"\x89PNG")
 
@@ -209,6 +210,13 @@ def test_a_narrow_screen_sees_each_panel_through_a_window(svg):
     place = f"width:{504 / width:.2%};left:{-x / width:.2%};top:{-y / height:.2%}"
     assert page.count(place) == 2  # light and dark
     assert page.count('alt="Words."') == 2 * (1 + len(about["panels"]))
+
+
+def test_a_bar_of_colours_and_a_legend_are_not_blown_up_and_no_part_is_wider_than_the_screen():
+    about = {"panels": [[0, 0, 400, 300], [420, 0, 60, 300], [0, 320, 400, 40]], "curves": []}
+    page = figures.shown("f", about, "Words.", (504.0, 380.0))
+    assert re.findall(r"max-width:(\d+)px", page) == ["640", "48", "400"]
+    assert "min-width" not in page
 
 
 def test_colours_of_maps_are_written_as_the_extension_reads_them():

@@ -123,3 +123,14 @@ def test_words_on_words_and_numbers_on_numbers_are_found():
     found = legible.clashes(figure)
     assert any("'one' lies on 'other'" in line for line in found)
     assert any("the numbers of" in line for line in found)
+
+
+def test_words_on_a_picture_keep_their_ink_in_the_dark():
+    for ink, wrong in ((style.INK, 1), (legible.ON_PICTURE[0], 0)):
+        with style.book_style():
+            figure = style.new_figure(3.0)
+            axes = figure.subplots()
+            axes.imshow(np.eye(3))
+            axes.text(1, 1, "a number", color=ink)
+            axes.text(0, 3.5, "below", color=ink)
+        assert len([line for line in legible.clashes(figure) if "lies on a picture" in line]) == wrong

@@ -21,12 +21,12 @@ from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from companion.legible import ON_PICTURE
+from companion.light import lighter
+
 LOGGER = logging.getLogger(__name__)
 FOLDER = "_figures"
 METADATA = re.compile(r'<metadata id="figure">(.*?)</metadata>\n?', re.DOTALL)
-ANY_METADATA = re.compile(r"<metadata.*?</metadata>\n?", re.DOTALL)
-#: A hundredth of a point is not seen; the digits beyond it are a third of a file. Small numbers are scales, which count.
-LONG = re.compile(r"\b(?!0\.0)\d+\.\d{3,}")
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 #: The ground of the dark theme, which takes the place of white.
 DARK = "#121212"
@@ -36,6 +36,8 @@ def dark(colour: str) -> str:
     """Return what stands for a colour on a dark ground: light becomes dark and dark light, the hue stays."""
     if colour == "#ffffff":
         return DARK
+    if colour in ON_PICTURE:
+        return colour
     hue, lightness, saturation = colorsys.rgb_to_hls(*(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)))
     # Blue and red are darker to the eye than their lightness says, so that only what was near white gets dark.
     turned = 1 - lightness if lightness > 0.8 else max(0.62, 0.92 - 0.5 * lightness)
@@ -65,7 +67,7 @@ def write(folder: Path, name: str, svg: str) -> dict[str, Any]:
     about: dict[str, Any] = (
         json.loads(html.unescape(found[1])) if found else {"panels": [], "curves": [], "clashes": [], "thumbnail": ""}
     )
-    plain = LONG.sub(lambda match: f"{float(match[0]):.2f}", ANY_METADATA.sub("", svg))
+    plain = lighter(svg)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.svg").write_text(plain, "utf-8")
     (folder / f"{name}-dark.svg").write_text(darkened(plain), "utf-8")
@@ -92,8 +94,9 @@ def shown(base: str, about: dict[str, Any], alt: str, size: tuple[float, float])
     stack = ""
     for x, y, wide, high in about["panels"] or [[0, 0, width, height]]:
         place = f"width:{width / wide:.2%};left:{-x / wide:.2%};top:{-y / high:.2%}"
-        # A narrow part, as a legend or a bar of colours, is not blown up to the width of the page.
-        box = f"aspect-ratio:{wide}/{high};min-width:{0.92 * wide:.0f}px;max-width:{1.6 * wide:.0f}px"
+        # A narrow or low part, as a bar of colours or a legend, is not blown up to the width of the page.
+        most = 0.8 if wide < width / 4 else 1.0 if high < 60 else 1.6
+        box = f"aspect-ratio:{wide}/{high};max-width:{most * wide:.0f}px"
         stack += f'<div class="panel"><div style="{box}">' + both(f' style="{place}"') + "</div></div>"
     files = [("figure", ".svg")] + ([("CSV", ".csv"), ("NPZ", ".npz")] if about["curves"] else [])
     links = " · ".join(f'<a download href="{base}{ending}">{label}</a>' for label, ending in files)

@@ -183,7 +183,9 @@ def collected(claims: Iterable[Claim], root: Path) -> list[Equation]:
 
 def as_markdown(claims: Iterable[Claim], root: Path) -> str:
     """Return the list of equations in MyST Markdown, for the page ``book/equations.md``."""
-    return "\n".join(map(_entry, collected(claims, root)))
+    found = collected(claims, root)
+    links = " ".join(f'<a href="#eq-{equation.number}">{equation.number}</a>' for equation in found)
+    return "\n".join([f'<p class="jumps">Go to eq. {links}</p>\n', *map(_entry, found)])
 
 
 def _entry(equation: Equation) -> str:

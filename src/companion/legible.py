@@ -20,6 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox, BboxBase, ScaledTranslation
 
+#: Dark and light ink of words on a picture: on a dark page they stay as they are, as the picture does.
+ON_PICTURE = ("#010101", "#fefefe")
 #: Of several curves of one style the black one stays as it is.
 _PLAIN = ("#1a1a1a", "#000000")
 _SIGNS = ("s", "^", "D", "v", "P", "X", "<", "p", ">", "*")
@@ -166,6 +168,13 @@ def clashes(figure: Figure, picture: RendererAgg | None = None) -> list[str]:
         texts = [text for text in axes.texts if axes.axison and text.get_text().strip() and not text.get_rotation()]
         found += [
             f"{panel}: {text.get_text()!r} lies on {what}" for text in texts for what in _under(text, axes, renderer)
+        ]
+        pictures = [one.get_window_extent(renderer) for one in axes.images]
+        found += [
+            f"{panel}: {text.get_text()!r} lies on a picture in an ink that is not of ON_PICTURE"
+            for text in axes.texts
+            if to_hex(text.get_color()) not in ON_PICTURE
+            and any(_overlap(_box(text, renderer), one) for one in pictures)
         ]
         for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
             labels = [

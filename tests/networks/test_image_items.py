@@ -216,8 +216,12 @@ def test_page_on_figure_6():
         digits, rows=[dataclasses.replace(digits.rows[0], growth=10 + STEP), *digits.rows[1:]]
     )
     assert not figure06.sound([backwards])[grows]
-    png(figure06.loss_figure(found))
-    png(figure06.kernel_figure(found))
+    figures = figure06.loss_figure(found), figure06.kernel_figure(found)
+    lines = [line for figure in figures for axes in figure.axes for line in axes.lines]
+    pairs = {(line.get_label(), line.get_color()) for line in lines if "gamma" in line.get_label()}
+    assert [len(set(column)) for column in zip(*pairs, strict=True)] == [len(pairs)] * 2  # one richness, one colour
+    for figure in figures:
+        png(figure)
 
 
 def test_claims_about_digits():

@@ -53,6 +53,20 @@ FAULTS = {
         ["axe color-contrast: #pale"],
     ),
     "tall": ("<div style='height: 21200px'></div>", ["26 phone screens, more than 25."]),
+    "panel": (
+        "<div class='book-figure'><div class='panel' tabindex='0' style='overflow-x: auto'>"
+        "<div style='width: 500px'>x</div></div></div>",
+        ["on a phone a panel scrolls sideways"],
+    ),
+    "covered": (
+        "<div style='position: relative'><pre style='padding-top: 1em'>code</pre>"
+        "<button class='copybtn' style='position: absolute; top: 0; height: 2em'>copy</button></div>",
+        ["on a phone a button covers code", "on paper: <button class"],
+    ),
+    "narrow": (
+        f"<table><tr><td><div style='width: 80px'>{'word ' * 9}</div></td></tr></table>",
+        ["on a phone a column is too narrow for word"],
+    ),
     "heavy": ("<img src='heavy.svg' alt='A curve.'>", ["1025 kB, more than 1024."]),
 }
 SEARCH = """<!doctype html><html lang="en"><head><title>Search</title></head><body><h1>Search</h1><div id="search-results"></div>

@@ -80,7 +80,19 @@ _SIZE = """() => {
     const page = document.scrollingElement;
     const over = one => one.getBoundingClientRect().right > innerWidth + 1;
     const first = page.scrollWidth > innerWidth + 1 ? [...document.body.querySelectorAll("*")].filter(over).pop() : null;
+    const seen = selector => [...document.querySelectorAll(selector)].filter(one => one.checkVisibility());
+    const covers = (button, code) => code && button.getBoundingClientRect().bottom
+        > code.getBoundingClientRect().top + parseFloat(getComputedStyle(code).paddingTop) + 1;
+    const cramped = innerWidth > 600 ? [] : [
+        ...seen(".book-figure .panel").filter(one => one.scrollWidth > one.clientWidth + 1)
+            .map(() => "a panel scrolls sideways"),
+        ...seen("button.copybtn").filter(one => covers(one, one.parentElement.querySelector("pre")))
+            .map(one => `a button covers ${one.parentElement.textContent.trim().slice(0, 40)}`),
+        ...seen("td").filter(one => one.innerText.length > 40 && one.clientWidth < 100)
+            .map(one => `a column is too narrow for ${one.innerText.slice(0, 40)}`),
+    ];
     return {
+        cramped,
         height: page.scrollHeight,
         wide: page.scrollWidth > innerWidth + 1 ? page.scrollWidth : 0,
         by: first ? first.outerHTML.slice(0, 80) : "",
@@ -271,6 +283,7 @@ async def _see(context: Any, path: Path, axe: str) -> Seen:
             await _turn(page, size, theme)
             measured = await page.evaluate(_SIZE)
             seen.height = measured["height"]
+            seen.wrong += [f"on a phone {line}" for line in measured["cramped"]]
             if measured["wide"]:
                 seen.wrong.append(f"{measured['wide']} px wide at {size[0]}: {measured['by']}")
         await _turn(page, PAPER, "dark")  # as a reader prints what he sees

@@ -75,13 +75,18 @@ def equations(location: str) -> list[int]:
     return sorted(int(part.removeprefix("eq. ")) for part in places(" ".join(location.split())) if part[:3] == "eq.")
 
 
+def of_paper(text: str) -> str:
+    """Return a text that names equations as those of the paper, since the book numbers its own as well."""
+    return re.sub(r"(?<![Pp]aper )\b(eqs?\. \d)", r"paper \1", text)
+
+
 def linked(location: str) -> str:
-    """Return a location in HTML with its equations as links."""
+    """Return a location in HTML with its equations named as those of the paper, and as links."""
 
     def links(match: re.Match[str]) -> str:
         return re.sub(r"(\d+)(-\d+)?", rf'<a href="{ALL_EQUATIONS}#eq-\1">\g<0></a>', match[0])
 
-    return re.sub(_KINDS["eq."], links, location)
+    return re.sub(_KINDS["eq."], links, of_paper(location))
 
 
 def index(claims: Iterable[Claim], without: Mapping[str, str] = WITHOUT) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from companion.claims.claim import OPEN, VERDICTS, Claim, as_json, by_claim, listed
 from companion.claims.headlines import HEADLINES
-from companion.claims.places import linked
+from companion.claims.places import linked, of_paper
 from companion.claims.verdicts import ALL_CLAIMS, chip, slug
 from companion.claims.words import number, with_formulas
 from neural_scaling.base.checks import choice, flag, text
@@ -79,22 +79,22 @@ def to_html(claims: Sequence[Claim], with_item: bool = False) -> str:
 
 def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
     name = page_name(claim.item)
-    where = f'<span class="where">{html.escape(claim.location)}</span>'
+    where = f'<span class="where">{_said(claim.location)}</span>'
     tags = f'{where} <span class="tag">{claim.kind}</span>' + (f'<span class="tag">{name}</span>' if with_item else "")
     link = f'<a href="{address(claim)}#{anchor(claim.id)}">{name}, {claim.scale} scale</a>'
     if not with_item:
         link = f'<a href="{ALL_CLAIMS}#{anchor(claim.id)}">among all claims</a>'
     needs = claim.needs if claim.verdict in OPEN else ""
     rows = {
-        "Of": html.escape(claim.quantity),
+        "Of": _said(claim.quantity),
         "Predicted": html.escape(_predicted(claim)),
         "Corrected": "" if claim.corrected is None else number(claim.corrected, 3),
-        "Measured": html.escape(_measured(claim) + (f" ({claim.meaning})" if claim.meaning else "")),
+        "Measured": _said(_measured(claim) + (f" ({claim.meaning})" if claim.meaning else "")),
         "Window": "" if claim.window is None else " to ".join(f"{end:.4g}" for end in claim.window),
         "Seeds": "" if claim.seeds is None else str(claim.seeds),
-        "Tolerance": html.escape(claim.rule if claim.tolerance == 0 else f"{claim.tolerance:.2g}: {claim.rule}"),
-        "Reason": html.escape(claim.reason.removesuffix(f"; {needs}")),
-        "Would decide it": html.escape(needs),
+        "Tolerance": _said(claim.rule if claim.tolerance == 0 else f"{claim.tolerance:.2g}: {claim.rule}"),
+        "Reason": _said(claim.reason.removesuffix(f"; {needs}")),
+        "Would decide it": _said(needs),
         "Live check": "<br>".join(map(_check, checks)),
         "Place": linked(html.escape(claim.location)),
         "Judged on" if with_item else "See it": link,
@@ -107,8 +107,12 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
     )
     return (
         f'<details class="claim" id="{anchor(claim.id)}" {data}><summary>{chip(claim.verdict)} '
-        f'<span class="said">{html.escape(claim.statement)}</span> {tags}</summary><dl>{body}</dl></details>\n'
+        f'<span class="said">{_said(claim.statement)}</span> {tags}</summary><dl>{body}</dl></details>\n'
     )
+
+
+def _said(text: str) -> str:
+    return html.escape(of_paper(text))
 
 
 def _check(check: Claim) -> str:

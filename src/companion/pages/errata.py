@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, Tolerance, judged
-from companion.claims.places import linked
+from companion.claims.places import linked, of_paper
 from companion.claims.words import number, with_formulas
 from companion.errata import ERRATA, Erratum, Setting, Tier, end_of_training, infinite_width, meanfield
 from companion.style import INK, MUTED, RICH, WIDTH, book_style, new_figure
@@ -69,9 +69,7 @@ def _contents(errata: Sequence[Erratum]) -> str:
         f"| {TIER[erratum.tier]}{erratum.consequence} | {_links(erratum)} |"
         for erratum in errata
     ]
-    return "\n".join(
-        [":::{container} cards", "| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows, ":::"]
-    )
+    return "\n".join(["| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows])
 
 
 def _links(erratum: Erratum) -> str:
@@ -84,12 +82,12 @@ def entries(found: pd.DataFrame, setting: Setting) -> str:
     blocks = []
     for row in shown(found).itertuples():
         erratum = errata[row.name]
-        see = f" See {_links(erratum)}." if erratum.pages else ""
+        see, location = f" See {_links(erratum)}." if erratum.pages else "", of_paper(erratum.location)
         if erratum.tier == "note":
-            blocks.append(f'- <span id="erratum-{erratum.name}"></span>**{erratum.location}.** {erratum.reason}{see}')
+            blocks.append(f'- <span id="erratum-{erratum.name}"></span>**{location}.** {erratum.reason}{see}')
             continue
         title = f'<span class="said">{with_formulas(erratum.title)}</span>'
-        place = f'<span class="tag">{with_formulas(erratum.location)}</span>'
+        place = f'<span class="tag">{with_formulas(location)}</span>'
         body = [f"*Printed:* {erratum.printed}", f"*Corrected:* {erratum.corrected}", erratum.reason + see]
         if erratum.check is not None:
             quantity = erratum.quantity % vars(setting)

@@ -271,17 +271,21 @@ def departure_claim(plan: Plan, found: Curves) -> Claim:
     )
 
 
+def _colors(found: Sequence[Curves]) -> dict[float, str]:
+    """Return the colour of each richness, the same in all panels."""
+    return richness_colors(row.run.richness for one in found for row in one.rows)
+
+
 def loss_figure(found: Sequence[Curves]) -> Figure:
     """Draw the losses of networks of several richness, one panel per dataset."""
     with book_style():
-        figure = new_figure(5.4 * len(found))
+        colors, figure = _colors(found), new_figure(5.4 * len(found))
         for letter, axes, one in zip("abcdef", np.atleast_1d(figure.subplots(len(found), 1)), found, strict=False):
             last = float(one.rows[0].step[-1])
             time = one.rows[0].run.eta * one.rows[0].step
             shown = (time >= TIMES[0]) & (time <= TIMES[-1])
             bounds = one.source.bounds(time[shown])
             axes.fill_between(one.rows[0].step[shown], *bounds, color=MUTED, alpha=0.25, linewidth=0)
-            colors = richness_colors(row.run.richness for row in one.rows)
             for row in one.rows:
                 color = colors[row.run.richness]
                 name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
@@ -315,15 +319,15 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
 def kernel_figure(found: Sequence[Curves]) -> Figure:
     """Draw how tangent kernels grow and how near they come to the edge of stability, one column per dataset."""
     with book_style():
-        figure = new_figure(6.4)
+        colors, figure = _colors(found), new_figure(6.4)
         panels = figure.subplots(2, len(found), sharex="col", sharey="row", squeeze=False)
+        named: dict[float, Line2D] = {}
         for number, one in enumerate(found):
             upper, lower = panels[:, number]
-            colors = richness_colors(row.run.richness for row in one.rows)
             for row in one.rows:
                 color = colors[row.run.richness]
                 name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
-                upper.loglog(row.step, row.growth, color=color, label=name)
+                (named[row.run.richness],) = upper.loglog(row.step, row.growth, color=color, label=name)
                 lower.loglog(row.step, row.sharpness, color=color)
             lower.axhline(EDGE, color=MUTED, linestyle="--", linewidth=1.2)
             lower.axhline(FLOW, color=MUTED, linestyle=":", linewidth=1.2)
@@ -331,8 +335,7 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
             lower.set_xlabel("steps $t$")
             plain_ticks(upper.yaxis)
             plain_ticks(lower.yaxis)
-        named = {text: line for axes in panels[0] for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4)
+        figure.legend(handles=[named[gamma] for gamma in sorted(named)], loc="outside lower center", ncols=4)
         panels[0, 0].set_ylabel(r"kernel $K(t)/K(0)$")
         panels[1, 0].set_ylabel(r"$\eta_0 \times$ largest eigenvalue")
     return figure

@@ -14,6 +14,7 @@ from scipy.optimize import nnls
 
 from companion.agreement import LOSS
 from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, bounded, judged
+from companion.legible import ON_PICTURE
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
 from companion.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks, width_color
@@ -379,7 +380,7 @@ def ratio_figure(found: pd.DataFrame) -> Figure:
                 for i, j in np.ndindex(values.shape):
                     dark = math.log(values[i, j]) > 0.55 * top
                     text = f"{values[i, j]:.2f}" if values[i, j] < 9.95 else f"{values[i, j]:.0f}"
-                    axes.text(j, i, text, ha="center", va="center", fontsize=11, color="white" if dark else INK)
+                    axes.text(j, i, text, ha="center", va="center", fontsize=11, color=ON_PICTURE[dark])
                 axes.set_xticks(range(len(sources)), [f"{beta:g}" for beta in sources])
                 axes.set_yticks(range(len(capacities)), [f"{alpha:g}" for alpha in capacities])
                 axes.set_title(f"{regime}, {'as ' if version == 'printed' else ''}{version}")
