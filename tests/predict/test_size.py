@@ -1,6 +1,5 @@
 """Curves at finite width and batch, of a spectrum that is no power law, against simulations of the model itself."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
