@@ -83,7 +83,8 @@ def write_project(root: Path) -> Project:
     for name in ("requirements.txt", "constraints.txt", "pyproject.toml", "_config.yml"):
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / "book" / "_ext", root / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    for shape in ("_static", "_templates"):
+        shutil.copytree(ROOT / "book" / shape, root / "book" / shape)
     shutil.copy(ROOT / "book" / "references.bib", root / "book" / "references.bib")
     return Project(root)
 

@@ -25,6 +25,7 @@ def test_the_book_builds_strictly_with_one_page_an_item_and_passes_the_check(cop
     assert "sphinx-thebe.js" not in page and "THEBE_JS_URL" not in page
     assert pages.check(copied) == []
 
+    assert "searchindex.js" not in page and "searchindex.js" in (copied.html / "search.html").read_text()
     soup = BeautifulSoup(page, "html.parser")
     assert soup.select_one("p.page-head span.scale").get_text() == "full scale"
     assert "values: 1.0 4.0 9.0 16.0 25.0" in soup.select_one("main").get_text()

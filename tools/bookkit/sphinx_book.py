@@ -67,6 +67,7 @@ def _frame(project: Project) -> str:
         project.root / "_config.yml",
         project.root / "book" / "_ext",
         project.root / "book" / "_static",
+        project.root / "book" / "_templates",
     ]
     return hash_files([*files, *lock_files(project)], project.root)
 
