@@ -35,6 +35,12 @@ MUTANTS = [
         "identity + self.setting.per_width * summed",
         TABLE + "unit_steps[online-unit steps-lazy-N]",
     ),
+    (  # roots of the responses: another one than the last iterate's
+        "neural_scaling/dmft/march.py",
+        "followed(root * x / before, x)",
+        "followed(root, before)",
+        "tests/dmft/test_log_grid.py::test_a_root_followed_from_the_last_iterate_is_the_one_found_from_the_axis",
+    ),
     (  # the responses: that of the data lost
         MARCH,
         "self.response[cell, upto] @ self.data_response[upto, upto]",
@@ -127,8 +133,8 @@ MUTANTS = [
     ),
     (  # responses stored: sign
         "neural_scaling/dmft/learned.py",
-        "(rows - rows @ self.learned[:, past, past])",
-        "(rows + rows @ self.learned[:, past, past])",
+        "(rows - of_modes)",
+        "(rows + of_modes)",
         TABLE + "continuous_time[online-log-spaced-lazy]",
     ),
     (  # responses from Y alone: earlier chunks lost
@@ -229,8 +235,8 @@ MUTANTS = [
     ),
     (  # claims: markup in their text takes effect
         "companion/claims/shown.py",
-        '"Of": html.escape(claim.quantity)',
-        '"Of": claim.quantity',
+        '"Of": _said(claim.quantity)',
+        '"Of": of_paper(claim.quantity)',
         "tests/test_claims.py::TestEscaping",
     ),
     (  # claims: one seed has an error
@@ -250,8 +256,8 @@ def place(file, old):
 
 
 def copied(folder):
-    """Copy the code, and the notebooks, whose parameters it reads; return the folder of the code."""
-    for name in ("src", "notebooks"):
+    """Copy the code, and the notebooks and claims, which it reads; return the folder of the code."""
+    for name in ("src", "notebooks", "data/claims"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "references"))
     return folder / "src"
 
