@@ -98,7 +98,7 @@ def test_wrong_values_are_refused_by_name(item, name, kind):
 
 def test_lists_that_belong_together_have_one_length():
     values = registry.job(BOOK, "fig03", "small").values
-    with pytest.raises(InputError, match="seeds: has 2 values, batches has 4; give one for each of batches"):
+    with pytest.raises(InputError, match="seeds: has 2 values, batches has 3; give one for each of batches"):
         notebook.plan(plan_of("fig03"), {**values, "seeds": [4, 4]})
 
 
