@@ -123,26 +123,6 @@ class Curve(ArrayValue):
             arrays["clock"][1:],
         )
 
-    def at_size(self, result: Result, draws: Sequence[TailedModes], width: float) -> Curve:
-        """Return the curve at the width and batch of a run of mean field theory of the estimate.
-
-        A draw gets from width what its frozen features lose in the clock of its kernel, and the rest as a factor, that of the
-        estimate: the noise of SGD is nearly proportional to the loss itself, and so is what the clock leaves out.
-        """
-        solution, log_time = result.arrays, np.log(self.time)
-        flow, losses = CubicSpline(log_time, np.log(self.loss)), np.stack([self.loss, *self.draws])
-        inside = (solution["time"] > 0) & (solution["time"] <= self.time[-1] * (1 + 1e-9))
-        there = np.maximum(np.log(solution["time"][inside]), log_time[0])
-        ratio = np.log(np.maximum(solution["loss"][inside], _NOTHING * self.loss[0])) - flow(there)
-        loss = self.loss * np.exp(CubicSpline(np.log(solution["time"][inside]), ratio)(log_time))
-        if width < math.inf:
-            clocks = np.stack([self.clock, *self.draw_clock])
-            losses = losses + [_lost_to_width(*one, width) for one in zip(draws, clocks, strict=True)]
-        each = losses[1:] * (loss / losses[0])
-        error = math.hypot(_COMPUTED, float(solution["error"].max()))
-        low, high = ends(loss, each, error)
-        return replace(self, loss=loss, low=low, high=high, draws=each)
-
     def measured(self) -> tuple[Array, Array, Array]:
         """Return what a measurement of the loss would see, with the noise of the targets, and its 95 % band, shape (R,) each."""
         seen = self.loss + self.draw_noise[0]
@@ -300,6 +280,27 @@ def run_of(problem: str, draws: Sequence[TailedModes], gamma: float, until: floa
     """Return the run of the curves of a problem."""
     begin, end = times(draws[0], until)
     return OwnFlowRun(problem, gamma, end, begin, points, len(draws))
+
+
+def at_size(curve: Curve, result: Result, draws: Sequence[TailedModes], width: float) -> Curve:
+    """Return the curve at the width and batch of a run of mean field theory of the estimate.
+
+    A draw gets from width what its frozen features lose in the clock of its kernel, and the rest as a factor, that of the
+    estimate: the noise of SGD is nearly proportional to the loss itcurve, and so is what the clock leaves out.
+    """
+    solution, log_time = result.arrays, np.log(curve.time)
+    flow, losses = CubicSpline(log_time, np.log(curve.loss)), np.stack([curve.loss, *curve.draws])
+    inside = (solution["time"] > 0) & (solution["time"] <= curve.time[-1] * (1 + 1e-9))
+    there = np.maximum(np.log(solution["time"][inside]), log_time[0])
+    ratio = np.log(np.maximum(solution["loss"][inside], _NOTHING * curve.loss[0])) - flow(there)
+    loss = curve.loss * np.exp(CubicSpline(np.log(solution["time"][inside]), ratio)(log_time))
+    if width < math.inf:
+        clocks = np.stack([curve.clock, *curve.draw_clock])
+        losses = losses + [_lost_to_width(*one, width) for one in zip(draws, clocks, strict=True)]
+    each = losses[1:] * (loss / losses[0])
+    error = math.hypot(_COMPUTED, float(solution["error"].max()))
+    low, high = ends(loss, each, error)
+    return replace(curve, loss=loss, low=low, high=high, draws=each)
 
 
 def sized_run_of(run: OwnFlowRun, curve: Curve, eta: float, width: float, batch: float) -> OwnDMFTRun:

@@ -19,7 +19,7 @@ from neural_scaling.base.paths import cache_root
 from neural_scaling.fits import fit_power_law, fit_scaling_law
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict.estimate import FIRST_MODE, Estimate, as_outputs, estimate_kernel, estimate_spectrum
-from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, drawn, run_of, sized_run_of
+from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, at_size, drawn, run_of, sized_run_of
 from neural_scaling.predict.prediction import Bounds, FittedCurves, Options, Prediction
 from neural_scaling.predict.runs import keep
 from neural_scaling.predict.tail import TailedModes
@@ -373,7 +373,9 @@ def of_estimate(
     if min(options.width, options.batch) < math.inf:
         sized = [sized_run_of(*one, eta, options.width, options.batch) for one in zip(runs, curves, strict=True)]
         results |= (found := obtain_all(sized, ITEM, scale, options.engine, together="the same at finite size"))
-        lazy, rich = (curve.at_size(found[run], draws, options.width) for run, curve in zip(sized, curves, strict=True))
+        lazy, rich = (
+            at_size(curve, found[run], draws, options.width) for run, curve in zip(sized, curves, strict=True)
+        )
     edge = rich.edge(eta)
     last = rich.time.size - 1 if edge is None else int(np.flatnonzero(rich.time >= edge)[0])
     return Prediction(

@@ -80,7 +80,6 @@ EXEMPT = {
         "a result that users read",
     ),
     predict.Curve.of: "makes a result",
-    predict.Curve.at_size: "makes a result",
     predict.Range.of: "makes a result",
     predict.estimate_kernel: "tests/predict/test_estimate.py refuses wrong arguments",
     predict.from_kernel: "arguments are those of estimate_kernel; tests/predict/test_problem.py refuses wrong ones",
