@@ -34,8 +34,8 @@ from bookkit.terminal import say
 from neural_scaling.base.files import NotWritten
 
 #: Seconds of a core that one small-scale notebook, and all of them together, may take.
-NOTEBOOK_BUDGET = 45.0
-TOTAL_BUDGET = 520.0
+NOTEBOOK_BUDGET = 40.0
+TOTAL_BUDGET = 480.0
 #: Tests whose numbers must hold on every processor: theory, solvers, simulation, fits.
 NUMERICAL = (
     "tests/theory",
