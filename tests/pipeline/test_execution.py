@@ -128,7 +128,7 @@ def test_budgets(project, monkeypatch):
     assert commands.over_budget(full, slack=1.0) == []
     monkeypatch.setattr(execution, "run_for_book", lambda project, job, **_: Outcome(job, 1e3, None))
     commands.execute_all(project)  # a warning only
-    with pytest.raises(Problem, match="more than 90 s"):
+    with pytest.raises(Problem, match="more than 80 s"):
         commands.execute_all(project, strict=True)
 
 
