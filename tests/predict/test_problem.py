@@ -126,6 +126,8 @@ def test_the_richness_of_a_network_is_told_and_can_be_taken_for_that_of_the_theo
     by_hand = from_network(Centred(network, 0.5), inputs, targets, options=replace(FAST, richness=3.0))
     assert by_hand.gamma0 == 0.5 and by_hand.richness == pytest.approx(3.0) and by_hand.richness_from == "richness"
     assert any("no exact relation to the gamma_0 of a network, here 0.5, is known" in one for one in sentences(by_hand))
+    with pytest.raises(InputError, match=r"^gamma0: got 1.0 for a network that is centred with richness 0.5; give 0.5"):
+        from_network(Centred(network, 0.5), inputs, targets, options=replace(FAST, gamma0=1.0))
 
 
 def test_the_first_mode_of_the_window_is_passed_on():

@@ -304,9 +304,8 @@ def order_claims(plan: Plan, found: pd.DataFrame, heads: Mapping[float, pd.DataF
     ]
     for power, head in heads.items():
         measured = Measurement.exact(float(head.rich.iloc[-1]))
-        if (
-            head.lazy > 1 + 1e-9
-        ).any():  # where both have learned everything they differ in, ratios are 1 up to rounding
+        # Where both have learned everything they differ in, ratios are 1 up to rounding.
+        if (head.lazy > 1 + 1e-9).any():
             measured = Measurement.none("the model ahead is not lazily better at all times")
         claims.append(
             bounded(

@@ -174,14 +174,10 @@ def compare_scaling_laws(
 
     Parameters
     ----------
-    N, D, L, run, version, batch
-        As in :func:`fit_scaling_law`.
+    N, D, L, run, version, batch, resamples, seed
+        As in :func:`held_out_error`.
     laws
         Two laws; one without a term for the batch leaves it aside.
-    resamples
-        How often runs are drawn again for the interval of the difference of two laws, >= 40.
-    seed
-        Of these draws.
 
     Returns
     -------

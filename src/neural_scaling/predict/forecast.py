@@ -286,7 +286,7 @@ def at_size(curve: Curve, result: Result, draws: Sequence[TailedModes], width: f
     """Return the curve at the width and batch of a run of mean field theory of the estimate.
 
     A draw gets from width what its frozen features lose in the clock of its kernel, and the rest as a factor, that of the
-    estimate: the noise of SGD is nearly proportional to the loss itcurve, and so is what the clock leaves out.
+    estimate: the noise of SGD is nearly proportional to the loss itself, and so is what the clock leaves out.
     """
     solution, log_time = result.arrays, np.log(curve.time)
     flow, losses = CubicSpline(log_time, np.log(curve.loss)), np.stack([curve.loss, *curve.draws])

@@ -176,8 +176,15 @@ def from_network(
         require(good, "test", "no pair", "give inputs and targets")
     further = None if test is None else _pairs(*test, most, "test")
     everything = inputs if further is None else np.concatenate([inputs, further[0]])
+    own_gamma0 = network.richness if isinstance(network, Centred) else None
+    require(
+        own_gamma0 is None or chosen.gamma0 in (None, own_gamma0),
+        "gamma0",
+        f"got {chosen.gamma0} for a network that is centred with richness {own_gamma0}",
+        f"give {own_gamma0}, or richness in its place",
+    )
     if chosen.gamma0 is not None and rates is None:
-        rates = mean_field_rates(network, richness=network.richness if isinstance(network, Centred) else 1.0)
+        rates = mean_field_rates(network, richness=own_gamma0 or 1.0)
     kernel = sample_kernel(
         network, everything, rates=rates, memory=memory, device=device, cache=cache_root() / "tangent"
     )
@@ -185,8 +192,7 @@ def from_network(
     across = None if further is None else kernel[count:, :count]
     own = kernel[:count, :count]
     parts = (own, values, across, None if further is None else further[1])
-    gamma0 = network.richness if isinstance(network, Centred) else chosen.gamma0
-    return of_estimate("network", estimate_kernel(own, values, noise, first), chosen, parts, gamma0)
+    return of_estimate("network", estimate_kernel(own, values, noise, first), chosen, parts, own_gamma0)
 
 
 def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]:
