@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -45,6 +46,7 @@ from companion.claims.claim import OPEN
 from companion.claims.places import PARTS, WITHOUT, index, linked, places
 from companion.claims.tolerance import LEAST, SHARE
 from companion.claims.verdicts import SIGNS, slug
+from companion.claims.words import in_symbols
 from neural_scaling.base.checks import InputError
 from neural_scaling.base.paths import data_root
 from neural_scaling.fits import fit_power_law
@@ -301,7 +303,7 @@ class TestText:
 NASTY = "<script>alert(1)</script> | $x_1$ `code` **bold** _it_ [a](b) {math}`x` {{ s }} &lt; \\| a*b <br> ~~s~~ # h"
 
 
-TAGS = {"div", "details", "summary", "span", "dl", "dt", "dd", "a", "code"}
+TAGS = {"div", "details", "summary", "span", "dl", "dt", "dd", "a", "code", "sub", "sup"}
 
 
 class TestEscaping:
@@ -313,13 +315,91 @@ class TestEscaping:
         assert {tag.name for tag in soup.find_all()} <= TAGS
         return soup
 
-    @pytest.mark.parametrize("text", [NASTY, "|w|^2", "t^(-1)", "N^-1 * 2", "two\nlines", "ends with \\", "$5 and $6"])
-    def test_text_of_a_claim(self, text):
+    @pytest.mark.parametrize(
+        ("text", "read"),
+        [
+            (NASTY, NASTY.replace("x_1", "x1").replace("a*b", "a·b")),
+            ("|w|^2", "|w| to the power 2"),
+            ("t^(-1)", "t to the power −1"),
+            *((text, text) for text in ("N * 2", "two\nlines", "ends with \\", "$5 and $6")),
+        ],
+    )
+    def test_text_of_a_claim(self, text, read):
         claim = changed(statement=text, quantity=text, note=text, location=text)
         soup = self.shown([claim])
         said = {head.get_text(): head.find_next("dd").get_text() for head in soup.select("dt")}
-        assert soup.select_one(".said").get_text() == said["Of"] == said["Place"] == text
-        assert said["Reason"].endswith(f"; {text}")
+        assert soup.select_one(".said").get_text() == said["Of"] == read
+        assert said["Place"] == text and said["Reason"].endswith(f"; {read}")
+        plain = BeautifulSoup(to_html([claim], with_item=True), "html.parser").select_one("details")["data-plain"]
+        assert plain == f"{text}; {text}; {claim.reason}"
+
+
+class TestSymbols:
+    """Formulas in plain text, as a page shows them."""
+
+    @staticmethod
+    def shown(text):
+        soup = BeautifulSoup(in_symbols(text), "html.parser")
+        for hidden in soup.select("sup > .visually-hidden"):
+            assert hidden.extract().get_text() == " to the power "
+        return soup
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("falls as t^-0.571.", "falls as t<sup>−0.571</sup>."),
+            ("t^(-2 beta/(1+beta)), q_phi = 1", "t<sup>−2 β/(1+β)</sup>, q<sub>φ</sub> = 1"),
+            ("a^-(1 - 1/alpha), so", "a<sup>−(1 − 1/α)</sup>, so"),
+            ("N^-(alpha min(2, beta)), t^-((1 - 1/alpha) m)", "N<sup>−α min(2, β)</sup>, t<sup>−(1 − 1/α) m</sup>"),
+            ("t^-(2-beta), C^(2-x), t^(2^k)", "t<sup>−(2−β)</sup>, C<sup>2−x</sup>, t<sup>2<sup>k</sup></sup>"),
+            ("P^alpha y^T, t^(1", "P<sup>α</sup> y<sup>T</sup>, t^(1"),
+            ("gamma0, gamma_0, lambda r3", "γ<sub>0</sub>, γ<sub>0</sub>, λ r<sub>3</sub>"),
+            ("chi_(n+1), w*_k, w*^2, k*", "χ<sub>n+1</sub>, w*<sub>k</sub>, w*<sup>2</sup>, k*"),
+            ("L_N - L_inf, sum_k lambda_k", "L<sub>N</sub> − L<sub>∞</sub>, Σ<sub>k</sub> λ<sub>k</sub>"),
+            ("a = int K dt, Delta(s), -dL/dt", "a = ∫ K dt, Δ(s), −dL/dt"),
+            ("gamma -> 0, B -> infinity, 1 +- 0.2 <= 2", "γ → 0, B → ∞, 1 ± 0.2 ≤ 2"),
+            ("1 << 2, k ~ t, beta > 1", "1 ≪ 2, k ∼ t, β &gt; 1"),
+            ("[-1.65e-05, 1e+09] at 3e9", "[−1.65 × 10<sup>−5</sup>, 10<sup>9</sup>] at 3 × 10<sup>9</sup>"),
+            ("predicted: beta(1-beta) in eta*steps", "predicted: β(1−β) in η·steps"),
+            ("a 3 x 3 & 4", "a 3 x 3 &amp; 4"),
+        ],
+    )
+    def test_formulas(self, text, shown):
+        assert self.shown(text).decode_contents() == shown
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "alphabet, theta, betas and an alpha_beta_gamma",
+            "the sum over modes, finite-N, MNIST-1M, mnist1m, cifar10 and C4",
+            "losslaw.limit.rich.beta-1.25 and batch.excess.gamma-0.b1",
+            "eqs. 8-31, a key 12e4f0, the file gamma0_max",
+        ],
+    )
+    def test_words_and_names_are_no_formulas(self, text):
+        assert in_symbols(text) == text
+
+    @given(st.lists(st.sampled_from([*"<>&\"'^_()-* t1e", "alpha", "beta", "<b>", "&lt;", "->", " - ", "1e-05"])))
+    def test_any_text_stays_text(self, parts):
+        text = "".join(parts)
+        whole = ElementTree.fromstring(f"<p>{in_symbols(text)}</p>")  # refuses tags that do not match
+        assert {tag.tag for tag in whole.iter()} <= {"p", "sub", "sup", "span"}
+        assert "".join(whole.itertext()).count("<") == text.count("<") - 2 * text.count("<<")
+
+    @given(
+        st.recursive(
+            st.just("alpha"), lambda inner: st.tuples(inner, inner).map("({0[0]} + {0[1]})".format), max_leaves=5
+        )
+    )
+    def test_parentheses_close_where_they_opened(self, formula):
+        power = formula.replace("alpha", "α").removeprefix("(").removesuffix(")")
+        assert self.shown(f"(t^{formula}) b)").decode_contents() == f"(t<sup>{power}</sup>) b)"
+
+    def test_nothing_is_left_spelled_in_the_ledger(self):
+        claims = TestCommitted.claims
+        said = {text for claim in claims for text in (claim.statement, claim.quantity, claim.reason, claim.rule)}
+        left = re.compile(r"[\^_]|->|<=|\d-\d|(?<!\w)-\d|\b(alpha|beta|gamma|chi|eta|lambda|phi|[Dd]elta|inf)(\b|\d)")
+        assert not [text for text in said if left.search(re.sub(r"eqs?\. [-\d]+", "", self.shown(text).get_text()))]
 
 
 class TestVerdicts:

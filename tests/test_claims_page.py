@@ -59,6 +59,7 @@ addEventListener("load", async () => {
     kind: () => change("kind", "network"),
     segment: () => document.querySelector(".verdict-bar a.not-confirmed").click(),
     words: () => change("q", "MNIST exponent"),
+    formula: () => change("q", "gamma0 4.2e+05"),
     back: () => history.back(),
     clear: () => document.querySelector("[type=reset]").click(),
     key: () => key(document.querySelector(".verdict-bar a.corrected"), " "),
@@ -125,6 +126,11 @@ class TestInABrowser:
         said = {line["id"].removeprefix("claim-"): line.get_text().lower() for line in lines}
         expected = [id for id in found["segment"]["shown"] if "mnist" in said[id] and "exponent" in said[id]]
         assert found["words"]["shown"] == expected != []
+
+    def test_formulas_are_found_as_they_are_typed(self, found):
+        said = {claim.id: f"{claim.statement} {claim.quantity} {claim.reason}" for claim in LARGEST}
+        expected = [id for id in found["segment"]["shown"] if "gamma0" in said[id] and "4.2e+05" in said[id]]
+        assert found["formula"]["shown"] == expected != []
 
     def test_back_returns_to_what_was_selected_before(self, found):
         assert (found["back"]["hash"], found["back"]["shown"]) == ("#kind=network", ids(kind="network"))

@@ -16,7 +16,7 @@
     const pages = [...document.querySelectorAll("details.claim-page")];
     const segments = [...document.querySelectorAll(".verdict-bar a[data-verdict]")];
     const status = form.querySelector("[role=status]");
-    const words = new Map(claims.map(claim => [claim, claim.textContent.toLowerCase()]));
+    const words = new Map(claims.map(claim => [claim, `${claim.dataset.plain} ${claim.textContent}`.toLowerCase()]));
     const state = () => {
       const set = FIELDS.map(name => [name, form.elements[name].value.trim()]).filter(pair => pair[1]);
       return new URLSearchParams(set);

@@ -6,7 +6,6 @@ The first cell of a notebook says it once: a paragraph that begins with ``**The 
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
@@ -14,7 +13,7 @@ from itertools import zip_longest
 from companion.claims import HEADLINES, Claim, Verdict, by_claim, chip
 from companion.claims.places import ALL_EQUATIONS, linked
 from companion.claims.shown import anchor, expected, measured
-from companion.claims.words import with_formulas
+from companion.claims.words import in_symbols, with_formulas
 
 #: Claims that stand beside what the paper says, and rows of the table below the figure.
 BULLETS, ROWS = 3, 10
@@ -31,8 +30,6 @@ ORDER: tuple[Verdict, ...] = (
 PAPER, HERE = "**The paper says.**", "**Here.**"
 _NAMED = re.compile(r"<!-- here: (.*?) -->\s*", re.DOTALL)
 _CITED = re.compile(r"\b[Pp]aper\s+eqs?\.\s+\d+(?:-\d+)?(?:(?:,|,?\s+and)\s+\d+(?:-\d+)?\b)*")
-_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "chi": "χ", "eta": "η", "lambda": "λ", "phi": "φ"}
-_SPELLED = re.compile(rf"(?<![a-z])({'|'.join(_GREEK)})(?:_?([0kn])(?!\w))?(?![a-z])")
 
 
 def columns(text: str, claims: Iterable[Claim]) -> tuple[str, str]:
@@ -97,22 +94,6 @@ def cited(text: str) -> str:
         return linked(" ".join(match[0].split()))
 
     return _CITED.sub(link, text)
-
-
-def in_symbols(statement: str) -> str:
-    """Return the statement of a claim as HTML, with Greek letters and powers for what it spells out."""
-    text = _SPELLED.sub(_letter, html.escape(statement, False).replace("q_phi", "q<sub>phi</sub>"))
-    return re.sub(r"\^(-?)(?:\(((?:[^()]|\([^()]*\))*)\)|(\w+(?:[./]\w+)*))", _raised, text)
-
-
-def _letter(match: re.Match[str]) -> str:
-    return _GREEK[match[1]] + (f"<sub>{match[2]}</sub>" if match[2] else "")
-
-
-def _raised(match: re.Match[str]) -> str:
-    sign, formula, name = match.groups(default="")
-    power = f"{sign}({formula})" if sign and formula else f"{sign}{formula}{name}"
-    return f"<sup>{power.replace('-', '−')}</sup>"
 
 
 def _words(claim: Claim) -> str:

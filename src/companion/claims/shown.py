@@ -13,7 +13,7 @@ from companion.claims.claim import OPEN, VERDICTS, Claim, as_json, by_claim, lis
 from companion.claims.headlines import HEADLINES
 from companion.claims.places import linked, of_paper
 from companion.claims.verdicts import ALL_CLAIMS, chip, slug
-from companion.claims.words import number, with_formulas
+from companion.claims.words import in_symbols, number, with_formulas
 from neural_scaling.base.checks import choice, flag, text
 
 #: Names of pages that are not those of a figure or table.
@@ -87,10 +87,10 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
     needs = claim.needs if claim.verdict in OPEN else ""
     rows = {
         "Of": _said(claim.quantity),
-        "Predicted": html.escape(_predicted(claim)),
-        "Corrected": "" if claim.corrected is None else number(claim.corrected, 3),
+        "Predicted": in_symbols(_predicted(claim)),
+        "Corrected": "" if claim.corrected is None else in_symbols(number(claim.corrected, 3)),
         "Measured": _said(_measured(claim) + (f" ({claim.meaning})" if claim.meaning else "")),
-        "Window": "" if claim.window is None else " to ".join(f"{end:.4g}" for end in claim.window),
+        "Window": "" if claim.window is None else in_symbols(" to ".join(f"{end:.4g}" for end in claim.window)),
         "Seeds": "" if claim.seeds is None else str(claim.seeds),
         "Tolerance": _said(claim.rule if claim.tolerance == 0 else f"{claim.tolerance:.2g}: {claim.rule}"),
         "Reason": _said(claim.reason.removesuffix(f"; {needs}")),
@@ -102,9 +102,10 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
         "Id": f"<code>{html.escape(claim.id)}</code>",
     }
     body = "".join(f"<dt>{head}</dt><dd>{value}</dd>" for head, value in rows.items() if value)
-    data = (
-        f'data-verdict="{slug(claim.verdict)}" data-page="{claim.item}" data-kind="{claim.kind}"' if with_item else ""
-    )
+    data = ""
+    if with_item:
+        plain = html.escape(f"{claim.statement}; {claim.quantity}; {claim.reason}")  # as readers type it into the form
+        data = f'data-verdict="{slug(claim.verdict)}" data-page="{claim.item}" data-kind="{claim.kind}" data-plain="{plain}"'
     return (
         f'<details class="claim" id="{anchor(claim.id)}" {data}><summary>{chip(claim.verdict)} '
         f'<span class="said">{_said(claim.statement)}</span> {tags}</summary><dl>{body}</dl></details>\n'
@@ -112,12 +113,12 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
 
 
 def _said(text: str) -> str:
-    return html.escape(of_paper(text))
+    return in_symbols(of_paper(text))
 
 
 def _check(check: Claim) -> str:
     found = f"{_predicted(check)} predicted, {_measured(check)} measured"
-    return f"{check.scale}: {html.escape(found)} {chip(check.verdict)}"
+    return f"{check.scale}: {in_symbols(found)} {chip(check.verdict)}"
 
 
 def to_table(claims: Iterable[Claim]) -> pd.DataFrame:
@@ -144,12 +145,12 @@ def headlines(claims: Iterable[Claim]) -> str:
 def expected(claim: Claim) -> str:
     """Return as HTML what a claim predicts, and its correction where the claim is judged by one."""
     corrected = f", corrected {number(claim.corrected, 3)}" if claim.verdict.startswith("correct") else ""
-    return html.escape(_predicted(claim)) + corrected
+    return in_symbols(_predicted(claim) + corrected)
 
 
 def measured(claim: Claim) -> str:
     """Return as HTML what was measured, with its interval."""
-    return html.escape(_measured(claim))
+    return in_symbols(_measured(claim))
 
 
 def summary(claims: Sequence[Claim]) -> pd.DataFrame:

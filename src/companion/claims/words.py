@@ -10,6 +10,25 @@ import numpy as np
 
 from neural_scaling.base.checks import real, whole
 
+_SIGNS = {
+    **{"-&gt; infinity": "→ ∞", "-&gt;": "→", "+-": "±", " ~ ": " ∼ "},
+    **{"&lt;=": "≤", "&gt;=": "≥", "&lt;&lt;": "≪", "&gt;&gt;": "≫"},
+}
+_LETTERS = {
+    **{"alpha": "α", "beta": "β", "gamma": "γ", "chi": "χ", "eta": "η", "lambda": "λ", "phi": "φ", "Delta": "Δ"},
+    **{"inf": "∞", "sum": "Σ", "int": "∫"},
+}
+_NAME = rf"(?!sum\b|int\b(?! \w d))(?:{'|'.join(_LETTERS)})|r(?=\d)|[A-Za-z](?=\*?_)"
+_SYMBOL = re.compile(rf"(?<![A-Za-z_.])({_NAME})(\*?)(?:_?(\d+)|_\(([\w+-]+)\)|_([A-Za-z]+))?(?!\w)")
+_DECIMAL = re.compile(r"(?<![\w.])(?:1|(\d[\d.]*))e\+?(-?)0*(\d+)(?!\w)")
+#: A minus, and no hyphen of a word, a name or a range.
+_MINUS = re.compile(r"(?<![\w)*-])-(?=[\w(.])|(?<= )-(?= )|(?<=\d)-(?=[α-ω])")
+#: What stands in parentheses, with up to four pairs inside one another.
+_INSIDE = "[^()]*"
+for _ in range(4):
+    _INSIDE = rf"(?:[^()]|\({_INSIDE}\))*"
+_POWER = re.compile(rf"\^(−?)(?:\(({_INSIDE})\)|(\w+(?:[./]\w+)*))")
+
 
 def found(value: float, argument: str) -> float:
     """Return a measured number, NaN and infinity included: what came out of a computation that failed is no bad input."""
@@ -37,6 +56,30 @@ def with_formulas(text: str) -> str:
     return re.sub(
         r"\$([^$]*)\$", r'<span class="math notranslate nohighlight">\\(\1\\)</span>', html.escape(text, quote=False)
     )
+
+
+def in_symbols(text: str) -> str:
+    """Return plain text as HTML, with symbols, indices and powers for what it spells out, such as ``t^-(1 - 1/alpha)``."""
+    text = html.escape(text)
+    for plain, sign in _SIGNS.items():
+        text = text.replace(plain, sign)
+    text = _DECIMAL.sub(lambda match: f"{match[1]} × " * bool(match[1]) + f"10^{match[2]}{match[3]}", text)
+    text = re.sub(r"(?<=\w)\*(?=[A-Za-z])", "·", _SYMBOL.sub(_symbol, text))
+    return _POWER.sub(_power, _MINUS.sub("−", text))
+
+
+def _symbol(match: re.Match[str]) -> str:
+    name, star, *indices = match.groups(default="")
+    index = "".join(indices)
+    return _LETTERS.get(name, name) + star + (f"<sub>{_LETTERS.get(index, index)}</sub>" if index else "")
+
+
+def _power(match: re.Match[str]) -> str:
+    sign, formula, name = match.groups(default="")
+    if sign and re.search(r"\S\s*[+−-]", re.sub(rf"\({_INSIDE}\)", "()", formula)):
+        formula = f"({formula})"  # the sign is that of a sum
+    power = _POWER.sub(_power, (sign + formula + name).replace("-", "−"))
+    return f'<sup><span class="visually-hidden"> to the power </span>{power}</sup>'
 
 
 def bound(value: float) -> str:
