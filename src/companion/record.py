@@ -60,7 +60,7 @@ STATED: dict[str, dict[str, Stated]] = {
         "steps": Stated(10000, "Fig. 5, axis"),
         "betas": Stated([0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5], "Fig. 5 (a), legend"),
         "decay": Stated(1.4, "Fig. 5 (b)"),
-        "powers": Stated([1.8, 1.2, 0.9, 0.72], "Fig. 5 (b), legend, and eq. 14", "from β = 0.5, 0.75, 1, 1.25"),
+        "powers": Stated([1.8, 1.2, 0.9, 0.72], "Fig. 5 (b), legend, and paper eq. 14", "from β = 0.5, 0.75, 1, 1.25"),
     },
     "fig06": {
         "digits": Stated(["mnist1m-full"], "section 5.2", "MNIST-1M"),

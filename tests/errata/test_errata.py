@@ -30,6 +30,11 @@ def test_the_printed_form_fails_and_the_corrected_one_holds(found, erratum):
     assert row.outcome == erratum.outcome(Errors(row.printed, row.corrected)) == "stands"
 
 
+def test_equations_are_named_as_those_of_the_paper(found):
+    said = page.entries(found, SETTING) + page.contents() + "".join(page.shown(found)["where"])
+    assert said.count("aper eq") > 100 and not re.findall(r"(?<![Pp]aper )\b[Ee]qs?\. \d", said)
+
+
 @pytest.mark.parametrize("left", [0.0, 3e-17, 9e-10])
 def test_what_rounding_leaves_is_shown_alike_even_if_it_is_nothing(found, left):
     (row,) = page.shown(found[found.name == "richness-in-b"].assign(corrected=left)).itertuples()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from companion.claims import HEADLINES, Claim, Verdict, by_claim, chip
-from companion.claims.places import ALL_EQUATIONS, linked
+from companion.claims.places import ALL_EQUATIONS, linked, of_paper
 from companion.claims.shown import anchor, expected, measured
 from companion.claims.words import in_symbols, with_formulas
 
@@ -97,7 +97,7 @@ def cited(text: str) -> str:
 
 
 def _words(claim: Claim) -> str:
-    words = with_formulas(HEADLINES[claim.id]) if claim.headline else in_symbols(claim.statement)
+    words = with_formulas(HEADLINES[claim.id]) if claim.headline else in_symbols(of_paper(claim.statement))
     return f'<a href="#{anchor(claim.id)}">{words.removesuffix(".")}</a>'
 
 

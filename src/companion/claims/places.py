@@ -77,7 +77,8 @@ def equations(location: str) -> list[int]:
 
 def of_paper(text: str) -> str:
     """Return a text that names equations as those of the paper, since the book numbers its own as well."""
-    return re.sub(r"(?<![Pp]aper )\b(eqs?\. \d)", r"paper \1", text)
+    text = re.sub(r"(?<![Pp]aper )\beq(s?\. \d)", r"paper eq\1", text)
+    return re.sub(r"(?<![Pp]aper )\bEq(s?\. \d)", r"Paper eq\1", text)
 
 
 def linked(location: str) -> str:

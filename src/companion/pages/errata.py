@@ -45,7 +45,8 @@ def shown(found: pd.DataFrame) -> pd.DataFrame:
         form: [_error(*row) for row in zip(found[form], found.tolerance, strict=True)]
         for form in ("printed", "corrected")
     }
-    return found.assign(where=found["where"].str.replace("$", ""), **numbers).drop(columns=["tier", "tolerance"])
+    where = found["where"].str.replace("$", "").map(of_paper)
+    return found.assign(where=where, **numbers).drop(columns=["tier", "tolerance"])
 
 
 def _error(value: float, tolerance: float) -> str:
@@ -66,7 +67,7 @@ def contents() -> str:
 def _contents(errata: Sequence[Erratum]) -> str:
     rows = [
         f'| <a href="#erratum-{erratum.name}">{erratum.title}</a> | {linked(erratum.location)} '
-        f"| {TIER[erratum.tier]}{erratum.consequence} | {_links(erratum)} |"
+        f"| {TIER[erratum.tier]}{of_paper(erratum.consequence)} | {_links(erratum)} |"
         for erratum in errata
     ]
     return "\n".join(["| What | Where | Consequence | Page |", "| :-- | :-- | :-- | :-- |", *rows])
@@ -82,7 +83,7 @@ def entries(found: pd.DataFrame, setting: Setting) -> str:
     blocks = []
     for row in shown(found).itertuples():
         erratum = errata[row.name]
-        see, location = f" See {_links(erratum)}." if erratum.pages else "", of_paper(erratum.location)
+        see, location = f" See {_links(erratum)}." if erratum.pages else "", erratum.location
         if erratum.tier == "note":
             blocks.append(f'- <span id="erratum-{erratum.name}"></span>**{location}.** {erratum.reason}{see}')
             continue
@@ -97,7 +98,7 @@ def entries(found: pd.DataFrame, setting: Setting) -> str:
             )
         start = f'<details class="erratum" id="erratum-{erratum.name}"><summary>{title} {place}</summary>'
         blocks.append("\n\n".join([start, *body, "</details>\n"]))
-    return "\n".join(blocks)
+    return of_paper("\n".join(blocks))
 
 
 def claims(setting: Setting) -> list[Claim]:
@@ -201,7 +202,7 @@ def draw(curves: Curves, alpha: float) -> Figure:
 
 def _floor(axes: Axes, floors: pd.DataFrame) -> None:
     widths = floors["size"]
-    axes.loglog(widths, floors.printed, label="eq. 76, printed", **PRINTED)
+    axes.loglog(widths, floors.printed, label="paper eq. 76, printed", **PRINTED)
     axes.loglog(widths, floors.corrected, label="corrected", **CORRECTED)
     style: dict[str, Any] = {"fmt": "o", "color": INK, "markerfacecolor": "white", "markeredgewidth": 1.6}
     axes.errorbar(widths, floors["mean"], floors.error, label="projections", **style)

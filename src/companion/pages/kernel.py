@@ -106,7 +106,7 @@ def growth(plan: Plan, curves: Iterable[Curve]) -> pd.DataFrame:
                 modes,
                 ("limit - |w|^2", 1 - beta, missing, window),
                 ("lazy limit - |w|^2", 1 - beta, missing_lazy, lazy_window),
-                ("ratio of eq. 53", 1 - beta, measured.ratio, window),
+                ("ratio of paper eq. 53", 1 - beta, measured.ratio, window),
             ]
         for quantity, predicted, values, where in found:
             kept = np.isfinite(values) & (values > 0)

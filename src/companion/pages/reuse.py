@@ -167,7 +167,7 @@ def bottleneck(plan: Plan) -> pd.DataFrame:
     exponent = fit_power_law(samples, [limit.loss for limit in found], BOTTLENECK_WINDOW).exponent
     rows = [
         ("exponent of the limit in P, P from 1e2 to 1e4", exponent, plan.power),
-        ("limit over eq. 78 as printed, P = 1e4", found[-1].loss / found[-1].printed, plan.alpha),
+        ("limit over paper eq. 78 as printed, P = 1e4", found[-1].loss / found[-1].printed, plan.alpha),
     ]
     return pd.DataFrame(rows, columns=["quantity", "found", "predicted"])
 
@@ -355,7 +355,7 @@ def _limit_panel(axes: Axes, found: Curves, quadrature: ModeQuadrature, power: f
     dense = np.geomspace(min(found.samples) / 2, 4 * max(found.samples), 60)
     wide = [reuse_limit(quadrature, math.inf, float(p)) for p in dense]
     axes.loglog(dense, [one.loss for one in wide], color=INK, label=r"theory, $N \to \infty$")
-    axes.loglog(dense, [one.printed for one in wide], "--", color=richness_color(2.0), label="eq. 78 as printed")
+    axes.loglog(dense, [one.printed for one in wide], "--", color=richness_color(2.0), label="paper eq. 78 as printed")
     narrow = dense[dense < found.width / 2]  # towards P = N the limit rises without bound
     finite = [reuse_limit(quadrature, found.width, float(p)).loss for p in narrow]
     axes.loglog(narrow, finite, color=MUTED, label=f"theory, $N = {found.width}$")
