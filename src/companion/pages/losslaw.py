@@ -170,48 +170,53 @@ def last_ratios(heads: Mapping[float, pd.DataFrame]) -> pd.DataFrame:
 
 def limit_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims about the exponents at infinite width and batch, the worst over the capacities."""
-    return [
-        judged(
-            plan,
-            f"losslaw.limit.{regime}.beta-{beta:g}",
-            f"eqs. 10, {'8' if regime == 'lazy' else '9'}",
-            f"At infinite width and batch the {regime} loss falls as t^-{worst.predicted:.3g} at any capacity, "
-            f"beta = {beta:g}.",
-            f"exponent in eta t, worst of alpha = {', '.join(f'{alpha:g}' for alpha in rows.alpha)}, window in eta t",
-            worst.predicted,
-            Measurement.of(worst.exponent, ends, worst.window, meaning=f"{SLOPE}, all capacities together"),
-            "theory",
-            runs=[plan.long(alpha, beta, regime == "rich") for alpha in rows.alpha],
-            needs="a longer run: the power is still being approached when the window ends",
+    claims = []
+    for (regime, beta), rows in found.groupby(["regime", "beta"], sort=False):
+        worst = rows.loc[(rows.exponent - rows.predicted).abs().idxmax()]
+        lows, highs = zip(*rows.interval, strict=True)
+        meaning = f"{SLOPE}, all capacities together"
+        measured = Measurement.of(worst.exponent, (min(lows), max(highs)), worst.window, meaning=meaning)
+        claims.append(
+            judged(
+                plan,
+                f"losslaw.limit.{regime}.beta-{beta:g}",
+                f"eqs. 10, {'8' if regime == 'lazy' else '9'}",
+                f"At infinite width and batch the {regime} loss falls as t^-{worst.predicted:.3g} at any capacity, "
+                f"beta = {beta:g}.",
+                f"exponent in eta t, worst of alpha = {', '.join(f'{alpha:g}' for alpha in rows.alpha)}, window in eta t",
+                worst.predicted,
+                measured,
+                "theory",
+                runs=[plan.long(alpha, beta, regime == "rich") for alpha in rows.alpha],
+                needs="a longer run: the power is still being approached when the window ends",
+            )
         )
-        for (regime, beta), rows in found.groupby(["regime", "beta"], sort=False)
-        for worst in [rows.loc[(rows.exponent - rows.predicted).abs().idxmax()]]
-        for ends in [(min(low for low, _ in rows.interval), max(high for _, high in rows.interval))]
-    ]
+    return claims
 
 
 def sum_claims(plan: Plan, laws: Sequence[Law]) -> list[Claim]:
     """Return the claims that four powers describe the loss at all times, widths and batches, lazy and rich."""
-    return [
-        bounded(
-            plan,
-            f"losslaw.sum.{kind}{name}",
-            "eq. 9" if kind == "rich" else "eq. 8",
-            f"Four powers {whose}, with free constants, describe the {kind} loss at all times, widths and batches.",
-            f"largest factor between solution and law {whose}, over all tasks and curves, window in eta t",
-            "below",
-            FACTOR,
-            Measurement.of(worst, (worst, worst), window, meaning="the largest of all"),
-            "theory",
-            runs=[one.run for one in chosen],
-            note="a sum of two terms is off by up to 2 where they cross; a wrong power is off by more and more",
+    versions = ((VERSIONS[0], "", "as printed"), (VERSIONS[1], ".corrected", "as corrected here"))
+    claims = []
+    for kind, (version, name, whose) in itertools.product(("lazy", "rich"), versions):
+        chosen = [one for one in laws if one.rich == (kind == "rich")]
+        worst, time = max(one.worst(version) for one in chosen), chosen[0].time
+        claims.append(
+            bounded(
+                plan,
+                f"losslaw.sum.{kind}{name}",
+                "eq. 9" if kind == "rich" else "eq. 8",
+                f"Four powers {whose}, with free constants, describe the {kind} loss at all times, widths and batches.",
+                f"largest factor between solution and law {whose}, over all tasks and curves, window in eta t",
+                "below",
+                FACTOR,
+                Measurement.of(worst, (worst, worst), (float(time[0]), float(time[-1])), meaning="the largest of all"),
+                "theory",
+                runs=[one.run for one in chosen],
+                note="a sum of two terms is off by up to 2 where they cross; a wrong power is off by more and more",
+            )
         )
-        for kind in ("lazy", "rich")
-        for chosen in [[one for one in laws if one.rich == (kind == "rich")]]
-        for window in [(float(chosen[0].time[0]), float(chosen[0].time[-1]))]
-        for version, name, whose in zip(VERSIONS, ("", ".corrected"), ("as printed", "as corrected here"), strict=True)
-        for worst in [max(one.worst(version) for one in chosen)]
-    ]
+    return claims
 
 
 def end_claims(plan: Plan, found: Array) -> list[Claim]:
