@@ -30,9 +30,10 @@ POINTS = {
     "L": array(LOSSES, above=0).also(LOSSES[:5]),
     "run": array(RUN, whole=True).also(RUN[:5], 0 * RUN),
     "version": choice("corrected"),
-    "batch": array(2.0 ** (RUN % 2), above=0).also(DATA).or_none(),
     "seed": seed(),
 }
+BATCH = {"batch": array(2.0 ** (RUN % 2), above=0).also(DATA).or_none()}
+IN_ONE_FORM = {name: replace(kind, forms_of=lambda right: []) for name, kind in (POINTS | BATCH).items()}
 LAWS = ["chinchilla", "rich"]
 
 t = array(T, above=0, ordered=True)
@@ -81,15 +82,11 @@ ROWS = [
         B=real(math.inf, above=0, infinite=True),
         least=real(4.0, above=0),
     ),
-    row(fits.fit_scaling_law, **POINTS, law=choice("rich"), resamples=whole(40, 40)),
-    row(fits.held_out_error, **POINTS, laws=laws, along=choice("N"), resamples=whole(40, 40)),
-    # Takes a second a call, and its points in other forms as the two rows before do.
-    row(
-        fits.compare_scaling_laws,
-        **{name: replace(kind, forms_of=lambda right: []) for name, kind in POINTS.items()},
-        laws=laws,
-        resamples=whole(40, 40),
-    ),
+    # Points in other forms go to the quickest law: what becomes of them is decided before one is fitted, for all at one place.
+    row(fits.fit_scaling_law, **POINTS, law=choice("chinchilla"), resamples=whole(40, 40)),
+    row(fits.fit_scaling_law, **IN_ONE_FORM | BATCH, law=choice("rich"), resamples=whole(40, 40)),
+    row(fits.held_out_error, **IN_ONE_FORM, laws=laws, along=choice("N"), resamples=whole(40, 40)),
+    row(fits.compare_scaling_laws, **IN_ONE_FORM, laws=laws, resamples=whole(40, 40)),
     row(fits.ScalingLawFit.interval, LAW, name=choice("a")),
     row(
         fits.ScalingLawFit.loss,
