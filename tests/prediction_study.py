@@ -100,13 +100,13 @@ def source_intervals(number, *, noise):
     return [(high - low, low <= task.law.beta <= high) for low, high in ends]
 
 
-def bend_rows(count, each):
+def bend_rows(count, each, given=("modes", "kernel")):
     """Return how many of the tasks were told to be bent, by what is given and how the coefficients are."""
     rows = []
-    for given, normal in itertools.product(("modes", "kernel"), (False, True)):
-        row = {"given": given, "normal": normal}
+    for what, normal in itertools.product(given, (False, True)):
+        row = {"given": what, "normal": normal}
+        sizes, many = ((300, MODES), count) if what == "modes" else ((0,), count // 2)
         for shape in SHAPES:
-            sizes, many = ((300, MODES), count) if given == "modes" else ((0,), count // 2)
             tasks = [partial(bend_is_told, normal=normal, shape=shape, exact=exact) for exact in sizes]
             told = [one for task in tasks for one in each(task, range(many if shape != "power" else 2 * many))]
             row[shape] = [sum(told), len(told)]

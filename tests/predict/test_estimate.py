@@ -231,30 +231,3 @@ def test_bad_input_names_argument_and_remedy(change, message):
 def test_bad_modes_name_argument_and_remedy(values, coefficients, message):
     with pytest.raises(InputError, match=message):
         estimate_spectrum(values, coefficients)
-
-
-def bent_tasks(kind, normal, count):
-    """Yield modes of random laws whose target has one power, a kink of 0.5 in mid-window or a squared logarithm."""
-    k = np.arange(1, 1001.0)
-    for seed in range(count):
-        random = np.random.default_rng([77, seed])
-        capacity, source, side = random.uniform(1.2, 3), random.uniform(0.4, 2), random.choice([-1, 1])
-        eigenvalues, coefficients = power_law(capacity, source, k.size)
-        middle = math.sqrt(10 * k.size / 3)
-        shape = {"power": 1, "kink": np.maximum(1, k / middle) ** (side / 4), "logarithm": np.log(k + 2) ** side}[kind]
-        yield eigenvalues, coefficients * shape * (random.standard_normal(k.size) if normal else 1)
-
-
-def test_significant_bends_are_told_and_few_others():
-    """The study of the book (page of the library on predictions), with fewer draws of another number of modes."""
-
-    def told(kind, normal, count):
-        found = [estimate_spectrum(*modes).warnings for modes in bent_tasks(kind, normal, count)]
-        return sum(any("powers of the target" in words for words in one) for one in found)
-
-    assert told("power", False, 20) == 0
-    assert told("power", True, 40) <= 2  # 1 % is meant; three of 40 come once in 130
-    assert told("kink", False, 20) == told("logarithm", False, 20) == 20
-    bent, straight = (next(iter(bent_tasks(kind, True, 1))) for kind in ("kink", "power"))
-    assert estimate_spectrum(*bent).smallest_bend > 0.5  # what normal coefficients hide is said
-    assert estimate_spectrum(straight[0], np.abs(straight[0]) ** 0.1).smallest_bend == pytest.approx(0.1)
