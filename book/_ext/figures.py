@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -27,6 +27,8 @@ from companion.light import lighter
 LOGGER = logging.getLogger(__name__)
 FOLDER = "_figures"
 METADATA = re.compile(r'<metadata id="figure">(.*?)</metadata>\n?', re.DOTALL)
+FIGURE = re.compile(r'<figure\b[^>]*\bid="(?P<id>[^"]*)"[^>]*>')
+PICTURE = re.compile(r'(?:<a\b[^>]*>\s*)?(?P<picture><img\b[^>]*\bsrc="[^"]*\.svg"[^>]*>)(?:\s*</a>)?')
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 #: The ground of the dark theme, which takes the place of white.
 DARK = "#121212"
@@ -108,19 +110,23 @@ def shown(base: str, about: dict[str, Any], alt: str, size: tuple[float, float])
 
 def page_context(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     """Put the figures of notebooks in place of the plain images."""
-    if "_images/" not in context.get("body", "") or ".svg" not in context["body"]:
+    body = context.get("body", "")
+    if "_images/" not in body:
         return
     sources = {name: source for source, name in app.builder.images.items()}
-    soup = BeautifulSoup(context["body"], "html.parser")
     seen = 0
-    for picture in soup.select('img[src$=".svg"]'):
+
+    def replaced(match: re.Match[str]) -> str:
+        nonlocal seen
+        picture = BeautifulSoup(match["picture"], "html.parser").img
+        assert picture is not None
         source = Path(app.srcdir, sources.get(str(picture["src"]).rpartition("/")[2], ""))
         svg = source.read_text("utf-8") if source.is_file() else ""
         if not METADATA.search(svg):
-            continue
+            return match[0]
         seen += 1
-        figure = picture.find_parent("figure")
-        label = str(figure["id"]) if isinstance(figure, Tag) and figure.get("id") else str(seen)
+        opened = list(FIGURE.finditer(body, 0, match.start()))  # figures do not lie in each other
+        label = opened[-1]["id"] if opened and "</figure>" not in body[opened[-1].end() : match.start()] else str(seen)
         name = f"{page.rpartition('/')[2]}-{label}"
         about = write(Path(app.outdir, FOLDER), name, svg)
         for clash in about["clashes"]:
@@ -128,10 +134,9 @@ def page_context(app: Sphinx, page: str, template: str, context: dict[str, Any],
         size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
         assert size is not None, f"{page}: a figure without a size"
         base = "../" * page.count("/") + f"{FOLDER}/{name}"
-        place = picture.find_parent("a") or picture
-        whole = shown(base, about, str(picture.get("alt", "")), (float(size[1]), float(size[2])))
-        place.replace_with(BeautifulSoup(whole, "html.parser"))
-    context["body"] = str(soup)
+        return shown(base, about, str(picture.get("alt", "")), (float(size[1]), float(size[2])))
+
+    context["body"] = PICTURE.sub(replaced, body)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -47,6 +47,9 @@ BROKEN = (
 )
 # A number that is none, as Python prints it in the output of a cell.
 NO_NUMBER = re.compile(r"(?<![\w.-])nan(?![\w.-])", re.IGNORECASE)
+SPAN = re.compile(r"</?span\b[^>]*>")
+#: Colours of code, three quarters of all elements, in which nothing is looked for.
+COLOURED = re.compile(r'<span class="[a-z]{1,2}\d?">')
 MARKUP = re.compile(r"\{[\w:.-]+\}|[`*_$\\{}]")
 
 
@@ -116,7 +119,7 @@ def check(project: Project, pages: list[str] | None = None) -> list[str]:
 
 def page_problems(path: Path, name: str, expected: str | None = None) -> list[str]:
     """Return what is wrong with one page: error boxes, `nan`, outside requests, images, alt texts, its title if that is given."""
-    soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+    soup = BeautifulSoup(_uncoloured(path.read_text("utf-8")), "html.parser")
     wrong = [] if expected is None else _title_problems(soup, expected, name)
     wrong += [f"{name}: an error box: {box.get_text(' ', strip=True)[:200]}" for box in soup.select(", ".join(BROKEN))]
     if "Traceback (most recent call last)" in soup.get_text():
@@ -129,6 +132,19 @@ def page_problems(path: Path, name: str, expected: str | None = None) -> list[st
     for image in soup.find_all("img"):
         wrong += _image_problems(image, path, name)
     return wrong
+
+
+def _uncoloured(text: str) -> str:
+    """Return a page without the spans that only colour code."""
+    dropped: list[bool] = []
+
+    def kept(tag: re.Match[str]) -> str:
+        if tag[0] == "</span>":
+            return "" if dropped and dropped.pop() else tag[0]
+        dropped.append(COLOURED.fullmatch(tag[0]) is not None)
+        return "" if dropped[-1] else tag[0]
+
+    return SPAN.sub(kept, text)
 
 
 def _title_problems(soup: BeautifulSoup, expected: str, name: str) -> list[str]:
