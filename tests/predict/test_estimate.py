@@ -89,9 +89,9 @@ def test_intervals_hold_the_exponents_of_draws():
     assert np.mean(sources) >= least
     assert np.mean(noises) >= least
     assert np.median([np.ptp(est.capacity_interval) for est in found]) <= 0.03
-    # Noise hides the target beyond mode (100 P)^(1/(alpha beta + 1)), which often leaves no window: widths are for the rest.
-    clean = [np.ptp(est.source_interval) for one, est in zip(draws, found, strict=True) if not one.noise]
-    assert np.median(clean) <= 0.15
+    widths = np.array([np.ptp(est.source_interval) for est in found])
+    # Noise hides the target beyond mode (100 P)^(1/(alpha beta + 1)), which often leaves no window: few draws are judged without it.
+    assert np.median(widths if ALL else widths[[not one.noise for one in draws]]) <= 0.15
 
 
 @pytest.mark.slow
