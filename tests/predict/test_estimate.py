@@ -90,7 +90,7 @@ def test_intervals_hold_the_exponents_of_draws():
     assert np.mean(noises) >= least
     assert np.median([np.ptp(est.capacity_interval) for est in found]) <= 0.03
     widths = np.array([np.ptp(est.source_interval) for est in found])
-    # Noise hides the target beyond mode (100 P)^(1/(alpha beta + 1)), which often leaves no window: few draws are judged without it.
+    # Noise hides the target beyond mode (100 P)^(1/(alpha beta + 1)), which often leaves no window: of few draws the clean count.
     assert np.median(widths if ALL else widths[[not one.noise for one in draws]]) <= 0.15
 
 

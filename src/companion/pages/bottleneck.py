@@ -330,25 +330,27 @@ def fixed_point_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def end_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that the end of training does not depend on the richness."""
-    return [
-        bounded(
-            plan,
-            f"bottleneck.richness.{name}",
-            f"section 3, eq. {equation}",
-            f"The loss at the end of training does not depend on the richness, {how}.",
-            f"largest relative distance from the limit over gamma = {', '.join(f'{one:g}' for one in rows.gamma)}",
-            "below",
-            END,
-            Measurement.exact(float(rows.gap.max())),
-            "simulation",
-            seeds=1,
+    claims = []
+    for trained, name, equation, how in (
+        ("population", "model", 17, "gradient descent on the population"),
+        ("samples", "data", 41, "full batch on P samples"),
+    ):
+        rows = found[found.trained == trained]
+        claims.append(
+            bounded(
+                plan,
+                f"bottleneck.richness.{name}",
+                f"section 3, eq. {equation}",
+                f"The loss at the end of training does not depend on the richness, {how}.",
+                f"largest relative distance from the limit over gamma = {', '.join(f'{one:g}' for one in rows.gamma)}",
+                "below",
+                END,
+                Measurement.exact(float(rows.gap.max())),
+                "simulation",
+                seeds=1,
+            )
         )
-        for trained, name, equation, how in (
-            ("population", "model", 17, "gradient descent on the population"),
-            ("samples", "data", 41, "full batch on P samples"),
-        )
-        for rows in [found[found.trained == trained]]
-    ]
+    return claims
 
 
 def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.DataFrame) -> Figure:

@@ -362,26 +362,28 @@ def shift_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
         words = f"B = {worst.batch}, which departs most of those from {LARGE} on"
         cases.append(("shift-large", words, worst, math.nan))
     moment = "; corrected: by what the theory with the fourth moment of the data shifts it"
-    return [
-        judged(
-            plan,
-            f"fig03.hard.{name}",
-            "Fig. 3a, caption",
-            f"SGD noise does not significantly alter the scaling of a hard task, {words}.",
-            f"exponent of the loss in the last decade of the simulated steps; predicted: that at B = {largest}",
-            row.exponent,
-            Measurement.of(row.exponent - row.slope, ends, (plan.steps / 10, plan.steps), meaning=_DIFFERENCE),
-            "simulation",
-            corrected=None if math.isnan(slope) else row.exponent - slope,
-            seeds=seeds,
-            note=f"the loss is {100 * row.excess:.0f} % above that at B = {largest} at the last step"
-            + ("" if math.isnan(slope) else moment),
-            needs=seeds_needed((row.slope_interval[1] - row.slope_interval[0]) / 2, seeds, 0.1 * row.exponent),
+    claims = []
+    for name, words, row, slope in cases:
+        seeds, (low, high) = plan.seeds[plan.batches.index(row.batch)], row.slope_interval
+        ends, steps = (row.exponent - high, row.exponent - low), (plan.steps / 10, plan.steps)
+        note = f"the loss is {100 * row.excess:.0f} % above that at B = {largest} at the last step"
+        claims.append(
+            judged(
+                plan,
+                f"fig03.hard.{name}",
+                "Fig. 3a, caption",
+                f"SGD noise does not significantly alter the scaling of a hard task, {words}.",
+                f"exponent of the loss in the last decade of the simulated steps; predicted: that at B = {largest}",
+                row.exponent,
+                Measurement.of(row.exponent - row.slope, ends, steps, meaning=_DIFFERENCE),
+                "simulation",
+                corrected=None if math.isnan(slope) else row.exponent - slope,
+                seeds=seeds,
+                note=note + ("" if math.isnan(slope) else moment),
+                needs=seeds_needed((high - low) / 2, seeds, 0.1 * row.exponent),
+            )
         )
-        for name, words, row, slope in cases
-        for seeds in [plan.seeds[plan.batches.index(row.batch)]]
-        for ends in [(row.exponent - row.slope_interval[1], row.exponent - row.slope_interval[0])]
-    ]
+    return claims
 
 
 def batch_claim(plan: Plan, panel: Panel) -> Claim:
