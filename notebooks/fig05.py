@@ -27,6 +27,7 @@ width: "Count" = 64  # neurons N of a hidden layer
 batch: "Count" = 64  # fresh samples B of a step (ours: the paper does not state it)
 steps: "Count" = 150  # last step T
 seeds: "Seeds" = 2  # networks per curve
+seeds_lazy: "Seeds" = 2  # networks per linearised curve of a source up to 1 in (a) (ours)
 eta: "Positive" = 0.1  # learning rate eta_0 (ours)
 richness: "Positive" = 0.5  # gamma_0 of the rich curves (ours)
 angles: "Count" = 8192  # equidistant angles that samples are drawn from (ours)
@@ -58,7 +59,7 @@ plan = notebook.plan(page.Plan, globals())
 results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(plan, seeds=range(seeds)))
+print(notebook.provenance(plan, seeds=range(max(seeds, seeds_lazy))))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]

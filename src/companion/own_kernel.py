@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -53,18 +54,21 @@ def losses_of(run: OwnKernelRun, results: Mapping[Experiment, Result]) -> Array:
 def against_own(rows: Sequence[CurveRow], results: Mapping[Experiment, Result]) -> pd.DataFrame:
     """Compare losses of linearised networks, of one kind, with those of their own kernels, over the last decade of steps.
 
+    Rows of one number of seeds stand together.
     ``own`` is the mean over seeds and log steps of the ratio, no number where the angles do not resolve the kernel;
     ``infinite`` compares with infinite width.
     """
-    seeds, found = rows[0].loss.shape[0], []
-    both = [losses_of(run, results) for run in own_runs([row.run for row in rows], seeds)]
-    for row, fine, coarse in zip(rows, *both, strict=True):
-        late = row.inside(row.run.steps / 10, row.run.steps)
-        ratio = Measurement.none("the angles do not resolve the kernel")
-        if np.all(np.abs(np.log(fine[:, late] / coarse[:, late]).mean(axis=1)) < RESOLVED):
-            ratio = Measurement.mean_of((row.loss[:, late] / fine[:, late]).mean(axis=1))
-        infinite = float((row.mean[late] / row.theory[late]).mean())
-        found.append((row.run.beta, row.run.power, *ratio.columns()[:2], infinite, seeds))
+    found = []
+    for seeds, alike in itertools.groupby(rows, key=lambda row: row.loss.shape[0]):
+        group = list(alike)
+        both = [losses_of(run, results) for run in own_runs([row.run for row in group], seeds)]
+        for row, fine, coarse in zip(group, *both, strict=True):
+            late = row.inside(row.run.steps / 10, row.run.steps)
+            ratio = Measurement.none("the angles do not resolve the kernel")
+            if np.all(np.abs(np.log(fine[:, late] / coarse[:, late]).mean(axis=1)) < RESOLVED):
+                ratio = Measurement.mean_of((row.loss[:, late] / fine[:, late]).mean(axis=1))
+            infinite = float((row.mean[late] / row.theory[late]).mean())
+            found.append((row.run.beta, row.run.power, *ratio.columns()[:2], infinite, seeds))
     return pd.DataFrame(found, columns=["beta", "power", "own", "interval", "infinite", "seeds"])
 
 
@@ -76,7 +80,7 @@ def own_claim(page: Page, found: pd.DataFrame, identifier: str, location: str) -
     notes = [f"beta = {far.beta:g}, q_phi = {far.power:g}"] if far else []
     if left:
         notes.append(f"without q_phi = {left}, where the angles do not resolve the kernel")
-    seeds = int(found.seeds.iloc[0])
+    seeds = int(far.seeds if far else found.seeds.min())
     measured = Measurement.of(far.own, far.interval, meaning=MEAN) if far else Measurement.none("no kernel is resolved")
     return judged(
         page,

@@ -62,6 +62,10 @@ class Plan(Parameters):
         """Return the runs of (a) at one richness, one per source."""
         return [self.run(beta, 1.0, richness) for beta in self.betas]
 
+    def more_seeds(self) -> list[CircleRun]:
+        """Return the linearised networks of (a) of which there are more: the tasks whose exponents are judged."""
+        return [run for run in self.targets(0.0) if run.beta <= 1]
+
     def activations(self, richness: float) -> list[CircleRun]:
         """Return the runs of (b) at one richness, one per activation."""
         return [self.run(round(source(self.decay, power), 12), power, richness) for power in self.powers]
@@ -101,6 +105,7 @@ class Plan(Parameters):
         for richness in self.richness_eta_study:
             runs += self.by_eta(richness)
         runs += [*self.by_batch(), *self.by_width(), *self.by_width_easy()]
+        runs += [part for run in self.more_seeds() for part in run.up_to(self.seeds_lazy)]
         return [*dict.fromkeys(runs), *([*self.followed(), *self.kernels()] if self.scale != "small" else [])]
 
     def followed(self) -> list[CircleModesRun]:
@@ -109,7 +114,10 @@ class Plan(Parameters):
 
     def kernels(self) -> list[OwnKernelRun]:
         """Return the runs of the kernels that linearised networks start from; at small scale nothing asks for them."""
-        own = [run for runs in (self.targets(0.0), *self._activations()) for run in own_runs(runs, self.seeds)]
+        more = self.more_seeds()
+        fewer = [[run for run in self.targets(0.0) if run not in more], *self._activations()]
+        own = [run for runs in fewer if runs for run in own_runs(runs, self.seeds)]
+        own += own_runs(more, self.seeds_lazy) if more else []
         return [*own, self.networks(), *self.by_width_kernels()]
 
     def networks(self) -> OwnKernelRun:
