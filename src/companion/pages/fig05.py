@@ -63,8 +63,8 @@ class Plan(Parameters):
         return [self.run(beta, 1.0, richness) for beta in self.betas]
 
     def more_seeds(self) -> list[CircleRun]:
-        """Return the linearised networks of (a) of which there are more: the tasks whose exponents are judged."""
-        return [run for run in self.targets(0.0) if run.beta <= 1]
+        """Return the linearised networks of (a) of which there are more: those of hard tasks, whose exponents are judged."""
+        return [run for run in self.targets(0.0) if run.beta < 1]
 
     def activations(self, richness: float) -> list[CircleRun]:
         """Return the runs of (b) at one richness, one per activation."""
