@@ -223,6 +223,7 @@ ledger.show(page.claims_of(plan, targets, activations, finite, found, results))
 # the normalisation $|x|^2 = 2$, with which every layer starts with unit variance, and all studies. Depth 4 means four layers
 # of weights. The step size lets the infinitely wide linearised network reach its last exponent well before the last step
 # while the network is stable; the richness lets most hard tasks turn rich before that and reach the edge of stability late.
+# Hard tasks have more linearised networks than other curves have networks, since their lazy exponents are judged.
 #
 # Samples are drawn from equidistant angles, many more than any network here resolves, so that the initial network is
 # evaluated once at each instead of at every step. At small scale the networks are narrower, batches smaller and runs shorter:
