@@ -348,7 +348,7 @@ class TestSymbols:
         ("text", "shown"),
         [
             ("falls as t^-0.571.", "falls as t<sup>−0.571</sup>."),
-            ("t^(-2 beta/(1+beta)), q_phi = 1", "t<sup>−2 β/(1+β)</sup>, q<sub>φ</sub> = 1"),
+            ("t^(-2 beta/(1+beta)), q_phi = 1", "t<sup>−2β/(1+β)</sup>, q<sub>φ</sub> = 1"),
             ("a^-(1 - 1/alpha), so", "a<sup>−(1 − 1/α)</sup>, so"),
             ("N^-(alpha min(2, beta)), t^-((1 - 1/alpha) m)", "N<sup>−α min(2, β)</sup>, t<sup>−(1 − 1/α) m</sup>"),
             ("t^-(2-beta), C^(2-x), t^(2^k)", "t<sup>−(2−β)</sup>, C<sup>2−x</sup>, t<sup>2<sup>k</sup></sup>"),
@@ -360,12 +360,17 @@ class TestSymbols:
             ("gamma -> 0, B -> infinity, 1 +- 0.2 <= 2", "γ → 0, B → ∞, 1 ± 0.2 ≤ 2"),
             ("1 << 2, k ~ t, beta > 1", "1 ≪ 2, k ∼ t, β &gt; 1"),
             ("[-1.65e-05, 1e+09] at 3e9", "[−1.65 × 10<sup>−5</sup>, 10<sup>9</sup>] at 3 × 10<sup>9</sup>"),
+            ("L_B / L_∞, q_φ, 2 beta, 2 t", "L<sub>B</sub> / L<sub>∞</sub>, q<sub>φ</sub>, 2β, 2 t"),
             ("predicted: beta(1-beta) in eta*steps", "predicted: β(1−β) in η·steps"),
             ("a 3 x 3 & 4", "a 3 x 3 &amp; 4"),
         ],
     )
     def test_formulas(self, text, shown):
-        assert self.shown(text).decode_contents() == shown
+        assert self.shown(text).decode_contents().replace("\N{NO-BREAK SPACE}", " ") == shown
+
+    def test_no_line_ends_within_an_equation_or_a_number(self):
+        parts = self.shown("for B = 2 below 1.5e-6").get_text().split(" ")
+        assert [part.replace("\N{NO-BREAK SPACE}", " ") for part in parts] == ["for", "B = 2", "below", "1.5 × 10−6"]
 
     @pytest.mark.parametrize(
         "text",

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
+from companion.claims.words import in_symbols
 from companion.tables import OPEN_ROWS, Table
 from neural_scaling.base.checks import InputError
 
@@ -73,7 +74,9 @@ def test_csv_has_all_digits_under_the_names_of_code_and_pairs_in_two_columns():
 def test_html_shows_what_the_text_shows_and_offers_the_csv():
     table = Table(FRAME, "Slopes")
     strings = table.strings()
-    assert cells(table) == [list(strings), *strings.to_numpy().tolist()]
+    shown = [[BeautifulSoup(in_symbols(text), "html.parser").text for text in row] for row in strings.to_numpy()]
+    assert cells(table) == [list(strings), *shown]
+    assert "1.23 × 10" in shown[1][4].replace("\N{NO-BREAK SPACE}", " ")
     assert page(table).find("p", class_="caption").text == "Slopes"
     kind, _, content = page(table).find("a", class_="csv")["href"].partition(",")
     assert kind == "data:text/csv;base64"
@@ -112,6 +115,12 @@ def test_a_wide_table_is_not_cut():
     frame = pd.DataFrame({f"column{k}": [k] for k in range(40)})
     assert len(cells(Table(frame))[0]) == 40
     assert repr(Table(frame)).split()[:40] == list(frame)
+
+
+def test_formulas_are_typeset_in_captions_heads_and_cells():
+    html = page(Table(pd.DataFrame({"x": ["|w|^2", "eta0 = 1"]}), "Loss, C^-r", {"x": "L_B"}))
+    tags = [tag.parent.name for tag in html.find_all(["sub", "sup"])]
+    assert tags == ["p", "th", "td", "td"]
 
 
 def test_sentences_wrap_and_numbers_do_not():

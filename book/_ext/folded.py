@@ -92,7 +92,7 @@ def _sort(start: addnodes.index) -> None:
 def _fold_text(start: addnodes.index) -> None:
     """Fold what a module says after its first paragraph."""
     section = start.parent
-    text = [child for child in _of_module(start) if not isinstance(child, Fold | addnodes.index)]
+    text = [child for child in _of_module(start) if not isinstance(child, Fold | addnodes.index | nodes.target)]
     if len(text) > 1:
         for child in text[1:]:
             section.remove(child)

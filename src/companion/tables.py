@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion.claims.words import number
+from companion.claims.words import in_symbols, number
 from neural_scaling.base.checks import require
 
 #: Rows of a table that is shown open; a longer one is folded.
@@ -81,9 +81,10 @@ class Table:
     def _repr_html_(self) -> str:
         body = str(self.strings().to_html(index=False, border=0, classes="numbers"))
         body = re.sub(r"<td>([^<]{40,})</td>", r'<td class="words">\1</td>', body)  # sentences wrap, numbers do not
+        body = re.sub(r"(<t[hd][^>]*>)([^<]+)", lambda cell: cell[1] + in_symbols(html.unescape(cell[2])), body)
         content = base64.b64encode(self.csv().encode()).decode()
         link = f'<a class="csv" download="table.csv" href="data:text/csv;base64,{content}">CSV</a>'
-        caption = html.escape(self.caption)
+        caption = in_symbols(self.caption)
         if len(self.frame) > OPEN_ROWS:
             return f"<details><summary>{caption or 'Table'} ({len(self.frame)} rows)</summary>{body}{link}</details>"
         return (f'<p class="caption">{caption}</p>' if caption else "") + body + link

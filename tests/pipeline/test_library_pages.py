@@ -60,7 +60,11 @@ def built(tmp_path_factory):
 
     root = tmp_path_factory.mktemp("folded")
     (root / "a_module_to_fold.py").write_text(MODULE)
-    (root / "index.rst").write_text("Page\n====\n\n.. automodule:: a_module_to_fold\n   :members:\n")
+    for name in ("second", "third"):
+        (root / f"a_{name}_module.py").write_text(f'"""What the {name} has.\n\nHow the {name} works.\n"""\n')
+    names = ("a_module_to_fold", "a_second_module", "a_third_module")
+    modules = [f".. automodule:: {name}\n   :members:\n" for name in names]
+    (root / "index.rst").write_text("\n".join(["Page\n====\n", *modules]))
     extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "folded"]
     paths = [str(root), str(ROOT / "book" / "_ext")]
     (root / "conf.py").write_text(f"import sys\nsys.path[:0] = {paths}\nextensions = {extensions}\n")
@@ -80,8 +84,10 @@ def test_an_entry_is_one_line_that_opens(built):
 
 @pytest.mark.slow
 def test_what_a_module_says_beyond_a_paragraph_opens(built):
-    more = built.find("details", class_="more")
-    assert "How it works" in more.get_text() and "What is here" not in more.get_text()
+    more = [one.get_text(" ", strip=True).partition("module ")[2] for one in built.select("details.more")]
+    assert more == ["How it works, at length.", "How the second works.", "How the third works."]
+    for words in ("What is here.", "What the second has.", "What the third has."):
+        assert built.find("p", string=words).find_parent("details") is None
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The top of an item's page: two columns, links to equations, the table of the claims that matter most."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -70,6 +71,14 @@ def test_the_table_shows_at_most_ten_claims_and_says_of_how_many(count):
     assert said == (
         f"{top.ROWS} of the {count} claims of this page, all below" if count > top.ROWS else "All claims of this page"
     )
+
+
+def test_claims_that_say_the_same_show_of_what():
+    same = [dataclasses.replace(claim(f"tiny.n{k}", quantity=f"at alpha = {k}"), statement="It grows.") for k in range(2)]
+    soup = BeautifulSoup(top.key_table([*same, claim("tiny.a")]), "html.parser")
+    cases = [cell.get_text().replace("\N{NO-BREAK SPACE}", " ") for cell in soup.select("td.case")]
+    assert sorted(case for case in cases if "," in case) == ["It grows, at α = 0", "It grows, at α = 1"]
+    assert len(cases) == 3
 
 
 def test_a_page_without_claims_has_no_table():

@@ -7,6 +7,7 @@ The first cell of a notebook says it once: a paragraph that begins with ``**The 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
@@ -43,8 +44,9 @@ def columns(text: str, claims: Iterable[Claim]) -> tuple[str, str]:
             rest.append(paragraph)
     if not said[PAPER]:
         return "", text
-    found = most_telling(claims, named_claims(text))[:BULLETS]
-    bullets = f'<ul class="claims here">{"".join(map(_bullet, found))}</ul>' if found else ""
+    found = most_telling(claims, named_claims(text))
+    lines = "".join(_bullet(claim, _alike(found)) for claim in found[:BULLETS])
+    bullets = f'<ul class="claims here">{lines}</ul>' if found else ""
     left = f":::{{grid-item-card}} The paper says\n:columns: 12 12 5 5\n\n{said[PAPER]}\n:::"
     right = f":::{{grid-item-card}} Here\n:columns: 12 12 7 7\n\n{said[HERE]}\n\n{bullets}\n:::"
     return f"::::{{grid}}\n:gutter: 3\n:class-container: says\n\n{left}\n\n{right}\n::::", "\n\n".join(rest)
@@ -77,10 +79,11 @@ def key_table(claims: Sequence[Claim], named: Sequence[str] = ()) -> str:
     count, shown = len(by_claim(claims)), order[:ROWS]
     all_below = f'{len(shown)} of the {count} claims of this page, <a href="#claims">all below</a>'
     what = "All claims of this page" if len(shown) == count else all_below
+    rows = "".join(_row(claim, _alike(order)) for claim in shown)
     heads = "".join(f"<th>{head}</th>" for head in ("case", "predicted", "measured [interval]", "verdict"))
     return (
         f'<div class="key-table"><p class="caption">{what}</p>'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(map(_row, shown))}</tbody></table></div>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -96,19 +99,25 @@ def cited(text: str) -> str:
     return _CITED.sub(link, text)
 
 
-def _words(claim: Claim) -> str:
+def _alike(claims: Iterable[Claim]) -> set[str]:
+    """Return the statements that several claims make."""
+    return {statement for statement, count in Counter(claim.statement for claim in claims).items() if count > 1}
+
+
+def _words(claim: Claim, alike: set[str]) -> str:
     words = with_formulas(HEADLINES[claim.id]) if claim.headline else in_symbols(of_paper(claim.statement))
-    return f'<a href="#{anchor(claim.id)}">{words.removesuffix(".")}</a>'
+    told_apart = f", {in_symbols(of_paper(claim.quantity))}" if claim.statement in alike and not claim.headline else ""
+    return f'<a href="#{anchor(claim.id)}">{words.removesuffix(".")}</a>{told_apart}'
 
 
-def _bullet(claim: Claim) -> str:
+def _bullet(claim: Claim, alike: set[str]) -> str:
     numbers = f"<strong>{measured(claim)}</strong>, predicted {expected(claim)}"
-    return f'<li>{chip(claim.verdict)} <span class="said">{_words(claim)}</span> <span class="against">{numbers}</span></li>'
+    return f'<li>{chip(claim.verdict)} <span class="said">{_words(claim, alike)}</span> <span class="against">{numbers}</span></li>'
 
 
-def _row(claim: Claim) -> str:
+def _row(claim: Claim, alike: set[str]) -> str:
     def cells() -> Iterator[str]:
-        yield f'<td class="case">{_words(claim)}</td>'
+        yield f'<td class="case">{_words(claim, alike)}</td>'
         yield f'<td data-head="predicted">{expected(claim)}</td>'
         yield f'<td data-head="measured">{measured(claim)}</td>'
         yield f"<td>{chip(claim.verdict)}</td>"

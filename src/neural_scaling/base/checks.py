@@ -146,7 +146,7 @@ def seeds(values: Any, argument: str = "seeds") -> list[int]:
 
 
 def flag(value: Any, argument: str) -> bool:
-    """Return a truth value; numbers and text are none."""
+    """Return a truth value; numbers and text are refused."""
     require(isinstance(value, bool | np.bool_), argument, f"got {_shown(value)}", "give True or False")
     return bool(value)
 

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES", "MODES_ANGLES", "CircleModesRun", "CircleRun", "DatasetRun", "NetworkRun", "OwnKernelRun"]
 
-#: Largest k whose cosine is followed; on these angles modes from three times that on count in it, under a quarter at the last k.
-MODES, MODES_ANGLES = 256, 1024
+#: Largest k whose cosine is followed.
+MODES = 256
+#: Angles on which it is; modes from three times :data:`MODES` on count in it there, under a quarter at the last k.
+MODES_ANGLES = 1024
 
 
 class DatasetRun(DeviceRun):
