@@ -182,9 +182,7 @@ def test_a_call_without_safe_points_gives_its_result_or_its_error(cache):
 
 
 def test_a_second_ctrl_c_acts_as_usual_and_other_signals_are_noted_once_more(request):
-    started_with = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell ignores it for its background jobs
+    started_with = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for its background jobs
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, started_with))
     with pytest.raises(KeyboardInterrupt), stop_on_signal() as stop:
         signal.raise_signal(signal.SIGUSR1)

@@ -220,7 +220,7 @@ def estimate_kernel(
     ------
     InputError
         If the kernel is not symmetric or not positive semi-definite beyond rounding, has too few modes, its eigenvalues do not
-        fall, targets do not vary, or a value is not finite.
+        fall, targets do not vary, the noise is more than twice their mean square, or a value is not finite.
     """
     matrix = symmetric(kernel)
     samples = len(matrix)

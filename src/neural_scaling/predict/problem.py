@@ -250,7 +250,7 @@ def from_curves(
     size
         Width or parameters of the model, shape (n,), or None where all are of one.
     run
-        Number of the training run, shape (n,); by default each size is one run.
+        Number of the training run, shape (n,), another one at each size; by default each size is one run.
     law
         Whether the features of the networks were learned (``"rich"``) or frozen (``"lazy"``): the exponent of time means another
         source.
@@ -266,7 +266,8 @@ def from_curves(
     Raises
     ------
     InputError
-        If shapes differ, a value is not positive, or there are too few points.
+        If shapes differ, a value is not positive, a run has several sizes, there are too few points, or a single exponent is
+        fitted to a loss that does not fall or to a run with two losses at the same value.
     """
     chosen, rich = _options(options), checks.choice(law, "law", ("rich", "lazy")) == "rich"
     x = checks.array(data, "data", above=0)
