@@ -47,7 +47,7 @@ def _add_predict(commands: argparse._SubParsersAction[Any]) -> None:
     predict.add_argument(
         "--network", metavar="MODULE:FACTORY", help="function that returns a torch.nn.Module, for data.npz"
     )
-    predict.add_argument("--richness", type=float, default=1.0, help="without units; 1 by default")
+    predict.add_argument("--richness", type=float, help="without units; 1 by default")
     predict.add_argument("--gamma0", type=float, help="that of your network, whose square is then taken for gamma")
     predict.add_argument("--width", type=int, help="N of the curves; infinite by default")
     predict.add_argument("--batch", type=int, help="B of the curves; infinite by default")
@@ -56,14 +56,16 @@ def _add_predict(commands: argparse._SubParsersAction[Any]) -> None:
     predict.add_argument("--eta", type=float, help="learning rate of SGD, and at which the edge is looked for")
     predict.add_argument("--budget", type=float, action="append", metavar="C", help="compute N t; may be repeated")
     predict.add_argument("--noise", type=float, help="variance of the noise of the targets")
-    predict.add_argument("--samples", type=int, default=1000, help="at most so many of the data are used")
+    predict.add_argument("--samples", type=int, help="at most so many of the data are used; 1000 by default")
     predict.add_argument(
-        "--law", choices=["rich", "lazy"], default="rich", help="features of the networks of curves.csv"
+        "--law", choices=["rich", "lazy"], help="features of the networks of curves.csv; rich by default"
     )
     predict.add_argument("--json", action="store_true", help="print all numbers as JSON instead of sentences")
     predict.add_argument("--plot", metavar="FILE", help="write the learning curves as SVG")
     predict.add_argument("--output", metavar="FOLDER", help="write the report, the numbers and the plots")
-    predict.add_argument("--no-store", action="store_true", help="compute anew, and keep nothing")
+    predict.add_argument(
+        "--no-store", action="store_true", help="compute curves and kernels anew, and do not keep them"
+    )
     predict.add_argument("--engine", help="sequential, processes or dask")
     predict.add_argument("--workers", type=int)
     predict.add_argument("--scheduler")

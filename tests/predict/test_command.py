@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from neural_scaling import cli
+from neural_scaling.predict import cli as command
 from neural_scaling.spectra import PowerLaw
 
 
@@ -95,13 +97,31 @@ def test_a_curve_gives_sentences(workplace, capsys):
         ("a.csv", "t,loss\n1,two\n", "error: file: 'two' in column loss, row 2 of a.csv; give numbers"),
         ("a.csv", "t,loss\n1\n", "error: file: row 2 of a.csv has 1 cells; give 2"),
         ("a.npz", "no archive", "error: file: a.npz cannot be read"),
+        ("a.csv", "t;loss\n1;2\n", "error: file: a.csv has the one column 't;loss'; separate columns by commas"),
+        ("a.csv", "t,loss\n1,2\n".encode("utf-16"), "error: file: a.csv cannot be read"),
+        ("a.npz", b"PK\x03\x04 cut off", "error: file: a.npz cannot be read"),
+        (
+            "a.npz",
+            b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }".ljust(127)
+            + b"\n"
+            + bytes(8),
+            "error: file: a.npz cannot be read",
+        ),
         ("b.npz", {"x": np.ones(3)}, "error: file: b.npz has x; give 'kernel'"),
+        (
+            "b.npz",
+            {name: np.ones(200) for name in ("eigenvalues", "coefficients", "kernel", "targets")},
+            "error: file: b.npz has kernel and eigenvalues; give one of them",
+        ),
         ("b.npz", {"inputs": np.ones((3, 2)), "targets": np.ones(3)}, "error: network: not given; add --network"),
     ],
 )
 def test_bad_files_are_one_line(name, content, message, capsys):
     if isinstance(content, str):
         with open(name, "w") as file:
+            file.write(content)
+    elif isinstance(content, bytes):
+        with open(name, "wb") as file:
             file.write(content)
     elif content is not None:
         np.savez(name, **content)
@@ -116,3 +136,44 @@ def test_a_network_that_cannot_be_made_is_one_line(name, capsys):
     assert cli.main(["predict", "data.npz", "--network", name]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: network: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        (["--noise", "0.1"], "spectrum.csv"),
+        (["--law", "lazy"], "spectrum.csv"),
+        (["--first", "5"], "spectrum.csv"),
+        (["--workers", "2"], "spectrum.csv"),
+        (["--network", "a:b"], "kernel.npz"),
+        (["--samples", "500"], "kernel.npz"),
+        (["--richness", "2"], "one.csv"),
+        (["--width", "8"], "one.csv"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(option, name, capsys):
+    spectrum("spectrum.csv")
+    np.savez("kernel.npz", kernel=np.eye(200), targets=np.ones(200))
+    np.savetxt("one.csv", np.ones((30, 2)), delimiter=",", header="t,loss", comments="")
+    assert cli.main(["predict", name, *option]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {option[0][2:]}: given with")
+
+
+def archived(network, **arrays):
+    """Return what is read of an archive."""
+    np.savez("some.npz", **arrays)
+    return set(command._archive(Path("some.npz"), network))
+
+
+def test_what_an_archive_holds_beside_a_start_is_left_out():
+    one = np.ones(3)
+    assert archived(False, kernel=one, targets=one, eigenvalues=one) == {"kernel", "targets"}
+    assert archived(True, inputs=one, targets=one, loss=one, test_targets=one) == {"inputs", "targets", "test_targets"}
+    both = {"kernel": one, "inputs": one, "targets": one}
+    assert archived(True, **both) == {"inputs", "targets"} and archived(False, **both) == {"kernel", "targets"}
+
+
+def test_seeds_are_runs_of_every_size():
+    with open("a.csv", "w") as file:
+        file.write("N,seed,t,loss\n8,0,1,1\n8,1,1,1\n16,0,1,1\n16,0,2,1\n\n , , ,\n")
+    np.testing.assert_array_equal(command._table(Path("a.csv"))["run"], [0, 1, 2, 2])

@@ -15,6 +15,7 @@ import pytest
 from neural_scaling.base.checks import InputError
 from neural_scaling.predict.estimate import estimate_kernel, estimate_spectrum
 from neural_scaling.spectra import PowerLaw
+from predict.problems import kernel_of
 
 ALL = os.environ.get("NEURAL_SCALING_TEST_INTERVALS") == "all"
 CHUNK = 2000
@@ -231,3 +232,20 @@ def test_bad_input_names_argument_and_remedy(change, message):
 def test_bad_modes_name_argument_and_remedy(values, coefficients, message):
     with pytest.raises(InputError, match=message):
         estimate_spectrum(values, coefficients)
+
+
+def test_positive_eigenvalues_of_the_size_of_rounding_are_left_out():
+    law, random = PowerLaw(1.5, 0.5, 300).spectrum(), np.random.default_rng(0)
+    values = np.append(law.eigenvalues, np.append(-1e-9, random.uniform(-1e-9, 1e-9, 700)))
+    found = estimate_spectrum(values, np.append(law.target, random.standard_normal(701)))
+    assert found.eigenvalues.size == 300 and found.window[1] == 100
+
+
+def test_noise_beyond_the_targets_is_refused_and_quantities_are_told_from_labels():
+    kernel, targets = kernel_of(PowerLaw(1.5, 0.8), 150, np.random.default_rng(1), modes=500)
+    with pytest.raises(InputError, match=r"^noise: "):
+        estimate_kernel(kernel, targets, noise=3 * float(np.mean(targets**2)))
+    counts, labels = np.round(100 * targets).astype(int), (targets > 0).astype(int)
+    assert "labels of" in estimate_kernel(kernel, counts).warnings[0]
+    for given in (labels, counts.astype(float), counts[:, None]):
+        assert not any("labels of" in words for words in estimate_kernel(kernel, given).warnings)

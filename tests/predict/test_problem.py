@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from neural_scaling.base.checks import InputError
+from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict import Options, from_curves, from_kernel, from_network, from_spectrum, save_report
+from neural_scaling.predict.problem import _pairs
 from neural_scaling.predict.report import sentences
 from neural_scaling.predict.tangent import Centred, mean_field_start
 from neural_scaling.spectra import PowerLaw
@@ -18,7 +20,21 @@ from predict.problems import kernel_of
 
 RUN = np.repeat(np.arange(6), 8)
 FAST = Options(draws=8, store=False)
+MODES = np.arange(1.0, 301)
 SCHEMA = json.loads(importlib.resources.files("neural_scaling.predict").joinpath("prediction.schema.json").read_text())
+
+
+class Pairs(torch.utils.data.Dataset):
+    """Inputs and targets as they are."""
+
+    def __init__(self, inputs, targets):
+        self.inputs, self.targets = inputs, targets
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __getitem__(self, index):
+        return self.inputs[index], self.targets[index]
 
 
 def valid(prediction):
@@ -186,6 +202,21 @@ def test_a_folder_of_other_files_is_left_alone(spectrum, tmp_path):
             "run: one run has points of several sizes",
         ),
         (lambda: from_curves(np.arange(1, 49), np.ones(48), RUN + 1, RUN, window=(9, 2)), "window: "),
+        (
+            lambda: from_curves(
+                np.tile(np.arange(1, 9), 8), np.ones(64), np.repeat([1, 2, 3, 4], 16), np.arange(64) // 8 % 2
+            ),
+            "run: one run has points of several sizes",
+        ),
+        (
+            lambda: from_curves(np.tile(np.arange(1, 41), 3), np.tile(np.arange(1.0, 41) ** -0.4, 3)),
+            "data: one run has two losses at the same value",
+        ),
+        (lambda: from_curves(np.arange(1, 41), np.arange(1, 41) ** 0.4), "loss: it does not fall"),
+        (lambda: from_spectrum(MODES**-1.5, MODES**-0.2, options=replace(FAST, until=0.01)), "until: "),
+        (lambda: from_network(torch.nn.Linear(2, 1), np.ones((200, 2)), 3.0), "targets: "),
+        (lambda: from_network(torch.nn.Linear(2, 1), Pairs([torch.ones(2), torch.ones(3)], [1, 2])), "data: "),
+        (lambda: from_network(torch.nn.Linear(2, 1), Pairs([], [])), "data: "),
         (lambda: Options(richness=0), "richness: "),
         (lambda: Options(draws=2), "draws: "),
         (lambda: from_network(torch.nn.Linear(2, 1), np.ones((200, 2))), "data: "),
@@ -194,3 +225,48 @@ def test_a_folder_of_other_files_is_left_alone(spectrum, tmp_path):
 def test_bad_input_names_the_argument(call, message):
     with pytest.raises(InputError, match=f"^{message}.*; "):
         call()
+
+
+def test_tensors_of_any_kind_are_data():
+    inputs, targets = torch.randn(9, 3).bfloat16(), torch.randn(9, 1).bfloat16().requires_grad_()
+    labels = torch.arange(9)
+    for found in (_pairs(inputs, targets, 9, "data"), _pairs(Pairs(inputs, targets), None, 9, "data")):
+        np.testing.assert_array_equal(found[0], inputs.double().numpy())
+        np.testing.assert_array_equal(found[1], targets.detach().double().numpy())
+    assert _pairs(Pairs(inputs, labels), None, 9, "data")[1].dtype == np.int64
+
+
+def test_nothing_of_a_network_is_kept_that_should_not_be(monkeypatch, tmp_path):
+    monkeypatch.setenv("NEURAL_SCALING_CACHE", str(tmp_path))
+    monkeypatch.setattr("neural_scaling.predict.problem.estimate_kernel", lambda *rest: pytest.skip("kernel is there"))
+    network, inputs = torch.nn.Linear(3, 1), torch.randn(120, 3)
+    for store in (False, True):
+        with pytest.raises(pytest.skip.Exception):
+            from_network(network, inputs, inputs[:, :1], options=replace(FAST, store=store))
+        assert (tmp_path / "tangent").is_dir() == store
+
+
+def test_curves_of_unequal_length_and_curves_that_may_not_fall_are_told():
+    time = np.geomspace(1, 1e4, 40)
+    data, run = np.append(time, time[:25]), np.repeat([0, 1], [40, 25])
+    found = from_curves(data, 3 * data**-0.4, run=run)
+    assert found.source.window[1] == time[24]
+    assert any("Only 25 of 40 values of the data were used" in words for words in found.warnings)
+    assert not any("Only" in words for words in from_curves(time, time**-0.4).warnings)
+    noisy = 3 - 1e-4 * np.log(time) + 0.1 * np.random.default_rng(0).standard_normal(40)
+    words = from_curves(time, noisy * time**-0.005).warnings
+    assert any("may not fall at all" in one for one in words)
+
+
+def test_bounds_do_not_depend_on_the_unit_of_the_kernel():
+    """With eigenvalues of 1e-13 times a thousandth the bounds are the same, at times that are longer by as much."""
+    kernel, targets = kernel_of(PowerLaw(1.5, 0.8), 60, np.random.default_rng(0), modes=300)
+    parts = kernel[:40, :40], targets[:40, None], kernel[40:, :40]
+    time = np.geomspace(0.1, 1e5, 9)
+    expected = decompose(*parts, 40).flow(targets[40:, None], time)
+    small = decompose(1e-16 * parts[0], parts[1], 1e-16 * parts[2], 40).flow(targets[40:, None], 1e16 * time)
+    np.testing.assert_allclose(small, expected, rtol=1e-8)
+
+
+def test_budgets_have_no_least_unit():
+    assert Options(budgets=[1e-7]).budgets == (1e-7,)

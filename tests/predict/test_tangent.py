@@ -349,6 +349,31 @@ def test_a_kernel_that_was_interrupted_goes_on(monkeypatch, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+class Hidden(torch.nn.Module):
+    """Two layers and what is between them, which neither name nor weights tell."""
+
+    def __init__(self, between):
+        super().__init__()
+        torch.manual_seed(0)
+        self.between, self.first, self.second = between, torch.nn.Linear(3, 16), torch.nn.Linear(16, 1)
+
+    def forward(self, x):
+        return self.second(self.between(self.first(x)))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [torch.tanh, lambda x: 1.01 * torch.relu(x), lambda x: torch.relu(x) - torch.sin(x) + torch.sin(x.detach())],
+)
+def test_what_a_module_computes_is_part_of_what_is_kept(between, tmp_path):
+    """The last one has the same outputs and other gradients."""
+    inputs = numbers(12, 3)
+    sample_kernel(Hidden(torch.relu), inputs, cache=tmp_path)
+    found = sample_kernel(Hidden(between), inputs, cache=tmp_path)
+    np.testing.assert_array_equal(found, sample_kernel(Hidden(between), inputs))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_inputs_in_any_form_and_a_network_that_is_left_alone():
     network = perceptron(3, 8, 3)
     x = numbers(6, 3)

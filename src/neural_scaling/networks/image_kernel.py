@@ -104,7 +104,7 @@ class Modes:
         for now in time:
             # (1 - exp(-lambda t))/lambda, which is t where lambda vanishes.
             learned = -np.expm1(-now * rates) / np.maximum(self.eigenvalues, 1e-300)
-            learned = np.where(self.eigenvalues > 1e-12, learned, now)
+            learned = np.where(now * rates > 1e-12, learned, now)
             train.append(np.exp(-now * rates) ** 2 @ power)
             test.append(np.mean((test_targets - self.seen @ (learned[:, None] * self.along)) ** 2))
         return np.array(train), np.array(test)

@@ -7,6 +7,8 @@ import csv
 import importlib
 import math
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,16 @@ _NAMES = {
     "size": ("size", "n", "width", "parameters"),
     "run": ("run", "seed"),
 }
+_TEST = {"kernel": ("across", "test_targets"), "inputs": ("test_inputs", "test_targets"), "eigenvalues": ()}
+_CURVE = {"loss": ("size", "run")}  # columns that go with others
+#: What options are of no use for: the array or column that a file of the kind has.
+_USELESS = {
+    "network": ("eigenvalues", "loss", "kernel"),
+    "first": ("eigenvalues", "loss"),
+    "noise": ("eigenvalues", "loss"),
+    "law": ("eigenvalues", "kernel", "inputs"),
+    "samples": ("eigenvalues", "loss", "kernel"),
+} | dict.fromkeys(("richness", "gamma0", "width", "batch", "until", "eta"), ("loss",))
 _COLUMNS = "give 'eigenvalue,coefficient', or 't,loss' with 'N' and 'run' where they differ"
 _ARRAYS = "give 'kernel' and 'targets', 'inputs' and 'targets' with --network, or 'eigenvalues' and 'coefficients'"
 
@@ -55,9 +67,12 @@ def predicted(options: argparse.Namespace) -> Prediction:
     """Return the prediction for a file."""
     path = Path(options.file)
     require(path.is_file(), "file", f"{path} is not there", "give a .csv or .npz file")
+    for name in ("workers", "scheduler"):
+        given = options.engine is not None or getattr(options, name) is None
+        require(given, name, "given without an engine", "add --engine, or leave it out")
     engine = None if options.engine is None else Engine(options.engine, options.workers, options.scheduler)
     chosen = Options(
-        richness=options.richness,
+        richness=1.0 if options.richness is None else options.richness,
         gamma0=options.gamma0,
         width=math.inf if options.width is None else options.width,
         batch=math.inf if options.batch is None else options.batch,
@@ -67,37 +82,32 @@ def predicted(options: argparse.Namespace) -> Prediction:
         store=not options.no_store,
         engine=engine,
     )
-    require(path.suffix in (".csv", ".npz"), "file", f"got {path.name!r}", "give a .csv or .npz file")
-    found = _table(path) if path.suffix == ".csv" else _archive(path)
-    require(
-        options.network is None or "inputs" in found,
-        "network",
-        f"given with {path.name}, which has no 'inputs'",
-        "give an .npz file with 'inputs' and 'targets', or leave --network out",
-    )
+    require(path.suffix.lower() in (".csv", ".npz"), "file", f"got {path.name!r}", "give a .csv or .npz file")
+    found = _table(path) if path.suffix.lower() == ".csv" else _archive(path, options.network is not None)
+    (start,) = {"eigenvalues", "loss", "kernel", "inputs"} & found.keys()
+    for name, kinds in _USELESS.items():
+        good = getattr(options, name) is None or start not in kinds
+        require(good, name, f"given with {path.name}, whose {start} it is of no use for", f"leave --{name} out")
     first = FIRST_MODE if options.first is None else options.first
-    require(
-        options.first is None or "targets" in found,
-        "first",
-        f"given with {path.name}, which has no 'targets'",
-        "leave --first out, or give a kernel or data",
-    )
     if "eigenvalues" in found:
         return from_spectrum(found["eigenvalues"], found["coefficients"], options=chosen)
     if "loss" in found:
         size, number = found.get("size"), found.get("run")
-        return from_curves(found["data"], found["loss"], size, number, law=options.law, options=chosen)
+        return from_curves(found["data"], found["loss"], size, number, law=options.law or "rich", options=chosen)
     if "kernel" in found:
         parts = {name: found.get(name) for name in ("across", "test_targets")}
         return from_kernel(found["kernel"], found["targets"], **parts, noise=options.noise, first=first, options=chosen)
     require(options.network is not None, "network", "not given", "add --network module:factory, or give a kernel")
-    test = (found["test_inputs"], found["test_targets"]) if "test_inputs" in found else None
+    test = tuple(found[name] for name in _TEST["inputs"] if name in found)
+    require(
+        len(test) in (0, 2), "file", f"{path.name} has one of {' and '.join(_TEST['inputs'])}", "give both, or none"
+    )
     return from_network(
         network(options.network),
         found["inputs"],
         found["targets"],
-        test=test,
-        samples=options.samples,
+        test=(test[0], test[1]) if test else None,
+        samples=1000 if options.samples is None else options.samples,
         noise=options.noise,
         first=first,
         options=chosen,
@@ -122,8 +132,11 @@ def network(name: str) -> nn.Module:
 
 def _table(path: Path) -> dict[str, Array]:
     """Return the columns of a CSV file that are known."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"file: {path.name} cannot be read ({error}); save it as CSV in UTF-8.") from error
     require(len(rows) > 1, "file", f"{path.name} has no rows", _COLUMNS)
     places = {}
     for name, words in _NAMES.items():
@@ -133,7 +146,12 @@ def _table(path: Path) -> dict[str, Array]:
             places[name] = fitting[0]
     pairs = [pair for pair in (("eigenvalues", "coefficients"), ("data", "loss")) if all(one in places for one in pair)]
     head = ", ".join(cell.strip() for cell in rows[0])[:60]
+    apart = len(rows[0]) > 1 or not any(mark in head for mark in ";\t")
+    require(
+        apart, "file", f"{path.name} has the one column {head!r}", "separate columns by commas, and write 0.5, not 0,5"
+    )
     require(len(pairs) == 1, "file", f"{path.name} has the columns {head}", _COLUMNS)
+    places = {name: place for name, place in places.items() if name in {*pairs[0], *_CURVE.get(pairs[0][1], ())}}
     numbers = np.full((len(rows) - 1, len(places)), math.nan)
     for line, row in enumerate(rows[1:]):
         require(
@@ -148,17 +166,26 @@ def _table(path: Path) -> dict[str, Array]:
             except ValueError:
                 problem = f"{row[place]!r} in column {rows[0][place].strip()}, row {line + 2} of {path.name}"
                 require(False, "file", problem, "give numbers")
-    return {name: numbers[:, column] for column, name in enumerate(places)}
+    columns = {name: numbers[:, column] for column, name in enumerate(places)}
+    if "size" in columns and "run" in columns and rows[0][places["run"]].strip().lower() == "seed":
+        both = np.stack([columns["size"], columns["run"]])  # seeds are the same at every size
+        columns["run"] = np.unique(both, axis=1, return_inverse=True)[1].ravel().astype(np.float64)
+    return columns
 
 
-def _archive(path: Path) -> dict[str, Any]:
-    """Return the arrays of an NPZ file."""
+def _archive(path: Path, network: bool) -> dict[str, Any]:
+    """Return the arrays of an NPZ file that make a start, of kernel and inputs those that a network needs or does not."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError) as error:
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"file: {path.name} cannot be read ({error}); {_ARRAYS}.") from error
     known = [("kernel", "targets"), ("inputs", "targets"), ("eigenvalues", "coefficients")]
-    good = any(all(name in found for name in pair) for pair in known)
-    require(good, "file", f"{path.name} has {', '.join(sorted(found)) or 'nothing'}", _ARRAYS)
-    return found
+    good = [pair for pair in known if all(name in found for name in pair)]
+    require(len(good) > 0, "file", f"{path.name} has {', '.join(sorted(found)) or 'nothing'}", _ARRAYS)
+    if {known[0], known[1]} <= set(good):
+        good.remove(known[0] if network else known[1])
+    starts = " and ".join(pair[0] for pair in good)
+    require(len(good) == 1, "file", f"{path.name} has {starts}", "give one of them")
+    kept = {*good[0], *_TEST[good[0][0]]}
+    return {name: values for name, values in found.items() if name in kept}

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,6 +47,8 @@ TARGET_SHARE = 0.9
 #: Sources are looked for up to here; above 2 no law of the theory depends on them.
 LARGEST_SOURCE = 5.0
 _FEWEST = 100  # samples or modes
+_MUCH_NOISE = 2  # times the mean square of the targets: more than it scatters by
+_FEW_PER_CLASS = 10  # samples, below which labels may rather be quantities
 _FAR = 3.0  # modes beyond this multiple of P are a constant
 _RIDGES = 14
 _WIDTH, _WIDE = 0.06, 0.25  # of bins of modes, relative to their mode number: to find the scatter, and to fit
@@ -127,7 +129,8 @@ def estimate_spectrum(
     Parameters
     ----------
     eigenvalues
-        ``lambda_k`` in any order, shape (M,). Zeros, and negative values of the size of rounding, are dropped.
+        ``lambda_k`` in any order, shape (M,). Zeros, and values of the size of rounding, are dropped: negative ones, and positive
+        ones that are no larger.
     coefficients
         Target coefficients ``w*_k`` in the same order, shape (M,).
     window
@@ -146,7 +149,7 @@ def estimate_spectrum(
     values = array(eigenvalues, "eigenvalues")
     target = array(coefficients, "coefficients", shape=values.shape)
     largest = _largest(values, "eigenvalues")
-    kept = values > largest * np.finfo(float).tiny
+    kept = values > max(largest * np.finfo(float).tiny, -float(values.min()))
     order = np.argsort(-values[kept], kind="stable")
     values, target, dropped = values[kept][order], target[kept][order], int(np.count_nonzero(~kept))
     require(values.size >= _FEWEST, "eigenvalues", f"{values.size} are positive", f"give at least {_FEWEST}")
@@ -216,7 +219,7 @@ def estimate_kernel(
     ------
     InputError
         If the kernel is not symmetric or not positive semi-definite beyond rounding, has too few modes, its eigenvalues do not
-        fall, targets do not vary, or a value is not finite.
+        fall, targets do not vary, the noise is more than twice their mean square, or a value is not finite.
     """
     matrix = symmetric(kernel)
     samples = len(matrix)
@@ -235,7 +238,20 @@ def estimate_kernel(
     # Of squares of normal variables, one an output; those of several outputs add up.
     scatter = 2 * float((late**2).sum()) / spread if spread else 2.0
     first = whole(first, "first", least=2, most=int(LAST_SHARE * known) // 2)
-    return _estimate(values, (along**2).sum(1), known, first, floor, scatter)
+    variance = float((along**2).sum()) / samples
+    problem = f"got {noise}, and the mean square of the targets is {variance:.3g}"
+    require(
+        floor is None or floor < _MUCH_NOISE * variance,
+        "noise",
+        problem,
+        "give less, in the units of the targets squared",
+    )
+    found = _estimate(values, (along**2).sum(1), known, first, floor, scatter)
+    classes = outputs.shape[1] if labelled(targets) else 0
+    if classes * _FEW_PER_CLASS <= samples:
+        return found
+    words = f"the targets, whole numbers, are taken for labels of {classes} classes: give floats if they are quantities"
+    return replace(found, warnings=(words, *found.warnings))
 
 
 def _largest(values: Array, argument: str) -> float:
@@ -251,17 +267,22 @@ def as_outputs(
     targets: ArrayLike, samples: int, argument: str = "targets", trained_on: ArrayLike | None = None
 ) -> Array:
     """Return targets of shape (P, outputs); labels become one-hot, less their mean over those that are trained on."""
-    kind = str(targets.dtype) if hasattr(targets, "dtype") else str(np.asarray(targets).dtype)
     found = array(targets, argument, axes=None)
     good = found.ndim in (1, 2) and len(found) == samples
     require(good, argument, f"shape {found.shape}", f"give a row for each of the {samples} samples")
-    if found.ndim == 1 and "int" in kind:
+    if labelled(targets):
         labels = found if trained_on is None else array(trained_on, "targets")
         classes = np.unique(labels)
         known = bool(np.isin(found, classes).all())
         require(known, argument, "a label that targets lack", "give labels that both have")
         found = (found[:, None] == classes) - (labels[:, None] == classes).mean(0)
     return found.reshape(samples, -1)
+
+
+def labelled(targets: ArrayLike) -> bool:
+    """Return whether targets, numbers that have been checked, are labels of classes."""
+    kind = str(targets.dtype) if hasattr(targets, "dtype") else str(np.asarray(targets).dtype)
+    return np.ndim(targets) == 1 and "int" in kind
 
 
 def _regimes(capacity: float, error: float, source: float, interval: tuple[float, float]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.checks import require
 from neural_scaling.fits import resampled_exponent
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.predict.estimate import Estimate
@@ -273,6 +274,8 @@ def times(modes: TailedModes, until: float | None) -> tuple[float, float]:
     """Return the first and the last time of a forecast: by default ten times that of the last known mode."""
     last = modes.scale * (modes.first - 1) ** -modes.capacity
     begin = 0.1 / float(modes.nodes[0])
+    remedy = f"give a later one: the curves begin at {begin:.3g}, a tenth of one over the largest eigenvalue"
+    require(until is None or until > begin, "until", f"got {until}", remedy)
     return begin, max(10 / last, 100 * begin) if until is None else until
 
 

@@ -41,13 +41,15 @@ class Options:
         Last time, eta * steps; by default ten times that at which frozen features learn the last known mode.
     eta
         Learning rate at which the edge of stability is looked for, and that of SGD at finite batch; by default a twentieth of the
-        largest at the start.
+        largest at the start. It is that of steps down half the squared error, summed over outputs: twice the one of a loss
+        without the half.
     budgets
         Compute ``N t`` for which to find the best width and time; by default three in the range of the curves.
     draws
         Number of draws for bands and intervals, 8 at least.
     store
-        Whether curves are kept in the cache and found there.
+        Whether curves, and the kernel of a network, are kept in the cache and found there. The modes of the problem are kept
+        in any case.
     engine
         Where to compute what is missing; by default what the environment names.
 
@@ -75,7 +77,7 @@ class Options:
             if getattr(self, name) is not None:
                 checks.keep(self, **{name: checks.require_positive(getattr(self, name), name)})
         if self.budgets is not None:
-            checks.keep(self, budgets=tuple(checks.array(self.budgets, "budgets", above=1.0).tolist()))
+            checks.keep(self, budgets=tuple(checks.array(self.budgets, "budgets", above=0.0).tolist()))
         checks.keep(self, draws=checks.whole(self.draws, "draws", least=8), store=checks.flag(self.store, "store"))
         if self.engine is not None:
             checks.instance(self.engine, "engine", Engine, "give an Engine, or None")

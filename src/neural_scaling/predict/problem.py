@@ -186,7 +186,12 @@ def from_network(
     if chosen.gamma0 is not None and rates is None:
         rates = mean_field_rates(network, richness=own_gamma0 or 1.0)
     kernel = sample_kernel(
-        network, everything, rates=rates, memory=memory, device=device, cache=cache_root() / "tangent"
+        network,
+        everything,
+        rates=rates,
+        memory=memory,
+        device=device,
+        cache=cache_root() / "tangent" if chosen.store else None,
     )
     count = len(inputs)
     across = None if further is None else kernel[count:, :count]
@@ -201,13 +206,24 @@ def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]
         good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "dtype")
         require(good, argument, "given without targets", "give targets too, or a Dataset of torch")
         pairs = [data[index] for index in range(min(most, len(data)))]
-        good = all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs)
+        good = len(pairs) > 0 and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs)
         require(good, argument, "its items are no pairs", "give a Dataset of pairs of an input and a target")
-        data, targets = (np.stack([np.asarray(pair[part]) for pair in pairs]) for part in (0, 1))
-    inputs = checks.array(data, argument, axes=None)
-    given = targets.detach().cpu().numpy() if hasattr(targets, "detach") else np.asarray(targets)
+        rows = [[_plain(pair[part]) for pair in pairs] for part in (0, 1)]
+        same = all(len({one.shape for one in row}) == 1 for row in rows)
+        require(same, argument, "its items differ in shape", "give inputs, and targets, of one shape")
+        data, targets = (np.stack(row) for row in rows)
+    inputs, given = checks.array(data, argument, axes=None), _plain(targets)
+    require(given.ndim > 0, "targets", f"got {targets!r}", "give an array")
     require(len(given) == len(inputs), "targets", f"{len(given)} for {len(inputs)} inputs", "give one for each")
     return inputs[:most], given[:most]
+
+
+def _plain(values: Any) -> Any:
+    """Return an array of NumPy, of whole numbers if they are."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.double() if values.is_floating_point() else values  # NumPy has no bfloat16
+    return np.asarray(values)
 
 
 def from_curves(
@@ -234,7 +250,7 @@ def from_curves(
     size
         Width or parameters of the model, shape (n,), or None where all are of one.
     run
-        Number of the training run, shape (n,); by default each size is one run.
+        Number of the training run, shape (n,), another one at each size; by default each size is one run.
     law
         Whether the features of the networks were learned (``"rich"``) or frozen (``"lazy"``): the exponent of time means another
         source.
@@ -250,7 +266,8 @@ def from_curves(
     Raises
     ------
     InputError
-        If shapes differ, a value is not positive, or there are too few points.
+        If shapes differ, a value is not positive, a run has several sizes, there are too few points, or a single exponent is
+        fitted to a loss that does not fall or to a run with two losses at the same value.
     """
     chosen, rich = _options(options), checks.choice(law, "law", ("rich", "lazy")) == "rich"
     x = checks.array(data, "data", above=0)
@@ -261,6 +278,9 @@ def from_curves(
         runs = np.unique(sizes, return_inverse=True)[1].astype(np.float64)
     else:
         runs = checks.array(run, "run", whole=True, shape=x.shape)
+        mixed = np.unique(np.stack([runs, sizes]), axis=1).shape[1] > np.unique(runs).size
+        remedy = "give each run one size, and runs of different sizes different numbers"
+        require(not mixed, "run", "one run has points of several sizes", remedy)
     numbers, several = np.unique(runs), np.unique(sizes).size
     shown = np.full(x.size, math.nan) if size is None else sizes
     if numbers.size < _RUNS:
@@ -318,17 +338,32 @@ def _one_exponent(
     x: Array, y: Array, runs: Array, shown: Array, rich: bool, window: tuple[float, float] | None
 ) -> Prediction:
     """Fit one power to the mean of curves."""
-    data = np.unique(x)
-    complete = [one for one in data if np.count_nonzero(x == one) == np.unique(runs).size]
+    data, seen = np.unique(x, return_counts=True)
+    remedy = "give each once, or number the runs that they are of"
+    require(
+        np.unique(np.stack([runs, x]), axis=1).shape[1] == x.size,
+        "data",
+        "one run has two losses at the same value",
+        remedy,
+    )
+    complete = data[seen == np.unique(runs).size]
     mean = np.array([math.exp(np.log(y[x == one]).mean()) for one in complete])
     require(len(complete) >= 6, "data", f"{len(complete)} values at which all runs have a loss", "give six at least")
     span = (complete[0] ** (1 - _LATE) * complete[-1] ** _LATE, complete[-1]) if window is None else window
     fit = fit_power_law(complete, mean, span)
+    problem = f"it does not fall between {span[0]:.3g} and {span[1]:.3g}"
+    require(fit.exponent > 0, "loss", problem, "give losses that do, or another window")
     words = ["One exponent of time was fitted without a floor: it is too small where the loss has one."]
     if fit.correlated:
         words.append(
             "The curve bends in the window, or its noise goes together: the interval of the exponent is too narrow."
         )
+    if len(complete) < data.size:
+        words.append(
+            f"Only {len(complete)} of {data.size} values of the data were used, those at which all runs have a loss."
+        )
+    if fit.interval[0] <= 0:
+        words.append("The interval of the exponent holds 0: the loss may not fall at all.")
     chi = Range(fit.exponent, *fit.interval, fit.window)
     source = _of_exponent(chi, rich)
     spread = max(source.high - source.low, 1e-9) / 3.92

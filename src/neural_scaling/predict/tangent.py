@@ -89,8 +89,8 @@ def sample_kernel(
     progress
         Whether to show a bar with the time left, at a terminal.
     cache
-        Folder in which the kernel is kept under a hash of inputs and parameters, also unfinished: a call that was interrupted
-        goes on where it was, one that was finished returns at once.
+        Folder in which the kernel is kept under a hash of inputs, parameters, and outputs and gradients for a few samples,
+        also unfinished: a call that was interrupted goes on where it was, one that was finished returns at once.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def sample_kernel(
         plan = _Plan(network, weights, samples, where)
         chosen = _chosen(outputs, plan.outputs)
         work = _Work(plan, chosen, outputs == "each", scales, limit)
-        identity = _identity(network, samples, scales, outputs, work.passes)
+        identity = _identity(network, samples, scales, outputs, work.passes, plan.marks)
         kept = None if folder is None else Checkpoint(folder / f"tangent-{identity[:16]}.ckpt", identity)
         kernel = work.run(show, kept)
     require(bool(np.isfinite(kernel).all()), "network", "its gradients overflow", "give it in float64")
@@ -581,6 +581,11 @@ class _Plan:
             f"gradients of {', '.join(broken[:3])} are not finite",
             "give other weights or inputs, or leave out functions with an infinite slope, as the root at 0",
         )
+        # What a module computes is not in its weights or its name. Rounding, which may differ, is left out.
+        shown = output.detach().cpu().double()
+        size = max(float(shown.abs().max()), 1e-300)
+        self.marks = [f"{number / size + 0.0:.3f}" for number in shown.flatten().tolist()]
+        self.marks += ["" if one is None else f"{float(one.norm()):.3e}" for one in (shown, *true.values())]
         deltas = torch.autograd.grad(output, [one.edge for one in layers], mixed, allow_unused=True) if layers else ()
         good = []
         loose = 1e-3 if output.dtype == torch.float32 else 1e-8
