@@ -249,3 +249,13 @@ def test_noise_beyond_the_targets_is_refused_and_quantities_are_told_from_labels
     assert "labels of" in estimate_kernel(kernel, counts).warnings[0]
     for given in (labels, counts.astype(float), counts[:, None]):
         assert not any("labels of" in words for words in estimate_kernel(kernel, given).warnings)
+
+
+def test_samples_that_are_repeated_are_told():
+    """They are not independent: of 20 draws with half of the samples twice the interval of the capacity held it in one."""
+    kernel, targets = kernel_of(PowerLaw(1.5, 0.8), 150, np.random.default_rng(1), modes=500)
+    twice = np.append(np.arange(150), np.arange(40))
+    for given in (kernel, kernel + 1e6, kernel.astype(np.float32)):
+        assert not any("already" in words for words in estimate_kernel(given, targets).warnings)
+        found = estimate_kernel(given[np.ix_(twice, twice)], targets[twice])
+        assert found.warnings[0].startswith("40 samples are there already")

@@ -247,11 +247,25 @@ def estimate_kernel(
         "give less, in the units of the targets squared",
     )
     found = _estimate(values, (along**2).sum(1), known, first, floor, scatter)
-    classes = outputs.shape[1] if labelled(targets) else 0
-    if classes * _FEW_PER_CLASS <= samples:
-        return found
-    words = f"the targets, whole numbers, are taken for labels of {classes} classes: give floats if they are quantities"
-    return replace(found, warnings=(words, *found.warnings))
+    classes, notes = outputs.shape[1] if labelled(targets) else 0, []
+    if classes * _FEW_PER_CLASS > samples:
+        words = (
+            f"the targets, whole numbers, are taken for labels of {classes} classes: give floats if they are quantities"
+        )
+        notes.append(words)
+    if repeated := _repeated(matrix, samples * rounding):
+        notes.append(
+            f"{repeated} samples are there already, up to rounding: leave them out, since exponents and intervals "
+            "are wrong where many are repeated"
+        )
+    return replace(found, warnings=(*notes, *found.warnings))
+
+
+def _repeated(matrix: Array, rounding: float) -> int:
+    """Return the number of samples whose features are those of an earlier one."""
+    size = np.diag(matrix)
+    same = np.tril(size[:, None] + size - 2 * matrix <= 2 * rounding, -1)
+    return int(np.count_nonzero(same.any(axis=1)))
 
 
 def _largest(values: Array, argument: str) -> float:
