@@ -49,7 +49,7 @@ ROWS = [
         batch=count(64),
         until=real(64.0, above=0).or_none(),
         eta=real(0.5, above=0).or_none(),
-        budgets=array([64.0, 128.0], above=1).or_none(),
+        budgets=array([64.0, 128.0], above=0).or_none(),
         draws=whole(8, 8),
         store=flag(False),
         engine=instance(Engine()).or_none(),
