@@ -55,8 +55,11 @@ print(runs.describe(list(results.values())))
 # theorem gives the covariance
 #
 # $$
-# \langle v^2_k v^2_l \rangle - \lambda_k v^0_k\, \lambda_l v^0_l = \frac1B \Big( \lambda_k \delta_{kl}\, L + \lambda_k \lambda_l\, v^0_k v^0_l \Big),
-# \qquad L = \sum_k \lambda_k (v^0_k)^2 .
+# \begin{aligned}
+# & \langle v^2_k v^2_l \rangle - \lambda_k v^0_k\, \lambda_l v^0_l \\
+# & \quad = \frac1B \Big( \lambda_k \delta_{kl}\, L + \lambda_k \lambda_l\, v^0_k v^0_l \Big), \\
+# & L = \sum_k \lambda_k (v^0_k)^2 .
+# \end{aligned}
 # $$ (eq-batch-covariance)
 #
 # The theory has the first part only (paper eqs. 18-31). In mode $k$ the second compares with it as the share
@@ -69,8 +72,10 @@ print(runs.describe(list(results.values())))
 # An exact decomposition shows what the second part means. With $\hat q = \chi^2_B / B$ and $g$ a normal vector of $M$ components,
 #
 # $$
-# v^2 = \hat q\, \Lambda v^0 + \sqrt{\hat q L / B}\; \Lambda^{1/2} \Big(I - \frac{z z^\top}{z^\top z}\Big) g, \qquad z = \Lambda^{1/2} v^0, \quad
-# \langle \hat q \rangle = 1, \quad \mathrm{var}\, \hat q = \frac2B :
+# \begin{aligned}
+# v^2 &= \hat q\, \Lambda v^0 + \sqrt{\hat q L / B}\; \Lambda^{1/2} \Big(I - \frac{z z^\top}{z^\top z}\Big) g, \\
+# z &= \Lambda^{1/2} v^0, \quad \langle \hat q \rangle = 1, \quad \mathrm{var}\, \hat q = \frac2B :
+# \end{aligned}
 # $$ (eq-batch-decomposition)
 #
 # one random factor per step, common to all modes, multiplies the whole gradient, as if the learning rate fluctuated; the rest
@@ -82,7 +87,10 @@ print(runs.describe(list(results.values())))
 # Here $v^0_k(t+1) = v^0_k - \eta v^2_k$, and the mean squares $m_k = \langle (v^0_k)^2 \rangle$ obey a closed recursion,
 #
 # $$
-# m_k(t+1) = \Big( 1 - 2\eta\lambda_k + \frac{B+1}{B}\, \eta^2\lambda_k^2 \Big)\, m_k + \frac{\eta^2}{B}\, \lambda_k L, \qquad L = \sum_k \lambda_k m_k ,
+# \begin{aligned}
+# m_k(t+1) &= \Big( 1 - 2\eta\lambda_k + \tfrac{B+1}{B} \eta^2\lambda_k^2 \Big) m_k \\
+# &\quad + \frac{\eta^2}{B}\, \lambda_k L, \quad L = \sum_k \lambda_k m_k ,
+# \end{aligned}
 # $$ (eq-batch-recursion)
 #
 # exact whatever the correlation between modes, since only the diagonal of {eq}`eq-batch-covariance` enters. The loss stays
@@ -97,7 +105,10 @@ print(runs.describe(list(results.values())))
 # In the equations of {py:mod}`neural_scaling.dmft.march` the noise of mode $k$ becomes
 #
 # $$
-# \frac{\lambda_k}{B}\, \mathrm{diag}(C_0) \;\to\; \frac{\lambda_k}{B}\, \mathrm{diag}\big(C_0 + \lambda_k V_k\big), \qquad V_k = \langle v^0_k v^{0\top}_k \rangle, \quad C_0 = \sum_k \lambda_k V_k ,
+# \begin{aligned}
+# \frac{\lambda_k}{B}\, \mathrm{diag}(C_0) &\to \frac{\lambda_k}{B}\, \mathrm{diag}\big(C_0 + \lambda_k V_k\big), \\
+# V_k &= \langle v^0_k v^{0\top}_k \rangle, \quad C_0 = \sum_k \lambda_k V_k ,
+# \end{aligned}
 # $$ (eq-batch-closure)
 #
 # in $C_0$ and in $C_2$: `fourth_moment=True` in {py:func}`neural_scaling.dmft.solve`. The second moments close and everything

@@ -65,7 +65,7 @@ print(runs.describe(list(results.values())))
 # $\mathbb E(1 - \Pi) \simeq (1 + r \Lambda)^{-1}$, where $r$ makes the trace of $\Pi$ equal to $N$:
 #
 # $$
-# L_N \simeq \sum_k \frac{\lambda_k (w^*_k)^2}{1 + \lambda_k r}, \qquad \sum_k \frac{\lambda_k r}{1 + \lambda_k r} = N .
+# L_N \simeq \sum_k \frac{\lambda_k (w^*_k)^2}{1 + \lambda_k r}, \quad \sum_k \frac{\lambda_k r}{1 + \lambda_k r} = N .
 # $$ (eq-model-bottleneck)
 #
 # The factor stands in the *first* power. With $r \sim N^\alpha$ the modes beyond $k \simeq N$ give $N^{-\alpha\beta}$, and those below give
@@ -79,8 +79,11 @@ print(runs.describe(list(results.values())))
 # and the metric of the loss do not commute:
 #
 # $$
-# L_P = w^{*\top} (1 - \Pi')\, \Lambda\, (1 - \Pi')\, w^* \simeq \frac{1}{1 - \mathrm{df}_2 / P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k r)^2}, \qquad
-# \mathrm{df}_2 = \sum_k \Big( \frac{\lambda_k r}{1 + \lambda_k r} \Big)^2,
+# \begin{aligned}
+# L_P &= w^{*\top} (1 - \Pi')\, \Lambda\, (1 - \Pi')\, w^* \\
+# &\simeq \frac{1}{1 - \mathrm{df}_2 / P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k r)^2}, \\
+# \mathrm{df}_2 &= \sum_k \Big( \frac{\lambda_k r}{1 + \lambda_k r} \Big)^2,
+# \end{aligned}
 # $$ (eq-data-bottleneck)
 #
 # with the same $r$ at $P$ in place of $N$. Now the factor stands in the second power, and the power saturates only at
@@ -95,9 +98,9 @@ print(runs.describe(list(results.values())))
 # Let $U_k$ end with the variance $c/N$.
 #
 # 1. Then $v^0_k = (w^*_k - U_k) / (1 + \lambda_k r)$, and $c = \sum_k \lambda_k^2 r^2 \langle (v^0_k)^2 \rangle$ gives
-#    $c\, (1 - \mathrm{df}_2/N) = r^2 \sum_k \lambda_k^2 (w^*_k)^2 / (1 + \lambda_k r)^2$.
-# 2. Paper eq. 74 is $N = \sum_k \lambda_k r / (1 + \lambda_k r)$; subtracting $\mathrm{df}_2$ leaves $N - \mathrm{df}_2 = r \sum_k \lambda_k / (1 + \lambda_k r)^2$.
-# 3. So the noise $U$ adds $\frac{c}{N} \sum_k \frac{\lambda_k}{(1 + \lambda_k r)^2} = \frac{c}{r} \big( 1 - \frac{\mathrm{df}_2}{N} \big) = r \sum_k \frac{\lambda_k^2 (w^*_k)^2}{(1 + \lambda_k r)^2}$ to the loss.
+#    $c\, (1 - \mathrm{df}_2/N)$ $= r^2 \sum_k \lambda_k^2 (w^*_k)^2 / (1 + \lambda_k r)^2$.
+# 2. Paper eq. 74 is $N$ $= \sum_k \lambda_k r / (1 + \lambda_k r)$; subtracting $\mathrm{df}_2$ leaves $N - \mathrm{df}_2$ $= r \sum_k \lambda_k / (1 + \lambda_k r)^2$.
+# 3. So the noise $U$ adds $\frac{c}{N} \sum_k \frac{\lambda_k}{(1 + \lambda_k r)^2}$ $= \frac{c}{r} \big( 1 - \frac{\mathrm{df}_2}{N} \big)$ $= r \sum_k \frac{\lambda_k^2 (w^*_k)^2}{(1 + \lambda_k r)^2}$ to the loss.
 #
 # Paper eq. 76 has the other part, $\sum_k \lambda_k (w^*_k)^2 / (1 + \lambda_k r)^2$. The sum of both is {eq}`eq-model-bottleneck`. For
 # $\beta > 1$ the noise is the larger part, $N^{-\alpha}$. Tests check each line against the dense solution of paper eqs. 27-31, lazy and
@@ -148,7 +151,7 @@ Table(exponents[columns], "Simulated exponents", heads, formats)
 # %% tags=["hide-input"]
 scales = [page.scale_curve(plan, kind, results) for kind in (False, True)]
 
-# %% mystnb={"figure": {"caption": "The scales r3 of the width and r1 of the data, divided by their predicted power. Symbols: mean over draws of the trace of the inverse Gram matrix, with 95 % interval. Lines: the self-consistent equation, the same for both, for infinitely many modes (solid) and for as many as the draws have (dashed).", "name": "fig-bottleneck-scale"}, "image": {"alt": "Scales divided by size to the power alpha against size on a logarithmic axis. The solid line falls slowly and levels off, the dashed one turns up where the number of modes is felt; circles and squares lie near the dashed line, above it at the smallest sizes."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "The scales r₃ of the width and r₁ of the data, divided by their predicted power. Symbols: mean over draws of the trace of the inverse Gram matrix, with 95 % interval. Lines: the self-consistent equation, the same for both, for infinitely many modes (solid) and for as many as the draws have (dashed).", "name": "fig-bottleneck-scale"}, "image": {"alt": "Scales divided by size to the power alpha against size on a logarithmic axis. The solid line falls slowly and levels off, the dashed one turns up where the number of modes is felt; circles and squares lie near the dashed line, above it at the smallest sizes."}} tags=["remove-input"]
 display(page.scale_figure(plan, scales))
 
 # %% [markdown]
@@ -181,7 +184,7 @@ Table(fixed, f"Mean field theory at late times, N = {4 * end_width}", heads, for
 trained = page.ends(plan)
 distances = page.distances(trained)
 
-# %% mystnb={"figure": {"caption": "Relative distance of the loss of small trained models from the limit given by linear algebra, for several richnesses, (a) on the population and (b) on a fixed set of samples. Dotted: 1e-13.", "name": "fig-bottleneck-end"}, "image": {"alt": "Two log-log plots of the distance from the limit against steps. All curves drop to rounding level, the richer the sooner."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Relative distance of the loss of small trained models from the limit given by linear algebra, for several richnesses, (a) on the population and (b) on a fixed set of samples. Dotted: 10⁻¹³.", "name": "fig-bottleneck-end"}, "image": {"alt": "Two log-log plots of the distance from the limit against steps. All curves drop to rounding level, the richer the sooner."}} tags=["remove-input"]
 display(page.end_figure(trained))
 
 # %% tags=["hide-input", "nbval-check-output"]

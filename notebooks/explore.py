@@ -79,7 +79,10 @@ display(HTML(page.explorer("spectrum")))
 # In gradient flow the error of mode $k$ is $v^0_k = w^*_k (1 - \sqrt{s}\, q_k)$, and with the clock $d\tau = s\, dt$
 #
 # $$
-# \frac{dq_k}{d\tau} = \lambda_k \big( s^{-1/2} - q_k \big), \qquad s = 1 + \gamma \sum_k (w^*_k)^2 q_k^2 .
+# \begin{aligned}
+# \frac{dq_k}{d\tau} &= \lambda_k \big( s^{-1/2} - q_k \big), \\
+# s &= 1 + \gamma \sum_k (w^*_k)^2 q_k^2 .
+# \end{aligned}
 # $$ (eq-explore-flow)
 #
 # This is the rank-one form of paper eqs. 51 and 52, in which the scale $s$ of the kernel is the only coupling of the modes. The page takes $s^{-1/2}$ as a straight line over each of 32 steps a decade, where every mode is exact, halves the

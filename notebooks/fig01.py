@@ -61,8 +61,9 @@ print(notebook.provenance(plan))
 #
 # $$
 # \begin{aligned}
-# \frac{da}{dt} &= K, & K &= 1 + \gamma \int_0^t S(a(s))\, ds, \\
-# L &= S(2a), & S(a) &= \int_1^\infty k^{-\alpha\beta-1} e^{-a k^{-\alpha}}\, dk,
+# \frac{da}{dt} &= K, \qquad L = S(2a), \\
+# K &= 1 + \gamma \int_0^t S(a(s))\, ds, \\
+# S(a) &= \int_1^\infty k^{-\alpha\beta-1} e^{-a k^{-\alpha}}\, dk,
 # \end{aligned}
 # $$ (eq-self-consistent)
 #

@@ -66,7 +66,7 @@ print(runs.describe(list(results.values())))
 easy = page.infinite_panel(plan, beta_easy, results)
 hard = page.infinite_panel(plan, beta_hard, results)
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 2(a, b).** Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 (black) to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers.", "name": "fig-2ab"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 2(a, b).** Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers.", "name": "fig-2ab"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}} tags=["remove-input"]
 display(page.infinite_figure(easy, hard))
 
 # %% [markdown]
@@ -112,7 +112,7 @@ display(Table(hard_late, f"Hard task, β = {beta_hard:g}", heads, formats))
 easy_finite = page.finite_panel(plan, beta_easy, results)
 hard_finite = page.finite_panel(plan, beta_hard, results)
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 2(c, d).** Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean field theory. Dashed grey: the power of infinite width.", "name": "fig-2cd"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 2(c, d).** Loss against steps at finite width, (c) easy and (d) hard task. Lines and bands: mean and standard deviation of simulations. Dashed: mean field theory and, in grey, the power of infinite width.", "name": "fig-2cd"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per width. Small widths level off on a plateau; the largest follow the power law. Dashed theory curves lie on the simulated means."}} tags=["remove-input"]
 display(page.finite_figure(easy_finite, hard_finite))
 
 # %% [markdown]

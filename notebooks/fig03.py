@@ -75,7 +75,7 @@ display(Table(page.stability(plan, super_easy), f"Super-easy task, η = {eta_sup
 # Every simulation has its own random projection and data stream. The theory is solved in unit steps for the same width,
 # batch and number of modes, as the paper states it. The band is one standard deviation over seeds.
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 3.** Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dotted: infinite width and batch. Dashed grey: the powers of the paper.", "name": "fig-3"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 3.** Loss against steps for several batch sizes, (a) hard and (b) super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed: mean-field theory and, in grey, the powers of the paper. Dotted: infinite width and batch.", "name": "fig-3"}, "image": {"alt": "Two log-log plots of loss against steps, one curve per batch size. Hard task: all curves run nearly parallel, batch 1 slightly above. Super-easy task: after a steep fall, small batches turn to slope minus 1.5 and large batches to slope minus 0.5; the dashed theory lies below the simulation at batch 1."}} tags=["remove-input"]
 display(page.loss_figure(plan, hard, super_easy))
 
 # %% [markdown]

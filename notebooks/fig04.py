@@ -67,7 +67,7 @@ print(runs.describe(list(results.values())))
 settings = page.settings(plan, panels)
 Table(settings.drop(columns="edge"), heads={"left_out": "left out"}, formats={"left_out": ".2%"})
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 4.** Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed black: mean-field theory. Dashed grey: the power of Table 1; dotted in (c): that of an infinite batch.", "name": "fig-4"}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 4.** Loss against compute, one curve per width, for (a) a hard, (b) an easy and (c) a super-easy task. Lines and bands: mean and standard deviation of simulations. Dashed: mean-field theory and, in grey, the power of Table 1; dotted in (c): that of an infinite batch.", "name": "fig-4"}, "image": {"alt": "Three log-log plots of loss against compute. Each width falls and then levels off; the lower envelope of all widths follows a straight line parallel to the dashed guide."}} tags=["remove-input"]
 display(page.loss_figure(plan, panels))
 
 # %% [markdown]

@@ -63,12 +63,12 @@ print(runs.describe(list(results.values())))
 # %% [markdown]
 # ## Losses
 #
-# The network has two 3x3 convolutions with $N$ and $2N$ filters, each followed by a rectifier and an average over 2x2 pixels,
+# The network has two 3×3 convolutions with $N$ and $2N$ filters, each followed by a rectifier and an average over 2×2 pixels,
 # a dense layer of $8N$ neurons and ten outputs. It is centred, with weights, factors and steps as in the networks of
 # {ref}`Figure 5 <fig-5-page>`. Targets are one-hot. The loss is the squared error, mean over outputs: 0.1 for a network whose
 # output is zero.
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 6.** Test loss against steps for several richness, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source.", "name": "fig-6"}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 6.** Test loss against steps at several richnesses, mean over seeds with the band from the smallest to the largest. Grey: the lazy curve that the spectrum of the kernel at the start predicts, between its bounds. Dashed and dash-dotted: the lazy and the rich power of the paper's source.", "name": "fig-6"}, "image": {"alt": "Log-log plots of test loss against steps, one per dataset. The richer the network the faster its loss falls; the least rich ones run along the linearised one."}} tags=["remove-input"]
 display(page.loss_figure(found))
 
 # %% [markdown]
@@ -151,8 +151,8 @@ ledger.cite(*page.CITED.values())
 #
 # **Objects.** CIFAR-10 with random shifts of up to four pixels and mirror images, 162 views of each image, stands in for
 # CIFAR-5M, which is not available everywhere. Views of one image are not independent, so late in training networks partly
-# memorise them, richer ones more. The table has the share of samples whose image had been seen, and the loss on the stream
-# divided by that on test images at the end. With `cifar5m` among `objects` the same plan runs online.
+# memorise them, richer ones more. The tables of exponents have the share of samples whose image had been seen,
+# *repeated*, and the loss on the stream divided by that on test images at the end, *stream/test*. With `cifar5m` among `objects` the same plan runs online.
 #
 # ## What is reduced: test images, steps and width
 #

@@ -165,7 +165,7 @@ claims = page.claims_of(plan, capacities, sources, exponents, found)
 ledger.show(claims, lambda claim: claim.id.startswith("fig07.a."))
 
 # %% [markdown]
-# Exponents of rich networks beside $t^{-\beta}$ itself are judged on the page of {ref}`Figure 5 <fig-5-page>`, which shares the runs at $\beta = 1$ and 1.5:
+# Exponents of rich networks against $t^{-\beta}$ itself are judged on the page of {ref}`Figure 5 <fig-5-page>`, which shares the runs at $\beta = 1$ and 1.5:
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.cite("fig05.a.rich.beta-1", "fig05.a.rich.beta-1.25", "fig05.a.rich.beta-1.5")

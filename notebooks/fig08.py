@@ -69,8 +69,9 @@ print(runs.describe(list(results.values())))
 # books hold kinds that are rare in training. All networks start from the same weights and see the same batches. All curves
 # start at the logarithm of the vocabulary, because the output is centred.
 #
-# Two more levels say what has been learned: the loss on held-out text by how often each token comes in as much training text
-# as a network reads (at most twenty million tokens), and by how often each follows another (absolute discounting).
+# Two more levels say what has been learned: the losses on held-out text of one who knows only how often each token comes in as
+# much training text as a network reads (at most twenty million tokens), and of one who knows how often each follows another
+# (absolute discounting).
 
 # %% tags=["hide-input", "nbval-check-output"]
 Table(levels, heads={"loss": "nats per token"}, formats={"loss": ".2f"})
@@ -164,7 +165,7 @@ ledger.show(page.claims(plan, found))
 #
 # ## What is reduced: text and width
 #
-# Reduced scale is one pass over four million tokens of speeches and books instead of three thousand million of C4, with
+# Reduced scale is one pass over four million tokens of speeches and books instead of three billion of C4, with
 # width 256 instead of 2048. The runs show whether richer networks learn faster from the same text and how exponents compare
 # within one decade of tokens. They cannot show what follows later: all of them end between the level of frequencies of tokens
 # and that of pairs. Exponents of another text and another range of tokens need not be those of C4. Small scale has little of

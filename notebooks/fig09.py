@@ -40,7 +40,7 @@ plan = notebook.plan(page.Plan, globals())
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan, seeds=seed))
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 9.** The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Black dashed weights are frozen, orange solid ones are trained.", "name": "fig-9"}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 9.** The three models, from input to output, bottom to top. (a) Random features: the projection is frozen, the readout is trained. (b) Two-layer linear network: both are trained. (c) The model of this book: a trained layer behind a frozen projection. Dashed weights are frozen, solid ones are trained.", "name": "fig-9"}, "image": {"alt": "Three network diagrams. Each has M inputs at the bottom and one output at the top. In a, black dashed lines lead to N hidden units and orange lines to the output. In b, both sets of lines are orange. In c, black dashed lines lead to N units, orange lines to another N units, and orange lines to the output."}} tags=["remove-input"]
 display(page.draw())
 
 # %% [markdown]
@@ -51,7 +51,8 @@ display(page.draw())
 # $$
 # \begin{aligned}
 # w(t+1) &= w(t) + \eta\, B(t)\, v_3(t), \\
-# B(t+1) &= B(t) + \frac{\eta\gamma}{N}\, w(t)\, v_3(t)^\top, \qquad v_3(t) = A_0 \Lambda\, v_0(t),
+# B(t+1) &= B(t) + \frac{\eta\gamma}{N}\, w(t)\, v_3(t)^\top, \\
+# v_3(t) &= A_0 \Lambda\, v_0(t),
 # \end{aligned}
 # $$ (eq-factored)
 #

@@ -48,7 +48,10 @@ print(notebook.provenance(plan))
 # Level $n$ integrates the kernel that grows with the residual of level $n - 1$,
 #
 # $$
-# \frac{da_n}{dt} = 1 + \gamma \int_0^t S(a_{n-1}(s))\, ds, \qquad a_0 = t, \qquad L_n = S(2 a_n),
+# \begin{aligned}
+# \frac{da_n}{dt} &= 1 + \gamma \int_0^t S(a_{n-1}(s))\, ds, \\
+# a_0 &= t, \qquad L_n = S(2 a_n),
+# \end{aligned}
 # $$ (eq-levels)
 #
 # with $S$ from {eq}`eq-self-consistent`; the limit puts $a_n$ in place of $a_{n-1}$. The exponents are fitted at very late times.

@@ -68,7 +68,7 @@ display(HTML(explorer.explorer_html(grid, start=(alpha, beta_hard, gamma))))
 # %% tags=["hide-input"]
 hard, easy = page.measured_curves(plan, beta_hard), page.measured_curves(plan, beta_easy)
 
-# %% mystnb={"figure": {"caption": "The main result. Loss against time (learning rate times steps) at infinite width and batch, lazy (black) and with feature learning (orange), for a hard and an easy task. Dashed: the predicted powers. On the hard task feature learning changes the slope, on the easy one only the constant.", "name": "fig-main"}, "image": {"alt": "Two log-log plots of loss against time. Hard task: the lazy curve falls with slope minus 0.4, the rich one visibly faster with slope minus 0.57. Easy task: lazy and rich curves fall side by side with slope minus 1.2, the rich one lower."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "The main result. Loss against time (learning rate times steps) at infinite width and batch, lazy and with feature learning (orange), for a hard and an easy task. Dashed: the predicted powers. On the hard task feature learning changes the slope, on the easy one only the constant.", "name": "fig-main"}, "image": {"alt": "Two log-log plots of loss against time. Hard task: the lazy curve falls with slope minus 0.4, the rich one visibly faster with slope minus 0.57. Easy task: lazy and rich curves fall side by side with slope minus 1.2, the rich one lower."}} tags=["remove-input"]
 display(page.draw([hard, easy]))
 
 # %% tags=["remove-input", "nbval-check-output"]

@@ -70,8 +70,10 @@ print(notebook.provenance(plan, seeds=range(seeds)))
 # to one, at every width. At $N, B \to \infty$ this gives for the matrix of {eq}`eq-gradient-flow`, with $u = w^* - v^0$,
 #
 # $$
-# G = I + \frac{\gamma}{s}\, u u^\top, \qquad |u|^2 = C_w\, s, \qquad
-# K = s \Lambda + \frac{\gamma}{s}\, (y - \Delta)(y - \Delta)^\top ,
+# \begin{aligned}
+# G &= I + \frac{\gamma}{s}\, u u^\top, \qquad |u|^2 = C_w\, s, \\
+# K &= s \Lambda + \frac{\gamma}{s}\, (y - \Delta)(y - \Delta)^\top ,
+# \end{aligned}
 # $$ (eq-rank-one)
 #
 # where $y = \Lambda^{1/2} w^*$, $\Delta = \Lambda^{1/2} v^0$ and $K$ is the kernel of paper eq. 52.
@@ -81,7 +83,10 @@ print(notebook.provenance(plan, seeds=range(seeds)))
 # Inserted in paper eqs. 51 and 52, the matrix drops out of the dynamics,
 #
 # $$
-# \dot u = s\, \Lambda v^0 + \frac{\gamma}{s}\, (u \cdot \Lambda v^0)\, u, \qquad \dot C_w = 2\, u \cdot \Lambda v^0,
+# \begin{aligned}
+# \dot u &= s\, \Lambda v^0 + \frac{\gamma}{s}\, (u \cdot \Lambda v^0)\, u, \\
+# \dot C_w &= 2\, u \cdot \Lambda v^0,
+# \end{aligned}
 # $$ (eq-rank-one-flow)
 #
 # and the rest can be integrated to any time in seconds ({py:mod}`neural_scaling.dmft.flow`). It agrees with the mean field
@@ -116,7 +121,7 @@ display(full_model.growth_figure(plan, networks, shown, hard_curve.flow))
 # $\gamma (y - \Delta)(y - \Delta)^\top$ is divided by $s$. The paper's first-order formula, in which the spike settles, holds while
 # $s \simeq 1$. For an easy task $s$ settles, where $s (s - 1) = \gamma |w^*|^2$, and the spike with it.
 
-# %% mystnb={"figure": {"caption": "Eigenvalue of the spike, scale times the largest eigenvalue of the initial kernel, and largest eigenvalue of their sum (dashed). Dotted: the size gamma |y|^2 of the spike at first order in gamma.", "name": "kernel-parts"}, "image": {"alt": "Two log-log plots against eta t. For the hard task the scale grows as a power, the spike peaks near 1 and falls as a power. For the easy task both level off. The largest eigenvalue lies on the scale for the hard task and above it for the easy one."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Eigenvalue of the spike, scale times the largest eigenvalue of the initial kernel, and largest eigenvalue of their sum (dashed). Dotted: the size γ|y|² of the spike at first order in γ.", "name": "kernel-parts"}, "image": {"alt": "Two log-log plots against eta t. For the hard task the scale grows as a power, the spike peaks near 1 and falls as a power. For the easy task both level off. The largest eigenvalue lies on the scale for the hard task and above it for the easy one."}} tags=["remove-input"]
 display(page.parts_figure(plan, hard_curve, easy_curve))
 
 # %% [markdown]
@@ -125,7 +130,10 @@ display(page.parts_figure(plan, hard_curve, easy_curve))
 # With the clock $\tau = \int s\, dt$, {eq}`eq-rank-one-flow` integrates to
 #
 # $$
-# \frac{u_k}{w^*_k} = \lambda_k \int_0^\tau \sqrt{\frac{s(\tau)}{s(\tau')}}\; e^{-\lambda_k (\tau - \tau')}\, d\tau' , \qquad s (s - 1) = \gamma \sum_k u_k^2 ,
+# \begin{aligned}
+# \frac{u_k}{w^*_k} &= \lambda_k \int_0^\tau \sqrt{\frac{s(\tau)}{s(\tau')}}\; e^{-\lambda_k (\tau - \tau')}\, d\tau' , \\
+# s (s - 1) &= \gamma \sum_k u_k^2 ,
+# \end{aligned}
 # $$ (eq-late)
 #
 # since $\frac{\gamma}{s}\, u \cdot \Lambda v^0$ is half the rate at which $\ln s$ grows. For $\beta < 1$ a power $s = c\, \tau^\nu$ makes
@@ -133,7 +141,11 @@ display(page.parts_figure(plan, hard_curve, easy_curve))
 # agree if $\nu = (1 - \beta)/2$ and $c^2 = \frac{\gamma}{\alpha} \int_0^\infty x^{\beta - 2} p(x)^2\, dx$. From $d\tau = s\, dt$ follow
 #
 # $$
-# \tau \sim t^{2/(1+\beta)} = t^{2 - \chi}, \qquad s \sim t^{1 - \chi}, \qquad L = \frac{\tau^{-\beta}}{\alpha} \int_0^\infty x^{\beta - 1} (1 - p)^2\, dx \sim t^{-\chi}, \qquad k_* \sim \tau^{1/\alpha},
+# \begin{aligned}
+# \tau &\sim t^{2/(1+\beta)} = t^{2 - \chi}, \qquad s \sim t^{1 - \chi}, \\
+# L &= \frac{\tau^{-\beta}}{\alpha} \int_0^\infty x^{\beta - 1} (1 - p)^2\, dx \sim t^{-\chi}, \\
+# k_* &\sim \tau^{1/\alpha},
+# \end{aligned}
 # $$
 #
 # that is, paper eqs. 10, 11 and 68 with all constants ({py:func}`neural_scaling.theory.self_similar_solution`). That the dynamics tends to
@@ -158,7 +170,7 @@ Table(growth, heads={"window": "window of ηt"}, formats=formats)
 # $-\frac12 \frac{dL}{dt} = \Delta^\top K \Delta$ has three terms (paper eq. 53; its left side lacks the factor). By {eq}`eq-rank-one` they are
 #
 # $$
-# \Delta^\top \Lambda \Delta, \qquad \frac{\gamma}{s} \big[ (y - \Delta) \cdot \Delta \big]^2 , \qquad \gamma C_w\, \Delta^\top \Lambda \Delta .
+# \Delta^\top \Lambda \Delta, \quad \frac{\gamma}{s} \big[ (y - \Delta) \cdot \Delta \big]^2 , \quad \gamma C_w\, \Delta^\top \Lambda \Delta .
 # $$
 #
 # In the late solution the second over the third tends to
@@ -166,7 +178,7 @@ Table(growth, heads={"window": "window of ηt"}, formats=formats)
 # it is no power of time: for hard tasks the term is not subleading. For easy ones it is, by $t^{1-\beta}$. Replacing $y - \Delta(s)$ by
 # $y$, as in the last line of paper eq. 53, makes the ratio larger (dotted).
 
-# %% mystnb={"figure": {"caption": "(a) The three terms of paper eq. 53 in units of L/(2 eta t): their sum is the local exponent. (b) Second over third term for all tasks; dashed the late solution, dotted with the approximation of the last line of paper eq. 53.", "name": "kernel-terms"}, "image": {"alt": "Upper panel: the share of the initial kernel falls as a power, those of scale and spike become constant, about 0.48 and 0.09. Lower panel: the ratio of spike to scale becomes constant for hard tasks, between 0.1 and 0.3, and falls as a power for easy tasks."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "(a) The three terms of paper eq. 53 in units of L/(2ηt): their sum is the local exponent. (b) Second over third term for all tasks; dashed the late solution, dotted with the approximation of the last line of paper eq. 53.", "name": "kernel-terms"}, "image": {"alt": "Upper panel: the share of the initial kernel falls as a power, those of scale and spike become constant, about 0.48 and 0.09. Lower panel: the ratio of spike to scale becomes constant for hard tasks, between 0.1 and 0.3, and falls as a power for easy tasks."}} tags=["remove-input"]
 display(page.terms_figure(plan, hard_curves, easy_curves))
 
 # %% tags=["hide-input", "nbval-check-output"]

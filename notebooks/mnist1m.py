@@ -74,9 +74,6 @@ Table(page.settings())
 # %% mystnb={"figure": {"caption": "Training of the denoiser: mean square error of the predicted velocity, mean over blocks of 100 steps.", "name": "fig-mnist1m-loss"}, "image": {"alt": "Log-log plot of the training loss against steps: a steep fall in the first few hundred steps, then a slow one."}} tags=["remove-input"]
 display(page.loss_figure(denoiser))
 
-# %% [markdown]
-# ## The images
-
 # %% mystnb={"figure": {"caption": "The first ten generated images of each digit, not chosen, beside the first ten of the real test images.", "name": "fig-mnist1m-sheet"}, "image": {"alt": "Two sheets of ten times ten handwritten digits, generated ones on the left, real ones on the right. They look alike."}} tags=["lead", "remove-input"]
 display(page.sheet_figure(result, digits))
 

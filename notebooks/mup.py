@@ -23,8 +23,11 @@
 #
 # $$
 # \begin{aligned}
-# h^1 &= D^{-1/2} W^1 x, \qquad h^{l+1} = N^{-1/2} W^{l+1} \phi(h^l), \\
-# f &= \frac{1}{\gamma_0 N}\, w \cdot \phi(h^{L-1}) - (\text{the same at the start}), \qquad \eta = \eta_0 N \gamma_0^2,
+# h^1 &= D^{-1/2} W^1 x, \\
+# h^{l+1} &= N^{-1/2} W^{l+1} \phi(h^l), \\
+# f &= \frac{1}{\gamma_0 N}\, w \cdot \phi(h^{L-1}) \\
+# &\quad - (\text{the same at the start}), \\
+# \eta &= \eta_0 N \gamma_0^2,
 # \end{aligned}
 # $$
 #

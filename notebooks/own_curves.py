@@ -13,8 +13,8 @@
 # **The paper says.** The loss is a sum of four powers of width, time and batch, with exponents that capacity and source determine
 # (paper eq. 8).
 #
-# **Here.** That sum, with its exponents corrected, is fitted to training runs beside the form of two powers that practice uses.
-# What each misses of runs that it has not seen decides between them, if anything does.
+# **Here.** That sum, with its exponents corrected, is fitted to training runs, beside the sum of two powers that is common in
+# practice. Their errors on unseen runs decide between them, if anything does.
 #
 # ## What to give
 #

@@ -60,7 +60,10 @@ print(runs.describe(list(results.values())))
 # features,
 #
 # $$
-# v^1 = \Psi v^0, \qquad v^2 = \tfrac1P \Psi^\top v^1, \qquad v^3 = A(0)\, v^2, \qquad v^4 = \tfrac1N A(0)^\top v^3 ,
+# \begin{aligned}
+# v^1 &= \Psi v^0, & v^2 &= \tfrac1P \Psi^\top v^1, \\
+# v^3 &= A(0)\, v^2, & v^4 &= \tfrac1N A(0)^\top v^3 ,
+# \end{aligned}
 # $$
 #
 # training loss $|v^1|^2/P$, test loss $v^{0\top} \Lambda v^0$. The simulation draws $P$ Gaussian samples once;
@@ -75,8 +78,10 @@ print(runs.describe(list(results.values())))
 #
 # $$
 # \begin{aligned}
-# v^1 &= R_1 u^1, & v^2_k &= u^2_k + \lambda_k R_1 v^0_k, & \langle u^1 u^{1\top}\rangle &= C_0, & \langle u^2_k u^{2\top}_k\rangle &= \tfrac{\lambda_k}{P} C_1,\\
-# v^3 &= R_3 u^3, & v^4_k &= u^4_k + R_3 v^2_k, & \langle u^3 u^{3\top}\rangle &= C_2, & \langle u^4_k u^{4\top}_k\rangle &= \tfrac1N C_3,
+# v^1 &= R_1 u^1, \qquad v^2_k = u^2_k + \lambda_k R_1 v^0_k, \\
+# v^3 &= R_3 u^3, \qquad v^4_k = u^4_k + R_3 v^2_k, \\
+# \langle u^1 u^{1\top}\rangle &= C_0, \qquad \langle u^2_k u^{2\top}_k\rangle = \tfrac{\lambda_k}{P} C_1, \\
+# \langle u^3 u^{3\top}\rangle &= C_2, \qquad \langle u^4_k u^{4\top}_k\rangle = \tfrac1N C_3,
 # \end{aligned}
 # $$ (eq-reuse-fields)
 #
@@ -85,7 +90,10 @@ print(runs.describe(list(results.values())))
 # $L[\cdot]$ is the strictly lower triangle ({py:mod}`neural_scaling.dmft.march`). Inserting the fields into each other,
 #
 # $$
-# v^0_k = H_k \big( w^*_k 1 - X u^4_k - X R_3 u^2_k \big), \qquad H_k = (I + \lambda_k X R_3 R_1)^{-1} .
+# \begin{aligned}
+# v^0_k &= H_k \big( w^*_k 1 - X u^4_k - X R_3 u^2_k \big), \\
+# H_k &= (I + \lambda_k X R_3 R_1)^{-1} .
+# \end{aligned}
 # $$ (eq-reuse-error)
 #
 # ### The responses commute
@@ -95,14 +103,20 @@ print(runs.describe(list(results.values())))
 # obviously commute. But they do. Put
 #
 # $$
-# Y = X R_3 R_1, \qquad K_k = \lambda_k Y (I + \lambda_k Y)^{-1} = I - H_k .
+# \begin{aligned}
+# Y &= X R_3 R_1, \\
+# K_k &= \lambda_k Y (I + \lambda_k Y)^{-1} = I - H_k .
+# \end{aligned}
 # $$
 #
 # Then $R_1^{-1} = I + \frac1P \sum_k \lambda_k H_k X R_3 = I + \frac1P \sum_k K_k R_1^{-1}$, so $R_1 = I - \frac1P\sum_k K_k$ is a function of
 # $Y$ and commutes with every $K_k$; with that $R_3^{-1} = I + \frac1N \sum_k R_1 K_k R_1^{-1} R_3^{-1}$ gives
 #
 # $$
-# R_1 = I - \frac1P \sum_k K_k, \qquad R_3 = I - \frac1N \sum_k K_k,
+# \begin{aligned}
+# R_1 &= I - \frac1P \sum_k K_k, \\
+# R_3 &= I - \frac1N \sum_k K_k,
+# \end{aligned}
 # $$ (eq-reuse-responses)
 #
 # and $X = Y (R_3 R_1)^{-1}$ is a function of $Y$ too. $N$ and $P$ enter the responses in the same way.
@@ -114,9 +128,11 @@ print(runs.describe(list(results.values())))
 #
 # $$
 # \begin{aligned}
-# C_0 &= \sum_k \lambda_k H_k \Big[ (w^*_k)^2\, 1 1^\top + \tfrac1N X C_3 X^\top \Big] H_k^\top + \frac1P \sum_k K_k C_0 K_k^\top, \\
-# \hat C_2 &= \sum_k \lambda_k^2 H_k \Big[ (w^*_k)^2\, 1 1^\top + \tfrac1N X C_3 X^\top \Big] H_k^\top + \frac1P \sum_k \lambda_k H_k C_0 H_k^\top, \\
-# C_3 &= R_3 R_1\, \hat C_2\, (R_3 R_1)^\top, \qquad C_1 = R_1 C_0 R_1^\top .
+# F_k &= (w^*_k)^2\, 1 1^\top + \tfrac1N X C_3 X^\top, \\
+# C_0 &= \sum_k \lambda_k H_k F_k H_k^\top + \tfrac1P \sum_k K_k C_0 K_k^\top, \\
+# \hat C_2 &= \sum_k \lambda_k^2 H_k F_k H_k^\top + \tfrac1P \sum_k \lambda_k H_k C_0 H_k^\top, \\
+# C_3 &= R_3 R_1\, \hat C_2\, (R_3 R_1)^\top, \\
+# C_1 &= R_1 C_0 R_1^\top .
 # \end{aligned}
 # $$ (eq-reuse-covariances)
 #
@@ -184,8 +200,8 @@ Table(pd.concat([page.stopping(one) for one in found]), heads=heads, formats=for
 #
 # $$
 # \begin{aligned}
-# \Big(1 - \frac dP\Big) C_0 - \frac{n - d}{N}\, c &= \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k y)^2}, &
-# \Big(1 - \frac dN\Big) c - \frac{n - d}{P}\, C_0 &= \sum_k \frac{(w^*_k)^2 K_k^2}{y},
+# \big(1 - \tfrac dP\big)\, C_0 - \frac{n - d}{N}\, c &= \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k y)^2}, \\
+# \big(1 - \tfrac dN\big)\, c - \frac{n - d}{P}\, C_0 &= \sum_k \frac{(w^*_k)^2 K_k^2}{y},
 # \end{aligned}
 # $$ (eq-reuse-limit)
 #
@@ -208,7 +224,10 @@ display(page.peak_figure(plan, found, (8, steps_theory, steps)))
 # For $N \to \infty$ the second equation of {eq}`eq-reuse-limit` drops out and the test loss is
 #
 # $$
-# C_0 = \frac{1}{1 - d/P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k y)^2} \sim P^{-\alpha \min(2, \beta)}, \qquad y \sim P^\alpha .
+# \begin{aligned}
+# C_0 &= \frac{1}{1 - d/P} \sum_k \frac{\lambda_k (w^*_k)^2}{(1 + \lambda_k y)^2} \\
+# &\sim P^{-\alpha \min(2, \beta)}, \qquad y \sim P^\alpha .
+# \end{aligned}
 # $$
 #
 # The printed sum (paper eq. 78) lacks the prefactor. It is of order one: from $y\, \mathrm d n/\mathrm d y = n - d$ and

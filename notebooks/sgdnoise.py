@@ -76,7 +76,10 @@ print(runs.describe(list(results.values())))
 # At infinite width and frozen features the mean loss of SGD with small steps obeys a Volterra equation,
 #
 # $$
-# L_B(t) = L_\infty(t) + \frac{\eta}{B} \int_0^t \mathcal K(t - s)\, L_B(s)\, ds, \qquad \mathcal K(\tau) = \sum_k \lambda_k^2 e^{-2 \lambda_k \tau} \sim \tau^{-(2 - 1/\alpha)} .
+# \begin{aligned}
+# L_B(t) &= L_\infty(t) + \tfrac{\eta}{B} \int_0^t \mathcal K(t - s) L_B(s) ds, \\
+# \mathcal K(\tau) &= \sum_k \lambda_k^2 e^{-2 \lambda_k \tau} \sim \tau^{-(2 - 1/\alpha)} .
+# \end{aligned}
 # $$ (eq-volterra)
 #
 # The integral has two ends. From $s \simeq 0$ comes noise remembered from the large losses at the start,
@@ -115,7 +118,7 @@ print(runs.describe(list(results.values())))
 lazy = page.lazy_noise(plan)
 lazy_exponents = page.exponents(lazy, rich=False)
 
-# %% mystnb={"figure": {"caption": "Coefficient of eta/B in the lazy loss, exact. (a) With the corrected power (dashed, shifted up) and, where it differs, the printed one (dotted). (b) Relative to the loss times half the trace of the kernel, cut at 200.", "name": "fig-sgd-lazy"}, "image": {"alt": "Two log-log plots against time. Upper: coefficients of hard and easy tasks fall more slowly than the dotted printed powers. Lower: relative coefficients of hard and easy tasks tend to one, those of super-easy tasks leave the plot."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Coefficient of η/B in the lazy loss, exact. (a) With the corrected power (dashed, shifted up) and, where it differs, the printed one (dotted). (b) Relative to the loss times half the trace of the kernel, cut at 200.", "name": "fig-sgd-lazy"}, "image": {"alt": "Two log-log plots against time. Upper: coefficients of hard and easy tasks fall more slowly than the dotted printed powers. Lower: relative coefficients of hard and easy tasks tend to one, those of super-easy tasks leave the plot."}} tags=["remove-input"]
 display(page.lazy_figure(lazy, lazy_exponents))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -133,7 +136,7 @@ Table(lazy_exponents[columns], "Decay exponent of the coefficient of η/B, lazy"
 ratios = page.exact_ratios(plan)
 exact = page.exact_limits(plan, ratios)
 
-# %% mystnb={"figure": {"caption": "Lazy and hard: loss at batch B over loss at infinite batch, from the exact recursion (lines), its limit 1/(1 - s) (dashed), and the first order in eta/B (dotted).", "name": "fig-sgd-exact"}, "image": {"alt": "Ratios against steps on a logarithmic axis, one curve per batch. Each rises within some ten steps and then stays level on its dashed limit, the higher the smaller the batch."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Lazy and hard: loss at batch B over loss at infinite batch, from the exact recursion (lines), its limit 1/(1 − s) (dashed), and the first order in η/B (dotted).", "name": "fig-sgd-exact"}, "image": {"alt": "Ratios against steps on a logarithmic axis, one curve per batch. Each rises within some ten steps and then stays level on its dashed limit, the higher the smaller the batch."}} tags=["remove-input"]
 display(page.exact_figure(ratios, exact))
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -153,7 +156,7 @@ rich = page.rich_noise(plan, results)
 rich_exponents, growth = page.exponents(rich, rich=True), page.growth(plan, rich)
 simulation = page.simulated(plan, results)
 
-# %% mystnb={"figure": {"caption": "Relative excess of the loss by SGD noise at richness 1. (a) Mean field theory at infinite width and small eta/B; dashed: K times half the trace of the kernel. (b) Simulation at finite width and small batch, 95 % intervals; dashed: mean field theory.", "name": "fig-sgd-rich"}, "image": {"alt": "Upper: relative excess of two hard tasks grows over many decades parallel to and somewhat above the dashed line, that of an easy task becomes level. Lower: simulated excess grows with time, near and somewhat above the dashed theory."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Relative excess of the loss by SGD noise at richness 1. (a) Mean field theory at infinite width and small η/B; dashed: K times half the trace of the kernel. (b) Simulation at finite width and small batch, 95 % intervals; dashed: mean field theory.", "name": "fig-sgd-rich"}, "image": {"alt": "Upper: relative excess of two hard tasks grows over many decades parallel to and somewhat above the dashed line, that of an easy task becomes level. Lower: simulated excess grows with time, near and somewhat above the dashed theory."}} tags=["remove-input"]
 display(page.rich_figure(plan, rich, simulation))
 
 # %% tags=["hide-input", "nbval-check-output"]

@@ -138,6 +138,6 @@ ledger.show(page.claims(plan, tasks))
 #
 # The paper states neither kernel nor architecture nor window. Ours are the architecture, that of the nearest public code of the
 # group with our factors in front of the weights; one-hot targets; images with mean 0 and variance 1 per channel, so that
-# $|x|^2 = D$ on average; and the window, from mode 10 to mode $n/10$: the first modes are no power yet, and the last ones of a
+# $|x|^2 = D$ on average; and the window, from mode 10 to mode $n/10$: the first modes follow no power yet, and the last ones of a
 # sample are distorted. CIFAR-10 stands for CIFAR-5M, which was made to look like it. MNIST is the original, not the generated
 # MNIST-1M.

@@ -66,9 +66,11 @@ print(runs.describe(list(results.values())))
 #
 # $$
 # \begin{aligned}
-# N (L_N - L_\infty) \to{} & 2 \sum_k \lambda_k^2 (w^*_k)^2 e^{-\lambda_k t} \sum_l \lambda_l\, \frac{t e^{-\lambda_k t} - \varphi_{kl}(t)}{\lambda_l - \lambda_k}
-# + \sum_{k, l} \lambda_k \lambda_l^2 (w^*_l)^2 \varphi_{kl}(t)^2 \\
-# & + 2 t^2 \sum_k \lambda_k^3 (w^*_k)^2 e^{-2 \lambda_k t} .
+# & N (L_N - L_\infty) \\
+# & \quad \to 2 \sum_k \lambda_k^2 (w^*_k)^2 e^{-\lambda_k t} \\
+# & \qquad\quad \times \sum_l \lambda_l\, \frac{t e^{-\lambda_k t} - \varphi_{kl}(t)}{\lambda_l - \lambda_k} \\
+# & \qquad + \sum_{k, l} \lambda_k \lambda_l^2 (w^*_l)^2 \varphi_{kl}(t)^2 \\
+# & \qquad + 2 t^2 \sum_k \lambda_k^3 (w^*_k)^2 e^{-2 \lambda_k t} .
 # \end{aligned}
 # $$ (eq-transient-exact)
 #
@@ -154,7 +156,7 @@ display(Table(rich_exponents[["alpha", "beta", *heads]], f"{caption} the effecti
 simulations = [page.simulated(plan, value, results) for value in (0.0, gamma)]
 compared = page.comparison(plan, simulations)
 
-# %% mystnb={"figure": {"caption": "Excess of the simulated loss at finite width, times the width: mean and 95 % interval over draws, lazy (black) and rich. Dashed: mean field theory at the same width. Dotted: the printed power from the start of the window.", "name": "fig-transient-simulation"}, "image": {"alt": "Log-log plot of the excess against time, lazy and rich. After an initial dip both rise with time, along the dashed theory, the rich one faster; dotted lines of the printed power fall."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Excess of the simulated loss at finite width, times the width: mean and 95 % interval over draws, lazy and rich. Dashed: mean field theory at the same width. Dotted: the printed power from the start of the window.", "name": "fig-transient-simulation"}, "image": {"alt": "Log-log plot of the excess against time, lazy and rich. After an initial dip both rise with time, along the dashed theory, the rich one faster; dotted lines of the printed power fall."}} tags=["remove-input"]
 display(page.simulation_figure(simulations, compared))
 
 # %% tags=["hide-input"]

@@ -444,7 +444,7 @@ globalThis.nsExplore ??= (() => {
       results,
       "p",
       { class: "ns-note" },
-      "Thin: rich loss at N = 1, 10², 10⁴, 10⁶ and 10⁸. Upright: the compute chosen. " +
+      "Thin: rich loss at N = 1, 10², 10⁴, 10⁶ and 10⁸. Vertical: the compute chosen. " +
         "Dotted: rich, where the noise is beyond its first order.",
     );
     start();

@@ -7,8 +7,7 @@ The first cell of a notebook says it once: a paragraph that begins with ``**The 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from companion.claims import HEADLINES, Claim, Verdict, by_claim, chip
@@ -45,7 +44,7 @@ def columns(text: str, claims: Iterable[Claim]) -> tuple[str, str]:
     if not said[PAPER]:
         return "", text
     found = most_telling(claims, named_claims(text))
-    lines = "".join(_bullet(claim, _alike(found)) for claim in found[:BULLETS])
+    lines = "".join(_bullet(claim, _told_apart(found)) for claim in found[:BULLETS])
     bullets = f'<ul class="claims here">{lines}</ul>' if found else ""
     left = f":::{{grid-item-card}} The paper says\n:columns: 12 12 5 5\n\n{said[PAPER]}\n:::"
     right = f":::{{grid-item-card}} Here\n:columns: 12 12 7 7\n\n{said[HERE]}\n\n{bullets}\n:::"
@@ -79,7 +78,7 @@ def key_table(claims: Sequence[Claim], named: Sequence[str] = ()) -> str:
     count, shown = len(by_claim(claims)), order[:ROWS]
     all_below = f'{len(shown)} of the {count} claims of this page, <a href="#claims">all below</a>'
     what = "All claims of this page" if len(shown) == count else all_below
-    rows = "".join(_row(claim, _alike(order)) for claim in shown)
+    rows = "".join(_row(claim, _told_apart(order)) for claim in shown)
     heads = "".join(f"<th>{head}</th>" for head in ("case", "predicted", "measured [interval]", "verdict"))
     return (
         f'<div class="key-table"><p class="caption">{what}</p>'
@@ -99,25 +98,34 @@ def cited(text: str) -> str:
     return _CITED.sub(link, text)
 
 
-def _alike(claims: Iterable[Claim]) -> set[str]:
-    """Return the statements that several claims make."""
-    return {statement for statement, count in Counter(claim.statement for claim in claims).items() if count > 1}
+def _told_apart(claims: Iterable[Claim]) -> dict[str, str]:
+    """Return by id what tells claims that say the same apart: their places in the paper or else what is measured."""
+    groups: dict[str, list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(claim.statement, []).append(claim)
+    found = {}
+    for group in groups.values():
+        if len(group) > 1:
+            kind = "location" if len({claim.location for claim in group}) == len(group) else "quantity"
+            found |= {claim.id: getattr(claim, kind) for claim in group if not claim.headline}
+    return found
 
 
-def _words(claim: Claim, alike: set[str]) -> str:
+def _words(claim: Claim, apart: Mapping[str, str]) -> str:
     words = with_formulas(HEADLINES[claim.id]) if claim.headline else in_symbols(of_paper(claim.statement))
-    told_apart = f", {in_symbols(of_paper(claim.quantity))}" if claim.statement in alike and not claim.headline else ""
-    return f'<a href="#{anchor(claim.id)}">{words.removesuffix(".")}</a>{told_apart}'
+    of_what = f" ({in_symbols(of_paper(apart[claim.id]))})" if claim.id in apart else ""
+    return f'<a href="#{anchor(claim.id)}">{words.removesuffix(".")}</a>{of_what}'
 
 
-def _bullet(claim: Claim, alike: set[str]) -> str:
+def _bullet(claim: Claim, apart: Mapping[str, str]) -> str:
     numbers = f"<strong>{measured(claim)}</strong>, predicted {expected(claim)}"
-    return f'<li>{chip(claim.verdict)} <span class="said">{_words(claim, alike)}</span> <span class="against">{numbers}</span></li>'
+    said = f'{chip(claim.verdict)} <span class="said">{_words(claim, apart)}</span>'
+    return f'<li>{said} <span class="against">{numbers}</span></li>'
 
 
-def _row(claim: Claim, alike: set[str]) -> str:
+def _row(claim: Claim, apart: Mapping[str, str]) -> str:
     def cells() -> Iterator[str]:
-        yield f'<td class="case">{_words(claim, alike)}</td>'
+        yield f'<td class="case">{_words(claim, apart)}</td>'
         yield f'<td data-head="predicted">{expected(claim)}</td>'
         yield f'<td data-head="measured">{measured(claim)}</td>'
         yield f"<td>{chip(claim.verdict)}</td>"

@@ -67,7 +67,7 @@ def page_name(item: str) -> str:
     kind, figure = re.fullmatch(r"(fig|table)?(.*)", item).groups()  # type: ignore[union-attr]
     if kind:
         return f"{'Figure' if kind == 'fig' else 'Table'} {int(figure)}"
-    return NAMES.get(item, item.capitalize())
+    return NAMES.get(item, item.replace("_", " ").capitalize())
 
 
 def to_html(claims: Sequence[Claim], with_item: bool = False) -> str:

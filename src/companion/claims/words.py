@@ -20,6 +20,7 @@ _LETTERS = {
 }
 _NAME = rf"(?!sum\b|int\b(?! \w d))(?:{'|'.join(_LETTERS)})|r(?=\d)|[A-Za-z](?=\*?_)"
 _SYMBOL = re.compile(rf"(?<![A-Za-z_.])({_NAME})(\*?)(?:_?(\d+)|_\(([\w+-]+)\)|_([A-Za-zα-ω∞]+))?(?!\w)")
+_TIE = "\N{NO-BREAK SPACE}"
 _DECIMAL = re.compile(r"(?<![\w.])(?:1|(\d[\d.]*))e\+?(-?)0*(\d+)(?!\w)")
 #: A minus, and no hyphen of a word, a name or a range.
 _MINUS = re.compile(r"(?<![\w)*-])-(?=[\w(.])|(?<= )-(?= )|(?<=\d)-(?=[α-ω])")
@@ -63,9 +64,12 @@ def in_symbols(text: str) -> str:
     text = html.escape(text)
     for plain, sign in _SIGNS.items():
         text = text.replace(plain, sign)
-    text = _DECIMAL.sub(lambda match: f"{match[1]}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}" * bool(match[1]) + f"10^{match[2]}{match[3]}", text)
+    text = _DECIMAL.sub(
+        lambda match: f"{match[1]}{_TIE}×{_TIE}" * bool(match[1]) + f"10^{match[2]}{match[3]}",
+        text,
+    )
     text = re.sub(r"(?<=\w)\*(?=[A-Za-z])", "·", _SYMBOL.sub(_symbol, text))
-    text = re.sub(r"(?<=\d) (?=[α-ω])", "", text).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    text = re.sub(r"(?<=\d) (?=[α-ω])", "", text).replace(" = ", f"{_TIE}={_TIE}")
     return _POWER.sub(_power, _MINUS.sub("−", text))
 
 

@@ -239,6 +239,7 @@ def error_figure(found: pd.DataFrame) -> Figure:
             last = abs(rows.paper_error.iloc[-1])
             axes.plot(x, 1.7 * last * x[-1] / x, ":", color=MUTED, linewidth=1.6, label="$1/B$")
             axes.set_xscale("log", base=2)
+            axes.set_xticks(x, rows.batch)
             axes.set(yscale="log", title=rf"$\gamma = {gamma:g}$", xlabel="batch $B$")
         panels[0].set(ylim=(1e-3, 1.0), ylabel="relative error")
         handles, labels = panels[0].get_legend_handles_labels()

@@ -359,7 +359,7 @@ def shift_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     cases = [("shift", f"B = {smallest.batch}", smallest, float(np.polyfit(np.log(step[decade]), np.log(ratio), 1)[0]))]
     if len(large):
         worst = large.loc[large.slope.abs().idxmax()]
-        words = f"B = {worst.batch}, which departs most of those from {LARGE} on"
+        words = f"B = {worst.batch}, the batch from {LARGE} on that departs most"
         cases.append(("shift-large", words, worst, math.nan))
     moment = "; corrected: by what the theory with the fourth moment of the data shifts it"
     claims = []

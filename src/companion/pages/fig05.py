@@ -358,10 +358,10 @@ def study_figure(plan: Plan, found: pd.DataFrame) -> Figure:
                 axes.annotate(
                     text,
                     (1.0, level),
-                    (-3, 3),
+                    (4, 0),
                     xycoords=("axes fraction", "data"),
                     textcoords="offset points",
-                    ha="right",
+                    va="center",
                     color=MUTED,
                 )
             axes.set_xscale("log")

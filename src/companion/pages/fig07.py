@@ -150,7 +150,7 @@ def scatter_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
         start = f"The tangent kernel of a network with q_phi = {row.power:g} scatters about its limit"
         if row.predicted < 0.5:
             details["note"] = f"at large N the tail of the slopes gives {row.predicted:.2f}"
-            says = f"{start} more than N^(-1/2) lets expect."
+            says = f"{start} more than N^(-1/2) would suggest."
             claims.append(bounded(*words, says, quantity, "below", 0.5, measured, "network", **details))
         else:
             claims.append(judged(*words, f"{start} as N^(-1/2).", quantity, 0.5, measured, "network", **details))

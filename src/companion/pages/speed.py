@@ -52,7 +52,7 @@ def textbook_table(numbers: dict[str, Any]) -> pd.DataFrame:
         ),
         ("ratio of the two", full["textbook_seconds"] / full["seconds"]),
         (f"memory here at T = {memory['steps']}, MiB", memory["mebibytes"]),
-        ("of it libraries, MiB", memory["of_it_libraries"]),
+        ("of which libraries, MiB", memory["of_it_libraries"]),
     ]
     return pd.DataFrame(rows, columns=["what", "value"])
 

@@ -89,7 +89,7 @@ def table_claims(plan: Plan, found: pd.DataFrame, cases: int, gap: float) -> lis
             plan,
             f"tab-1.{row.regime}.{row.limit}",
             f"Table 1, {row.regime} {row.limit}",
-            f"The loss at the compute optimum falls as C to the power -({formulas[row.regime, row.limit]}).",
+            f"The loss at the compute optimum falls as C^-({formulas[row.regime, row.limit]}).",
             f"r at alpha = {row.alpha:g}, beta = {row.beta:g}; loss law as printed",
             row.r,
             Measurement.of(
