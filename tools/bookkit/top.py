@@ -103,7 +103,7 @@ def _told_apart(claims: Iterable[Claim]) -> dict[str, str]:
     groups: dict[str, list[Claim]] = {}
     for claim in claims:
         groups.setdefault(claim.statement, []).append(claim)
-    found = {}
+    found: dict[str, str] = {}
     for group in groups.values():
         if len(group) > 1:
             kind = "location" if len({claim.location for claim in group}) == len(group) else "quantity"
