@@ -109,7 +109,7 @@ print(runs.describe(list(results.values())))
 # \end{aligned}
 # $$
 #
-# Then $R_1^{-1} = I + \frac1P \sum_k \lambda_k H_k X R_3 = I + \frac1P \sum_k K_k R_1^{-1}$, so $R_1 = I - \frac1P\sum_k K_k$ is a function of
+# Then $R_1^{-1} = I + \frac1P \sum_k \lambda_k H_k X R_3$ $= I + \frac1P \sum_k K_k R_1^{-1}$, so $R_1 = I - \frac1P\sum_k K_k$ is a function of
 # $Y$ and commutes with every $K_k$; with that $R_3^{-1} = I + \frac1N \sum_k R_1 K_k R_1^{-1} R_3^{-1}$ gives
 #
 # $$
@@ -130,7 +130,8 @@ print(runs.describe(list(results.values())))
 # \begin{aligned}
 # F_k &= (w^*_k)^2\, 1 1^\top + \tfrac1N X C_3 X^\top, \\
 # C_0 &= \sum_k \lambda_k H_k F_k H_k^\top + \tfrac1P \sum_k K_k C_0 K_k^\top, \\
-# \hat C_2 &= \sum_k \lambda_k^2 H_k F_k H_k^\top + \tfrac1P \sum_k \lambda_k H_k C_0 H_k^\top, \\
+# \hat C_2 &= \sum_k \lambda_k^2 H_k F_k H_k^\top \\
+# &\quad + \tfrac1P \sum_k \lambda_k H_k C_0 H_k^\top, \\
 # C_3 &= R_3 R_1\, \hat C_2\, (R_3 R_1)^\top, \\
 # C_1 &= R_1 C_0 R_1^\top .
 # \end{aligned}
