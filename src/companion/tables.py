@@ -82,7 +82,7 @@ class Table:
         body = str(self.strings().to_html(index=False, border=0, classes="numbers"))
         body = re.sub(r"<td>([^<]{40,})</td>", r'<td class="words">\1</td>', body)  # sentences are text
         body = re.sub(r"(<t[hd][^>]*>)([^<]+)", lambda cell: cell[1] + in_symbols(html.unescape(cell[2])), body)
-        body = re.sub(r"(?<=\d) to (?=[−\d])", "\N{NO-BREAK SPACE}to ", body)
+        body = re.sub(r"(?<=[\d%>]) to (?=[−+\d])", "\N{NO-BREAK SPACE}to ", body)
         content = base64.b64encode(self.csv().encode()).decode()
         link = f'<a class="csv" download="table.csv" href="data:text/csv;base64,{content}">CSV</a>'
         caption = in_symbols(self.caption)
