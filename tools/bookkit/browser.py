@@ -81,6 +81,11 @@ _SIZE = """() => {
     const over = one => one.getBoundingClientRect().right > innerWidth + 1;
     const first = page.scrollWidth > innerWidth + 1 ? [...document.body.querySelectorAll("*")].filter(over).pop() : null;
     const seen = selector => [...document.querySelectorAll(selector)].filter(one => one.checkVisibility());
+    const shown = cell => {
+        const copy = cell.cloneNode(true);
+        for (const spoken of copy.querySelectorAll(".visually-hidden")) spoken.remove();
+        return copy.textContent.trim();
+    };
     const covers = (button, code) => code && button.getBoundingClientRect().bottom
         > code.getBoundingClientRect().top + parseFloat(getComputedStyle(code).paddingTop) + 1;
     const cramped = innerWidth > 600 ? [] : [
@@ -88,8 +93,8 @@ _SIZE = """() => {
             .map(() => "a panel scrolls sideways"),
         ...seen("button.copybtn").filter(one => covers(one, one.parentElement.querySelector("pre")))
             .map(one => `a button covers ${one.parentElement.textContent.trim().slice(0, 40)}`),
-        ...seen("td").filter(one => one.innerText.length > 40 && one.clientWidth < 100)
-            .map(one => `a column is too narrow for ${one.innerText.slice(0, 40)}`),
+        ...seen("td").filter(one => one.clientWidth < 100 && shown(one).length > 40)
+            .map(one => `a column is too narrow for ${shown(one).slice(0, 40)}`),
     ];
     return {
         cramped,
