@@ -1,4 +1,4 @@
-"""How often predictions of made-up tasks are right: warnings of bends, bands of loss curves, intervals of the source.
+"""How often predictions of made-up tasks are right: intervals of both exponents, warnings of bends, bands of loss curves.
 
 ``python tests/prediction_study.py`` prints the tables of the page of the library on predictions, and ``--keep`` writes them. It
 takes half an hour on two cores; the tests take a few of the same tasks.
@@ -23,12 +23,14 @@ from neural_scaling.predict.estimate import estimate_kernel, estimate_spectrum
 from neural_scaling.predict.tail import TailedModes
 from neural_scaling.runs.provenance import commit, hardware
 from neural_scaling.spectra import PowerLaw
+from predict.problems import kernel_of, recovery
 
 KEPT = Path(__file__).resolve().parents[1] / "data" / "benchmarks" / "predictions.json"
 SEED = 20261130
 SAMPLES, MODES = 1000, 3000
 SHAPES = ("power", "kink", "logarithm")
 FIRSTS = (10, 5, 3)
+RECOVERED = 50
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,7 @@ class Task:
 
     def sampled(self, random, noise):
         """Return kernel and targets of Gaussian features, with noise as a share of the variance of the targets."""
-        rest = self.law.tail(self.eigenvalues.size + 1, 1.0)
-        features = random.standard_normal((SAMPLES, self.eigenvalues.size)) * np.sqrt(self.eigenvalues)
-        targets = features @ self.coefficients + math.sqrt(rest.initial_loss) * random.standard_normal(SAMPLES)
-        kernel = features @ features.T + rest.trace * np.eye(SAMPLES)
+        kernel, targets = kernel_of(self.law, SAMPLES, random, self.eigenvalues.size, self.coefficients)
         return kernel, targets + math.sqrt(noise * np.mean(targets**2)) * random.standard_normal(SAMPLES)
 
     def modes(self, horizon):
@@ -70,8 +69,11 @@ def bend_is_told(number, *, normal, shape, exact):
     """Return whether the target of a task is said to follow no power, from so many exact modes or, for 0, a kernel on samples."""
     known = exact or SAMPLES
     task, random = drawn(0, number, normal=normal, shape=shape, modes=exact or MODES, middle=math.sqrt(10 * known / 3))
-    exactly = exact and estimate_spectrum(task.eigenvalues, task.coefficients)
-    found = exactly or estimate_kernel(*task.sampled(random, 0.0))
+    if exact:
+        found = estimate_spectrum(task.eigenvalues, task.coefficients)
+    else:
+        kernel, targets = task.sampled(random, 0.0)
+        found = estimate_kernel(kernel, targets)
     return any("powers of the target" in words for words in found.warnings)
 
 
@@ -98,6 +100,26 @@ def source_intervals(number, *, noise):
     kernel, targets = task.sampled(random, noise)
     ends = [estimate_kernel(kernel, targets, first=first).source_interval for first in FIRSTS]
     return [(high - low, low <= task.law.beta <= high) for low, high in ends]
+
+
+def recovered(number):
+    """Return of one draw whether it has noise, and of capacity and source whether the interval holds it and its width."""
+    one = recovery(number)
+    found = estimate_kernel(one.kernel, one.targets)
+    pairs = ((one.capacity, found.capacity_interval), (one.source, found.source_interval))
+    return [one.noise > 0, *(number for true, (low, high) in pairs for number in (low <= true <= high, high - low))]
+
+
+def recovery_rows(count, each):
+    """Return how many intervals of exponents hold them, and their median widths: without noise, with it, and of all draws."""
+    found = np.array(each(recovered, range(count)), dtype=np.float64)
+    noisy, rows = found[:, 0] > 0, []
+    for noise, there in (("none", ~noisy), ("1 %", noisy), ("either", np.full(count, True))):
+        row = {"noise": noise, "draws": int(there.sum())}
+        for name, (held, width) in (("capacity", found[there, 1:3].T), ("source", found[there, 3:5].T)):
+            row[name] = {"held": int(held.sum()), "width": round(float(np.median(width)), 4)}
+        rows.append(row)
+    return rows
 
 
 def bend_rows(count, each, given=("modes", "kernel")):
@@ -155,9 +177,11 @@ def main():
 
         def each(task, numbers):
             found = processes.map(task, numbers)
-            return list(tqdm(found, desc=f"{task.func.__name__} {task.keywords}", total=len(numbers), leave=False))
+            name = f"{getattr(task, 'func', task).__name__} {getattr(task, 'keywords', '')}"
+            return list(tqdm(found, desc=name, total=len(numbers), leave=False))
 
         tables = {
+            "recovery": recovery_rows(RECOVERED, each),
             "bends": bend_rows(asked.count, each),
             "sources": source_rows(asked.count, each),
             "bands": band_rows(asked.count, each),

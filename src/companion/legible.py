@@ -191,7 +191,7 @@ def drawn(figure: Figure) -> RendererAgg:
     """Lay a figure out, and return what measures it."""
     canvas, engine = FigureCanvasAgg(figure), figure.get_layout_engine()
     if engine is not None:
-        engine.execute(figure)  # to draw it moves nothing any more
+        engine.execute(figure)  # drawing as well would move nothing more
     return canvas.get_renderer()  # type: ignore[no-untyped-call,no-any-return]
 
 
