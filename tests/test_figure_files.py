@@ -6,9 +6,11 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from matplotlib.colors import to_hex
 
 from companion import style
@@ -74,6 +76,24 @@ def svg():
 
 def test_the_bytes_are_the_same_for_the_same_figure(svg):
     assert drawn().svg() == svg
+
+
+def test_a_figure_takes_the_place_of_its_picture_and_the_name_of_its_caption(svg, tmp_path):
+    (tmp_path / "some.svg").write_text(svg)
+    (tmp_path / "plain.svg").write_text("<svg/>")
+    images = {"some.svg": "one.svg", "plain.svg": "two.svg"}
+    app = SimpleNamespace(builder=SimpleNamespace(images=images), srcdir=tmp_path, outdir=tmp_path)
+    picture = '<img alt="A &lt; B" src="../_images/{}.svg"/>'
+    link = f'<a class="reference" href="x">{picture.format("one")}</a>'
+    body = f'<figure class="a" id="first">{link}<p>Caption</p></figure><p>{picture.format("one")}{picture.format("two")}</p>'
+    context = {"body": body}
+    figures.page_context(app, "pages/some", "", context, None)
+    soup = BeautifulSoup(context["body"], "html.parser")
+    named, bare = soup.select("div.book-figure")
+    assert named.parent["id"] == "first" and bare.parent.name == "p"
+    assert not soup.select("a.reference") and named.img["alt"] == "A < B"
+    assert [one.img["src"] for one in (named, bare)] == ["../_figures/some-first.svg", "../_figures/some-2.svg"]
+    assert soup.select("p > img")[-1]["src"] == "../_images/two.svg"
 
 
 def test_files_hold_the_curves_and_the_figure_has_no_metadata(svg, tmp_path):

@@ -346,6 +346,11 @@ def test_what_kernels_explain_is_averaged_over_many_networks():
     assert own_kernel.own_claim(figure05.Plan(), found, "fig05.x", "Fig. 5a").verdict == "confirmed"
     off = own_kernel.own_claim(figure05.Plan(), found.assign(own=1.2, interval=[(1.19, 1.21)]), "fig05.x", "Fig. 5a")
     assert off.verdict == "not confirmed"
+    few = found.assign(
+        own=1.0, interval=[(0.99, 1.01)], seeds=3
+    )  # of two tasks the seeds are those of the one that is farthest
+    both = pd.concat([few, found.assign(seeds=12)], ignore_index=True)
+    assert own_kernel.own_claim(figure05.Plan(), both, "fig05.x", "Fig. 5a").seeds == 12
     double = kernels_of_seeds(run, losses, 1.5)
     assert math.isnan(own_kernel.against_own([row], results | double).own.item())
     far = losses * np.where(row.step > 2000, 1.2, 1.0)

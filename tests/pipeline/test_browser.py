@@ -67,6 +67,11 @@ FAULTS = {
         f"<table><tr><td><div style='width: 80px'>{'word ' * 9}</div></td></tr></table>",
         ["on a phone a column is too narrow for word"],
     ),
+    "narrow_for_ears": (
+        f"<table><tr><td><div style='width: 80px'>10<span class='visually-hidden'>{'word ' * 9}</span>7</div></td></tr></table>"
+        "<style>.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; }</style>",
+        [],
+    ),
     "heavy": ("<img src='heavy.svg' alt='A curve.'>", ["1025 kB, more than 1024."]),
 }
 SEARCH = """<!doctype html><html lang="en"><head><title>Search</title></head><body><h1>Search</h1><div id="search-results"></div>
