@@ -173,6 +173,11 @@ def main():
     parser.add_argument("--keep", action="store_true", help=f"write the tables to {KEPT.name}")
     parser.add_argument("--count", type=int, default=40, help="tasks of each kind")
     asked = parser.parse_args()
+    provenance = {
+        "commit": commit(),
+        "hardware": hardware(),
+        "seed": SEED,
+    }  # of the code that runs, whatever is edited meanwhile
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
 
         def each(task, numbers):
@@ -189,7 +194,6 @@ def main():
     for name, rows in tables.items():
         print(name, *rows, sep="\n")
     if asked.keep:
-        provenance = {"commit": commit(), "hardware": hardware(), "seed": SEED}
         KEPT.write_text(json.dumps({"provenance": provenance} | tables, indent=1) + "\n")
 
 

@@ -60,6 +60,11 @@ def test_the_page_shows_what_was_measured():
     kept, page = json.loads(study.KEPT.read_text("utf-8")), PAGE.read_text("utf-8")
     lines = [
         *(
+            [row["noise"], f"{row['draws']}"]
+            + [text for one in (row["capacity"], row["source"]) for text in (f"{one['held']}", f"{one['width']:.2g}")]
+            for row in kept["recovery"]
+        ),
+        *(
             [*words(row), *(f"{told} of {of}" for told, of in (row[one] for one in study.SHAPES))]
             for row in kept["bends"]
         ),
