@@ -173,11 +173,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help=f"write the tables to {KEPT.name}")
     parser.add_argument("--count", type=int, default=40, help="tasks of each kind")
     asked = parser.parse_args()
-    provenance = {
-        "commit": commit(),
-        "hardware": hardware(),
-        "seed": SEED,
-    }  # of the code that runs, whatever is edited meanwhile
+    # Taken first: the code that runs is that of now, whatever is edited meanwhile.
+    provenance = {"commit": commit(), "hardware": hardware(), "seed": SEED}
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
 
         def each(task, numbers):

@@ -193,8 +193,8 @@ def estimate_kernel(
     """Estimate capacity and source of a kernel and a target known at samples.
 
     The intervals hold for features that are Gaussian or alike, to leading order in 1/P. The page of the library on predictions
-    says how often they held in drawn tasks, and how wide they were. Where no mode of the window stands out of the noise the interval of the source
-    is the whole range from 0 to 5.
+    says how often they held in drawn tasks, and how wide they were. Where no mode of the window stands out of the noise the
+    interval of the source is the whole range from 0 to 5.
 
     Parameters
     ----------
