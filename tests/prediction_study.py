@@ -1,7 +1,7 @@
 """How often predictions of made-up tasks are right: intervals of both exponents, warnings of bends, bands of loss curves.
 
 ``python tests/prediction_study.py`` prints the tables of the page of the library on predictions, and ``--keep`` writes them. It
-takes half an hour on two cores; the tests take a few of the same tasks.
+takes ten minutes on two cores; the tests take a few of the same tasks.
 """
 
 import argparse
