@@ -40,16 +40,18 @@
 scale: "Scale" = "small"  # small, or full
 depth: "Count" = 4  # layers of weights L
 beta: "Source" = 1.0  # source of the target on the circle
-batch: "Count" = 64  # fresh samples of a step
+batch: "Count" = 32  # fresh samples of a step
 eta: "Positive" = 0.1  # eta_0 of (a), (b) and (d)
 richness: "Positive" = 0.5  # gamma_0 of (a) to (c)
-seeds: "Seeds" = 6  # networks per point
-widths: "RisingCounts" = [64, 128, 256, 512, 1024]  # N of (a)
+angles: "Count" = 4096  # equidistant angles that samples are drawn from
+seeds: "Seeds" = 4  # networks per point
+seeds_curves: "Seeds" = 4  # networks per curve of (b)
+widths: "RisingCounts" = [64, 128, 256, 512]  # N of (a)
 steps_check: "Count" = 10  # steps after which (a) looks
 widths_curves: "RisingCounts" = [64, 128, 256]  # N of (b) and (c); (d) has the first
-steps: "Count" = 200  # last step of (b) to (d)
+steps: "Count" = 100  # last step of (b) to (d)
 etas: "Rising" = [0.1, 0.2, 0.4, 0.8]  # eta_0 of (c), ascending
-richness_limit: "Falling" = [0.01, 0.003, 0.001, 0.0003]  # gamma_0 of (d), descending
+richness_limit: "Falling" = [0.003, 0.001, 0.0003]  # gamma_0 of (d), descending
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -58,15 +60,18 @@ from companion import claims as ledger
 from companion import notebook
 from companion.pages import mup as page
 from companion.tables import Table
+from neural_scaling import runs
 
 plan = notebook.plan(page.Plan, globals())
-moved = page.coordinate_check(plan)
-curves = page.width_curves(plan)
-search = page.eta_search(plan)
-limit = page.lazy_limit(plan)
+results = plan.results()
+moved = page.changes(plan, results)
+curves = page.width_curves(plan, results)
+search = page.eta_search(plan, results)
+limit = page.lazy_limit(plan, results)
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(plan, seeds=range(seeds)))
+print(notebook.provenance(plan, seeds=range(max(seeds, seeds_curves))))
+print(runs.describe(list(results.values())))
 
 # %% mystnb={"figure": {"caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order.", "name": "fig-mup"}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the best learning rate is the same at each width; the difference from the linearised network falls in proportion to the richness."}} tags=["remove-input"]
 display(page.draw(plan, moved, curves, search, limit))

@@ -16,12 +16,13 @@ PLAN = mup.Plan(
     eta=0.1,
     richness=0.5,
     seeds=4,
+    seeds_curves=4,
     widths=[32, 64, 128],
     steps_check=5,
     widths_curves=[16, 32],
     steps=20,
     etas=[0.1, 0.4],
-    richness_limit=[1e-2, 1e-3, 1e-4],
+    richness_limit=[5e-3, 1e-3, 1e-4],
 )
 
 
@@ -63,8 +64,9 @@ def test_a_best_rate_is_known_to_one_step_of_the_search():
 
 
 def test_what_is_measured_and_concluded():
-    moved, curves = mup.coordinate_check(PLAN), mup.width_curves(PLAN)
-    search, limit = mup.eta_search(PLAN), mup.lazy_limit(PLAN)
+    results = PLAN.results()
+    moved, curves = mup.changes(PLAN, results), mup.width_curves(PLAN, results)
+    search, limit = mup.eta_search(PLAN, results), mup.lazy_limit(PLAN, results)
     assert moved.shape == (3, 3, 4)
     assert curves.losses.shape == (2, 4, curves.step.size) and curves.loss.shape == (2, curves.step.size)
     assert list(zip(search.width, search.eta, strict=True)) == [(16, 0.1), (16, 0.4), (32, 0.1), (32, 0.4)]

@@ -4,35 +4,84 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from companion.claims import MEAN, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, new_figure, width_color
 from neural_scaling.base.arrays import Array
-from neural_scaling.base.devices import find_device
-from neural_scaling.base.grids import log_spaced_steps
+from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.fits import fit_power_law
-from neural_scaling.models.circle import decay
-from neural_scaling.networks.circle_data import CircleData
-from neural_scaling.networks.mlp import Member, Shape, ensemble
-from neural_scaling.networks.training import Training, train
-from neural_scaling.runs.device import device_name
+from neural_scaling.networks.runs import CircleRun
+from neural_scaling.networks.training import train
+from neural_scaling.runs import Experiment, Result
 
 #: What may change when the width doubles; a scaling that is wrong by the root of N changes it by 41 %.
 FLAT = Tolerance(0.05, "5 %, as for losses; a scaling that is wrong by the root of N gives 41 %")
-_ANGLES = 4096
-_TEST_ANGLES = 256
+
+
+@dataclass(frozen=True)
+class MovesRun(CircleRun):
+    """How far networks on the circle move in a few steps."""
+
+    kind: ClassVar[str] = "circle network moves"
+    algorithm: ClassVar[int] = 1
+
+    def slice(self) -> Self:
+        """Return the first seed, with all of its few steps."""
+        return replace(self, seeds=1)
+
+    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
+        """Compare the seeds that both hold."""
+        moved = recomputed["moved"]
+        return float(np.max(np.abs(moved / arrays["moved"][:, : moved.shape[1]] - 1)))
+
+    def run(self, monitor: Monitor) -> Arrays:
+        """Return ``moved`` (L, seeds): root mean square changes of hidden arguments and, last, of the output."""
+        model, data = self.untrained()
+        inputs = data.kernel_inputs.expand(self.seeds, -1, -1)
+        before, raw = [h.clone() for h in model.arguments(inputs)], model.raw(inputs)
+        train(model, data, [self.steps], self.batch, monitor)
+        pairs = zip(model.arguments(inputs), before, strict=True)
+        changes = [*(after - first for after, first in pairs), model.centred(inputs, raw)]
+        return {"moved": np.stack([change.flatten(1).square().mean(1).sqrt().double().cpu() for change in changes])}
 
 
 class Plan(Parameters):
     """What the page computes."""
+
+    def run(self, width: int, richness: float, eta: float, seeds: int) -> CircleRun:
+        """Return the run of one curve."""
+        return CircleRun(self.beta, 1.0, self.depth, width, richness, eta, self.batch, self.steps, seeds, self.angles)
+
+    def checks(self) -> list[MovesRun]:
+        """Return the runs of the coordinate check, one per width."""
+        runs = [self.run(width, self.richness, self.eta, self.seeds) for width in self.widths]
+        return [MovesRun(**vars(run) | {"steps": self.steps_check}) for run in runs]
+
+    def curves(self) -> list[CircleRun]:
+        """Return the runs at one learning rate and richness, one per width."""
+        return [self.run(width, self.richness, self.eta, self.seeds_curves) for width in self.widths_curves]
+
+    def search(self) -> list[CircleRun]:
+        """Return the runs of the search for the best learning rate, width by width."""
+        pairs = itertools.product(self.widths_curves, self.etas)
+        return [self.run(width, self.richness, eta, self.seeds) for width, eta in pairs]
+
+    def limit(self) -> list[CircleRun]:
+        """Return the linearised networks and those of falling richness."""
+        gammas = (0.0, *self.richness_limit)
+        return [self.run(self.widths_curves[0], gamma0, self.eta, self.seeds) for gamma0 in gammas]
+
+    def experiments(self) -> list[Experiment]:
+        """Return all runs, each once."""
+        return [*dict.fromkeys([*self.checks(), *self.curves(), *self.search(), *self.limit()])]
 
 
 @dataclass(frozen=True)
@@ -57,20 +106,9 @@ class WidthCurves:
         return apart[:, :, where], int(self.step[where])
 
 
-def coordinate_check(plan: Plan) -> Array:
-    """Return how far hidden arguments and, last, the output move in a few steps, root mean square, shape (L, W, seeds)."""
-    found = []
-    for width in plan.widths:
-        device = find_device(device_name())
-        model = ensemble(Shape(plan.depth, width), _members(plan), device)
-        data = _data(plan, plan.seeds, device, model.dtype)
-        inputs = data.test_inputs.expand(plan.seeds, -1, -1)
-        before, raw = [h.clone() for h in model.arguments(inputs)], model.raw(inputs)
-        train(model, data, [plan.steps_check], plan.batch)
-        after = model.arguments(inputs)
-        changes = [new - old for new, old in zip(after, before, strict=True)] + [model.centred(inputs, raw)]
-        found.append([change.flatten(1).square().mean(1).sqrt().double().cpu().numpy() for change in changes])
-    return np.array(found).transpose(1, 0, 2)
+def changes(plan: Plan, results: Mapping[Experiment, Result]) -> Array:
+    """Return how far hidden arguments and, last, the output move in a few steps, shape (L, W, seeds)."""
+    return np.stack([results[run].arrays["moved"] for run in plan.checks()], axis=1)
 
 
 def growth(plan: Plan, moved: Array) -> pd.DataFrame:
@@ -83,21 +121,17 @@ def growth(plan: Plan, moved: Array) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quantity", "factor", "interval"])
 
 
-def width_curves(plan: Plan) -> WidthCurves:
-    """Train networks of several widths at one learning rate and richness."""
-    runs = [_train(plan, width, _members(plan)) for width in plan.widths_curves]
-    return WidthCurves(runs[0].step, np.stack([run.loss for run in runs]))
+def width_curves(plan: Plan, results: Mapping[Experiment, Result]) -> WidthCurves:
+    """Return the losses of networks of several widths."""
+    runs = plan.curves()
+    return WidthCurves(results[runs[0]].arrays["step"], _losses(runs, results))
 
 
-def eta_search(plan: Plan) -> pd.DataFrame:
+def eta_search(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
     """Return the loss at the last step against width and learning rate, infinite where a network diverged."""
-    rows: list[tuple[float, ...]] = []
-    for width in plan.widths_curves:  # all learning rates of a width at once
-        members = [Member(seed, plan.richness, eta) for eta in plan.etas for seed in range(plan.seeds)]
-        last = _train(plan, width, members).loss[:, -1]
-        means = last.reshape(len(plan.etas), plan.seeds).mean(axis=1)
-        rows += [(width, eta, loss) for eta, loss in zip(plan.etas, means, strict=True)]
-    return pd.DataFrame(rows, columns=["width", "eta", "loss"])
+    runs = plan.search()
+    last = _losses(runs, results)[..., -1].mean(axis=1)
+    return pd.DataFrame({"width": [run.width for run in runs], "eta": [run.eta for run in runs], "loss": last})
 
 
 def best(search: pd.DataFrame) -> pd.DataFrame:
@@ -105,18 +139,19 @@ def best(search: pd.DataFrame) -> pd.DataFrame:
     return search.loc[search.groupby("width").loss.idxmin()]
 
 
-def lazy_limit(plan: Plan) -> pd.DataFrame:
-    """Return how far the loss of networks of falling richness, in float64, is from that of the linearised ones.
+def lazy_limit(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
+    """Return how far the loss of networks of falling richness is from that of the linearised ones.
 
     It is the largest relative difference over the steps, mean over seeds.
     """
-    width = plan.widths_curves[0]
-    curves = [
-        _train(plan, width, [Member(seed, richness, plan.eta) for seed in range(plan.seeds)], torch.float64).loss
-        for richness in (0.0, *plan.richness_limit)
-    ]
-    away = [float(np.abs(curve / curves[0] - 1).max(axis=1).mean()) for curve in curves[1:]]
+    linearised, *others = _losses(plan.limit(), results)
+    away = [float(np.abs(losses / linearised - 1).max(axis=1).mean()) for losses in others]
     return pd.DataFrame({"richness": plan.richness_limit, "difference": away})
+
+
+def _losses(runs: Iterable[CircleRun], results: Mapping[Experiment, Result]) -> Array:
+    """Return the losses of runs of one size, shape (runs, seeds, R)."""
+    return np.stack([results[run].arrays["loss"] for run in runs]).astype(np.float64)
 
 
 def flat_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
@@ -135,6 +170,7 @@ def flat_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             "network",
             FLAT,
             seeds=plan.seeds,
+            runs=plan.checks(),
             needs="more seeds",
         )
         for row in found.itertuples()
@@ -156,7 +192,8 @@ def curves_claim(plan: Plan, curves: WidthCurves) -> Claim:
         found,
         "network",
         Tolerance(0.05, "5 %, as for losses"),
-        seeds=plan.seeds,
+        seeds=plan.seeds_curves,
+        runs=plan.curves()[-2:],
         note=f"widths {plan.widths_curves[-2]} and {plan.widths_curves[-1]}; from seed to seed it varies by {spread:.2g}",
         needs=f"about {math.ceil((1.96 * spread / 0.05) ** 2)} seeds, or wider networks",
     )
@@ -178,6 +215,7 @@ def eta_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "network",
         Tolerance(spacing - 1, f"one step of the search; a rate in proportion to 1/N would give {wrong:g}"),
         seeds=plan.seeds,
+        runs=plan.search(),
         needs="a finer search, and a wider range of widths",
     )
 
@@ -197,24 +235,10 @@ def lazy_claim(plan: Plan, limit: pd.DataFrame) -> Claim:
         Measurement.exponent(fit),
         "network",
         seeds=plan.seeds,
+        runs=plan.limit(),
         note=f"at gamma0 = {plan.richness_limit[-1]:g} the difference is {difference[-1]:.2g}",
         needs="smaller richness",
     )
-
-
-def _members(plan: Plan) -> list[Member]:
-    return [Member(seed, plan.richness, plan.eta) for seed in range(plan.seeds)]
-
-
-def _data(plan: Plan, members: int, device: torch.device, dtype: torch.dtype) -> CircleData:
-    return CircleData([decay(plan.beta)] * members, device, dtype, _ANGLES, _TEST_ANGLES)
-
-
-def _train(plan: Plan, width: int, members: Sequence[Member], dtype: torch.dtype | None = None) -> Training:
-    device = find_device(device_name())
-    model = ensemble(Shape(plan.depth, width), members, device, dtype)
-    recorded = [int(step) for step in log_spaced_steps(plan.steps, 10)]
-    return train(model, _data(plan, len(members), device, model.dtype), recorded, plan.batch)
 
 
 def draw(plan: Plan, moved: Array, curves: WidthCurves, search: pd.DataFrame, limit: pd.DataFrame) -> Figure:

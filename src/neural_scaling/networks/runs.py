@@ -164,21 +164,26 @@ class CircleRun(NetworkRun):
         ``step`` (R,); ``diverged`` (seeds,), infinite for runs that stay finite; in float32, each of shape (seeds, R),
         ``loss``, ``trace`` and ``sharpness``, the sum of the eigenvalues of the tangent kernel and the largest of them.
         """
-        from neural_scaling.base.devices import find_device
-        from neural_scaling.networks.circle_data import CircleData
-        from neural_scaling.networks.mlp import Member, Shape, ensemble
         from neural_scaling.networks.training import train
 
-        device = find_device(device_name())
-        shape = Shape(self.depth, self.width, inputs=2, power=self.power)
-        seeds = range(self.first_seed, self.first_seed + self.seeds)
-        model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in seeds], device)
-        data = CircleData([decay(self.beta, self.power)] * self.seeds, device, model.dtype, self.angles)
+        model, data = self.untrained()
         outcome = train(model, data, self.recorded(), self.batch, monitor, self._observed(model, data))
         curves = {"loss": outcome.loss} | outcome.observed
         return {"step": outcome.step, "diverged": outcome.diverged} | {
             name: values.astype(np.float32) for name, values in curves.items()
         }
+
+    def untrained(self) -> tuple[MLPEnsemble, CircleData]:
+        """Return the networks at their initial weights and the data."""
+        from neural_scaling.base.devices import find_device
+        from neural_scaling.networks.circle_data import CircleData
+        from neural_scaling.networks.mlp import Member, Shape, ensemble
+
+        device = find_device(device_name())
+        shape = Shape(self.depth, self.width, inputs=2, power=self.power)
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        model = ensemble(shape, [Member(seed, self.richness, self.eta) for seed in seeds], device)
+        return model, CircleData([decay(self.beta, self.power)] * self.seeds, device, model.dtype, self.angles)
 
     def _observed(self, model: MLPEnsemble, data: CircleData) -> dict[str, Callable[[], torch.Tensor]]:
         """Return what is recorded beside the loss."""
