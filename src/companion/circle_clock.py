@@ -58,7 +58,7 @@ def clocked(rows: Sequence[CurveRow], results: Mapping[Experiment, Result]) -> p
     """
     found = []
     for row in rows:
-        runs = followed(row.run)
+        runs = [run for run in followed(row.run) if run in results]
         if not row.fitted or (row.run.beta >= CLOCK_BELOW and not runs):
             continue
         window = (row.window.start, min([row.window.end, *(float(run.steps) for run in runs)]))
@@ -95,7 +95,7 @@ _CLOCKS = {
 }
 
 
-def clock_claims(page: Page, found: pd.DataFrame) -> list[Claim]:
+def clock_claims(page: Page, found: pd.DataFrame, name: str) -> list[Claim]:
     """Return the claims that a rich network learns as a lazy one does whose time is the integral of the kernel."""
     claims = []
     for row in found.itertuples():
@@ -107,7 +107,7 @@ def clock_claims(page: Page, found: pd.DataFrame) -> list[Claim]:
         claims.append(
             judged(
                 page,
-                f"fig05.a.clock.beta-{row.beta:g}",
+                f"{name}.beta-{row.beta:g}",
                 "eq. 65",
                 "Rich networks have the loss of lazy ones at the time that their growing kernel gives "
                 f"(beta = {row.beta:g}).",
@@ -154,12 +154,12 @@ def predicted_growth(row: CurveRow, clock: Array) -> Array:
     return np.asarray(eta * np.cumsum(np.diff(step) * (rate[1:] + rate[:-1]) / 2))
 
 
-def growth_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> Claim:
+def growth_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment], identifier: str) -> Claim:
     """Return the claim that the kernel of a network grows on hard tasks as eq. 52 has it, the mean over tasks."""
     ratios = np.mean(np.stack(list(found.ratio)), axis=0)
     return of_networks(
         page,
-        "fig05.a.kernel",
+        identifier,
         "eq. 52; said of the solvable model",
         "On hard tasks the tangent kernel of rich networks grows with the exponent that it has in the solvable model.",
         "exponent of K(t) - K(0) over that of eq. 52 in the same steps, K the trace, mean over the hard tasks and seeds",

@@ -53,12 +53,12 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
     return shown.assign(share=shown.share.where(hard))
 
 
-def share_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> Claim:
+def share_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment], identifier: str) -> Claim:
     """Return the claim that rich networks cover most of the way to chi on hard tasks, the mean over tasks."""
     share = np.mean(np.stack(list(found[found.beta < 1].share)), axis=0)
     return of_networks(
         page,
-        "fig05.a.rich.share",
+        identifier,
         "Fig. 5a, eq. 10",
         "On average over hard tasks feature learning covers more than half of the way from the lazy exponent to chi(beta).",
         "(measured - lazy)/(chi - lazy) in the same window, lazy at infinite width, mean over the hard tasks and seeds",

@@ -53,6 +53,18 @@ def test_known_exponents_come_back(alpha, beta, count):
     assert row.arrival == pytest.approx(10**alpha, rel=0.3)
 
 
+def test_rests_do_not_depend_on_the_unit_of_the_kernel():
+    random = np.random.default_rng(3)
+    features, targets = random.standard_normal((30, 50)), random.standard_normal((30, 2))
+    kernel = features @ features.T
+
+    def rests(unit):
+        parts = unit * kernel[:20, :20], targets[:20], unit * kernel[20:, :20], targets[20:]
+        return sampled_kernel(*parts, np.array([1.0])).rest
+
+    np.testing.assert_allclose(rests(1e-15), rests(1.0), rtol=1e-8)
+
+
 def test_flow_is_that_of_small_steps():
     random = np.random.default_rng(3)
     features, weights = random.standard_normal((30, 50)), random.standard_normal((50, 2))

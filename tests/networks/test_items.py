@@ -18,6 +18,7 @@ from companion.agreement import seeds_needed
 from companion.claims import Measurement
 from companion.pages import fig05 as figure05
 from companion.pages import fig07 as figure07
+from companion.pages import smallsteps
 from companion.parameters import values_at
 from neural_scaling.base.grids import log_spaced_steps
 from neural_scaling.base.monitor import Monitor
@@ -34,12 +35,13 @@ STEP = log_spaced_steps(10_000, 20)
 
 
 def made_up(run, exponent, spread=0.001, sharpest=30.0):
-    """Return the result of a run whose loss is a power and whose kernel grows as the theory has it."""
-    time = np.maximum(STEP, 1.0)
+    """Return the result of a run whose loss is a power of eta_0 t and whose kernel grows as the theory has it."""
+    step = log_spaced_steps(run.steps, run.per_decade)
+    time = np.maximum(step, 1.0) * run.eta / RUN.eta
     scatter = 1 + spread * np.arange(-1, 2)[:, None]
     growth = 4 + 0.3 * time ** (1 - chi(run.beta)) if run.richness else np.full_like(time, 4.0)
     arrays = {
-        "step": STEP,
+        "step": step,
         "loss": (time ** (-exponent * scatter)).astype(np.float32),
         "trace": np.tile(growth, (3, 1)).astype(np.float32),
         "sharpness": np.tile(np.minimum(growth / 2.6, sharpest), (3, 1)).astype(np.float32),
@@ -102,6 +104,40 @@ def test_divergence_is_said():
 
 def plan(module, scale="small"):
     return module.Plan(**values_at(module.Plan.item, scale))
+
+
+def test_small_steps():
+    full = plan(smallsteps, "full")
+
+    def of(exponent=None, factor=1.0):
+        results = results_of([*full.runs(), *full.larger()], exponent)
+        for run in full.larger():
+            results[run].arrays["loss"][:, 1:] *= factor
+        rows, larger = (curves.curve_rows(runs, results) for runs in (full.runs(), full.larger()))
+        found, flows = smallsteps.compared(rows), smallsteps.flow(rows, larger)
+        claims = smallsteps.claims_of(full, rows, found, flows, results)
+        return rows, larger, found, flows, {claim.id.removeprefix("smallsteps."): claim for claim in claims}
+
+    rows, larger, found, flows, claims = of()
+    assert all(
+        row.window.end > other.window.end * full.eta_larger / full.eta for row, other in zip(rows, larger, strict=True)
+    )
+    assert found.exponent.to_numpy() == pytest.approx(found.predicted.to_numpy(), rel=1e-4)
+    assert np.stack([*found.share]) == pytest.approx(1.0, abs=0.05)
+    assert flows.ratio.to_numpy() == pytest.approx(1.0, abs=1e-3)
+    # Made up kernels double too late at beta = 0.75, and made up losses know nothing of them.
+    assert {name for name, claim in claims.items() if claim.verdict != "confirmed"} <= {
+        *("beta-0.75", "kernel", "clock.beta-0.1", "clock.beta-0.25")
+    }
+    *_, other = of(0.3, factor=1.1)
+    assert [other[f"beta-{beta:g}"].verdict for beta in full.betas[:3]] == ["not confirmed"] * 3
+    assert other["gain"].verdict == other["flow"].verdict == "not confirmed"
+    assert other["flow"].measured == pytest.approx(1.1, rel=1e-3)
+    time, share = smallsteps.covered(rows[1])
+    assert share[time > 1] == pytest.approx(1.0, abs=1e-3)
+    png(smallsteps.figure(rows, larger))
+    small = plan(smallsteps)
+    assert [claim.id for claim in smallsteps.claims_of(small, rows, found, flows, {})] == ["smallsteps.flow"]
 
 
 def kernels_made_up(run, spread=0.02):
@@ -400,9 +436,9 @@ def test_growth_claim():
     assert found.exponent.tolist() == pytest.approx([0.3] * 3)
     assert found.late.tolist() == pytest.approx([1 - chi(beta) for beta in found.beta])
     right = found.assign(ratio=[np.array([0.98, 1.0, 1.02])] * 3)
-    assert clocks.growth_claim(figure05.Plan(), right, []).verdict == "confirmed"
+    assert clocks.growth_claim(figure05.Plan(), right, [], "x").verdict == "confirmed"
     wrong = found.assign(ratio=[np.array([1.28, 1.3, 1.32])] * 3)
-    assert clocks.growth_claim(figure05.Plan(), wrong, []).verdict == "not confirmed"
+    assert clocks.growth_claim(figure05.Plan(), wrong, [], "x").verdict == "not confirmed"
 
 
 def mode_by_mode(run, exponents, grown=()):
@@ -437,10 +473,10 @@ def test_a_rich_network_is_a_lazy_one_with_another_clock(beta, monkeypatch):
     clocked = clocks.clocked([curves.curve_row(run, found)], found)
     assert clocked.clock.tolist() == [clocks.TRACE, clocks.MODES]
     assert clocked.exponent.to_numpy() == pytest.approx(clocked.theory, rel=2e-3)
-    (claim,) = clocks.clock_claims(figure05.Plan(), clocked)
+    (claim,) = clocks.clock_claims(figure05.Plan(), clocked, "fig05.a.clock")
     assert claim.verdict == "confirmed" and ("trace" in claim.quantity) == (beta < 0.5)
     steeper = made_up(run, 0.9) | mode_by_mode(run, (0.399, 0.4, 0.401))
-    (claim,) = clocks.clock_claims(figure05.Plan(), clocks.clocked([curves.curve_row(run, steeper)], steeper))
+    (claim,) = clocks.clock_claims(figure05.Plan(), clocks.clocked([curves.curve_row(run, steeper)], steeper), "x")
     assert claim.verdict == "not confirmed"
     assert clocked.window.tolist() == 2 * [(row.window.start, min(row.window.end, 5000))]
 
@@ -452,7 +488,7 @@ def test_what_is_learned_already_tells_no_clock(monkeypatch):
     row = curves.curve_row(run, found)
     plain, more = (clocks.clocked([row], found | mode_by_mode(run, (0.0,), grown)).iloc[1] for grown in ((), (1,)))
     assert more.exponent == pytest.approx(plain.exponent, rel=0.01)
-    (claim,) = clocks.clock_claims(figure05.Plan(), pd.DataFrame([plain]))
+    (claim,) = clocks.clock_claims(figure05.Plan(), pd.DataFrame([plain]), "fig05.a.clock")
     assert claim.verdict == "inconclusive" and "one network" in claim.missing
     other = dataclasses.replace(RUN, beta=1.0)
     assert clocks.clocked([curves.curve_row(other, made_up(other, 0.6))], {}).empty

@@ -124,6 +124,15 @@ def test_a_network_is_its_tangent_kernel(as_dataset, monkeypatch, tmp_path):
     assert any("no exact relation to the gamma_0 of a network is known" in words for words in sentences(found))
 
 
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_of_sorted_data_every_part_is_used(as_dataset):
+    values = torch.arange(1000.0)[:, None]
+    given = (torch.utils.data.TensorDataset(values, values), None) if as_dataset else (values, values)
+    inputs, targets = _pairs(*given, 100, "data")
+    assert np.array_equal(inputs, targets) and len(np.unique(inputs)) == 100
+    assert np.histogram(inputs, 4, (0, 1000))[0].min() >= 15  # 25 each on average, with a deviation of 4
+
+
 @pytest.mark.slow
 def test_the_richness_of_a_network_is_told_and_can_be_taken_for_that_of_the_theory(monkeypatch, tmp_path):
     """Units do not depend on the richness at which a network is made; and gamma is its square, by wish."""
@@ -160,6 +169,8 @@ def test_one_curve_alone_tells_its_exponent():
     assert from_curves(time, 3 * time**-0.4, law="lazy").source.value == pytest.approx(0.4)
     assert found.capacity is None and found.difficulty == "hard"
     valid(found)
+    with pytest.raises(InputError, match="budgets: curves of one size tell of no best size; leave them out"):
+        from_curves(time, 3 * time**-0.4, options=Options(budgets=[1e3]))
     with pytest.raises(InputError, match="rich: a prediction from curves"):
         found.exponent(10, 100)
 

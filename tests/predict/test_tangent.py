@@ -425,6 +425,7 @@ REFUSED = [
     (Wrong("root"), "network: gradients of layer.weight, layer.bias are not finite"),
     (Wrong("nan"), "network: its outputs are not finite"),
     (Wrong("detached"), "network: its outputs do not depend on parameters"),
+    (nn.Linear(3, 2, device="meta"), "network: it lies on the meta device, without numbers; use network.to_empty"),
     (nn.Sequential(nn.Linear(3, 2), nn.Dropout()), "network: dropout '1' is in training mode; call network.eval"),
     (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), "network: batch norm '1' is in training mode"),
     (nn.Linear(3, 2).requires_grad_(False), "network: it has no parameters that require gradients"),

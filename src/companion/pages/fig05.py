@@ -208,11 +208,11 @@ def claims_of(
     last = max(activations)
     return [
         *(curve_claim(plan, row, f"fig05.a.rich.beta-{row.run.beta:g}", place) for row in rich),
-        share_claim(plan, found.compared, plan.targets(plan.richness)),
+        share_claim(plan, found.compared, plan.targets(plan.richness), "fig05.a.rich.share"),
         gain_claim(plan, found.compared, twins),
         order_claim(plan, found.compared, plan.targets(plan.richness)),
-        *clock_claims(plan, found.clocked),
-        growth_claim(plan, found.growths, plan.targets(plan.richness)),
+        *clock_claims(plan, found.clocked, "fig05.a.clock"),
+        growth_claim(plan, found.growths, plan.targets(plan.richness), "fig05.a.kernel"),
         infinite_claim(plan),
         *lazy_claims(plan, [*itertools.compress(lazy, hard)], found.own[hard], "fig05.a.lazy", place),
         *(

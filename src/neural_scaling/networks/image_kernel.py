@@ -185,7 +185,7 @@ def _rests(seen: Array, values: Array, along: Array, test_targets: Array) -> Arr
     """Return the test error of the expansion in the first k eigenfunctions, shape (n,)."""
     left, rests = test_targets.copy(), []
     for number, value in enumerate(values):
-        if value > 1e-12:
+        if value > 1e-12 * values[0]:
             left -= np.outer(seen[:, number] / value, along[number])
         rests.append(np.mean(left**2))
     return np.array(rests)

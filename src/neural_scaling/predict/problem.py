@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
@@ -145,7 +146,7 @@ def from_network(
     test
         Inputs and targets of other samples, for the bounds of the learning curve at frozen features.
     samples
-        At most so many are used, the first ones, for training and for test.
+        At most so many are used for training and for test, drawn at random from a fixed seed where there are more.
     rates
         Learning rates by name of parameter, as :func:`~neural_scaling.predict.tangent.mean_field_rates` gives them; 1 by default,
         and those themselves where the options have a ``gamma0``.
@@ -201,11 +202,11 @@ def from_network(
 
 
 def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]:
-    """Return inputs as an array of floats and targets of the first samples."""
+    """Return inputs as an array of floats and targets, of as many samples as are wanted; data may be sorted, so chance picks."""
     if targets is None:
         good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "dtype")
         require(good, argument, "given without targets", "give targets too, or a Dataset of torch")
-        pairs = [data[index] for index in range(min(most, len(data)))]
+        pairs = [data[int(index)] for index in _drawn(len(data), most)]
         good = len(pairs) > 0 and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs)
         require(good, argument, "its items are no pairs", "give a Dataset of pairs of an input and a target")
         rows = [[_plain(pair[part]) for pair in pairs] for part in (0, 1)]
@@ -215,7 +216,15 @@ def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]
     inputs, given = checks.array(data, argument, axes=None), _plain(targets)
     require(given.ndim > 0, "targets", f"got {targets!r}", "give an array")
     require(len(given) == len(inputs), "targets", f"{len(given)} for {len(inputs)} inputs", "give one for each")
-    return inputs[:most], given[:most]
+    kept = _drawn(len(inputs), most)
+    return inputs[kept], given[kept]
+
+
+def _drawn(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Return which samples are used, in order: all, or as many as are wanted, by chance from a fixed seed."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
 def _plain(values: Any) -> Any:
@@ -282,6 +291,8 @@ def from_curves(
         remedy = "give each run one size, and runs of different sizes different numbers"
         require(not mixed, "run", "one run has points of several sizes", remedy)
     numbers, several = np.unique(runs), np.unique(sizes).size
+    remedy = "leave them out, or give curves of three sizes"
+    require(chosen.budgets is None or several > 1, "budgets", "curves of one size tell of no best size", remedy)
     shown = np.full(x.size, math.nan) if size is None else sizes
     if numbers.size < _RUNS:
         require(several == 1, "run", f"{numbers.size} runs of {several} sizes", "give six runs, or one size alone")

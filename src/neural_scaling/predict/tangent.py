@@ -346,6 +346,10 @@ def _checked_network(given: Any) -> nn.Module:
             )
     trained = [weight for weight in network.parameters() if weight.requires_grad]
     require(len(trained) > 0, "network", "it has no parameters that require gradients", "give one to be trained")
+    empty = any(weight.is_meta for weight in [*network.parameters(), *network.buffers()])
+    require(
+        not empty, "network", "it lies on the meta device, without numbers", "use network.to_empty and initialise it"
+    )
     types = {weight.dtype for weight in trained}
     require(
         len(types) == 1 and types <= set(FLOATS),
