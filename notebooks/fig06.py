@@ -103,7 +103,9 @@ formats = {"growth": ".2f", "window": ".0f", "repeated": ".2f"}
 formats |= dict.fromkeys(("exponent", "interval", "paper", "own", "curve", "memory"), ".3f")
 for one in found:
     caption = f"{one.title}: β = {one.paper:g} in the paper, {one.source.source:.3f} measured"
-    display(Table(page.exponents(one), caption, heads, formats))
+    measured = page.exponents(one)
+    display(Table(measured[["gamma0", *page.EXPONENTS]], caption, heads, formats))
+    display(Table(measured.drop(columns=[*page.EXPONENTS]), "Networks and windows", heads, formats))
 
 # %% [markdown]
 # ## Late departure

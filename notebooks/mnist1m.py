@@ -31,7 +31,7 @@
 scale: "Scale" = "small"  # small, reduced or full: of the set that is judged
 size: "DigitSet" = "small"  # set that is judged: small, or reduced
 images: "Count" = 100  # how many of its images are judged
-each: "Count" = 10  # images per digit in the sets whose Frechet distance is taken
+each: "Count" = 10  # images per digit in the sets whose Fréchet distance is taken
 repeats: "Seeds" = 10  # how often these sets are chosen
 neighbours: "Count" = 100  # images that are compared with the training images
 seed: "Seed" = 0  # of these choices
@@ -91,14 +91,14 @@ display(Table(page.counts(result), "Digits drawn, and as the classifier counts t
 # %% [markdown]
 # ## The same distribution
 #
-# The Frechet distance compares mean and covariance of the 64 features of that classifier. Sets are balanced over the digits and
+# The Fréchet distance compares mean and covariance of the 64 features of that classifier. Sets are balanced over the digits and
 # all of the same size, because the distance of two samples from one distribution falls inversely with their size. All distances
 # are from sets of real test images. Other test images give the floor. Training images are what a perfect model would imitate;
 # their distance may be above the floor, because the classifier was trained on them and because test images are by other
 # writers. The bad imitation has only the mean and the covariance of the pixels of each digit.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
-caption = f"Frechet distance of {10 * plan.each} images from as many real test images, {plan.repeats} choices"
+caption = f"Fréchet distance of {10 * plan.each} images from as many real test images, {plan.repeats} choices"
 heads = {"spread": "standard deviation"}
 display(Table(page.distances(result), caption, heads, {"mean": ".3f", "spread": ".3f"}))
 way, times = page.way_to_bad(result), page.beyond_training(result)

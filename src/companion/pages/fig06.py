@@ -106,6 +106,10 @@ def curves(plan: Plan, dataset: str, results: Mapping[Experiment, Result]) -> Cu
     return Curves(dataset, source, [image_row(run, source, results) for run in plan.runs(dataset)])
 
 
+#: What :func:`exponents` says of exponents; the rest is of networks and windows.
+EXPONENTS = ("exponent", "interval", "paper", "own", "curve", "window")
+
+
 def exponents(found: Curves) -> pd.DataFrame:
     """Return exponents of a dataset: from the ``paper``'s source, the measured one and the bounds of the predicted ``curve``."""
     own, rows = found.source.source, []

@@ -71,7 +71,7 @@ def counts(result: Result) -> pd.DataFrame:
 
 
 def distances(result: Result) -> pd.DataFrame:
-    """Return mean and spread of the Frechet distances from real test images over the choices of the sets, these first."""
+    """Return mean and spread of the Fréchet distances from real test images over the choices of the sets, these first."""
     table = result.arrays["frechet"]
     return pd.DataFrame({"images": SETS, "mean": table.mean(1), "spread": table.std(axis=1, ddof=1)})
 
@@ -186,7 +186,7 @@ def claims(plan: Plan, result: Result, read: pd.DataFrame, copied: Measurement) 
                 "mnist1m.distribution",
                 "section 5.2",
                 "Images of MNIST-1M are distributed like those of MNIST.",
-                "Frechet distance of generated images from real test images over that of real training images, in features of "
+                "Fréchet distance of generated images from real test images over that of real training images, in features of "
                 "the classifier",
                 1.0,
                 beyond_training(result),

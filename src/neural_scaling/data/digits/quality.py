@@ -20,7 +20,7 @@ _ROWS = 2000  # images whose distances are in memory at once
 
 
 def frechet_distance(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Return the Frechet distance between the normal distributions with the means and covariances of two sets of features.
+    """Return the Fréchet distance between the normal distributions with the means and covariances of two sets of features.
 
     ``|m_1 - m_2|^2 + tr(C_1 + C_2 - 2 (C_1^(1/2) C_2 C_1^(1/2))^(1/2))``. Of two samples from one distribution it is not zero
     but falls inversely with their size, so only distances between sets of the same size can be compared.

@@ -44,7 +44,7 @@ class QualityRun(DeviceRun):
     images
         How many of the first images are judged.
     each
-        Images per digit in the sets whose Frechet distance is taken.
+        Images per digit in the sets whose Fréchet distance is taken.
     repeats
         How often these sets are chosen at random.
     neighbours
@@ -176,7 +176,7 @@ class QualityRun(DeviceRun):
             yield arrays["images"], arrays["labels"]
 
     def _distances(self, generated: _Set, test: _Set, train: _Set, kept: Arrays, parts: Parts) -> Array:
-        """Return the Frechet distances of sets chosen at random, balanced, from as many real test images."""
+        """Return the Fréchet distances of sets chosen at random, balanced, from as many real test images."""
         from neural_scaling.data.digits.classifier import classify
 
         random = np.random.default_rng(self.seed)
