@@ -3,39 +3,24 @@
 import numpy as np
 import pytest
 import torch
-from scipy.integrate import quad
 
 from neural_scaling.base.checks import InputError
 from neural_scaling.networks.activations import Elementwise, PowerReLU, activation
 from neural_scaling.networks.circle_data import CircleData
 from neural_scaling.networks.mlp import Member, Shape, ensemble
 from neural_scaling.networks.training import train
+from oracles.plain_activations import FUNCTIONS, gain, given
 
 DOUBLE = torch.float64
-FUNCTIONS = {
-    "tanh": torch.tanh,
-    "gelu": torch.nn.functional.gelu,
-    "softplus": torch.nn.functional.softplus,
-    "sharp": lambda h: torch.nn.functional.softplus(h, beta=4.0),
-    "sine": torch.sin,
-}
-
-
-def given(name):
-    return name if name in ("tanh", "gelu", "softplus") else FUNCTIONS[name]
 
 
 def plain(weights, x, shape, phi):
-    """The output of one network, as the formulas are, with a constant from another quadrature."""
-
-    def density(h):
-        return float(phi(torch.tensor(h, dtype=DOUBLE))) ** 2 * np.exp(-(h**2) / 2) / np.sqrt(2 * np.pi)
-
-    gain = quad(density, -12, 12, epsabs=1e-13, limit=200)[0] ** -0.5
+    """The output of one network, as the formulas are."""
+    c = gain(phi)
     h = x @ weights[0] / shape.inputs**0.5
     for weight in weights[1:-1]:
-        h = gain * phi(h) @ weight / shape.width**0.5
-    return (gain * phi(h) @ weights[-1])[:, 0] / shape.width
+        h = c * phi(h) @ weight / shape.width**0.5
+    return (c * phi(h) @ weights[-1])[:, 0] / shape.width
 
 
 def numbers(*shape):

@@ -1,6 +1,7 @@
 """Convolutional networks: gradients, the lazy limit, kernels, what stays put when width changes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,22 +11,23 @@ from torch.nn.functional import avg_pool2d, conv2d
 from neural_scaling.base.checks import InputError
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.mlp import Member
+from oracles.plain_activations import FUNCTIONS, gain, given
 
 CPU = torch.device("cpu")
 DOUBLE = torch.float64
 SHAPE = ImageShape(3, size=12, channels=2, outputs=4)
 
 
-def plain(weights, x, shape, gamma0):
+def plain(weights, x, shape, gamma0, phi=torch.relu):
     """Return the outputs of one network, uncentred, written as the formulas are."""
+    c = gain(phi)
     image = x.view(-1, shape.size, shape.size, shape.channels).permute(0, 3, 1, 2)
     first, second = (weight.permute(0, 3, 1, 2) for weight in weights[:2])
-    relu, gain = torch.relu, math.sqrt(2)
     h = conv2d(image, first) / (9 * shape.channels) ** 0.5
-    h = conv2d(gain * avg_pool2d(relu(h), 2), second) / (9 * shape.width) ** 0.5
-    below = (gain * avg_pool2d(relu(h), 2)).permute(0, 2, 3, 1).flatten(1)
+    h = conv2d(c * avg_pool2d(phi(h), 2), second) / (9 * shape.width) ** 0.5
+    below = (c * avg_pool2d(phi(h), 2)).permute(0, 2, 3, 1).flatten(1)
     h = below @ weights[2] / below.shape[1] ** 0.5
-    return gain * relu(h) @ weights[3] / (8 * shape.width * gamma0)
+    return c * phi(h) @ weights[3] / (8 * shape.width * gamma0)
 
 
 def batch(shape=SHAPE, members=2, count=6):
@@ -34,9 +36,10 @@ def batch(shape=SHAPE, members=2, count=6):
     return x, torch.randn(members, count, shape.outputs, generator=generator, dtype=DOUBLE)
 
 
-def test_gradient_of_the_centred_model_is_that_of_autograd_on_the_plain_one():
-    members = [Member(0, 0.7, 0.01), Member(3, 2.0, 0.02)]
-    model = image_ensemble(SHAPE, members, CPU, DOUBLE)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradient_of_the_centred_model_is_that_of_autograd_on_the_plain_one(name):
+    members, phi = [Member(0, 0.7, 0.01), Member(3, 2.0, 0.02)], FUNCTIONS[name]
+    model = image_ensemble(replace(SHAPE, activation=given(name)), members, CPU, DOUBLE)
     x, y = batch()
     frozen = model.raw(x)
     torch.testing.assert_close(model.centred(x, frozen), torch.zeros_like(y))
@@ -46,7 +49,7 @@ def test_gradient_of_the_centred_model_is_that_of_autograd_on_the_plain_one():
         torch.testing.assert_close(model.initial(x), frozen)  # of the initial weights at any time
         for number, member in enumerate(members):
             weights = [weight[number].clone().requires_grad_(True) for weight in before]
-            output = plain(weights, x[number], SHAPE, member.richness)
+            output = plain(weights, x[number], SHAPE, member.richness, phi)
             residual = y[number] - output + frozen[number] / member.richness
             gradients = torch.autograd.grad((residual**2).sum(1).mean() / 2, weights)
             assert float(error[number]) == pytest.approx(float((residual**2).mean().detach()), rel=1e-10)
@@ -56,9 +59,10 @@ def test_gradient_of_the_centred_model_is_that_of_autograd_on_the_plain_one():
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # which torch.func.jvp calls itself
-def test_linearised_network_is_the_expansion_that_torch_func_makes():
+@pytest.mark.parametrize("name", ["relu", "tanh", "power"])
+def test_linearised_network_is_the_expansion_that_torch_func_makes(name):
     members = [Member(0, 0.0, 0.3), Member(4, 0.0, 0.1)]
-    model = image_ensemble(SHAPE, members, CPU, DOUBLE)
+    model = image_ensemble(replace(SHAPE, activation=given(name)), members, CPU, DOUBLE)
     x, y = batch()
     frozen = model.initial(x)
     for _ in range(3):
@@ -67,7 +71,7 @@ def test_linearised_network_is_the_expansion_that_torch_func_makes():
         weights = [weight[number] for weight in model.weights]
 
         def output(weights, rows=x[number]):
-            return plain(weights, rows, SHAPE, 1.0)
+            return plain(weights, rows, SHAPE, 1.0, FUNCTIONS[name])
 
         moved = [torch.zeros_like(weight) for weight in weights]
         for _ in range(3):
@@ -95,11 +99,12 @@ def test_small_richness_tends_to_the_linearised_network():
     assert far / near == pytest.approx(2, rel=0.1)  # the first correction is linear in gamma_0
 
 
-def test_kernels_are_those_of_torch_func(monkeypatch):
-    model = image_ensemble(SHAPE, [Member(2, 0.5, 0.1)], CPU, DOUBLE)
+@pytest.mark.parametrize("name", ["relu", "gelu", "sine"])
+def test_kernels_are_those_of_torch_func(name, monkeypatch):
+    model = image_ensemble(replace(SHAPE, activation=given(name)), [Member(2, 0.5, 0.1)], CPU, DOUBLE)
     x = batch(members=1)[0][0]
     weights = [weight[0] for weight in model.weights]
-    jacobian = torch.func.jacrev(lambda parameters: plain(parameters, x, SHAPE, 1.0))(weights)
+    jacobian = torch.func.jacrev(lambda parameters: plain(parameters, x, SHAPE, 1.0, FUNCTIONS[name]))(weights)
     rows = torch.cat([part.flatten(2) for part in jacobian], dim=2)
     expected = 8 * SHAPE.width * torch.einsum("acp,bdp->acbd", rows, rows)
     count = x.shape[0] * SHAPE.outputs

@@ -1,6 +1,7 @@
 """The transformer: outputs and steps against a plain one, the mask, rounding, the lazy limit, width and depth."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from neural_scaling.base.checks import InputError
 from neural_scaling.networks import token_loss, transformer
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.transformer import Transformer, TransformerShape
+from oracles.plain_activations import FUNCTIONS, given
 from oracles.plain_transformer import plain_attention, plain_features, plain_loss, plain_output
 
 CPU = torch.device("cpu")
@@ -55,14 +57,16 @@ def test_attention_is_the_plain_one():
             torch.testing.assert_close(found[row, :, 4 * head : 4 * head + 4], expected)
 
 
-def test_step_is_that_of_autograd_on_the_plain_network(monkeypatch):
+@pytest.mark.parametrize("name", [None, "tanh", "power", "sine"])
+def test_step_is_that_of_autograd_on_the_plain_network(name, monkeypatch):
     monkeypatch.setitem(token_loss._BLOCK, "cpu", 5 * SHAPE.vocabulary)  # several blocks of tokens
     richness, eta = 0.3, 2.0
-    model, start = made(richness=richness, eta=eta), made().weights()
+    shape, phi = (SHAPE, None) if name is None else (replace(SHAPE, activation=given(name)), FUNCTIONS[name])
+    model, start = made(shape, richness, eta), made().weights()
     for number in range(3):
         before = {name: weight.requires_grad_() for name, weight in model.weights().items()}
         tokens = text(seed=number)
-        loss = plain_loss(before, start, tokens, SHAPE, richness)
+        loss = plain_loss(before, start, tokens, SHAPE, richness, phi)
         slopes = dict(zip(before, torch.autograd.grad(loss, list(before.values())), strict=True))
         assert float(model.evaluate(tokens)[0].mean()) == pytest.approx(float(loss.detach()), rel=1e-10)
         assert float(model.step(tokens)) == pytest.approx(float(loss.detach()), rel=1e-10)

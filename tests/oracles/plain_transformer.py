@@ -5,19 +5,19 @@ import math
 import torch
 
 
-def plain_features(weights, tokens, shape):
+def plain_features(weights, tokens, shape, phi=None):
     """Return LN(x^L) of one sequence from standard normal weights, shape (t, N)."""
     x = torch.stack([weights["embedding"][token] + weights["positions"][t] for t, token in enumerate(tokens)])
-    n, d = shape.width, shape.head_size
+    n, d, phi = shape.width, shape.head_size, phi or gelu
     for block in range(shape.depth):
         attend, out, up, down = (weights[name][block] for name in ("attend", "out", "up", "down"))
-        g = gelu(norm(x)) @ attend / math.sqrt(n)
+        g = phi(norm(x)) @ attend / math.sqrt(n)
         read = []
         for head in range(shape.heads):
             query, key, value = (g[:, part * n + head * d : part * n + (head + 1) * d] for part in range(3))
             read.append(plain_attention(norm(query), norm(key), value))
         x = x + shape.residual / shape.depth * torch.cat(read, 1) @ out / math.sqrt(n)
-        hidden = gelu(gelu(norm(x)) @ up / math.sqrt(n))
+        hidden = phi(phi(norm(x)) @ up / math.sqrt(n))
         x = x + shape.residual / shape.depth * hidden @ down / math.sqrt(n)
     return norm(x)
 
@@ -31,16 +31,17 @@ def plain_attention(query, key, value):
     return torch.stack(rows)
 
 
-def plain_output(weights, tokens, shape):
+def plain_output(weights, tokens, shape, phi=None):
     """Return F of one sequence, shape (t, vocabulary)."""
-    return plain_features(weights, tokens, shape) @ weights["readout"] / shape.width
+    return plain_features(weights, tokens, shape, phi) @ weights["readout"] / shape.width
 
 
-def plain_loss(weights, start, tokens, shape, richness):
+def plain_loss(weights, start, tokens, shape, richness, phi=None):
     """Return the mean cross-entropy of sequences, centred by subtracting outputs."""
     losses = []
     for row in tokens:
-        f = (plain_output(weights, row[:-1], shape) - plain_output(start, row[:-1], shape)) / richness
+        now, first = (plain_output(these, row[:-1], shape, phi) for these in (weights, start))
+        f = (now - first) / richness
         losses.append(torch.logsumexp(f, 1) - f.gather(1, row[1:, None])[:, 0])
     return torch.cat(losses).mean()
 

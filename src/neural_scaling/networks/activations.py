@@ -16,7 +16,7 @@ from torch.nn.functional import gelu, softplus
 
 from neural_scaling.base.checks import InputError, keep, real, require
 
-__all__ = ["NAMES", "Elementwise", "PowerReLU", "activation"]
+__all__ = ["NAMES", "Elementwise", "Given", "PowerReLU", "activation"]
 
 _TINY = 1e-30  # keeps 0/0 from being formed
 _Function = Callable[[torch.Tensor], torch.Tensor]
@@ -57,6 +57,11 @@ class PowerReLU:
         """The constant c, ``(E [h]_+^{2q})^(-1/2)`` with ``E [h]_+^{2q} = 2^(q-1) Gamma(q+1/2)/sqrt(pi)``."""
         moment: float = 2 ** (self.power - 1) * math.gamma(self.power + 0.5) / math.sqrt(math.pi)
         return 1 / math.sqrt(moment)
+
+    def __call__(self, h: torch.Tensor) -> torch.Tensor:
+        """Return ``[h]_+^q``, without the constant, as torch can differentiate it."""
+        rectified = torch.relu(h)
+        return rectified if self.power == 1 else rectified * h.clamp(min=_TINY) ** (self.power - 1)
 
     def evaluate(self, h: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Return ``[h]_+^q``, without the constant, which goes into the next layer's.
@@ -137,12 +142,16 @@ class Elementwise:
         """The constant c, by the trapezoid rule on 12 standard deviations either way."""
         h = torch.linspace(-12, 12, 2**15, dtype=torch.float64)
         density = torch.exp(-(h**2) / 2) / math.sqrt(2 * math.pi)
-        moment = float(torch.trapezoid(self._value(h) ** 2 * density, h).detach())
+        moment = float(torch.trapezoid(self(h) ** 2 * density, h).detach())
         return moment**-0.5 if 0 < moment < math.inf else math.nan
+
+    def __call__(self, h: torch.Tensor) -> torch.Tensor:
+        """Return the value without the constant, as torch can differentiate it."""
+        return _KNOWN[self.function][0](h) if isinstance(self.function, str) else self.function(h)
 
     def evaluate(self, h: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Return the value without the constant, in ``out``, which is not ``h``; see :meth:`PowerReLU.evaluate`."""
-        return out.copy_(self._value(h))
+        return out.copy_(self(h))
 
     def times_slope(self, gradient: torch.Tensor, h: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Return ``gradient * dphi/dh`` in the memory of ``gradient``; see :meth:`PowerReLU.times_slope`."""
@@ -153,11 +162,12 @@ class Elementwise:
             (found,) = torch.autograd.grad(self.function(at), at, gradient)
         return gradient.copy_(found)
 
-    def _value(self, h: torch.Tensor) -> torch.Tensor:
-        return _KNOWN[self.function][0](h) if isinstance(self.function, str) else self.function(h)
+
+#: What :func:`activation` takes.
+Given = str | float | _Function | PowerReLU | Elementwise
 
 
-def activation(given: str | float | _Function | PowerReLU | Elementwise) -> PowerReLU | Elementwise:
+def activation(given: Given) -> PowerReLU | Elementwise:
     """Return an activation.
 
     Parameters

@@ -11,7 +11,8 @@ readout, as its width. Then the tangent kernel is of order one at any N. The lay
 nearest public code of the paper's group, ``vision_tasks`` of ``Pehlevan-Group/Richness_Sweep``; the factors in front of the
 weights are ours.
 
-The rectifier commutes with positive factors, so all of them are one factor of the output and convolutions run on bare weights.
+The rectifier commutes with positive factors, so all of them are one factor of the output and convolutions run on bare weights;
+with another activation every layer has its own.
 Images lie in memory with channels last, in which the convolutions of processors are fastest.
 """
 
@@ -30,7 +31,7 @@ from neural_scaling.base.checks import instance, keep, keep_each, whole
 from neural_scaling.base.devices import full_precision
 from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.base.tensors import check_tensor
-from neural_scaling.networks.activations import PowerReLU
+from neural_scaling.networks.activations import Elementwise, Given, PowerReLU, activation
 from neural_scaling.networks.mlp import Ensemble, Member, asked_for
 from neural_scaling.networks.parametrization import hidden_scale
 from neural_scaling.networks.seeding import standard_normal
@@ -39,7 +40,6 @@ __all__ = ["CNNEnsemble", "ImageShape", "LinearisedCNNEnsemble", "image_ensemble
 
 _SHAPE = "give an ImageShape"
 
-_GAIN = PowerReLU(1.0).gain
 _BLOCK = 500  # images evaluated at once where no gradient is needed
 _JACOBIAN_BYTES = 2**29  # memory for gradients that a kernel is summed from
 _NO_PADDING = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1)
@@ -59,16 +59,25 @@ class ImageShape:
         C.
     outputs
         k.
+    activation
+        phi, ReLU by default, as :func:`~neural_scaling.networks.activations.activation` takes it.
     """
 
     width: int
     size: int = 28
     channels: int = 1
     outputs: int = 10
+    activation: Given = "relu"
 
     def __post_init__(self) -> None:
         keep_each(self, whole, "width", "channels", "outputs")
         keep(self, size=whole(self.size, "size", "give images of at least 10 by 10 pixels", least=10))
+        keep(self, activation=activation(self.activation))
+
+    @property
+    def phi(self) -> PowerReLU | Elementwise:
+        """The activation."""
+        return activation(self.activation)
 
     @property
     def inputs(self) -> int:
@@ -93,21 +102,34 @@ class ImageShape:
         return [first, second, (self.flat, self.readout), (self.readout, self.outputs)]
 
     @property
+    def factors(self) -> list[float]:
+        """Factors of the arguments of the three layers of neurons, then that of the output; ReLU lets them all go there."""
+        gain, fans = self.phi.gain, (9 * self.channels, 9 * self.width, self.flat)
+        inner = [hidden_scale(fan) * (gain if layer else 1.0) for layer, fan in enumerate(fans)]
+        outer = gain / self.readout
+        return [1.0, 1.0, 1.0, math.prod(inner) * outer] if self.phi == PowerReLU() else [*inner, outer]
+
+    @property
     def scale(self) -> float:
-        """The factor of the output that all factors of the layers together make."""
-        fans = (9 * self.channels, 9 * self.width, self.flat)
-        return math.prod(hidden_scale(fan) for fan in fans) * _GAIN**3 / self.readout
+        """Factor of the output."""
+        return self.factors[-1]
 
 
 @dataclass(frozen=True)
 class _Values:
-    """What one evaluation leaves behind for the gradient: images (B, channels, side, side), then rows (B, ...)."""
+    """What one evaluation leaves behind for the gradient: images (B, channels, side, side), then rows (B, ...).
+
+    Arguments of the activation have names in h; with ReLU its value takes their memory.
+    """
 
     image: torch.Tensor
+    first_h: torch.Tensor
     first: torch.Tensor
     first_pooled: torch.Tensor
+    second_h: torch.Tensor
     second: torch.Tensor
     flat: torch.Tensor
+    dense_h: torch.Tensor
     dense: torch.Tensor
 
 
@@ -130,6 +152,7 @@ class CNNEnsemble(Ensemble):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.shape = instance(shape, "shape", ImageShape, _SHAPE)
+        self._phi, self._factors = shape.phi, shape.factors
         super().__init__(shape.readout, members, device, dtype, functools.partial(initial_filters, shape))
         # The output's factor 1/gamma_0 (one when linearised), and the step in units of the bare weights' gradient.
         self._outward = [scale.output_scale * shape.readout for scale in self.scales]
@@ -276,8 +299,9 @@ class CNNEnsemble(Ensemble):
         with full_precision():
             weights = self._of(number, self.weights)
             parts = [self._forward(part, weights)[0] for part in torch.split(x, _BLOCK)]
-            flat, dense = (torch.cat([vars(part)[name] for part in parts]) for name in ("flat", "dense"))
-            active = (dense > 0).to(self.dtype)
+            names = ("flat", "dense_h", "dense")
+            flat, dense_h, dense = (torch.cat([vars(part)[name] for part in parts]) for name in names)
+            active = self._below(2, torch.ones_like(dense), dense_h, dense)
             strength = weights[3].square().mean(1)
             kernel = (dense @ dense.T).double()
             kernel += (flat @ flat.T).double() * ((active * strength) @ active.T).double()
@@ -323,23 +347,39 @@ class CNNEnsemble(Ensemble):
         """Return the values of all layers and the output, bare of factors, (B, k)."""
         shape = self.shape
         image = x.reshape(-1, shape.size, shape.size, shape.channels).permute(0, 3, 1, 2)
-        first = conv2d(image, weights[0]).relu_()
+        first_h, first = self._active(0, conv2d(image, weights[0]))
         first_pooled = avg_pool2d(first, 2)
-        second = conv2d(first_pooled, weights[1]).relu_()
+        second_h, second = self._active(1, conv2d(first_pooled, weights[1]))
         flat = avg_pool2d(second, 2).permute(0, 2, 3, 1).flatten(1)
-        dense = (flat @ weights[2]).relu_()
-        return _Values(image, first, first_pooled, second, flat, dense), dense @ weights[3]
+        dense_h, dense = self._active(2, flat @ weights[2])
+        values = _Values(image, first_h, first, first_pooled, second_h, second, flat, dense_h, dense)
+        return values, dense @ weights[3]
+
+    def _active(self, layer: int, bare: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return argument and value of the activation in a layer, the argument bare of its factor, whose memory they take."""
+        h = bare if self._factors[layer] == 1 else bare.mul_(self._factors[layer])
+        return h, self._phi.evaluate(h, h if self._phi.in_place else torch.empty_like(h))
+
+    def _below(self, layer: int, gradient: torch.Tensor, h: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Return the gradient in the bare argument of a layer, in the memory of that in its value."""
+        slope = self._phi.times_slope(gradient, h, value)
+        return slope if self._factors[layer] == 1 else slope.mul_(self._factors[layer])
+
+    def _below_pool(self, layer: int, gradient: torch.Tensor, h: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Return the gradient in the bare argument of a layer with a pool above it."""
+        spread = torch.ops.aten.avg_pool2d_backward(gradient, value, [2, 2], [2, 2], [0, 0], False, True, None)
+        return self._below(layer, spread, h, value)
 
     def _deltas(
         self, values: _Values, coefficient: torch.Tensor, weights: list[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the gradients of ``sum coefficient * output`` in the arguments of the three layers below the readout."""
-        dense = _rectified(coefficient @ weights[3].T, values.dense)
-        second = _unpooled(self._folded(dense @ weights[2].T), values.second)
+        dense = self._below(2, coefficient @ weights[3].T, values.dense_h, values.dense)
+        second = self._below_pool(1, self._folded(dense @ weights[2].T), values.second_h, values.second)
         below, _, _ = torch.ops.aten.convolution_backward(
             second, values.first_pooled, weights[1], None, *_NO_PADDING, [True, False, False]
         )
-        return _unpooled(below, values.first), second, dense
+        return self._below_pool(0, below, values.first_h, values.first), second, dense
 
     def _descend(
         self, values: _Values, coefficient: torch.Tensor, weights: list[torch.Tensor], moved: list[torch.Tensor]
@@ -347,15 +387,15 @@ class CNNEnsemble(Ensemble):
         """Add the gradient of ``sum coefficient * output`` at ``weights`` to ``moved``, which may be the same tensors."""
         gradient = coefficient @ weights[3].T
         moved[3].addmm_(values.dense.T, coefficient)
-        delta = _rectified(gradient, values.dense)
+        delta = self._below(2, gradient, values.dense_h, values.dense)
         gradient = self._folded(delta @ weights[2].T)
         moved[2].addmm_(values.flat.T, delta)
-        delta = _unpooled(gradient, values.second)
+        delta = self._below_pool(1, gradient, values.second_h, values.second)
         gradient, filters, _ = torch.ops.aten.convolution_backward(
             delta, values.first_pooled, weights[1], None, *_NO_PADDING, [True, True, False]
         )
         moved[1].add_(filters)
-        delta = _unpooled(gradient, values.first)
+        delta = self._below_pool(0, gradient, values.first_h, values.first)
         _, filters, _ = torch.ops.aten.convolution_backward(
             delta, values.image, weights[0], None, *_NO_PADDING, [False, True, False]
         )
@@ -411,10 +451,12 @@ class LinearisedCNNEnsemble(CNNEnsemble):
     ) -> torch.Tensor:
         """Return the derivative of F along V of a member, (B, k)."""
         moved = self._of(number, self.state)
-        change = _rectified(conv2d(values.image, moved[0]), values.first)
+        change = self._below(0, conv2d(values.image, moved[0]), values.first_h, values.first)
         change = conv2d(values.first_pooled, moved[1]) + conv2d(avg_pool2d(change, 2), weights[1])
-        change = avg_pool2d(_rectified(change, values.second), 2).permute(0, 2, 3, 1).flatten(1)
-        change = _rectified(torch.addmm(values.flat @ moved[2], change, weights[2]), values.dense)
+        change = self._below(1, change, values.second_h, values.second)
+        change = avg_pool2d(change, 2).permute(0, 2, 3, 1).flatten(1)
+        change = torch.addmm(values.flat @ moved[2], change, weights[2])
+        change = self._below(2, change, values.dense_h, values.dense)
         return torch.addmm(values.dense @ moved[3], change, weights[3]) * self.shape.scale
 
 
@@ -456,17 +498,6 @@ def initial_filters(shape: ImageShape, seed: int) -> list[torch.Tensor]:
     return standard_normal(shape.layers, seed, 2)
 
 
-def _rectified(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Return the gradient where the rectifier's value is positive and zero elsewhere."""
-    return torch.ops.aten.threshold_backward(gradient, value, 0)  # type: ignore[no-any-return]
-
-
-def _unpooled(gradient: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Return the gradient in the argument of a rectifier with a pool above it."""
-    spread = torch.ops.aten.avg_pool2d_backward(gradient, value, [2, 2], [2, 2], [0, 0], False, True, None)
-    return _rectified(spread, value)
-
-
 def _pixels(images: torch.Tensor) -> torch.Tensor:
     """Return images (B, C, side, side) as (B, pixels, C)."""
     return images.flatten(2).transpose(1, 2)
@@ -474,7 +505,8 @@ def _pixels(images: torch.Tensor) -> torch.Tensor:
 
 def _repeated(values: _Values, times: int) -> _Values:
     """Return the values with each image repeated."""
-    return _Values(*(part.repeat_interleave(times, dim=0) for part in vars(values).values()))
+    once = {id(part): part.repeat_interleave(times, dim=0) for part in vars(values).values()}
+    return _Values(*(once[id(part)] for part in vars(values).values()))
 
 
 class _Gram:

@@ -20,7 +20,7 @@ from neural_scaling.base.checks import instance, instances, keep, keep_each, req
 from neural_scaling.base.checks import seed as checked_seed
 from neural_scaling.base.devices import find_device, working_dtype
 from neural_scaling.base.tensors import check_tensor, float_type
-from neural_scaling.networks.activations import Elementwise, PowerReLU, activation
+from neural_scaling.networks.activations import Elementwise, Given, PowerReLU, activation
 from neural_scaling.networks.parametrization import Parametrization, hidden_scale, precision
 from neural_scaling.networks.seeding import standard_normal
 
@@ -79,7 +79,7 @@ class Shape:
     width: int
     inputs: int = 2
     power: float = 1.0
-    activation: str | float | Callable[[torch.Tensor], torch.Tensor] | PowerReLU | Elementwise | None = None
+    activation: Given | None = None
 
     def __post_init__(self) -> None:
         keep_each(self, whole, "width", "inputs")

@@ -8,10 +8,11 @@ All weights are drawn from N(0, 1). With N = heads x head size, L blocks and the
     x &\leftarrow x + \tfrac{\beta_{\rm res}}{L}\, N^{-1/2} D\, \phi(N^{-1/2} U g), \qquad g = \phi({\rm LN}(x)), \\
     F &= \tfrac1N\, R\, {\rm LN}(x^L), \qquad f = \frac{F - F_{\rm init}}{\gamma_0},
 
-phi being GELU (its tanh form) and LN subtracting the mean and dividing by the standard deviation, without weights. Queries, keys
-and values are ``N^(-1/2) W g``; queries and keys of every head go through LN, and their scalar products are divided by the
-head size d (not by its root, since trained queries and keys are correlated), before the causal softmax. The target is the
-cross-entropy of softmax(f), in nats, mean over tokens; as f vanishes at the start it is the logarithm of the vocabulary there.
+phi being GELU (its tanh form) unless another activation is given, without a constant, and LN subtracting the mean and dividing by
+the standard deviation, without weights. Queries, keys and values are ``N^(-1/2) W g``; queries and keys of every head go through
+LN, and their scalar products are divided by the head size d (not by its root, since trained queries and keys are correlated),
+before the causal softmax. The target is the cross-entropy of softmax(f), in nats, mean over tokens; as f vanishes at the start it
+is the logarithm of the vocabulary there.
 
 **Step.** Gradient descent with the step :math:`\eta\, N\, \gamma_0^2` of the weights inside blocks and 1/L of it of embedding,
 positions and readout. The latter is the same as giving these weights the variance L and a factor L^(-1/2), and all weights the
@@ -48,15 +49,17 @@ not used.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.nn.functional import embedding, gelu, layer_norm, scaled_dot_product_attention
 
-from neural_scaling.base.checks import instance, keep_each, require, require_positive, whole
+from neural_scaling.base.checks import instance, keep, keep_each, require, require_positive, whole
 from neural_scaling.base.devices import find_device, full_precision
 from neural_scaling.base.tensors import check_tensor, float_type
+from neural_scaling.networks.activations import Given, activation
 from neural_scaling.networks.parametrization import Parametrization
 from neural_scaling.networks.seeding import standard_normal
 from neural_scaling.networks.token_loss import CentredReadout, token_loss, token_loss_gradient
@@ -88,6 +91,9 @@ class TransformerShape:
         d, so that the width is N = heads x d.
     residual
         beta_res.
+    activation
+        phi, as :func:`~neural_scaling.networks.activations.activation` takes it, without its constant; by default GELU in its
+        tanh form.
     """
 
     vocabulary: int
@@ -96,11 +102,18 @@ class TransformerShape:
     heads: int
     head_size: int
     residual: float = 8.0
+    activation: Given | None = None
 
     def __post_init__(self) -> None:
         keep_each(self, whole, "context", "depth", "heads", "head_size")
         keep_each(self, whole, "vocabulary", remedy="give at least two tokens", least=2)
         keep_each(self, require_positive, "residual")
+        keep(self, activation=None if self.activation is None else activation(self.activation))
+
+    @property
+    def phi(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The activation."""
+        return partial(gelu, approximate="tanh") if self.activation is None else activation(self.activation)
 
     @property
     def width(self) -> int:
@@ -305,11 +318,11 @@ def features(weights: Mapping[str, torch.Tensor], tokens: torch.Tensor, shape: T
     """Return what the readout reads, ``LN(x^L)``."""
     length = tokens.shape[1]
     require(length <= shape.context, "tokens", f"are {length} in a row", f"give up to {shape.context}, the context")
-    x = embedding(tokens, weights["embedding"]) + weights["positions"][:length]
+    x, phi = embedding(tokens, weights["embedding"]) + weights["positions"][:length], shape.phi
     blocks = zip(*(weights[name].unbind() for name in ("attend", "out", "up", "down")), strict=True)
     for attend, out, up, down in blocks:
-        x = x + _attention(gelu(_norm(x), approximate="tanh") @ attend, shape) @ out
-        x = x + gelu(gelu(_norm(x), approximate="tanh") @ up, approximate="tanh") @ down
+        x = x + _attention(phi(_norm(x)) @ attend, shape) @ out
+        x = x + phi(phi(_norm(x)) @ up) @ down
     return _norm(x)
 
 

@@ -157,6 +157,7 @@ trainable = {"y": floats(1, 2), "frozen": floats(1, 2)}
 image_trainable = {"y": floats(1, 2, 2), "frozen": floats(1, 2, 2)}
 inputs, pixels = floats(1, 2, 2), floats(1, 2, 100)
 
+_other = Kind("softplus", lambda right: ["another", 0.5, True, [1.0]])
 _by_name = Kind("tanh", lambda right: ["another", None, True, [right]])
 ROWS = [
     row(parametrization.Parametrization, width=width, richness=richness, eta=eta),
@@ -178,7 +179,7 @@ ROWS = [
         width=width,
         inputs=whole(2),
         power=real(1.0, above=0.5),
-        activation=Kind(None, lambda right: ["another", 0.5, True, [1.0]]),
+        activation=_other,
     ),
     row(mlp.MLPEnsemble, shape=instance(shape), members=members, device=device(), dtype=precision),
     row(mlp.LinearisedEnsemble, shape=instance(shape), members=lazy_members, device=device(), dtype=precision),
@@ -193,7 +194,7 @@ ROWS = [
     row(mlp.LinearisedEnsemble.initial, lazy, x=inputs),
     row(mlp.LinearisedEnsemble.centred, lazy, x=inputs, frozen=floats(1, 2, 16)),
     row(mlp.LinearisedEnsemble.step, lazily_trained, x=inputs, y=floats(1, 2), frozen=floats(1, 2, 16)),
-    row(cnn.ImageShape, width=width, size=whole(10, 10), channels=whole(1), outputs=whole(2)),
+    row(cnn.ImageShape, width=width, size=whole(10, 10), channels=whole(1), outputs=whole(2), activation=_other),
     row(cnn.CNNEnsemble, shape=instance(image_shape), members=members, device=device(), dtype=precision),
     row(cnn.LinearisedCNNEnsemble, shape=instance(image_shape), members=lazy_members, device=device(), dtype=precision),
     row(cnn.image_ensemble, shape=instance(image_shape), members=members, device=device(), dtype=any_precision),
@@ -384,6 +385,7 @@ ROWS = [
         heads=whole(1),
         head_size=whole(2),
         residual=positive,
+        activation=_other,
     ),
     row(
         transformer.Transformer,
