@@ -19,7 +19,7 @@ from neural_scaling.base.checks import seed as check_seed
 from neural_scaling.fits._powers import LEAST_CAPACITY, Form, Law
 from neural_scaling.fits._runs import FEWEST_SIZES, RESOLVED, Best, Runs, Written, check_resamples, draw
 from neural_scaling.fits.offset import LARGEST_EXPONENT, LEAST_EXPONENT
-from neural_scaling.fits.power_law import FloatArray
+from neural_scaling.fits.power_law import NORMAL_95, FloatArray
 from neural_scaling.theory.compute_optimal import minimise_affine
 from neural_scaling.theory.loss_law import PowerTerm, Version, loss
 
@@ -120,6 +120,24 @@ class ScalingLawFit(Written):
         """
         low, high = self.intervals[self.names.index(choice(name, "name", self.names))].tolist()
         return low, high
+
+    def draws(self, name: str) -> FloatArray:
+        """Return an exponent in the fits to runs drawn again, as far from the best one as its interval is, shape (R,).
+
+        Parameters
+        ----------
+        name
+            Of an exponent.
+
+        Raises
+        ------
+        InputError
+            If there is no such exponent.
+        """
+        q = self.names.index(choice(name, "name", [one for one in ("a", "b", "alpha", "beta") if one in self.names]))
+        free, factor = _widening(self.runs, self.sizes)
+        factor *= float(stdtrit(free, 0.975)) / NORMAL_95
+        return np.asarray(self.values[q] + (self.resampled[:, q] - self.values[q]) * factor)
 
     def loss(self, N: ArrayLike, D: ArrayLike, B: ArrayLike = math.inf) -> FloatArray:
         """Return the loss of the fitted law.
@@ -444,15 +462,22 @@ def _unfound(best: Best, settled: NDArray[np.bool_]) -> list[str]:
 def _percentiles(values: FloatArray, best: FloatArray, runs: int, sizes: int) -> FloatArray:
     """Return the ends of the middle 95 % of values along the first axis, the best one inside, shape (..., 2).
 
-    Percentiles of few runs are too narrow by what Student's quantile exceeds the normal one, and by ``sqrt(m / (m - 1))``
-    (Hesterberg 2015, Am. Stat. 69, 371). Where sizes have several runs, what these tell of noise is how the m of one size
-    differ, with a degree of freedom less for each size; else m are all runs.
+    Percentiles of few runs are too narrow by what Student's quantile exceeds the normal one, and by a factor.
     """
-    several = runs >= 2 * sizes
-    among, free = (runs / sizes, runs - sizes) if several else (runs, runs - 1)
+    free, factor = _widening(runs, sizes)
     tail = 100 * float(ndtr(stdtrit(free, 0.025)))
     low = np.percentile(values, tail, axis=0, method="lower")  # some may be infinite: nothing between two of them
     high = np.percentile(values, 100 - tail, axis=0, method="higher")
     ends = np.stack([np.minimum(low, best), np.maximum(high, best)], axis=-1)
     middle = np.where(np.isfinite(best), best, 0.0)[..., None]
-    return np.asarray(middle + (ends - middle) * math.sqrt(among / (among - 1)))
+    return np.asarray(middle + (ends - middle) * factor)
+
+
+def _widening(runs: int, sizes: int) -> tuple[int, float]:
+    """Return the degrees of freedom of runs drawn again and the factor ``sqrt(m / (m - 1))`` by which they are too near.
+
+    See Hesterberg 2015, Am. Stat. 69, 371. Where sizes have several runs, what these tell of noise is how the m of one size
+    differ, with a degree of freedom less for each size; else m are all runs.
+    """
+    among, free = (runs / sizes, runs - sizes) if runs >= 2 * sizes else (runs, runs - 1)
+    return free, math.sqrt(among / (among - 1))

@@ -306,12 +306,11 @@ def from_curves(
     points = FittedCurves(shown, x, y, runs, fit)
     if several == 1:
         chi = Range(fit["b"], *fit.interval("b"), (float(x.min()), float(x.max())))
-        draws = fit.resampled[:, fit.names.index("b")]
-        hard = float(np.mean([_source(one, rich) < 1 for one in draws]))
+        hard = float(np.mean([_source(one, rich) < 1 for one in fit.draws("b")]))
         return Prediction(
             "curves", None, _of_exponent(chi, rich), hard, 0.0, fit.warnings, _fitted(numbers), curves=points
         )
-    alpha, beta = (fit.resampled[:, fit.names.index(name)] for name in ("alpha", "beta"))
+    alpha, beta = (fit.draws(name) for name in ("alpha", "beta"))
     span = (float(x.min()), float(x.max()))
     found = {name: Range(fit[name], *fit.interval(name), span) for name in ("alpha", "beta")}
     budgets = chosen.budgets
@@ -333,7 +332,7 @@ def from_curves(
         found["alpha"],
         found["beta"],
         float(np.mean(beta < 1)),
-        float(np.mean(beta > 2 - 1 / alpha)),
+        float(np.mean(beta > 2 - 1 / np.maximum(alpha, 1.0))),
         tuple(words),
         _fitted(numbers),
         best_use=(BestUse(rich, best.compute, rows[0], rows[1], rows[2], None, None),),

@@ -88,6 +88,7 @@ ROWS = [
     row(fits.held_out_error, **IN_ONE_FORM, laws=laws, along=choice("N"), resamples=whole(40, 40)),
     row(fits.compare_scaling_laws, **IN_ONE_FORM, laws=laws, resamples=whole(40, 40)),
     row(fits.ScalingLawFit.interval, LAW, name=choice("a")),
+    row(fits.ScalingLawFit.draws, LAW, name=choice("a")),
     row(
         fits.ScalingLawFit.loss,
         LAW,
