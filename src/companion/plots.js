@@ -137,7 +137,10 @@ globalThis.nsPlots ??= (() => {
       const rising = curve.points.at(-1)[1] > curve.points[0][1],
         right = rising !== (n === 0);
       const place = { x: across(at) + (right ? 6 : -6), y: up(valueAt(curve.points, at)) + (n === 0 ? -10 : 20) };
-      element(layer, "text", { ...place, "text-anchor": right ? "start" : "end", class: "ns-name" }, curve.name);
+      const name = element(layer, "text", { ...place, "text-anchor": right ? "start" : "end", class: "ns-name" }, curve.name);
+      const box = name.getBBox(); // a narrow plot would cut it
+      const inward = Math.max(0, frame.left - box.x) - Math.max(0, box.x + box.width - frame.right);
+      name.setAttribute("x", place.x + inward);
     });
     for (const word of words)
       element(
