@@ -497,12 +497,12 @@ def _guides(axes: Axes, plan: Plan, panel: Panel, seen: ComputeFrontier) -> None
     for number, (power, note) in enumerate(reversed(powers)):
         y = start / 1.5 / 3.0**number * (x / x[0]) ** -power
         axes.loglog(x, y, ":" if number else "--", color=MUTED, linewidth=1.6)
-        share = 0.75 if number else 0.5
+        share = 0.6 if number else 0.5
         place = float(x[0] ** (1 - share) * x[1] ** share), float(y[0] ** (1 - share) * y[1] ** share)
         axes.annotate(
             rf"$C^{{-{power:.3g}}}${note}",
             place,
-            (-6, -6),
+            (-8, -14),
             textcoords="offset points",
             ha="right",
             va="top",
