@@ -167,10 +167,10 @@ Table(lazy, f"Linearised networks, easy task, β = {beta_easy:g}", formats=forma
 
 # %% tags=["hide-input"]
 compared = page.same_window(plan, networks)
-compared["name"] = compared.name.str.removeprefix("weights.").str.replace(".", ", ")
+cases = compared.name.str.removeprefix("weights.").str.replace(".", ", ")
 heads = {"name": "case", "theory": "exponent of the theory", "exponent": "of the networks", "interval": "95 %"}
 formats = {"theory": "z.3f", "exponent": "z.3f", "interval": "z.3f", "window": ".0f"}
-Table(compared, f"Mean slopes in the same window, N = {width}", heads, formats)
+Table(compared.assign(name=cases), f"Mean slopes in the same window, N = {width}", heads, formats)
 
 # %% [markdown]
 # ## The spike

@@ -50,7 +50,7 @@ widths: "RisingCounts" = [64, 128, 256, 512]  # N of (a)
 steps_check: "Count" = 10  # steps after which (a) looks
 widths_curves: "RisingCounts" = [64, 128, 256]  # N of (b) and (c); (d) has the first
 steps: "Count" = 100  # last step of (b) to (d)
-etas: "Rising" = [0.1, 0.2, 0.4, 0.8]  # eta_0 of (c), ascending
+etas: "Rising" = [0.2, 0.4, 0.8, 1.6]  # eta_0 of (c), ascending
 richness_limit: "Falling" = [0.003, 0.001, 0.0003]  # gamma_0 of (d), descending
 
 # %% tags=["hide-input"]

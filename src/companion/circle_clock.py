@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from companion.agreement import decided_by
-from companion.circle_compare import of_networks
+from companion.circle_compare import of_networks, over_tasks
 from companion.circle_curves import CurveRow, kernel_of
 from companion.claims import MEAN, Claim, Measurement, Page, judged, of_exponent
 from neural_scaling.base.arrays import Array
@@ -58,7 +58,8 @@ def clocked(rows: Sequence[CurveRow], results: Mapping[Experiment, Result]) -> p
     """
     found = []
     for row in rows:
-        runs = [run for run in followed(row.run) if run in results]
+        runs = followed(row.run)
+        runs = runs if all(run in results for run in runs) else []
         if not row.fitted or (row.run.beta >= CLOCK_BELOW and not runs):
             continue
         window = (row.window.start, min([row.window.end, *(float(run.steps) for run in runs)]))
@@ -156,7 +157,7 @@ def predicted_growth(row: CurveRow, clock: Array) -> Array:
 
 def growth_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment], identifier: str) -> Claim:
     """Return the claim that the kernel of a network grows on hard tasks as eq. 52 has it, the mean over tasks."""
-    ratios = np.mean(np.stack(list(found.ratio)), axis=0)
+    ratios = over_tasks(found.ratio)
     return of_networks(
         page,
         identifier,

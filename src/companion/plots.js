@@ -137,10 +137,11 @@ globalThis.nsPlots ??= (() => {
       const rising = curve.points.at(-1)[1] > curve.points[0][1],
         right = rising !== (n === 0);
       const place = { x: across(at) + (right ? 6 : -6), y: up(valueAt(curve.points, at)) + (n === 0 ? -10 : 20) };
-      const name = element(layer, "text", { ...place, "text-anchor": right ? "start" : "end", class: "ns-name" }, curve.name);
-      const box = name.getBBox(); // a narrow plot would cut it
+      const anchor = right ? "start" : "end";
+      const name = element(layer, "text", { ...place, "text-anchor": anchor, class: "ns-name" }, curve.name);
+      const box = name.getBBox(); // a narrow plot would cut it; without width it is not shown yet
       const inward = Math.max(0, frame.left - box.x) - Math.max(0, box.x + box.width - frame.right);
-      name.setAttribute("x", place.x + inward);
+      if (box.width) name.setAttribute("x", place.x + inward);
     });
     for (const word of words)
       element(

@@ -119,25 +119,69 @@ def test_small_steps():
         return rows, larger, found, flows, {claim.id.removeprefix("smallsteps."): claim for claim in claims}
 
     rows, larger, found, flows, claims = of()
-    assert all(
-        row.window.end > other.window.end * full.eta_larger / full.eta for row, other in zip(rows, larger, strict=True)
-    )
+    ends = [
+        (full.eta * row.window.end, full.eta_larger * one.window.end) for row, one in zip(rows, larger, strict=True)
+    ]
+    assert all(small > large for small, large in ends)
     assert found.exponent.to_numpy() == pytest.approx(found.predicted.to_numpy(), rel=1e-4)
     assert np.stack([*found.share]) == pytest.approx(1.0, abs=0.05)
     assert flows.ratio.to_numpy() == pytest.approx(1.0, abs=1e-3)
-    # Made up kernels double too late at beta = 0.75, and made up losses know nothing of them.
-    assert {name for name, claim in claims.items() if claim.verdict != "confirmed"} <= {
-        *("beta-0.75", "kernel", "clock.beta-0.1", "clock.beta-0.25")
-    }
+    for row, (start, end) in zip(larger, flows.window, strict=True):
+        calm = row.sharpness < curves.FLOW
+        assert end == full.eta_larger * row.step[calm][-1] and end / start == pytest.approx(10**0.5)
+    # Made up kernels double too late at beta = 0.75, and made up losses know nothing of kernels.
+    verdicts = {name: claim.verdict for name, claim in claims.items()}
+    assert verdicts.pop("beta-0.75") == "inconclusive"
+    for name in ("kernel", "clock.beta-0.1", "clock.beta-0.25"):
+        verdicts.pop(name)
+    assert set(verdicts.values()) == {"confirmed"}
+    assert len(verdicts) == 3 + 1 + 1 + 4 and "of 4 tasks 3 have a window" in claims["gain"].reason
     *_, other = of(0.3, factor=1.1)
     assert [other[f"beta-{beta:g}"].verdict for beta in full.betas[:3]] == ["not confirmed"] * 3
-    assert other["gain"].verdict == other["flow"].verdict == "not confirmed"
-    assert other["flow"].measured == pytest.approx(1.1, rel=1e-3)
+    assert other["gain"].verdict == other["flow.beta-0.1"].verdict == "not confirmed"
+    assert other["flow.beta-0.1"].measured == pytest.approx(1.1, rel=1e-3)
+    assert other["share"].statement.startswith("In small steps: On average")
     time, share = smallsteps.covered(rows[1])
     assert share[time > 1] == pytest.approx(1.0, abs=1e-3)
     png(smallsteps.figure(rows, larger))
     small = plan(smallsteps)
-    assert [claim.id for claim in smallsteps.claims_of(small, rows, found, flows, {})] == ["smallsteps.flow"]
+    assert all(claim.id.startswith("smallsteps.flow.") for claim in smallsteps.claims_of(small, rows, found, flows, {}))
+
+
+def test_without_a_window_nothing_is_judged():
+    full = dataclasses.replace(plan(smallsteps, "full"), steps=100)
+    results = results_of([*full.runs(), *full.larger()])
+    rows = curves.curve_rows(full.runs(), results)
+    found, flows = smallsteps.compared(rows), smallsteps.flow(rows, curves.curve_rows(full.larger(), results))
+    claims = smallsteps.claims_of(full, rows, found, flows, results)
+    assert {claim.verdict for claim in claims if ".flow." not in claim.id} == {"inconclusive"}
+    assert len(claims) == 4 + 3 + 4
+
+
+def test_larger_steps_that_begin_at_the_edge_say_nothing():
+    full = plan(smallsteps, "full")
+    results = results_of([*full.runs(), *full.larger()])
+    for run in full.larger():
+        results[run].arrays["sharpness"][:] = 1.5 / run.eta
+    flows = smallsteps.flow(*(curves.curve_rows(runs, results) for runs in (full.runs(), full.larger())))
+    claims = smallsteps.flow_claims(full, flows)
+    assert {claim.verdict for claim in claims} == {"inconclusive"}
+    assert "the larger steps begin at the edge" in claims[0].reason
+
+
+def test_of_several_tasks_a_refuted_one_comes_before_one_that_is_less_sure():
+    unsure, refuted = Measurement(0.3, (-0.5, 1.1)), Measurement(-0.02, (-0.03, -0.01))
+    assert min(unsure, refuted, key=compare.least_above) is refuted
+    assert min(unsure, Measurement(0.1, (0.05, 0.15)), key=compare.least_above) is unsure
+    names = ["beta", "rich", "lazy", "infinite", "halves", "window", "slopes"]
+    ends, slopes = (100.0, 1000.0), np.ones(3)
+    tasks = [
+        (1.25, 1.0, 1.0, 1.0, (0.2, 0.0)),
+        (1.5, 1.2, 1.0, 1.0, (0.01, 0.0)),
+    ]  # reaches 1.2 either way; is 1.2 surely
+    frame = pd.DataFrame([(*task, ends, slopes) for task in tasks], columns=names)
+    assert compare.same_claim(figure07.Plan(), frame, []).verdict == "not confirmed"
+    assert compare.same_claim(figure07.Plan(), frame[:1], []).verdict == "inconclusive"
 
 
 def kernels_made_up(run, spread=0.02):

@@ -55,12 +55,16 @@ def test_curves_are_compared_seed_by_seed_where_they_differ_most():
 
 
 def test_a_best_rate_is_known_to_one_step_of_the_search():
+    plan = dataclasses.replace(PLAN, etas=[0.025, 0.1, 0.4, 1.6, 6.4])
+
     def claim(*rates):
-        return mup.eta_claim(PLAN, pd.DataFrame({"width": range(len(rates)), "eta": rates}))
+        return mup.eta_claim(plan, pd.DataFrame({"width": range(len(rates)), "eta": rates}))
 
     assert claim(0.1, 0.1).verdict == "confirmed" and claim(0.1, 0.1).interval == (0.25, 4)
     assert claim(0.1, 0.4).verdict == "inconclusive"
     assert claim(0.1, 2.0).verdict == "not confirmed"
+    for end in (0.025, 6.4):  # a best rate beyond it would be unseen
+        assert claim(end, end).verdict == "inconclusive" and "at an end of the search" in claim(end, end).reason
 
 
 def test_what_is_measured_and_concluded():
@@ -80,8 +84,9 @@ def test_what_is_measured_and_concluded():
         np.sqrt(2) * mup.growth(PLAN, moved).factor.to_numpy()
     )
     apart = dataclasses.replace(curves, losses=curves.losses * np.array([[[1.0]], [[3.0]]]))
-    wide = dataclasses.replace(PLAN, etas=[0.1, 0.2, 0.4, 0.8])
-    moving = pd.DataFrame({"width": [16] * 4 + [32] * 4, "eta": wide.etas * 2, "loss": [1.0, 2, 3, 4, 4, 3, 2, 1]})
+    wide = dataclasses.replace(PLAN, etas=[0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
+    losses = [4.0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 4]
+    moving = pd.DataFrame({"width": [16] * 6 + [32] * 6, "eta": wide.etas * 2, "loss": losses})
     assert mup.eta_claim(wide, mup.best(moving)).verdict == "not confirmed"
     wrong = claims(grown, apart, search, limit.assign(difference=0.2))
     found = {claim.id: claim.verdict for claim in wrong if claim.id != "mup.eta"}

@@ -57,7 +57,7 @@ def test_attention_is_the_plain_one():
             torch.testing.assert_close(found[row, :, 4 * head : 4 * head + 4], expected)
 
 
-@pytest.mark.parametrize("name", [None, "tanh", "power", "sine"])
+@pytest.mark.parametrize("name", [None, "tanh", "power", "root", "sine"])
 def test_step_is_that_of_autograd_on_the_plain_network(name, monkeypatch):
     monkeypatch.setitem(token_loss._BLOCK, "cpu", 5 * SHAPE.vocabulary)  # several blocks of tokens
     richness, eta = 0.3, 2.0

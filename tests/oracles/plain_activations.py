@@ -12,12 +12,14 @@ FUNCTIONS = {
     "sharp": lambda h: torch.nn.functional.softplus(h, beta=4.0),
     "sine": torch.sin,
     "power": lambda h: torch.relu(h) ** 1.4,
+    "root": lambda h: torch.where(h > 0, h.clamp(min=1e-30) ** 0.7, 0.0),
 }
 
 
 def given(name):
     """Return the activation as a user gives it."""
-    return 1.4 if name == "power" else FUNCTIONS[name] if name in ("sharp", "sine") else name
+    powers = {"power": 1.4, "root": 0.7}
+    return powers[name] if name in powers else FUNCTIONS[name] if name in ("sharp", "sine") else name
 
 
 def gain(phi):

@@ -175,6 +175,19 @@ def test_one_curve_alone_tells_its_exponent():
         found.exponent(10, 100)
 
 
+@pytest.mark.slow
+def test_the_probability_of_a_hard_task_is_as_unsure_as_its_source():
+    time, slopes = (
+        np.geomspace(10, 1e4, 30),
+        np.array([0.93, 0.95, 0.97, 0.99, 1.01, 1.03]),
+    )  # 1.3 standard errors below 1
+    found = from_curves(np.tile(time, 6), (time ** -slopes[:, None]).ravel(), run=np.repeat(np.arange(6), 30))
+    fit = found.curves.fit
+    chances = [np.mean(draws < 1) for draws in (fit.draws("b"), fit.resampled[:, fit.names.index("b")])]
+    assert found.hard == chances[0] < chances[1] < 1
+    assert found.source.low < 1 < found.source.high
+
+
 def test_a_report_is_written_whole_or_not_at_all(spectrum, tmp_path, monkeypatch):
     folder = save_report(spectrum, tmp_path / "report")
     names = {"report.html", "prediction.json", "curves.svg", "spectrum.svg", "sharpness.svg"}

@@ -33,6 +33,11 @@ class MovesRun(CircleRun):
     kind: ClassVar[str] = "circle network moves"
     algorithm: ClassVar[int] = 1
 
+    @property
+    def label(self) -> str:
+        """Label of the :class:`CircleRun`, and that moves are measured."""
+        return f"{super().label} moves"
+
     def slice(self) -> Self:
         """Return the first seed, with all of its few steps."""
         return replace(self, seeds=1)
@@ -204,6 +209,9 @@ def eta_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     ratio = float(found.eta.max() / found.eta.min())
     spacing = max(later / former for former, later in itertools.pairwise(plan.etas))
     wrong = plan.widths_curves[-1] / plan.widths_curves[0]
+    measured = Measurement.of(ratio, (ratio / spacing, ratio * spacing), meaning="one step of the search either way")
+    if {plan.etas[0], plan.etas[-1]} & {*found.eta}:
+        measured = Measurement.none("a best learning rate lies at an end of the search")
     return judged(
         plan,
         "mup.eta",
@@ -211,7 +219,7 @@ def eta_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "The best learning rate does not depend on width.",
         "largest over smallest best learning rate",
         1.0,
-        Measurement.of(ratio, (ratio / spacing, ratio * spacing), meaning="one step of the search either way"),
+        measured,
         "network",
         Tolerance(spacing - 1, f"one step of the search; a rate in proportion to 1/N would give {wrong:g}"),
         seeds=plan.seeds,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from companion.agreement import LOSS, decided_by
 from companion.circle_clock import clock_claims, clocked, growth_claim, growths
-from companion.circle_compare import of_networks, share_claim
+from companion.circle_compare import least_above, of_networks, share_claim
 from companion.circle_curves import FLOW, CurveRow, curve_claim, task_color
 from companion.claims import MEAN, Claim, Measurement, judged
 from companion.parameters import Parameters
@@ -56,72 +56,93 @@ def compared(rows: Sequence[CurveRow]) -> pd.DataFrame:
         if row.fitted:
             slopes, (first, last) = row.slopes(*row.window.span), row.window.span
             share = (slopes - row.lazy_theory) / (row.predicted - row.lazy_theory)
-            means = Measurement.mean_of(slopes)
-            numbers = (row.lazy_theory, row.exponent, row.predicted, row.late, share, math.log10(last / first))
-            found.append((row.run.beta, *numbers, row.window.span, means))
-    names = ["beta", "lazy", "exponent", "predicted", "late", "share", "decades", "window", "mean"]
+            interval = Measurement.mean_of(slopes).interval
+            numbers = (
+                row.lazy_theory,
+                row.exponent,
+                interval,
+                row.predicted,
+                row.late,
+                share,
+                math.log10(last / first),
+            )
+            found.append((row.run.beta, *numbers, row.window.span))
+    names = ["beta", "lazy", "exponent", "interval", "predicted", "late", "share", "decades", "window"]
     return pd.DataFrame(found, columns=names)
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:
     """Return what is compared, the share as a mean over seeds."""
-    return found.drop(columns="mean").assign(share=[share.mean() for share in found.share])
+    return found.assign(share=[share.mean() for share in found.share])
 
 
 def flow(rows: Sequence[CurveRow], larger: Sequence[CurveRow]) -> pd.DataFrame:
-    """Return the loss in larger steps over that in small ones at equal ``eta_0 t``, mean over log time, for every seed.
+    """Return the loss in larger steps over that in small ones at equal ``eta_0 t``, seed by seed, where it should differ most.
 
-    From ``eta_0 t = 1`` on, until the larger steps are half-way to the edge of stability.
+    That is the last half decade before the larger steps are half-way to the edge of stability, or end.
     """
     found = []
     for row, other in zip(rows, larger, strict=True):
         time, small = other.run.eta * other.step, row.run.eta * row.step
-        beyond = np.flatnonzero(other.sharpness >= FLOW)
-        end = time[beyond[0] - 1] if beyond.size and beyond[0] else time[-1]
-        inside = (time >= 1.0) & (time <= end)
-        same = [np.interp(np.log(time[inside]), np.log(small), np.log(loss)) for loss in row.loss]
-        ratios = np.exp(np.mean(np.log(other.loss[:, inside]) - np.array(same), axis=1))
-        found.append((row.run.beta, *Measurement.mean_of(ratios).columns()[:2], (1.0, float(end))))
+        calm = (time <= small[-1]) & np.logical_and.accumulate(other.sharpness < FLOW)
+        measured = Measurement.none("the larger steps begin at the edge")
+        if calm.any():
+            end = float(time[calm][-1])
+            window = (end / math.sqrt(10), end)
+            inside = (time >= window[0]) & (time <= end)
+            same = [np.interp(np.log(time[inside]), np.log(small), np.log(loss)) for loss in row.loss]
+            ratios = np.exp(np.mean(np.log(other.loss[:, inside]) - np.array(same), axis=1))
+            measured = Measurement.mean_of(ratios, window)
+        found.append((row.run.beta, *measured.columns()))
     return pd.DataFrame(found, columns=["beta", "ratio", "interval", "window"])
 
 
-def flow_claim(plan: Plan, found: pd.DataFrame) -> Claim:
-    """Return the claim that losses depend on steps and learning rate by eta_0 t alone: of all tasks the farthest from it."""
-    row = max(found.itertuples(), key=lambda one: max(abs(end - 1) for end in one.interval or (math.inf,)))
-    measured = Measurement.of(row.ratio, row.interval, row.window, meaning=MEAN)
-    return judged(
-        plan,
-        "smallsteps.flow",
-        "section 2, gradient flow",
-        "Before the edge of stability the loss of a network depends on steps and learning rate through eta_0 t alone.",
-        f"loss at eta_0 = {plan.eta_larger:g} over that at {plan.eta:g} at equal eta_0 t, task farthest from 1",
-        1.0,
-        measured,
-        "network",
-        LOSS,
-        seeds=plan.seeds,
-        runs=[*plan.runs(), *plan.larger()],
-        note=f"beta = {row.beta:g}",
-        needs=decided_by(measured, plan.seeds, LOSS.value),
-    )
+def flow_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
+    """Return the claims that the loss on a task depends on steps and learning rate by eta_0 t alone."""
+    claims = []
+    for row, runs in zip(found.itertuples(), zip(plan.runs(), plan.larger(), strict=True), strict=True):
+        measured = Measurement.of(row.ratio, row.interval, row.window, "the larger steps begin at the edge", MEAN)
+        claims.append(
+            judged(
+                plan,
+                f"smallsteps.flow.beta-{row.beta:g}",
+                "section 2, gradient flow",
+                "Before the edge of stability the loss of a network depends on steps and learning rate through eta_0 t alone "
+                f"(beta = {row.beta:g}).",
+                f"loss at eta_0 = {plan.eta_larger:g} over that at {plan.eta:g} at equal eta_0 t, seed by seed, mean over log "
+                "time in the last half decade before the larger steps are half-way to the edge, or end",
+                1.0,
+                measured,
+                "network",
+                LOSS,
+                seeds=plan.seeds,
+                runs=runs,
+                needs=decided_by(measured, plan.seeds, LOSS.value),
+            )
+        )
+    return claims
 
 
 def gain_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     """Return the claim that rich exponents exceed those of lazy theory: of all tasks the one that shows it least."""
-    gains = []
+    gains, note = [], ""
     for row in found.itertuples():
-        low, high = (end - row.lazy for end in row.mean.interval)
-        gains.append(Measurement(row.exponent - row.lazy, (low, high), row.window, meaning=MEAN))
-    least = min(gains, key=lambda one: one.interval or (math.inf,))
+        low, high = (end - row.lazy for end in row.interval)
+        gains.append((Measurement(row.exponent - row.lazy, (low, high), row.window, meaning=MEAN), row.beta))
+    least = Measurement.none("no task has a window")
+    if gains:
+        least, beta = min(gains, key=lambda one: least_above(one[0]))
+        note = f"beta = {beta:g}; of {len(plan.betas)} tasks {len(gains)} have a window"
     return of_networks(
         plan,
         "smallsteps.gain",
         "section 3, eq. 10; Fig. 5a",
-        "In small steps the loss of rich networks on hard tasks falls faster than that of infinitely wide lazy ones.",
+        "The loss of rich networks on hard tasks falls faster than that of infinitely wide lazy ones.",
         "exponent of rich networks less that of lazy theory in the same steps, least sure of the tasks",
         least,
         plan.seeds,
         plan.runs(),
+        note=note,
         above=0.0,
     )
 
@@ -130,17 +151,22 @@ def claims_of(
     plan: Plan, rows: Sequence[CurveRow], found: pd.DataFrame, flows: pd.DataFrame, results: Mapping[Experiment, Result]
 ) -> list[Claim]:
     """Return the claims of the page; those about exponents need windows that small scale does not have."""
-    always = [flow_claim(plan, flows)]
+    flow = flow_claims(plan, flows)
     if plan.scale == "small":
-        return always
-    return [
+        return flow
+    claims = [
         *(curve_claim(plan, row, f"smallsteps.beta-{row.run.beta:g}", "Fig. 5a, eq. 10") for row in rows),
         share_claim(plan, found, plan.runs(), "smallsteps.share"),
         gain_claim(plan, found),
         *clock_claims(plan, clocked(rows, results), "smallsteps.clock"),
         growth_claim(plan, growths(rows), plan.runs(), "smallsteps.kernel"),
-        *always,
     ]
+    return [*(_in_small_steps(claim) for claim in claims), *flow]
+
+
+def _in_small_steps(claim: Claim) -> Claim:
+    """Return a claim that Figure 5 makes too, told apart from it."""
+    return claim.model_copy(update={"statement": f"In small steps: {claim.statement}"})
 
 
 def covered(row: CurveRow) -> tuple[Array, Array]:

@@ -122,7 +122,9 @@ class ScalingLawFit(Written):
         return low, high
 
     def draws(self, name: str) -> FloatArray:
-        """Return an exponent in the fits to runs drawn again, as far from the best one as its interval is, shape (R,).
+        """Return an exponent in the fits to runs drawn again, spread out so that 95 % of them fill its interval, shape (R,).
+
+        One factor spreads all: nearer to the best exponent the draws are a little too far apart, far out too near.
 
         Parameters
         ----------
@@ -462,7 +464,7 @@ def _unfound(best: Best, settled: NDArray[np.bool_]) -> list[str]:
 def _percentiles(values: FloatArray, best: FloatArray, runs: int, sizes: int) -> FloatArray:
     """Return the ends of the middle 95 % of values along the first axis, the best one inside, shape (..., 2).
 
-    Percentiles of few runs are too narrow by what Student's quantile exceeds the normal one, and by a factor.
+    Percentiles of few runs are too narrow: they are taken as far out as Student's quantile is, and then widened by a factor.
     """
     free, factor = _widening(runs, sizes)
     tail = 100 * float(ndtr(stdtrit(free, 0.025)))

@@ -60,7 +60,7 @@ class ImageShape:
     outputs
         k.
     activation
-        phi, ReLU by default, as :func:`~neural_scaling.networks.activations.activation` takes it.
+        phi, ReLU by default, as :func:`~neural_scaling.networks.activations.activation` takes it, with its constant.
     """
 
     width: int
@@ -103,7 +103,7 @@ class ImageShape:
 
     @property
     def factors(self) -> list[float]:
-        """Factors of the arguments of the three layers of neurons, then that of the output; ReLU lets them all go there."""
+        """Factors of the arguments of the three layers of neurons, then that of the output, which with ReLU is all of them."""
         gain, fans = self.phi.gain, (9 * self.channels, 9 * self.width, self.flat)
         inner = [hidden_scale(fan) * (gain if layer else 1.0) for layer, fan in enumerate(fans)]
         outer = gain / self.readout
@@ -356,7 +356,7 @@ class CNNEnsemble(Ensemble):
         return values, dense @ weights[3]
 
     def _active(self, layer: int, bare: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return argument and value of the activation in a layer, the argument bare of its factor, whose memory they take."""
+        """Return argument and value of the activation in a layer from the argument without its factor, whose memory is used."""
         h = bare if self._factors[layer] == 1 else bare.mul_(self._factors[layer])
         return h, self._phi.evaluate(h, h if self._phi.in_place else torch.empty_like(h))
 

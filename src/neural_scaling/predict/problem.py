@@ -202,7 +202,7 @@ def from_network(
 
 
 def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]:
-    """Return inputs as an array of floats and targets, of as many samples as are wanted; data may be sorted, so chance picks."""
+    """Return inputs as an array of floats and targets of at most so many samples, drawn at random since data may be sorted."""
     if targets is None:
         good = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "dtype")
         require(good, argument, "given without targets", "give targets too, or a Dataset of torch")
@@ -221,7 +221,7 @@ def _pairs(data: Any, targets: Any, most: int, argument: str) -> tuple[Any, Any]
 
 
 def _drawn(count: int, most: int) -> npt.NDArray[np.int64]:
-    """Return which samples are used, in order: all, or as many as are wanted, by chance from a fixed seed."""
+    """Return which samples are used, in order: all, or as many as are wanted, drawn from a fixed seed."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
@@ -275,8 +275,8 @@ def from_curves(
     Raises
     ------
     InputError
-        If shapes differ, a value is not positive, a run has several sizes, there are too few points, or a single exponent is
-        fitted to a loss that does not fall or to a run with two losses at the same value.
+        If shapes differ, a value is not positive, a run has several sizes, there are too few points, budgets are given for curves
+        of one size, or a single exponent is fitted to a loss that does not fall or to a run with two losses at the same value.
     """
     chosen, rich = _options(options), checks.choice(law, "law", ("rich", "lazy")) == "rich"
     x = checks.array(data, "data", above=0)
