@@ -200,7 +200,7 @@ def curves_claim(plan: Plan, curves: WidthCurves) -> Claim:
         seeds=plan.seeds_curves,
         runs=plan.curves()[-2:],
         note=f"widths {plan.widths_curves[-2]} and {plan.widths_curves[-1]}; from seed to seed it varies by {spread:.2g}",
-        needs=f"about {math.ceil((1.96 * spread / 0.05) ** 2)} seeds, or wider networks",
+        needs=f"about {math.ceil((1.96 * spread / 0.05) ** 2)} seeds, or wider networks, would decide it",
     )
 
 
@@ -224,7 +224,7 @@ def eta_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         Tolerance(spacing - 1, f"one step of the search; a rate in proportion to 1/N would give {wrong:g}"),
         seeds=plan.seeds,
         runs=plan.search(),
-        needs="a finer search, and a wider range of widths",
+        needs="more seeds and a finer search would decide it",
     )
 
 
