@@ -17,7 +17,10 @@
 # eq. 10, Figure 5a).
 #
 # **Here.** In [Figure 5](fig-5-page) most windows end before the last step, when the kernel has grown half-way to the edge of
-# stability. We train the same networks at a quarter of the learning rate for longer, so that windows end later.
+# stability. Here the same networks learn two of its hard tasks at a quarter of the learning rate for ten times as many steps. They
+# cover 93 and 82 % of the way from the lazy exponent to $\chi$ ($\beta = 1/4$ and $1/2$), against 72 and 73 % in the larger steps. In
+# the second half of the windows the exponents are 0.42 and 0.66, beside $\chi = 0.40$ and 0.67. They still rise there, so that
+# equality in the whole window stays open.
 #
 # <!-- here: smallsteps.share, smallsteps.gain, smallsteps.flow.beta-0.25 -->
 
@@ -29,7 +32,7 @@ batch: "Count" = 64  # fresh samples B of a step (ours)
 richness: "Positive" = 0.5  # gamma_0 (ours)
 angles: "Count" = 8192  # equidistant angles that samples are drawn from (ours)
 seeds: "Seeds" = 2  # networks per curve
-betas: "HardSources" = [0.1, 0.25, 0.5, 0.75]  # sources, the hard ones of Figure 5a
+betas: "HardSources" = [0.25, 0.5]  # sources, of the hard ones of Figure 5a
 eta: "Positive" = 0.025  # learning rate eta_0 (ours)
 steps: "Count" = 600  # last step (ours)
 eta_larger: "Positive" = 0.1  # learning rate of Figure 5
