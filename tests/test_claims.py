@@ -213,6 +213,18 @@ class TestJudged:
         value, interval, window = measured.columns()
         assert Measurement.of(value, interval, window, measured.missing) == measured
 
+    def test_one_of_several_values_comes_with_their_extremes(self):
+        values, window = np.array([1.2, 0.9, 0.7, 1.1]), (2.0, 3.0)
+        farthest = Measurement.farthest_of(values, 1.0, window)
+        assert farthest == Measurement(0.7, (0.7, 1.2), window, meaning="smallest and largest value")
+        others = (
+            Measurement.farthest_of(values, 0.9),
+            Measurement.last_of(values, window),
+            Measurement.median_of(values),
+        )
+        assert [one.value for one in others] == [1.2, 1.1, 1.0]
+        assert {one.interval for one in others} == {(0.7, 1.2)}
+
     def test_no_fit_is_no_measurement(self):
         claim = judged(PAGE, "a.b", "eq. 8", "s", "q", 1.0, Measurement.exponent(None), "theory")
         assert (claim.measured, claim.verdict, claim.reason) == (None, "inconclusive", "nothing could be fitted")

@@ -85,10 +85,24 @@ class Measurement:
         return cls(value, (value - quantile * error, value + quantile * error), window, meaning=MEAN)
 
     @classmethod
+    def among(cls, values: Array, value: float, window: tuple[float, float] | None = None) -> Measurement:
+        """Return a number that stands for several values, shape (n,), with their extremes."""
+        found = checks.array(values, "values")
+        value = checks.real(value, "value", FINITE)
+        return cls(value, (float(found.min()), float(found.max())), window, meaning=EXTREMES)
+
+    @classmethod
     def last_of(cls, values: Array, window: tuple[float, float]) -> Measurement:
         """Return the last of several values, shape (n,), with their extremes."""
         found = checks.array(values, "values")
-        return cls(float(found[-1]), (float(found.min()), float(found.max())), window, meaning=EXTREMES)
+        return cls.among(found, found[-1], window)
+
+    @classmethod
+    def farthest_of(cls, values: Array, predicted: float, window: tuple[float, float] | None = None) -> Measurement:
+        """Return that of several values, shape (n,), which is farthest from what is predicted, with their extremes."""
+        found = checks.array(values, "values")
+        gaps = np.abs(found - checks.real(predicted, "predicted"))
+        return cls.among(found, found[np.argmax(gaps)], window)
 
     @classmethod
     def median_of(cls, values: Array) -> Measurement:
@@ -96,7 +110,7 @@ class Measurement:
         found = checks.array(values, "values", fewest=0)
         if not found.size:
             return cls.none("no value was measured")
-        return cls(float(np.median(found)), (float(found.min()), float(found.max())), meaning=EXTREMES)
+        return cls.among(found, np.median(found))
 
     @classmethod
     def mean_of(cls, values: Array, window: tuple[float, float] | None = None) -> Measurement:

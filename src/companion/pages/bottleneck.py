@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Kind, Measurement, Tolerance, bounded, judged
+from companion.claims import MEAN, SLOPE, Claim, Kind, Measurement, Tolerance, bounded, judged
+from companion.claims.measurement import Details
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.base.arrays import Array
@@ -20,12 +22,15 @@ from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.models.limit_runs import LimitRun
-from neural_scaling.models.sample_reuse import simulate_reuse
-from neural_scaling.models.toy_model import simulate
+from neural_scaling.models.sample_reuse import ReuseSimulation, simulate_reuse
+from neural_scaling.models.toy_model import Simulation, simulate
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 from neural_scaling.theory import data_bottleneck, effective_scale, model_bottleneck, printed_bottleneck
+from neural_scaling.theory.finite_size import within_reach
 
+#: What theory says at a width or number of samples.
+Form = Callable[[ModeQuadrature, float], float]
 #: Agreement of simulated mean and deterministic equivalent, relative.
 RATIO = Tolerance(0.1, "ratios: 10 %, since the deterministic equivalent is the leading order in 1/N and 1/P")
 #: Distance from the limit of training that counts as none, relative: far above rounding, far below any change of the loss.
@@ -51,7 +56,7 @@ class Curve:
     """A quantity against N or P: the loss at the end of training at one source, or the scale of the response."""
 
     data: bool  # true for P, False for N
-    beta: float  # source; NaN for the scale
+    beta: float  # source; the scale does not depend on it
     draws: pd.DataFrame  # size, mean over draws and its standard error, and the theory for as many modes
     theory: pd.DataFrame  # size, the limit of infinitely many modes, and as printed
 
@@ -69,57 +74,53 @@ class End:
 
 def curves(plan: Plan, data: bool, results: Mapping[Experiment, Result]) -> list[Curve]:
     """Collect one bottleneck, a curve per source."""
-    equivalent = data_bottleneck if data else model_bottleneck
-    fine, found = _fine(plan), []
+    forms = {"limit": data_bottleneck if data else model_bottleneck, "printed": printed_bottleneck}
+    found = []
     for index, beta in enumerate(plan.sources):
         losses = np.array([results[run].arrays["loss"][:, index] for run in plan.limits(data)])
-        finite, infinite = _modes(plan, beta)
-        limit = {"limit": [equivalent(infinite, size) for size in fine]}
-        printed = {"printed": [printed_bottleneck(infinite, size) for size in fine]}
-        draws = _draws(plan, losses, [equivalent(finite, size) for size in plan.sizes])
-        found.append(Curve(data, beta, draws, pd.DataFrame({"size": fine, **limit, **printed})))
+        found.append(_curve(plan, data, beta, losses, forms))
     return found
 
 
 def scale_curve(plan: Plan, data: bool, results: Mapping[Experiment, Result]) -> Curve:
     """Collect r_3 (N) or r_1 (P)."""
     scales = np.array([results[run].arrays["scale"] for run in plan.limits(data)])
-    (finite, infinite), fine = _modes(plan, plan.sources[0]), _fine(plan)
-    theory = pd.DataFrame({"size": fine, "limit": [effective_scale(infinite, size) for size in fine]})
-    return Curve(data, math.nan, _draws(plan, scales, [effective_scale(finite, size) for size in plan.sizes]), theory)
+    return _curve(plan, data, plan.sources[0], scales, {"limit": effective_scale})
 
 
-def _draws(plan: Plan, values: Array, theory: Sequence[float]) -> pd.DataFrame:
+def _curve(plan: Plan, data: bool, beta: float, values: Array, forms: Mapping[str, Form]) -> Curve:
+    """Return values of all draws, shape (sizes, draws), as means beside the theory."""
+    finite, _ = within_reach(PowerLaw(plan.alpha, beta, plan.modes), plan.sizes[-1], "sizes")
+    infinite, _ = within_reach(PowerLaw(plan.alpha, beta), plan.largest, "largest")
     mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / math.sqrt(values.shape[1])
-    return pd.DataFrame({"size": np.array(plan.sizes, float), "mean": mean, "error": error, "theory": theory})
-
-
-def _modes(plan: Plan, beta: float) -> tuple[ModeQuadrature, ModeQuadrature]:
-    """Return as many modes as the draws have, and infinitely many, resolved to the largest size of each."""
-    finite = PowerLaw(plan.alpha, beta, plan.modes).quadrature(_horizon(plan.alpha, float(plan.sizes[-1])))
-    return finite, PowerLaw(plan.alpha, beta).quadrature(_horizon(plan.alpha, plan.largest))
+    expected, sizes = [forms["limit"](finite, size) for size in plan.sizes], np.array(plan.sizes, float)
+    fine = np.geomspace(sizes[0], plan.largest, math.ceil(12 * math.log10(plan.largest / sizes[0])))
+    theory = {name: [form(infinite, size) for size in fine] for name, form in forms.items()}
+    draws = pd.DataFrame({"size": sizes, "mean": mean, "error": error, "theory": expected})
+    return Curve(data, beta, draws, pd.DataFrame({"size": fine, **theory}))
 
 
 def _simulated(plan: Plan, curve: Curve) -> Measurement:
-    draws = curve.draws
-    sizes, mean, error = (draws[name].to_numpy() for name in ("size", "mean", "error"))
+    """Return the exponent of the simulated means."""
+    sizes, mean, error = (curve.draws[name].to_numpy() for name in ("size", "mean", "error"))
     return Measurement.exponent(fit_power_law(sizes, mean, (plan.fit_from, float(plan.sizes[-1])), error))
 
 
-def exponents(plan: Plan, found: Sequence[Curve]) -> pd.DataFrame:
-    """Fit the simulated means and the deterministic equivalent of every curve.
+def _agreement(plan: Plan, curve: Curve) -> Measurement:
+    """Return simulated mean over theory, the mean over the fitted sizes; draws of different sizes are independent."""
+    kept = curve.draws[curve.draws["size"] >= plan.fit_from]
+    ratios, errors = (np.asarray(kept[name] / kept.theory) for name in ("mean", "error"))
+    return Measurement.with_error(float(ratios.mean()), float(np.sqrt(np.sum(errors**2)) / ratios.size))
 
-    ``agreement`` is the mean over the fitted sizes of simulated mean over equivalent; draws of different sizes are independent.
-    """
+
+def exponents(plan: Plan, found: Sequence[Curve]) -> pd.DataFrame:
+    """Fit the simulated means and the deterministic equivalent of every curve, and take the ratio of the two, ``agreement``."""
     rows = []
     for curve in found:
         size, limit = (curve.theory[name].to_numpy() for name in ("size", "limit"))
         equivalent = Measurement.exponent(fit_power_law(size, limit, plan.fit_equivalent))
-        kept = curve.draws[curve.draws["size"] >= plan.fit_from]
-        ratios, errors = (np.asarray(kept[name] / kept.theory) for name in ("mean", "error"))
-        agreement = Measurement.with_error(float(ratios.mean()), float(np.sqrt(np.sum(errors**2)) / ratios.size))
         printed, corrected = (plan.alpha * min(most, curve.beta) for most in (2.0, 2.0 if curve.data else 1.0))
-        fits = (*_simulated(plan, curve).columns(), *equivalent.columns(), agreement.value, agreement.interval)
+        fits = (*_simulated(plan, curve).columns(), *equivalent.columns(), *_agreement(plan, curve).columns()[:2])
         rows.append(("data" if curve.data else "width", curve.beta, printed, corrected, *fits))
     names = [f"{fit}{what}" for fit in ("simulated", "equivalent") for what in ("", "_interval", "_window")]
     first, last = ["limited", "beta", "printed", "corrected"], ["agreement", "agreement_interval"]
@@ -131,14 +132,15 @@ def ends(plan: Plan) -> list[End]:
     spectrum = PowerLaw(plan.alpha, plan.sources[0], plan.end_modes).spectrum()
     kept = np.unique(np.geomspace(1, plan.end_steps, 120).astype(int))
     found = []
-    for gamma in plan.gammas:
-        outcome = simulate(spectrum, plan.end_width, plan.end_eta, gamma, plan.end_steps, [0])
-        found.append((False, gamma, outcome.loss[0], float(outcome.floor[0])))
-    for gamma in plan.gammas:
-        size = (2 * plan.end_width, plan.end_samples)
-        reused = simulate_reuse(spectrum, *size, plan.end_eta, gamma, plan.end_steps, [0])
-        found.append((True, gamma, reused.loss[0], float(reused.floor[0])))
-    return [End(data, gamma, kept.astype(float), np.abs(loss[kept] / floor - 1)) for data, gamma, loss, floor in found]
+    for data, gamma in itertools.product((False, True), plan.gammas):
+        outcome: Simulation | ReuseSimulation
+        common = (plan.end_eta, gamma, plan.end_steps, [0])
+        if data:
+            outcome = simulate_reuse(spectrum, 2 * plan.end_width, plan.end_samples, *common)
+        else:
+            outcome = simulate(spectrum, plan.end_width, *common)
+        found.append(End(data, gamma, kept.astype(float), np.abs(outcome.loss[0, kept] / outcome.floor[0] - 1)))
+    return found
 
 
 def distances(trained: Sequence[End]) -> pd.DataFrame:
@@ -147,30 +149,21 @@ def distances(trained: Sequence[End]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["trained", "gamma", "gap", "reached"])
 
 
-def _fine(plan: Plan) -> Array:
-    count = math.ceil(12 * math.log10(plan.largest / min(plan.sizes)))
-    return np.asarray(np.geomspace(min(plan.sizes), plan.largest, count))
-
-
-def _horizon(alpha: float, size: float) -> float:
-    """Time that resolves all modes with ``lambda_k r > 1``, r being about ``size^alpha`` times a number below 3."""
-    return float(4.0 * (3.0 * size) ** alpha)
-
-
 def bottleneck_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims about the powers of both bottlenecks, and that draws follow the deterministic equivalent."""
     claims = []
     for row in found.itertuples():
         data = row.limited == "data"
         # Eq. 12 prints the power -alpha beta, which is that of the others up to beta = 2.
-        name, symbol, place = ("data", "P", "eq. 78") if data else ("model", "N", "eqs. 8, 9, 76, 80")
-        if not data and row.beta <= 2:
-            place = "eqs. 8, 9, 12, 76, 80"
+        others = f"eqs. 8, 9, {'12, ' if row.beta <= 2 else ''}76, 80"
+        name, symbol, place = ("data", "P", "eq. 78") if data else ("model", "N", others)
         draws = Measurement.of(row.simulated, row.simulated_interval, row.simulated_window, meaning=SLOPE)
         limit = Measurement.of(row.equivalent, row.equivalent_interval, row.equivalent_window, meaning=SLOPE)
-        fits: list[tuple[str, Kind, str, Measurement]] = [
-            ("simulation", "simulation", "simulated mean", draws),
-            ("equivalent", "theory", "deterministic equivalent", limit),
+        drawn: Details = {"seeds": plan.seeds, "runs": plan.limits(data), "needs": "more draws per size"}
+        settled = "more draws per size; the equivalent, which the draws confirm in value, settles the power"
+        fits: list[tuple[str, Kind, str, Measurement, Details]] = [
+            ("simulation", "simulation", "simulated mean", draws, {**drawn, "needs": settled}),
+            ("equivalent", "theory", "deterministic equivalent", limit, {"needs": settled}),
         ]
         claims += [
             judged(
@@ -183,11 +176,9 @@ def bottleneck_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
                 measured,
                 kind,
                 corrected=row.corrected,
-                seeds=plan.seeds if kind == "simulation" else None,
-                runs=plan.limits(data) if kind == "simulation" else (),
-                needs="more draws per size; the equivalent, which the draws confirm in value, settles the power",
+                **behind,
             )
-            for source, kind, how, measured in fits
+            for source, kind, how, measured, behind in fits
         ]
         claims.append(
             judged(
@@ -200,9 +191,7 @@ def bottleneck_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
                 Measurement.of(row.agreement, row.agreement_interval, meaning=MEAN),
                 "simulation",
                 RATIO,
-                seeds=plan.seeds,
-                runs=plan.limits(data),
-                needs="more draws per size",
+                **drawn,
             )
         )
     return claims
@@ -214,8 +203,7 @@ def scale_claims(plan: Plan, scales: Sequence[Curve]) -> list[Claim]:
     for curve in scales:
         places = ("P", "r1", "App. E.4", "eq. 77") if curve.data else ("N", "r3", "eq. 75", "eq. 74")
         symbol, name, power, equation = places
-        kept = curve.draws[curve.draws["size"] >= plan.fit_from]
-        ratio, error = (np.asarray(kept[column] / kept.theory) for column in ("mean", "error"))
+        drawn: Details = {"seeds": plan.seeds, "runs": plan.limits(curve.data), "needs": "more draws per size"}
         claims += [
             judged(
                 plan,
@@ -226,9 +214,7 @@ def scale_claims(plan: Plan, scales: Sequence[Curve]) -> list[Claim]:
                 -plan.alpha,
                 _simulated(plan, curve),
                 "simulation",
-                seeds=plan.seeds,
-                runs=plan.limits(curve.data),
-                needs="more draws per size",
+                **drawn,
             ),
             judged(
                 plan,
@@ -237,12 +223,10 @@ def scale_claims(plan: Plan, scales: Sequence[Curve]) -> list[Claim]:
                 f"The sum over modes of lambda {name} / (1 + lambda {name}) is {symbol}.",
                 f"trace of the inverse Gram matrix over the solution, mean over {symbol} >= {plan.fit_from:g}",
                 1.0,
-                Measurement.with_error(float(ratio.mean()), float(np.sqrt(np.sum(error**2)) / ratio.size)),
+                _agreement(plan, curve),
                 "simulation",
                 RATIO,
-                seeds=plan.seeds,
-                runs=plan.limits(curve.data),
-                needs="more draws per size",
+                **drawn,
             ),
         ]
     return claims
@@ -275,57 +259,47 @@ def fixed_points(plan: Plan) -> pd.DataFrame:
 def fixed_point_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims about where the order parameters end at finite width, at all richnesses together."""
     across = f"gamma = {', '.join(f'{one:g}' for one in found.gamma)}, N = {4 * plan.end_width}"
-
-    def worst(values: pd.Series) -> Measurement:
-        ends = float(values.min()), float(values.max())
-        return Measurement.of(max(ends, key=lambda one: abs(one - 1)), ends, meaning=EXTREMES)
-
-    return [
-        judged(
-            plan,
-            "bottleneck.fixed-point.weights",
+    claims = []
+    for name, place, statement, quantity, values, tends_to in (
+        (
+            "weights",
             "eq. 70, line 3",
             "At finite width the norm of the readout, C_w, tends to a constant.",
-            f"C_w at the end over C_w at a tenth of the time, worst of {across}",
+            "C_w at the end over C_w at a tenth of the time, worst of",
+            found.settled,
             1.0,
-            worst(found.settled),
-            "theory",
-            FIXED,
         ),
-        bounded(
-            plan,
-            "bottleneck.fixed-point.gradient",
+        (
+            "gradient",
             "eq. 70, line 4",
             "At finite width the integral of C_3(t', t) over t' tends to 0.",
-            f"integral of C_3(t', t) over t' at the last t over that at t = 0, largest of {across}",
-            "below",
-            FIXED.value,
-            Measurement.exact(float(found.quiet.max())),
-            "theory",
+            "integral of C_3(t', t) over t' at the last t over that at t = 0, largest of",
+            found.quiet,
+            0.0,
         ),
-        bounded(
-            plan,
-            "bottleneck.fixed-point.modes",
+        (
+            "modes",
             "eqs. 71, 72",
             "At late times the mean error of mode k is w*_k / (1 + lambda_k r3).",
-            f"largest distance over modes, relative to w*_k, {across}",
-            "below",
-            FIXED.value,
-            Measurement.exact(float(found.modes.max())),
-            "theory",
+            "largest distance over modes, relative to w*_k,",
+            found.modes,
+            0.0,
         ),
-        judged(
-            plan,
-            "bottleneck.fixed-point.filled",
+        (
+            "filled",
             "eqs. 73, 74",
             "At late times the learned parts of all modes sum to N.",
-            f"sum over modes of the learned part over N, worst of {across}",
+            "sum over modes of the learned part over N, worst of",
+            found.filled,
             1.0,
-            worst(found.filled),
-            "theory",
-            FIXED,
         ),
-    ]
+    ):
+        words = (plan, f"bottleneck.fixed-point.{name}", place, statement, f"{quantity} {across}")
+        if tends_to:
+            claims.append(judged(*words, tends_to, Measurement.farthest_of(values, tends_to), "theory", FIXED))
+        else:
+            claims.append(bounded(*words, "below", FIXED.value, Measurement.exact(values.max()), "theory"))
+    return claims
 
 
 def end_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
@@ -357,7 +331,8 @@ def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.D
     """Draw both bottlenecks against N and P, each power named once."""
     with book_style():
         figure = new_figure(8.8)
-        for axes, found, symbol, letter in zip(figure.subplots(2, 1), (model, data), "NP", "ab", strict=True):
+        panels = ((model, "N", "(a) width $N$, fresh data"), (data, "P", "(b) $P$ samples, infinite width"))
+        for axes, (found, symbol, title) in zip(figure.subplots(2, 1), panels, strict=True):
             powers = table.corrected[table.limited == ("data" if symbol == "P" else "width")]
             named: set[float] = set()
             for curve, power, color in zip(found, powers, CASES, strict=False):
@@ -369,9 +344,7 @@ def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.D
                     at, name = int(0.62 * size.size), rf"${symbol}^{{-{power:g}}}$"
                     axes.annotate(name, (size[at], limit[at]), (4, 6), textcoords="offset points", color=color)
                 named.add(power)
-            axes.set(xlabel=f"${symbol}$", ylabel="loss at the end of training")
-            what = "width $N$, fresh data" if symbol == "N" else "$P$ samples, infinite width"
-            axes.set_title(f"({letter}) {what}")
+            axes.set(title=title, xlabel=f"${symbol}$", ylabel="loss at the end of training")
             axes.plot([], [], ":", color=INK, linewidth=1.6, label="as printed")
             axes.legend(loc="lower left")
     return figure

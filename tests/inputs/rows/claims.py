@@ -62,6 +62,8 @@ ROWS = [
         window=interval.or_none(),
         count=whole(4, 2).or_none(),
     ),
+    row(Measurement.among, values=array([1.0, 2.0]), value=number, window=interval.or_none()),
+    row(Measurement.farthest_of, values=array([1.0, 2.0]), predicted=number, window=interval.or_none()),
     row(Measurement.last_of, values=array([1.0, 2.0]), window=interval.or_none()),
     row(Measurement.median_of, values=array([1.0, 2.0], empty=True)),
     row(Measurement.mean_of, values=array([1.0, 2.0], nan=True, empty=True), window=interval.or_none()),
