@@ -157,12 +157,12 @@ Table(orders[["power", "pairs", "reversed", "tau", "lazy", "rich"]], heads=heads
 # eigenvalue is smaller, so the model ahead is lazily better at all times; rich, it ends up worse.
 
 # %% mystnb={"figure": {"caption": "(a) Lazy and rich loss of random models of one hard target at the same time; ringed: the clearest reversal. (b) Loss of a power-law model whose first eight eigenvalues are doubled over that of the plain one, against time, for the hard and the easy target, lazy and rich.", "name": "fig-law-order"}, "image": {"alt": "Upper: scatter of rich against lazy losses, rising but with a wide spread; two ringed points joined by a falling line. Lower: ratios start below one; the lazy ones rise to one and stay there, the rich ones cross above one and stay above."}} tags=["remove-input"]
-display(page.order_figure(plan, results, orders, ahead))
+display(model_order.order_figure(plan, results, orders, ahead))
 
 # %% tags=["hide-input", "nbval-check-output"]
 heads = {"power": "p"}
 formats = {"power": "g", "lazy": ".2f", "rich": ".2f"}
-Table(page.last_ratios(ahead), "Loss of the model ahead over the other, at the end", heads, formats)
+Table(model_order.last_ratios(ahead), "Loss of the model ahead over the other, at the end", heads, formats)
 
 # %% [markdown]
 # For the hard target the ratio returns to 1 slowly, as the kernel outgrows its lag; for the easy one the kernel settles and
@@ -195,7 +195,7 @@ ledger.show(
         *page.sum_claims(plan, laws),
         *page.end_claims(plan, page.ends(plan, laws)),
         *page.constant_claims(plan, constants),
-        *page.order_claims(plan, orders, ahead),
+        *model_order.order_claims(plan, orders, ahead),
         *page.spectrum_claims(plan, exponential),
     ],
     lambda claim: claim.kind != "simulation",

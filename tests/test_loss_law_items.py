@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from companion.long_runs import LongRun
-from companion.model_order import head_start
+from companion.model_order import head_start, order_claims, order_figure
 from companion.model_order import orders as orders_of
 from companion.pages import bottleneck, losslaw, sgdnoise, transient
 from neural_scaling import dmft
@@ -264,7 +264,7 @@ def law_result(run, rich, version):
     terms = loss_terms(run.alpha, run.beta, rich, version)
     losses = []
     for width, noise in zip(run.widths, run.noises, strict=True):
-        parts = [losslaw._term(term, np.maximum(time, 0.1), width, noise) for term in terms]
+        parts = [term(np.maximum(time, 0.1), width, 1 / noise if noise else math.inf) for term in terms]
         if math.isfinite(width):
             parts[1] = np.full(time.size, model_bottleneck(modes, width))
             parts[2] = 1e-6 * parts[2]
@@ -290,7 +290,7 @@ def test_losslaw_page(version):
             *losslaw.sum_claims(plan, laws),
             *losslaw.end_claims(plan, losslaw.ends(plan, laws)),
             *losslaw.constant_claims(plan, losslaw.constants(laws)),
-            *losslaw.order_claims(plan, orders, ahead),
+            *order_claims(plan, orders, ahead),
         ]
     )
     assert found["losslaw.end"] == "confirmed"
@@ -303,7 +303,7 @@ def test_losslaw_page(version):
     assert all((orders.reversed >= 0) & (orders.reversed <= orders.pairs) & (orders.pairs <= 28))
     draws(losslaw.ratio_figure(compared))
     draws(losslaw.curves_figure([law for law in laws if law.rich]))
-    draws(losslaw.order_figure(plan, results, orders, ahead))
+    draws(order_figure(plan, results, orders, ahead))
 
 
 def test_limits_are_judged_by_the_worst_capacity():

@@ -8,12 +8,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.figure import Figure
 
+from companion.claims import Claim, Measurement, bounded
+from companion.parameters import Parameters
+from companion.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks
 from neural_scaling import dmft
 from neural_scaling.models.runs import OrderRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
-from neural_scaling.theory import effective_time
+from neural_scaling.theory import chi, effective_time
 
 Flags = npt.NDArray[np.bool_]
 
@@ -78,3 +82,100 @@ def head_start(power: float, gamma: float, alpha: float = 1.5, eta: float = 0.03
         for richness in (0.0, gamma)
     )
     return pd.DataFrame({"time": eta * kept, "lazy": lazy, "rich": rich})
+
+
+def last_ratios(heads: Mapping[float, pd.DataFrame]) -> pd.DataFrame:
+    """Return the ratios of losses at the last time, by target."""
+    rows = [(power, head.lazy.iloc[-1], head.rich.iloc[-1]) for power, head in heads.items()]
+    return pd.DataFrame(rows, columns=["power", "lazy", "rich"])
+
+
+def order_claims(plan: Parameters, found: pd.DataFrame, heads: Mapping[float, pd.DataFrame]) -> list[Claim]:
+    """Return the claim that models keep the order of their exponents, and what was found about the order of their losses."""
+    sources = np.linspace(0.0, 3.0, 3001)[1:]
+    slopes = np.diff(chi(sources)) / np.diff(sources)
+    claims = [
+        bounded(
+            plan,
+            "losslaw.order.exponents",
+            "section 6, eq. 10",
+            "The model with the larger lazy exponent has the larger rich exponent: chi increases with beta.",
+            "smallest slope of chi between neighbours of a grid of 3000 sources up to 3",
+            "above",
+            0.0,
+            Measurement.exact(float(slopes.min())),
+            "algebra",
+        )
+    ]
+    last = plan.order_eta * plan.order_steps
+    claims += [
+        bounded(
+            plan,
+            f"losslaw.order.{_kind(row.power)}",
+            "section 6",
+            f"Found here: losses need not keep their order from lazy to rich, {_kind(row.power)} target.",
+            f"share of {row.pairs} pairs of random models whose losses change order, eta t = {last:.3g}",
+            "above",
+            0.0,
+            Measurement.of(row.share, row.interval, meaning="95 % interval, models resampled"),
+            "theory",
+            seeds=plan.models,
+            runs=[run],
+            note=f"{row.reversed} pairs with differences above 2 % both ways; rank correlation {row.tau:.2f}",
+            needs="more random models",
+        )
+        for row, run in zip(found.itertuples(), plan.orders(), strict=True)
+    ]
+    for power, head in heads.items():
+        measured = Measurement.exact(float(head.rich.iloc[-1]))
+        # Where both have learned everything they differ in, ratios are 1 up to rounding.
+        if (head.lazy > 1 + 1e-9).any():
+            measured = Measurement.none("the model ahead is not lazily better at all times")
+        claims.append(
+            bounded(
+                plan,
+                f"losslaw.head-start.{_kind(power)}",
+                "section 6",
+                f"Found here: a model that is lazily better at all times can be worse when rich, {_kind(power)} target.",
+                "rich loss of the model ahead over the other at the last time",
+                "above",
+                1.0,
+                measured,
+                "theory",
+                note="what is learned sooner drives the kernel less: the model ahead ends with the smaller kernel",
+                needs="a pair of which one is lazily better at all times",
+            )
+        )
+    return claims
+
+
+def order_figure(
+    plan: Parameters, results: Mapping[Experiment, Result], found: pd.DataFrame, heads: Mapping[float, pd.DataFrame]
+) -> Figure:
+    """Draw lazy against rich losses of random models of the first target, and the ratios of the constructed pairs."""
+    arrays = results[plan.orders()[0]].arrays
+    lazy, rich = arrays["lazy"][:, -1], arrays["rich"][:, -1]
+    with book_style():
+        figure = new_figure(8.4)
+        upper, lower = figure.subplots(2, 1)
+        upper.loglog(lazy, rich, "o", color=INK, markersize=4.5)
+        if found.example[0] is not None:
+            pair = list(found.example[0])
+            ringed = {"markerfacecolor": "none", "markersize": 11, "linewidth": 1.4}
+            upper.loglog(lazy[pair], rich[pair], "o-", color=RICH, **ringed)
+        for axis in (upper.xaxis, upper.yaxis):
+            plain_ticks(axis)
+        upper.set(xlabel="lazy loss", ylabel="rich loss")
+        upper.set(title=f"(a) random models, hard target, $\\eta t = {arrays['time'][-1]:.3g}$")
+        for (power, head), style in zip(heads.items(), ("-", "--"), strict=False):
+            lower.semilogx(head.time, head.lazy, style, color=LAZY, label=f"{_kind(power)}, lazy")
+            lower.semilogx(head.time, head.rich, style, color=RICH, label=f"{_kind(power)}, rich")
+        lower.axhline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
+        lower.set(xlabel=r"$\eta t$", ylabel="loss of the model ahead / other")
+        lower.set(title="(b) first eight eigenvalues doubled")
+        lower.legend(loc="lower right")
+    return figure
+
+
+def _kind(power: float) -> str:
+    return "hard" if power < 1 else "easy"

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from scipy.optimize import nnls
 
 from companion.agreement import LOSS
-from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, bounded, judged
+from companion.claims import SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.legible import ON_PICTURE
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
-from companion.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks, width_color
+from companion.style import INK, book_style, new_figure, width_color
 from neural_scaling import dmft
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
@@ -25,7 +25,7 @@ from neural_scaling.models.runs import OrderRun
 from neural_scaling.models.toy_model import simulate
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw, Spectrum
-from neural_scaling.theory import PowerTerm, Version, chi, loss_terms, model_bottleneck, step_of_modes
+from neural_scaling.theory import Version, chi, loss_terms, model_bottleneck, step_of_modes
 
 VERSIONS: tuple[Version, ...] = ("paper", "corrected")
 #: Largest factor between solution and law where four powers describe the loss.
@@ -86,22 +86,16 @@ def law(plan: Plan, alpha: float, beta: float, rich: bool, results: Mapping[Expe
     arrays = results[run].arrays
     kept = arrays["time"] >= step_of_modes(alpha, beta, run.gamma, 1.0, 10.0)
     time, loss = arrays["time"][kept], arrays["loss"][:, kept]
+    widths = np.array(run.widths)[:, None]
+    batches = np.array([1 / noise if noise else math.inf for noise in run.noises])[:, None]  # at eta = 1
     ratio: dict[Version, Array] = {}
     for version in VERSIONS:
-        curves = list(zip(run.widths, run.noises, strict=True))
-        terms = loss_terms(alpha, beta, rich, version)
-        columns = np.stack([np.stack([_term(term, time, *curve) for curve in curves]) for term in terms])
-        scaled = (columns / loss).reshape(len(terms), -1).T
+        columns = np.stack([term(time, widths, batches) for term in loss_terms(alpha, beta, rich, version)])
+        scaled = (columns / loss).reshape(len(columns), -1).T
         size = np.sqrt(np.mean(scaled**2, axis=0))
         found, _ = nnls(scaled / size, np.ones(scaled.shape[0]))
         ratio[version] = loss / np.tensordot(found / size, columns, axes=1)
     return Law(run, rich, time, loss, ratio)
-
-
-def _term(term: PowerTerm, time: Array, width: float, noise: float) -> Array:
-    if noise == 0 and term.B_exponent:
-        return np.zeros_like(time)
-    return np.asarray(term(time, width, 1.0, noise or 1.0), dtype=np.float64)
 
 
 def comparison(plan: Plan, laws: Sequence[Law]) -> pd.DataFrame:
@@ -121,12 +115,11 @@ def ends(plan: Plan, laws: Sequence[Law]) -> Array:
     """Return last losses over the deterministic equivalent, of every finite width without noise that has reached its end."""
     found = []
     for one in laws:
-        run = one.run
-        clean = [i for i, noise in enumerate(run.noises) if noise == 0 and math.isfinite(run.widths[i])]
-        modes = PowerLaw(run.alpha, run.beta).quadrature(4 * (3 * max(run.widths[i] for i in clean)) ** run.alpha)
-        # The slowest of N modes needs a time of about N^alpha.
-        done = [i for i in clean if 30 * run.widths[i] ** run.alpha < plan.end]
-        found += [one.loss[i, -1] / model_bottleneck(modes, run.widths[i]) for i in done]
+        modes = PowerLaw(one.run.alpha, one.run.beta)
+        for width, noise, last in zip(one.run.widths, one.run.noises, one.loss[:, -1], strict=True):
+            # The slowest of N modes needs a time of about N^alpha.
+            if noise == 0 and 30 * width**modes.alpha < plan.end:
+                found.append(last / model_bottleneck(modes, width))
     return np.array(found)
 
 
@@ -160,12 +153,6 @@ def exponential(plan: Plan) -> pd.DataFrame:
         found = Measurement.mean_of(ratios)
         rows.append((modes, half, half, found.value, found.interval, float(ratios.std(ddof=1))))
     return pd.DataFrame(rows, columns=["modes", "width", "batch", "ratio", "interval", "spread"])
-
-
-def last_ratios(heads: Mapping[float, pd.DataFrame]) -> pd.DataFrame:
-    """Return the ratios of losses at the last time, by target."""
-    rows = [(power, head.lazy.iloc[-1], head.rich.iloc[-1]) for power, head in heads.items()]
-    return pd.DataFrame(rows, columns=["power", "lazy", "rich"])
 
 
 def limit_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
@@ -223,7 +210,6 @@ def end_claims(plan: Plan, found: Array) -> list[Claim]:
     """Return the claim about the end of training at finite width, where a run has reached it."""
     if not found.size:
         return []
-    worst = float(found[np.argmax(np.abs(found - 1))])
     return [
         judged(
             plan,
@@ -232,7 +218,7 @@ def end_claims(plan: Plan, found: Array) -> list[Claim]:
             "The end of training at finite width does not depend on richness and is the residual of a projection.",
             "last loss of the long runs over the deterministic equivalent, worst and extremes",
             1.0,
-            Measurement.of(worst, (float(found.min()), float(found.max())), meaning=EXTREMES),
+            Measurement.farthest_of(found, 1.0),
             "theory",
             END,
         )
@@ -241,8 +227,6 @@ def end_claims(plan: Plan, found: Array) -> list[Claim]:
 
 def constant_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that easy tasks gain a constant and no exponent, all of them together."""
-    moved = found.early / found.late
-    ends, moves = ((float(values.min()), float(values.max())) for values in (found.late, moved))
     window = found.window.iloc[0]
     across = f"gamma = {plan.gamma:g}, all tasks with beta > 1, window in eta t"
     return [
@@ -254,7 +238,7 @@ def constant_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             f"rich over lazy loss at the last time, largest of {across}",
             "below",
             1.0,
-            Measurement.of(ends[1], ends, window, meaning=EXTREMES),
+            Measurement.among(found.late, found.late.max(), window),
             "theory",
         ),
         judged(
@@ -264,70 +248,11 @@ def constant_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             "For beta > 1 feature learning gains no exponent: rich and lazy losses end parallel.",
             f"ratio of rich to lazy loss a decade before the last time over that at it, worst of {across}",
             1.0,
-            Measurement.of(max(moves, key=lambda one: abs(one - 1)), moves, window, meaning=EXTREMES),
+            Measurement.farthest_of(found.early / found.late, 1.0, window),
             "theory",
             LEVEL,
         ),
     ]
-
-
-def order_claims(plan: Plan, found: pd.DataFrame, heads: Mapping[float, pd.DataFrame]) -> list[Claim]:
-    """Return the claim that models keep the order of their exponents, and what was found about the order of their losses."""
-    sources = np.linspace(0.0, 3.0, 3001)[1:]
-    slopes = np.diff(chi(sources)) / np.diff(sources)
-    claims = [
-        bounded(
-            plan,
-            "losslaw.order.exponents",
-            "section 6, eq. 10",
-            "The model with the larger lazy exponent has the larger rich exponent: chi increases with beta.",
-            "smallest slope of chi between neighbours of a grid of 3000 sources up to 3",
-            "above",
-            0.0,
-            Measurement.exact(float(slopes.min())),
-            "algebra",
-        )
-    ]
-    last = plan.order_eta * plan.order_steps
-    claims += [
-        bounded(
-            plan,
-            f"losslaw.order.{_kind(row.power)}",
-            "section 6",
-            f"Found here: losses need not keep their order from lazy to rich, {_kind(row.power)} target.",
-            f"share of {row.pairs} pairs of random models whose losses change order, eta t = {last:.3g}",
-            "above",
-            0.0,
-            Measurement.of(row.share, row.interval, meaning="95 % interval, models resampled"),
-            "theory",
-            seeds=plan.models,
-            runs=[run],
-            note=f"{row.reversed} pairs with differences above 2 % both ways; rank correlation {row.tau:.2f}",
-            needs="more random models",
-        )
-        for row, run in zip(found.itertuples(), plan.orders(), strict=True)
-    ]
-    for power, head in heads.items():
-        measured = Measurement.exact(float(head.rich.iloc[-1]))
-        # Where both have learned everything they differ in, ratios are 1 up to rounding.
-        if (head.lazy > 1 + 1e-9).any():
-            measured = Measurement.none("the model ahead is not lazily better at all times")
-        claims.append(
-            bounded(
-                plan,
-                f"losslaw.head-start.{_kind(power)}",
-                "section 6",
-                f"Found here: a model that is lazily better at all times can be worse when rich, {_kind(power)} target.",
-                "rich loss of the model ahead over the other at the last time",
-                "above",
-                1.0,
-                measured,
-                "theory",
-                note="what is learned sooner drives the kernel less: the model ahead ends with the smaller kernel",
-                needs="a pair of which one is lazily better at all times",
-            )
-        )
-    return claims
 
 
 def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
@@ -362,10 +287,6 @@ def spectrum_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
             seeds=SEEDS,
         ),
     ]
-
-
-def _kind(power: float) -> str:
-    return "hard" if power < 1 else "easy"
 
 
 def ratio_figure(found: pd.DataFrame) -> Figure:
@@ -419,32 +340,4 @@ def curves_figure(laws: Sequence[Law]) -> Figure:
             axes.set(title=rf"({letter}) {kind}, $\alpha = {one.run.alpha:g}$, $\beta = {one.run.beta:g}$")
             axes.set(xlabel=r"$\eta t$", ylabel="loss")
             axes.legend(loc="lower left")
-    return figure
-
-
-def order_figure(
-    plan: Plan, results: Mapping[Experiment, Result], found: pd.DataFrame, heads: Mapping[float, pd.DataFrame]
-) -> Figure:
-    """Draw lazy against rich losses of random models of the first target, and the ratios of the constructed pairs."""
-    arrays = results[plan.orders()[0]].arrays
-    lazy, rich = arrays["lazy"][:, -1], arrays["rich"][:, -1]
-    with book_style():
-        figure = new_figure(8.4)
-        upper, lower = figure.subplots(2, 1)
-        upper.loglog(lazy, rich, "o", color=INK, markersize=4.5)
-        if found.example[0] is not None:
-            pair = list(found.example[0])
-            ringed = {"markerfacecolor": "none", "markersize": 11, "linewidth": 1.4}
-            upper.loglog(lazy[pair], rich[pair], "o-", color=RICH, **ringed)
-        for axis in (upper.xaxis, upper.yaxis):
-            plain_ticks(axis)
-        upper.set(xlabel="lazy loss", ylabel="rich loss")
-        upper.set(title=f"(a) random models, hard target, $\\eta t = {arrays['time'][-1]:.3g}$")
-        for (power, head), style in zip(heads.items(), ("-", "--"), strict=False):
-            lower.semilogx(head.time, head.lazy, style, color=LAZY, label=f"{_kind(power)}, lazy")
-            lower.semilogx(head.time, head.rich, style, color=RICH, label=f"{_kind(power)}, rich")
-        lower.axhline(1.0, color=MUTED, linewidth=0.9, linestyle=":")
-        lower.set(xlabel=r"$\eta t$", ylabel="loss of the model ahead / other")
-        lower.set(title="(b) first eight eigenvalues doubled")
-        lower.legend(loc="lower right")
     return figure

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from companion.agreement import log_average
-from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
+from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure
@@ -286,7 +286,6 @@ def growth_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def constant_claim(plan: Plan, exact: pd.DataFrame) -> Claim:
     """Return the claim that a lazy hard task pays a constant factor for a finite batch."""
-    gaps = exact.ratio / exact.limit
     return judged(
         plan,
         "sgdnoise.lazy.constant",
@@ -294,7 +293,7 @@ def constant_claim(plan: Plan, exact: pd.DataFrame) -> Claim:
         "Lazy and hard, a finite batch multiplies the loss by a constant, 1/(1 - s), at any stable learning rate.",
         "exact loss ratio over 1/(1 - s) at the last step, the worst batch and the extremes",
         1.0,
-        Measurement.of(gaps[(gaps - 1).abs().idxmax()], (gaps.min(), gaps.max()), meaning=EXTREMES),
+        Measurement.farthest_of(exact.ratio / exact.limit, 1.0),
         "theory",
         CONSTANT,
     )

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.agreement import log_average
-from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
+from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
@@ -248,8 +248,6 @@ def lazy_limit(plan: Plan) -> pd.DataFrame:
 
 def lazy_limit_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     """Return the claim that the theory is that of random features as the richness tends to 0."""
-    worst = float(found.ratio[(found.ratio - 1).abs().idxmax()])
-    ends, window = ((float(values.min()), float(values.max())) for values in (found.ratio, found.time))
     alpha, beta = plan.tasks[0]
     return judged(
         plan,
@@ -259,7 +257,7 @@ def lazy_limit_claim(plan: Plan, found: pd.DataFrame) -> Claim:
         "coefficient of 1/N from the theory at gamma = 1e-6 over that of static random features, worst over time, "
         f"alpha = {alpha:g}, beta = {beta:g}, window in eta t",
         1.0,
-        Measurement.of(worst, ends, window, meaning=EXTREMES),
+        Measurement.farthest_of(found.ratio, 1.0, (found.time.min(), found.time.max())),
         "theory",
         LAZY_LIMIT,
     )
