@@ -52,7 +52,7 @@ single_seeds: "Seeds" = 3  # networks with N = 1 for each M
 from IPython.display import display
 
 from companion import claims as ledger
-from companion import full_model, notebook
+from companion import full_model, level_curves, notebook
 from companion.pages import kernel as page
 from companion.tables import Table
 
@@ -197,16 +197,16 @@ Table(shares[["beta", "ratio", "predicted", "printed"]], heads=heads, formats=di
 # $2 (y - \Delta) \cdot \Delta$; the rest is the spike.
 
 # %% tags=["hide-input"]
-losses = page.level_losses(plan, hard_curve)
+losses = level_curves.level_losses(plan, hard_curve.flow)
 
 # %% mystnb={"figure": {"caption": "Loss at each level of approximation over the exact loss of the hard task. Shaded: window of the fits.", "name": "kernel-levels"}, "image": {"alt": "Ratios against eta t. Level 0 rises as a power above one, level 1 falls as a power, level 2 rises slowly, level 3 falls slowly, and level infinity stays constant near 0.75."}} tags=["remove-input"]
-display(page.level_figure(losses, hard_curve))
+display(level_curves.level_figure(losses, hard_curve.window))
 
 # %% tags=["hide-input", "nbval-check-output"]
-levels = page.levels(hard_curve, losses)
+levels = level_curves.level_exponents(plan, losses, hard_curve.window)
 formats = {"predicted": ".3f", "exponent": ".3f", "interval": ".3f"}
 display(Table(levels.drop(columns="window"), heads={"predicted": "χₙ"}, formats=formats))
-closures = page.closures(plan, hard_curve, losses)
+closures = level_curves.closures(plan, losses)
 display(Table(closures, "Level ∞ over exact loss", {"source": ""}, {"ratio": ".3f"}))
 
 # %% [markdown]
@@ -256,7 +256,7 @@ ledger.show(
         full_model.rank_one_claim(plan, spikes),
         page.spike_claim(plan, growth),
         *page.limit_claims(plan, weak_curve, easy_curve),
-        *page.level_claims(plan, levels, losses, hard_curve.flow.time),
+        *page.level_claims(plan, levels, losses),
         full_model.scale_claim(plan, networks, hard_curve.flow),
         page.norm_claim(plan),
     ]

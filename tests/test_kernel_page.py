@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from companion import full_model
+from companion.level_curves import closures, level_exponents, level_figure, level_losses
 from companion.pages import kernel as page
 
 pytestmark = pytest.mark.slow
@@ -105,16 +106,16 @@ def test_spike(hard, easy):
 
 
 def test_levels(hard):
-    losses = page.level_losses(PLAN, hard)
-    levels = page.levels(hard, losses)
-    found = verdicts(page.level_claims(PLAN, levels, losses, hard.flow.time))
+    losses = level_losses(PLAN, hard.flow)
+    levels = level_exponents(PLAN, losses, hard.window)
+    found = verdicts(page.level_claims(PLAN, levels, losses))
     assert set(found.values()) == {"confirmed"}
     assert len(found) == 2
     # The exact curve has not the exponent of level 0.
     wrong = levels.assign(predicted=levels.predicted.where(levels.level != "exact", levels.predicted[0]))
-    found = verdicts(page.level_claims(PLAN, wrong, losses, hard.flow.time))
+    found = verdicts(page.level_claims(PLAN, wrong, losses))
     assert found["kernel.level.exact"] == "not confirmed"
-    ratios = page.closures(PLAN, hard, losses).ratio
+    ratios = closures(PLAN, losses).ratio
     assert ratios[0] == pytest.approx(ratios[1], rel=0.005)
 
 
@@ -151,7 +152,7 @@ def test_figures(hard, easy):
         r"scale of the kernel $1 + \gamma C_w$",
         r"mode half learned $k_*$",
     ]
-    levels = page.level_figure(page.level_losses(PLAN, hard), hard)
+    levels = level_figure(level_losses(PLAN, hard.flow), hard.window)
     assert levels.axes[0].get_legend().get_texts()[-1].get_text() == r"level $\infty$"
     networks = pd.DataFrame({"time": [1.0], "scale": [1.5], "error": [0.1], "diagonal": [np.array([1.6, 1.5])]})
     single = [full_model.Single(8, np.array([1.0, 2.0]), np.ones((1, 2)), np.array([[1.0, 0.1]]), np.ones(1))]

@@ -1,5 +1,7 @@
 """The curves are checked against quadrature, and they in turn check chi and its levels."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -31,7 +33,7 @@ def test_late_exponents_follow_equation_68(beta):
     assert late_slope(time, curve.kernel) == pytest.approx(kernel_growth_exponent(beta), abs=1e-4)
 
 
-@pytest.mark.parametrize("level", [0, 1, 2, 5])
+@pytest.mark.parametrize("level", [0, 1, 2, 5, math.inf])
 def test_late_exponents_of_levels(level):
     time = np.geomspace(1e-2, 1e130, 600)
     assert late_slope(time, level_curve(1.5, 0.5, 1.0, time, level)) == pytest.approx(

@@ -124,14 +124,16 @@ class Measurement:
         return cls(mean, (mean - half, mean + half), window, meaning=MEAN)
 
     @classmethod
-    def exponent(cls, fit: PowerLawFit | None) -> Measurement:
-        """Return the exponent of a fit, or no number where nothing could be fitted."""
+    def exponent(cls, fit: PowerLawFit | None, grows: bool = False) -> Measurement:
+        """Return the exponent of a fit, with ``grows`` that of growth, or no number where nothing could be fitted."""
         if fit is None:
             return cls.none("nothing could be fitted")
         fit = checks.instance(fit, "fit", PowerLawFit, "give a fit by fit_power_law, or None")
         if not all(map(math.isfinite, (fit.exponent, *fit.interval))):
             return cls.none("the fit does not bound the exponent")
-        return cls(fit.exponent, fit.interval, fit.window, meaning=SLOPE)
+        sign = -1.0 if checks.flag(grows, "grows") else 1.0
+        low, high = sorted(sign * end for end in fit.interval)
+        return cls(sign * fit.exponent, (low, high), fit.window, meaning=SLOPE)
 
     @classmethod
     def of(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from companion.agreement import agreement_table, claims_at_both_ends, draw_mean
-from companion.claims import SLOPE, Claim, Measurement, Tolerance, bounded, judged
+from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, SERIES, book_style, guide, new_figure, richness_colors, width_color
 from neural_scaling.base.arrays import Array
@@ -241,7 +241,7 @@ def order_claim(plan: Plan, panel: InfinitePanel) -> Claim:
         "loss over that at the next smaller richness, last step, largest of all",
         "below",
         1.0,
-        Measurement.among(np.array(ratios), max(ratios)),
+        Measurement.of(max(ratios), (min(ratios), max(ratios)), meaning=EXTREMES),
         "theory",
         note=f"the loss at gamma = {panel.gammas[-1]:g} is {last[-1] / last[0]:.2g} of that at gamma = {panel.gammas[0]:g}",
     )

@@ -15,7 +15,7 @@ from companion.parameters import Parameters
 from companion.style import INK, MUTED, WIDTH, book_style, new_figure
 from neural_scaling.base.checks import require
 from neural_scaling.fits import fit_power_law
-from neural_scaling.theory import chi, chi_level, level_curve, self_consistent_curve
+from neural_scaling.theory import chi, chi_level, level_curve
 
 #: Agreement of exponents at very late times, stricter than elsewhere.
 LEVELS = Tolerance(0.002, "exponents at very late times: below the gap of 0.0025 between levels 5 and 6 at beta = 0.4")
@@ -39,10 +39,7 @@ def exponents(plan: Plan) -> pd.DataFrame:
     rows = []
     for beta in plan.sources:
         for level in (*range(plan.levels + 1), math.inf):
-            if math.isinf(level):
-                loss = self_consistent_curve(alpha, beta, gamma, time).loss
-            else:
-                loss = level_curve(alpha, beta, gamma, time, int(level))
+            loss = level_curve(alpha, beta, gamma, time, level)
             fit = fit_power_law(time, loss, plan.window, points=400)
             rows.append((beta, level, float(chi_level(beta, level)), fit.exponent, fit.interval, fit.window))
     return pd.DataFrame(rows, columns=["beta", "level", "predicted", "exponent", "interval", "window"])

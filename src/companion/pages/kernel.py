@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +21,10 @@ from neural_scaling.fits import fit_power_law, late_window
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import (
     chi,
-    chi_level,
     effective_time,
-    level_curve,
     limiting_scale,
     modes_learned_exponent,
     rkhs_norm_squared,
-    self_consistent_curve,
     self_similar_solution,
 )
 
@@ -110,9 +107,8 @@ def growth(plan: Plan, curves: Iterable[Curve]) -> pd.DataFrame:
             ]
         for quantity, predicted, values, where in found:
             kept = np.isfinite(values) & (values > 0)
-            fit = fit_power_law(flow.time[kept], values[kept], where)
-            low, high = fit.interval
-            rows.append((beta, quantity, predicted, -fit.exponent, (-high, -low), fit.window))
+            fitted = Measurement.exponent(fit_power_law(flow.time[kept], values[kept], where), grows=True)
+            rows.append((beta, quantity, predicted, *fitted.columns()))
     return pd.DataFrame(rows, columns=["beta", "quantity", "predicted", "exponent", "interval", "window"])
 
 
@@ -125,34 +121,6 @@ def spike_shares(plan: Plan, curves: Iterable[Curve]) -> pd.DataFrame:
         found = Measurement.last_of(measured.ratio[last], plan.last_decade)
         rows.append((beta, *found.columns(), predicted, float(measured.printed_ratio[-1])))
     return pd.DataFrame(rows, columns=["beta", "ratio", "interval", "window", "predicted", "printed"])
-
-
-def level_losses(plan: Plan, exact: Curve) -> dict[str, Array]:
-    """Integrate the levels of eqs. 60-62 and the self-consistent eq. 67 beside the exact curve; each loss has shape (R,)."""
-    common = (plan.alpha, exact.beta, plan.gamma, exact.flow.time)
-    losses = {f"{level}": level_curve(*common, level) for level in range(plan.levels + 1)}
-    return {**losses, "inf": self_consistent_curve(*common).loss, "exact": exact.flow.loss}
-
-
-def levels(exact: Curve, losses: Mapping[str, Array]) -> pd.DataFrame:
-    """Fit the loss of every level in the window of the exact curve."""
-    rows = []
-    for level, loss in losses.items():
-        predicted = chi(exact.beta) if level == "exact" else chi_level(exact.beta, float(level))
-        found = Measurement.exponent(fit_power_law(exact.flow.time, loss, exact.window))
-        rows.append((level, predicted, *found.columns()))
-    return pd.DataFrame(rows, columns=["level", "predicted", "exponent", "interval", "window"])
-
-
-def closures(plan: Plan, exact: Curve, losses: Mapping[str, Array]) -> pd.DataFrame:
-    """Compare the loss of the self-consistent closure with the exact one, measured and by their late solutions."""
-    solution = self_similar_solution(plan.alpha, exact.beta, plan.gamma)
-    rows = [
-        ("measured at the last time", float(losses["inf"][-1] / losses["exact"][-1])),
-        ("late solutions", solution.closure_ratio()),
-        ("late solutions, exact rate of the scale", solution.closure_ratio(exact_rate=True)),
-    ]
-    return pd.DataFrame(rows, columns=["source", "ratio"])
 
 
 def growth_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
@@ -272,10 +240,10 @@ def limit_claims(plan: Plan, weak: Curve, strong: Curve) -> list[Claim]:
     ]
 
 
-def level_claims(plan: Plan, found: pd.DataFrame, losses: Mapping[str, Array], time: Array) -> list[Claim]:
+def level_claims(plan: Plan, found: pd.DataFrame, losses: pd.DataFrame) -> list[Claim]:
     """Judge the exact curve between the levels, whose exponents Figure 10 judges, and the prefactor of their limit."""
     beta, exact = plan.quoted_hard, next(found[found.level == "exact"].itertuples())
-    last = time >= plan.last_decade[0]
+    last = losses[losses.index >= plan.last_decade[0]]
     return [
         judged(
             plan,
@@ -295,7 +263,7 @@ def level_claims(plan: Plan, found: pd.DataFrame, losses: Mapping[str, Array], t
             "The closure that keeps the scale alone has the exact power, with another prefactor.",
             f"its loss over the exact loss in the last decade at beta = {beta:g}",
             self_similar_solution(plan.alpha, beta, plan.gamma).closure_ratio(),
-            Measurement.last_of(losses["inf"][last] / losses["exact"][last], plan.last_decade),
+            Measurement.last_of(last.inf / last.exact, plan.last_decade),
             "theory",
             VALUE,
         ),
@@ -393,23 +361,6 @@ def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fi
                 _dashed(lower, late, np.full(late.size, share))
         lower.set(ylim=(1e-4, 3), title="(b) spike over scale", ylabel="ratio of the terms", xlabel=r"$\eta t$")
         grey_legend(lower, {"late solution": "--", "as printed": ":"}, "lower left")
-    return figure
-
-
-def level_figure(losses: Mapping[str, Array], exact: Curve) -> Figure:
-    """Draw the loss at each level of approximation over the exact loss."""
-    with book_style():
-        figure = new_figure(5.2)
-        axes = figure.subplots()
-        for (level, loss), color in zip(losses.items(), SERIES, strict=False):
-            if level != "exact":
-                name, style = (r"$\infty$", "-") if level == "inf" else (level, "--" if int(level) % 2 else "-")
-                axes.loglog(exact.flow.time, loss / losses["exact"], style, color=color, label=f"level {name}")
-        axes.axhline(1, color=MUTED, linewidth=1.2, linestyle=":")
-        plain_ticks(axes.yaxis)
-        axes.axvspan(*exact.window, color=MUTED, alpha=0.08, linewidth=0)
-        axes.set(xlabel=r"$\eta t$", ylabel="loss over exact loss")
-        axes.legend(loc="upper left")
     return figure
 
 

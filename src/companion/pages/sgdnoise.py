@@ -132,12 +132,12 @@ def growth(plan: Plan, found: Sequence[Noise]) -> pd.DataFrame:
     for one in found:
         inside = _inside(plan, one.time)
         excess = one.relative[inside]
-        fit, ratio = fit_power_law(one.time[inside], excess), excess / one.predicted[inside]
+        grown = Measurement.exponent(fit_power_law(one.time[inside], excess), grows=True).columns()
+        ratio = excess / one.predicted[inside]
         predicted = float(chi(one.beta)) - sgd_exponent(one.alpha, one.beta, True, "corrected")
-        interval = (-fit.interval[1], -fit.interval[0])
         kernel = Measurement.exponent(fit_power_law(one.kernel[inside], excess) if one.beta < 1 else None).columns()
         ratios = (float(ratio.min()), float(ratio.max()), float(ratio[-1]), scale_prefactor(one.beta))
-        rows.append((one.alpha, one.beta, predicted, -fit.exponent, interval, fit.window, *kernel, *ratios))
+        rows.append((one.alpha, one.beta, predicted, *grown, *kernel, *ratios))
     names = ["alpha", "beta", "predicted", "exponent", "interval", "window"]
     names += ["kernel", "kernel_interval", "kernel_window", "lowest", "highest", "last", "scale_only"]
     return pd.DataFrame(rows, columns=names)

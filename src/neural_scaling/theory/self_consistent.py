@@ -17,7 +17,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import gammainc, gammaln
 
 from neural_scaling.base.arrays import ArrayValue
-from neural_scaling.base.checks import array, require, whole
+from neural_scaling.base.checks import array, count, require
 from neural_scaling.theory._inputs import FloatArray, capacity, positive_array, richness, source_exponent
 
 LATEST_TIME = 1e140
@@ -81,14 +81,14 @@ def self_consistent_curve(alpha: float, beta: float, gamma: float, time: ArrayLi
         Curves of shape (T,).
     """
     alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
-    log_a, log_b = _integrate(alpha, beta, gamma, times, levels=None)
+    log_a, log_b = _integrate(alpha, beta, gamma, times, math.inf)
     effective = np.exp(log_a[0])
     kernel = 1.0 + gamma * np.exp(log_b[0])
     return SelfConsistentCurve(times, effective, kernel, _mode_sum(alpha, beta, 2.0 * effective))
 
 
-def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level: int) -> FloatArray:
-    """Loss at a finite level of the bootstrap (eqs. 60-62), level 0 being the lazy loss, shape (T,).
+def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level: float) -> FloatArray:
+    """Loss at a level of the bootstrap (eqs. 60-62), level 0 being the lazy loss, shape (T,).
 
     Level n takes the kernel that grows with the residual of level n - 1.
 
@@ -97,13 +97,13 @@ def level_curve(alpha: float, beta: float, gamma: float, time: ArrayLike, level:
     alpha, beta, gamma, time
         As for :func:`self_consistent_curve`.
     level
-        Number of refinements, >= 0.
+        Number of refinements, a non-negative whole number, or ``math.inf`` for the limit, :func:`self_consistent_curve`.
     """
     alpha, beta, gamma, times = _checked(alpha, beta, gamma, time)
-    level = whole(level, "level", least=0)
+    level = count(level, "level", "give a whole number >= 0, or math.inf for the limit", least=0)
     if level == 0:
         return _mode_sum(alpha, beta, 2.0 * times)
-    log_a, _ = _integrate(alpha, beta, gamma, times, levels=level)
+    log_a, _ = _integrate(alpha, beta, gamma, times, level)
     return _mode_sum(alpha, beta, 2.0 * np.exp(log_a[-1]))
 
 
@@ -117,26 +117,26 @@ def _mode_sum(alpha: float, beta: float, x: FloatArray) -> FloatArray:
 
 
 def _integrate(
-    alpha: float, beta: float, gamma: float, times: FloatArray, levels: int | None
+    alpha: float, beta: float, gamma: float, times: FloatArray, levels: float
 ) -> tuple[FloatArray, FloatArray]:
     """Logarithms of the effective times and of the integrated residuals, each (number of levels, T)."""
-    count = 1 if levels is None else levels
+    rows = 1 if levels == math.inf else int(levels)
     start = math.log(min(1e-6, float(times[0])))
 
     def slope(s: float, state: FloatArray) -> FloatArray:
-        log_a, log_b = state[:count], state[count:]
-        driver = np.exp(log_a if levels is None else np.concatenate(([s], log_a[:-1])))
+        log_a, log_b = state[:rows], state[rows:]
+        driver = np.exp(log_a if levels == math.inf else np.concatenate(([s], log_a[:-1])))
         growth_a = np.exp(s - log_a) * (1.0 + gamma * np.exp(log_b))
         growth_b = np.exp(s - log_b) * _mode_sum(alpha, beta, driver)
         return np.concatenate((growth_a, growth_b))
 
     first_b = start + math.log(float(_mode_sum(alpha, beta, np.array(math.exp(start)))))
-    state = np.concatenate((np.full(count, start), np.full(count, first_b)))
+    state = np.concatenate((np.full(rows, start), np.full(rows, first_b)))
     grid = np.log(times)
     solution = solve_ivp(slope, (start, float(grid[-1])), state, method="DOP853", t_eval=grid, rtol=1e-10, atol=1e-10)
     require(bool(solution.success), "time", str(solution.message), "shorten the range of times")
     values = np.asarray(solution.y, dtype=np.float64)
-    return values[:count], values[count:]
+    return values[:rows], values[rows:]
 
 
 def _checked(alpha: float, beta: float, gamma: float, time: ArrayLike) -> tuple[float, float, float, FloatArray]:

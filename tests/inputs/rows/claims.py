@@ -67,7 +67,11 @@ ROWS = [
     row(Measurement.last_of, values=array([1.0, 2.0]), window=interval.or_none()),
     row(Measurement.median_of, values=array([1.0, 2.0], empty=True)),
     row(Measurement.mean_of, values=array([1.0, 2.0], nan=True, empty=True), window=interval.or_none()),
-    row(Measurement.exponent, fit=instance(Shared(lambda: fit_power_law([1, 2, 4, 8], [8, 4, 2, 1]))).or_none()),
+    row(
+        Measurement.exponent,
+        fit=instance(Shared(lambda: fit_power_law([1, 2, 4, 8], [8, 4, 2, 1]))).or_none(),
+        grows=flag(True),
+    ),
     row(claims.number, value=measured(1.0).or_none(), digits=whole(2)),
     row(claims.bound, value=real(0.5, least=0)),
     row(claims.as_json, claim=instance(CLAIM)),

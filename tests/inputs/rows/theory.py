@@ -80,7 +80,7 @@ ROWS = [
     row(theory.edge_of_stability_step, beta=beta, gamma=gamma, eta=eta, largest_eigenvalue=real(1.0, above=0)),
     row(theory.mode_sum, alpha=alpha, beta=beta, x=any_shape),
     row(theory.self_consistent_curve, alpha=alpha, beta=beta, gamma=gamma, time=rising),
-    row(theory.level_curve, alpha=alpha, beta=beta, gamma=gamma, time=rising, level=whole(1, 0)),
+    row(theory.level_curve, alpha=alpha, beta=beta, gamma=gamma, time=rising, level=count(1, 0)),
     row(theory.unlearned_fraction, x=any_shape, nu=real(0.25, least=0, below=1)),
     row(theory.self_similar_solution, alpha=alpha, beta=real(0.5, above=0, below=1), gamma=real(1.0, above=0)),
     row(theory.SelfSimilarSolution.closure_ratio, LATE, exact_rate=flag(False)),
