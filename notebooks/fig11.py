@@ -46,7 +46,7 @@ import pandas as pd
 from IPython.display import display
 
 from companion import claims as ledger
-from companion import notebook
+from companion import linear_curves, notebook
 from companion.pages import fig11 as page
 from companion.tables import Table
 from neural_scaling import runs
@@ -105,7 +105,7 @@ display(page.loss_figure(networks))
 # power.
 
 # %% tags=["hide-input", "nbval-check-output"]
-found = page.exponents(networks)
+found = linear_curves.exponents(networks)
 tail = f": the tail beyond M = {modes} adds {networks['hard'].tail:.3f}"
 display(page.table(networks, found, "easy", "loss"), page.table(networks, found, "hard", "loss"))
 display(page.table(networks, found, "hard", "loss, all modes", tail))
@@ -144,7 +144,7 @@ display(page.regime_figure(networks))
 caption = f"Wider networks, and far in the rich regime (η₀ = {eta0_strong:g})"
 further = found[found.network.isin(["easy.wide", "hard.wide", "strong"])]
 further = further[(further.beta < 1) | (further.quantity == "loss")]
-Table(further[["beta", "width", "gamma0", "quantity", *page.SHOWN]], caption, formats=page.FORMATS)
+Table(further[["beta", "width", "gamma0", "quantity", *linear_curves.FIT]], caption, formats=page.FORMATS)
 
 # %% [markdown]
 # The limit $\gamma_0 \to 0$, $B \to \infty$ shows the effect of width on the easy task without noise: the loss follows from the
@@ -186,7 +186,7 @@ Table(compared.assign(name=cases), f"Mean slopes in the same window, N = {width}
 display(page.spike_figure(networks))
 
 # %% tags=["hide-input", "nbval-check-output"]
-layer = page.first_layer(networks)
+layer = linear_curves.first_layer(networks)
 heads = {
     "weight_norm": "|w|²",
     "spike_readout": "A: overlap with w",
@@ -217,10 +217,12 @@ Table(layer, f"Last step; the spike leaves the bulk at |w|² = {leaves:.1f}", he
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input", "nbval-check-output"]
 ledger.show(
     [
-        *page.loss_claims(plan, networks, found),
+        *page.power_claims(plan, found, weights=False),
+        *page.easy_claims(plan, networks["easy"]),
         page.lazy_claim(plan, lazy),
         *page.window_claims(plan, compared),
-        *page.weight_claims(plan, networks, found, layer),
+        *page.power_claims(plan, found, weights=True),
+        *page.spike_claims(plan, networks, layer),
     ]
 )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from companion.claims import Claim
+from companion.linear_curves import LOSS, NORM, Curves, exponents, first_layer
 from companion.pages import fig11 as page
 from companion.registry import experiments
 from neural_scaling.base.arrays import Array
@@ -55,24 +56,24 @@ def as_predicted(run: LinearNetworkRun, spoil: float = 0.0) -> dict[str, Array]:
     return {"step": step, "diverged_at": np.full(len(run.gammas), -1.0), **arrays}
 
 
-def collected(spoil: float = 0.0) -> dict[str, page.Curves]:
+def collected(spoil: float = 0.0) -> dict[str, Curves]:
     results = {run: Result(as_predicted(run, spoil), {}, "computed") for run in PLAN.experiments()}  # type: ignore[arg-type]
     return page.networks(PLAN, results)
 
 
 def verdicts(spoil: float) -> dict[str, str]:
     networks = collected(spoil)
-    found = page.exponents(networks)
-    claims = page.loss_claims(PLAN, networks, found)
-    claims += page.weight_claims(PLAN, networks, found, page.first_layer(networks))
+    found = exponents(networks)
+    claims = [*page.power_claims(PLAN, found, weights=False), *page.power_claims(PLAN, found, weights=True)]
+    claims += page.easy_claims(PLAN, networks["easy"]) + page.spike_claims(PLAN, networks, first_layer(networks))
     small = dataclasses.replace(PLAN, scale="small")
-    assert len(page.loss_claims(small, networks, found)) == len(page.loss_claims(PLAN, networks, found)) - 2
+    assert len(page.power_claims(small, found, weights=False)) == len(page.power_claims(PLAN, found, weights=False)) - 2
     assert all(claim.item == "fig11" for claim in claims)
     return {claim.id: claim.verdict for claim in claims}
 
 
-def loss_claim(data: page.Curves, gamma: float) -> Claim:
-    return page.exponent_claim(PLAN, page.exponents({"hard": data}), "hard", gamma, "loss", "lazy", "x", "s")
+def loss_claim(data: Curves, gamma: float) -> Claim:
+    return page.exponent_claim(PLAN, exponents({"hard": data}), "hard", gamma, "loss", "lazy", "x", "s")
 
 
 def test_claims_follow_the_curves() -> None:
@@ -90,7 +91,7 @@ def test_a_gain_for_an_easy_task_is_seen() -> None:
     networks = collected()
     easy = networks["easy"]
     easy.values["loss"][:, -1] *= np.maximum(easy.step, 1) ** -0.3
-    found = {claim.id: claim for claim in page.loss_claims(PLAN, networks, page.exponents(networks))}
+    found = {claim.id: claim for claim in page.easy_claims(PLAN, easy)}
     assert found["fig11.easy.gain"].verdict == "not confirmed"
     assert found["fig11.easy.gain"].measured == pytest.approx(0.3)
 
@@ -102,13 +103,13 @@ def test_wide_networks_follow_the_theory_of_infinite_width(gamma: float) -> None
     runs = [LinearNetworkRun(2.0, 0.5, modes, modes, math.inf, eta0, (gamma,), steps, seed) for seed in range(24)]
     arrays = [run.run(Monitor()) for run in runs]
     values = {name: np.stack([each[name] for each in arrays]).astype(np.float64) for name in ("loss", "weight_norm")}
-    data = page.Curves(runs[0], arrays[0]["step"], values, np.full((24, 1), -1.0))
-    theory = page.theory(data, gamma)
+    data = Curves(runs[0], arrays[0]["step"], values, np.full((24, 1), -1.0))
+    theory = data.theory(gamma)
     # N = 48: the readout starts within sqrt(2/N/24) = 4 % of 1, the loss is off by terms of order 1/N.
-    assert np.max(np.abs(values["loss"].mean(axis=0)[0, 1:] / theory[page.LOSS] - 1)) < 0.05
-    assert np.max(np.abs(values["weight_norm"].mean(axis=0)[0, 1:] / theory[page.NORM] - 1)) < 0.08
-    wrong = page.theory(data, 2 * gamma + 1)
-    assert np.max(np.abs(values["weight_norm"].mean(axis=0)[0, 1:] / wrong[page.NORM] - 1)) > 0.2
+    assert np.max(np.abs(values["loss"].mean(axis=0)[0, 1:] / theory[LOSS] - 1)) < 0.05
+    assert np.max(np.abs(values["weight_norm"].mean(axis=0)[0, 1:] / theory[NORM] - 1)) < 0.08
+    wrong = data.theory(2 * gamma + 1)
+    assert np.max(np.abs(values["weight_norm"].mean(axis=0)[0, 1:] / wrong[NORM] - 1)) > 0.2
 
 
 def test_slopes_are_compared_in_the_same_window() -> None:
@@ -117,9 +118,9 @@ def test_slopes_are_compared_in_the_same_window() -> None:
     for name in ("easy", "hard"):
         data = networks[name]
         for gamma, g in ((1e-3, 0), (1.0, 1)):
-            expected = page.theory(data, gamma)
-            data.values["loss"][:, g, 1:] = expected[page.LOSS]
-            data.values["weight_norm"][:, g, 1:] = expected[page.NORM]
+            expected = data.theory(gamma)
+            data.values["loss"][:, g, 1:] = expected[LOSS]
+            data.values["weight_norm"][:, g, 1:] = expected[NORM]
     found = page.same_window(plan, networks)
     judged = {claim.id: claim for claim in page.window_claims(plan, found)}
     others = [claim for name, claim in judged.items() if name != "fig11.easy.lazy.window"]
@@ -159,9 +160,9 @@ def test_the_edge_of_stability_and_divergence_end_a_fit() -> None:
 
 def test_spread_over_seeds_widens_the_interval() -> None:
     easy = collected()["easy"]
-    before = next(page.exponents({"easy": easy}).itertuples())
+    before = next(exponents({"easy": easy}).itertuples())
     easy.values["loss"][0, 0] *= np.maximum(easy.step, 1) ** 0.2
-    after = next(page.exponents({"easy": easy}).itertuples())
+    after = next(exponents({"easy": easy}).itertuples())
     assert before.interval[1] - before.interval[0] < 0.01
     # Student's 4.303 for three seeds, standard deviation 0.2/sqrt(3), over sqrt(3)
     assert after.interval[1] - after.exponent == pytest.approx(4.303 * 0.2 / 3, rel=0.02)

@@ -48,10 +48,10 @@ def dense_curve(time: Array, loss: Array, first: float) -> tuple[Array, Array]:
     return dense, resampled(time, loss, dense)
 
 
-def mean_exponent(step: Array, curves: Array, window: tuple[float, float], sign: float = 1.0) -> Measurement:
+def mean_exponent(step: Array, curves: Array, window: tuple[float, float], grows: bool = False) -> Measurement:
     """Return the exponent of several seeds, shape (seeds, R): its interval has their spread (Student) and their mean bend."""
     fits = [fit_power_law(step, curve, window) for curve in curves]
-    found = np.array([sign * fit.exponent for fit in fits])
+    found = np.array([-fit.exponent if grows else fit.exponent for fit in fits])
     scatter = Measurement.mean_of(found).interval
     spread = (scatter[1] - scatter[0]) / 2 if scatter else 0.0
     half = math.hypot(spread, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))

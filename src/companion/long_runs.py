@@ -76,6 +76,19 @@ class LongRun(Experiment):
         return _on_common_times(found)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a curve of one task knows of it."""
+
+    alpha: float  # capacity
+    beta: float  # source
+
+    @property
+    def name(self) -> str:
+        """Task in symbols."""
+        return rf"$\alpha = {self.alpha:g},\ \beta = {self.beta:g}$"
+
+
 def _on_common_times(found: dict[str, list[Array]]) -> Arrays:
     """Keep the times that all curves have: the solver refines the grid of a curve where it must, between the times asked for."""
     times = [np.round(np.log(np.maximum(time, 1e-9)), 6) for time in found["time"]]

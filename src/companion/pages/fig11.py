@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import zeta
 
 from companion.agreement import mean_exponent
-from companion.claims import EXTREMES, MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged
+from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged
+from companion.linear_curves import ALL_MODES, CHANGE, FIT, GROWING, LOSS, NORM, Curves, collected
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
-from neural_scaling.dmft import kernel_flow
-from neural_scaling.fits import Window, fit_power_law, local_slope
-from neural_scaling.models.linear_networks import lazy_loss, power_window, spike_overlap
+from neural_scaling.fits import fit_power_law, local_slope
+from neural_scaling.models.linear_networks import lazy_loss, spike_overlap
 from neural_scaling.models.runs import LinearNetworkRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
@@ -33,11 +31,7 @@ OVERLAP = Tolerance(0.05, "overlaps: 0.05, since the prediction holds for N to i
 BALANCE = 0.1
 #: Draws of the linearised network behind the theory at finite width.
 DRAWS = 16
-
-#: What is fitted: two losses that decay, two sizes of the readout that grow.
-LOSS, ALL_MODES, NORM, CHANGE = QUANTITIES = ("loss", "loss, all modes", "|w|^2", "|w - w(0)|^2")
-#: What a page shows of a fit.
-SHOWN = ("lazy", "rich", "exponent", "interval", "window")
+#: How a page shows a fit.
 FORMATS = {"lazy": ".3f", "rich": ".3f", "exponent": "z.2f", "interval": "z.2f", "window": ".0f"}
 
 
@@ -64,93 +58,9 @@ class Plan(Parameters):
         return [run for runs in self.networks().values() for run in runs]
 
 
-@dataclass(frozen=True)
-class Curves:
-    """The networks of one width on one task."""
-
-    run: LinearNetworkRun  # of the first seed
-    step: Array  # recorded steps, shape (R,)
-    values: Mapping[str, Array]  # each recorded quantity, shape (seeds, G, R)
-    diverged_at: Array  # step at which a network diverged, or -1, shape (seeds, G)
-
-    @property
-    def tail(self) -> float:
-        """Return the variance of the target beyond the M modes: what unlearned modes there would add to the loss."""
-        return float(zeta(1 + self.run.alpha * self.run.beta, self.run.modes + 1))
-
-    def quantity(self, name: str, gamma: float) -> Array:
-        """Return a curve that is fitted, one per seed, shape (seeds, R)."""
-        g = self.run.gammas.index(gamma)
-        if name in (LOSS, ALL_MODES):
-            return self.values["loss"][:, g] + (self.tail if name == ALL_MODES else 0.0)
-        # The change is recorded over gamma0^2, which no exponent feels.
-        return self.values["weight_norm" if name == NORM else "readout_change"][:, g]
-
-    def diverged(self, gamma: float) -> float | None:
-        """Return the first step at which the network of some seed diverged, or None."""
-        steps = self.diverged_at[:, self.run.gammas.index(gamma)]
-        return float(steps[steps >= 0].min()) if np.any(steps >= 0) else None
-
-    def window(self, gamma: float) -> Window:
-        """Return the window of the fits, which ends where eta0 times the sharpness reaches 2 for some seed."""
-        run = self.run
-        sharpness = run.eta0 * self.values["sharpness"][:, run.gammas.index(gamma)].max(axis=0)
-        beyond = np.flatnonzero(sharpness >= 2)
-        edge, last = float(self.step[beyond[0]]) if beyond.size else None, float(self.step[-1])
-        return power_window(run.alpha, run.beta, run.eta0, gamma, run.width, run.batch, last, edge)
-
-
 def networks(plan: Plan, results: Mapping[Experiment, Result]) -> dict[str, Curves]:
     """Collect the networks by their name."""
-    found = {}
-    for name, runs in plan.networks().items():
-        arrays = [results[run].arrays for run in runs]
-        recorded = [key for key in arrays[0] if key not in ("step", "diverged_at")]
-        values = {key: np.stack([each[key] for each in arrays]).astype(np.float64) for key in recorded}
-        found[name] = Curves(runs[0], arrays[0]["step"], values, np.stack([each["diverged_at"] for each in arrays]))
-    return found
-
-
-def exponents(networks: Mapping[str, Curves]) -> pd.DataFrame:
-    """Fit all quantities of all networks: ``exponent`` is of decay for losses, of growth for weights.
-
-    It is NaN where the window is empty or a network diverged, and ``missing`` says so.
-    """
-    rows = []
-    for name, data in networks.items():
-        run, decays = data.run, (data.run.beta, float(chi(data.run.beta)))
-        for gamma in run.gammas:
-            window, diverged = data.window(gamma), data.diverged(gamma)
-            missing = window.empty or ("" if diverged is None else f"diverged at step {diverged:.0f}")
-            for quantity in QUANTITIES:
-                grows = quantity in (NORM, CHANGE)
-                predicted = [max(0.0, 1 - power) for power in decays] if grows else decays
-                found = Measurement(None, None)
-                if not missing:
-                    curves, sign = data.quantity(quantity, gamma)[:, 1:], -1.0 if grows else 1.0
-                    found = _fitted(data.step[1:], curves, window.span, sign)
-                rows.append((name, run.beta, run.width, gamma, quantity, *predicted, *found.columns(), missing))
-    return pd.DataFrame(rows, columns=["network", "beta", "width", "gamma0", "quantity", *SHOWN, "missing"])
-
-
-def _fitted(step: Array, curves: Array, window: tuple[float, float], sign: float) -> Measurement:
-    """Return the exponent of several seeds, or of one with the error of its fit."""
-    if len(curves) > 1:
-        return mean_exponent(step, curves, window, sign)
-    fit = fit_power_law(step, curves[0], window)
-    low, high = sorted(sign * end for end in fit.interval)
-    return Measurement.of(sign * fit.exponent, (low, high), window, meaning=SLOPE)
-
-
-def theory(data: Curves, gamma: float) -> dict[str, Array]:
-    """Return loss and ``|w|^2`` on recorded steps from 1 on in the limit of infinite width and small steps.
-
-    There the network is the projected model, whose projection does nothing at infinite width, with a kernel that starts at 2
-    instead of 1: gradient flow (eqs. 51, 52) with ``gamma = gamma0^2 / 4`` on the clock ``2 eta0 t``.
-    """
-    run = data.run
-    flow = kernel_flow(PowerLaw(run.alpha, run.beta, run.modes), gamma**2 / 4, 2 * run.eta0 * data.step[1:])
-    return {LOSS: flow.loss, NORM: 1 + gamma**2 / 2 * flow.weight_norm}
+    return {name: collected(runs, results) for name, runs in plan.networks().items()}
 
 
 def same_window(plan: Plan, networks: Mapping[str, Curves]) -> pd.DataFrame:
@@ -168,69 +78,66 @@ def same_window(plan: Plan, networks: Mapping[str, Curves]) -> pd.DataFrame:
         ("hard", rich, NORM, "weights.hard.rich"),
     ):
         data = networks[network]
-        window, step, sign = data.window(gamma), data.step[1:], -1.0 if quantity == NORM else 1.0
+        window, step, grows = data.window(gamma), data.step[1:], quantity == NORM
         predicted, found = math.nan, Measurement.none("no window")
         if not window.empty and data.diverged(gamma) is None:
             if name == "easy.lazy":
-                spectrum = PowerLaw(plan.alpha, plan.beta_easy, plan.modes_lazy).spectrum()
-                curves = [lazy_loss(spectrum, plan.width, plan.eta0, step, seed) for seed in range(DRAWS)]
+                curves = _lazy_losses(plan, plan.width, step, DRAWS)
             else:
-                curves = [theory(data, gamma)[quantity]]
-            predicted = float(np.mean(_slopes(step, np.array(curves), window.span, sign)))
-            slopes = _slopes(step, data.quantity(quantity, gamma)[:, 1:], window.span, sign)
-            found = Measurement.mean_of(slopes, window.span)
+                curves = data.theory(gamma)[quantity][np.newaxis]
+            predicted = float(_slopes(step, curves, window.span, grows).mean())
+            found = Measurement.mean_of(_slopes(step, data.quantity(quantity, gamma), window.span, grows), window.span)
         rows.append((name, quantity, gamma, predicted, *found.columns()))
     return pd.DataFrame(rows, columns=["name", "quantity", "gamma0", "theory", "exponent", "interval", "window"])
 
 
-def _slopes(step: Array, curves: Array, window: tuple[float, float], sign: float = 1.0) -> Array:
-    return np.array([sign * fit_power_law(step, curve, window).exponent for curve in curves])
+def _slopes(step: Array, curves: Array, window: tuple[float, float], grows: bool = False) -> Array:
+    found = np.array([fit_power_law(step, curve, window).exponent for curve in curves])
+    return -found if grows else found
+
+
+def _lazy_losses(plan: Plan, width: float, step: Array, draws: int) -> Array:
+    """Return losses of linearised networks on the easy task, shape (draws, R)."""
+    spectrum = PowerLaw(plan.alpha, plan.beta_easy, plan.modes_lazy).spectrum()
+    return np.array([lazy_loss(spectrum, width, plan.eta0, step, seed) for seed in range(draws)])
 
 
 def table(networks: Mapping[str, Curves], found: pd.DataFrame, network: str, quantity: str, note: str = "") -> Table:
     """Return the fits of one quantity as a page shows them."""
     run, chosen = networks[network].run, found[(found.network == network) & (found.quantity == quantity)]
     caption = f"Exponent of {quantity}, {network} task, β = {run.beta:g}, N = {run.width}{note}"
-    return Table(chosen[["gamma0", *SHOWN]], caption, formats=FORMATS)
+    return Table(chosen[["gamma0", *FIT]], caption, formats=FORMATS)
 
 
 def lazy_exponents(plan: Plan, easy: Curves) -> pd.DataFrame:
     """Fit linearised networks of several widths and of infinite width, all in the lazy window of the paper's width."""
-    window = easy.window(easy.run.gammas[0])
-    spectrum, step = PowerLaw(plan.alpha, plan.beta_easy, plan.modes_lazy).spectrum(), easy.step[1:]
+    window, step = easy.window(easy.run.gammas[0]), easy.step[1:]
     rows = []
     for width in () if window.empty else (*plan.widths_lazy, math.inf):
-        seeds = range(plan.seeds if width < math.inf else 1)
-        losses = np.stack([lazy_loss(spectrum, width, plan.eta0, step, seed) for seed in seeds])
+        losses = _lazy_losses(plan, width, step, plan.seeds if width < math.inf else 1)
         rows.append((width, *mean_exponent(step, losses, window.span).columns()))
     return pd.DataFrame(rows, columns=["width", "exponent", "interval", "window"])
 
 
-def first_layer(networks: Mapping[str, Curves]) -> pd.DataFrame:
-    """Return overlaps of the first layer, means over seeds at the last step, and the largest imbalance ever."""
-    shown = ("weight_norm", "spike_readout", "spike_learned", "rank_one", "change_readout", "change_target_seen")
-    rows = []
-    for data in (networks["easy"], networks["hard"], networks["strong"]):
-        for g, gamma in enumerate(data.run.gammas):
-            last = [float(data.values[name][:, g, -1].mean()) for name in shown]
-            rows.append((data.run.beta, gamma, *last, float(data.values["imbalance"][:, g].max())))
-    return pd.DataFrame(rows, columns=["beta", "gamma0", *shown, "imbalance"])
-
-
-def loss_claims(plan: Plan, networks: Mapping[str, Curves], found: pd.DataFrame) -> list[Claim]:
-    """Return the claims of Figure 11 about powers; those of the hard task count the modes beyond M, as a power law has them."""
+def power_claims(plan: Plan, found: pd.DataFrame, weights: bool) -> list[Claim]:
+    """Return the claims about the powers of the hard task; its losses count the modes beyond M, as a power law has them."""
     beta, power = plan.beta_hard, float(chi(plan.beta_hard))
-    lazy = f"The loss of the hard task (beta = {beta:g}), lazy, falls as t^-{beta:.3g}."
-    rich = f"The loss of the hard task (beta = {beta:g}), rich, falls as t^-{power:.3g}."
-    strong = f"Far in the rich regime the loss of the hard task (beta = {beta:g}) falls as t^-{power:.3g}."
-    claims = [exponent_claim(plan, found, "strong", plan.gamma_strong, ALL_MODES, "rich", "hard.strong", strong)]
-    if plan.scale != "small":  # the asymptotic powers of networks that are wide and trained for long
-        small, large = plan.gammas_wide[0], plan.gammas_wide[-1]
-        claims += [
-            exponent_claim(plan, found, "hard.wide", small, ALL_MODES, "lazy", "hard.lazy", lazy),
-            exponent_claim(plan, found, "hard.wide", large, ALL_MODES, "rich", "hard.rich", rich),
-        ]
-    return [*claims, *_easy_claims(plan, networks["easy"])]
+    small, large, strong = plan.gammas_wide[0], plan.gammas_wide[-1], plan.gamma_strong
+    loss = f"loss of the hard task (beta = {beta:g})"
+    grows = f"For a hard task |w|^2 grows as t^{1 - power:.3g}."
+    slow = f"At small richness the change of w grows as in perturbation theory, its square as t^{1 - beta:.3g}."
+    far = f"Far in the rich regime the {loss} falls as t^-{power:.3g}."
+    rows = [
+        ("strong", strong, ALL_MODES, "rich", "hard.strong", far),
+        ("hard.wide", small, ALL_MODES, "lazy", "hard.lazy", f"The {loss}, lazy, falls as t^-{beta:.3g}."),
+        ("hard.wide", large, ALL_MODES, "rich", "hard.rich", f"The {loss}, rich, falls as t^-{power:.3g}."),
+        ("strong", strong, NORM, "rich", "weights.hard.strong", grows),
+        ("hard.wide", large, NORM, "rich", "weights.hard.rich", grows),
+        ("hard.wide", small, CHANGE, "lazy", "weights.hard.lazy.change", slow),
+    ]
+    # The asymptotic powers need networks that are wide and trained for long, or far in the rich regime.
+    shown = [row for row in rows if row[0] == "strong" or plan.scale != "small"]
+    return [exponent_claim(plan, found, *row) for row in shown if (row[2] in GROWING) == weights]
 
 
 def exponent_claim(
@@ -242,7 +149,7 @@ def exponent_claim(
     return judged(
         plan,
         f"fig11.{name}",
-        f"Fig. {11 if quantity in (LOSS, ALL_MODES) else 12}{'a' if network.startswith('easy') else 'b'}, App. G",
+        f"Fig. {12 if quantity in GROWING else 11}{'a' if network.startswith('easy') else 'b'}, App. G",
         statement,
         f"exponent of {quantity} in steps, gamma0 = {gamma:g}, N = {row.width}",
         row.lazy if kind == "lazy" else row.rich,
@@ -277,14 +184,14 @@ def window_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
     ]
 
 
-def _easy_claims(plan: Plan, data: Curves) -> list[Claim]:
+def easy_claims(plan: Plan, easy: Curves) -> list[Claim]:
     """Return the claims that richness lowers the constant of the easy task and gains no exponent."""
-    gammas, window = data.run.gammas, data.window(data.run.gammas[0])
-    loss = data.values["loss"][..., data.step <= window.end]
+    gammas, window, runs = easy.run.gammas, easy.window(easy.run.gammas[0]), plan.networks()["easy"]
+    loss = easy.values["loss"][..., easy.step <= window.end]
     ratios = loss[:, -1, -1] / loss[:, 0, -1]
     gain = Measurement.none(window.empty)
     if not window.empty:
-        lazy, rich = (_slopes(data.step[1:], data.quantity(LOSS, gammas[g])[:, 1:], window.span) for g in (0, -1))
+        lazy, rich = (_slopes(easy.step[1:], easy.quantity(LOSS, gammas[g]), window.span) for g in (0, -1))
         gain = Measurement.mean_of(rich - lazy, window.span)
     return [
         judged(
@@ -293,13 +200,13 @@ def _easy_claims(plan: Plan, data: Curves) -> list[Claim]:
             "Fig. 11a, App. G.2",
             f"For an easy task (beta = {plan.beta_easy:g}) large richness gains no exponent over small.",
             f"difference of the exponents of the loss in steps, gamma0 = {gammas[-1]:g} minus {gammas[0]:g}, in the lazy window, "
-            f"N = {data.run.width}",
+            f"N = {easy.run.width}",
             0.0,
             gain,
             "network",
             Tolerance(0.1 * plan.beta_easy, "a tenth of the exponent, as for exponents of networks"),
             seeds=plan.seeds,
-            runs=plan.networks()["easy"],
+            runs=runs,
             needs="more seeds",
         ),
         bounded(
@@ -310,10 +217,10 @@ def _easy_claims(plan: Plan, data: Curves) -> list[Claim]:
             f"loss at gamma0 = {gammas[-1]:g} over loss at gamma0 = {gammas[0]:g}, end of the lazy window",
             "below",
             1.0,
-            Measurement.of(float(ratios.mean()), (float(ratios.min()), float(ratios.max())), meaning=EXTREMES),
+            Measurement.among(ratios, ratios.mean()),
             "network",
             seeds=plan.seeds,
-            runs=plan.networks()["easy"],
+            runs=runs,
         ),
     ]
 
@@ -338,26 +245,11 @@ def lazy_claim(plan: Plan, found: pd.DataFrame) -> Claim:
     )
 
 
-def weight_claims(plan: Plan, networks: Mapping[str, Curves], found: pd.DataFrame, layer: pd.DataFrame) -> list[Claim]:
-    """Return the claims of Figure 12 and of the spike."""
-    small, large, strong = plan.gammas_wide[0], plan.gammas_wide[-1], plan.gamma_strong
-    text = f"For a hard task |w|^2 grows as t^{1 - float(chi(plan.beta_hard)):.3g}."
-    slow = (
-        f"At small richness the change of w grows as in perturbation theory, its square as t^{1 - plan.beta_hard:.3g}."
-    )
-    claims = [
-        exponent_claim(plan, found, network, gamma, quantity, kind, f"weights.{name}", statement)
-        for network, gamma, quantity, kind, name, statement in (
-            ("strong", strong, NORM, "rich", "hard.strong", text),
-            ("hard.wide", large, NORM, "rich", "hard.rich", text),
-            ("hard.wide", small, CHANGE, "lazy", "hard.lazy.change", slow),
-        )
-        if network == "strong" or plan.scale != "small"
-    ]
+def spike_claims(plan: Plan, networks: Mapping[str, Curves], layer: pd.DataFrame) -> list[Claim]:
+    """Return the claims about the first layer: the spike that w is matched by, and balancing."""
+    claims = []
     for network, kind in (("hard", "rich"), ("strong", "strong")):
         run, last = networks[network].run, {key: each[:, -1, -1] for key, each in networks[network].values.items()}
-        overlaps = last["spike_readout"]
-        ends = float(overlaps.min()), float(overlaps.max())
         claims.append(
             judged(
                 plan,
@@ -366,7 +258,7 @@ def weight_claims(plan: Plan, networks: Mapping[str, Curves], found: pd.DataFram
                 "The growth of w is matched by a rank-one spike in the first layer.",
                 f"overlap of A's leading left singular vector with w, last step, gamma0 = {run.gammas[-1]:g}, mean and extremes",
                 float(spike_overlap(last["weight_norm"], run.modes, run.width).mean()),
-                Measurement.of(float(overlaps.mean()), ends, meaning=EXTREMES),
+                Measurement.among(last["spike_readout"], last["spike_readout"].mean()),
                 "network",
                 OVERLAP,
                 seeds=plan.seeds,
@@ -430,7 +322,7 @@ def regime_figure(networks: Mapping[str, Curves]) -> Figure:
             if data.diverged(gamma) is not None:
                 continue
             for axes, sign, quantity in ((upper, 1, ALL_MODES), (lower, -1, CHANGE)):
-                curve = np.exp(np.log(data.quantity(quantity, gamma)[:, 1:]).mean(axis=0))
+                curve = np.exp(np.log(data.quantity(quantity, gamma)).mean(axis=0))
                 slope = local_slope(data.step[1:], curve, width=0.5)
                 label, color = rf"$\gamma_0 = {gamma:g}$", colors[gamma]
                 axes.semilogx(slope.t, sign * slope.exponent, color=color, label=label)

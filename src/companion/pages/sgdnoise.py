@@ -15,7 +15,7 @@ from matplotlib.ticker import NullFormatter
 
 from companion.agreement import log_average
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
-from companion.long_runs import LongRun
+from companion.long_runs import LongRun, Task
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure
 from companion.wear import wear
@@ -55,12 +55,9 @@ class Plan(Parameters):
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(Task):
     """What noise adds to the loss of one task; lazy at first order in eta/B, in units of it."""
 
-    # alpha, beta: capacity and source
-    alpha: float
-    beta: float
     # time, added, relative: eta * steps, L_B - L_inf, and the same over L_inf, each of shape (T,)
     time: Array
     added: Array
@@ -69,11 +66,6 @@ class Noise:
     kernel: Array
     predicted: Array
     fit: PowerLawFit  # decay exponent of added
-
-    @property
-    def name(self) -> str:
-        """Task in symbols."""
-        return rf"$\alpha = {self.alpha:g},\ \beta = {self.beta:g}$"
 
 
 def lazy_noise(plan: Plan) -> list[Noise]:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.integrate import cumulative_trapezoid
 
 from companion.agreement import log_average
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
-from companion.long_runs import LongRun
+from companion.long_runs import LongRun, Task
 from companion.parameters import Parameters
 from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
 from neural_scaling.base.arrays import Array
@@ -59,12 +60,9 @@ class Plan(Parameters):
 
 
 @dataclass(frozen=True)
-class Coefficient:
+class Coefficient(Task):
     """Coefficient of 1/N in the loss of one task."""
 
-    # alpha, beta: capacity and source
-    alpha: float
-    beta: float
     # time, value, clock: eta * steps, lim N (L_N - L_inf), and the effective time, the integral of 1 + gamma C_w (time if
     # lazy), each of shape (T,)
     time: Array
@@ -73,11 +71,6 @@ class Coefficient:
     # fit, fit_clock: decay exponents in time and in effective time; negative for growth
     fit: PowerLawFit
     fit_clock: PowerLawFit
-
-    @property
-    def name(self) -> str:
-        """Task in symbols."""
-        return rf"$\alpha = {self.alpha:g},\ \beta = {self.beta:g}$"
 
 
 @dataclass(frozen=True)
@@ -131,9 +124,7 @@ def rich_coefficients(plan: Plan, results: Mapping[Experiment, Result]) -> list[
 
 def effective_clock(time: Array, weight_norm: Array, gamma: float) -> Array:
     """Integrate the growth of the kernel, ``1 + gamma C_w``, over time by the trapezoidal rule."""
-    growth = 1 + gamma * weight_norm
-    cells = np.diff(time) * (growth[1:] + growth[:-1]) / 2
-    return np.concatenate([[time[0]], time[0] + np.cumsum(cells)])
+    return np.asarray(time[0] + cumulative_trapezoid(1 + gamma * weight_norm, time, initial=0))
 
 
 def exponents(found: Sequence[Coefficient], rich: bool) -> pd.DataFrame:
