@@ -21,12 +21,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from companion.agreement import seeds_needed
 from companion.claims import Claim, Measurement, Page, judged, of_exponent
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
-from companion.style import INK, MUTED, book_style, new_figure
+from companion.style import INK, MUTED, book_style, entries, new_figure
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import Window, fit_power_law, local_slope
@@ -195,9 +194,9 @@ def loss_figure(panels: Sequence[tuple[str, Sequence[CurveRow], Sequence[CurveRo
             first = max(row.mean[0] for row in (*rich, *lazy) if math.isinf(row.diverged) or row.diverged > 10)
             axes.set(ylim=(0.4 * min(float(values.min()) for values in shown), 2.5 * first), title=title)
             axes.set(xlabel="steps $t$", ylabel="test loss")
-            handles, names = axes.get_legend_handles_labels()
-            handles += [Line2D([], [], color=INK, linestyle=":"), Line2D([], [], color=MUTED, linestyle="--")]
-            axes.legend(handles, [*names, "linearised", r"$t^{-\chi(\beta)}$"], loc="lower left", ncols=2)
+            dotted, dashed = {"color": INK, "linestyle": ":"}, {"color": MUTED, "linestyle": "--"}
+            more = {"linearised": dotted, r"$t^{-\chi(\beta)}$": dashed}
+            axes.legend(*entries(axes, more), loc="lower left", ncols=2)
     return figure
 
 

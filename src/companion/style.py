@@ -29,6 +29,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 from PIL import Image
@@ -58,6 +59,8 @@ CASES = ("#0072b2", "#c2410c", "#0d8577", "#8e1a4f", "#7a7a12", "#7c3aed")
 """Colours of cases whose theory is drawn in black."""
 SIZES = ("#2d1160", "#8c2981", "#c8406b", "#d9622b", "#8a8600", "#3d8a5f")
 """Colours of batches or numbers of samples, dark and small to light and large."""
+THEORY: dict[str, Any] = {"color": INK, "linestyle": "--", "linewidth": 1.3}
+"""Line of the theory beside simulations."""
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -255,6 +258,12 @@ def _between(value: float, knots: tuple[float, ...], levels: tuple[float, ...]) 
 def _shade(scale: tuple[str, float, float], position: float) -> str:
     name, start, end = scale
     return to_hex(mpl.colormaps[name](start + (end - start) * position))
+
+
+def entries(axes: Axes, more: Mapping[str, Mapping[str, Any]]) -> tuple[list[Artist], list[str]]:
+    """Return handles and labels of a legend: those of the curves, then of lines that are drawn beside each and named once."""
+    handles, labels = axes.get_legend_handles_labels()
+    return [*handles, *(Line2D([], [], **line) for line in more.values())], [*labels, *more]
 
 
 def grey_legend(axes: Axes, extra: Mapping[str, str], place: Literal["upper left", "lower left"]) -> None:

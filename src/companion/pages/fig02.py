@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from companion.agreement import agreement_table, claims_at_both_ends, draw_mean
 from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, SERIES, book_style, guide, new_figure, richness_colors, width_color
+from companion.style import MUTED, SERIES, THEORY, book_style, entries, guide, new_figure, richness_colors, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import kernel_flow
 from neural_scaling.fits import fit_power_law, late_window, theory_window, window_sensitivity
@@ -319,15 +318,13 @@ def finite_figure(easy: FinitePanel, hard: FinitePanel) -> Figure:
             for width, theory, simulation in zip(panel.widths, panel.theory, panel.simulation, strict=True):
                 draw_mean(axes, simulation, width_color(width), f"$N = {width}$")
                 step = theory.arrays["step"][1:]
-                axes.loglog(step, theory.arrays["loss"][1:], "--", color=INK, linewidth=1.3)
+                axes.loglog(step, theory.arrays["loss"][1:], **THEORY)
             power = float(chi(panel.beta))
             _guide(axes, step, theory.arrays["loss"][1:], power, rf"$t^{{-{power:.3g}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
             axes.set(title=rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, finite $N$", xlabel="steps $t$")
             axes.set(ylabel="loss")
-            handles, labels = axes.get_legend_handles_labels()
-            handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.3))
-            axes.legend(handles, [*labels, "theory"], loc="lower left", ncols=2)
+            axes.legend(*entries(axes, {"theory": THEORY}), loc="lower left", ncols=2)
     return figure
 
 

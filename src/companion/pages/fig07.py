@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from scipy.special import zeta
 
 from companion.circle_compare import compared, easy_claim, same_claim
@@ -19,7 +18,7 @@ from companion.claims import SLOPE, Claim, Measurement, Tolerance, bounded, judg
 from companion.claims.measurement import Details
 from companion.own_kernel import ANGLES, NETWORKS, against_own, kernels_of, losses_of, own_claim, own_runs
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure
+from companion.style import INK, MUTED, book_style, entries, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.circle import decay, source
@@ -277,10 +276,9 @@ def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFra
             x, level = np.array(plan.window, dtype=np.float64), 2.2 * row.kernel.tangent[plan.window[0]]
             upper.loglog(x, level * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED)
         upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="frequency $k$", ylabel=r"$\lambda_k$")
-        handles, names = upper.get_legend_handles_labels()
-        handles.append(Line2D([], [], color=INK, marker="o", linestyle="", markersize=5))
-        handles.append(Line2D([], [], color=MUTED, linestyle="--"))
-        upper.legend(handles, [*names, "finite width", r"$k^{-2 q_\phi}$"], loc="lower left")
+        dots = {"color": INK, "marker": "o", "linestyle": "", "markersize": 5}
+        more = {"finite width": dots, r"$k^{-2 q_\phi}$": {"color": MUTED, "linestyle": "--"}}
+        upper.legend(*entries(upper, more), loc="lower left")
         for number, line in enumerate(exponents.itertuples()):
             color = task_color(number, len(exponents))
             group = scatter[scatter.power == line.power]

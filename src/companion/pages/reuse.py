@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from companion.agreement import LOSS, draw_mean, log_average
 from companion.claims import MEAN, Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, SIZES, book_style, new_figure, plain_ticks, richness_color
+from companion.style import INK, MUTED, SIZES, THEORY, book_style, entries, new_figure, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.finite_data_runs import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
@@ -250,7 +248,7 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
             for axes, name, title in zip(row, ("loss", "train_loss"), ("test", "training"), strict=True):
                 for index, color, simulation in _colored(one):
                     draw_mean(axes, simulation, color, f"$P = {one.samples[index]}$", name=name)
-                    axes.loglog(*one.expected(index, name), "--", color=INK, linewidth=1.3)
+                    axes.loglog(*one.expected(index, name), **THEORY)
                 axes.set_title(rf"{title} loss, $\gamma = {one.gamma:g}$")
         first = _first(found)
         lowest = min(_mean_loss(simulation).min() for one in found for simulation in one.simulation)
@@ -262,7 +260,7 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
         for axes in panels[:, 0]:
             axes.set_ylabel("loss")
             plain_ticks(axes.yaxis)
-        figure.legend(*_with_theory(panels[0][0]), loc="outside lower center", ncols=3)
+        figure.legend(*entries(panels[0][0], {"theory": THEORY}), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -279,11 +277,11 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
                 axes.semilogx(step, mean, color=color, label=f"$P = {one.samples[index]}$")
                 axes.fill_between(step, mean - 2 * error, mean + 2 * error, color=color, alpha=0.2, linewidth=0)
                 steps, test = one.expected(index, "loss")
-                axes.semilogx(steps, test - one.expected(index, "train_loss")[1], "--", color=INK, linewidth=1.3)
+                axes.semilogx(steps, test - one.expected(index, "train_loss")[1], **THEORY)
             axes.set(title=rf"$\gamma = {one.gamma:g}$", ylabel="test $-$ training loss")
         panels[0].set_ylim(-0.1 * _first(found), 0.6 * _first(found))
         panels[-1].set_xlabel("steps $t$")
-        panels[0].legend(*_with_theory(panels[0]), loc="upper left", ncols=2)
+        panels[0].legend(*entries(panels[0], {"theory": THEORY}), loc="upper left", ncols=2)
     return figure
 
 
@@ -321,7 +319,7 @@ def peak_figure(plan: Plan, found: Sequence[Curves], steps: Sequence[float]) -> 
         panels[-1].set_xticks(found[0].samples, labels=[str(samples) for samples in found[0].samples])
         panels[-1].set_xticks([], minor=True)
         panels[-1].set_xlabel("samples $P$")
-        figure.legend(*_with_theory(panels[0]), loc="outside lower center", ncols=3)
+        figure.legend(*entries(panels[0], {"theory": THEORY}), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -385,9 +383,3 @@ def _mean_loss(simulation: Result) -> Array:
 def _first(found: Sequence[Curves]) -> Any:
     """Return the mean loss before the first step."""
     return found[0].simulation[0].arrays["loss"][:, 0].mean()
-
-
-def _with_theory(axes: Axes) -> tuple[list[Artist], list[str]]:
-    """Return handles and labels of the legend of a panel, the dashed line of the theory last."""
-    handles, labels = axes.get_legend_handles_labels()
-    return [*handles, Line2D([], [], color=INK, linestyle="--", linewidth=1.3)], [*labels, "theory"]

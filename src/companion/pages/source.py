@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from companion.claims import Claim, Measurement, bounded, judged
 from companion.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, RICH, book_style, new_figure, plain_ticks, width_color
+from companion.style import INK, MUTED, RICH, book_style, entries, new_figure, plain_ticks, width_color
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
 from neural_scaling.networks.image_kernel import TIMES
@@ -313,14 +312,13 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
             lower.loglog(mode[inside], 1.12 * level * fallen**row.source, "--", color=MUTED)
             lower.loglog(mode[inside], 0.88 * level * fallen ** paper_source(one.name), ":", color=INK)
         upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="mode $k$", ylabel=r"$\lambda_k$")
-        handles, names = upper.get_legend_handles_labels()
-        upper.legend([*handles, Line2D([], [], color=MUTED, linestyle="--")], [*names, r"fit $k^{-\alpha}$"])
+        dashed, dotted = {"color": MUTED, "linestyle": "--"}, {"color": INK, "linestyle": ":"}
+        upper.legend(*entries(upper, {r"fit $k^{-\alpha}$": dashed}))
         lower.set(title=r"(b) targets beyond mode $k$", xlabel="mode $k$", ylabel=r"$\sum_{l > k} \lambda_l (w^*_l)^2$")
         low = min(float(np.min(one.rows[0].left[: int(one.rows[0].window[1]) * 3])) for one in tasks)
         lower.set_ylim(0.7 * low, 0.2)
-        handles, names = lower.get_legend_handles_labels()
-        handles += [Line2D([], [], color=MUTED, linestyle="--"), Line2D([], [], color=INK, linestyle=":")]
-        lower.legend(handles, [*names, r"fit $\lambda_k^\beta$", r"with the paper's $\beta$"], loc="lower left")
+        more = {r"fit $\lambda_k^\beta$": dashed, r"with the paper's $\beta$": dotted}
+        lower.legend(*entries(lower, more), loc="lower left")
     return figure
 
 
