@@ -96,6 +96,21 @@ class FittedCurve(LearningCurve):
         return self.measured.interval or (math.nan, math.nan)
 
 
+def bend(binned: Array, window: tuple[float, float]) -> Measurement:
+    """Return by how much the exponent changes from the first to the last bin of a curve, from a parabola in log-log.
+
+    Bins are those of :func:`binned_means`. Errors are raised as far as the parabola misses them by more than they allow.
+    """
+    time, loss, error = binned
+    x, y, weight = np.log(time), np.log(loss), loss / error
+    coefficients, covariance = np.polyfit(x, y, 2, w=weight, cov="unscaled")
+    missed = float(np.sum((weight * (y - np.polyval(coefficients, x))) ** 2)) / max(x.size - 3, 1)
+    factor = -2 * (x[-1] - x[0])
+    half = NORMAL_95 * abs(factor) * math.sqrt(covariance[0, 0] * max(1.0, missed))
+    value = float(factor * coefficients[0])
+    return Measurement.of(value, (value - half, value + half), window)
+
+
 def learning_curve(result: Result, eta: float) -> LearningCurve:
     """Return what a run has recorded."""
     arrays = result.arrays

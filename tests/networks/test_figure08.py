@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from companion import notebook
+from companion.learning_curves import bend
 from companion.pages import fig08 as figure08
 from companion.pages.fig08 import Plan
 from neural_scaling.base.checks import InputError
@@ -142,12 +143,12 @@ def test_the_bend_is_the_change_of_the_exponent():
     tokens = curved.binned[0]
     # The local exponent of steps^-(beta + b log10(steps/1000)) changes by 2 b a decade.
     decades = math.log10(tokens[-1] / tokens[0])
-    found = figure08.bend(curved)
+    found = bend(curved.binned, curved.window)
     assert found.value == pytest.approx(0.06 * decades, rel=0.02) and found.interval[0] > 0
     inside = 0
     for seed in range(40):
         straight, _ = made([BETA, BETA], noise=0.1, seed=seed)
-        low, high = figure08.bend(straight).interval
+        low, high = bend(straight.binned, straight.window).interval
         inside += low <= 0 <= high
     assert inside >= 34  # 38 expected, standard deviation 1.4
 
@@ -182,7 +183,7 @@ def test_a_straight_curve_that_diverged_late_settles_nothing(diverged):
 
 def test_a_divergence_at_once_or_in_the_middle_is_told():
     gone = made([BETA, BETA], diverged=0)
-    assert gone[0].average(200)[1].size == 0
+    assert gone[0].loss.size == 0
     table = figure08.exponents(gone)
     assert table.diverged.tolist() == [0, 0] and table.exponent.isna().all()
     lazy, middle = made([BETA, 1.2 * BETA], noise=0.002)
@@ -234,14 +235,6 @@ def test_what_holds_of_the_shipped_runs():
     assert sum(figure08.sound(found[::-1]).values()) == 2  # they still learn
     again = figure08.repeated(plan, results)
     assert again.seed.tolist() == list(plan.seeds) and (again.difference < 0).all()
-
-
-def test_moving_average():
-    lazy, _ = made([BETA, BETA])
-    tokens, loss = lazy.average(200)
-    assert loss.size == 2000 - 199
-    assert loss[7] == pytest.approx(lazy.loss[7:207].mean())
-    assert tokens[7] == pytest.approx(lazy.tokens[7:207].mean())
 
 
 def test_trials_of_the_learning_rate():

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, Tolerance, bounded, judged
+from companion.learning_curves import bend
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
 from neural_scaling.base.arrays import Array
@@ -121,10 +122,6 @@ class Curve:
         first, second = (fit_power_law(t, loss, sigma=error).exponent for t, loss, error in halves)
         return first, second
 
-    def average(self, batches: int) -> tuple[Array, Array]:
-        """Return the moving average of the losses and the tokens at the middle of each of its windows."""
-        return moving_average(self.tokens, batches), moving_average(self.loss, batches)
-
 
 def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) -> Curve:
     """Collect and fit the curve of one run."""
@@ -145,23 +142,6 @@ def curve(run: LanguageRun, start: float, results: Mapping[Experiment, Result]) 
         arrays["final"].astype(np.float64), float(arrays["diverged"]), (start, float(per_step * max(loss.size, 1))),
         binned, fit, offset,
     )  # fmt: skip
-
-
-def bend(one: Curve) -> Measurement:
-    """Return by how much the exponent changes from the first to the last bin of a curve, from a parabola in log-log.
-
-    Errors are raised as far as the parabola misses the bins by more than they allow.
-    """
-    if math.isfinite(one.diverged):
-        return Measurement.none(f"the run diverged at step {one.diverged:.0f}")
-    tokens, loss, error = one.binned
-    x, y, weight = np.log(tokens), np.log(loss), loss / error
-    coefficients, covariance = np.polyfit(x, y, 2, w=weight, cov="unscaled")
-    missed = float(np.sum((weight * (y - np.polyval(coefficients, x))) ** 2)) / max(x.size - 3, 1)
-    factor = -2 * (x[-1] - x[0])
-    half = NORMAL_95 * abs(factor) * math.sqrt(covariance[0, 0] * max(1.0, missed))
-    value = float(factor * coefficients[0])
-    return Measurement.of(value, (value - half, value + half), one.window)
 
 
 def gap(later: Curve, lazy: Curve) -> Measurement:
@@ -275,18 +255,18 @@ def trials(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
 
 def claims(plan: Plan, curves: Sequence[Curve]) -> list[Claim]:
     """Return the claims of the figure: at small scale the order of the losses, else exponents as well."""
-    found = [_order_claim(plan, curves)]
-    lazy, richest = curves[0], curves[-1]
-    if plan.scale != "small" and lazy.fit is not None and lazy.offset is not None:
-        found.insert(0, _lazy_claim(plan, lazy, lazy.fit, lazy.offset))
-        found.append(_rich_claim(plan, lazy, lazy.fit, richest, found[0].verdict == "confirmed"))
-    return found
+    lazy, order = curves[0], _order_claim(plan, curves)
+    if plan.scale == "small" or lazy.fit is None or lazy.offset is None:
+        return [order]
+    power = _lazy_claim(plan, lazy, lazy.fit, lazy.offset)
+    return [power, order, _rich_claim(plan, lazy, lazy.fit, curves[-1], power.verdict == "confirmed")]
 
 
 def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) -> Claim:
     """Judge whether the lazy curve is a power law: whether its exponent keeps its value within a tenth along the window."""
     (low, high), (least, most) = offset.interval, offset.offset_interval
     first, last = lazy.window
+    gone = Measurement.none(f"the run diverged at step {lazy.diverged:.0f}")
     return judged(
         plan,
         "fig08.lazy",
@@ -296,7 +276,7 @@ def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) ->
         "change of the exponent of the cross-entropy of fresh batches along the window in tokens, "
         f"gamma0 {lazy.run.richness:g}",
         0.0,
-        bend(lazy),
+        gone if math.isfinite(lazy.diverged) else bend(lazy.binned, lazy.window),
         "network",
         Tolerance(0.1 * fit.exponent, "a tenth of the mean exponent, as for exponents of networks"),
         seeds=1,
@@ -358,7 +338,6 @@ def _order_claim(plan: Plan, curves: Sequence[Curve]) -> Claim:
     )
 
 
-_STYLES = ("-.", ":")
 _MILLION = 1e6
 
 
@@ -370,7 +349,7 @@ def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> 
         axes = figure.subplots()
         colors = richness_colors(one.run.richness for one in curves)
         for one in curves:
-            tokens, loss = one.average(average)
+            tokens, loss = moving_average(one.tokens, average), moving_average(one.loss, average)
             shade = colors[one.run.richness]
             axes.loglog(tokens / _MILLION, loss, color=shade, label=rf"$\gamma_0 = {one.run.richness:g}$")
             shown = one.held_out_tokens >= tokens[0] / 4
@@ -378,15 +357,16 @@ def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> 
         if lazy.fit is not None:
             x = np.array(lazy.window)
             middle = math.exp(np.log(x).mean())
-            level = lazy.fit.prefactor * middle**-lazy.fit.exponent
-            line = 1.015 * level * (x / middle) ** -lazy.fit.exponent
-            axes.loglog(x / _MILLION, line, "--", color=INK, label=r"fit $t^{-\beta}$")
+            fitted = lazy.fit.prefactor * middle**-lazy.fit.exponent
             lowest = min((one for one in curves if one.fit), key=lambda one: float(one.binned[1, -1]))
             level = math.exp(np.interp(math.log(middle), np.log(lowest.binned[0]), np.log(lowest.binned[1])))
-            names = (r"$t^{-\beta(2-\beta)}$", r"$t^{-2\beta/(1+\beta)}$")
-            for number, exponent in enumerate(predictions(lazy.fit.exponent).values()):
-                line = (0.985 - 0.015 * number) * level * (x / middle) ** -exponent
-                axes.loglog(x / _MILLION, line, _STYLES[number], color=INK, label=names[number])
+            first, whole = predictions(lazy.fit.exponent).values()
+            for anchor, exponent, style, name in (
+                (1.015 * fitted, lazy.fit.exponent, "--", r"fit $t^{-\beta}$"),
+                (0.985 * level, first, "-.", r"$t^{-\beta(2-\beta)}$"),
+                (0.97 * level, whole, ":", r"$t^{-2\beta/(1+\beta)}$"),
+            ):
+                axes.loglog(x / _MILLION, anchor * (x / middle) ** -exponent, style, color=INK, label=name)
         for name, level in levels.itertuples(index=False):
             axes.axhline(level, color=MUTED, linewidth=1)
             axes.text(0.01, level, name, transform=axes.get_yaxis_transform(), va="bottom", color=MUTED)
@@ -399,19 +379,18 @@ def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> 
 
 def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
     """Draw losses over that of the laziest network on the same batches, and how far features have moved."""
-    lazy, *others = curves
+    lazy = curves[0]
     with book_style():
         figure = new_figure(6.8)
         upper, lower = figure.subplots(2, 1, sharex=True)
         colors = richness_colors(one.run.richness for one in curves)
-        for one in others:
-            size = min(one.loss.size, lazy.loss.size)
-            tokens = moving_average(lazy.tokens[:size], average)
-            ratio = moving_average(one.loss[:size] / lazy.loss[:size], average)
-            upper.semilogx(tokens, ratio, color=colors[one.run.richness], label=rf"$\gamma_0 = {one.run.richness:g}$")
         for one in curves:
-            label = rf"$\gamma_0 = {one.run.richness:g}$"
-            lower.loglog(one.held_out_tokens, one.moved, color=colors[one.run.richness], label=label)
+            color, label = colors[one.run.richness], rf"$\gamma_0 = {one.run.richness:g}$"
+            lower.loglog(one.held_out_tokens, one.moved, color=color, label=label)
+            if one is not lazy:
+                size = min(one.loss.size, lazy.loss.size)
+                ratio = moving_average(one.loss[:size] / lazy.loss[:size], average)
+                upper.semilogx(moving_average(lazy.tokens[:size], average), ratio, color=color, label=label)
         upper.axhline(1, color=MUTED, linewidth=1)
         upper.set_ylabel("loss over that of the laziest")
         lower.set(ylabel="change of features", xlabel="tokens")
