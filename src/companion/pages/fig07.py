@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -276,7 +276,7 @@ def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFra
             x, level = np.array(plan.window, dtype=np.float64), 2.2 * row.kernel.tangent[plan.window[0]]
             upper.loglog(x, level * (x / x[0]) ** (-2 * row.kernel.power), "--", color=MUTED)
         upper.set(title="(a) eigenvalues of the tangent kernel", xlabel="frequency $k$", ylabel=r"$\lambda_k$")
-        dots = {"color": INK, "marker": "o", "linestyle": "", "markersize": 5}
+        dots: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "", "markersize": 5}
         more = {"finite width": dots, r"$k^{-2 q_\phi}$": {"color": MUTED, "linestyle": "--"}}
         upper.legend(*entries(upper, more), loc="lower left")
         for number, line in enumerate(exponents.itertuples()):
