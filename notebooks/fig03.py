@@ -126,12 +126,11 @@ display(
 display(page.late_figure(plan, hard, super_easy))
 
 # %% tags=["hide-input", "nbval-check-output"]
-transients, crossovers = page.transients(plan, super_easy), page.crossovers(plan, super_easy)
-limit, noise = page.gradient_flow(plan, hard), page.hard_noise(plan, hard)
+hard_terms, super_easy_terms, crossovers = hard.late.terms(), super_easy.late.terms(), super_easy.late.crossovers()
 heads = {"window": "window in ηt"}
 formats = {"predicted": ".2f", "exponent": ".2f", "interval": ".2f", "window": ".0f"}
-display(Table(transients.drop(columns=["name", "location"]), "Super-easy task", heads, formats))
-display(Table(pd.concat([limit, noise]).drop(columns=["name", "location"]), "Hard task", heads, formats))
+display(Table(super_easy_terms.drop(columns=["name", "location"]), "Super-easy task", heads, formats))
+display(Table(hard_terms.drop(columns=["name", "location"]), "Hard task", heads, formats))
 heads = {"noise": "SGD noise overtakes gradient flow at ηt", "width": "finite width overtakes SGD noise at ηt"}
 display(Table(crossovers, "Super-easy task, stages", heads, {"noise": ".1f", "width": ".1f"}))
 
@@ -155,10 +154,9 @@ display(Table(crossovers, "Super-easy task, stages", heads, {"noise": ".1f", "wi
 ledger.show(
     [
         *page.shift_claims(plan, hard, hard_excess),
-        *page.term_claims(plan, hard, limit),
-        *page.term_claims(plan, hard, noise),
+        *page.term_claims(plan, hard, hard_terms),
         *page.agreement_claims(plan, hard, hard_agreement),
-        *page.term_claims(plan, super_easy, transients),
+        *page.term_claims(plan, super_easy, super_easy_terms),
         page.order_claim(plan, super_easy, crossovers),
         page.batch_claim(plan, super_easy),
         *page.agreement_claims(plan, super_easy, super_easy_agreement),

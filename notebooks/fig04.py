@@ -137,7 +137,7 @@ Table(theory, "Theory, last two decades", heads, {"r": ".2f", "predicted_r": ".3
 # the noise grows with the kernel.
 
 # %% tags=["hide-input"]
-by_law, beside = page.law(plan, panels, found), page.same_window(plan, panels)
+by_law, beside = page.law(plan, panels, found), page.same_window(panels)
 heads, digits = (
     {"predicted": "paper eq. 9", "exponent": "theory"},
     dict.fromkeys(["exponent", "interval", "predicted", "corrected"], ".3f"),

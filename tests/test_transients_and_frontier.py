@@ -1,12 +1,14 @@
 """What the pages of Figures 3 and 4 conclude from curves whose answer is known, and that they could conclude otherwise."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
 import pytest
 
 from companion import notebook
+from companion.frontiers import Simulated
 from companion.pages import fig03 as figure03
 from companion.pages import fig04 as figure04
 from neural_scaling.base.checks import InputError
@@ -127,61 +129,58 @@ def test_simulation_and_theory_agree_where_they_are_made_to(hard):
 
 def test_terms_of_the_super_easy_task(super_easy):
     plan = plan03()
-    found = figure03.transients(plan, super_easy)
+    late = super_easy.late
+    found = late.terms()
     assert list(found.predicted) == [3.6, 1.5, 0.5]
     claims = figure03.term_claims(plan, super_easy, found)
     assert {claim.verdict for claim in claims} == {"confirmed"}
     # The curve of another limit has another exponent.
-    swapped = dict(super_easy.long)
-    swapped[math.inf, 1.0] = swapped[16.0 * 1024, math.inf]
-    wrong = figure03.transients(plan, dataclasses.replace(super_easy, long=swapped))
+    swapped = late.curves | {(math.inf, 1.0): late.curves[16.0 * 1024, math.inf]}
+    wrong = dataclasses.replace(late, curves=swapped).terms()
     claims = figure03.term_claims(plan, super_easy, wrong)
     assert [claim.verdict for claim in claims] == ["confirmed", "not confirmed", "confirmed"]
 
 
 def test_a_term_without_a_window_has_no_exponent(super_easy):
-    plan = dataclasses.replace(plan03(), width=4)
-    long = super_easy.long | {(64.0, math.inf): super_easy.long[1024.0, math.inf]}
-    found = figure03.transients(plan, dataclasses.replace(super_easy, long=long))
+    late = super_easy.late
+    curves = late.curves | {(64.0, math.inf): late.curves[1024.0, math.inf]}
+    found = dataclasses.replace(late, width=4, curves=curves).terms()
     assert list(found.exponent.isna()) == [False, False, True]
-    last = figure03.term_claims(plan, super_easy, found)[-1]
+    last = figure03.term_claims(plan03(), super_easy, found)[-1]
     assert (last.measured, last.window, last.verdict) == (None, None, "inconclusive")
 
 
 @pytest.mark.parametrize(("version", "verdict"), [("paper", "confirmed"), ("corrected", "corrected")])
 def test_noise_of_the_hard_task_tells_the_two_laws_apart(version, verdict):
     plan, panel = plan03(), panel03(0.5, version)
-    (claim,) = figure03.term_claims(plan, panel, figure03.hard_noise(plan, panel))
-    assert claim.verdict == verdict
+    _, claim = figure03.term_claims(plan, panel, panel.late.terms())
+    assert (claim.id, claim.verdict) == ("fig03.hard.noise", verdict)
     assert claim.predicted == pytest.approx(4 / 3, rel=1e-5)
 
 
 def test_the_loss_at_infinite_batch_has_the_rich_power(hard):
     plan = plan03()
-    (claim,) = figure03.term_claims(plan, hard, figure03.gradient_flow(plan, hard))
+    claim, _ = figure03.term_claims(plan, hard, hard.late.terms())
     assert (claim.id, claim.verdict) == ("fig03.hard.limit", "confirmed")
     assert claim.measured == pytest.approx(2 / 3, abs=1e-3)
-    limit = hard.long[math.inf, math.inf]
-    steeper = dataclasses.replace(
-        limit, arrays=limit.arrays | {"loss": limit.arrays["loss"] * limit.arrays["step"] ** -0.1}
-    )
-    other = dataclasses.replace(hard, long=hard.long | {(math.inf, math.inf): steeper})
-    (claim,) = figure03.term_claims(plan, other, figure03.gradient_flow(plan, other))
+    time, loss = hard.late.curves[math.inf, math.inf]
+    steeper = hard.late.curves | {(math.inf, math.inf): (time, loss * time**-0.1)}
+    claim, _ = figure03.term_claims(plan, hard, dataclasses.replace(hard.late, curves=steeper).terms())
     assert claim.verdict == "not confirmed"
 
 
 def test_stages_of_the_super_easy_task(super_easy):
     plan = plan03()
-    small, large = figure03.crossovers(plan, super_easy).itertuples()
+    small, large = super_easy.late.crossovers().itertuples()
     # t^-3.6 = (0.2/B) t^-1.5, and (0.2/B) t^-1.5 = t^-0.5/N + N^-2, almost without the floor
     assert small.noise == pytest.approx(5 ** (1 / 2.1), rel=0.01)
     assert small.width == pytest.approx(0.2 * 1024, rel=0.03)
     assert large.noise == pytest.approx((64 / 0.2) ** (1 / 2.1), rel=0.01)
     assert large.width == pytest.approx(0.2 * 1024 / 64, rel=0.03)
-    claim = figure03.order_claim(plan, super_easy, figure03.crossovers(plan, super_easy))
+    claim = figure03.order_claim(plan, super_easy, super_easy.late.crossovers())
     assert claim.verdict == "confirmed" and "SGD noise never leads" in claim.reason
     # The other order: at the largest batch finite width comes first.
-    turned = figure03.crossovers(plan, super_easy).iloc[::-1]
+    turned = super_easy.late.crossovers().iloc[::-1]
     assert figure03.order_claim(plan, super_easy, turned).verdict == "not confirmed"
 
 
@@ -250,7 +249,7 @@ def panels04(scale=1.0):
             results[run] = result(step, scale * seeds(values, run.seeds))
         for run in plan.theory(index):
             results[run] = result(*curve(run, "corrected"))
-        for run in (*plan.long(index, plan.batches[index]), *plan.long(index, plan.batches_limit[index])):
+        for run in itertools.chain(*plan.long(index).values()):
             results[run] = result(*curve(run, "corrected", round(run.time / run.eta)))
     return [figure04.panel(plan, index, results) for index in range(3)]
 
@@ -267,7 +266,7 @@ def found(panels):
 
 def test_theory_curves_go_on_from_unit_steps(panels):
     for panel in panels:
-        assert list(panel.theory) == list(panel.simulation)
+        assert list(panel.theory) == list(panel.simulation.results)
         for width, (step, _) in panel.theory.items():
             assert np.all(np.diff(step) > 0)
             assert step[-1] == pytest.approx(1e6 // width, rel=0.05)
@@ -275,18 +274,16 @@ def test_theory_curves_go_on_from_unit_steps(panels):
 
 def test_settings_say_what_bounds_a_panel(panels):
     rows = figure04.settings(plan04(), panels)
-    smallest = min(loss.min() for _, loss in panels[0].means().values())
+    smallest = min(loss.min() for _, loss in panels[0].simulation.means.values())
     assert rows.left_out[0] == pytest.approx(1 / 4096 / smallest)
     assert list(np.isfinite(rows.edge)) == [True, False, False]
 
 
 def test_fits_start_with_ten_parameters_and_ten_modes(panels):
-    plan = plan04()
     for panel in panels:
-        start = figure04.first_compute(plan, panel)
         batch = math.inf if panel.beta < 1 else panel.batch
         terms = loss_terms(ALPHA, panel.beta, True, "corrected")
-        for compute, expected in ((1.01 * start, True), (0.99 * start, False)):
+        for compute, expected in ((1.01 * panel.first, True), (0.99 * panel.first, False)):
             best = frontier(terms, math.log(panel.eta * compute), batch, panel.eta)
             learned = modes_learned(ALPHA, panel.beta, GAMMA, 1.0, np.exp(best.log_time))
             assert (min(learned, math.exp(best.log_width)) >= 10) == expected
@@ -340,7 +337,7 @@ def test_frontier_of_the_law(panels, found):
 
 def test_simulations_beside_the_theory_in_one_window(panels):
     plan = plan04()
-    beside = figure04.same_window(plan, panels)
+    beside = figure04.same_window(panels)
     for row in beside.itertuples():
         # Both follow one law: what is left is the noise of the seeds, and the widths at which curves are known.
         half = row.interval[1] - row.exponent
@@ -350,9 +347,9 @@ def test_simulations_beside_the_theory_in_one_window(panels):
         width: dataclasses.replace(
             one, arrays=one.arrays | {"loss": one.arrays["loss"] * (width * np.maximum(one.arrays["step"], 1)) ** -0.1}
         )
-        for width, one in panels[0].simulation.items()
+        for width, one in panels[0].simulation.results.items()
     }
-    moved = figure04.same_window(plan, [dataclasses.replace(panels[0], simulation=steeper)])
+    moved = figure04.same_window([dataclasses.replace(panels[0], simulation=Simulated(steeper))])
     assert moved.exponent.to_numpy() == pytest.approx(beside.exponent[:2].to_numpy() + np.array([0.1, 0.0]), abs=0.01)
     assert list(moved.predicted) == list(beside.predicted[:2])
     claims = figure04.beside_claims(plan, panels[0], beside[beside.task == "hard"], "same-window")
@@ -379,10 +376,11 @@ def test_the_frontier_of_the_theory_beside_the_loss_law(panels, found):
 
 def test_agreement_of_frontiers(panels):
     plan = plan04()
-    ratio = figure04.agreement(plan, panels[0])
+    ratio = panels[0].simulation.over(panels[0].theory, panels[0].shared)
     assert abs(ratio.value - 1) < 0.05 and 0 < ratio.interval[1] - ratio.value < 0.04
     assert figure04.agreement_claim(plan, panels[0], ratio).verdict == "confirmed"
-    ratio = figure04.agreement(plan, panels04(1.3)[0])
+    higher = panels04(1.3)[0]
+    ratio = higher.simulation.over(higher.theory, higher.shared)
     assert figure04.agreement_claim(plan, panels[0], ratio).verdict == "not confirmed"
 
 

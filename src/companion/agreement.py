@@ -35,17 +35,26 @@ def mean_curve(result: Result) -> tuple[Array, Array]:
     return result.arrays["step"][1:], seed_losses(result).mean(axis=0)
 
 
-def resampled_mean(values: Array, random: np.random.Generator) -> Array:
-    """Return the mean over seeds drawn with replacement; the first axis of the values is that of the seeds."""
-    return np.asarray(values[random.integers(0, values.shape[0], values.shape[0])].mean(axis=0))
+def resampled_means(runs: Sequence[Array], draws: int, stream: int = 0) -> list[list[Array]]:
+    """Return, for every draw, means over seeds drawn with replacement of the values of each run, whose first axis is the seed.
+
+    Another stream draws independently.
+    """
+    random = np.random.default_rng(stream)
+    return [
+        [np.asarray(one[random.integers(0, len(one), len(one))].mean(axis=0)) for one in runs] for _ in range(draws)
+    ]
 
 
-def dense_curve(time: Array, loss: Array, first: float) -> tuple[Array, Array]:
-    """Draw a curve of few times as a spline, forty points a decade."""
-    last = float(time[-1])
-    dense = np.geomspace(first, last, max(2, math.ceil(40 * math.log10(last / first))))
-    dense[0], dense[-1] = first, last
-    return dense, resampled(time, loss, dense)
+def dense_curve(result: Result, eta: float = 1.0, first: float | None = None) -> tuple[Array, Array]:
+    """Draw the loss of a run of few times against eta*steps as a spline, forty points a decade, where it is above rounding."""
+    step, loss = result.arrays["step"], result.arrays["loss"]
+    kept = (step > 0) & (loss > 1e-12 * loss[0])
+    time = eta * step[kept]
+    start, last = first or float(time[0]), float(time[-1])
+    dense = np.geomspace(start, last, max(2, math.ceil(40 * math.log10(last / start))))
+    dense[0], dense[-1] = start, last
+    return dense, resampled(time, loss[kept], dense)
 
 
 def mean_exponent(step: Array, curves: Array, window: tuple[float, float], grows: bool = False) -> Measurement:
@@ -93,8 +102,7 @@ def agreement_table(
         require(per_seed.size >= 2, "simulation", "has one seed", "take two or more, for a standard error")
         measured = Measurement.mean_of(per_seed)
         if draws:
-            random = np.random.default_rng(0)
-            error = np.std([resampled_mean(per_seed, random) for _ in range(draws)], ddof=1)
+            error = np.std(resampled_means([per_seed], draws), ddof=1)
             measured = Measurement.with_error(float(per_seed.mean()), float(error), count=per_seed.size)
         rows.append((size, measured.value, measured.interval, per_seed.size))
     return pd.DataFrame(rows, columns=["size", "ratio", "interval", "seeds"])

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.integrate import cumulative_trapezoid
 
-from companion.agreement import log_average
+from companion.agreement import log_average, resampled_means
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun, Task
 from companion.parameters import Parameters
@@ -163,7 +163,9 @@ def comparison(plan: Plan, simulations: Sequence[Simulated]) -> pd.DataFrame:
         inside = one.time >= plan.sim_from
         time, seeds, theory = one.time[inside], one.seeds[:, inside], one.theory[inside]
         ratio = Measurement.mean_of(log_average(seeds / theory, time))
-        low, high = np.quantile(_resampled_exponents(time, seeds), (0.025, 0.975))
+        # The points of one curve share their noise, so seeds are resampled, not points.
+        drawn = [_slope(time, mean) for (mean,) in resampled_means([seeds], 400)]
+        low, high = np.quantile(drawn, (0.025, 0.975))
         exponent, window = _slope(time, one.mean[inside]), (plan.sim_from, float(time[-1]))
         interval = (min(float(low), exponent), max(float(high), exponent))
         terms = (transient_exponent(plan.sim_alpha, plan.sim_beta, one.gamma > 0, version) for version in VERSIONS)
@@ -177,13 +179,6 @@ def _slope(time: Array, value: Array) -> float:
     """Decay exponent by least squares on log-spaced samples."""
     weights = np.sqrt(np.gradient(np.log(time)))
     return float(-np.polyfit(np.log(time), np.log(np.maximum(value, 1e-12)), 1, w=weights)[0])
-
-
-def _resampled_exponents(time: Array, per_seed: Array, draws: int = 400) -> Array:
-    """Exponents of means over resampled seeds: the points of one curve share their noise, so seeds are resampled, not points."""
-    random = np.random.default_rng(0)
-    picks = random.integers(per_seed.shape[0], size=(draws, per_seed.shape[0]))
-    return np.array([_slope(time, per_seed[pick].mean(axis=0)) for pick in picks])
 
 
 def term_claims(plan: Plan, found: pd.DataFrame, rich: bool) -> list[Claim]:
