@@ -120,7 +120,7 @@ display(page.finite_figure(easy_finite, hard_finite))
 # test the theory. The theory is the leading order in $1/N$ and $1/B$, so a small departure at small width is expected.
 
 # %% tags=["hide-input"]
-easy_agreement, hard_agreement = page.agreement(easy_finite), page.agreement(hard_finite)
+easy_agreement, hard_agreement = easy_finite.agreement(), hard_finite.agreement()
 heads, formats = {"size": "N", "ratio": "simulation / theory"}, {"ratio": ".3f", "interval": ".3f"}
 display(Table(easy_agreement.drop(columns="seeds"), f"Easy task, β = {beta_easy:g}", heads, formats))
 display(Table(hard_agreement.drop(columns="seeds"), f"Hard task, β = {beta_hard:g}", heads, formats))

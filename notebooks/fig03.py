@@ -85,7 +85,7 @@ display(page.loss_figure(plan, hard, super_easy))
 # last table shows what that moment adds.
 
 # %% tags=["hide-input"]
-hard_agreement, super_easy_agreement = page.agreement(plan, hard), page.agreement(plan, super_easy)
+hard_agreement, super_easy_agreement = (panel.agreement(page.RESAMPLES) for panel in (hard, super_easy))
 heads, formats = {"size": "B", "ratio": "simulation / theory"}, {"ratio": ".3f", "interval": ".3f"}
 display(Table(hard_agreement, f"Hard task, β = {beta_hard:g}", heads, formats))
 display(Table(super_easy_agreement, f"Super-easy task, β = {beta_super_easy:g}", heads, formats))

@@ -109,13 +109,13 @@ def test_stability_grows_with_the_kernel(hard):
 
 def test_simulation_and_theory_agree_where_they_are_made_to(hard):
     plan = plan03()
-    found = figure03.agreement(plan, hard)
+    found = hard.agreement(figure03.RESAMPLES)
     # Twice the 95 % interval: four standard errors.
     assert all(abs(row.ratio - 1) < row.interval[1] - row.interval[0] for row in found.itertuples())
     assert {claim.verdict for claim in figure03.agreement_claims(plan, hard, found)} == {"confirmed"}
     above = [dataclasses.replace(one, arrays=one.arrays | {"loss": 2 * one.arrays["loss"]}) for one in hard.simulation]
     wrong = dataclasses.replace(hard, simulation=tuple(above))
-    claims = figure03.agreement_claims(plan, wrong, figure03.agreement(plan, wrong))
+    claims = figure03.agreement_claims(plan, wrong, wrong.agreement(figure03.RESAMPLES))
     assert {claim.verdict for claim in claims} == {"not confirmed"}
     # At the smallest batch the theory with fourth moments stands beside it.
     assert figure03.fourth_moment(hard) == pytest.approx(FOURTH, rel=1e-3)
@@ -123,7 +123,7 @@ def test_simulation_and_theory_agree_where_they_are_made_to(hard):
         dataclasses.replace(one, arrays=one.arrays | {"loss": FOURTH * one.arrays["loss"]}) for one in hard.simulation
     ]
     wrong = dataclasses.replace(hard, simulation=tuple(above))
-    claims = figure03.agreement_claims(plan, wrong, figure03.agreement(plan, wrong))
+    claims = figure03.agreement_claims(plan, wrong, wrong.agreement(figure03.RESAMPLES))
     assert [claim.verdict for claim in claims] == ["corrected", "not confirmed"]
 
 
@@ -202,11 +202,8 @@ def test_excess_and_its_claims(hard, super_easy):
     # In the law the SGD term is exactly proportional to 1/B; with another power of B it is not.
     claim = figure03.batch_claim(plan, super_easy)
     assert claim.measured == pytest.approx(1, abs=1e-6) and claim.verdict == "confirmed"
-    steeper = [
-        dataclasses.replace(run, arrays=run.arrays | {"loss": run.arrays["loss"] + 1e-3 / batch**2})
-        for batch, run in zip(plan.batches, super_easy.theory, strict=True)
-    ]
-    claim = figure03.batch_claim(plan, dataclasses.replace(super_easy, theory=tuple(steeper)))
+    steeper = super_easy.theory + 1e-3 / np.array(plan.batches)[:, None] ** 2
+    claim = figure03.batch_claim(plan, dataclasses.replace(super_easy, theory=steeper))
     assert claim.verdict == "not confirmed"
 
 

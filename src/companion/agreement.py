@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from neural_scaling.base.checks import require
 from neural_scaling.base.grids import resampled
 from neural_scaling.fits import fit_power_law
 from neural_scaling.fits.power_law import NORMAL_95
-from neural_scaling.runs import Result
+from neural_scaling.runs import Experiment, Result
 
 #: Agreement of the simulated mean with the theory, relative.
 LOSS = Tolerance(0.05, "losses: 5 %, since the theory is exact only as N and B tend to infinity")
@@ -92,20 +93,41 @@ def log_average(values: Array, step: Array) -> Array:
     return np.asarray(np.trapezoid(values, np.log(step), axis=-1) / math.log(step[-1] / step[0]))
 
 
-def agreement_table(
-    sizes: Sequence[int], theory: Sequence[Result], simulation: Sequence[Result], draws: int = 0
-) -> pd.DataFrame:
-    """Return the simulated mean over the theory at every size, averaged over the logarithm of the step, with its interval."""
-    rows = []
-    for size, expected, found in zip(sizes, theory, simulation, strict=True):
-        per_seed = log_average(seed_losses(found) / expected.arrays["loss"][1:], expected.arrays["step"][1:])
-        require(per_seed.size >= 2, "simulation", "has one seed", "take two or more, for a standard error")
-        measured = Measurement.mean_of(per_seed)
-        if draws:
-            error = np.std(resampled_means([per_seed], draws), ddof=1)
-            measured = Measurement.with_error(float(per_seed.mean()), float(error), count=per_seed.size)
-        rows.append((size, measured.value, measured.interval, per_seed.size))
-    return pd.DataFrame(rows, columns=["size", "ratio", "interval", "seeds"])
+@dataclass(frozen=True)
+class Compared:
+    """One task at several widths or batches: simulations, and the theory of each at the same steps."""
+
+    beta: float  # source
+    sizes: tuple[int, ...]
+    simulation: tuple[Result, ...]  # one per size
+    step: Array  # recorded from 1 on, shape (R,)
+    theory: Array  # loss, shape (sizes, R)
+
+    def agreement(self, draws: int = 0) -> pd.DataFrame:
+        """Return the simulated mean over the theory at every size, averaged over the logarithm of the step, with its interval."""
+        rows = []
+        for size, expected, found in zip(self.sizes, self.theory, self.simulation, strict=True):
+            per_seed = log_average(seed_losses(found) / expected, self.step)
+            require(per_seed.size >= 2, "simulation", "has one seed", "take two or more, for a standard error")
+            measured = Measurement.mean_of(per_seed)
+            if draws:
+                error = np.std(resampled_means([per_seed], draws), ddof=1)
+                measured = Measurement.with_error(float(per_seed.mean()), float(error), count=per_seed.size)
+            rows.append((size, measured.value, measured.interval, per_seed.size))
+        return pd.DataFrame(rows, columns=["size", "ratio", "interval", "seeds"])
+
+
+def compared(
+    beta: float,
+    sizes: Sequence[int],
+    simulation: Sequence[Experiment],
+    theory: Sequence[Experiment],
+    results: Mapping[Experiment, Result],
+) -> Compared:
+    """Collect the results of one task, whose runs are given one per size."""
+    expected = [results[run].arrays for run in theory]
+    losses = np.stack([arrays["loss"][1:] for arrays in expected])
+    return Compared(beta, tuple(sizes), tuple(results[run] for run in simulation), expected[0]["step"][1:], losses)
 
 
 def seeds_needed(half: float, seeds: int, allowed: float) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.agreement import agreement_table, claims_at_both_ends, draw_mean
+from companion.agreement import Compared, claims_at_both_ends, compared, draw_mean
 from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
 from companion.style import MUTED, SERIES, THEORY, book_style, entries, guide, new_figure, richness_colors, width_color
@@ -81,17 +81,6 @@ class InfinitePanel:
     flow: tuple[Result, ...]
 
 
-@dataclass(frozen=True)
-class FinitePanel:
-    """Panels (c) and (d): one task at finite width."""
-
-    beta: float  # source
-    widths: tuple[int, ...]  # N of each curve
-    # theory, simulation: results of OnlineDMFTRun and ToyModelRun, one per width
-    theory: tuple[Result, ...]
-    simulation: tuple[Result, ...]
-
-
 def infinite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) -> InfinitePanel:
     """Collect the curves of panel (a) or (b)."""
     discrete = tuple(results[run] for run in plan.discrete(beta))
@@ -99,10 +88,9 @@ def infinite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]
     return InfinitePanel(plan.alpha, beta, plan.eta_infinite, tuple(plan.gammas), discrete, flow)
 
 
-def finite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) -> FinitePanel:
+def finite_panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) -> Compared:
     """Collect theory and simulation of panel (c) or (d)."""
-    theory = tuple(results[run] for run in plan.theory(beta))
-    return FinitePanel(beta, tuple(plan.widths), theory, tuple(results[run] for run in plan.simulation(beta)))
+    return compared(beta, plan.widths, plan.simulation(beta), plan.theory(beta), results)
 
 
 def exponents(panel: InfinitePanel) -> pd.DataFrame:
@@ -144,11 +132,6 @@ def late_exponents(panel: InfinitePanel) -> pd.DataFrame:
         fit = None if window.empty else fit_power_law(time, kernel_flow(modes, gamma, time).loss, window.span)
         rows.append((gamma, float(chi(panel.beta)), *Measurement.exponent(fit).columns()))
     return pd.DataFrame(rows, columns=["gamma", "predicted", "exponent", "interval", "window"])
-
-
-def agreement(panel: FinitePanel) -> pd.DataFrame:
-    """Compare the mean of the simulations with the theory at every width."""
-    return agreement_table(panel.widths, panel.theory, panel.simulation)
 
 
 def edge_of_stability(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
@@ -246,7 +229,7 @@ def order_claim(plan: Plan, panel: InfinitePanel) -> Claim:
     )
 
 
-def agreement_claims(plan: Plan, panel: FinitePanel, found: pd.DataFrame) -> list[Claim]:
+def agreement_claims(plan: Plan, panel: Compared, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that theory describes simulation, at the smallest and the largest width."""
     letter, task = ("d", "hard") if panel.beta < 1 else ("c", "easy")
     return claims_at_both_ends(plan, found, f"2{letter}", task, "N")
@@ -310,17 +293,16 @@ def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
     return figure
 
 
-def finite_figure(easy: FinitePanel, hard: FinitePanel) -> Figure:
+def finite_figure(easy: Compared, hard: Compared) -> Figure:
     """Draw panels (c) and (d): simulated mean with band and theory, at every width."""
     with book_style():
         figure = new_figure(8.6)
         for axes, panel, letter in zip(figure.subplots(2, 1), (easy, hard), "cd", strict=True):
-            for width, theory, simulation in zip(panel.widths, panel.theory, panel.simulation, strict=True):
+            for width, theory, simulation in zip(panel.sizes, panel.theory, panel.simulation, strict=True):
                 draw_mean(axes, simulation, width_color(width), f"$N = {width}$")
-                step = theory.arrays["step"][1:]
-                axes.loglog(step, theory.arrays["loss"][1:], **THEORY)
+                axes.loglog(panel.step, theory, **THEORY)
             power = float(chi(panel.beta))
-            _guide(axes, step, theory.arrays["loss"][1:], power, rf"$t^{{-{power:.3g}}}$", above=False)
+            _guide(axes, panel.step, theory, power, rf"$t^{{-{power:.3g}}}$", above=False)
             kind = "hard" if panel.beta < 1 else "easy"
             axes.set(title=rf"({letter}) {kind} task, $\beta = {panel.beta:g}$, finite $N$", xlabel="steps $t$")
             axes.set(ylabel="loss")

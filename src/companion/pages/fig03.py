@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from scipy.special import zeta
 
 from companion.agreement import (
-    agreement_table,
+    Compared,
     claims_at_both_ends,
+    compared,
     dense_curve,
     draw_mean,
     log_average,
@@ -40,7 +41,8 @@ from neural_scaling.theory import chi, kernel_growth_exponent, sgd_exponent, tra
 LARGE = 4
 #: SGD noise feeds on itself when the product of strength and kernel reaches one; runs end well before.
 NOISE_LIMIT = 0.5
-_RESAMPLES = 400
+#: Sets of seeds that are drawn from those simulated.
+RESAMPLES = 400
 
 
 class Plan(Parameters):
@@ -110,25 +112,12 @@ class Plan(Parameters):
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One task: results of simulation and theory in unit steps, one per batch, and of the limits."""
+class Panel(Compared):
+    """One task: simulation and theory in unit steps, one per batch, and the limits."""
 
-    beta: float  # source
-    simulation: tuple[Result, ...]
-    theory: tuple[Result, ...]
     fourth: Array  # loss of the theory with fourth moments at the smallest batch, shape (R,)
     limit: Result  # infinite width and batch, in unit steps
     late: Late  # the theory to late times
-
-    @property
-    def step(self) -> Array:
-        """Recorded steps from 1 on, shape (R,)."""
-        return self.theory[0].arrays["step"][1:]
-
-    @property
-    def expected(self) -> Array:
-        """Loss of the theory, shape (batches, R)."""
-        return np.stack([run.arrays["loss"][1:] for run in self.theory])
 
     @property
     def place(self) -> tuple[str, str]:
@@ -138,12 +127,11 @@ class Panel:
 
 def panel(plan: Plan, beta: float, results: Mapping[Experiment, Result]) -> Panel:
     """Collect the curves of a panel."""
-    simulation, theory = (tuple(results[run] for run in runs) for runs in (plan.simulation(beta), plan.theory(beta)))
+    found = compared(beta, plan.batches, plan.simulation(beta), plan.theory(beta), results)
     curves = {sizes: dense_curve(results[run], run.eta) for sizes, run in plan.long(beta).items()}
     late = Late(plan.alpha, beta, plan.gamma, plan.eta(beta), plan.width, plan.batches, curves)
-    coarse, step = results[plan.fourth(beta)].arrays, theory[0].arrays["step"][1:]
-    fourth = resampled(coarse["step"][1:], coarse["loss"][1:], step)
-    return Panel(beta, simulation, theory, fourth, results[plan.limit(beta)], late)
+    step, loss = (results[plan.fourth(beta)].arrays[name][1:] for name in ("step", "loss"))
+    return Panel(**vars(found), fourth=resampled(step, loss, found.step), limit=results[plan.limit(beta)], late=late)
 
 
 def stability(plan: Plan, panel: Panel) -> pd.DataFrame:
@@ -158,14 +146,9 @@ def stability(plan: Plan, panel: Panel) -> pd.DataFrame:
     return pd.DataFrame({"batch": plan.batches, "growth": growth, "first": first, "last": last})
 
 
-def agreement(plan: Plan, panel: Panel) -> pd.DataFrame:
-    """Compare the mean of the simulations with the theory at every batch."""
-    return agreement_table(plan.batches, panel.theory, panel.simulation, _RESAMPLES)
-
-
 def fourth_moment(panel: Panel) -> float:
     """Return the theory with fourth moments over that of the paper at the smallest batch, averaged over log steps."""
-    return float(log_average(panel.fourth / panel.expected[0], panel.step))
+    return float(log_average(panel.fourth / panel.theory[0], panel.step))
 
 
 def excess(plan: Plan, panel: Panel) -> pd.DataFrame:
@@ -176,16 +159,16 @@ def excess(plan: Plan, panel: Panel) -> pd.DataFrame:
     of the largest batch.
     """
     largest = mean_curve(panel.simulation[-1])[1]
-    largest_drawn = resampled_means([seed_losses(panel.simulation[-1])], _RESAMPLES, stream=1)
+    largest_drawn = resampled_means([seed_losses(panel.simulation[-1])], RESAMPLES, stream=1)
     exponent = -_last_decade(panel, largest)
     rows = []
-    for batch, expected, simulation in zip(plan.batches[:-1], panel.expected, panel.simulation, strict=False):
+    for batch, expected, simulation in zip(plan.batches[:-1], panel.theory, panel.simulation, strict=False):
         ratio = mean_curve(simulation)[1] / largest
-        drawn = resampled_means([seed_losses(simulation)], _RESAMPLES)
+        drawn = resampled_means([seed_losses(simulation)], RESAMPLES)
         ratios = [a / b for (a,), (b,) in zip(drawn, largest_drawn, strict=True)]
         last = _with_spread(float(ratio[-1] - 1), [one[-1] - 1 for one in ratios])
         slope = _with_spread(_last_decade(panel, ratio), [_last_decade(panel, one) for one in ratios])
-        rows.append((batch, *last, float(expected[-1] / panel.expected[-1, -1] - 1), *slope, exponent))
+        rows.append((batch, *last, float(expected[-1] / panel.theory[-1, -1] - 1), *slope, exponent))
     return pd.DataFrame(rows, columns=["batch", "excess", "interval", "theory", "slope", "slope_interval", "exponent"])
 
 
@@ -253,7 +236,7 @@ def agreement_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Clai
 def shift_claims(plan: Plan, panel: Panel, found: pd.DataFrame) -> list[Claim]:
     """Return the claims that SGD noise leaves the scaling of a hard task alone: the smallest batch, and all from LARGE on."""
     largest, smallest, large = plan.batches[-1], found.iloc[0], found[found.batch >= LARGE]
-    shifted = smallest.exponent - _last_decade(panel, panel.fourth / panel.expected[-1])
+    shifted = smallest.exponent - _last_decade(panel, panel.fourth / panel.theory[-1])
     moment = "; corrected: by what the theory with the fourth moment of the data shifts it"
     cases = [("shift", f"B = {smallest.batch}", smallest, shifted, moment)]
     if len(large):
@@ -291,7 +274,7 @@ def batch_claim(plan: Plan, panel: Panel) -> Claim:
     if np.count_nonzero(kept) >= 2:
         # The excess over the largest batch is proportional to 1/B - 1/largest.
         strength = np.log(1 / batches[kept] - 1 / largest)
-        excess = np.log((panel.expected[kept] - panel.expected[-1])[:, decade].mean(axis=1))
+        excess = np.log((panel.theory[kept] - panel.theory[-1])[:, decade].mean(axis=1))
         power, between = float(np.polyfit(strength, excess, 1)[0]), np.diff(excess) / np.diff(strength)
         ends = min(power, float(between.min())), max(power, float(between.max()))
         steps = (plan.steps / 10, plan.steps)
@@ -320,7 +303,7 @@ def loss_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
     with book_style():
         figure = new_figure(8.6)
         for axes, panel in zip(figure.subplots(2, 1), (hard, super_easy), strict=True):
-            for batch, expected, simulation in zip(plan.batches, panel.expected, panel.simulation, strict=True):
+            for batch, expected, simulation in zip(plan.batches, panel.theory, panel.simulation, strict=True):
                 draw_mean(axes, simulation, batch_color(batch), f"$B = {batch}$", least=1 / 3, alpha=0.15)
                 axes.loglog(panel.step, expected, **dashed)
             lowest = min(float(mean_curve(simulation)[1].min()) for simulation in panel.simulation)
@@ -365,7 +348,7 @@ def late_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
 
 def _guides(axes: Axes, plan: Plan, panel: Panel) -> None:
     """Draw the paper's powers: the rich one for a hard task; SGD and finite-N transients for a super-easy one."""
-    last, first, largest = float(panel.step[-1]), panel.expected[0], float(panel.expected[-1, -1])
+    last, first, largest = float(panel.step[-1]), panel.theory[0], float(panel.theory[-1, -1])
     if panel.beta < 1:
         lines = [(float(chi(panel.beta)), (last / 8, last), largest / 1.5, last, False)]
     else:
