@@ -10,7 +10,7 @@ import numpy as np
 
 import companion
 import neural_scaling
-from companion import long_runs, own_runs
+from companion import long_runs, moves_runs, own_runs
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.data import entries
 from neural_scaling.data.digits import quality_runs, sizes
@@ -118,6 +118,7 @@ def tiny_runs():
         (models.OrderRun(1.0, 3, 16, 1.0, 0.05, 30, 0), 180),
         (circle.CircleRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
         (circle.CircleModesRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
+        (moves_runs.MovesRun(0.5, 1.0, 3, 8, 0.5, 0.1, 8, 130, 2, 64), 130),
         (circle.OwnKernelRun((0.5, 1.5), 1.0, 3, 8, 0.1, 30, 4, 32), 4),
         (weak_runs.WeakRun(0.25, 3, 8, 0.1, INFINITE, 0.3, 12, 2, 128), 12),
         (image_runs.ImageRun("made-up", 0, 16, False, 4, 0.5, 0.1, 4, 20, 2), 20),

@@ -70,8 +70,12 @@ class NetworkRun(DeviceRun):
 
     def slice(self) -> Self:
         """Return the first steps of the first seed, judged by the last of them, in which all before it shows."""
-        steps = max(step for step in self.recorded() if step <= self.sliced)
+        steps = max(step for step in self.recorded() if step <= max(1, self.steady()))
         return replace(self, steps=steps, seeds=1, last_only=True)  # type: ignore[type-var]
+
+    def steady(self) -> float:
+        """Return for how many steps rounding is not amplified beyond the tolerance."""
+        return self.sliced
 
     def recorded(self) -> list[int]:
         """Return the steps at which losses are taken."""
@@ -146,6 +150,10 @@ class CircleRun(NetworkRun):
         keep_each(self, whole, "first_seed", least=0, most=LARGEST_SEED)
         keep_each(self, flag, "last_only")
         keep(self, width=scale.width, richness=scale.richness, eta=scale.eta)
+
+    def steady(self) -> float:
+        """Return :attr:`sliced` steps up to a learning rate of 0.2; beyond, steps are unstable after fewer."""
+        return min(self.sliced, 8 / self.eta)
 
     @property
     def label(self) -> str:
