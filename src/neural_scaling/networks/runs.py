@@ -70,10 +70,10 @@ class NetworkRun(DeviceRun):
 
     def slice(self) -> Self:
         """Return the first steps of the first seed, judged by the last of them, in which all before it shows."""
-        steps = max(step for step in self.recorded() if step <= max(1, self.steady()))
+        steps = max(step for step in self.recorded() if step <= max(1, self._steady()))
         return replace(self, steps=steps, seeds=1, last_only=True)  # type: ignore[type-var]
 
-    def steady(self) -> float:
+    def _steady(self) -> float:
         """Return for how many steps rounding is not amplified beyond the tolerance."""
         return self.sliced
 
@@ -151,8 +151,8 @@ class CircleRun(NetworkRun):
         keep_each(self, flag, "last_only")
         keep(self, width=scale.width, richness=scale.richness, eta=scale.eta)
 
-    def steady(self) -> float:
-        """Return :attr:`sliced` steps up to a learning rate of 0.2; beyond, steps are unstable after fewer."""
+    def _steady(self) -> float:
+        """Return all steps of a slice up to a learning rate of 0.2; beyond, steps are unstable after fewer."""
         return min(self.sliced, 8 / self.eta)
 
     @property
