@@ -19,8 +19,8 @@
 # **Here.** In [Figure 5](fig-5-page) most windows end before the last step, when the kernel has grown half-way to the edge of
 # stability. Here the same networks learn two of its hard tasks at a quarter of the learning rate for ten times as many steps. They
 # cover 93 and 82 % of the way from the lazy exponent to $\chi$ ($\beta = 1/4$ and $1/2$), against 72 and 73 % in the larger steps. In
-# the second half of the windows the exponents are 0.42 and 0.66, beside $\chi = 0.40$ and 0.67. They still rise there, so that
-# equality in the whole window stays open.
+# the second half of the windows the exponents are 0.42 and 0.66, beside $\chi = 0.40$ and 0.67: the second levels off at $\chi$,
+# the first goes past it. Exponents change too much within the windows to say that they equal $\chi$.
 #
 # <!-- here: smallsteps.share, smallsteps.gain, smallsteps.flow.beta-0.25 -->
 
