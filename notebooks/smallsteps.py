@@ -11,7 +11,7 @@
 
 # %% [markdown]
 # (smallsteps-page)=
-# # Networks in small steps: how near to $\chi(\beta)$?
+# # Networks in small steps: how near to the rich exponent?
 #
 # **The paper says.** The loss of rich networks on hard tasks falls as $t^{-\chi(\beta)}$, $\chi = 2\beta/(1+\beta)$ (paper
 # eq. 10, Figure 5a).
