@@ -70,11 +70,13 @@ display(page.figure(rows, larger))
 
 # %% tags=["hide-input"]
 if plan.scale != "small":
+    both = page.table({eta: found, eta_larger: page.compared(larger)})
     heads = {
         "lazy": "lazy theory",
         "predicted": "χ",
         "late": "second half",
         "share": "share of the way",
+        "eta": "η₀",
         "window": "window in steps",
     }
     formats = dict.fromkeys(("lazy", "exponent", "predicted", "late"), ".3f") | {
@@ -82,7 +84,7 @@ if plan.scale != "small":
         "decades": ".2f",
         "window": ".0f",
     }
-    display(Table(page.table(found), "Exponents in small steps", heads, formats))
+    display(Table(both, "Exponents in small steps and in those of Figure 5", heads, formats))
 
 # %% [markdown]
 # ## Does the step size matter before the edge?

@@ -125,6 +125,9 @@ def test_small_steps():
     assert all(small > large for small, large in ends)
     assert found.exponent.to_numpy() == pytest.approx(found.predicted.to_numpy(), rel=1e-4)
     assert np.stack([*found.share]) == pytest.approx(1.0, abs=0.05)
+    both = smallsteps.table({full.eta: found, full.eta_larger: smallsteps.compared(larger)})
+    assert both.eta.tolist() == [full.eta] * 3 + [full.eta_larger] * 3 and both.beta.tolist() == [0.1, 0.25, 0.5] * 2
+    assert both.share.to_numpy() == pytest.approx(1.0, abs=0.05)
     assert flows.ratio.to_numpy() == pytest.approx(1.0, abs=1e-3)
     for row, (start, end) in zip(larger, flows.window, strict=True):
         calm = row.sharpness < curves.FLOW

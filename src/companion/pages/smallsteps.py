@@ -71,9 +71,10 @@ def compared(rows: Sequence[CurveRow]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=names)
 
 
-def table(found: pd.DataFrame) -> pd.DataFrame:
-    """Return what is compared, the share as a mean over seeds."""
-    return found.assign(share=[share.mean() for share in found.share])
+def table(found: Mapping[float, pd.DataFrame]) -> pd.DataFrame:
+    """Return what is compared at every learning rate, the share as a mean over seeds."""
+    frames = [one.assign(eta=eta, share=[share.mean() for share in one.share]) for eta, one in found.items()]
+    return pd.concat(frames, ignore_index=True)[["eta", *frames[0].columns.drop("eta")]]
 
 
 def flow(rows: Sequence[CurveRow], larger: Sequence[CurveRow]) -> pd.DataFrame:
