@@ -59,6 +59,17 @@ def test_result_and_slice():
     assert RUN.deviation(arrays, other) > 1e-2
 
 
+def test_slices_of_large_steps_end_before_rounding_grows():
+    steps = {eta: dataclasses.replace(RUN, eta=eta).slice().steps for eta in (0.2, 0.4, 1.6, 100.0)}
+    assert steps == {0.2: 38, 0.4: 19, 1.6: 5, 100.0: 1}
+
+
+def test_runs_that_diverge_alike_agree_and_others_do_not():
+    gone, there = ({"step": np.array([5.0]), "loss": np.array([[loss]])} for loss in (np.inf, 1.0))
+    assert RUN.deviation(gone, gone) == 0.0
+    assert RUN.deviation(gone, there) == RUN.deviation(there, gone) == np.inf
+
+
 def test_a_stream_belongs_to_its_seed():
     data = CircleData([0.8, 0.8], CPU, torch.float32, angles=512)
     alone = train(
