@@ -16,7 +16,7 @@
 # **Here.** In a few steps features and outputs move by the same amount at every width from 64 to 2048. As $\gamma_0 \to 0$ the
 # network becomes its linearisation. Two things stay open. Loss curves differ by about a tenth between widths 256 and 512 where
 # they differ most, too little and too unsurely to tell. And the loss is nearly the same for learning rates from 0.4 to 1.6, where
-# single networks scatter by more: the best rate is known to a factor of four only. At 3.2 networks diverge at every width.
+# single networks scatter by more: the best rate is known to a factor of four only. At 3.2 some networks of every width diverge.
 #
 # <!-- here: mup.output, mup.eta, mup.curves -->
 #
@@ -74,13 +74,14 @@ limit = page.lazy_limit(plan, results)
 print(notebook.provenance(plan, seeds=range(max(seeds, seeds_curves))))
 print(runs.describe(list(results.values())))
 
-# %% mystnb={"figure": {"caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order.", "name": "fig-mup"}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of three widths lie on each other; the loss depends little on the learning rate near its best value, and rises steeply beyond; the difference from the linearised network falls in proportion to the richness."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order.", "name": "fig-mup"}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of several widths lie close together; the loss depends little on the learning rate near its best value, and rises steeply beyond; the difference from the linearised network falls in proportion to the richness."}} tags=["remove-input"]
 display(page.draw(plan, moved, curves, search, limit))
 
 # %% tags=["hide-input"]
 growth, best = page.growth(plan, moved), page.best(search)
 display(Table(growth, "Growth of the change when N doubles", formats={"factor": ".3f", "interval": ".3f"}))
-display(Table(best, "Best learning rate", heads={"eta": "η₀", "loss": "test loss at the last step"}))
+rates = search.pivot(index="eta", columns="width", values="loss").rename(columns="N = {}".format).reset_index()
+display(Table(rates, "Test loss at the last step, by learning rate and width", heads={"eta": "η₀"}))
 
 # %% [markdown]
 # ## Claims
