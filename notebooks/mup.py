@@ -74,7 +74,7 @@ limit = page.lazy_limit(plan, results)
 print(notebook.provenance(plan, seeds=range(max(seeds, seeds_curves))))
 print(runs.describe(list(results.values())))
 
-# %% mystnb={"figure": {"caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order.", "name": "fig-mup"}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of several widths lie close together; the loss depends little on the learning rate near its best value, and rises steeply beyond; the difference from the linearised network falls in proportion to the richness."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "(a) Change of the arguments of each hidden layer and of the output in a few steps, against width; dashed: slopes minus and plus one half, which wrong scalings would give. (b) Loss curves at several widths. (c) Loss at the last step against learning rate. (d) Largest relative difference of the loss from that of the linearised network; dashed: first order.", "name": "fig-mup"}, "image": {"alt": "Four panels. Changes of features and output are flat in width; loss curves of several widths lie close together; the loss depends little on the learning rate near its best value, and no point is drawn beyond, where networks diverge; the difference from the linearised network falls in proportion to the richness."}} tags=["remove-input"]
 display(page.draw(plan, moved, curves, search, limit))
 
 # %% tags=["hide-input"]
