@@ -88,7 +88,7 @@ def bands(number, *, normal, noise):
     for curve in (prediction.lazy, prediction.rich):
         there = curve.clock <= 10 / prediction.estimate.eigenvalues[-1]
         gamma = prediction.gamma if curve.rich else 0.0
-        truth = dmft.kernel_flow(task.modes(8 * curve.clock[-1]), gamma, curve.time, 1e-4).loss[there]
+        truth = dmft.kernel_flow(task.modes(8 * curve.clock[-1]), gamma, curve.time).loss[there]
         low, high = curve.low[there], curve.high[there]
         found.append((float(np.mean((truth >= low) & (truth <= high))), float(np.mean(np.log(high / low)) / 2)))
     return found

@@ -100,7 +100,7 @@ def test_edge_of_stability(tmp_path):
         assert guess == pytest.approx(edge_of_stability_step(beta, gamma, eta), rel=1e-12)
         reached += edge is not None
         modes = PowerLaw(alpha, beta).quadrature(8 * edge / eta, nodes_per_bin=4)
-        flow = kernel_flow(modes, gamma, [edge], relative_tolerance=1e-5)
+        flow = kernel_flow(modes, gamma, [edge])
         # Between 32 points a decade the curve is taken as straight, which is good to a few parts in ten thousand.
         assert eta * flow.sharpness[0] == pytest.approx(2, rel=1e-3)
     assert reached == POINTS

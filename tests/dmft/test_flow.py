@@ -10,7 +10,8 @@ from scipy.integrate import solve_ivp
 
 from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import TimeGrid, decay_terms, gradient_flow, infinite_limit, kernel_flow, printed_ratio, solve
-from neural_scaling.spectra import PowerLaw
+from neural_scaling.dmft import flow as flow_module
+from neural_scaling.spectra import PowerLaw, Spectrum
 
 TIME = np.array([0.0, 0.5, 3.0, 20.0])
 
@@ -22,11 +23,10 @@ def test_equals_the_flow_of_the_whole_matrix(alpha, beta, gamma):
     quadrature = PowerLaw(alpha, beta, 40).spectrum().quadrature()
     expected = gradient_flow(quadrature, gamma, TIME)
     got = kernel_flow(quadrature, gamma, TIME)
-    # Both integrators keep a relative error of 1e-8 a step; a hundred steps lead to 20.
+    # The integrator of the matrix keeps a relative error of 1e-8 a step; a hundred steps lead to 20.
     np.testing.assert_allclose(got.loss, expected.loss, rtol=2e-6)
     np.testing.assert_allclose(got.weight_norm, expected.weight_norm, rtol=2e-6, atol=1e-12)
     np.testing.assert_allclose(got.sharpness, expected.sharpness, rtol=2e-6)
-    np.testing.assert_allclose(got.invariant_defect[1:], 0, atol=2e-6)
 
 
 def test_matrix_of_the_features_has_the_stated_form():
@@ -73,8 +73,7 @@ def test_lazy_limit():
     time = np.geomspace(0.1, 1e4, 12)
     flow = kernel_flow(quadrature, 0.0, time)
     error = np.exp(-np.outer(time, quadrature.nodes))
-    # The integrator keeps 1e-8 a step, some tens of steps.
-    np.testing.assert_allclose(flow.error, error, atol=1e-6)
+    np.testing.assert_allclose(flow.error, error, atol=1e-12)  # exact but for rounding in some hundred steps
     np.testing.assert_array_equal(flow.scale, 1)
     np.testing.assert_array_equal(flow.spike, 0)
     np.testing.assert_allclose(flow.sharpness, 1)
@@ -105,18 +104,67 @@ def test_printed_ratio_of_lazy_learning():
         printed_ratio(kernel_flow(quadrature, 0.0, TIME))
 
 
-@pytest.mark.parametrize("gamma", [0.0, 1.0])
-def test_the_invariant_gives_the_norm_of_the_weights(gamma):
-    flow = kernel_flow(PowerLaw(1.5, 1.5).quadrature(1e5), gamma, np.geomspace(0.1, 1e4, 12))
-    np.testing.assert_allclose(flow.settled_norm, flow.weight_norm, rtol=1e-5)  # the integrator's, about 1e-6
-
-
-def test_long_times_keep_the_invariant():
+def test_long_times():
     flow = kernel_flow(PowerLaw(1.5, 0.6).quadrature(4e7), 1.0, np.geomspace(1, 1e6, 13))
-    assert np.all(np.abs(flow.invariant_defect) < 2e-6)
     assert np.all(np.diff(flow.loss) < 0)
     # Learned modes overshoot: the spike pushes them past the target.
     assert flow.error[-1, 0] < 0
+
+
+def in_plain_time(quadrature, gamma, time):
+    """Errors and |w|^2/N by an integrator of stiff equations, in time and with no clock."""
+    lam, weights, size = quadrature.nodes, quadrature.target_weights, quadrature.nodes.size
+
+    def slope(_, state):
+        error, scale = state[:size], 1 + gamma * state[size]
+        overlap = (weights * lam * error) @ (1 - error)
+        return np.append(-scale * lam * error - gamma / scale * overlap * (1 - error), 2 * overlap)
+
+    start, allowed = np.append(np.ones(size), 0.0), np.append(np.full(size, 1e-15), 1e-15 * quadrature.initial_loss)
+    found = solve_ivp(slope, (0, time[-1]), start, "Radau", time, rtol=1e-10, atol=allowed).y
+    return found[:size].T, found[size]
+
+
+GAPS = Spectrum([1.0, 0.1, 1e-5, 3e-6], [1.0, 3.0, 300.0, 2000.0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("modes", "gamma", "last"),
+    [
+        (PowerLaw(1.5, 0.4, 30).spectrum(), 1.0, 1e4),
+        (PowerLaw(1.2, 2.5, 30).spectrum(), 1e4, 1e3),
+        (PowerLaw(2.0, 0.1, 30).spectrum(), 1e-3, 1e5),
+        (GAPS, 1.0, 1.3e3),  # the kernel grows 2000-fold at the end
+    ],
+)
+def test_equals_an_integration_in_plain_time(modes, gamma, last):
+    quadrature, time = modes.quadrature(), np.geomspace(1e-3, last, 40)
+    error, norm = in_plain_time(quadrature, gamma, time)
+    got = kernel_flow(quadrature, gamma, time)
+    # What the solver states; the other one keeps 1e-10 a step, in up to some hundred steps.
+    expected = error**2 @ (quadrature.target_weights * quadrature.nodes)
+    np.testing.assert_allclose(got.loss, expected, rtol=1e-6, atol=1e-18 * quadrature.initial_loss)
+    np.testing.assert_allclose(got.weight_norm, norm, rtol=1e-7)
+    np.testing.assert_allclose(got.error, error, atol=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("modes", [PowerLaw(1.1, 0.1), PowerLaw(1.5, 1.0), PowerLaw(2.5, 3.5)])
+def test_shorter_steps_change_no_more_than_is_stated(modes, gamma, monkeypatch):
+    time = np.append(0, np.geomspace(1e-3, 1e5, 7))
+    got = kernel_flow(modes, gamma, time)
+    monkeypatch.setattr(flow_module, "_STEP", 0.06)
+    finer = kernel_flow(modes, gamma, time)
+    np.testing.assert_allclose(got.loss, finer.loss, rtol=1e-6)
+    np.testing.assert_allclose(got.scale, finer.scale, rtol=1e-7)
+
+
+def test_values_do_not_depend_on_the_other_times_asked_for():
+    time = np.geomspace(0.1, 1e4, 12)
+    together = kernel_flow(PowerLaw(1.5, 0.4).quadrature(1e6), 1.0, time)
+    alone = kernel_flow(PowerLaw(1.5, 0.4).quadrature(1e6), 1.0, time[[5]])
+    np.testing.assert_array_equal(alone.error[0], together.error[5])
 
 
 def test_only_the_start():

@@ -39,7 +39,7 @@ def covered(prediction, law):
     for curve in (prediction.lazy, prediction.rich):
         horizon = 8 * curve.clock[-1]
         modes = law.quadrature(horizon, 8) if isinstance(law, PowerLaw) else law.quadrature(horizon)[0]
-        truth = dmft.kernel_flow(modes, prediction.gamma if curve.rich else 0.0, curve.time, 1e-4).loss
+        truth = dmft.kernel_flow(modes, prediction.gamma if curve.rich else 0.0, curve.time).loss
         shares.append(np.mean((truth >= curve.low) & (truth <= curve.high)))
     return shares
 

@@ -92,12 +92,12 @@ def growth(plan: Plan, curves: Iterable[Curve]) -> pd.DataFrame:
             found = [
                 ("kernel scale", power, flow.scale, window),
                 modes,
-                ("|w|^2", power, flow.settled_norm, window),
+                ("|w|^2", power, flow.weight_norm, window),
                 ("|w|^2 lazy", 1 - beta, measured.lazy_norm, lazy_window),
                 ("spike", -power, flow.spike, formed),
             ]
         else:
-            missing = (limiting_scale(plan.alpha, beta, flow.gamma) - 1) / flow.gamma - flow.settled_norm
+            missing = (limiting_scale(plan.alpha, beta, flow.gamma) - 1) / flow.gamma - flow.weight_norm
             missing_lazy = rkhs_norm_squared(plan.alpha, beta) - measured.lazy_norm
             found = [
                 modes,
@@ -197,7 +197,7 @@ def limit_claims(plan: Plan, weak: Curve, strong: Curve) -> list[Claim]:
     """Judge where spike and scale of an easy task end, at first order in gamma and beyond."""
     flow, beta = weak.flow, weak.beta
     spike = float(flow.spike[-1]) / (flow.gamma * flow.quadrature.initial_loss)
-    scale = float(flow.settled_norm[-1]) / rkhs_norm_squared(plan.alpha, beta)
+    scale = float(flow.weight_norm[-1]) / rkhs_norm_squared(plan.alpha, beta)
     at = f"at gamma = {flow.gamma:g}, beta = {beta:g}, eta t = {plan.last:g}"
     return [
         judged(
@@ -371,7 +371,7 @@ def norm_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fig
         axes = figure.subplots()
         for measured, color in zip((*hard, *easy), SERIES, strict=False):
             time = measured.flow.time
-            axes.loglog(time, measured.flow.settled_norm, color=color, label=rf"$\beta = {measured.beta:g}$")
+            axes.loglog(time, measured.flow.weight_norm, color=color, label=rf"$\beta = {measured.beta:g}$")
             axes.loglog(time, measured.lazy_norm, ":", color=color)
             if measured.beta > 1:
                 limit = (limiting_scale(plan.alpha, measured.beta, plan.gamma) - 1) / plan.gamma

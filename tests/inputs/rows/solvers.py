@@ -90,7 +90,7 @@ ROWS = [
         monitor=monitor,
     ),
     row(dmft.gradient_flow, modes=modes, gamma=gamma, time=times, relative_tolerance=tolerance, monitor=monitor),
-    row(dmft.kernel_flow, modes=modes, gamma=gamma, time=times, relative_tolerance=tolerance),
+    row(dmft.kernel_flow, modes=modes, gamma=gamma, time=times),
     row(dmft.KernelFlow.eigenvalue_at, FLOW, level=real(0.5, above=0, below=1)),
     row(dmft.decay_terms, flow=instance(FLOW)),
     row(dmft.printed_ratio, flow=instance(POSITIVE)),
