@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import jupytext
 import nbformat
@@ -11,6 +13,7 @@ from filelock import FileLock, Timeout
 from bookkit import commands, execution, notebooks, registry
 from bookkit.execution import Outcome
 from bookkit.problems import Problem
+from bookkit.stages import shared_programs
 
 
 def tree(folder):
@@ -178,3 +181,26 @@ def test_another_error_of_the_engine_is_not_tried_again(executed, monkeypatch):
     monkeypatch.setattr(execution.papermill, "execute_notebook", fails)
     with pytest.raises(RuntimeError, match="something else"):
         execution.run(executed, jupytext.reads("# %%\n1", fmt="py:percent"), "tiny")
+
+
+PROGRAM = """
+import jax, jax.numpy as jnp
+hits = []
+jax.monitoring.register_event_listener(lambda event, **_: hits.append(event) if event.endswith("cache_hits") else None)
+jax.config.update("jax_enable_x64", True)
+normals = jax.jit(lambda key: jax.random.gamma(key, jnp.linspace(0.5, 9.0, 64)))(jax.random.key(0))
+print(len(hits), float(normals.sum()).hex())
+"""
+
+
+@pytest.mark.slow
+def test_processes_share_what_jax_compiles(tmp_path):
+    def run():
+        variables = {**os.environ, **shared_programs(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM], env=variables, capture_output=True, text=True, check=True
+        )
+
+    first, again = (run().stdout.split() for _ in range(2))
+    assert (int(first[0]), int(again[0]) > 0) == (0, True)
+    assert again[1] == first[1]

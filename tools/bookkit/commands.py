@@ -29,7 +29,7 @@ from bookkit.execution import Outcome
 from bookkit.problems import Problem
 from bookkit.project import Project
 from bookkit.registry import Job
-from bookkit.stages import Stage, run_stages, single_threaded
+from bookkit.stages import Stage, run_stages, shared_programs, single_threaded
 from bookkit.terminal import say
 from neural_scaling.base.files import NotWritten
 
@@ -433,7 +433,8 @@ def _types(project: Project) -> None:
 
 def _python(project: Project, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
     command = [sys.executable, "-m", module, *arguments]
-    run = subprocess.run(command, cwd=project.root, env={**os.environ, **(environment or {})}, check=False)
+    variables = {**os.environ, **shared_programs(project.work), **(environment or {})}
+    run = subprocess.run(command, cwd=project.root, env=variables, check=False)
     if run.returncode:
         raise Problem(f"{module} found something (see above).")
 

@@ -25,7 +25,7 @@ from bookkit import kernels, notebooks, registry, stamps, workplace
 from bookkit.problems import Problem
 from bookkit.project import Project, write_atomically
 from bookkit.registry import Job
-from bookkit.stages import single_threaded
+from bookkit.stages import shared_programs, single_threaded
 from bookkit.terminal import CellLine, say, terminal_name
 from neural_scaling.base.paths import datasets_root
 
@@ -90,6 +90,7 @@ def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_
             "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not one of the user's
             # Those of the user in any case: they are fetched, not computed, and checked whenever they are opened.
             "NEURAL_SCALING_DATASETS": str(datasets_root().absolute()),
+            **shared_programs(work.absolute()),
         }
         if scale == "small" or not own_cache:
             wanted |= single_threaded() | {"NEURAL_SCALING_CACHE": str(place / "cache")}
@@ -214,7 +215,7 @@ def run_side_by_side(project: Project, jobs: Sequence[Job], *, force: bool = Fal
     """
     workers = min(os.cpu_count() or 1, _MOST_KERNELS)
     # Threads of small products wait for each other on a busy machine, several times longer than they save.
-    with _environment(single_threaded()):
+    with _environment(single_threaded() | shared_programs(project.work)):
         context = kernels.start()
     with (
         ProcessPoolExecutor(workers, context, _begin, (dict(os.environ),)) as processes,

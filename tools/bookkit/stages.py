@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from bookkit.terminal import say
 
@@ -17,6 +18,15 @@ def single_threaded() -> dict[str, str]:
     """Return the environment for processes that run side by side: one thread each, so that they do not fight."""
     eigen = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     return {**dict.fromkeys(THREAD_VARIABLES, "1"), "XLA_FLAGS": eigen}
+
+
+def shared_programs(work: Path) -> dict[str, str]:
+    """Return the environment in which processes share what JAX compiles: each program once, the same bits for all."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(work / "programs"),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**27),  # with a limit JAX locks the folder while it writes
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
 
 
 def run_stages(stages: list[Stage]) -> None:
