@@ -150,7 +150,7 @@ for run in plan.forecasts():
     display(
         Table(
             page.along(plan, run, results),
-            f"{run.dataset}: trained over predicted loss along the curve",
+            f"{page.title(run.dataset)}: trained over predicted loss along the curve",
             heads={
                 "predicted": "predicted, lazy",
                 "bounds": "bounds from the images",

@@ -29,6 +29,7 @@ from neural_scaling.networks.image_runs import ImageRun, KernelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import chi
 
+_NAMES = {"mnist": "MNIST", "mnist1m": "MNIST-1M", "cifar10": "CIFAR-10", "cifar5m": "CIFAR-5M"}
 #: Source that the paper gives.
 _PAPER = {"mnist": 0.30, "mnist1m": 0.30, "cifar10": 0.075, "cifar5m": 0.075}
 #: Modes learned at the start of a window, and share of n that a window of modes ends at.
@@ -102,6 +103,12 @@ class SourceRow:
         """Return both bounds of the lazy learning curve at times ``eta_0 t`` inside ``TIMES``."""
         curves = (np.interp(np.log(time), np.log(TIMES), np.log(bound)) for bound in (self.train, self.test))
         return [np.asarray(np.exp(curve)) for curve in curves]
+
+
+def title(dataset: str) -> str:
+    """Return the name of a dataset as people write it."""
+    name, _, size = dataset.partition("-")
+    return _NAMES.get(name, name) + (f" ({size})" if size else "")
 
 
 def paper_source(dataset: str) -> float:

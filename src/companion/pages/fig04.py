@@ -391,8 +391,9 @@ def _guides(axes: Axes, plan: Plan, panel: Panel, seen: ComputeFrontier) -> None
     start = math.exp(float(np.interp(math.log(x[0]), np.log(seen.compute), np.log(seen.loss))))
     # The power of Table 1 lies below the frontier, any other below that.
     for number, (r, style, share, note) in enumerate(powers):
-        y = start / 1.5 / 3.0**number * (x / x[0]) ** -r
+        y = start / 1.5 / 6.0**number * (x / x[0]) ** -r
         axes.loglog(x, y, style, color=MUTED, linewidth=1.6)
+        axes.set_ylim(bottom=min(axes.get_ylim()[0], 0.8 * y[-1]))
         label = rf"$C^{{-{r:.3g}}}${note}"
         place = x[0] ** (1 - share) * x[1] ** share, y[0] ** (1 - share) * y[1] ** share
         axes.annotate(label, place, (-8, -14), textcoords="offset points", ha="right", va="top", color=MUTED)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from companion.circle_curves import FLOW
 from companion.claims import Claim, Measurement, bounded, judged
-from companion.image_tasks import EDGE, ImageRow, SourceRow, image_row, paper_source, source_row
+from companion.image_tasks import EDGE, ImageRow, SourceRow, image_row, paper_source, source_row, title
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
 from neural_scaling.base.arrays import Array
@@ -67,7 +67,7 @@ class Curves:
     @property
     def title(self) -> str:
         """The dataset, and whether its images are shifted and mirrored."""
-        return self.dataset + (" with crops" if _crops(self.dataset) else "")
+        return title(self.dataset) + (" with crops" if _crops(self.dataset) else "")
 
     @property
     def richest(self) -> ImageRow:
@@ -169,7 +169,7 @@ def claims(plan: Plan, found: Curves) -> list[Claim]:
                 plan,
                 f"{name}.order",
                 place,
-                f"On {found.title} networks of richness gamma0 = {richest.run.richness:g} learn faster than linearised ones.",
+                f"On {found.title}, networks of richness gamma0 = {richest.run.richness:g} learn faster than linearised ones.",
                 "loss at the last step over that of the linearised network, mean over seeds",
                 "below",
                 1.0,
@@ -199,7 +199,7 @@ def _steeper_claim(plan: Plan, found: Curves, lazy: ImageRow, name: str, place: 
         plan,
         f"{name}.steeper",
         f"{place}, section 5.2",
-        f"On {found.title} networks of richness gamma0 = {richest.run.richness:g} have a larger exponent than linearised ones.",
+        f"On {found.title}, networks of richness gamma0 = {richest.run.richness:g} have a larger exponent than linearised ones.",
         "exponent in steps less that of the linearised network, last decade of steps, mean over seeds",
         "above",
         0.0,
@@ -218,7 +218,7 @@ def _lazy_claim(plan: Plan, found: Curves, lazy: ImageRow, name: str, place: str
         plan,
         f"{name}.gamma0-0",
         f"{place}, eq. 10 (lazy)",
-        f"On {found.title} the loss of linearised networks falls as the spectrum of their kernel on these images predicts.",
+        f"On {found.title}, the loss of linearised networks falls as the spectrum of their kernel on these images predicts.",
         "exponent of the test loss in steps, mean over seeds; predicted: that of the curve from the spectrum in the same window",
         predicted,
         measured,
@@ -237,7 +237,7 @@ def _rich_claim(plan: Plan, found: Curves, name: str, place: str) -> Claim:
         plan,
         f"{name}.rich",
         f"{place}, eq. 10",
-        f"On {found.title} the loss of rich networks falls as t^(-2 beta/(1+beta)), beta the source measured on these images.",
+        f"On {found.title}, the loss of rich networks falls as t^(-2 beta/(1+beta)), beta the source measured on these images.",
         f"exponent of the test loss in steps, gamma0 {row.run.richness:g}, mean over seeds",
         predicted,
         row.measured.widened(error, "of the source"),
@@ -262,7 +262,7 @@ def departure_claim(plan: Plan, found: Curves) -> Claim:
         plan,
         f"fig06.{found.dataset}.departure",
         "Fig. 6b, section 5.2",
-        f"Late in training rich networks on {found.title} fall faster than t^(-2 beta/(1+beta)).",
+        f"Late in training, rich networks on {found.title} fall faster than t^(-2 beta/(1+beta)).",
         f"exponent in the second half of the window less 2 beta/(1+beta) of the measured source, gamma0 {row.run.richness:g}",
         "above",
         0.0,
@@ -335,7 +335,7 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
                 lower.loglog(row.step, row.sharpness, color=color)
             lower.axhline(EDGE, color=MUTED, linestyle="--", linewidth=1.2)
             lower.axhline(FLOW, color=MUTED, linestyle=":", linewidth=1.2)
-            upper.set_title(one.dataset)
+            upper.set_title(title(one.dataset))
             lower.set_xlabel("steps $t$")
             plain_ticks(upper.yaxis)
             plain_ticks(lower.yaxis)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.image_tasks import title
 from companion.own_runs import OwnForecastRun, OwnTrainingRun, there
 from companion.parameters import Parameters
 from companion.style import LAZY, MUTED, RICH, book_style, new_figure
@@ -220,7 +221,7 @@ def images_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
                     linestyle=style,
                     label=rf"trained, $\gamma_0 = {trained.richness:g}$",
                 )
-            axes.set_title(f"({letter}) {run.dataset}")
+            axes.set_title(f"({letter}) {title(run.dataset)}")
             axes.set_xlabel("step $t$")
             axes.set_ylabel("test loss")
             axes.legend(loc="lower left", fontsize="small")

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, bounded, judged
-from companion.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row
+from companion.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row, title
 from companion.parameters import Parameters
 from companion.style import INK, MUTED, RICH, book_style, entries, new_figure, plain_ticks, width_color
 from companion.tables import Table
@@ -207,7 +207,7 @@ def _hard_claim(plan: Plan, one: Task) -> Claim:
         plan,
         f"source.{one.name}.hard",
         "Fig. 6, section 6",
-        f"The task {one.name} is hard for a convolutional network.",
+        f"The task {title(one.name)} is hard for a convolutional network.",
         "source beta from eigenvalues and targets of the tangent kernel, window in modes",
         "below",
         1.0,
@@ -228,8 +228,8 @@ def _harder_claim(plan: Plan, tasks: Sequence[Task]) -> Claim:
         plan,
         "source.order",
         "Fig. 6, section 5.2",
-        f"For convolutional networks {hard.name} is harder than {easy.name}.",
-        f"source beta of {easy.name} less that of {hard.name}",
+        f"For convolutional networks {title(hard.name)} is harder than {title(easy.name)}.",
+        f"source beta of {title(easy.name)} less that of {title(hard.name)}",
         "above",
         0.0,
         Measurement.of(value, (value - half, value + half), meaning=_SOURCE),
@@ -246,7 +246,7 @@ def _source_claim(plan: Plan, one: Task) -> Claim:
         plan,
         f"source.{one.name}.beta",
         "Fig. 6, section 5.2",
-        f"The source exponent of {one.name} for a convolutional network is {paper:g}.",
+        f"The source exponent of {title(one.name)} for a convolutional network is {paper:g}.",
         "beta from eigenvalues and targets of the tangent kernel, window in modes",
         paper,
         _source(row),
@@ -268,7 +268,7 @@ def _lazy_claim(plan: Plan, one: Task) -> Claim:
         plan,
         f"source.{one.name}.lazy",
         "Fig. 6, eq. 10 (lazy)",
-        f"The spectrum of the kernel at the start gives the lazy learning curve of {one.name}.",
+        f"The spectrum of the kernel at the start gives the lazy learning curve of {title(one.name)}.",
         "exponent of the test loss of linearised networks in steps; predicted: that of the curve in the same window",
         predicted,
         measured,
@@ -298,13 +298,13 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
             row = one.rows[0]
             mode = np.arange(1, row.eigenvalues.size + 1)
             kept = row.eigenvalues > 0
-            upper.loglog(mode[kept], row.eigenvalues[kept], color=color, label=one.name)
+            upper.loglog(mode[kept], row.eigenvalues[kept], color=color, label=title(one.name))
             x = np.array(row.window)
             fit = row.eigenvalue_fit
             upper.loglog(x, 1.6 * fit.prefactor * x**-fit.exponent, "--", color=MUTED)
             lower.fill_between(mode[:-1], row.left[:-1], row.rest[:-1], color=color, alpha=0.3, linewidth=0)
             middle = np.sqrt(row.left[:-1] * row.rest[:-1])
-            lower.loglog(mode[:-1], middle, color=color, label=one.name)
+            lower.loglog(mode[:-1], middle, color=color, label=title(one.name))
             inside = (mode >= x[0]) & (mode <= x[1])
             place = math.exp(np.log(x).mean())
             level = math.exp(np.interp(math.log(place), np.log(mode[:-1]), np.log(middle)))
@@ -334,7 +334,7 @@ def study_figure(tasks: Sequence[Task]) -> Figure:
                     axes = panels[line, column]
                     values = np.array([getattr(row, quantity) for row in rows])
                     ends = np.array([getattr(row, f"{quantity}_interval") for row in rows])
-                    dots = {"fmt": "o-", "capsize": 3, "markersize": 5, "label": one.name}
+                    dots = {"fmt": "o-", "capsize": 3, "markersize": 5, "label": title(one.name)}
                     axes.errorbar(x, values, np.abs(ends.T - values), color=color, **dots)
                     axes.set_xscale("log")
                     axes.set_xticks(x, [f"{value:g}" for value in x], rotation=45)
@@ -369,6 +369,6 @@ def lazy_figure(tasks: Sequence[Task]) -> Figure:
                 axes.loglog(curve.step, curve.mean, color=width_color(width), label=f"$N = {width}$")
             axes.set_ylim(0.7 * float(np.min(bounds)), 0.115)  # a network that diverges leaves the figure
             plain_ticks(axes.yaxis)
-            axes.set(title=one.name, xlabel="steps $t$", ylabel="test loss, linearised")
+            axes.set(title=title(one.name), xlabel="steps $t$", ylabel="test loss, linearised")
             axes.legend(loc="lower left")
     return figure
