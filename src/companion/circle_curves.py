@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from companion.agreement import seeds_needed
 from companion.claims import Claim, Measurement, Page, judged, of_exponent
 from companion.learning_curves import FittedCurve, LearningCurve, learning_curve
-from companion.style import INK, MUTED, book_style, entries, new_figure
+from companion.style import INK, MUTED, drawing, entries
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import Window, fit_power_law, local_slope
@@ -178,9 +178,8 @@ def sound(rich: Sequence[CurveRow], lazy: Sequence[CurveRow], slack: float = 1.0
 
 def loss_figure(panels: Sequence[tuple[str, Sequence[CurveRow], Sequence[CurveRow]]]) -> Figure:
     """Draw the losses of several tasks with and without feature learning; a panel is title, rich and linearised curves."""
-    with book_style():
-        figure = new_figure(5.2 * len(panels))
-        for axes, (title, rich, lazy) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
+    with drawing(5.2 * len(panels), len(panels)) as (figure, sheet):
+        for axes, (title, rich, lazy) in zip(sheet, panels, strict=True):
             for number, (row, other) in enumerate(zip(rich, lazy, strict=True)):
                 color = task_color(number, len(rich))
                 name = rf"$\beta = {row.run.beta:.3g}$"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
-from companion.style import MUTED, SERIES, book_style, grey_legend, new_figure
+from companion.style import MUTED, SERIES, drawing, grey_legend
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import KernelFlow
 from neural_scaling.models.direct_model import best_in_span, initial_features, train_directly
@@ -154,9 +154,7 @@ def scale_claim(plan: Parameters, found: pd.DataFrame, flow: KernelFlow) -> Clai
 
 def growth_figure(plan: Parameters, found: pd.DataFrame, modes: Sequence[int], flow: KernelFlow) -> Figure:
     """Draw the effective kernel of single modes, simulated and in the limit of infinite width."""
-    with book_style():
-        figure = new_figure(5.2)
-        axes = figure.subplots()
+    with drawing(5.2) as (figure, axes):
         shown = (flow.time >= 0.5) & (flow.time <= 2 * found.time.iloc[-1])
         time = flow.time[shown]
         for index, (mode, color) in enumerate(zip(modes, SERIES, strict=False)):
@@ -170,9 +168,7 @@ def growth_figure(plan: Parameters, found: pd.DataFrame, modes: Sequence[int], f
 
 def single_figure(trained: Sequence[Single]) -> Figure:
     """Draw the loss of networks of one parameter with and without the projection."""
-    with book_style():
-        figure = new_figure(5.2)
-        axes = figure.subplots()
+    with drawing(5.2) as (figure, axes):
         for row, color in zip(trained, SERIES[1:], strict=False):
             for free, held in zip(row.unprojected, row.projected, strict=True):
                 axes.loglog(row.step, free, color=color)

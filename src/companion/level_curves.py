@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import Measurement
 from companion.parameters import Parameters
-from companion.style import MUTED, SERIES, book_style, new_figure, plain_ticks
+from companion.style import MUTED, SERIES, drawing, plain_ticks
 from neural_scaling.dmft import KernelFlow
 from neural_scaling.fits import fit_power_law
 from neural_scaling.theory import chi, chi_level, level_curve, self_similar_solution
@@ -44,9 +44,7 @@ def closures(plan: Parameters, losses: pd.DataFrame) -> pd.DataFrame:
 
 def level_figure(losses: pd.DataFrame, window: tuple[float, float]) -> Figure:
     """Draw the loss at each level of approximation over the exact loss."""
-    with book_style():
-        figure = new_figure(5.2)
-        axes = figure.subplots()
+    with drawing(5.2) as (figure, axes):
         for level, color in zip(losses.columns.drop("exact"), SERIES, strict=False):
             name, style = (r"$\infty$", "-") if level == "inf" else (level, "--" if int(level) % 2 else "-")
             axes.loglog(losses.index, losses[level] / losses.exact, style, color=color, label=f"level {name}")

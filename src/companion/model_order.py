@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import Claim, Measurement, bounded
 from companion.parameters import Parameters
-from companion.style import INK, LAZY, MUTED, RICH, book_style, new_figure, plain_ticks
+from companion.style import INK, LAZY, MUTED, RICH, drawing, plain_ticks
 from neural_scaling import dmft
 from neural_scaling.models.runs import OrderRun
 from neural_scaling.runs import Experiment, Result
@@ -155,9 +155,7 @@ def order_figure(
     """Draw lazy against rich losses of random models of the first target, and the ratios of the constructed pairs."""
     arrays = results[plan.orders()[0]].arrays
     lazy, rich = arrays["lazy"][:, -1], arrays["rich"][:, -1]
-    with book_style():
-        figure = new_figure(8.4)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(8.4, 2) as (figure, (upper, lower)):
         upper.loglog(lazy, rich, "o", color=INK, markersize=4.5)
         if found.example[0] is not None:
             pair = list(found.example[0])

@@ -196,6 +196,14 @@ def new_figure(height: float, width: float = WIDTH) -> BookFigure:
     return BookFigure(figsize=(require_positive(width, "width"), require_positive(height, "height")))
 
 
+@contextmanager
+def drawing(height: float, rows: int = 0, columns: int = 1, **shared: Any) -> Iterator[tuple[BookFigure, Any]]:
+    """Give a figure in the style of the book and its panels: one if no rows are named, else an array of them."""
+    with book_style():
+        figure = new_figure(height)
+        yield figure, np.atleast_1d(figure.subplots(rows, columns, **shared)) if rows else figure.subplots()
+
+
 def plain_ticks(axis: Axis) -> None:
     """Put numbers on a logarithmic axis of few decades at 1, 2 and 5 of each, as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

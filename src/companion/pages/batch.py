@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from companion.agreement import log_average
 from companion.claims import MEAN, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, RICH, SIZES, book_style, new_figure
+from companion.style import INK, MUTED, RICH, SIZES, drawing
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, largest_stable_eta, mean_square_stability, solve
 from neural_scaling.fits.power_law import NORMAL_95
@@ -199,9 +199,7 @@ def excess_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def excess_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
     """Draw the loss over that at infinite batch against steps, one panel per richness."""
-    with book_style():
-        figure = new_figure(8.6)
-        panels = np.atleast_1d(figure.subplots(len(plan.gammas), 1, sharex=True))
+    with drawing(8.6, len(plan.gammas), sharex=True) as (figure, panels):
         for axes, gamma in zip(panels, plan.gammas, strict=True):
             shown = [one for one in found if one.gamma == gamma]
             for color, one in zip(SIZES, shown, strict=False):
@@ -223,10 +221,8 @@ def excess_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
 
 def error_figure(found: pd.DataFrame) -> Figure:
     """Draw the relative error of both theories against B, one panel per richness."""
-    with book_style():
-        figure = new_figure(4.4)
-        gammas = found.gamma.unique()
-        panels = np.atleast_1d(figure.subplots(1, len(gammas), sharex=True, sharey=True))
+    gammas = found.gamma.unique()
+    with drawing(4.4, 1, len(gammas), sharex=True, sharey=True) as (figure, panels):
         for axes, gamma in zip(panels, gammas, strict=True):
             rows = found[found.gamma == gamma]
             x, noise = rows.batch.to_numpy(np.float64), (2 * rows.error / rows.excess).to_numpy()
@@ -249,10 +245,8 @@ def error_figure(found: pd.DataFrame) -> Figure:
 
 def spread_figure(plan: Plan, found: Sequence[BatchCurves]) -> Figure:
     """Draw mean, median, spread and single runs at the smallest batch, one panel per richness."""
-    with book_style():
-        figure = new_figure(8.2)
-        shown = [one for one in found if one.batch == plan.batches[0]]
-        panels = np.atleast_1d(figure.subplots(len(shown), 1, sharex=True))
+    shown = [one for one in found if one.batch == plan.batches[0]]
+    with drawing(8.2, len(shown), sharex=True) as (figure, panels):
         for axes, one in zip(panels, shown, strict=True):
             arrays = one.simulation
             band = {"color": SIZES[1], "alpha": 0.2, "linewidth": 0, "label": "16 to 84 %"}

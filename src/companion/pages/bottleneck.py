@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from companion.claims import MEAN, SLOPE, Claim, Kind, Measurement, Tolerance, bounded, judged
 from companion.claims.measurement import Details
 from companion.parameters import Parameters
-from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
+from companion.style import CASES, INK, MUTED, drawing, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import fit_power_law
@@ -329,10 +329,9 @@ def end_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def bottleneck_figure(model: Sequence[Curve], data: Sequence[Curve], table: pd.DataFrame) -> Figure:
     """Draw both bottlenecks against N and P, each power named once."""
-    with book_style():
-        figure = new_figure(8.8)
-        panels = ((model, "N", "(a) width $N$, fresh data"), (data, "P", "(b) $P$ samples, infinite width"))
-        for axes, (found, symbol, title) in zip(figure.subplots(2, 1), panels, strict=True):
+    panels = ((model, "N", "(a) width $N$, fresh data"), (data, "P", "(b) $P$ samples, infinite width"))
+    with drawing(8.8, 2) as (figure, sheet):
+        for axes, (found, symbol, title) in zip(sheet, panels, strict=True):
             powers = table.corrected[table.limited == ("data" if symbol == "P" else "width")]
             named: set[float] = set()
             for curve, power, color in zip(found, powers, CASES, strict=False):
@@ -361,9 +360,7 @@ def _circles(
 
 def scale_figure(plan: Plan, scales: Sequence[Curve]) -> Figure:
     """Draw r_3 against N and r_1 against P."""
-    with book_style():
-        figure = new_figure(4.2)
-        axes = figure.subplots()
+    with drawing(4.2) as (figure, axes):
         for curve, color, marker in zip(scales, CASES, "os", strict=False):
             symbol, name = ("P", "r_1") if curve.data else ("N", "r_3")
             label, unit = rf"${name} / {symbol}^\alpha$, draws", curve.draws["size"] ** plan.alpha
@@ -379,9 +376,7 @@ def scale_figure(plan: Plan, scales: Sequence[Curve]) -> Figure:
 
 def end_figure(trained: Sequence[End]) -> Figure:
     """Draw the distance of the loss from its limit for every richness."""
-    with book_style():
-        figure = new_figure(4.4)
-        panels = figure.subplots(1, 2, sharey=True)
+    with drawing(4.4, 1, 2, sharey=True) as (figure, panels):
         titles = ("(a) population", "(b) $P$ samples")
         for axes, data, title in zip(panels, (False, True), titles, strict=True):
             for end in (one for one in trained if one.data == data):

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from companion.agreement import Compared, claims_at_both_ends, compared, draw_mean
 from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import MUTED, SERIES, THEORY, book_style, entries, guide, new_figure, richness_colors, width_color
+from companion.style import MUTED, SERIES, THEORY, drawing, entries, guide, richness_colors, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import kernel_flow
 from neural_scaling.fits import fit_power_law, late_window, theory_window, window_sensitivity
@@ -269,9 +269,8 @@ def edge_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
     """Draw panels (a) and (b): loss against steps at N, B -> infinity for every richness."""
-    with book_style():
-        figure = new_figure(8.6)
-        for axes, panel, letter in zip(figure.subplots(2, 1), (easy, hard), "ab", strict=True):
+    with drawing(8.6, 2) as (figure, sheet):
+        for axes, panel, letter in zip(sheet, (easy, hard), "ab", strict=True):
             colors = richness_colors(panel.gammas)
             for gamma, discrete, flow in zip(panel.gammas, panel.discrete, panel.flow, strict=True):
                 step, loss = discrete.arrays["step"][1:], discrete.arrays["loss"][1:]
@@ -295,9 +294,8 @@ def infinite_figure(easy: InfinitePanel, hard: InfinitePanel) -> Figure:
 
 def finite_figure(easy: Compared, hard: Compared) -> Figure:
     """Draw panels (c) and (d): simulated mean with band and theory, at every width."""
-    with book_style():
-        figure = new_figure(8.6)
-        for axes, panel, letter in zip(figure.subplots(2, 1), (easy, hard), "cd", strict=True):
+    with drawing(8.6, 2) as (figure, sheet):
+        for axes, panel, letter in zip(sheet, (easy, hard), "cd", strict=True):
             for width, theory, simulation in zip(panel.sizes, panel.theory, panel.simulation, strict=True):
                 draw_mean(axes, simulation, width_color(width), f"$N = {width}$")
                 axes.loglog(panel.step, theory, **THEORY)
@@ -314,9 +312,7 @@ def edge_figure(plan: Plan, results: Mapping[Experiment, Result], found: pd.Data
     """Draw loss and sharpness of the hard task against eta * steps at several learning rates and one richness."""
     edges = dict(zip(plan.edge(), found.edge, strict=True))
     shown = [run for run in plan.edge() if run.gamma == gamma]
-    with book_style():
-        figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(8.6, 2, sharex=True) as (figure, (upper, lower)):
         for run, color in zip(shown, SERIES, strict=False):
             step, loss, sharpness = (results[run].arrays[name] for name in ("step", "loss", "sharpness"))
             upper.loglog(run.eta * step[1:], loss[1:], color=color, label=rf"$\eta = {run.eta:g}$")

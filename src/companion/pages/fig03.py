@@ -27,7 +27,7 @@ from companion.agreement import (
 from companion.claims import SLOPE, Claim, Measurement, bounded, judged
 from companion.late_terms import WIDER, Late
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, THEORY, book_style, entries, guide, new_figure, width_color
+from companion.style import INK, MUTED, THEORY, drawing, entries, guide, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.grids import resampled
 from neural_scaling.dmft import mean_square_stability
@@ -300,9 +300,8 @@ def batch_color(batch: float) -> str:
 def loss_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
     """Draw loss against steps: simulated mean with band and theory, one curve per batch, and the guides."""
     dashed, dotted = {**THEORY, "linewidth": 1.1}, {"color": MUTED, "linestyle": ":", "linewidth": 1.6}
-    with book_style():
-        figure = new_figure(8.6)
-        for axes, panel in zip(figure.subplots(2, 1), (hard, super_easy), strict=True):
+    with drawing(8.6, 2) as (figure, sheet):
+        for axes, panel in zip(sheet, (hard, super_easy), strict=True):
             for batch, expected, simulation in zip(plan.batches, panel.theory, panel.simulation, strict=True):
                 draw_mean(axes, simulation, batch_color(batch), f"$B = {batch}$", least=1 / 3, alpha=0.15)
                 axes.loglog(panel.step, expected, **dashed)
@@ -320,9 +319,7 @@ def loss_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
 
 def late_figure(plan: Plan, hard: Panel, super_easy: Panel) -> Figure:
     """Draw the theory to late times: terms of the super-easy task, and what SGD noise adds to the hard one."""
-    with book_style():
-        figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(8.6, 2) as (figure, (upper, lower)):
         smallest, width = plan.batches[0], plan.width
         for batch in plan.batches:
             upper.loglog(*super_easy.late.curves[width, batch], color=batch_color(batch), label=f"$B = {batch}$")

@@ -17,7 +17,7 @@ from companion.agreement import LOSS, dense_curve, draw_mean
 from companion.claims import SLOPE, Claim, Kind, Measurement, bounded, judged
 from companion.frontiers import SIGNS, Curves, Simulated, beside, compute_grid, front, joined, powers, reached
 from companion.parameters import Parameters
-from companion.style import MUTED, THEORY, book_style, entries, new_figure, width_color
+from companion.style import MUTED, THEORY, drawing, entries, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import ComputeFrontier, frontier_start, local_slope
 from neural_scaling.models.runs import LongDMFTRun, OnlineDMFTRun, ToyModelRun
@@ -310,9 +310,8 @@ _TASKS = {"hard": ("#0072b2", "o"), "easy": ("#0d8577", "s"), "super-easy": ("#c
 def loss_figure(plan: Plan, panels: Sequence[Panel], first: float = 100.0) -> Figure:
     """Draw loss against compute: simulated mean with band and theory, one curve per width, and the guides."""
     theory = {**THEORY, "linewidth": 0.9}
-    with book_style():
-        figure = new_figure(4.3 * len(panels))
-        for axes, panel, letter in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, "abc", strict=False):
+    with drawing(4.3 * len(panels), len(panels)) as (figure, sheet):
+        for axes, panel, letter in zip(sheet, panels, "abc", strict=False):
             # Every second octave is named, or every octave where there are few.
             every = 2 if len(panel.simulation.results) > 8 else 1
             for width, simulation in panel.simulation.results.items():
@@ -332,9 +331,7 @@ def loss_figure(plan: Plan, panels: Sequence[Panel], first: float = 100.0) -> Fi
 
 def allocation_figure(plan: Plan, panels: Sequence[Panel]) -> Figure:
     """Draw the optimal width and the optimal number of steps against compute."""
-    with book_style():
-        figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(8.6, 2, sharex=True) as (figure, (upper, lower)):
         for panel in panels:
             color, marker = _TASKS[panel.task]
             expected = front(panel.long[panel.batch], compute_grid(300.0, 0.99 * plan.compute_theory))
@@ -355,9 +352,7 @@ def allocation_figure(plan: Plan, panels: Sequence[Panel]) -> Figure:
 
 def slope_figure(plan: Plan, panels: Sequence[Panel], found: pd.DataFrame) -> Figure:
     """Draw the local exponents of the frontier of the theory against compute, and the fits to the simulations."""
-    with book_style():
-        figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(8.6, 2, sharex=True) as (figure, (upper, lower)):
         for panel, row in zip(panels, found[found.source == "simulation"].itertuples(), strict=True):
             color, marker = _TASKS[panel.task]
             for (batch, curves), style in zip(panel.long.items(), ("-", "-."), strict=False):

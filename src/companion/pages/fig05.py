@@ -27,7 +27,7 @@ from companion.own_kernel import (
     own_runs,
 )
 from companion.parameters import Parameters
-from companion.style import MUTED, book_style, new_figure
+from companion.style import MUTED, drawing
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.circle import source
@@ -313,9 +313,7 @@ def _slope(x: Array, excess: Array) -> float:
 
 def kernel_figure(rows: Sequence[CurveRow]) -> Figure:
     """Draw how the tangent kernel grows and how near it comes to the edge of stability."""
-    with book_style():
-        figure = new_figure(8.0)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(8.0, 2, sharex=True) as (figure, (upper, lower)):
         for number, row in enumerate(rows):
             color = task_color(number, len(rows))
             upper.loglog(row.step, row.growth, color=color, label=rf"$\beta = {row.run.beta:.3g}$")
@@ -338,9 +336,8 @@ def study_figure(plan: Plan, found: pd.DataFrame) -> Figure:
     """Draw the exponent against what a study varies."""
     beta = plan.beta_study
     lazy = min(gamma0 for gamma0 in plan.richness_study if gamma0 > 0) / 3  # where the linearised network is drawn
-    with book_style():
-        figure = new_figure(8.4)
-        for axes, letter, (study, varied, label) in zip(figure.subplots(2, 2).flat, "cdef", STUDIES, strict=True):
+    with drawing(8.4, 2, 2) as (figure, sheet):
+        for axes, letter, (study, varied, label) in zip(sheet.flat, "cdef", STUDIES, strict=True):
             rows = found[found.study == study]
             x = rows[varied].replace(0.0, lazy).astype(float)
             series = list(rows.groupby("gamma0")) if varied == "eta" else [(None, rows)]

@@ -15,7 +15,7 @@ from companion.circle_curves import FLOW
 from companion.claims import Claim, Measurement, bounded, judged
 from companion.image_tasks import EDGE, ImageRow, SourceRow, image_row, paper_source, source_row, title
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
+from companion.style import INK, MUTED, drawing, plain_ticks, richness_colors
 from neural_scaling.base.arrays import Array
 from neural_scaling.networks.image_kernel import TIMES
 from neural_scaling.networks.image_runs import ImageRun, KernelRun
@@ -282,9 +282,9 @@ def _colors(found: Sequence[Curves]) -> dict[float, str]:
 
 def loss_figure(found: Sequence[Curves]) -> Figure:
     """Draw the losses of networks of several richness, one panel per dataset."""
-    with book_style():
-        colors, figure = _colors(found), new_figure(5.4 * len(found))
-        for letter, axes, one in zip("abcdef", np.atleast_1d(figure.subplots(len(found), 1)), found, strict=False):
+    colors = _colors(found)
+    with drawing(5.4 * len(found), len(found)) as (figure, sheet):
+        for letter, axes, one in zip("abcdef", sheet, found, strict=False):
             last = float(one.rows[0].step[-1])
             time = one.rows[0].run.eta * one.rows[0].step
             shown = (time >= TIMES[0]) & (time <= TIMES[-1])
@@ -322,9 +322,8 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
 
 def kernel_figure(found: Sequence[Curves]) -> Figure:
     """Draw how tangent kernels grow and how near they come to the edge of stability, one column per dataset."""
-    with book_style():
-        colors, figure = _colors(found), new_figure(6.4)
-        panels = figure.subplots(2, len(found), sharex="col", sharey="row", squeeze=False)
+    colors = _colors(found)
+    with drawing(6.4, 2, len(found), sharex="col", sharey="row", squeeze=False) as (figure, panels):
         named: dict[float, Line2D] = {}
         for number, one in enumerate(found):
             upper, lower = panels[:, number]

@@ -18,7 +18,7 @@ from companion.claims import SLOPE, Claim, Measurement, Tolerance, bounded, judg
 from companion.claims.measurement import Details
 from companion.own_kernel import ANGLES, NETWORKS, against_own, kernels_of, losses_of, own_claim, own_runs
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, entries, new_figure
+from companion.style import INK, MUTED, drawing, entries
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.circle import decay, source
@@ -263,9 +263,7 @@ def claims_of(
 
 def spectrum_figure(plan: Plan, spectra: Sequence[Spectrum], scatter: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
     """Draw kernel spectra, and how kernels of finite width scatter."""
-    with book_style():
-        figure = new_figure(10.0)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(10.0, 2) as (figure, (upper, lower)):
         for number, row in enumerate(spectra):
             color = task_color(number, len(spectra))
             k = np.arange(1, row.kernel.tangent.size)

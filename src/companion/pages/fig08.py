@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from companion.claims import Claim, Measurement, Tolerance, bounded, judged
 from companion.learning_curves import bend
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
+from companion.style import INK, MUTED, drawing, plain_ticks, richness_colors
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import InputError
 from neural_scaling.fits import (
@@ -344,9 +344,7 @@ _MILLION = 1e6
 def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> Figure:
     """Draw losses of fresh batches and of held-out text against tokens."""
     lazy = curves[0]
-    with book_style():
-        figure = new_figure(6.4)
-        axes = figure.subplots()
+    with drawing(6.4) as (figure, axes):
         colors = richness_colors(one.run.richness for one in curves)
         for one in curves:
             tokens, loss = moving_average(one.tokens, average), moving_average(one.loss, average)
@@ -380,9 +378,7 @@ def loss_figure(curves: Sequence[Curve], levels: pd.DataFrame, average: int) -> 
 def gap_figure(curves: Sequence[Curve], average: int) -> Figure:
     """Draw losses over that of the laziest network on the same batches, and how far features have moved."""
     lazy = curves[0]
-    with book_style():
-        figure = new_figure(6.8)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(6.8, 2, sharex=True) as (figure, (upper, lower)):
         colors = richness_colors(one.run.richness for one in curves)
         for one in curves:
             color, label = colors[one.run.richness], rf"$\gamma_0 = {one.run.richness:g}$"

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from companion.claims import Claim, Measurement, Tolerance, judged, number
 from companion.parameters import Parameters
-from companion.style import FROZEN, INK, TRAINABLE, WIDTH, book_style, new_figure
+from companion.style import FROZEN, INK, TRAINABLE, drawing
 from neural_scaling.models.linear_models import Model, loss_curve, projection_floor
 
 MODELS: tuple[Model, ...] = ("random features", "two-layer", "projected", "factored")
@@ -135,9 +135,8 @@ _MODELS: tuple[tuple[str, tuple[_Layer, ...], tuple[_Weights, ...]], ...] = (
 
 def draw() -> Figure:
     """Draw Figure 9: random features, two-layer linear network, network behind a frozen projection."""
-    with book_style():
-        figure = new_figure(4.6, WIDTH)
-        for axes, (title, layers, weights) in zip(figure.subplots(1, 3), _MODELS, strict=True):
+    with drawing(4.6, 1, 3) as (figure, sheet):
+        for axes, (title, layers, weights) in zip(sheet, _MODELS, strict=True):
             _network(axes, layers, weights)
             axes.set_title(title, loc="center")
         figure.legend(

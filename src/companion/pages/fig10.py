@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, WIDTH, book_style, new_figure
+from companion.style import INK, MUTED, drawing
 from neural_scaling.base.checks import require
 from neural_scaling.fits import fit_power_law
 from neural_scaling.theory import chi, chi_level, level_curve
@@ -102,9 +102,7 @@ def level_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 def draw(plan: Plan, found: pd.DataFrame) -> Figure:
     """Draw Figure 10, with circles for levels 0, 1, 2 and the limit."""
     beta = np.linspace(0.002, 1.2, 300)
-    with book_style():
-        figure = new_figure(5.2, WIDTH)
-        axes = figure.subplots()
+    with drawing(5.2) as (figure, axes):
         colors = {n: mpl.colormaps["viridis"](0.72 * n / plan.levels) for n in range(plan.levels + 1)}
         for n, color in colors.items():
             style = "-" if n % 2 == 0 else (0, (6, 2))

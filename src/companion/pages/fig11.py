@@ -15,7 +15,7 @@ from companion.agreement import mean_exponent
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged
 from companion.linear_curves import ALL_MODES, CHANGE, FIT, GROWING, LOSS, NORM, Curves, collected
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure, plain_ticks, richness_colors
+from companion.style import INK, MUTED, book_style, drawing, new_figure, plain_ticks, richness_colors
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law, local_slope
@@ -313,9 +313,7 @@ def regime_figure(networks: Mapping[str, Curves]) -> Figure:
     """Draw the local exponents of loss and weights of the hard task, from lazy to far in the rich regime."""
     hard, strong = networks["hard"], networks["strong"]
     beta, power = hard.run.beta, float(chi(hard.run.beta))
-    with book_style():
-        figure = new_figure(8.0)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(8.0, 2, sharex=True) as (figure, (upper, lower)):
         shown = ((hard, hard.run.gammas[0]), (hard, hard.run.gammas[-1]), (strong, strong.run.gammas[0]))
         colors = richness_colors(gamma for _, gamma in shown)
         for data, gamma in shown:
@@ -339,9 +337,7 @@ def regime_figure(networks: Mapping[str, Curves]) -> Figure:
 
 def spike_figure(networks: Mapping[str, Curves]) -> Figure:
     """Draw the overlap of the first layer's leading singular vector with the readout, against the readout's size."""
-    with book_style():
-        figure = new_figure(4.2)
-        axes = figure.subplots()
+    with drawing(4.2) as (figure, axes):
         colors = richness_colors(networks[network].run.gammas[-1] for network in ("hard", "strong"))
         for network, name, marker in (("easy", "easy", "s"), ("hard", "hard", "o"), ("strong", "hard", "^")):
             run, values = networks[network].run, networks[network].values

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import Measurement
 from companion.parameters import Parameters
-from companion.style import LAZY, MUTED, RICH, book_style, new_figure
+from companion.style import LAZY, MUTED, RICH, drawing
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law, theory_window
 from neural_scaling.models.runs import InfiniteLimitRun
@@ -68,9 +68,8 @@ def exponents(plan: Plan, curves: Sequence[MeasuredCurve]) -> pd.DataFrame:
 
 def draw(panels: Sequence[Sequence[MeasuredCurve]]) -> Figure:
     """Draw loss against time, one panel for each task."""
-    with book_style():
-        figure = new_figure(4.0)
-        for axes, curves in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+    with drawing(4.0, 1, len(panels)) as (figure, sheet):
+        for axes, curves in zip(sheet, panels, strict=True):
             for curve in curves:
                 rich = curve.gamma > 0
                 color, name = (RICH, rf"rich, $\gamma = {curve.gamma:g}$") if rich else (LAZY, "lazy")

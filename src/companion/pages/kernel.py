@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import EXTREMES, SLOPE, Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
-from companion.style import INK, LAZY, MUTED, RICH, SERIES, book_style, grey_legend, new_figure, plain_ticks
+from companion.style import INK, LAZY, MUTED, RICH, SERIES, drawing, grey_legend, plain_ticks
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import require
 from neural_scaling.dmft import KernelFlow, decay_terms, kernel_flow, printed_ratio
@@ -290,9 +290,7 @@ def norm_claim(plan: Plan) -> Claim:
 
 def growth_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Figure:
     """Draw the growth of the kernel and the number of modes learned, with the late solution dashed."""
-    with book_style():
-        figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(8.6, 2, sharex=True) as (figure, (upper, lower)):
         for measured, color in zip((*hard, *easy), SERIES, strict=False):
             time = measured.flow.time
             upper.loglog(time, measured.flow.scale, color=color, label=rf"$\beta = {measured.beta:g}$")
@@ -314,9 +312,8 @@ def growth_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> F
 
 def parts_figure(plan: Plan, hard: Curve, easy: Curve) -> Figure:
     """Draw the largest eigenvalue of the kernel and what it is made of, for one hard and one easy task."""
-    with book_style():
-        figure = new_figure(8.6)
-        for axes, measured, letter in zip(figure.subplots(2, 1), (hard, easy), "ab", strict=True):
+    with drawing(8.6, 2) as (figure, sheet):
+        for axes, measured, letter in zip(sheet, (hard, easy), "ab", strict=True):
             flow = measured.flow
             axes.loglog(flow.time, flow.scale, color=SERIES[1], label=r"scale $s\lambda_1$")
             axes.loglog(flow.time, flow.spike, color=RICH, label=r"spike $\gamma|y - \Delta|^2/s$")
@@ -338,9 +335,7 @@ def parts_figure(plan: Plan, hard: Curve, easy: Curve) -> Figure:
 def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Figure:
     """Draw the terms of eq. 53 for the quoted hard task, and the ratio of the second to the third for all."""
     quoted = next(measured for measured in hard if measured.beta == plan.quoted_hard)
-    with book_style():
-        figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(8.6, 2, sharex=True) as (figure, (upper, lower)):
         terms, time = decay_terms(quoted.flow), quoted.flow.time
         loss = quoted.flow.loss
         # Times t over the loss: each term's share in the local exponent.
@@ -366,9 +361,7 @@ def terms_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Fi
 
 def norm_figure(plan: Plan, hard: Sequence[Curve], easy: Sequence[Curve]) -> Figure:
     """Draw the squared norm of the weights on both sides of beta = 1, rich and lazy."""
-    with book_style():
-        figure = new_figure(5.2)
-        axes = figure.subplots()
+    with drawing(5.2) as (figure, axes):
         for measured, color in zip((*hard, *easy), SERIES, strict=False):
             time = measured.flow.time
             axes.loglog(time, measured.flow.weight_norm, color=color, label=rf"$\beta = {measured.beta:g}$")

@@ -17,7 +17,7 @@ from companion.claims import SLOPE, Claim, Measurement, Tolerance, bounded, judg
 from companion.legible import ON_PICTURE
 from companion.long_runs import LongRun
 from companion.parameters import Parameters
-from companion.style import INK, book_style, new_figure, width_color
+from companion.style import INK, drawing, width_color
 from neural_scaling import dmft
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
@@ -294,9 +294,7 @@ def ratio_figure(found: pd.DataFrame) -> Figure:
     capacities, sources = (sorted(set(found[name])) for name in ("alpha", "beta"))
     largest = float(found[["printed", "corrected"]].to_numpy().max())
     top = math.log(max(largest, 1.1))
-    with book_style():
-        figure = new_figure(1.9 + 1.5 * len(capacities))
-        grid = figure.subplots(2, 2, sharex=True, sharey=True)
+    with drawing(1.9 + 1.5 * len(capacities), 2, 2, sharex=True, sharey=True) as (figure, grid):
         for line, regime in zip(grid, ("lazy", "rich"), strict=True):
             for axes, version in zip(line, ("printed", "corrected"), strict=True):
                 table = found[found.regime == regime].pivot_table(version, "alpha", "beta")
@@ -323,9 +321,8 @@ def ratio_figure(found: pd.DataFrame) -> Figure:
 
 def curves_figure(laws: Sequence[Law]) -> Figure:
     """Draw the solution with both laws for a few tasks."""
-    with book_style():
-        figure = new_figure(4.3 * len(laws))
-        for axes, one, letter in zip(np.atleast_1d(figure.subplots(len(laws), 1)), laws, "abcdef", strict=False):
+    with drawing(4.3 * len(laws), len(laws)) as (figure, sheet):
+        for axes, one, letter in zip(sheet, laws, "abcdef", strict=False):
             for i, (width, noise) in enumerate(zip(one.run.widths, one.run.noises, strict=True)):
                 if noise:
                     continue

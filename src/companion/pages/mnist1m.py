@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from companion.claims import Claim, Measurement, Tolerance, bounded, judged, number
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, RICH, book_style, new_figure
+from companion.style import INK, MUTED, RICH, drawing
 from neural_scaling.base.arrays import Array
 from neural_scaling.data import ImageDataset
 from neural_scaling.data.digits.quality_runs import QUANTILES, SETS, QualityRun
@@ -208,9 +208,8 @@ def sheet_figure(result: Result, real: ImageDataset | None) -> Figure:
     if real is not None:
         rows = [real.test.images[real.test.labels == label][:10] for label in range(10)]
         sheets.append(("real", np.concatenate(rows)))
-    with book_style():
-        figure = new_figure(3.8 if len(sheets) == 2 else 6.8)
-        for axes, (title, images) in zip(figure.subplots(1, len(sheets), squeeze=False)[0], sheets, strict=True):
+    with drawing(3.8 if len(sheets) == 2 else 6.8, 1, len(sheets)) as (figure, panels):
+        for axes, (title, images) in zip(panels, sheets, strict=True):
             _show(axes, images, 10)
             axes.set_title(title)
     return figure
@@ -227,9 +226,7 @@ def neighbours_figure(result: Result, real: ImageDataset | None) -> Figure:
     said = [f"{drawn}, {seen}" for drawn, seen in arrays["mistaken labels"]]
     if said:
         panels.append((arrays["mistaken"], "generated for the first digit, taken for the second", said))
-    with book_style():
-        figure = new_figure(1.25 * len(panels))
-        drawn = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    with drawing(1.25 * len(panels), len(panels)) as (figure, drawn):
         for axes, (images, title, below) in zip(drawn, panels, strict=True):
             _show(axes, images, 10)
             axes.set_title(title, fontsize=12)
@@ -241,9 +238,7 @@ def neighbours_figure(result: Result, real: ImageDataset | None) -> Figure:
 
 def distance_figure(result: Result) -> Figure:
     """Draw the distribution of the distance to the nearest training image, of generated and of real test images."""
-    with book_style():
-        figure = new_figure(3.6)
-        axes = figure.subplots()
+    with drawing(3.6) as (figure, axes):
         axes.plot(result.arrays["nearest test"], QUANTILES, color=INK, label="real test images")
         axes.plot(result.arrays["nearest generated"], QUANTILES, color=RICH, label="generated images")
         axes.set(xlabel="distance to the nearest training image (white = 1)", ylabel="share of images below")
@@ -254,9 +249,7 @@ def distance_figure(result: Result) -> Figure:
 
 def loss_figure(denoiser: Result) -> Figure:
     """Draw the loss of training the denoiser."""
-    with book_style():
-        figure = new_figure(3.4)
-        axes = figure.subplots()
+    with drawing(3.4) as (figure, axes):
         axes.loglog(denoiser.arrays["step"], denoiser.arrays["loss"], color=INK)
         axes.set(xlabel="step", ylabel="mean square error")
         axes.yaxis.set_minor_formatter("{x:.2f}")

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from companion.claims import MEAN, Claim, Measurement, Tolerance, bounded, judged
 from companion.moves_runs import MovesRun
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, RICH, book_style, new_figure, width_color
+from companion.style import INK, MUTED, RICH, drawing, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.networks.runs import CircleRun
@@ -217,9 +217,7 @@ def lazy_claim(plan: Plan, limit: pd.DataFrame) -> Claim:
 
 def draw(plan: Plan, moved: Array, curves: WidthCurves, search: pd.DataFrame, limit: pd.DataFrame) -> Figure:
     """Draw the coordinate check, loss curves across widths, the search for a learning rate and the lazy limit."""
-    with book_style():
-        figure = new_figure(8.6)
-        (a, b), (c, d) = figure.subplots(2, 2)
+    with drawing(8.6, 2, 2) as (figure, ((a, b), (c, d))):
         *layers, output = moved.mean(axis=2)
         for layer, mean in enumerate(layers):
             a.loglog(plan.widths, mean, "o-", color=width_color(2 ** (5 + 3 * layer)), label=f"layer {layer + 1}")

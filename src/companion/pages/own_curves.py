@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from companion.parameters import Parameters
-from companion.style import INK, book_style, new_figure, width_color
+from companion.style import INK, drawing, width_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import LawComparison, ScalingLawFit, compare_scaling_laws, fit_scaling_law
 from neural_scaling.models.runs import ToyModelRun
@@ -115,9 +115,7 @@ def allocation(plan: Plan, found: Curves) -> pd.DataFrame:
 
 def draw(found: Curves) -> Figure:
     """Draw the points and both laws."""
-    with book_style():
-        figure = new_figure(4.4)
-        axes = figure.subplots()
+    with drawing(4.4) as (figure, axes):
         for width in np.unique(found.width):
             mine = found.width == width
             axes.loglog(found.time[mine], found.loss[mine], ".", color=width_color(width), markersize=3)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from companion.image_tasks import title
 from companion.own_runs import OwnForecastRun, OwnTrainingRun, there
 from companion.parameters import Parameters
-from companion.style import LAZY, MUTED, RICH, book_style, new_figure
+from companion.style import LAZY, MUTED, RICH, drawing
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import kernel_flow
 from neural_scaling.predict import Options, Prediction, from_kernel, from_spectrum
@@ -173,9 +173,7 @@ def _at(arrays: Mapping[str, Array], curve: Array, time: float) -> float:
 
 def known_figure(task: Known) -> Figure:
     """Draw the predicted bands and the exact curves."""
-    with book_style():
-        figure = new_figure(4.2)
-        axes = figure.subplots()
+    with drawing(4.2) as (figure, axes):
         shown = (
             (there(task.found.lazy), task.lazy, LAZY, "frozen features"),
             (there(task.found.rich), task.rich, RICH, "learned features"),
@@ -195,12 +193,9 @@ def known_figure(task: Known) -> Figure:
 
 def images_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
     """Draw what is predicted before training and the trained networks on top, a panel per dataset."""
-    with book_style():
-        forecasts = plan.forecasts()
-        figure = new_figure(4.4 * len(forecasts))
-        for letter, axes, run in zip(
-            "abcdef", np.atleast_1d(figure.subplots(len(forecasts), 1)), forecasts, strict=False
-        ):
+    forecasts = plan.forecasts()
+    with drawing(4.4 * len(forecasts), len(forecasts)) as (figure, sheet):
+        for letter, axes, run in zip("abcdef", sheet, forecasts, strict=False):
             arrays = results[run].arrays
             steps = arrays["time"] / plan.eta
             shown = (steps >= 1) & (steps <= plan.steps)

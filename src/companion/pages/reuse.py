@@ -17,7 +17,16 @@ from matplotlib.figure import Figure
 from companion.agreement import LOSS, draw_mean, log_average
 from companion.claims import MEAN, Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, SIZES, THEORY, book_style, entries, new_figure, plain_ticks, richness_color
+from companion.style import (
+    INK,
+    MUTED,
+    SIZES,
+    THEORY,
+    drawing,
+    entries,
+    plain_ticks,
+    richness_color,
+)
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.finite_data_runs import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun
@@ -241,9 +250,8 @@ def richness_claim(plan: Plan, found: Sequence[Curves]) -> Claim:
 
 def curves_figure(found: Sequence[Curves]) -> Figure:
     """Draw test and training loss against steps, one row per richness."""
-    with book_style():
-        figure = new_figure(3.9 * len(found) + 0.9)
-        panels = figure.subplots(len(found), 2, sharex=True, sharey="col", squeeze=False)
+    shape = {"sharex": True, "sharey": "col", "squeeze": False}
+    with drawing(3.9 * len(found) + 0.9, len(found), 2, **shape) as (figure, panels):
         for row, one in zip(panels, found, strict=True):
             for axes, name, title in zip(row, ("loss", "train_loss"), ("test", "training"), strict=True):
                 for index, color, simulation in _colored(one):
@@ -266,9 +274,7 @@ def curves_figure(found: Sequence[Curves]) -> Figure:
 
 def gap_figure(found: Sequence[Curves]) -> Figure:
     """Draw test minus training loss against steps, one panel per richness."""
-    with book_style():
-        figure = new_figure(7.6)
-        panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
+    with drawing(7.6, len(found), sharex=True, sharey=True) as (figure, panels):
         for axes, one in zip(panels, found, strict=True):
             for index, color, simulation in _colored(one):
                 arrays = simulation.arrays
@@ -288,9 +294,7 @@ def gap_figure(found: Sequence[Curves]) -> Figure:
 def peak_figure(plan: Plan, found: Sequence[Curves], steps: Sequence[float]) -> Figure:
     """Draw the test loss against P at several steps and in the limit, one panel per richness."""
     shades, quadrature = SIZES[4::-2], plan.quadrature()  # early to late
-    with book_style():
-        figure = new_figure(8.2)
-        panels = np.atleast_1d(figure.subplots(len(found), 1, sharex=True, sharey=True))
+    with drawing(8.2, len(found), sharex=True, sharey=True) as (figure, panels):
         for axes, one in zip(panels, found, strict=True):
             # Leaving out P = N, where the limit is infinite, cuts the line there.
             dense = np.unique(np.round(np.geomspace(min(one.samples), max(one.samples), 200)))
@@ -326,9 +330,7 @@ def peak_figure(plan: Plan, found: Sequence[Curves], steps: Sequence[float]) -> 
 def plateau_figure(plan: Plan, found: Sequence[Curves]) -> Figure:
     """Draw test loss against steps at few samples and large width, and the limit against P."""
     quadrature = plan.quadrature()
-    with book_style():
-        figure = new_figure(8.8)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(8.8, 2) as (figure, (upper, lower)):
         for one in found:
             for index, color, simulation in _colored(one):
                 label = f"$P = {one.samples[index]}$" if one is found[0] else None

@@ -17,7 +17,7 @@ from companion.agreement import log_average
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun, Task
 from companion.parameters import Parameters
-from companion.style import CASES, INK, MUTED, book_style, new_figure
+from companion.style import CASES, INK, MUTED, drawing
 from companion.wear import wear
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.grids import log_spaced_steps
@@ -313,9 +313,7 @@ def simulation_claim(plan: Plan, found: pd.DataFrame) -> Claim:
 
 def lazy_figure(found: Sequence[Noise], table: pd.DataFrame) -> Figure:
     """Draw the exact coefficient of eta/B, and relative to the loss."""
-    with book_style():
-        figure = new_figure(8.8)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(8.8, 2) as (figure, (upper, lower)):
         for one, row, color in zip(found, table.itertuples(), CASES, strict=False):
             upper.loglog(one.time, one.added, color=color, label=f"{one.name} ({row.regime})")
             first, last = row.window
@@ -339,9 +337,7 @@ def lazy_figure(found: Sequence[Noise], table: pd.DataFrame) -> Figure:
 
 def exact_figure(ratios: pd.DataFrame, limits: pd.DataFrame) -> Figure:
     """Draw the exact ratio of the losses at finite and infinite batch."""
-    with book_style():
-        figure = new_figure(4.4)
-        axes = figure.subplots()
+    with drawing(4.4) as (figure, axes):
         for row, color in zip(limits.itertuples(), CASES, strict=False):
             axes.semilogx(ratios.index[1:], ratios[row.batch].iloc[1:], color=color, label=f"$B = {row.batch:g}$")
             axes.axhline(row.limit, color=INK, linewidth=1.1, linestyle="--")
@@ -355,9 +351,7 @@ def exact_figure(ratios: pd.DataFrame, limits: pd.DataFrame) -> Figure:
 
 def rich_figure(plan: Plan, found: Sequence[Noise], simulation: pd.DataFrame) -> Figure:
     """Draw the relative excess of rich tasks, long runs and simulation."""
-    with book_style():
-        figure = new_figure(8.2)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(8.2, 2) as (figure, (upper, lower)):
         for one, color in zip(found, CASES, strict=False):
             if regime(one.alpha, one.beta) == "super-easy":
                 continue  # there the noise outgrows the loss by many powers of ten

@@ -15,7 +15,7 @@ from companion.circle_compare import least_above, of_networks, share_claim
 from companion.circle_curves import FLOW, CurveRow, curve_claim, task_color
 from companion.claims import MEAN, Claim, Measurement, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure
+from companion.style import INK, MUTED, drawing
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import local_slope
 from neural_scaling.networks.runs import CircleRun
@@ -178,9 +178,7 @@ def covered(row: CurveRow) -> tuple[Array, Array]:
 
 def figure(rows: Sequence[CurveRow], larger: Sequence[CurveRow]) -> Figure:
     """Draw losses in both step sizes against time, and how much of the way to chi the local exponents cover."""
-    with book_style():
-        drawn = new_figure(9.6)
-        upper, lower = drawn.subplots(2, 1, sharex=True)
+    with drawing(9.6, 2, sharex=True) as (figure, (upper, lower)):
         for number, (row, other) in enumerate(zip(rows, larger, strict=True)):
             color, run = task_color(number, len(rows)), row.run
             upper.loglog(run.eta * row.step, row.mean, color=color, label=rf"$\beta = {run.beta:g}$")
@@ -208,4 +206,4 @@ def figure(rows: Sequence[CurveRow], larger: Sequence[CurveRow]) -> Figure:
                 color=MUTED,
             )
         lower.set(ylim=(-0.5, 1.5), xlabel=r"time $\eta_0 t$", ylabel=r"share of the way to $\chi$")
-    return drawn
+    return figure

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from companion.claims import Claim, Measurement, bounded, judged
 from companion.image_tasks import ImageRow, SourceRow, image_row, paper_source, source_row, title
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, RICH, book_style, entries, new_figure, plain_ticks, width_color
+from companion.style import INK, MUTED, RICH, drawing, entries, plain_ticks, width_color
 from companion.tables import Table
 from neural_scaling.base.arrays import Array
 from neural_scaling.networks.image_kernel import TIMES
@@ -291,9 +291,7 @@ def _source(row: SourceRow) -> Measurement:
 
 def spectrum_figure(tasks: Sequence[Task]) -> Figure:
     """Draw eigenvalues, and what the first k eigenfunctions leave of the targets."""
-    with book_style():
-        figure = new_figure(9.6)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(9.6, 2) as (figure, (upper, lower)):
         for color, one in zip(_TASKS, tasks, strict=False):
             row = one.rows[0]
             mode = np.arange(1, row.eigenvalues.size + 1)
@@ -324,9 +322,7 @@ def spectrum_figure(tasks: Sequence[Task]) -> Figure:
 
 def study_figure(tasks: Sequence[Task]) -> Figure:
     """Draw capacity and source against the number of images and against width."""
-    with book_style():
-        figure = new_figure(8.0)
-        panels = figure.subplots(2, 2, sharey="row")
+    with drawing(8.0, 2, 2, sharey="row") as (figure, panels):
         for color, one in zip(_TASKS, tasks, strict=False):
             for column, rows, name in ((0, one.by_count, "images"), (1, one.by_width, "width")):
                 x = np.array([getattr(row.run, name) for row in rows], dtype=np.float64)
@@ -349,9 +345,8 @@ def study_figure(tasks: Sequence[Task]) -> Figure:
 
 def lazy_figure(tasks: Sequence[Task]) -> Figure:
     """Draw learning curves of linearised networks over what the spectrum predicts."""
-    with book_style():
-        figure = new_figure(4.6 * len(tasks))
-        for axes, one in zip(np.atleast_1d(figure.subplots(len(tasks), 1)), tasks, strict=True):
+    with drawing(4.6 * len(tasks), len(tasks)) as (figure, sheet):
+        for axes, one in zip(sheet, tasks, strict=True):
             row = one.rows[0]
             steps = one.lazy[0].step
             time = one.lazy[0].run.eta * steps

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from companion.style import INK, RICH, book_style, new_figure, plain_ticks
+from companion.style import INK, RICH, drawing, plain_ticks
 from neural_scaling.base.checks import require
 from neural_scaling.fits import PowerLawFit, fit_power_law
 
@@ -78,9 +78,8 @@ def tally(settings: dict[str, Any]) -> pd.DataFrame:
 
 def cost_figure(panels: Mapping[str, tuple[Sequence[float], Sequence[float], PowerLawFit]]) -> Figure:
     """Draw seconds against size with the fitted power, one panel for each kind of size."""
-    with book_style():
-        figure = new_figure(7.2)
-        for axes, (label, (sizes, seconds, fit)) in zip(figure.subplots(2, 2).ravel(), panels.items(), strict=True):
+    with drawing(7.2, 2, 2) as (figure, sheet):
+        for axes, (label, (sizes, seconds, fit)) in zip(sheet.flat, panels.items(), strict=True):
             axes.loglog(sizes, seconds, "o-", color=RICH)
             window = np.array(fit.window)
             axes.loglog(window, fit.prefactor * window**-fit.exponent, "--", color=INK, linewidth=1.4)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from scipy.interpolate import CubicSpline
 
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, book_style, new_figure
+from companion.style import INK, MUTED, drawing
 from neural_scaling import dmft
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import PowerLawFit, fit_power_law
@@ -162,9 +162,7 @@ _COLORS = ("#4c1d95", "#0072b2", "#0d8577", "#8a6d00", "#c2410c")
 
 def gap_figure(panels: Mapping[str, Sequence[Gap]]) -> Figure:
     """Draw the size of the relative difference of losses against time, one panel a task."""
-    with book_style():
-        figure = new_figure(1.0 + 3.1 * len(panels))
-        rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    with drawing(1.0 + 3.1 * len(panels), len(panels), sharex=True) as (figure, rows):
         for axes, (title, gaps) in zip(rows, panels.items(), strict=True):
             for gap, color in zip(gaps, _COLORS, strict=False):
                 _draw(axes, gap, color)

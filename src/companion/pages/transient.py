@@ -16,7 +16,7 @@ from companion.agreement import log_average, resampled_means
 from companion.claims import MEAN, SLOPE, Claim, Measurement, Tolerance, bounded, judged, of_exponent
 from companion.long_runs import LongRun, Task
 from companion.parameters import Parameters
-from companion.style import CASES, INK, MUTED, book_style, new_figure, richness_color
+from companion.style import CASES, INK, MUTED, drawing, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import PowerLawFit, fit_power_law
@@ -292,17 +292,14 @@ def simulation_claims(plan: Plan, found: pd.DataFrame) -> list[Claim]:
 
 def coefficient_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
     """Draw the coefficient of 1/N against time for several tasks."""
-    with book_style():
-        figure = new_figure(5.6)
-        _coefficients(figure.subplots(), found, table)
+    with drawing(5.6) as (figure, axes):
+        _coefficients(axes, found, table)
     return figure
 
 
 def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
     """Draw the rich coefficient against time and, divided by its corrected power, against the effective time."""
-    with book_style():
-        figure = new_figure(8.6)
-        upper, lower = figure.subplots(2, 1)
+    with drawing(8.6, 2) as (figure, (upper, lower)):
         _coefficients(upper, found, table)
         upper.set(xlim=(1, None), title="(a) against time")
         for one, row, color in zip(found, table.itertuples(), CASES, strict=False):
@@ -321,9 +318,7 @@ def rich_figure(found: Sequence[Coefficient], table: pd.DataFrame) -> Figure:
 
 def simulation_figure(simulations: Sequence[Simulated], table: pd.DataFrame) -> Figure:
     """Draw the simulated excess beside the theory."""
-    with book_style():
-        figure = new_figure(5.2)
-        axes = figure.subplots()
+    with drawing(5.2) as (figure, axes):
         for one, row in zip(simulations, table.itertuples(), strict=True):
             color, mean, margin = richness_color(one.gamma), one.mean, NORMAL_95 * one.error
             axes.loglog(one.time, mean, color=color, label=rf"$\gamma = {one.gamma:g}$")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import MEAN, Claim, Measurement, Tolerance, bounded, judged
 from companion.parameters import Parameters
-from companion.style import INK, MUTED, SERIES, book_style, new_figure
+from companion.style import INK, MUTED, SERIES, drawing
 from neural_scaling.base.arrays import Array
 from neural_scaling.networks.weak_runs import BANDS, KINDS, WeakRun, displaced
 from neural_scaling.runs import Experiment, Result
@@ -249,9 +249,8 @@ def delay_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
             lambda run: "ReLU" if math.isinf(run.sharpness) else rf"$s = {run.sharpness:g}$",
         ),
     ]
-    with book_style():
-        figure = new_figure(7.6)
-        for axes, (title, runs, name) in zip(figure.subplots(2, 1, sharex=True), panels, strict=True):
+    with drawing(7.6, 2, sharex=True) as (figure, sheet):
+        for axes, (title, runs, name) in zip(sheet, panels, strict=True):
             for run, color in zip(runs, SERIES, strict=False):
                 time = run.eta * results[run].arrays["step"][1:]
                 _draw(axes, time, excess(results[run], "network")[:, 1:], color, name(run))
@@ -265,9 +264,7 @@ def delay_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
 def band_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
     """Draw by modes the excess of network, replay and diagonal, and what has become of features and kernel at every richness."""
     names = {"network": "network", "replayed": "flow of $K(t)$", "diagonal": "diagonal of $K(t)$ alone"}
-    with book_style():
-        figure = new_figure(7.6)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+    with drawing(7.6, 2, sharex=True) as (figure, (upper, lower)):
         for (kind, label), color in zip(names.items(), SERIES, strict=False):
             found = [excess(results[plan.run()], kind, slice(band, band + 1)) for band in range(len(BANDS))]
             _draw(upper, np.array(BANDS) * 1.0, np.stack([one[:, -1] for one in found], axis=1), color, label)
