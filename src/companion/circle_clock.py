@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import cumulative_trapezoid
 
 from companion.agreement import decided_by
 from companion.circle_compare import of_networks, over_tasks
@@ -152,7 +153,7 @@ def predicted_growth(row: CurveRow, clock: Array) -> Array:
     step, time = np.concatenate([[0.0], row.step]), np.concatenate([[0.0], clock])
     left = np.exp(-eta * np.outer(time, values))
     rate = 2 * (left * (1 - left) * power) @ (values + kernel.trace)
-    return np.asarray(eta * np.cumsum(np.diff(step) * (rate[1:] + rate[:-1]) / 2))
+    return np.asarray(eta * cumulative_trapezoid(rate, step))
 
 
 def growth_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment], identifier: str) -> Claim:

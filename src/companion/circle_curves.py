@@ -21,6 +21,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from scipy.integrate import cumulative_trapezoid
 
 from companion.agreement import seeds_needed
 from companion.claims import Claim, Measurement, Page, judged, of_exponent
@@ -69,9 +70,7 @@ class CurveRow(FittedCurve):
 
     def clocks(self) -> Array:
         """Return the time on the clock of each network's growing kernel, in steps, shape (seeds, R)."""
-        middle = (self.kernels[:, 1:] + self.kernels[:, :-1]) / 2
-        passed = np.cumsum(np.diff(self.step) * middle, axis=1)
-        return np.asarray(self.step[0] + np.pad(passed, ((0, 0), (1, 0))))
+        return np.asarray(self.step[0] + cumulative_trapezoid(self.kernels, self.step, initial=0))
 
 
 def curve_row(run: CircleRun, results: Mapping[Experiment, Result]) -> CurveRow:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.integrate import cumulative_trapezoid
 
 from companion.claims.measurement import SLOPE, Measurement
 from neural_scaling.base.arrays import Array
@@ -37,9 +38,7 @@ class LearningCurve:
 
     def clock(self) -> Array:
         """Return the time on the clock of the growing kernel, ``int K/K(0) dt`` in steps, shape (R,)."""
-        middle = (self.growth[1:] + self.growth[:-1]) / 2
-        passed: Array = self.step[0] + np.concatenate([[0.0], np.cumsum(np.diff(self.step) * middle)])
-        return passed
+        return np.asarray(self.step[0] + cumulative_trapezoid(self.growth, self.step, initial=0))
 
     def last_finite(self) -> float:
         """Return the last recorded step before the divergence; without one, the last."""

@@ -17,7 +17,6 @@ from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
 from neural_scaling.theory import (
-    Version,
     chi,
     loss_terms,
     mode_sum,
@@ -25,8 +24,7 @@ from neural_scaling.theory import (
     time_multiplier,
     transient_coefficient,
 )
-
-VERSIONS: tuple[Version, ...] = ("paper", "corrected")
+from neural_scaling.theory.loss_law import VERSIONS
 
 #: The rich solution at infinite width: steps small enough for the limit of gradient flow, to t = 20.
 _ETA, _STEPS = 0.05, 400

@@ -26,7 +26,7 @@ from neural_scaling.theory import (
     self_consistent_curve,
     super_easy_boundary,
 )
-from neural_scaling.theory.loss_law import BOTTLENECK, GRADIENT_FLOW, SGD, TERM_NAMES, TRANSIENT, Version
+from neural_scaling.theory.loss_law import BOTTLENECK, GRADIENT_FLOW, SGD, TERM_NAMES, TRANSIENT, VERSIONS
 
 #: Agreement of exponents at very late times, stricter than elsewhere.
 LATE = Tolerance(
@@ -39,7 +39,6 @@ DENSITY = 8
 #: Natural logarithm of the compute at which the phases are read off: subdominant terms are gone.
 LOG_COMPUTE = 1e4
 
-VERSIONS: tuple[Version, Version] = ("paper", "corrected")
 REGIMES: tuple[Regime, ...] = ("hard", "easy", "super-easy")
 HARD, EASY, SUPER = "#f6e3d3", "#dbe9f6", "#dff0e2"
 SOURCE_RANGE = (0.0, 2.3)

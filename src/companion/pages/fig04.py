@@ -22,12 +22,12 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.fits import ComputeFrontier, frontier_start, local_slope
 from neural_scaling.models.runs import LongDMFTRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import Experiment, Result
-from neural_scaling.theory import Regime, Version, compute_optimum, edge_of_stability_step, frontier, loss_terms, regime
+from neural_scaling.theory import Regime, compute_optimum, edge_of_stability_step, frontier, loss_terms, regime
+from neural_scaling.theory.loss_law import VERSIONS
 
 #: The asymptotic fit of the theory: the last decades of its compute.
 LAST_DECADES = 2.0
 
-_VERSIONS: tuple[Version, Version] = ("paper", "corrected")
 _LETTERS = {"hard": "a", "easy": "b", "super-easy": "c"}
 _NAMES = {"loss": "loss", "width": "optimal width"}
 _BESIDE = ["task", "quantity", "window", "exponent", "interval", "predicted", "corrected"]
@@ -173,7 +173,7 @@ def law(plan: Plan, panels: Sequence[Panel], found: pd.DataFrame) -> pd.DataFram
     rows = []
     for one, window in zip(panels, found[found.source == "theory"].window, strict=True):
         grid = compute_grid(*window)
-        laws = [loss_terms(plan.alpha, one.beta, plan.gamma > 0, version) for version in _VERSIONS]
+        laws = [loss_terms(plan.alpha, one.beta, plan.gamma > 0, version) for version in VERSIONS]
         best = [frontier(terms, np.log(one.eta * grid), one.batch, one.eta) for terms in laws]
         expected = {quantity: [np.exp(getattr(each, f"log_{quantity}")) for each in best] for quantity in SIGNS}
         fits = beside(front(one.long[one.batch], grid), expected, window)

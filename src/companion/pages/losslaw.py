@@ -26,8 +26,8 @@ from neural_scaling.models.toy_model import simulate
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw, Spectrum
 from neural_scaling.theory import Version, chi, loss_terms, model_bottleneck, step_of_modes
+from neural_scaling.theory.loss_law import VERSIONS
 
-VERSIONS: tuple[Version, ...] = ("paper", "corrected")
 #: Largest factor between solution and law where four powers describe the loss.
 FACTOR = 2.0
 #: Agreement of the end of long runs with the deterministic equivalent.

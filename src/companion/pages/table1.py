@@ -10,11 +10,11 @@ import pandas as pd
 
 from companion.claims import Claim, Measurement, bound, judged
 from companion.parameters import Parameters
-from neural_scaling.theory import Version, compute_optimum, frontier, loss_terms, super_easy_boundary, table_frontier
+from neural_scaling.theory import compute_optimum, frontier, loss_terms, super_easy_boundary, table_frontier
+from neural_scaling.theory.loss_law import VERSIONS
 
 #: Natural logarithm of the compute at which the asymptotic exponents are read off.
 LOG_COMPUTE = 1e4
-VERSIONS: tuple[Version, ...] = ("paper", "corrected")
 #: Distance in beta from a boundary, where two terms tie, below which a task is not checked.
 MARGIN = 0.02
 

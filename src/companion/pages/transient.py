@@ -24,9 +24,9 @@ from neural_scaling.fits.power_law import NORMAL_95
 from neural_scaling.models.runs import InfiniteLimitRun, OnlineDMFTRun, ToyModelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.theory import Version, chi, transient_coefficient, transient_exponent
+from neural_scaling.theory import chi, transient_coefficient, transient_exponent
+from neural_scaling.theory.loss_law import VERSIONS
 
-VERSIONS: tuple[Version, ...] = ("paper", "corrected")
 #: Agreement of the coefficient of 1/N at a richness near 0 with that of random features.
 LAZY_LIMIT = Tolerance(0.02, "2 %: above the error of the solver and the next order in 1/N")
 #: Agreement of the simulated excess with the theory, relative.

@@ -35,6 +35,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.polynomial.polynomial import polyint, polymul, polysub, polyval
 from numpy.typing import ArrayLike
+from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import brentq
 from scipy.special import roots_jacobi
 from threadpoolctl import threadpool_limits
@@ -204,10 +205,8 @@ def printed_ratio(flow: KernelFlow) -> Array:
     flow = checks.instance(flow, "flow", KernelFlow, "give what kernel_flow returns")
     checks.require(flow.time[0] > 0, "flow", "begins at time zero", "give a solution at positive times")
     lam, weights = flow.quadrature.nodes, flow.quadrature.target_weights
-    steps = np.diff(np.log(flow.time))[:, None]
-    integrand = flow.error * flow.time[:, None]
-    first = flow.time[0] * np.ones((1, lam.size))  # the error is 1 until then
-    past = np.cumsum(np.concatenate([first, steps * (integrand[1:] + integrand[:-1]) / 2]), axis=0)
+    # The error is 1 until the first time.
+    past = flow.time[0] + cumulative_trapezoid(flow.error * flow.time[:, None], np.log(flow.time), axis=0, initial=0)
     second = (flow.error @ (weights * lam)) * ((flow.error * past) @ (weights * lam**2))
     third = (flow.error**2 @ (weights * lam**2)) * (past @ (weights * lam))
     return np.asarray(second / third)

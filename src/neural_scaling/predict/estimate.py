@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import cumulative_trapezoid
 from scipy.linalg import eigh
 from scipy.special import ndtr
 
@@ -635,9 +636,8 @@ def _means(power: Array, values: Array, known: int, law: _Capacity, floor: float
     # The mode number of a sample's eigenvalue by the density of the theory, from that of the resonance at the first.
     resonance = -m[0].real / abs(m[0]) ** 2
     density = samples / math.pi * at * m.imag
-    number = math.exp((law.level - math.log(resonance)) / law.slope) + np.concatenate(
-        [[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * -np.diff(np.log(at)))]
-    )
+    first_number = math.exp((law.level - math.log(resonance)) / law.slope)
+    number = first_number + cumulative_trapezoid(density, -np.log(at), initial=0)
     shift = np.exp(law.level - law.slope * np.log(number)) / at
     following = response[:, first - 1 :] * weight
     return _Means(k, bins(power), size, shift, edges, width, following, x - math.log(first), head, floor)

@@ -29,6 +29,7 @@ from neural_scaling.theory._inputs import FloatArray, capacity, source_exponent
 from neural_scaling.theory.exponents import time_multiplier
 
 Version = Literal["paper", "corrected"]
+VERSIONS: tuple[Version, Version] = ("paper", "corrected")
 
 GRADIENT_FLOW = "gradient flow"
 BOTTLENECK = "model bottleneck"
