@@ -33,8 +33,8 @@
 #
 # ## The points of this page
 #
-# Published points with a free licence are not part of this book. The points below come from simulated random-feature models
-# of known capacity and source, the same at every width, so that one sees what a fit gets right.
+# The points below come from simulated random-feature models of known capacity and source, the same at every width, so that one
+# sees what a fit gets right. [Published points](own-curves-published) follow at the end.
 
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # the only one
@@ -102,3 +102,35 @@ Table(
     "Best width at a budget",
     heads={"compute": "C = N η t", "best_width": "best N", "time": "η t", "outside": "outside the points"},
 )
+
+# %% [markdown]
+# (own-curves-published)=
+# ## Published points
+#
+# {cite:t}`hoffmann2022training` fitted the Chinchilla form to losses of language models. {cite:t}`besiroglu2024chinchilla` read
+# their points from a figure, found other values, and left five points out. The same points give the same values here. No licence goes
+# with them, so this book has what was found, and `python tests/published_points.py` fetches them from
+# [their repository](https://github.com/epoch-research/analyzing-chinchilla) and computes it again.
+
+# %% tags=["hide-input"]
+Table(
+    page.published_values(),
+    "$E + A N^{-a} + B D^{-b}$ of language models",
+    heads={"name": "", "printed": "Hoffmann et al.", "again": "Besiroglu et al.", "value": "here"},
+)
+
+# %% [markdown]
+# The four terms of the theory have one free number more than the Chinchilla form, the prefactor of the transient, and share their
+# exponents. Each point is a run of its own here, and its $D$ stands for time.
+
+# %% tags=["hide-input"]
+Table(
+    page.published_errors(),
+    "Mean error in log loss on published points that a law has not seen",
+    heads={"law": "four terms", "error": "their error", "chinchilla": "Chinchilla form", "difference": "difference"},
+)
+
+# %% [markdown]
+# All laws describe the points alike. The lazy four terms extrapolate better, but with an open interval of the capacity: it is not
+# identified, so the gain comes from the form and says nothing about how language models learn. Besides, each run of
+# {cite:t}`hoffmann2022training` had a schedule of the learning rate of its own, which no law here knows.

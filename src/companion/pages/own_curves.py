@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,16 @@ from numpy.typing import NDArray
 from companion.parameters import Parameters
 from companion.style import INK, drawing, width_color
 from neural_scaling.base.arrays import Array
+from neural_scaling.base.paths import data_root
 from neural_scaling.fits import LawComparison, ScalingLawFit, compare_scaling_laws, fit_scaling_law
 from neural_scaling.models.runs import ToyModelRun
 from neural_scaling.runs import Experiment, Result
 from neural_scaling.theory import bottleneck_exponent
 
+#: Values that are printed for the Chinchilla form of language models: by Hoffmann et al. and by Besiroglu et al.
+_PRINTED = {"E": (1.69, 1.8172), "A": (406.4, 482.01), "a": (0.34, 0.3478), "B": (410.7, 2085.43), "b": (0.28, 0.3658)}
+#: What the fit of the library calls them.
+_NAMES = {"E": "floor", "A": "N", "a": "a", "B": "D", "b": "b"}
 LAWS: tuple[Literal["chinchilla"], Literal["lazy"]] = ("chinchilla", "lazy")
 
 
@@ -111,6 +117,29 @@ def allocation(plan: Plan, found: Curves) -> pd.DataFrame:
             )
         ]
     return pd.DataFrame(rows, columns=["law", "compute", "best_width", "interval", "time", "loss", "outside"])
+
+
+def _published() -> dict[str, Any]:
+    """Return what tests/published_points.py has kept."""
+    found: dict[str, Any] = json.loads((data_root() / "benchmarks" / "published_points.json").read_text("utf-8"))
+    return found
+
+
+def published_values() -> pd.DataFrame:
+    """Return the Chinchilla form of published points beside what others found."""
+    fitted = _published()["fits"]["chinchilla"]
+    rows = [(name, *_PRINTED[name], fitted[own][0], tuple(fitted[own][1:])) for name, own in _NAMES.items()]
+    return pd.DataFrame(rows, columns=["name", "printed", "again", "value", "interval"])
+
+
+def published_errors() -> pd.DataFrame:
+    """Return what the four terms miss of published points that they have not seen, beside the Chinchilla form."""
+    rows = [
+        (unseen, law, *one["error"][::-1], one["difference"], tuple(one["interval"]), one["better"] or "cannot be told")
+        for law, compared in _published()["compared"].items()
+        for unseen, one in compared.items()
+    ]
+    return pd.DataFrame(rows, columns=["unseen", "law", "error", "chinchilla", "difference", "interval", "better"])
 
 
 def draw(found: Curves) -> Figure:

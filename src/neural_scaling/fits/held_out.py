@@ -221,7 +221,6 @@ def _largest(each: Sequence[Runs], along: str, draws: int, seed: int) -> HeldOut
     out = x > limit + 1e-9
     random = np.random.default_rng(seed)
     inside = np.isin(np.arange(first.runs), first.run[~out])
-    both = along == "D"  # runs have points on either side, else they lie on one
     times = np.zeros((draws, first.runs))
     missed: list[FloatArray] = []
     drawn: list[FloatArray] = []
@@ -235,7 +234,7 @@ def _largest(each: Sequence[Runs], along: str, draws: int, seed: int) -> HeldOut
         if len(each) == 2:
             if not drawn:
                 times[:, inside] = [draw(random, part.sizes) for _ in times]
-                if not both:
+                if not inside.all():  # in D a run has points on either side, unless it is one point
                     times[:, ~inside] = [draw(random, np.zeros(np.count_nonzero(~inside))) for _ in times]
             fits, _ = best.again(part, times[:, first.run[~out]])
             drawn.append(_missed(data, out, part.natural(fits)))
