@@ -1,7 +1,7 @@
 """Scaling laws on the points that Besiroglu et al. read from Figure 4 of Hoffmann et al., whose values their fit is to give.
 
-``python tests/published_points.py`` fetches the points and prints what is found, and ``--keep`` writes it for the page on one's own
-curves. No licence goes with the points: they are not part of this repository.
+``python tests/published_points.py`` fetches the points and prints what is found; ``--keep`` writes it for the page on own curves.
+No licence goes with the points: they are not part of this repository.
 """
 
 import argparse
