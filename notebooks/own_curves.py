@@ -108,8 +108,8 @@ Table(
 # ## Published points
 #
 # {cite:t}`hoffmann2022training` fitted the Chinchilla form to losses of language models. {cite:t}`besiroglu2024chinchilla` read
-# their points from a figure, found other values, and left five points out. The same points give the same values here. No licence goes
-# with them, so this book has what was found, and `python tests/published_points.py` fetches them from
+# 245 of their points from a figure, left five out, and found other values, which come out here too. The points have no licence, so
+# the book shows what was found; `python tests/published_points.py` fetches them from
 # [their repository](https://github.com/epoch-research/analyzing-chinchilla) and computes it again.
 
 # %% tags=["hide-input"]
@@ -120,8 +120,8 @@ Table(
 )
 
 # %% [markdown]
-# The four terms of the theory have one free number more than the Chinchilla form, the prefactor of the transient, and share their
-# exponents. Each point is a run of its own here, and its $D$ stands for time.
+# The four terms share two exponents, and have one prefactor more than the Chinchilla form. Each point is a run, its $D$ stands for
+# time:
 
 # %% tags=["hide-input"]
 Table(
@@ -131,6 +131,5 @@ Table(
 )
 
 # %% [markdown]
-# All laws describe the points alike. The lazy four terms extrapolate better, but with an open interval of the capacity: it is not
-# identified, so the gain comes from the form and says nothing about how language models learn. Besides, each run of
-# {cite:t}`hoffmann2022training` had a schedule of the learning rate of its own, which no law here knows.
+# All laws describe the points alike, and the lazy four terms extrapolate best. But the points do not determine their capacity, and
+# each run had a schedule of its learning rate, which no law here knows: this says nothing about how language models learn.
