@@ -115,8 +115,8 @@ Table(
 # %% tags=["hide-input"]
 Table(
     page.published_values(),
-    "$E + A N^{-a} + B D^{-b}$ of language models",
-    heads={"name": "", "printed": "Hoffmann et al.", "again": "Besiroglu et al.", "value": "here"},
+    "E + A N^-a + B D^-b of language models",
+    heads={"name": "value of", "printed": "Hoffmann et al.", "again": "Besiroglu et al.", "value": "here"},
 )
 
 # %% [markdown]
