@@ -321,6 +321,15 @@ def test_the_cross_term_tells_the_laws_apart_and_without_it_they_are_one(law, cr
     json.dumps(found.as_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("count", [20, 60])
+def test_runs_without_data_in_common_show_no_lack_of_fit(count):
+    N = np.geomspace(1e8, 1e10, count)
+    D = np.where(np.arange(count) % 2, 1e9, 1e12) * np.geomspace(1, 2, count)  # neighbours in size lie far apart in D
+    found = fit_scaling_law(N, D, chinchilla(N, D) * np.exp(0.01 * np.sin(N)), np.arange(count), resamples=40)
+    assert found.lack_of_fit == 1
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
 @pytest.mark.parametrize("along", ["N", "D"])
 def test_runs_of_one_point_are_drawn_again_on_the_side_that_is_held_out(along):
     """Each point a run of its own, as published ones are: so a run lies on one side in D as well as in N."""

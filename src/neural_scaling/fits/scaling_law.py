@@ -386,6 +386,7 @@ def _lack_of_fit(data: Runs, missed: FloatArray) -> float:
     rows = (sums / np.maximum(counts, 1)).reshape(data.runs, _PARTS)[np.argsort(data.sizes, kind="stable")]
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(float).tiny)
     alike = np.sum(rows[1:] * rows[:-1], axis=1)
+    alike = alike[alike != 0]  # neighbours without a part of log D in common say nothing
     if alike.size > _ENUMERATED:
         return float(ndtr(-alike.sum() / math.sqrt(alike @ alike)))
     signs = np.array(list(product((-1, 1), repeat=alike.size)))
