@@ -88,6 +88,16 @@ def test_a_curve_gives_sentences(workplace, capsys):
     assert "The loss falls with exponent 0.4" in capsys.readouterr().out
 
 
+def test_the_first_row_of_a_log_is_left_out_and_said(workplace, capsys):
+    time = np.geomspace(10, 1e4, 30)
+    rows = np.column_stack([np.append(0, time), np.append(1, time**-0.4)])
+    np.savetxt("log.csv", rows, delimiter=",", header="step,loss", comments="")
+    assert cli.main(["predict", "log.csv", "--law", "lazy"]) == 0
+    said = capsys.readouterr()
+    assert "The loss falls with exponent 0.4" in said.out
+    assert "warning: 1 rows at time 0 are left out" in said.err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -92,6 +92,10 @@ def predicted(options: argparse.Namespace) -> Prediction:
     if "eigenvalues" in found:
         return from_spectrum(found["eigenvalues"], found["coefficients"], options=chosen)
     if "loss" in found:
+        after = found["data"] != 0  # logs of training begin with what is not trained
+        if not after.all():
+            say(f"warning: {np.count_nonzero(~after)} rows at time 0 are left out: no power of time holds there.")
+            found = {name: values[after] for name, values in found.items()}
         size, number = found.get("size"), found.get("run")
         return from_curves(found["data"], found["loss"], size, number, law=options.law or "rich", options=chosen)
     if "kernel" in found:
@@ -165,7 +169,7 @@ def _table(path: Path) -> dict[str, Array]:
                 numbers[line, column] = float(row[place])
             except ValueError:
                 problem = f"{row[place]!r} in column {rows[0][place].strip()}, row {line + 2} of {path.name}"
-                require(False, "file", problem, "give numbers")
+                require(False, "file", problem, "give numbers, or leave the row out")
     columns = {name: numbers[:, column] for column, name in enumerate(places)}
     if "size" in columns and "run" in columns and rows[0][places["run"]].strip().lower() == "seed":
         both = np.stack([columns["size"], columns["run"]])  # seeds are the same at every size
