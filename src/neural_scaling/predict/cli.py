@@ -94,7 +94,7 @@ def predicted(options: argparse.Namespace) -> Prediction:
     if "loss" in found:
         after = found["data"] != 0  # logs of training begin with what is not trained
         if not after.all():
-            say(f"warning: {np.count_nonzero(~after)} rows at time 0 are left out: no power of time holds there.")
+            say("warning: what was measured at time 0 is left out, where no power of time holds.")
             found = {name: values[after] for name, values in found.items()}
         size, number = found.get("size"), found.get("run")
         return from_curves(found["data"], found["loss"], size, number, law=options.law or "rich", options=chosen)
