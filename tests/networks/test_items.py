@@ -107,7 +107,7 @@ def plan(module, scale="small"):
 
 
 def test_small_steps():
-    full = dataclasses.replace(plan(smallsteps, "full"), betas=[0.1, 0.25, 0.5, 0.75])
+    full = plan(smallsteps, "full")
 
     def of(exponent=None, factor=1.0):
         results = results_of([*full.runs(), *full.larger()], exponent)
@@ -147,12 +147,12 @@ def test_small_steps():
     time, share = smallsteps.covered(rows[1])
     assert share[time > 1] == pytest.approx(1.0, abs=1e-3)
     png(smallsteps.figure(rows, larger))
-    small = dataclasses.replace(plan(smallsteps), betas=full.betas)
+    small = plan(smallsteps)
     assert all(claim.id.startswith("smallsteps.flow.") for claim in smallsteps.claims_of(small, rows, found, flows, {}))
 
 
 def test_without_a_window_nothing_is_judged():
-    full = dataclasses.replace(plan(smallsteps, "full"), steps=100, betas=[0.1, 0.25, 0.5, 0.75])
+    full = dataclasses.replace(plan(smallsteps, "full"), steps=100)
     results = results_of([*full.runs(), *full.larger()])
     rows = curves.curve_rows(full.runs(), results)
     found, flows = smallsteps.compared(rows), smallsteps.flow(rows, curves.curve_rows(full.larger(), results))
