@@ -57,7 +57,7 @@ found, flows = page.compared(rows), page.flow(rows, larger)
 print(notebook.provenance(plan, seeds=range(seeds)))
 print(runs.describe(list(results.values())))
 
-# %% mystnb={"figure": {"caption": "Above: test loss against $\\eta_0 t$ in small steps (solid), in the steps of Figure 5 (dashed), and of infinitely wide lazy networks (dotted). Below: how much of the way from the local exponent of lazy theory to $\\chi$ the local exponent of the loss covers in small steps, half a decade at a time; thick in the window of the fit.", "name": "fig-smallsteps"}, "image": {"alt": "Upper panel: losses of hard tasks in two step sizes, and of lazy theory. Lower panel: the share of the way from the lazy exponent to chi against time, one curve per task."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Above: test loss against $\\eta_0 t$ in small steps (solid), in the steps of Figure 5 (dashed), and of infinitely wide lazy networks (dotted). Below: how much of the way from the local exponent of lazy theory to $\\chi$ the local exponent of the loss covers in small steps, half a decade at a time, where that way has half of its final length; thick in the window of the fit.", "name": "fig-smallsteps"}, "image": {"alt": "Upper panel: losses of hard tasks in two step sizes, and of lazy theory. Lower panel: the share of the way from the lazy exponent to chi against time, one curve per task."}} tags=["remove-input"]
 display(page.figure(rows, larger))
 
 # %% [markdown]

@@ -17,6 +17,24 @@ INPUTS = "tests/inputs/test_inputs.py::test_"
 
 #: File below src, text that occurs there once, what is put in its place, the test that sees it.
 MUTANTS = [
+    (  # gradient flow: what the change of sigma adds to the errors
+        "neural_scaling/dmft/flow.py",
+        "points**powers * part for part in (powers * found[:-1], passed * found[1:])",
+        "points**powers * part for part in (found[:-1], passed * found[1:])",
+        "tests/dmft/test_flow.py::test_equals_an_integration_in_plain_time",
+    ),
+    (  # gradient flow: steps too long for their polynomial
+        "neural_scaling/dmft/flow.py",
+        "_STEP = 0.15",
+        "_STEP = 1.5",
+        "tests/dmft/test_flow.py::test_shorter_steps_change_no_more_than_is_stated",
+    ),
+    (  # comparison of laws: runs of one point above the limit never drawn again
+        "neural_scaling/fits/held_out.py",
+        "if not inside.all():",
+        "if False:",
+        "tests/test_scaling_law.py::test_runs_of_one_point_are_drawn_again_on_the_side_that_is_held_out",
+    ),
     (  # the drive: the part of the weights' correlation lost
         MARCH,
         "drive = right + gamma * drive",

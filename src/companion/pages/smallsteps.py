@@ -171,9 +171,14 @@ def _in_small_steps(claim: Claim) -> Claim:
 
 
 def covered(row: CurveRow) -> tuple[Array, Array]:
-    """Return times and, at each, how much of the way from the local exponent of lazy theory to chi that of the loss covers."""
+    """Return times and, at each, how much of the way from the local exponent of lazy theory to chi that of the loss covers.
+
+    NaN where the way is less than half as long as it ends, as before any mode is learned.
+    """
     seen, lazy = (local_slope(row.step, loss, width=0.5) for loss in (row.mean, row.theory))
-    return row.run.eta * seen.t, (seen.exponent - lazy.exponent) / (row.predicted - lazy.exponent)
+    way = row.predicted - lazy.exponent
+    way[way < (row.predicted - row.run.beta) / 2] = math.nan
+    return row.run.eta * seen.t, (seen.exponent - lazy.exponent) / way
 
 
 def figure(rows: Sequence[CurveRow], larger: Sequence[CurveRow]) -> Figure:
@@ -198,11 +203,10 @@ def figure(rows: Sequence[CurveRow], larger: Sequence[CurveRow]) -> Figure:
             lower.axhline(level, color=MUTED, linestyle="--", linewidth=1.2)
             lower.annotate(
                 name,
-                (1.0, level),
-                (-4, 3),
+                (0.0, level),
+                (4, 3),
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
-                ha="right",
                 color=MUTED,
             )
         lower.set(ylim=(-0.5, 1.5), xlabel=r"time $\eta_0 t$", ylabel=r"share of the way to $\chi$")
