@@ -160,7 +160,7 @@ holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
 # These panels are ours. Filled points are exponents in the window above, open points those over the last decade of steps. Where
 # a filled point is missing the window is too short: the network is not yet rich, or already at the edge of stability. At the
 # edge the loss falls more slowly again. {ref}`Smaller steps <smallsteps-page>` postpone that end; with larger steps or more
-# richness it comes before the rich power has begun. Steep activations leave no window at any richness.
+# richness it comes before the rich power has begun. Steep activations leave no window at any richness tried.
 #
 # The gain does not set in smoothly. Weakly rich networks agree with their linearised twins early, but late their loss lies
 # above and falls more slowly, so that the exponent first drops as richness grows from 0. The solvable model has no such effect

@@ -13,6 +13,7 @@ import pandas as pd
 
 from neural_scaling.base.paths import datasets_root
 from neural_scaling.data.download import fetch, sha256_of
+from neural_scaling.data.problems import SourceFailed
 from neural_scaling.fits import compare_scaling_laws, fit_scaling_law
 from neural_scaling.runs.provenance import commit, hardware
 
@@ -59,8 +60,11 @@ def main():
     parser.add_argument("--keep", action="store_true", help=f"write what is found to {KEPT.name}")
     parser.add_argument("--points", type=Path, help="the file of points, if it is here already")
     asked = parser.parse_args()
-    path = asked.points or fetch(ADDRESS, SHA256, datasets_root(), print)
-    if sha256_of(path) != SHA256:
+    try:
+        path = asked.points or fetch(ADDRESS, SHA256, datasets_root(), print)
+    except SourceFailed as error:
+        parser.error(f"{error}; fetch {ADDRESS} elsewhere and give it as --points")
+    if not path.is_file() or sha256_of(path) != SHA256:
         parser.error(f"--points: {path} is not the file at {ADDRESS}; fetch it again")
     provenance = {"commit": commit(), "hardware": hardware(), "points": ADDRESS, "sha256": SHA256}
     found = {"provenance": provenance} | measured(points(path))

@@ -1,5 +1,6 @@
 """The rank-one form of gradient flow against the flow of the whole matrix, its invariants and closed forms."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.integrate import solve_ivp
 from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import TimeGrid, decay_terms, gradient_flow, infinite_limit, kernel_flow, printed_ratio, solve
 from neural_scaling.dmft import flow as flow_module
-from neural_scaling.spectra import PowerLaw, Spectrum
+from neural_scaling.spectra import NotResolved, PowerLaw, Spectrum
 
 TIME = np.array([0.0, 0.5, 3.0, 20.0])
 
@@ -158,6 +159,16 @@ def test_shorter_steps_change_no_more_than_is_stated(modes, gamma, monkeypatch):
     finer = kernel_flow(modes, gamma, time)
     np.testing.assert_allclose(got.loss, finer.loss, rtol=1e-6)
     np.testing.assert_allclose(got.scale, finer.scale, rtol=1e-7)
+
+
+@pytest.mark.parametrize("last", [3.0, 3.3, 3.6, 100.0])
+def test_modes_have_to_resolve_the_very_time_that_is_reached(last):
+    modes = PowerLaw(1.5, 0.4, 40).spectrum().quadrature()
+    time = np.linspace(0, last, 400)
+    reached = np.trapezoid(kernel_flow(modes, 1.0, time).scale, time)
+    kernel_flow(dataclasses.replace(modes, horizon=1.01 * reached), 1.0, [last])
+    with pytest.raises(NotResolved):
+        kernel_flow(dataclasses.replace(modes, horizon=0.99 * reached), 1.0, [last])
 
 
 def test_values_do_not_depend_on_the_other_times_asked_for():

@@ -95,7 +95,7 @@ def test_the_first_row_of_a_log_is_left_out_and_said(workplace, capsys):
     assert cli.main(["predict", "log.csv", "--law", "lazy"]) == 0
     said = capsys.readouterr()
     assert "The loss falls with exponent 0.4" in said.out
-    assert "warning: what was measured at time 0 is left out" in said.err
+    assert "warning: points at time 0 are left out" in said.err
 
 
 @pytest.mark.parametrize(

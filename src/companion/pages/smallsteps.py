@@ -173,7 +173,7 @@ def _in_small_steps(claim: Claim) -> Claim:
 def covered(row: CurveRow) -> tuple[Array, Array]:
     """Return times and, at each, how much of the way from the local exponent of lazy theory to chi that of the loss covers.
 
-    NaN where the way is less than half as long as it ends, as before any mode is learned.
+    NaN where that way is shorter than half of its final length.
     """
     seen, lazy = (local_slope(row.step, loss, width=0.5) for loss in (row.mean, row.theory))
     way = row.predicted - lazy.exponent

@@ -271,7 +271,7 @@ def _flow(quadrature: ModeQuadrature, gamma: float, time: Array) -> KernelFlow:
             while clock.next_time < moment:
                 clock.advance()
             error[row], norm[row] = clock.at(float(moment))
-    quadrature.check_resolved(clock.tau, "modes")
+    quadrature.check_resolved(clock.reached, "modes")
     return KernelFlow(quadrature, gamma, time, error, norm)
 
 
@@ -316,10 +316,12 @@ class _Clock:
 
     def at(self, moment: float) -> tuple[Array, float]:
         """Return relative errors and |w|^2/N at a time within the step."""
-        error, learned, sigma = self.next_state
+        (error, learned, sigma), part = self.next_state, 1.0
         if moment < self.next_time:
             begun = polysub(self.passed, [moment - self.time])
-            error, learned, sigma = self._at(brentq(lambda part: float(polyval(part, begun)), 0.0, 1.0, xtol=1e-15))
+            part = brentq(lambda part: float(polyval(part, begun)), 0.0, 1.0, xtol=1e-15)
+            error, learned, sigma = self._at(part)
+        self.reached = self.tau + part * self.step
         return error / sigma, float(self.weights @ learned**2)
 
     def _at(self, part: float) -> tuple[Array, Array, float]:

@@ -92,9 +92,9 @@ def predicted(options: argparse.Namespace) -> Prediction:
     if "eigenvalues" in found:
         return from_spectrum(found["eigenvalues"], found["coefficients"], options=chosen)
     if "loss" in found:
-        after = found["data"] != 0  # logs of training begin with what is not trained
+        after = found["data"] != 0  # training logs begin before the first step
         if not after.all():
-            say("warning: what was measured at time 0 is left out, where no power of time holds.")
+            say("warning: points at time 0 are left out; a power law has no value there.")
             found = {name: values[after] for name, values in found.items()}
         size, number = found.get("size"), found.get("run")
         return from_curves(found["data"], found["loss"], size, number, law=options.law or "rich", options=chosen)
