@@ -159,7 +159,7 @@ holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
 #
 # These panels are ours. Filled points are exponents in the window above, open points those over the last decade of steps. Where
 # a filled point is missing the window is too short: the network is not yet rich, or already at the edge of stability. At the
-# edge the loss falls more slowly again. {ref}`Smaller steps <smallsteps-page>` postpone that end; with larger steps or more
+# edge the loss falls more slowly. {ref}`Smaller steps <smallsteps-page>` postpone that end; with larger steps or more
 # richness it comes before the rich power has begun. Steep activations leave no window at any richness tried.
 #
 # The gain does not set in smoothly. Weakly rich networks agree with their linearised twins early, but late their loss lies
