@@ -2,23 +2,17 @@
 
 import colorsys
 import csv
-import importlib.util
 import json
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
+import figures
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from matplotlib.colors import to_hex
 
 from companion import style
-
-FILE = Path(__file__).resolve().parents[1] / "book" / "_ext" / "figures.py"
-SPEC = importlib.util.spec_from_file_location("book_figures", FILE)
-figures = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(figures)
 
 NAMED = {style.INK, style.MUTED, style.LAZY, style.RICH, style.TRAINABLE, *style.SERIES, *style.CASES, *style.SIZES}
 RICHNESS = {style.richness_color(gamma) for gamma in (1e-4, 1e-2, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 100.0)}

@@ -6,6 +6,7 @@ import math
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figures import dark
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -173,8 +174,10 @@ def test_neighbouring_richnesses_of_a_page_are_told_apart(item):
     names = ("gammas", "richness", "richness_digits", "richness_objects")
     gammas = sorted({gamma for name in names for gamma in values.get(name, ())})
     assert len(gammas) > 2
-    points = [lab(linear(richness_colors(gammas)[gamma])) for gamma in gammas]
-    assert min(ciede2000(*pair) for pair in itertools.pairwise(points)) > 8  # 2.3 is just noticeable, 5 in thin lines
+    colors = [richness_colors(gammas)[gamma] for gamma in gammas]
+    for theme in (colors, [dark(color) for color in colors]):
+        pairs = itertools.pairwise(lab(linear(color)) for color in theme)
+        assert min(ciede2000(*pair) for pair in pairs) > 10  # 2.3 is just noticeable, 5 in thin lines
 
 
 def test_colours_are_fixed_and_check_their_argument():

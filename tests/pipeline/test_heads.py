@@ -1,14 +1,7 @@
 """Wide tables become cards on a phone, whose lines say what they are."""
 
-import importlib.util
-from pathlib import Path
-
+import heads
 from bs4 import BeautifulSoup
-
-FILE = Path(__file__).resolve().parents[2] / "book" / "_ext" / "heads.py"
-SPEC = importlib.util.spec_from_file_location("book_heads", FILE)
-heads = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(heads)
 
 
 def table(*names, rows=2):

@@ -1,23 +1,13 @@
 """The address of the repository stands in one place, and everything that names it agrees with that."""
 
-import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import repository
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def extension(name):
-    spec = importlib.util.spec_from_file_location(f"book_{name}", ROOT / "book" / "_ext" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-repository = extension("repository")
 
 
 def disagreements(root):

@@ -1,21 +1,9 @@
 """A formula and the mark after it stay on one line."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
+import ties
 from docutils import nodes
 from docutils.core import publish_doctree
-
-PATH = Path(__file__).resolve().parents[2] / "book" / "_ext" / "ties.py"
-
-
-@pytest.fixture(scope="module")
-def ties():
-    spec = importlib.util.spec_from_file_location("ties", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -27,7 +15,7 @@ def ties():
         (f"Wide :math:`{'x + ' * 12}x`.", []),
     ],
 )
-def test_marks_stay_with_short_formulas(ties, text, pieces):
+def test_marks_stay_with_short_formulas(text, pieces):
     doctree = publish_doctree(text)
     before = doctree.astext()
     ties.tie(None, doctree, "page")
