@@ -21,6 +21,7 @@ from companion.style import (
     MUTED,
     RICH,
     TRAINABLE,
+    WIDTH,
     book_style,
     new_figure,
     richness_color,
@@ -86,7 +87,7 @@ def test_style_leaves_no_trace():
     before = dict(mpl.rcParams)
     with book_style():
         assert new_figure(3.0).get_facecolor() == (1.0, 1.0, 1.0, 1.0)
-        assert mpl.rcParams["font.size"] >= 12  # legible on a phone: 8 pixels at 360 across
+        assert mpl.rcParams["font.size"] * 360 / (72 * WIDTH) >= 10  # pixels where a phone leaves 360 of 390 for a figure
     assert dict(mpl.rcParams) == before
 
 

@@ -2,8 +2,8 @@
 
 Nothing here touches global state on import: figures are made inside :func:`book_style`. The background is
 opaque white, against which every colour keeps a contrast of at least 3 to 1; the dark theme shows a twin in
-other colours (``book/_ext/figures.py``). Type is sized for a phone: at 7 inches across, 12 points are still 8 pixels high on
-a screen 360 pixels wide.
+other colours (``book/_ext/figures.py``). Type is sized for a phone: at 6 inches across, 12 points are 10 pixels high on
+a screen 390 pixels wide.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from companion.legible import clashes, drawn, make_room, tell_apart
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
 
-WIDTH = 7.0
+WIDTH = 6.0
 """Width of a figure, inches."""
 
 INK = "#1a1a1a"

@@ -88,7 +88,7 @@ def cost_figure(panels: Mapping[str, tuple[Sequence[float], Sequence[float], Pow
             axes.set_ylim(
                 min(0.8 * min(seconds), middle / 4), max(1.25 * max(seconds), middle * 4)
             )  # noise is not growth
-            axes.xaxis.set_major_locator(FixedLocator(sizes))
+            axes.xaxis.set_major_locator(FixedLocator(sizes[:: 1 + len(sizes) // 6]))  # room for five numbers
             axes.xaxis.set_major_formatter(FuncFormatter(_size))
             axes.xaxis.set_minor_locator(NullLocator())
             plain_ticks(axes.yaxis)
