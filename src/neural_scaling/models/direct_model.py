@@ -131,11 +131,11 @@ def train_directly(
         if form == "factored":
             seen = initial @ gradient
             weights = before + eta * mixing @ seen
-            mixing += np.outer(eta * gamma / width * before, seen)
+            mixing += (eta * gamma / width * before)[:, None] * seen
         else:
             weights = before + eta * features @ gradient
             change = gradient if form == "unprojected" else (initial @ gradient) @ initial / width
-            features += np.outer(eta * gamma * before, change)
+            features += (eta * gamma * before)[:, None] * change
     check_finite(loss, spectrum.quadrature(), eta, gamma, width, batch)
     if form == "factored":
         return DirectRun(loss, weights, mixing @ initial, mixing)

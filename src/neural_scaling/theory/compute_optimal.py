@@ -202,8 +202,10 @@ def minimise_affine(
     slope = width_exponent - t_exponent  # of each term in ln N at fixed C
     offset = constant + t_exponent * log_c
     low, high = np.zeros(log_c.shape[1:]), log_c[0].copy()
-    for _ in range(100):  # 2^-100 of the range: down to rounding
+    for _ in range(100):  # 2^-100 of the range, or down to rounding
         middle = 0.5 * (low + high)
+        if np.all((middle == low) | (middle == high)):
+            break
         rising = np.sum(_shares(offset + slope * middle) * slope, axis=0) > 0
         high = np.where(rising, middle, high)
         low = np.where(rising, low, middle)
