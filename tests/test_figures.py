@@ -87,7 +87,9 @@ def test_style_leaves_no_trace():
     before = dict(mpl.rcParams)
     with book_style():
         assert new_figure(3.0).get_facecolor() == (1.0, 1.0, 1.0, 1.0)
-        assert mpl.rcParams["font.size"] * 360 / (72 * WIDTH) >= 10  # pixels where a phone leaves 360 of 390 for a figure
+        assert (
+            mpl.rcParams["font.size"] * 360 / (72 * WIDTH) >= 10
+        )  # pixels where a phone leaves 360 of 390 for a figure
     assert dict(mpl.rcParams) == before
 
 

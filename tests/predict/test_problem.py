@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+import math
 from dataclasses import replace
 
 import jsonschema
@@ -173,6 +174,37 @@ def test_one_curve_alone_tells_its_exponent():
         from_curves(time, 3 * time**-0.4, options=Options(budgets=[1e3]))
     with pytest.raises(InputError, match="rich: a prediction from curves"):
         found.exponent(10, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chi", [0.4, 1.2])
+@pytest.mark.parametrize(("floor", "together"), [(0.0, 0.0), (0.3, 0.0), (0.3, 0.8)])
+def test_the_interval_of_one_curve_holds_the_exponent_above_a_floor(chi, floor, together):
+    """For 95 % of noises, 87 of 100 or fewer come by chance once in a thousand times; noise that goes together costs more."""
+    random, time = np.random.default_rng(0), np.geomspace(1, 1e4, 80)
+    held = 0
+    for _ in range(100):
+        noise = random.standard_normal(time.size)
+        for k in range(1, time.size):
+            noise[k] = together * noise[k - 1] + math.sqrt(1 - together**2) * noise[k]
+        found = from_curves(time, (2 * (time / 100) ** -chi + floor) * np.exp(0.02 * noise), law="lazy")
+        held += found.source.low <= chi <= found.source.high
+    assert held > (84 if together else 87)
+
+
+def test_one_curve_says_what_it_knows_of_a_floor():
+    time = np.geomspace(1, 1e4, 80)
+    noise = 1 + 0.02 * (-1.0) ** np.arange(time.size)
+    found = from_curves(time, (2 * time**-0.4 + 0.05) * noise)
+    low, high = found.curves.fit.offset_interval
+    assert low < 0.05 < high and "to a floor of" in sentences(found)[2] and not found.warnings
+    valid(found)
+    found = from_curves(time, 2 * time**-0.4 * noise)
+    assert found.curves.fit.offset == 0 and "one of up to" in found.warnings[0]
+    few = from_curves(time[::8], 2 * time[::8] ** -0.4 * noise[::8])
+    assert "does not show in 5 points" in few.warnings[1]
+    flat = from_curves(time, (1e-3 * time**-0.4 + 1) * noise**0.1, law="lazy")  # any exponent would do
+    assert flat.source.high == math.inf and flat.hard < 0.95
 
 
 @pytest.mark.slow

@@ -47,7 +47,9 @@ def svgs(prediction: Prediction) -> dict[str, str]:
     if (estimate := prediction.estimate) is not None:
         found["spectrum"] = _svg(lambda axes: _spectrum(axes, estimate))
     if (measured := prediction.curves) is not None:
-        found["points"] = _svg(lambda axes: _points(axes, measured))
+        found["points"] = _svg(
+            lambda axes: _points(axes, measured, None if prediction.source is None else prediction.source.window)
+        )
     return found
 
 
@@ -108,7 +110,7 @@ def _sharpness(axes: Axes, eta: float, curves: tuple[Curve, Curve]) -> None:
     axes.legend()
 
 
-def _points(axes: Axes, measured: FittedCurves) -> None:
+def _points(axes: Axes, measured: FittedCurves, window: tuple[float, float] | None) -> None:
     fit = measured.fit
     for number in np.unique(measured.run):
         one = measured.run == number
@@ -118,7 +120,7 @@ def _points(axes: Axes, measured: FittedCurves) -> None:
         if isinstance(fit, ScalingLawFit):
             law = fit.loss(np.where(np.isnan(size), 1.0, size), x)
         else:
-            x = x[(x >= fit.window[0]) & (x <= fit.window[1])]
-            law = fit.prefactor * x**-fit.exponent
+            x = x if window is None else x[(x >= window[0]) & (x <= window[1])]
+            law = fit.offset + fit.prefactor * x**-fit.exponent
         axes.loglog(x, law, "--", lw=1, color=_RICH)
     axes.set(xlabel="time or data", ylabel="loss")

@@ -13,7 +13,7 @@ import numpy as np
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array, ArrayValue
 from neural_scaling.base.checks import InputError
-from neural_scaling.fits import PowerLawFit, ScalingLawFit
+from neural_scaling.fits import OffsetFit, ScalingLawFit
 from neural_scaling.predict.estimate import Estimate
 from neural_scaling.predict.forecast import BestUse, Curve, Range
 from neural_scaling.runs import Engine
@@ -114,14 +114,14 @@ class FittedCurves(ArrayValue):
     size, data, loss, run
         Points: N (NaN where it is not known), D or t, L, and the number of the training run, each of shape (n,).
     fit
-        Of a sum of powers to six runs or more, else of one power to the late part of a curve.
+        Of a sum of powers to six runs or more, else of one power, with a floor where one shows, to the late part of a curve.
     """
 
     size: Array
     data: Array
     loss: Array
     run: Array
-    fit: ScalingLawFit | PowerLawFit
+    fit: ScalingLawFit | OffsetFit
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -11,13 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 from torch import nn
 
 from neural_scaling.base import checks
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import InputError, require
 from neural_scaling.base.paths import cache_root
-from neural_scaling.fits import fit_power_law, fit_scaling_law
+from neural_scaling.fits import OffsetFit, fit_offset_power_law, fit_power_law, fit_scaling_law
+from neural_scaling.fits.offset import ONE_PARAMETER_95
+from neural_scaling.fits.power_law import NORMAL_95, log_spaced_indices
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict.estimate import FIRST_MODE, Estimate, as_outputs, estimate_kernel, estimate_spectrum
 from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, at_size, drawn, run_of, sized_run_of
@@ -38,6 +42,7 @@ _RUNS = 6  # fewest for a joint fit
 _RESAMPLES = 200
 _NAMES = {"N": "size", "D": "data", "L": "loss"}
 _LATE = 0.5  # part of a single curve, in log t, that its exponent is fitted in
+_TOLD = 20  # points in which noise that goes together shows
 
 
 def from_spectrum(
@@ -248,7 +253,7 @@ def from_curves(
     """Predict from measured loss curves alone.
 
     From six training runs on a sum of the powers of the theory with a floor is fitted, over sizes where there are three of them.
-    Fewer runs tell of one exponent only: that of the mean curve in its later half, without a floor.
+    Fewer runs tell of one exponent only: that of the mean curve in its later half, with a floor where one shows.
 
     Parameters
     ----------
@@ -360,13 +365,15 @@ def _one_exponent(
     mean = np.array([math.exp(np.log(y[x == one]).mean()) for one in complete])
     require(len(complete) >= 6, "data", f"{len(complete)} values at which all runs have a loss", "give six at least")
     span = (complete[0] ** (1 - _LATE) * complete[-1] ** _LATE, complete[-1]) if window is None else window
-    fit = fit_power_law(complete, mean, span)
-    problem = f"it does not fall between {span[0]:.3g} and {span[1]:.3g}"
-    require(fit.exponent > 0, "loss", problem, "give losses that do, or another window")
-    words = ["One exponent of time was fitted without a floor: it is too small where the loss has one."]
-    if fit.correlated:
+    fit = _late_fit(complete, mean, span)
+    words = [] if fit.offset else [f"No floor of the loss shows; one of up to {fit.offset_interval[1]:.2g} would not."]
+    if fit.correlation:
         words.append(
-            "The curve bends in the window, or its noise goes together: the interval of the exponent is too narrow."
+            "The curve departs from the fitted law, or its noise goes together: intervals are widened for the latter."
+        )
+    if fit.points < _TOLD:
+        words.append(
+            f"Noise that goes together does not show in {fit.points} points: where it does, intervals are too narrow."
         )
     if len(complete) < data.size:
         words.append(
@@ -374,12 +381,33 @@ def _one_exponent(
         )
     if fit.interval[0] <= 0:
         words.append("The interval of the exponent holds 0: the loss may not fall at all.")
-    chi = Range(fit.exponent, *fit.interval, fit.window)
-    source = _of_exponent(chi, rich)
-    spread = max(source.high - source.low, 1e-9) / 3.92
-    hard = NormalDist(source.value, spread).cdf(1.0)
+    source = _of_exponent(Range(fit.exponent, *fit.interval, span), rich)
+    side = source.high - source.value if source.value < 1 else source.value - source.low
+    hard = NormalDist().cdf((1 - source.value) * NORMAL_95 / max(side, 1e-9))
     points = FittedCurves(shown, x, y, runs, fit)
     return Prediction("curves", None, source, hard, 0.0, tuple(words), _fitted(np.unique(runs)), curves=points)
+
+
+def _late_fit(time: Array, loss: Array, span: tuple[float, float]) -> OffsetFit:
+    """Fit one power to a curve in a window, with a floor where one shows; the interval allows for one in any case."""
+    plain = fit_power_law(time, loss, span)
+    problem = f"it does not fall between {span[0]:.3g} and {span[1]:.3g}"
+    require(plain.exponent > 0, "loss", problem, "give losses that do, or another window")
+    chosen = log_spaced_indices(time, *span, plain.points)
+    require(chosen.size > 3, "data", f"{chosen.size} values from {span[0]:.3g} to {span[1]:.3g}", "give four at least")
+    t, value = time[chosen], loss[chosen]
+    freedom = chosen.size - 3
+    scatter = math.sqrt(fit_offset_power_law(t, value, 1e-6 * value).chi2 / freedom)
+    # The error of a point is that of the scatter about the law, as far out as few degrees of freedom ask for.
+    relative = 1e-6 * max(scatter, 1e-3) * float(stdtrit(freedom, 0.975)) / NORMAL_95
+    floor = fit_offset_power_law(t, value, relative * value)
+    shows = floor.gain > ONE_PARAMETER_95 and not floor.at_bound
+    if shows and not floor.correlation and chosen.size >= _TOLD:
+        return floor
+    interval = min(plain.interval[0], floor.interval[0]), max(plain.interval[1], floor.interval[1])
+    if shows:
+        return replace(floor, interval=interval)
+    return replace(floor, exponent=plain.exponent, prefactor=plain.prefactor, offset=0.0, interval=interval)
 
 
 def _source(chi: float, rich: bool) -> float:

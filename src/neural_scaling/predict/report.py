@@ -13,7 +13,7 @@ from pathlib import Path
 from neural_scaling.base import checks
 from neural_scaling.base.checks import require
 from neural_scaling.base.files import make_folder, not_written, write_atomically
-from neural_scaling.fits import PowerLawFit, ScalingLawFit
+from neural_scaling.fits import OffsetFit, ScalingLawFit
 from neural_scaling.predict.forecast import BestUse, Curve, Range
 from neural_scaling.predict.plots import svgs
 from neural_scaling.predict.prediction import Prediction
@@ -163,12 +163,11 @@ def sentences(prediction: Prediction) -> list[str]:
             f"The largest stable learning rate is {2 / one.lazy.sharpness[0]:.3g} at the start and {_said(one.largest_eta)} up "
             f"to eta t = {one.rich.time[-1]:.3g} with learned features."
         )
-    if one.curves is not None and isinstance(one.curves.fit, PowerLawFit):
-        fit = one.curves.fit
-        words.append(
-            f"The loss falls with exponent {fit.exponent:.3g} ({fit.interval[0]:.3g} to {fit.interval[1]:.3g}) between "
-            f"{fit.window[0]:.3g} and {fit.window[1]:.3g}."
-        )
+    if one.curves is not None and isinstance(fit := one.curves.fit, OffsetFit) and one.source and one.source.window:
+        exponent = _said(Range(fit.exponent, *fit.interval))
+        floor = f", to a floor of {_said(Range(fit.offset, *fit.offset_interval))}" if fit.offset else ""
+        first, last = one.source.window
+        words.append(f"The loss falls with exponent {exponent} between {first:.3g} and {last:.3g}{floor}.")
     for each in one.best_use:
         good = [row for row in range(each.compute.size) if math.isfinite(each.width[row, 0])]
         if good:
