@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from companion import notebook
@@ -35,8 +36,15 @@ PLAN = Plan(
 BETA = 0.06
 
 
+def again(*pairs):
+    """What `repeated` returns of these pairs of curves."""
+    names = ["seed", "exponent", "interval", "excess", "excess_interval", "difference", "difference_interval"]
+    rows = [(seed, *figure08.compared(pair[0], pair[-1])) for seed, pair in enumerate(pairs) if pair]
+    return pd.DataFrame(rows, columns=names)
+
+
 def verdicts(curves):
-    return {claim.id: claim.verdict for claim in figure08.claims(PLAN, curves)}
+    return {claim.id: claim.verdict for claim in figure08.claims(PLAN, curves, again(curves))}
 
 
 def test_one_constant_for_all():
@@ -129,7 +137,7 @@ def test_a_curve_that_is_no_power_law_settles_nothing():
 def test_the_error_of_the_lazy_exponent_is_in_the_claim():
     rich = figure08.predictions(BETA)["t^(-beta(2-beta))"]
     curves = made([BETA, rich], noise=0.15)
-    claim = next(claim for claim in figure08.claims(PLAN, curves) if claim.id == "fig08.rich")
+    claim = next(claim for claim in figure08.claims(PLAN, curves, again(curves)) if claim.id == "fig08.rich")
     fit, alone = curves[0].fit, np.diff(figure08.gap(*curves[::-1]).interval)[0] / 2
     # beta(1 - beta) changes by 1 - 2 beta times as much as beta.
     half = math.hypot(alone, 1.96 * fit.standard_error * (1 - 2 * fit.exponent))
@@ -155,7 +163,7 @@ def test_the_bend_is_the_change_of_the_exponent():
 
 def test_small_runs_judge_no_exponent():
     small = dataclasses.replace(PLAN, scale="small")
-    assert [claim.id for claim in figure08.claims(small, made([BETA, BETA]))] == ["fig08.order"]
+    assert [claim.id for claim in figure08.claims(small, made([BETA, BETA]), again([]))] == ["fig08.order"]
 
 
 def test_an_offset_is_found():
@@ -176,7 +184,7 @@ def test_a_curve_that_diverged_ends_there():
 def test_a_straight_curve_that_diverged_late_settles_nothing(diverged):
     lazy, later = made([BETA, BETA], noise=0.002, diverged=diverged)
     assert lazy.window[1] == diverged * 128 * 16
-    found = figure08.claims(PLAN, [lazy, later])
+    found = figure08.claims(PLAN, [lazy, later], again([lazy, later]))
     assert {claim.verdict for claim in found} == {"inconclusive", "out of reach"}
     assert f"diverged at step {diverged}" in found[0].reason
 
@@ -189,7 +197,9 @@ def test_a_divergence_at_once_or_in_the_middle_is_told():
     lazy, middle = made([BETA, 1.2 * BETA], noise=0.002)
     middle = dataclasses.replace(middle, diverged=1900.0, final=np.full(64, np.inf))
     richest = dataclasses.replace(lazy, final=lazy.final - 0.1)
-    order = next(one for one in figure08.claims(PLAN, [lazy, middle, richest]) if one.id == "fig08.order")
+    order = next(
+        one for one in figure08.claims(PLAN, [lazy, middle, richest], again([lazy, richest])) if one.id == "fig08.order"
+    )
     assert order.verdict == "inconclusive" and "nan" not in order.reason and "0.0001: " in order.reason
     assert order.reason.count("diverged") == 2
 
@@ -225,6 +235,20 @@ def test_seeds_are_set_beside_each_other():
     gone, there = made([BETA, BETA], diverged=500)
     assert [figure08.compared(gone, there)[k] for k in (3, 5)] == [None, None]
     assert math.isnan(figure08.compared(dataclasses.replace(lazy, fit=None), later)[0])
+
+
+def test_three_seeds_give_the_error_of_both_ends():
+    pairs = [made([BETA, (2 + shift) * BETA], noise=0.002) for shift in (-0.1, 0.0, 0.1)]
+    two, three = (
+        {claim.id: claim for claim in figure08.claims(PLAN, pairs[1], again(*pairs[:count]))} for count in (2, 3)
+    )
+    assert set(three) - set(two) == {"fig08.ends"} and three["fig08.ends"].verdict == "confirmed"
+    low, high = three["fig08.rich"].interval
+    assert (high - low) / 2 == pytest.approx(
+        4.303 * 0.1 * BETA / math.sqrt(3), rel=0.05
+    )  # Student, two degrees of freedom
+    assert three["fig08.rich"].measured == pytest.approx(BETA, rel=0.02)
+    assert three["fig08.rich"].seeds == 3 and two["fig08.rich"].seeds == 1
 
 
 def test_what_holds_of_the_shipped_runs():

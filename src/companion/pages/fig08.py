@@ -37,6 +37,8 @@ from neural_scaling.theory import chi
 PAPER_SOURCE = 0.0325
 #: Runs of neighbouring held-out sequences that count as independent.
 GROUPS = 16
+#: Seeds from which on claims about both ends take their error from the spread over seeds.
+SEVERAL = 3
 #: Tokens of the training text that are counted at most.
 COUNTED = 20_000_000
 
@@ -253,13 +255,32 @@ def trials(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["eta", "start", "highest", "end", "diverged"])
 
 
-def claims(plan: Plan, curves: Sequence[Curve]) -> list[Claim]:
-    """Return the claims of the figure: at small scale the order of the losses, else exponents as well."""
+def claims(plan: Plan, curves: Sequence[Curve], again: pd.DataFrame) -> list[Claim]:
+    """Return the claims of the figure, from its curves and what seeds change; at small scale of the order of the losses alone."""
     lazy, order = curves[0], _order_claim(plan, curves)
     if plan.scale == "small" or lazy.fit is None or lazy.offset is None:
         return [order]
     power = _lazy_claim(plan, lazy, lazy.fit, lazy.offset)
-    return [power, order, _rich_claim(plan, lazy, lazy.fit, curves[-1], power.verdict == "confirmed")]
+    ends = [_ends_claim(plan, again)] if len(again) >= SEVERAL else []
+    return [power, order, *ends, _rich_claim(plan, lazy, lazy.fit, curves[-1], again, power.verdict == "confirmed")]
+
+
+def _ends_claim(plan: Plan, again: pd.DataFrame) -> Claim:
+    """Judge whether the richest network ends below the laziest whatever the weights and the order of the text."""
+    return bounded(
+        plan,
+        "fig08.ends",
+        "Fig. 8",
+        "The richest network ends below the laziest whatever its initial weights and the order of the text.",
+        "held-out cross-entropy of the richest network less that of the laziest at the end, nats per token, mean over seeds",
+        "below",
+        0.0,
+        Measurement.mean_of(again.difference.to_numpy()),
+        "network",
+        seeds=len(again),
+        runs=list(itertools.chain.from_iterable(plan.repeats())),
+        needs="more seeds",
+    )
 
 
 def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) -> Claim:
@@ -288,9 +309,18 @@ def _lazy_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, offset: OffsetFit) ->
     )
 
 
-def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, straight: bool) -> Claim:
+def _rich_claim(
+    plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, again: pd.DataFrame, straight: bool
+) -> Claim:
     """Judge how far the richest network exceeds the lazy exponent; the error of beta enters through ``beta (1 - beta)``."""
-    beta = fit.exponent
+    beta, excess, seeds, runs = fit.exponent, gap(richest, lazy), 1, [lazy.run, richest.run]
+    if len(again) >= SEVERAL:
+        beta, seeds, runs = (
+            float(again.exponent.mean()),
+            len(again),
+            list(itertools.chain.from_iterable(plan.repeats())),
+        )
+        excess = Measurement.mean_of(again.excess.to_numpy(), excess.window)
     first, whole = predictions(beta).values()
     moved = f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"
     doubt = "" if straight else "; the lazy curve is not seen to be a power law, so that beta depends on the window"
@@ -302,11 +332,11 @@ def _rich_claim(plan: Plan, lazy: Curve, fit: PowerLawFit, richest: Curve, strai
         f"window (here {plan.dataset}, in the paper C4).",
         "exponent in tokens of the cross-entropy over that of the laziest network; predicted: beta(1-beta)",
         first - beta,
-        gap(richest, lazy).widened((1 - 2 * beta) * NORMAL_95 * fit.standard_error, "of beta"),
+        excess.widened((1 - 2 * beta) * NORMAL_95 * fit.standard_error, "of beta"),
         "network",
         Tolerance((first - beta) / 3, "a third of what feature learning adds"),
-        seeds=1,
-        runs=[lazy.run, richest.run],
+        seeds=seeds,
+        runs=runs,
         note=f"lazy exponent {beta:.4f}, 2 beta/(1+beta) = {whole:.4f}, features have moved by {moved}{doubt}",
         needs="a lazy curve that is a power law over decades: the paper's width, text and number of tokens",
         beyond=True,
