@@ -38,9 +38,8 @@ BETA = 0.06
 
 def again(*pairs):
     """What `repeated` returns of these pairs of curves."""
-    names = ["seed", "exponent", "interval", "excess", "excess_interval", "difference", "difference_interval"]
     rows = [(seed, *figure08.compared(pair[0], pair[-1])) for seed, pair in enumerate(pairs) if pair]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=["seed", *figure08.COMPARED])
 
 
 def verdicts(curves):
@@ -248,6 +247,9 @@ def test_three_seeds_give_the_error_of_both_ends():
         4.303 * 0.1 * BETA / math.sqrt(3), rel=0.05
     )  # Student, two degrees of freedom
     assert three["fig08.rich"].measured == pytest.approx(BETA, rel=0.02)
+    bent = {claim.id: claim for claim in figure08.claims(PLAN, pairs[1], again(*pairs).assign(bend=0.02))}
+    wider = bent["fig08.rich"].interval
+    assert (wider[1] - wider[0]) / 2 == pytest.approx(math.hypot((high - low) / 2, 1.96 * 0.02), rel=0.01)
     assert three["fig08.rich"].seeds == 3 and two["fig08.rich"].seeds == 1
 
 

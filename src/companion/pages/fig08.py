@@ -37,6 +37,8 @@ from neural_scaling.theory import chi
 PAPER_SOURCE = 0.0325
 #: Runs of neighbouring held-out sequences that count as independent.
 GROUPS = 16
+#: What is compared of the laziest and the richest network of a seed; ``bend`` is that of the ratio of their losses.
+COMPARED = ("exponent", "interval", "excess", "excess_interval", "difference", "difference_interval", "bend")
 #: Seeds from which on claims about both ends take their error from the spread over seeds.
 SEVERAL = 3
 #: Tokens of the training text that are counted at most.
@@ -152,16 +154,21 @@ def gap(later: Curve, lazy: Curve) -> Measurement:
     Runs share seed and batches, so what is easy or hard about a batch is in both losses and leaves their ratio. What remains
     follows how the networks move: neighbours go together, and errors are raised as far as that makes means scatter more.
     """
+    fit = _ratio_fit(later, lazy)
+    return Measurement.none(fit) if isinstance(fit, str) else Measurement.exponent(fit)
+
+
+def _ratio_fit(later: Curve, lazy: Curve) -> PowerLawFit | str:
+    """Fit the ratio of two losses, or say why there is nothing to fit."""
     if math.isfinite(later.diverged) or math.isfinite(lazy.diverged):
-        return Measurement.none("a run diverged")
+        return "a run diverged"
     values = later.loss / lazy.loss
     ratio = binned_means(lazy.tokens, values, lazy.window[0])
     excess = scatter_excess(values[lazy.tokens >= lazy.window[0]])
     try:
-        fit = fit_power_law(ratio[0], ratio[1], sigma=excess * ratio[2])
+        return fit_power_law(ratio[0], ratio[1], sigma=excess * ratio[2])
     except InputError as problem:
-        return Measurement.none(str(problem))
-    return Measurement.exponent(fit)
+        return str(problem)
 
 
 def _ends(later: Curve, former: Curve) -> Measurement:
@@ -231,14 +238,15 @@ def repeated(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
     """Return what other weights and another order of the text change in the laziest and the richest network."""
     pairs = [[curve(run, plan.start, results) for run in pair] for pair in plan.repeats()]
     rows = [(lazy.run.seed, *compared(lazy, richest)) for lazy, richest in pairs]
-    columns = ["seed", "exponent", "interval", "excess", "excess_interval", "difference", "difference_interval"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["seed", *COMPARED])
 
 
 def compared(lazy: Curve, richest: Curve) -> tuple[Any, ...]:
-    """Return the lazy exponent, by how much the rich one exceeds it, and the difference on held-out text, with intervals."""
+    """Return what :data:`COMPARED` names."""
     found = (Measurement.exponent(lazy.fit), gap(richest, lazy), _ends(richest, lazy))
-    return tuple(itertools.chain.from_iterable(one.columns()[:2] for one in found))
+    fit = _ratio_fit(richest, lazy)
+    bend = math.nan if isinstance(fit, str) else fit.curvature
+    return (*itertools.chain.from_iterable(one.columns()[:2] for one in found), bend)
 
 
 def trials(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
@@ -320,7 +328,9 @@ def _rich_claim(
             len(again),
             list(itertools.chain.from_iterable(plan.repeats())),
         )
-        excess = Measurement.mean_of(again.excess.to_numpy(), excess.window)
+        # The spread over seeds does not know that all curves bend alike.
+        bent = NORMAL_95 * float(again.bend.mean())
+        excess = Measurement.mean_of(again.excess.to_numpy(), excess.window).widened(bent, "of the bend")
     first, whole = predictions(beta).values()
     moved = f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"
     doubt = "" if straight else "; the lazy curve is not seen to be a power law, so that beta depends on the window"
