@@ -322,15 +322,16 @@ def _rich_claim(
 ) -> Claim:
     """Judge how far the richest network exceeds the lazy exponent; the error of beta enters through ``beta (1 - beta)``."""
     beta, excess, seeds, runs = fit.exponent, gap(richest, lazy), 1, [lazy.run, richest.run]
+    bent, doubtful = 0.0, "of beta"
     if len(again) >= SEVERAL:
         beta, seeds, runs = (
             float(again.exponent.mean()),
             len(again),
             list(itertools.chain.from_iterable(plan.repeats())),
         )
+        excess = Measurement.mean_of(again.excess.to_numpy(), excess.window)
         # The spread over seeds does not know that all curves bend alike.
-        bent = NORMAL_95 * float(again.bend.mean())
-        excess = Measurement.mean_of(again.excess.to_numpy(), excess.window).widened(bent, "of the bend")
+        bent, doubtful = NORMAL_95 * float(again.bend.mean()), "of the bend and of beta"
     first, whole = predictions(beta).values()
     moved = f"{richest.moved[-1]:.2g}" if richest.moved.size else "nothing that was seen"
     doubt = "" if straight else "; the lazy curve is not seen to be a power law, so that beta depends on the window"
@@ -342,7 +343,7 @@ def _rich_claim(
         f"window (here {plan.dataset}, in the paper C4).",
         "exponent in tokens of the cross-entropy over that of the laziest network; predicted: beta(1-beta)",
         first - beta,
-        excess.widened((1 - 2 * beta) * NORMAL_95 * fit.standard_error, "of beta"),
+        excess.widened(math.hypot(bent, (1 - 2 * beta) * NORMAL_95 * fit.standard_error), doubtful),
         "network",
         Tolerance((first - beta) / 3, "a third of what feature learning adds"),
         seeds=seeds,
