@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from neural_scaling.base.checks import InputError
 from neural_scaling.fits import fit_common_offset, fit_offset_power_law
@@ -130,3 +131,19 @@ def test_bad_input():
         fit_offset_power_law(TIME, TIME, np.zeros(24))
     with pytest.raises(InputError, match="t: has 3 points"):
         fit_offset_power_law(TIME[:3], TIME[:3], np.ones(3))
+
+
+@pytest.mark.parametrize("noise", [0.02, 1e-4])
+def test_an_offset_gains_more_than_chance_where_there_is_one(noise):
+    """A law without one is fitted as well: the gain exceeds 3.84 in one of forty, more than 12 of 200 hardly ever."""
+    random, time = np.random.default_rng(0), np.geomspace(1, 100, 40)
+    values = 2 * time**-0.4 * (1 + noise * random.standard_normal((200, time.size)))
+    assert sum(fit_offset_power_law(time, value, noise * value).gain > 3.84 for value in values) <= 12
+    fit = fit_offset_power_law(time, values[0], noise * values[0])
+
+    def missed(exponent):
+        power, weight = time**-exponent, (noise * values[0]) ** -2
+        scale = (power * weight) @ values[0] / (power**2 @ weight)
+        return weight @ (values[0] - scale * power) ** 2
+
+    assert fit.chi2_without == pytest.approx(minimize_scalar(missed, bracket=(0.3, 0.5), tol=1e-10).fun, rel=1e-6)
