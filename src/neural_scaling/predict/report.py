@@ -140,7 +140,8 @@ def sentences(prediction: Prediction) -> list[str]:
     """Return what there is to say, in plain sentences."""
     one = prediction
     chance = {"hard": one.hard, "easy": 1 - one.hard - one.super_easy, "super-easy": one.super_easy}[one.difficulty]
-    words = [f"The task is {one.difficulty}, with probability {chance:.2g}: {_MEANING[one.difficulty]}."]
+    sure = "above 0.99" if chance > 0.99 else f"{chance:.2g}"
+    words = [f"The task is {one.difficulty}, with probability {sure}: {_MEANING[one.difficulty]}."]
     if one.source is not None:
         words.append(f"Its source is {_said(one.source)}, in a 95 % interval.")
     if one.capacity is not None:
