@@ -34,13 +34,13 @@ display(HTML(ledger.verdict_bar(entries, page="")))
 #
 # In the solvable model the loss of a hard task falls with the exponent $2\beta/(1+\beta)$ once features are learned, in place
 # of $\beta$. An easy task gains a constant and no exponent. The compute-optimal exponents of Table 1 follow from the loss law.
-# The mean-field equations give simulated losses at finite width, on fresh and on reused samples; they fail at batches of a few
+# The mean-field equations reproduce simulated losses at finite width, on fresh and on reused samples; they fail at batches of a few
 # samples, because they drop a fourth moment.
 #
 # ## Not everywhere as printed
 #
 # Three terms of the loss law change in part of the plane of tasks: the bottleneck of width on easy tasks, the finite-width
-# transient of hard ones, and SGD noise below super-easy ones. With the corrected terms SGD noise does affect rich hard tasks in
+# transient of hard ones, and SGD noise on hard and easy ones. With the corrected terms SGD noise does affect rich hard tasks in
 # the long run. And the gain holds in gradient flow: at a fixed learning rate it ends at the edge of stability.
 #
 # ## Networks agree in direction

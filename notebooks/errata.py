@@ -16,8 +16,8 @@
 # where they hold. The rest are local misprints and remarks. The book uses the corrected forms.
 #
 # These are notes on the first arXiv version (2409.17858v1) of {cite:p}`bordelon2025feature`, whose numbering is used here. Of the
-# second version and the ICLR version only the abstracts could be read, so some notes may be out of date. Corrections to the
-# corrections are welcome.
+# second version and the ICLR version only the abstracts could be read, so some notes may be out of date. If you find an error
+# here, please tell us.
 
 # %% mystnb={"markdown_format": "myst"} tags=["remove-input"]
 from IPython.display import Markdown, display

@@ -66,7 +66,7 @@ print(runs.describe(list(results.values())))
 easy = page.infinite_panel(plan, beta_easy, results)
 hard = page.infinite_panel(plan, beta_hard, results)
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 2(a, b).** Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 to 2. Lines: unit steps. Dots: gradient flow. Dashed: the predicted powers.", "name": "fig-2ab"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 2(a, b).** Loss against steps at infinite width and batch, (a) easy and (b) hard task, for richness 0 to 2. Lines: unit steps. Markers: gradient flow. Dashed: the predicted powers.", "name": "fig-2ab"}, "image": {"alt": "Two log-log plots of loss against steps. For the easy task all curves run parallel with slope minus 1.2, lower for larger richness. For the hard task the lazy curve has slope minus 0.4 and the rich curves bend towards minus 0.571."}} tags=["remove-input"]
 display(page.infinite_figure(easy, hard))
 
 # %% [markdown]
@@ -134,7 +134,7 @@ display(Table(hard_agreement.drop(columns="seeds"), f"Hard task, β = {beta_hard
 # fixed $\eta$ the dynamics reaches that edge, around $\eta t \simeq \gamma^{-1/(1-\chi)} (2/\eta)^{1/(1-\chi)}$.
 #
 # There the kernel stops growing: its largest eigenvalue hovers near $2/\eta$, as in deep networks {cite:p}`cohen2021edge`. With
-# a kernel that does not grow, the loss cannot fall faster than the lazy power $t^{-\beta}$. The better exponent is a property
+# a kernel that does not grow, the loss falls no faster than about the lazy power $t^{-\beta}$. The better exponent is a property
 # of gradient flow; at a fixed learning rate it is a transient that ends at the edge.
 
 # %% tags=["hide-input"]

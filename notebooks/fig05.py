@@ -92,7 +92,7 @@ display(page.kernel_figure(targets[richness]))
 
 # %% [markdown]
 # Paper eq. 52, evaluated on the clock of each network, predicts a trace that grows faster in these windows than at late times,
-# where it grows as $t^{1-\chi}$. The trace of the networks grows faster still. There are two possible reasons: it counts
+# where it grows as $t^{1-\chi}$. The trace of the networks grows faster still. There are two possible reasons: it includes
 # directions that are learned already, and these networks have four layers of weights where the solvable model has one of
 # features. We do not know which it is.
 
@@ -211,7 +211,7 @@ Table(page.excess(finite), caption, heads, {"step": ".0f"} | dict.fromkeys(heads
 # (b) are made at the richness that is drawn; at the smaller one networks are hardly rich. Exponents of linearised networks are
 # judged only where finite width adds less than a tenth to the loss over a third of a decade; elsewhere the question is whether
 # they follow their own kernels, within 5 %. Where rich and lazy are compared, the interval must lie above the limit for the
-# task that shows it least. At small scale networks have no window, and only the theory of infinite width is judged.
+# task with the weakest effect. At small scale networks have no window, and only the theory of infinite width is judged.
 
 # %% mystnb={"markdown_format": "myst"} tags=["hide-input"]
 ledger.show(page.claims_of(plan, targets, activations, finite, found, results))

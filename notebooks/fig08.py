@@ -14,8 +14,8 @@
 # $\gamma_0 = 10^{-4}$, and faster at larger richness. At $\gamma_0 = 0.1$ it falls early on about as $t^{-\beta(2-\beta)}$ (paper eq. 50).
 # The theory is one of squared errors; this is a test beyond it.
 #
-# **Here.** On speeches and books ({ref}`what that can and cannot show <fig-8-reduced-section>`) every network ends lower
-# than the less rich one. The lazy curve flattens within the decade of the fit, so its $\beta$ depends on the window, and the
+# **Here.** On speeches and books ({ref}`what that can and cannot show <fig-8-reduced-section>`) each network ends below
+# every less rich one. The lazy curve flattens within the decade of the fit, so its $\beta$ depends on the window, and the
 # question for the rich curve stays open.
 #
 # <!-- here: fig08.order, fig08.lazy, fig08.rich -->
@@ -65,18 +65,18 @@ print(runs.describe(list(results.values())))
 # ## Losses
 #
 # No sequence comes twice, so the loss of a batch before its step is that of unseen text, with the noise of a batch; other
-# parts of the same documents have been seen. Dots are held-out documents and need not lie on the lines; those of speeches and
+# parts of the same documents have been seen. Markers are held-out documents and need not lie on the lines; those of speeches and
 # books hold kinds that are rare in training. All networks start from the same weights and see the same batches. All curves
 # start at the logarithm of the vocabulary, because the output is centred.
 #
-# Two more levels say what has been learned: the losses on held-out text of one who knows only how often each token comes in as
-# much training text as a network reads (at most twenty million tokens), and of one who knows how often each follows another
-# (absolute discounting).
+# Two more levels say what has been learned: the losses on held-out text of a predictor that knows only how often each token
+# comes in as much training text as a network reads (at most twenty million tokens), and of one that knows how often each follows
+# another (absolute discounting).
 
 # %% tags=["hide-input", "nbval-check-output"]
 Table(levels, heads={"loss": "nats per token"}, formats={"loss": ".2f"})
 
-# %% mystnb={"figure": {"caption": "**Paper Fig. 8**, on the text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, dots for held-out text. Grey: the logarithm of the vocabulary, and the losses by frequencies of tokens and of pairs of tokens. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks.", "name": "fig-8"}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "**Paper Fig. 8**, on the text and at the size of this page. Cross-entropy against tokens: moving averages over fresh batches, markers for held-out text. Grey: the logarithm of the vocabulary, and the losses by frequencies of tokens and of pairs of tokens. Dashed: fit of the lazy curve in its window, slightly raised. Dash-dotted and dotted: the powers predicted from it for rich networks.", "name": "fig-8"}, "image": {"alt": "Log-log plot of cross-entropy against tokens, one falling curve per richness, with straight guides."}} tags=["remove-input"]
 display(page.loss_figure(found, levels, plan.average))
 
 # %% [markdown]
@@ -91,7 +91,7 @@ display(page.gap_figure(found, plan.average))
 # %% [markdown]
 # ## Exponents
 #
-# Fits begin at `start`, fixed without a look at the curves. They use means in bins, each with an error from the scatter of
+# Fits begin at `start`, fixed before looking at the curves. They use means in bins, each with an error from the scatter of
 # its batches; a bin of many batches weighs more, so the later half of the window counts most. Without a constant the
 # interval is that of the mean slope in the window. Errors are those of one set of initial weights and one order of the text;
 # the last table has the laziest and the richest network for every seed.
@@ -172,15 +172,15 @@ ledger.show(page.claims(plan, found, again))
 # width 256 instead of 2048. The runs show whether richer networks learn faster from the same text and how exponents compare
 # within one decade of tokens. They cannot show what follows later: all of them end between the level of frequencies of tokens
 # and that of pairs. Exponents of another text and another range of tokens need not be those of C4. Small scale has little of
-# everything: the order of the curves shows, exponents do not, and a true power law is refused more often than in one of
-# twenty cases.
+# everything: the order of the curves shows, exponents do not, and a true power law is rejected in more than one of twenty
+# cases.
 #
 # ## Learning rate and batch
 #
 # On this text we take the largest of the learning rates below at which the loss of the laziest network never exceeds its
 # start in its first 100 steps, found at width 128 before the runs; small scale has a quarter of it, C4 that of the public
-# code. The table repeats the trial at the width of this page. With a batch of a sixty-fourth of the tokens one pass has 8200
-# steps.
+# code. The table repeats the trial at the width of this page. With batches of a sixty-fourth of the tokens of the public code
+# one pass has 8200 steps.
 
 # %% tags=["hide-input"]
 heads = {"end": f"last fifth of {trial} steps", "diverged": "diverged at step"}

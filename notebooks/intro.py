@@ -11,13 +11,13 @@
 # # Feature learning and neural scaling laws
 #
 # **Feature learning raises the exponent with which the loss of a hard task falls in time from $\beta$ to $2\beta/(1+\beta)$,
-# and leaves that of an easy task unchanged.** A task is hard if its source exponent $\beta$ is below 1. The gain holds in
+# and leaves that of an easy task unchanged.** A task is hard if its source $\beta$ is below 1. The gain holds in
 # gradient flow, that is, for small steps. This book, not by the paper's authors, recomputes and checks "How Feature Learning
 # Can Improve Neural Scaling Laws" {cite:p}`bordelon2025feature`.
 #
 # **I want to** {ref}`check a number <claims-page>` · see {ref}`what is printed wrong <errata-page>` · find {ref}`an equation <equations-page>`
 # or {ref}`a symbol <symbols-page>` · learn {ref}`the theory <model>` · {ref}`rerun a page <reproduce>` · {ref}`download data <front-pages>` ·
-# predict {ref}`my own problem <own-problem-page>`, {ref}`loss curves <own-curves-page>` or {ref}`spectrum <own-spectrum>` · use {ref}`the library <api>`
+# predict {ref}`my own problem <own-problem-page>` · fit {ref}`my loss curves <own-curves-page>` · try {ref}`my spectrum <own-spectrum>` · use {ref}`the library <api>`
 
 # %% tags=["hide-input", "parameters", "fold-values"]
 scale: "Scale" = "small"  # small or full; full refines the grid of the explorer

@@ -17,7 +17,7 @@
 # (paper eq. 8).
 #
 # **Here.** That sum, with its exponents corrected, is fitted to training runs, beside the sum of two powers that is common in
-# practice. Their errors on unseen runs decide between them, if anything does.
+# practice. They are compared by their errors on unseen runs.
 #
 # ## What to give
 #
@@ -32,7 +32,7 @@
 # ```
 #
 # `D` is data, steps or $\eta t$, and `run` numbers the training runs: points of one run share its noise, so that runs, not points,
-# are drawn again for the intervals. `neural-scaling predict curves.csv` does the same for a file with columns `N`, `D`, `L` and `run`.
+# are resampled for the intervals. `neural-scaling predict curves.csv` does the same for a file with columns `N`, `D`, `L` and `run`.
 #
 # ## The points of this page
 #
@@ -81,7 +81,12 @@ display(page.draw(found))
 Table(
     page.exponents(plan, found),
     f"Exponents, intervals from {plan.resamples} draws of the runs",
-    heads={"name": "exponent of the law", "value": "found", "agreeing": "starts at the best optimum", "starts": "of"},
+    heads={
+        "name": "exponent of the law",
+        "value": "found",
+        "agreeing": "starts that reached the best fit",
+        "starts": "of",
+    },
 )
 
 # %% [markdown]

@@ -115,7 +115,7 @@ Table(page.summary(page.typed(k**-1.3, 1 / k)), "What is predicted")
 # %% [markdown]
 # ## Images and a network of your own
 #
-# The network below is written in plain torch. The library knows nothing of it.
+# The network below is written in plain torch. It uses nothing of the library.
 #
 # ```{literalinclude} ../../src/companion/own_runs.py
 # :pyobject: network
@@ -128,7 +128,7 @@ Table(page.summary(page.typed(k**-1.3, 1 / k)), "What is predicted")
 # Early on the nearly lazy network has the predicted loss. Late it is slower: at this width outputs are coupled through the
 # kernel, which the average over outputs leaves out ({ref}`source-page`).
 
-# %% mystnb={"figure": {"caption": "Test loss, summed over outputs. Bands: predicted from the kernel at the start, before training. Dotted: gradient flow on the images of the kernel, seen at them (low) and at test images (high). Lines: the trained network, mean over seeds.", "name": "fig-own-images"}, "image": {"alt": "Log-log plots of test loss against steps: predicted bands and trained curves, which stay near the band of frozen features at small richness and fall below it at large richness."}} tags=["remove-input", "lead"]
+# %% mystnb={"figure": {"caption": "Test loss, summed over outputs. Bands: predicted from the kernel at the start, before training. Dotted: gradient flow on the images of the kernel, evaluated on them (lower) and on test images (upper). Lines: the trained network, mean over seeds.", "name": "fig-own-images"}, "image": {"alt": "Log-log plots of test loss against steps: predicted bands and trained curves, which stay near the band of frozen features at small richness and fall below it at large richness."}} tags=["remove-input", "lead"]
 display(page.images_figure(plan, results))
 
 # %% tags=["hide-input"]

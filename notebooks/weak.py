@@ -11,11 +11,11 @@
 # # Weak richness: slower than linearised
 #
 # **The paper says.** Feature learning improves the exponent of hard tasks (paper eq. 10). Of weak richness it says nothing; in
-# [Figure 5](fig-5-page) weakly rich networks end *above* their linearised twins.
+# this book's runs of [Figure 5](fig-5-page) weakly rich networks end *above* their linearised twins.
 #
 # **Here.** Small networks trained on all angles at once show it too, without noise of batches and at half the step. Kinks of
-# the activation cause it: smooth networks are not delayed, and the delay returns with sharpness. It comes from the part of the
-# kernel *between* modes, as learning changes it, and fades as richness does.
+# the activation cause it: smooth networks are not delayed, and the delay returns with sharpness. Up to
+# $\gamma_0 = 0.03$ it comes from the part of the kernel *between* modes, as learning changes it, and it fades as richness does.
 #
 # <!-- here: weak.slower, weak.kinks, weak.chance -->
 

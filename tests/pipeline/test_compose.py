@@ -121,7 +121,7 @@ def test_below_stands_what_made_it(both):
         "tiny.same": ["1.00 [0.900, 1.10]", "confirmed", "the same"],
     }
     assert claim("small", measured=2.0).verdict != "confirmed"
-    assert "{literalinclude} ../../notebooks/tiny.py" in found["Code of this page"]
+    assert "# %% [markdown]\n" in found["Code of this page"] and "tags=" not in found["Code of this page"]
     assert found["Provenance"] == "```text\nscale: full · seed: 3\n```"
     assert "They took 1.5 h on abacus &lt;old&gt;." in found["Rerun"]
 

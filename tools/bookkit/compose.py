@@ -25,6 +25,8 @@ from companion.claims import Claim, headlines, verdict_bar
 from companion.claims.verdicts import chips
 from companion.claims.words import number
 
+_CELL, _HEAD = re.compile(r"^(# %%(?: \[markdown\])?).*$", re.MULTILINE), r"\1"
+
 #: Pages that the front page names elsewhere, and those of the paper's figures and table in its order.
 FRONT = ("intro", "explore", "claims", "errata")
 PAPER = ("fig01", "fig02", "fig03", "fig04", "table1", "fig05", "fig06", "fig07", "fig08", "fig09", "fig10", "fig11")
@@ -172,9 +174,10 @@ def _below(project: Project, jobs: list[Job], claims: list[Claim], said: list[st
     yield _folded("Rerun", "\n".join(_rerun(project, largest)), _rerun_label(item))
     listings = [f"notebooks/{item}.py", f"src/companion/pages/{item}.py"]
     code = [
-        f"{{download}}`{name} <../../{name}>`\n\n```{{literalinclude}} ../../{name}\n:language: python\n```\n"
+        # What cells say to the builder is left out: captions make lines of thousands of characters.
+        f"{{download}}`{name} <../../{name}>`\n\n~~~~~python\n{_CELL.sub(_HEAD, path.read_text('utf-8')).rstrip()}\n~~~~~\n"
         for name in listings
-        if (project.root / name).is_file()
+        if (path := project.root / name).is_file()
     ]
     yield _folded("Code of this page", "\n".join(code))
     text = "".join(said).strip()

@@ -12,8 +12,8 @@ from itertools import zip_longest
 
 from companion.claims import HEADLINES, Claim, Verdict, by_claim, chip
 from companion.claims.places import ALL_EQUATIONS, linked, of_paper
-from companion.claims.shown import anchor, expected, measured
-from companion.claims.words import in_symbols, with_formulas
+from companion.claims.shown import anchor, expected, headline, measured
+from companion.claims.words import in_symbols
 
 #: Claims that stand beside what the paper says, and rows of the table below the figure.
 BULLETS, ROWS = 3, 10
@@ -112,7 +112,7 @@ def _told_apart(claims: Iterable[Claim]) -> dict[str, str]:
 
 
 def _words(claim: Claim, apart: Mapping[str, str]) -> str:
-    words = with_formulas(HEADLINES[claim.id]) if claim.headline else in_symbols(of_paper(claim.statement))
+    words = headline(claim) if claim.headline else in_symbols(of_paper(claim.statement))
     of_what = f" ({in_symbols(of_paper(apart[claim.id]))})" if claim.id in apart else ""
     return f'<a href="#{anchor(claim.id)}">{words.removesuffix(".")}</a>{of_what}'
 

@@ -20,7 +20,7 @@ Relation = Literal["equals", "above", "below"]
 #: What each verdict means, for readers.
 VERDICTS: dict[Verdict, str] = {
     "confirmed": "the number lies within the tolerance of the prediction, and its interval is not wider than that either way",
-    "close": "as confirmed, but the interval leaves out the prediction by more than 5 %",
+    "close": "as confirmed, but the interval misses the prediction by more than 5 %",
     "corrected": "what is printed is not confirmed, and a stated correction is",
     "correction undecided": "what is printed is excluded; the interval neither confirms nor excludes the correction",
     "not confirmed": "the whole interval lies outside the tolerance",

@@ -132,14 +132,19 @@ def headlines(claims: Iterable[Claim]) -> str:
     """Return the claims that answer whether the paper holds as HTML: verdict, claim, number against number, page."""
     known = {claim.id: claim for claim, _ in by_claim(claims)}
     lines = []
-    for id, words in HEADLINES.items():
+    for id in HEADLINES:
         claim = known[choice(id, "claims", known)]
         lines.append(
-            f'<li>{chip(claim.verdict)} <span class="said"><a href="{ALL_CLAIMS}#{anchor(id)}">{with_formulas(words)}</a></span> '
+            f'<li>{chip(claim.verdict)} <span class="said"><a href="{ALL_CLAIMS}#{anchor(id)}">{headline(claim)}</a></span> '
             f'<span class="against">predicted {expected(claim)}, measured {measured(claim)} '
             f'<a class="tag" href="{address(claim)}">{page_name(claim.item)}</a></span></li>\n'
         )
     return f'<ul class="claims headlines">{"".join(lines)}</ul>'
+
+
+def headline(claim: Claim) -> str:
+    """Return the line of a claim that tells whether the paper holds, as HTML; one that is corrected is said to be the paper's."""
+    return ("Paper: " if claim.verdict == "corrected" else "") + with_formulas(HEADLINES[claim.id])
 
 
 def expected(claim: Claim) -> str:

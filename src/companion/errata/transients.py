@@ -337,7 +337,7 @@ ERRATA = (
         r"error of the exponent, $\beta = %(hard)g$, lazy",
         0.01,
         local_noise,
-        title="SGD noise below super-easy tasks",
+        title="SGD noise on hard and easy tasks",
         consequence="a factor on the loss in place of a power; for rich hard tasks it grows",
         pages=("sgdnoise-page", "losslaw-page"),
     ),

@@ -363,7 +363,7 @@ def study_figure(plan: Plan, found: pd.DataFrame) -> Figure:
                 )
             axes.set_xscale("log")
             ticks = {place: f"{value:g}" if value else "lin." for place, value in zip(x, rows[varied], strict=True)}
-            axes.set_xticks(list(ticks), list(ticks.values()), rotation=45 if len(ticks) > 4 else 0)
+            axes.set_xticks(list(ticks), list(ticks.values()), rotation=60 if len(ticks) > 4 else 0)
             axes.minorticks_off()
             axes.set(title=rf"({letter}) {study}, $\beta = {beta:g}$", xlabel=label, ylabel="exponent")
             if len(series) > 1:

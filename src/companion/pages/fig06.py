@@ -334,7 +334,7 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
                 lower.loglog(row.step, row.sharpness, color=color)
             lower.axhline(EDGE, color=MUTED, linestyle="--", linewidth=1.2)
             lower.axhline(FLOW, color=MUTED, linestyle=":", linewidth=1.2)
-            upper.set_title(title(one.dataset))
+            upper.set_title(title(one.dataset).replace(" (", "\n("), fontsize="medium")
             lower.set_xlabel("steps $t$")
             plain_ticks(upper.yaxis)
             plain_ticks(lower.yaxis)

@@ -235,7 +235,7 @@ def draw(plan: Plan, moved: Array, curves: WidthCurves, search: pd.DataFrame, li
         for width, losses in search[np.isfinite(search.loss)].groupby("width"):
             c.loglog(losses.eta, losses.loss, "o-", color=width_color(width), label=f"$N = {width:g}$")
         c.set_title("(c) which learning rate is best")
-        c.set_xticks(plan.etas, [f"{eta:g}" for eta in plan.etas])
+        c.set_xticks(plan.etas, [f"{eta:g}" for eta in plan.etas], rotation=45)
         c.minorticks_off()
         c.set(xlabel=r"$\eta_0$", ylabel="test loss at the last step")
         d.loglog(limit.richness, limit.difference, "o-", color=INK)

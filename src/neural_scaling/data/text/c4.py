@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,8 @@ class Streamed:
     """
 
     record: TextRecord
-    train: tuple[str, ...] = TRAIN
-    test: tuple[str, ...] = TEST
+    train: tuple[str, ...] = field(default_factory=lambda: TRAIN)  # a thousand addresses that no signature should show
+    test: tuple[str, ...] = field(default_factory=lambda: TEST)
     model: Tokenizer | None = None
 
     def __post_init__(self) -> None:
