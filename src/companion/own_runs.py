@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from neural_scaling.base.arrays import Array
-from neural_scaling.base.checks import flag, keep, require_positive, seed, text, whole
+from neural_scaling.base.checks import flag, keep_each, require_positive, seed, text, whole
 from neural_scaling.base.devices import find_device
 from neural_scaling.base.monitor import Arrays, Monitor, Parts, scalar
 from neural_scaling.data import load
@@ -48,40 +47,26 @@ def network(width: int, channels: int, size: int, classes: int) -> nn.Module:
 
 @dataclass(frozen=True)
 class OwnForecastRun(DatasetRun):
-    """What the kernel of the network at its start predicts, from images and labels alone.
-
-    Parameters
-    ----------
-    dataset
-        As :func:`neural_scaling.data.load` takes it.
-    images, test
-        Number of training images of the kernel, and of test images, the first ones.
-    width
-        Filters of each convolution.
-    seed
-        Of the weights.
-    """
+    """What the kernel of the network at its start predicts, from images and labels alone."""
 
     kind: ClassVar[str] = "own network forecast"
     algorithm: ClassVar[int] = 2
     # Gradients are in float32; sums of thousands of products round in the sixth digit.
     tolerance: ClassVar[float] = 1e-3
+    compared: ClassVar[tuple[str, ...]] = ("diagonal",)
 
     dataset: str
+    # images, test: training images of the kernel, and test images, the first ones
     images: int
     test: int
-    width: int
-    seed: int = 0
+    width: int  # filters of each convolution
+    seed: int = 0  # of the weights
 
     def __post_init__(self) -> None:
-        keep(
-            self,
-            dataset=text(self.dataset, "dataset"),
-            images=whole(self.images, "images", least=100),
-            test=whole(self.test, "test"),
-            width=whole(self.width, "width"),
-            seed=seed(self.seed),
-        )
+        keep_each(self, text, "dataset")
+        keep_each(self, whole, "images", least=100)
+        keep_each(self, whole, "test", "width")
+        keep_each(self, seed, "seed")
 
     @property
     def work(self) -> int:
@@ -97,11 +82,6 @@ class OwnForecastRun(DatasetRun):
         """Return the forecast from the first images."""
         return replace(self, images=min(self.images, 128), test=min(self.test, 16))
 
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the kernel's values at the first images with themselves, which all sizes share."""
-        count = min(arrays["diagonal"].size, recomputed["diagonal"].size)
-        return float(np.max(np.abs(recomputed["diagonal"][:count] / arrays["diagonal"][:count] - 1)))
-
     def run(self, monitor: Monitor) -> Arrays:
         """Return the curves over ``time``, eta * steps.
 
@@ -111,17 +91,16 @@ class OwnForecastRun(DatasetRun):
         ``diagonal``, K(x, x) at the first 128 images; ``eigenvalues``, of the modes that are known.
         """
         device = find_device(device_name())
-        data = _data(self, device)
+        data = ImageData(load(self.dataset), device, torch.float32, self.images, self.test)
         model = mean_field_start(_made(self.width, data), self.seed, gain=GAIN).to(device)
-        inputs = torch.cat(
-            [_pictures(data, data.take(torch.arange(self.images, device=device))), _pictures(data, data.test_inputs)]
-        )
-        parts, n = Parts(monitor), self.images
+        index, n = torch.arange(self.images, device=device), self.images
+        inputs = _pictures(data, torch.cat([data.take(index), data.test_inputs]))
         rates = mean_field_rates(model, gain=GAIN)
-        kernel = parts.call("kernel", lambda: {"kernel": sample_kernel(model, inputs, rates=rates, progress=False)})[
-            "kernel"
-        ]
-        seen, other = _targets(data, self.images)
+        made = Parts(monitor).call(
+            "kernel", lambda: {"kernel": sample_kernel(model, inputs, rates=rates, progress=False)}
+        )
+        kernel, mean = made["kernel"], _mean(data, n)
+        seen, other = ((part - mean).double().cpu().numpy() for part in (data.targets(index), data.test_targets))
         found = from_kernel(
             kernel[:n, :n], seen, across=kernel[n:, :n], test_targets=other, options=Options(store=False)
         )
@@ -144,23 +123,7 @@ class OwnForecastRun(DatasetRun):
 
 @dataclass(frozen=True)
 class OwnTrainingRun(DatasetRun, NetworkRun):
-    """The same network trained online by gradient descent, centred, in mean-field scaling.
-
-    Parameters
-    ----------
-    dataset, test, width
-        As of :class:`OwnForecastRun`.
-    images
-        Number of training images whose mean centres the targets, as in the forecast; batches are drawn from all.
-    richness
-        gamma_0.
-    eta
-        eta_0.
-    batch, steps, seeds
-        B, T and the number of networks.
-    last_only
-        Whether to record the last step alone.
-    """
+    """The same network trained online by gradient descent, centred, in mean-field scaling."""
 
     kind: ClassVar[str] = "own network training"
     algorithm: ClassVar[int] = 1
@@ -170,30 +133,23 @@ class OwnTrainingRun(DatasetRun, NetworkRun):
     per_decade: ClassVar[int] = 10
 
     dataset: str
-    images: int
+    images: int  # whose mean centres the targets, as in the forecast; batches are drawn from all
     test: int
     width: int
+    # richness, eta, batch, steps: gamma_0, eta_0, B and T
     richness: float
     eta: float
     batch: int
     steps: int
-    seeds: int
-    last_only: bool = field(default=False, metadata=ADDED)
+    seeds: int  # number of networks
+    last_only: bool = field(default=False, metadata=ADDED)  # record the last step alone
 
     def __post_init__(self) -> None:
-        keep(
-            self,
-            dataset=text(self.dataset, "dataset"),
-            images=whole(self.images, "images", least=100),
-            test=whole(self.test, "test"),
-            width=whole(self.width, "width"),
-            richness=require_positive(self.richness, "richness"),
-            eta=require_positive(self.eta, "eta"),
-            batch=whole(self.batch, "batch"),
-            steps=whole(self.steps, "steps"),
-            seeds=whole(self.seeds, "seeds"),
-            last_only=flag(self.last_only, "last_only"),
-        )
+        keep_each(self, text, "dataset")
+        keep_each(self, whole, "images", least=100)
+        keep_each(self, whole, "test", "width", "batch", "steps", "seeds")
+        keep_each(self, require_positive, "richness", "eta")
+        keep_each(self, flag, "last_only")
 
     @property
     def label(self) -> str:
@@ -203,13 +159,12 @@ class OwnTrainingRun(DatasetRun, NetworkRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step``, (R,), and ``loss`` at the test images, summed over outputs, float32, shape (seeds, R)."""
         device = find_device(device_name())
-        data = _data(self, device)
-        mean = _mean(data, self.images)
-        parts = Parts(monitor)
-        losses = []
-        for number in range(self.seeds):
-            part = partial(self._trained, number, data, mean)
-            losses.append(parts.run(f"seed {number}", part)["loss"])
+        data = ImageData(load(self.dataset), device, torch.float32, None, self.test)
+        mean, parts = _mean(data, self.images), Parts(monitor)
+        losses = [
+            parts.run(f"seed {number}", partial(self._trained, number, data, mean))["loss"]
+            for number in range(self.seeds)
+        ]
         return {"step": np.array(self.recorded()), "loss": np.array(losses, np.float32)}
 
     def _trained(self, number: int, data: ImageData, mean: torch.Tensor, monitor: Monitor) -> Arrays:
@@ -246,11 +201,6 @@ class OwnTrainingRun(DatasetRun, NetworkRun):
         return {"loss": np.array(losses)}
 
 
-def _data(run: OwnForecastRun | OwnTrainingRun, device: torch.device) -> ImageData:
-    images = run.images if isinstance(run, OwnForecastRun) else None
-    return ImageData(load(run.dataset), device, torch.float32, images, run.test)
-
-
 def _made(width: int, data: ImageData) -> nn.Module:
     return network(width, data.channels, data.size, data.classes)
 
@@ -262,10 +212,3 @@ def _pictures(data: ImageData, rows: torch.Tensor) -> torch.Tensor:
 
 def _mean(data: ImageData, images: int) -> torch.Tensor:
     return data.targets(torch.arange(images, device=data.test_inputs.device)).mean(0)
-
-
-def _targets(data: ImageData, images: int) -> tuple[Array, Array]:
-    """Return one-hot targets of both parts less their mean at the training images."""
-    mean = _mean(data, images)
-    seen = data.targets(torch.arange(images, device=data.test_inputs.device)) - mean
-    return seen.double().cpu().numpy(), (data.test_targets - mean).double().cpu().numpy()

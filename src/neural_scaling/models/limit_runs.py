@@ -37,6 +37,7 @@ class LimitRun(Experiment):
 
     kind: ClassVar[str] = "limit of training"
     algorithm: ClassVar[int] = 1
+    compared: ClassVar[tuple[str, ...]] = ("loss", "scale")
     alpha: float
     sources: tuple[float, ...]
     modes: int
@@ -65,12 +66,6 @@ class LimitRun(Experiment):
     def slice(self) -> Self:
         """Return the first draw."""
         return replace(self, seeds=1)
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare loss and scale of the draws that both hold."""
-        count = recomputed["scale"].size
-        gaps = [np.max(np.abs(recomputed[name] / arrays[name][:count] - 1)) for name in ("loss", "scale")]
-        return float(max(gaps))
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``loss``, shape (seeds, targets), and ``scale``, shape (seeds,), the trace of the inverse Gram matrix."""

@@ -397,6 +397,7 @@ class OrderRun(Experiment):
 
     kind: ClassVar[str] = "order of models"
     algorithm: ClassVar[int] = 1
+    compared: ClassVar[tuple[str, ...]] = ("lazy", "rich")
     power: float
     models: int
     modes: int
@@ -423,11 +424,6 @@ class OrderRun(Experiment):
     def slice(self) -> Self:
         """Return the first models."""
         return replace(self, models=min(3, self.models))
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses of the models that both hold."""
-        count = recomputed["rich"].shape[0]
-        return max(float(np.max(np.abs(recomputed[k] / arrays[k][:count] - 1))) for k in ("lazy", "rich"))
 
     def _spectrum(self, index: int) -> Spectrum:
         """Return one model."""

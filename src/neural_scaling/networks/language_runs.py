@@ -190,10 +190,6 @@ class NgramRun(DatasetRun):
         """Return the run itself, which takes seconds."""
         return self
 
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses."""
-        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"] - 1)))
-
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``loss`` (2,), nats per token: by frequencies of tokens, and of pairs."""
         from neural_scaling.data import load_text

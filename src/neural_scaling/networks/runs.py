@@ -281,10 +281,6 @@ class OwnKernelRun(DeviceRun):
         """Return the first network."""
         return replace(self, seeds=1)
 
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses of the networks that both hold."""
-        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][: len(recomputed["loss"])] - 1)))
-
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (R,), as :class:`CircleRun` records them, and ``loss`` in float32, shape (seeds, targets, R)."""
         step = log_spaced_steps(self.steps, CircleRun.per_decade)

@@ -81,8 +81,9 @@ class _OwnRun(Experiment):
     end: float  # last time, in eta * steps
 
     def __post_init__(self) -> None:
-        checks.keep(self, problem=checks.text(self.problem, "problem"), end=checks.require_positive(self.end, "end"))
-        checks.keep(self, gamma=checks.real(self.gamma, "gamma", least=0.0))
+        checks.keep_each(self, checks.text, "problem")
+        checks.keep_each(self, checks.require_positive, "end")
+        checks.keep_each(self, checks.real, "gamma", least=0.0)
 
     @property
     def label(self) -> str:
@@ -92,34 +93,19 @@ class _OwnRun(Experiment):
 
 @dataclass(frozen=True)
 class OwnFlowRun(_OwnRun):
-    """Gradient flow at N, B -> infinity of all draws of a spectrum.
-
-    Parameters
-    ----------
-    problem
-        Hash under which the draws lie in the cache.
-    gamma
-        Richness.
-    end
-        Last time, in eta * steps.
-    begin, points
-        First time, and number of times evenly spaced in its logarithm.
-    draws
-        Number of draws, the first of which is the estimate itself.
-    """
+    """Gradient flow at N, B -> infinity of all draws of a spectrum."""
 
     kind: ClassVar[str] = "own gradient flow"
     algorithm: ClassVar[int] = 2
+    # begin, points: first time, and number of times evenly spaced in its logarithm
     begin: float
     points: int
-    draws: int
+    draws: int  # the first of which is the estimate itself
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.keep(
-            self, begin=checks.require_positive(self.begin, "begin"), points=checks.whole(self.points, "points")
-        )
-        checks.keep(self, draws=checks.whole(self.draws, "draws"))
+        checks.keep_each(self, checks.require_positive, "begin")
+        checks.keep_each(self, checks.whole, "points", "draws")
         require(self.begin < self.end, "end", f"got {self.end:g}", f"give a time after {self.begin:g}")
 
     @property
@@ -130,11 +116,6 @@ class OwnFlowRun(_OwnRun):
     def slice(self) -> Self:
         """Return the first draw."""
         return replace(self, draws=1)
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses of the draws that both hold."""
-        count = len(recomputed["loss"])
-        return float(np.max(np.abs(recomputed["loss"] / arrays["loss"][:count] - 1)))
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``time`` (R,), ``noise`` (draws,), and what :class:`~neural_scaling.predict.clock.Flows` holds (draws, R)."""
@@ -176,40 +157,23 @@ class OwnDMFTRun(_OwnRun):
     """The mean field theory of the first draw at finite width and batch: :func:`neural_scaling.dmft.solve` on a log-spaced grid.
 
     Noise of the labels drives SGD as a mode does that is never learned, and is no part of the loss.
-
-    Parameters
-    ----------
-    problem
-        Hash under which the modes lie in the cache.
-    gamma
-        Richness.
-    end
-        Last time, in eta * steps.
-    horizon
-        Effective time to which the modes are resolved at first; farther where the kernel grows beyond.
-    eta
-        Learning rate, which sets the noise of a batch.
-    width, batch
-        N and B, whole numbers or infinity.
-    until
-        Only the cells of the grid that end by this time are solved.
     """
 
     kind: ClassVar[str] = "own DMFT"
     algorithm: ClassVar[int] = 2
     tolerance: ClassVar[float] = 1e-4
-    horizon: float
-    eta: float
+    horizon: float  # effective time to which the modes are resolved at first; farther where the kernel grows beyond
+    eta: float  # learning rate, which sets the noise of a batch
+    # width, batch: N and B
     width: float = math.inf
     batch: float = math.inf
-    until: float = math.inf
+    until: float = math.inf  # only the cells of the grid that end by this time are solved
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.keep(self, until=checks.real(self.until, "until", above=0.0, infinite=True))
-        checks.keep(self, horizon=checks.require_positive(self.horizon, "horizon"))
-        checks.keep(self, eta=checks.require_positive(self.eta, "eta"))
-        checks.keep(self, width=checks.count(self.width, "width"), batch=checks.count(self.batch, "batch"))
+        checks.keep_each(self, checks.real, "until", above=0.0, infinite=True)
+        checks.keep_each(self, checks.require_positive, "horizon", "eta")
+        checks.keep_each(self, checks.count, "width", "batch")
 
     @property
     def work(self) -> int:

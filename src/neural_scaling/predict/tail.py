@@ -27,42 +27,26 @@ _LAST_MODE = 1e12
 
 @dataclass(frozen=True, eq=False)
 class TailedModes(ArrayValue):
-    """Modes of which the first are known one by one and the others follow powers of their number.
+    """Modes of which the first are known one by one and the others follow powers of their number."""
 
-    Attributes
-    ----------
-    nodes, weights, squares
-        Quadrature over the known modes: its nodes, weights of the plain sum and of that with ``(w*_k)^2``, each of shape (K,).
-    first
-        Number of the first mode that is not known.
-    capacity, source
-        Exponents of the tail.
-    scale, amplitude
-        From the mode ``first`` on the eigenvalue is ``scale k^-capacity`` and the power ``lambda_k (w*_k)^2`` is
-        ``amplitude k^-(capacity source + 1)``.
-    last
-        Number of the last mode of the tail, or infinity.
-    noise
-        Variance of the targets that no mode holds.
-    """
-
+    # Quadrature over the known modes: nodes, weights of the plain sum and of that with (w*_k)^2, each of shape (K,).
     nodes: Array
     weights: Array
     squares: Array
-    first: int
+    first: int  # mode that is not known
+    # From there on the eigenvalue is scale k^-capacity, the power lambda_k (w*_k)^2 amplitude k^-(capacity source + 1).
     capacity: float
     source: float
     scale: float
     amplitude: float
-    last: float = math.inf
-    noise: float = 0.0
+    last: float = math.inf  # mode of the tail
+    noise: float = 0.0  # variance of the targets that no mode holds
 
     def __post_init__(self) -> None:
         known = ModeQuadrature(self.nodes, self.weights, self.squares)
         checks.keep(self, nodes=known.nodes, weights=known.weights, squares=known.target_weights)
-        checks.keep(self, first=checks.whole(self.first, "first"))
-        for name in ("capacity", "source", "scale", "amplitude"):
-            checks.keep(self, **{name: checks.require_positive(getattr(self, name), name)})
+        checks.keep_each(self, checks.whole, "first")
+        checks.keep_each(self, checks.require_positive, "capacity", "source", "scale", "amplitude")
 
     @classmethod
     def of(cls, eigenvalues: Array, power: Array, tail: tuple[float, float, float, float]) -> TailedModes:
@@ -99,16 +83,8 @@ class TailedModes(ArrayValue):
     def within(self, variance: float, noise: float = 0.0) -> TailedModes:
         """Return the modes with a tail that ends where the variance left to it is used up; what the tail leaves is noise.
 
-        Parameters
-        ----------
-        variance
-            Of the targets, less the power of known modes; infinite where it is not known.
-        noise
-            Part of it that is noise at least.
-
-        Returns
-        -------
-        TailedModes
+        The variance is that of the targets less the power of known modes, infinite where it is not known; at least ``noise`` of
+        it is noise.
         """
         if variance == math.inf:
             return self
@@ -124,25 +100,7 @@ class TailedModes(ArrayValue):
         return replace(self, last=float(math.floor(math.exp(end))), noise=noise)
 
     def quadrature(self, horizon: float, nodes_per_bin: int = _PER_BIN) -> tuple[ModeQuadrature, NDArray[np.bool_]]:
-        """Return nodes and weights that resolve the dynamics to an effective time, and which nodes are of the tail.
-
-        Parameters
-        ----------
-        horizon
-            Largest effective time, in eta * steps times the growth of the kernel.
-        nodes_per_bin
-            Nodes for each factor of two of the eigenvalues of the tail.
-
-        Returns
-        -------
-        tuple
-            Quadrature, and truth values of shape (nodes,).
-
-        Raises
-        ------
-        InputError
-            If the horizon is not positive.
-        """
+        """Return nodes and weights that resolve the dynamics to an effective time, and which nodes are of the tail."""
         horizon = checks.require_positive(horizon, "horizon")
         if self.last < self.first:
             return ModeQuadrature(self.nodes, self.weights, self.squares), np.zeros(self.nodes.size, bool)

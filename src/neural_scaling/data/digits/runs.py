@@ -61,6 +61,7 @@ class TrainingRun(DeviceRun):
 
     # Adam divides small gradients by small numbers, so that rounding in float32 counts from the first steps on.
     tolerance: ClassVar[float] = 1e-3
+    compared: ClassVar[tuple[str, ...]] = ("first",)
 
     batch: int
     steps: int
@@ -83,10 +84,6 @@ class TrainingRun(DeviceRun):
     def slice(self) -> Self:
         """Return the first steps."""
         return replace(self, until=_SLICE)
-
-    def deviation(self, arrays: Arrays, recomputed: Arrays) -> float:
-        """Compare the losses of the first steps."""
-        return float(np.max(np.abs(recomputed["first"] / arrays["first"][: recomputed["first"].size] - 1)))
 
 
 @dataclass(frozen=True)
