@@ -62,11 +62,8 @@ def mean_exponent(step: Array, curves: Array, window: tuple[float, float], grows
     """Return the exponent of several seeds, shape (seeds, R): its interval has their spread (Student) and their mean bend."""
     fits = [fit_power_law(step, curve, window) for curve in curves]
     found = np.array([-fit.exponent if grows else fit.exponent for fit in fits])
-    scatter = Measurement.mean_of(found).interval
-    spread = (scatter[1] - scatter[0]) / 2 if scatter else 0.0
-    half = math.hypot(spread, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))
-    mean = float(found.mean())
-    return Measurement(mean, (mean - half, mean + half), window, meaning=SLOPE)
+    half = math.hypot(Measurement.mean_of(found).half, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))
+    return Measurement.around(float(found.mean()), half, window, SLOPE)
 
 
 def draw_mean(
@@ -145,9 +142,7 @@ def _student(seeds: float) -> float:
 
 def decided_by(measured: Measurement, seeds: int, allowed: float) -> str:
     """Return what :func:`seeds_needed` says of a measurement; one without an interval cannot tell a number."""
-    if measured.interval is None:
-        return "more seeds would decide it"
-    return seeds_needed((measured.interval[1] - measured.interval[0]) / 2, seeds, allowed)
+    return seeds_needed(measured.half, seeds, allowed) if measured.interval else "more seeds would decide it"
 
 
 def claims_at_both_ends(

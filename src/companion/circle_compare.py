@@ -34,11 +34,9 @@ def compared(rich: Sequence[CurveRow], lazy: Sequence[CurveRow], own: Array) -> 
         if not row.fitted:
             continue
         slopes = row.slopes(*row.window.span)
-        interval = Measurement.mean_of(slopes).interval
-        assert interval is not None
         linearised, half = steadied(other, losses, row.window.span)
         share = (slopes - row.lazy_theory) / (row.predicted - row.lazy_theory)
-        numbers = (row.exponent, linearised, row.lazy_theory, ((interval[1] - interval[0]) / 2, half))
+        numbers = (row.exponent, linearised, row.lazy_theory, (Measurement.mean_of(slopes).half, half))
         level = slopes / row.predicted
         found.append((row.run.beta, row.predicted, *numbers, row.window.span, level, share, slopes))
     names = ["beta", "predicted", "rich", "lazy", "infinite", "halves", "window", "level", "share", "slopes"]
@@ -73,9 +71,7 @@ def gain_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> C
     """Return the claim that rich exponents exceed lazy ones on hard tasks: of all tasks the one that shows it least."""
     gains = []
     for row in found[found.beta < 1].itertuples():
-        half = math.hypot(*row.halves)
-        gain = row.rich - row.lazy
-        gains.append((Measurement(gain, (gain - half, gain + half), row.window, meaning=MEAN), row.beta))
+        gains.append((Measurement.around(row.rich - row.lazy, math.hypot(*row.halves), row.window, MEAN), row.beta))
     least, beta = min(gains, key=lambda one: least_above(one[0]))
     return of_networks(
         page,
@@ -131,7 +127,7 @@ def same_claim(page: Page, found: pd.DataFrame, runs: Sequence[Experiment]) -> C
     for row in found[found.beta > 1].itertuples():
         ratio = row.rich / row.lazy
         half = ratio * math.hypot(row.halves[0] / row.rich, row.halves[1] / row.lazy)
-        measured = Measurement(ratio, (ratio - half, ratio + half), row.window, meaning=MEAN)
+        measured = Measurement.around(ratio, half, row.window, MEAN)
         # A task that is surely off counts before one whose interval merely reaches farther.
         ratios.append(((max(abs(ratio - 1) - half, RATIO.value), abs(ratio - 1) + half), measured, row))
     _, farthest, row = max(ratios, key=lambda one: one[0])

@@ -141,10 +141,8 @@ def _needs(row: CurveRow) -> str:
     """Say what would decide the exponent of a curve, by what makes its interval wide."""
     if row.measured.interval is None:
         return "a longer run at smaller steps, with a window before the edge of stability, would decide it"
-    low, high = row.measured.interval
-    scatter = Measurement.mean_of(row.slopes(*row.window.span)).interval
-    if scatter is not None and scatter[1] - scatter[0] > (high - low) / math.sqrt(2):
-        half = (scatter[1] - scatter[0]) / 2
+    half = Measurement.mean_of(row.slopes(*row.window.span)).half
+    if half > row.measured.half / math.sqrt(2):
         return seeds_needed(half, row.loss.shape[0], of_exponent(row.predicted, "network").value)
     return "the exponent still changes in the window; two decades between a doubled kernel and the edge would decide it"
 
@@ -209,9 +207,8 @@ def _guide(axes: Axes, row: CurveRow) -> None:
     x = np.array([first, last])
     if not np.isfinite(row.mean[-1]):
         return
-    middle = math.exp(np.log(x).mean())
-    level = float(np.exp(np.interp(math.log(middle), np.log(row.step), np.log(row.mean))))
-    axes.loglog(x, 0.82 * level * (x / middle) ** -row.predicted, "--", color=MUTED, linewidth=1.4)
+    middle = math.sqrt(first * last)
+    axes.loglog(x, 0.82 * row.at(middle) * (x / middle) ** -row.predicted, "--", color=MUTED, linewidth=1.4)
 
 
 def _joined(run: CircleRun, results: Mapping[Experiment, Result]) -> Result:

@@ -61,15 +61,13 @@ class LearningCurve:
         """Return the exponent in a window, mean over seeds; its interval has their spread (Student) and the bend."""
         if window.empty:
             return Measurement.none(window.empty)
-        inside = self.inside(*window.span)
         exponents = self.slopes(*window.span)
         if not np.all(np.isfinite(exponents)):
             return Measurement.none("too few finite losses in the window")
+        inside = self.inside(*window.span)
         bend = fit_power_law(self.step[inside], self.mean[inside]).curvature
-        scatter = Measurement.mean_of(exponents).interval
-        half = math.hypot(NORMAL_95 * bend, (scatter[1] - scatter[0]) / 2 if scatter else 0.0)
-        value = float(exponents.mean())
-        return Measurement(value, (value - half, value + half), window.span, meaning=SLOPE)
+        half = math.hypot(NORMAL_95 * bend, Measurement.mean_of(exponents).half)
+        return Measurement.around(float(exponents.mean()), half, window.span, SLOPE)
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,7 @@ def before_departure(rows: Sequence[CurveRow], own: Array) -> list[tuple[Window,
         inside = row.inside(*window.span)
         bend = NORMAL_95 * fit_power_law(row.step[inside], row.mean[inside]).curvature
         value, half = steadied(row, losses, window.span)
-        half = math.hypot(half, bend)
-        found.append((window, Measurement(value, (value - half, value + half), window.span, meaning=SLOPE)))
+        found.append((window, Measurement.around(value, math.hypot(half, bend), window.span, SLOPE)))
     return found
 
 
@@ -131,12 +130,9 @@ def steadied(row: CurveRow, losses: Array, window: tuple[float, float]) -> tuple
     inside = row.inside(*window)
     kernels = np.array([fit_power_law(row.step[inside], one[inside]).exponent for one in losses])
     left = row.slopes(*window) - kernels[: row.loss.shape[0]]
-    halves = []
-    for values in (left, kernels):
-        found = Measurement.mean_of(values)
-        require(found.interval is not None, "row", "its losses are not finite", "leave it out")
-        halves.append((found.interval[1] - found.interval[0]) / 2 if found.interval else math.nan)
-    return float(left.mean() + kernels.mean()), math.hypot(*halves)
+    found = [Measurement.mean_of(values) for values in (left, kernels)]
+    require(all(one.interval for one in found), "row", "its losses are not finite", "leave it out")
+    return float(left.mean() + kernels.mean()), math.hypot(*(one.half for one in found))
 
 
 def lazy_claims(page: Page, rows: Sequence[CurveRow], own: Array, prefix: str, location: str) -> list[Claim]:

@@ -235,8 +235,7 @@ def richness_color(gamma: float) -> str:
     gamma = real(gamma, "gamma", "give 0 or a positive number", least=0.0)
     if gamma == 0:
         return LAZY
-    position = _between(math.log10(gamma), (-4.0, -1.0, math.log10(2.0), 2.0), (0.0, 0.15, 0.95, 1.0))
-    return to_hex(_RICHNESS_MAP(position))
+    return to_hex(_RICHNESS_MAP(np.interp(math.log10(gamma), (-4, -1, math.log10(2), 2), (0, 0.15, 0.95, 1))))
 
 
 def richness_colors(gammas: Iterable[float]) -> dict[float, str]:
@@ -255,15 +254,7 @@ def width_color(N: float) -> str:
     N = real(N, "N", "give a positive width, or math.inf", above=0.0, infinite=True)
     if math.isinf(N):
         return INK
-    return to_hex(_WIDTH_MAP(_between(math.log2(N), (4.0, 11.0), (0.0, 0.59))))
-
-
-def _between(value: float, knots: tuple[float, ...], levels: tuple[float, ...]) -> float:
-    value = min(max(value, knots[0]), knots[-1])
-    for left, right, low, high in zip(knots, knots[1:], levels, levels[1:], strict=False):
-        if value <= right:
-            return low + (high - low) * (value - left) / (right - left)
-    return levels[-1]
+    return to_hex(_WIDTH_MAP(np.interp(math.log2(N), (4, 11), (0, 0.59))))
 
 
 def entries(axes: Axes, more: Mapping[str, Mapping[str, Any]]) -> tuple[list[Artist], list[str]]:

@@ -38,8 +38,8 @@ class Measurement:
     """A number with what is known about it."""
 
     value: float | None  # the number, or None where there is none
-    interval: tuple[float, float] | None  # around it; None without a value
-    window: tuple[float, float] | None = None  # first and last abscissa of what it was taken from, if there is one
+    interval: Ends | None  # around it; None without a value
+    window: Ends | None = None  # first and last abscissa of what it was taken from, if there is one
     missing: str = ""  # why there is no value, for the reason of the claim
     meaning: str = NORMAL  # what the interval is
 
@@ -58,6 +58,16 @@ class Measurement:
     def none(cls, missing: str) -> Measurement:
         """Return that there is no number, and why."""
         return cls(None, None, None, missing)
+
+    @classmethod
+    def around(cls, value: float, half: float, window: Ends | None = None, meaning: str = NORMAL) -> Measurement:
+        """Return a number in the middle of its interval, of which ``half`` is half the length."""
+        return cls(value, (value - half, value + half), window, meaning=meaning)
+
+    @property
+    def half(self) -> float:
+        """Half the length of the interval, 0 without one."""
+        return (self.interval[1] - self.interval[0]) / 2 if self.interval else 0.0
 
     @classmethod
     def exact(cls, value: float) -> Measurement:
@@ -82,7 +92,7 @@ class Measurement:
         value = checks.real(value, "value", FINITE)
         error = checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)
         quantile = NORMAL_95 if count is None else float(stdtrit(checks.whole(count, "count", least=2) - 1, 0.975))
-        return cls(value, (value - quantile * error, value + quantile * error), window, meaning=MEAN)
+        return cls.around(value, quantile * error, window, MEAN)
 
     @classmethod
     def among(cls, values: Array, value: float, window: tuple[float, float] | None = None) -> Measurement:
@@ -119,9 +129,8 @@ class Measurement:
         count = values.size
         if count < 2 or not np.all(np.isfinite(values)):
             return cls.none("not enough finite values")
-        mean = float(values.mean())
         half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / math.sqrt(count))
-        return cls(mean, (mean - half, mean + half), window, meaning=MEAN)
+        return cls.around(float(values.mean()), half, window, MEAN)
 
     @classmethod
     def exponent(cls, fit: PowerLawFit | None, grows: bool = False) -> Measurement:

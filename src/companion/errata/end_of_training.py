@@ -11,7 +11,7 @@ import pandas as pd
 
 from companion.errata.erratum import Erratum, Errors, Setting
 from neural_scaling.base.arrays import Array
-from neural_scaling.fits import PowerLawFit, fit_power_law
+from neural_scaling.fits import fit_power_law
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import data_bottleneck, effective_scale, model_bottleneck, printed_bottleneck
 
@@ -58,19 +58,11 @@ def floor_errors(setting: Setting) -> Errors:
     return Errors(*(float(np.max(np.abs(form / floors - 1))) for form in floor_forms(setting)))
 
 
-def floor_fit(setting: Setting, beta: float) -> PowerLawFit:
-    """Fit the exponent of the exact floor in N."""
-    return _fit(projection_floors(setting.alpha, beta))
-
-
-def _fit(found: pd.DataFrame) -> PowerLawFit:
-    return fit_power_law(found["size"], found["mean"], (WIDTHS[0], WIDTHS[-1]), found["error"])
-
-
 def floor_exponent(setting: Setting) -> Errors:
     """Eqs. 8, 9, 12, 76, 80: error of the exponent of the bottleneck in N, easy task."""
-    measured = floor_fit(setting, setting.easy).exponent
     alpha, beta = setting.alpha, setting.easy
+    found = projection_floors(alpha, beta)
+    measured = fit_power_law(found["size"], found["mean"], (WIDTHS[0], WIDTHS[-1]), found["error"]).exponent
     return Errors(abs(alpha * min(2.0, beta) - measured), abs(alpha * min(1.0, beta) - measured))
 
 
@@ -94,11 +86,6 @@ def interpolation_losses(alpha: float, beta: float) -> pd.DataFrame:
         return float(np.sum((root * (target - basis @ (basis.T @ target))) ** 2))
 
     return _means(loss, alpha, beta)
-
-
-def data_fit(setting: Setting) -> PowerLawFit:
-    """Fit the exponent of the exact data floor in P, easy task."""
-    return _fit(interpolation_losses(setting.alpha, setting.easy))
 
 
 def data_floor(setting: Setting) -> Errors:

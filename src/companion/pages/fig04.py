@@ -287,7 +287,6 @@ def _measured(plan: Plan, row: Any, quantity: str) -> dict[str, Any]:
 
 def agreement_claim(plan: Plan, panel: Panel, ratio: Measurement) -> Claim:
     """Return the claim that the mean-field theory gives the frontier of the simulations."""
-    half = (ratio.interval[1] - ratio.interval[0]) / 2 if ratio.interval else math.inf
     return judged(
         plan,
         f"fig04.{panel.task}.theory",
@@ -299,7 +298,7 @@ def agreement_claim(plan: Plan, panel: Panel, ratio: Measurement) -> Claim:
         "simulation",
         LOSS,
         seeds=min(plan.seeds),
-        needs=f"about {max(2, math.ceil((2 * half / LOSS.value) ** 2))} times the seeds would decide it",
+        needs=f"about {max(2, math.ceil((2 * ratio.half / LOSS.value) ** 2))} times the seeds would decide it",
     )
 
 

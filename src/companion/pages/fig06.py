@@ -306,9 +306,9 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
                 ("-.", float(chi(one.paper)), r"$t^{-2\beta/(1+\beta)}$", finite[:1], 0.88),
             ):
                 for other in beside:
-                    middle = math.exp(np.log(x).mean())
-                    level = math.exp(np.interp(math.log(middle), np.log(other.step), np.log(other.mean)))
-                    axes.loglog(x, factor * level * (x / middle) ** -exponent, line, color=INK, linewidth=1.2)
+                    middle = math.sqrt(x.prod())
+                    level = factor * other.at(middle)
+                    axes.loglog(x, level * (x / middle) ** -exponent, line, color=INK, linewidth=1.2)
                 handles += axes.plot([], [], line, color=INK, linewidth=1.2)
                 names.append(text)
             lowest = min((float(row.mean[-1]) for row in finite), default=0.01)

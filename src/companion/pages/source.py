@@ -222,8 +222,7 @@ def _harder_claim(plan: Plan, tasks: Sequence[Task]) -> Claim:
     """Judge whether the paper's order of the tasks is that of the measured sources; the first two are compared."""
     easy, hard = sorted(tasks[:2], key=lambda one: -paper_source(one.name))
     rows = easy.rows[0], hard.rows[0]
-    value = rows[0].source - rows[1].source
-    half = math.hypot(*((row.source_interval[1] - row.source_interval[0]) / 2 for row in rows))
+    half = math.hypot(*(_source(row).half for row in rows))
     return bounded(
         plan,
         "source.order",
@@ -232,7 +231,7 @@ def _harder_claim(plan: Plan, tasks: Sequence[Task]) -> Claim:
         f"source beta of {title(easy.name)} less that of {title(hard.name)}",
         "above",
         0.0,
-        Measurement.of(value, (value - half, value + half), meaning=_SOURCE),
+        Measurement.around(rows[0].source - rows[1].source, half, meaning=_SOURCE),
         "network",
         runs=[row.run for row in rows],
         needs="more images",

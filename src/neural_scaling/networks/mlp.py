@@ -94,12 +94,6 @@ class Shape:
         """The activation."""
         return PowerReLU(self.power) if self.activation is None else activation(self.activation)
 
-    @property
-    def step_products(self) -> list[tuple[int, int]]:
-        """Sizes (fan-in, fan-out) of the matrix products that a step needs, once for each product."""
-        hidden = [(self.width, self.width)] * (3 * (self.depth - 2))
-        return [*hidden, *[(self.inputs, self.width)] * 2, *[(self.width, 1)] * 3]
-
 
 class Ensemble:
     """What ensembles of perceptrons and of convolutional networks share: members with their scales, and weights."""
