@@ -26,7 +26,7 @@ from bookkit import (
     workplace,
 )
 from bookkit.execution import Outcome
-from bookkit.problems import Problem
+from bookkit.problems import Problem, refuse
 from bookkit.project import Project
 from bookkit.registry import Job
 from bookkit.stages import Stage, run_stages, shared_programs, single_threaded
@@ -69,9 +69,7 @@ PATIENCE = 5.0
 
 def check_items(project: Project) -> None:
     """Check all notebooks and parameter files."""
-    wrong = registry.check(project) + _toc_problems(project)
-    if wrong:
-        raise Problem("\n".join(wrong))
+    refuse(registry.check(project) + _toc_problems(project))
 
 
 def execute_all(project: Project, *, strict: bool = False) -> list[Outcome]:
@@ -82,8 +80,8 @@ def execute_all(project: Project, *, strict: bool = False) -> list[Outcome]:
     order = sorted(jobs, key=lambda job: (job.scale != "small", job.item not in LONGEST))
     outcomes = execution.run_side_by_side(project, order)
     over = over_budget(outcomes, SLACK if strict else 1.0)
-    if over and strict:
-        raise Problem("\n".join(over))
+    if strict:
+        refuse(over)
     for line in over:
         say(f"warning: {line}")
     return outcomes
@@ -100,10 +98,8 @@ def missing_data(outcomes: Sequence[Outcome]) -> list[str]:
 
 def require_data(outcomes: Sequence[Outcome]) -> None:
     """Refuse pages that were built without their data."""
-    wrong = missing_data(outcomes)
-    if wrong:
-        remedy = "Connect to the network or install Node.js; `python -m neural_scaling data NAME` says what is tried."
-        raise Problem("\n".join([*wrong, remedy]))
+    remedy = "Connect to the network or install Node.js; `python -m neural_scaling data NAME` says what is tried."
+    refuse(missing_data(outcomes), remedy)
 
 
 def over_budget(outcomes: Sequence[Outcome], slack: float) -> list[str]:
@@ -124,17 +120,13 @@ def over_budget(outcomes: Sequence[Outcome], slack: float) -> list[str]:
 def check_ledger(project: Project) -> None:
     """Compare the claims of the executed book with the ledger."""
     made = ledger.produced(project, execution.book_jobs(project))
-    wrong = ledger.differences(ledger.read(project.ledger), made)
-    if wrong:
-        raise Problem("\n".join(wrong))
+    refuse(ledger.differences(ledger.read(project.ledger), made))
     say(f"{sum(map(len, made.values()))} claims agree with the ledger")
 
 
 def check_pages(project: Project) -> None:
     """Check the built pages."""
-    wrong = pages.check(project)
-    if wrong:
-        raise Problem("\n".join(wrong))
+    refuse(pages.check(project))
     say(f"{len(pages.toc_pages(project))} pages are there and whole")
 
 
@@ -150,8 +142,7 @@ def check_in_browser(project: Project) -> None:
         wrong.append(
             f"{operated.FRONT}: the explorer answers after {seconds:.1f} s only. `nox -s bench` measures it alone."
         )
-    if wrong:
-        raise Problem("\n".join(wrong))
+    refuse(wrong)
     say(f"{len(seen)} pages are as they should be in a browser")
 
 

@@ -117,13 +117,7 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def run(
-    project: Project,
-    notebook: NotebookNode,
-    name: str,
-    limit: int | None = None,
-    **more: object,
-) -> NotebookNode:
+def run(project: Project, notebook: NotebookNode, name: str, limit: int | None = None, **more: object) -> NotebookNode:
     """Execute a prepared notebook in the root of the project; the engine is told more where that is given."""
     project.work.mkdir(parents=True, exist_ok=True)
     # One kernel starts at a time: two would now and then choose one port.

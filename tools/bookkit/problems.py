@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class Problem(Exception):
     """Something the user or author can put right; shown without a traceback."""
+
+
+def refuse(wrong: Sequence[str], *remedy: str) -> None:
+    """Raise the problem of all that is wrong, a line each and what to do, if anything is."""
+    if wrong:
+        raise Problem("\n".join([*wrong, *remedy]))
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], remedy: str) -> Problem:

@@ -17,7 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from bookkit import execution, notebooks, registry
-from bookkit.problems import Problem
+from bookkit.problems import Problem, refuse
 from bookkit.project import Project, write_atomically
 from bookkit.registry import CHECKED
 from bookkit.stages import single_threaded
@@ -93,16 +93,14 @@ def remove_strays(project: Project) -> None:
 
 def compare_executed(project: Project) -> None:
     """Compare the notebooks that were executed for the book at small scale with their references."""
-    wrong = stale(project)
-    if wrong:
-        raise Problem("\n".join(wrong))
+    refuse(stale(project))
+    wrong: list[str] = []
     for item in registry.items(project):
         executed = normalised(nbformat.read(project.executed / f"{item}.ipynb", as_version=4), item)
         reference = nbformat.read(project.references / f"{item}.ipynb", as_version=4)
         lines = difflib.unified_diff(_shown(reference), _shown(executed), "reference", "executed", n=0, lineterm="")
         wrong += [f"{item}: {line}" for line in lines]
-    if wrong:
-        raise Problem("\n".join([*wrong, f"If the change is meant: {REMEDY}"]))
+    refuse(wrong, f"If the change is meant: {REMEDY}")
 
 
 def compare(
@@ -112,9 +110,7 @@ def compare(
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Execute references again with nbval, from an empty cache, and compare the checked cells."""
-    wrong = stale(project)
-    if wrong:
-        raise Problem("\n".join(wrong))
+    refuse(stale(project))
     paths = [
         str(project.references / f"{item}.ipynb") for item in (registry.items(project) if chosen is None else chosen)
     ]

