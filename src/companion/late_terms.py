@@ -14,14 +14,7 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.base.grids import resampled
 from neural_scaling.fits import fit_power_law, late_window
 from neural_scaling.spectra import PowerLaw
-from neural_scaling.theory import (
-    chi,
-    kernel_scale,
-    model_bottleneck,
-    sgd_exponent,
-    step_of_modes,
-    transient_exponent,
-)
+from neural_scaling.theory import chi, kernel_scale, model_bottleneck, sgd_exponent, step_of_modes, transient_exponent
 
 #: One term counts as alone where it is this many times the next (prefactors one).
 DOMINANCE = 10.0

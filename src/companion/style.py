@@ -130,9 +130,8 @@ def _thumbnail(picture: RendererAgg) -> str:
     """Return a drawn figure as a small picture."""
     small, whole = io.BytesIO(), Image.fromarray(np.asarray(picture.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
     little = whole.resize((240, round(240 * whole.height / whole.width)), Image.Resampling.LANCZOS)
-    little.quantize(64).save(
-        small, "png", optimize=True
-    )  # no more colours can be told apart, at a quarter of the bytes
+    # No more colours can be told apart, at a quarter of the bytes.
+    little.quantize(64).save(small, "png", optimize=True)
     return base64.b64encode(small.getvalue()).decode()
 
 
@@ -154,8 +153,7 @@ def panels(figure: Figure, picture: RendererAgg | None = None) -> list[list[floa
             box = Bbox.union([box, *(other for other, _ in together)])
             inside += [one for _, parts in together for one in parts]
         groups.append((box, inside))
-    merged = [box for box, _ in groups]
-    found = [[box.x0, height - box.y1, box.width, box.height] for box in merged]
+    found = [[box.x0, height - box.y1, box.width, box.height] for box, _ in groups]
     # Panels of one row differ a little in height.
     rows = sorted(found, key=lambda box: (round((box[1] + box[3] / 2) / height * 12), box[0]))
     return [[round(value * scale, 1) for value in box] for box in rows]

@@ -23,21 +23,11 @@ def wear(
     rows = []
     for time in times:
         # The same seed follows the same path, so a run up to an earlier time is its beginning.
-        norms = [
-            float(np.sum(run.weights**2)) / width
-            for seed in range(seeds)
-            for run in [
-                train_directly(
-                    spectrum,
-                    initial_features(spectrum, width, seed),
-                    eta,
-                    gamma,
-                    round(time / eta),
-                    batch=batch,
-                    seed=seeds + seed,
-                )
-            ]
-        ]
+        norms, steps = [], round(time / eta)
+        for seed in range(seeds):
+            initial = initial_features(spectrum, width, seed)
+            run = train_directly(spectrum, initial, eta, gamma, steps, batch=batch, seed=seeds + seed)
+            norms.append(float(np.sum(run.weights**2)) / width)
         at = {b: float(np.interp(math.log(time), np.log(s.time[1:]), s.weight_norm[1:])) for b, s in theory.items()}
         error = float(np.std(norms, ddof=1)) / math.sqrt(seeds)
         rows.append((float(time), at[math.inf], at[batch], float(np.mean(norms)), error))

@@ -64,10 +64,7 @@ def in_symbols(text: str) -> str:
     text = html.escape(text)
     for plain, sign in _SIGNS.items():
         text = text.replace(plain, sign)
-    text = _DECIMAL.sub(
-        lambda match: f"{match[1]}{_TIE}×{_TIE}" * bool(match[1]) + f"10^{match[2]}{match[3]}",
-        text,
-    )
+    text = _DECIMAL.sub(lambda match: f"{match[1]}{_TIE}×{_TIE}" * bool(match[1]) + f"10^{match[2]}{match[3]}", text)
     text = re.sub(r"(?<=\w)\*(?=[A-Za-z])", "·", _SYMBOL.sub(_symbol, text))
     text = re.sub(r"(?<=\d) (?=[α-ω])", "", text).replace(" = ", f"{_TIE}={_TIE}")
     return _POWER.sub(_power, _MINUS.sub("−", text))

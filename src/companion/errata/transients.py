@@ -16,14 +16,7 @@ from neural_scaling.base.arrays import Array
 from neural_scaling.dmft import TimeGrid, solve
 from neural_scaling.fits import PowerLawFit, fit_power_law
 from neural_scaling.spectra import ModeQuadrature, PowerLaw
-from neural_scaling.theory import (
-    chi,
-    loss_terms,
-    mode_sum,
-    noise_coefficient,
-    time_multiplier,
-    transient_coefficient,
-)
+from neural_scaling.theory import chi, loss_terms, mode_sum, noise_coefficient, time_multiplier, transient_coefficient
 from neural_scaling.theory.loss_law import VERSIONS
 
 #: The rich solution at infinite width: steps small enough for the limit of gradient flow, to t = 20.

@@ -157,7 +157,6 @@ def draw(found: Curves) -> Figure:
         axes.plot([], [], ".", color=INK, label="training runs")
         axes.plot([], [], ":", color=INK, label="Chinchilla form")
         axes.plot([], [], "-", color=INK, label="four terms of the theory")
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel("loss")
+        axes.set(xlabel=r"$\eta t$", ylabel="loss")
         axes.legend(loc="lower left")
     return figure

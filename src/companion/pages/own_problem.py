@@ -20,6 +20,7 @@ from neural_scaling.runs import Experiment, Result
 from neural_scaling.spectra import PowerLaw
 
 _PORTION = 2000  # modes whose features are drawn at once
+_RANGES = ("capacity", "source")
 
 
 class Plan(Parameters):
@@ -75,13 +76,10 @@ def known(plan: Plan) -> Known:
 def answers(plan: Plan, task: Known) -> pd.DataFrame:
     """Return the exponents found from samples beside those that the task was made with."""
     found = task.found
-    rows = [
-        (name, true, one.value, (one.low, one.high), one.low <= true <= one.high)
-        for name, true, one in (
-            ("capacity", plan.alpha, there(found.capacity)),
-            ("source", plan.beta, there(found.source)),
-        )
-    ]
+    rows = []
+    for name, true in zip(_RANGES, (plan.alpha, plan.beta), strict=True):
+        one = there(getattr(found, name))
+        rows.append((name, true, one.value, (one.low, one.high), one.low <= true <= one.high))
     return pd.DataFrame(rows, columns=["exponent of the task", "true", "value", "interval", "inside"])
 
 
@@ -122,19 +120,8 @@ def images(forecasts: Sequence[OwnForecastRun], results: Mapping[Experiment, Res
     rows = []
     for run in forecasts:
         arrays = results[run].arrays
-        capacity, source = (arrays[name] for name in ("capacity", "source"))
-        ends = [tuple(float(end) for end in one[1:]) for one in (capacity, source)]
-        rows.append(
-            (
-                run.dataset,
-                float(capacity[0]),
-                ends[0],
-                float(source[0]),
-                ends[1],
-                float(arrays["hard"]),
-                float(arrays["eta"]),
-            )
-        )
+        capacity, source = ((value, tuple(ends)) for value, *ends in (arrays[name].tolist() for name in _RANGES))
+        rows.append((run.dataset, *capacity, *source, float(arrays["hard"]), float(arrays["eta"])))
     names = ["dataset", "capacity", "capacity_interval", "source", "source_interval", "hard", "largest"]
     return pd.DataFrame(rows, columns=names)
 
@@ -150,18 +137,9 @@ def along(plan: Plan, forecast: OwnForecastRun, results: Mapping[Experiment, Res
     for place in np.flatnonzero(inside)[np.minimum(wanted, inside.sum() - 1)]:
         lazy, low, high = (_at(arrays, curve, time[place]) for curve in arrays["lazy"])
         train, test = (_at(arrays, curve, time[place]) for curve in arrays["bounds"])
-        trained = float(nearly_lazy["loss"][:, place].mean())
-        rows.append(
-            (
-                int(steps[place]),
-                lazy,
-                (low, high),
-                (train, test),
-                trained,
-                trained / lazy,
-                float(rich["loss"][:, place].mean()) / trained,
-            )
-        )
+        trained, learned = (float(one["loss"][:, place].mean()) for one in (nearly_lazy, rich))
+        predicted = (lazy, (low, high), (train, test))
+        rows.append((int(steps[place]), *predicted, trained, trained / lazy, learned / trained))
     names = ["step", "predicted", "band", "bounds", "trained", "ratio", "learned"]
     return pd.DataFrame(rows, columns=names)
 
@@ -182,11 +160,9 @@ def known_figure(task: Known) -> Figure:
             axes.fill_between(curve.time, curve.low, curve.high, color=color, alpha=0.2, linewidth=0)
             axes.loglog(curve.time, exact, color=color, linestyle="-" if color == LAZY else "--", label=name)
         if task.found.tail_time is not None:
-            axes.axvline(
-                task.found.tail_time, color=MUTED, linestyle=":", label="more than half of the loss lies in the tail"
-            )
-        axes.set_xlabel(r"$\eta t$")
-        axes.set_ylabel("loss")
+            tail = "more than half of the loss lies in the tail"
+            axes.axvline(task.found.tail_time, color=MUTED, linestyle=":", label=tail)
+        axes.set(xlabel=r"$\eta t$", ylabel="loss")
         axes.legend(loc="lower left")
     return figure
 
@@ -200,24 +176,14 @@ def images_figure(plan: Plan, results: Mapping[Experiment, Result]) -> Figure:
             steps = arrays["time"] / plan.eta
             shown = (steps >= 1) & (steps <= plan.steps)
             for name, color, words in (("lazy", LAZY, "frozen"), ("rich", RICH, "learned")):
-                _, low, high = arrays[name][:, shown]
-                axes.fill_between(
-                    steps[shown], low, high, color=color, alpha=0.2, linewidth=0, label=f"predicted, {words} features"
-                )
+                ends, label = arrays[name][1:, shown], f"predicted, {words} features"
+                axes.fill_between(steps[shown], *ends, color=color, alpha=0.2, linewidth=0, label=label)
             axes.loglog(steps[shown], arrays["bounds"][0, shown], ":", color=MUTED, label="bounds from the images")
             axes.loglog(steps[shown], arrays["bounds"][1, shown], ":", color=MUTED)
             for trained, color, style in zip(plan.trained(run), (LAZY, RICH), ("-", "--"), strict=True):
                 found = results[trained].arrays
-                kept = found["step"] > 0
-                axes.loglog(
-                    found["step"][kept],
-                    found["loss"][:, kept].mean(axis=0),
-                    color=color,
-                    linestyle=style,
-                    label=rf"trained, $\gamma_0 = {trained.richness:g}$",
-                )
-            axes.set_title(f"({letter}) {title(run.dataset)}")
-            axes.set_xlabel("step $t$")
-            axes.set_ylabel("test loss")
+                kept, label = found["step"] > 0, rf"trained, $\gamma_0 = {trained.richness:g}$"
+                axes.loglog(found["step"][kept], found["loss"][:, kept].mean(axis=0), style, color=color, label=label)
+            axes.set(title=f"({letter}) {title(run.dataset)}", xlabel="step $t$", ylabel="test loss")
             axes.legend(loc="lower left", fontsize="small")
     return figure

@@ -17,16 +17,7 @@ from matplotlib.figure import Figure
 from companion.agreement import LOSS, draw_mean, log_average
 from companion.claims import MEAN, Claim, Measurement, Tolerance, judged
 from companion.parameters import Parameters
-from companion.style import (
-    INK,
-    MUTED,
-    SIZES,
-    THEORY,
-    drawing,
-    entries,
-    plain_ticks,
-    richness_color,
-)
+from companion.style import INK, MUTED, SIZES, THEORY, drawing, entries, plain_ticks, richness_color
 from neural_scaling.base.arrays import Array
 from neural_scaling.fits import fit_power_law
 from neural_scaling.models.finite_data_runs import SampleReuseDMFTRun, SampleReuseFlowRun, SampleReuseRun

@@ -54,19 +54,10 @@ def compared(rows: Sequence[CurveRow]) -> pd.DataFrame:
     found = []
     for row in rows:
         if row.fitted:
-            slopes, (first, last) = row.slopes(*row.window.span), row.window.span
-            share = (slopes - row.lazy_theory) / (row.predicted - row.lazy_theory)
-            interval = Measurement.mean_of(slopes).interval
-            numbers = (
-                row.lazy_theory,
-                row.exponent,
-                interval,
-                row.predicted,
-                row.late,
-                share,
-                math.log10(last / first),
-            )
-            found.append((row.run.beta, *numbers, row.window.span))
+            lazy, window, slopes = row.lazy_theory, row.window, row.slopes(*row.window.span)
+            share = (slopes - lazy) / (row.predicted - lazy)
+            measured = (lazy, row.exponent, Measurement.mean_of(slopes).interval, row.predicted, row.late)
+            found.append((row.run.beta, *measured, share, window.decades, window.span))
     names = ["beta", "lazy", "exponent", "interval", "predicted", "late", "share", "decades", "window"]
     return pd.DataFrame(found, columns=names)
 
@@ -202,12 +193,7 @@ def figure(rows: Sequence[CurveRow], larger: Sequence[CurveRow]) -> Figure:
         for level, name in ((0.0, r"lazy theory"), (1.0, r"$\chi(\beta)$")):
             lower.axhline(level, color=MUTED, linestyle="--", linewidth=1.2)
             lower.annotate(
-                name,
-                (0.0, level),
-                (4, 3),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                color=MUTED,
+                name, (0.0, level), (4, 3), xycoords=("axes fraction", "data"), textcoords="offset points", color=MUTED
             )
         lower.set(ylim=(-0.5, 1.5), xlabel=r"time $\eta_0 t$", ylabel=r"share of the way to $\chi$")
     return figure

@@ -56,10 +56,7 @@ class ComputeFrontier(ArrayValue):
 
 
 def compute_frontier(
-    widths: ArrayLike,
-    curves: Sequence[tuple[ArrayLike, ArrayLike]],
-    compute: ArrayLike,
-    reach: float = 2.0,
+    widths: ArrayLike, curves: Sequence[tuple[ArrayLike, ArrayLike]], compute: ArrayLike, reach: float = 2.0
 ) -> ComputeFrontier:
     """Extract the frontier: at each compute the minimum over widths of the loss at step C/N.
 

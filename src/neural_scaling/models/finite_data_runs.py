@@ -50,25 +50,14 @@ class SampleReuseRun(ToyModelRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (R,), ``loss`` and ``train_loss`` (seeds, R) in float32, ``floor`` and ``train_floor`` (seeds,)."""
-        outcome = simulate_reuse(
-            self.power_law().spectrum(),
-            self.width,
-            self.samples,
-            self.eta,
-            self.gamma,
-            self.steps,
-            range(self.seeds),
-            monitor=monitor,
-        )
+        how = (self.width, self.samples, self.eta, self.gamma, self.steps, range(self.seeds))
+        outcome = simulate_reuse(self.power_law().spectrum(), *how, monitor=monitor)
         steps = log_spaced_steps(self.steps, per_decade=10)
-        recorded = steps.astype(int)
-        return {
-            "step": steps,
-            "loss": outcome.loss[:, recorded].astype(np.float32),
-            "train_loss": outcome.train_loss[:, recorded].astype(np.float32),
-            "floor": outcome.floor,
-            "train_floor": outcome.train_floor,
-        }
+        loss, train_loss = (
+            losses[:, steps.astype(int)].astype(np.float32) for losses in (outcome.loss, outcome.train_loss)
+        )
+        floors = {"floor": outcome.floor, "train_floor": outcome.train_floor}
+        return {"step": steps, "loss": loss, "train_loss": train_loss, **floors}
 
 
 @dataclass(frozen=True)
@@ -96,14 +85,7 @@ class SampleReuseDMFTRun(OnlineDMFTRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step``, ``loss`` and ``train_loss``, each of shape (R,)."""
-        grid = dmft.TimeGrid.unit_steps(self.eta, self.steps)
-        solution = dmft.solve(
-            self.quadrature(), self.gamma, grid, width=self.width, samples=self.samples, monitor=monitor
-        )
-        assert solution.train_loss is not None
-        steps = log_spaced_steps(self.steps, per_decade=10)
-        recorded = steps.astype(int)
-        return {"step": steps, "loss": solution.loss[recorded], "train_loss": solution.train_loss[recorded]}
+        return self._solved(log_spaced_steps(self.steps, per_decade=10), monitor, "train_loss", samples=self.samples)
 
 
 @dataclass(frozen=True)
@@ -152,18 +134,8 @@ class MinibatchDMFTRun(OnlineDMFTRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` and ``loss``, each of shape (R,)."""
-        grid = dmft.TimeGrid.unit_steps(self.eta, self.steps)
-        solution = dmft.solve(
-            self.quadrature(),
-            self.gamma,
-            grid,
-            width=self.width,
-            batch=self.batch,
-            fourth_moment=self.fourth_moment,
-            monitor=monitor,
-        )
-        steps = log_spaced_steps(self.steps, per_decade=10)
-        return {"step": steps, "loss": solution.loss[steps.astype(int)]}
+        how = {"batch": self.batch, "fourth_moment": self.fourth_moment}
+        return self._solved(log_spaced_steps(self.steps, per_decade=10), monitor, **how)
 
 
 @dataclass(frozen=True)

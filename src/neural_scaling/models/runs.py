@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
@@ -95,12 +95,8 @@ class InfiniteLimitRun(_PowerLawRun):
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step``, ``loss``, ``weight_norm`` and ``sharpness``, each of shape (R,)."""
         solution = dmft.infinite_limit(self.quadrature(), self.eta, self.gamma, self.steps, monitor=monitor)
-        return {
-            "step": solution.time,
-            "loss": solution.loss,
-            "weight_norm": solution.weight_norm,
-            "sharpness": solution.sharpness,
-        }
+        curves = {name: getattr(solution, name) for name in ("loss", "weight_norm", "sharpness")}
+        return {"step": solution.time, **curves}
 
     def _comparable(self, arrays: Arrays) -> int:
         """Return the number of recorded steps before the edge of stability: past it rounding is amplified."""
@@ -154,16 +150,13 @@ class OnlineDMFTRun(_PowerLawRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` and ``loss``, each of shape (R,)."""
-        solution = dmft.solve(
-            self.quadrature(),
-            self.gamma,
-            dmft.TimeGrid.unit_steps(self.eta, self.steps),
-            width=self.width,
-            batch=self.batch,
-            monitor=monitor,
-        )
-        steps = log_spaced_steps(self.steps)
-        return {"step": steps, "loss": solution.loss[steps.astype(int)]}
+        return self._solved(log_spaced_steps(self.steps), monitor, batch=self.batch)
+
+    def _solved(self, steps: Array, monitor: Monitor, *curves: str, **how: Any) -> Arrays:
+        """Return the loss, and other curves of a solution, at some of the steps."""
+        grid = dmft.TimeGrid.unit_steps(self.eta, self.steps)
+        solution = dmft.solve(self.quadrature(), self.gamma, grid, width=self.width, monitor=monitor, **how)
+        return {"step": steps} | {name: getattr(solution, name)[steps.astype(int)] for name in ("loss", *curves)}
 
 
 _SLICE = 10.0  # end of what is recomputed to check a kept run, in eta * steps
@@ -286,16 +279,8 @@ class ToyModelRun(_PowerLawRun):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (R,), ``loss`` (seeds, R) in float32 and ``floor`` (seeds,)."""
-        outcome = simulate(
-            self.power_law().spectrum(),
-            self.width,
-            self.eta,
-            self.gamma,
-            self.steps,
-            range(self.seeds),
-            self.batch,
-            monitor=monitor,
-        )
+        how = (self.width, self.eta, self.gamma, self.steps, range(self.seeds), self.batch)
+        outcome = simulate(self.power_law().spectrum(), *how, monitor=monitor)
         steps = log_spaced_steps(self.steps)
         return {"step": steps, "loss": outcome.loss[:, steps.astype(int)].astype(np.float32), "floor": outcome.floor}
 
@@ -362,16 +347,9 @@ class LinearNetworkRun(Experiment):
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return ``step`` (R,), ``diverged_at`` (G,) and each recorded quantity, ``loss`` and so on, (G, R) in float32."""
-        history = train_linear_networks(
-            PowerLaw(self.alpha, self.beta, self.modes).spectrum(),
-            self.width,
-            self.eta0,
-            self.gammas,
-            self.steps,
-            self.seed,
-            self.batch,
-            monitor=monitor,
-        )
+        how = (self.width, self.eta0, self.gammas, self.steps, self.seed, self.batch)
+        spectrum = PowerLaw(self.alpha, self.beta, self.modes).spectrum()
+        history = train_linear_networks(spectrum, *how, monitor=monitor)
         curves = {name: getattr(history, name).astype(np.float32) for name in CURVES}
         return {"step": history.step, "diverged_at": history.diverged_at, **curves}
 

@@ -139,15 +139,8 @@ class LanguageRun(DatasetRun):
         model = Transformer(shape, Parametrization(shape.width, self.richness, self.eta), self.seed, device)
         recorded = [int(step) for step in log_spaced_steps(self.steps, _PER_DECADE)]
         outcome = train_language(model, train.batch_at, held_out, recorded, device, monitor)
-        return {
-            "loss": outcome.loss,
-            "step": outcome.step,
-            "held_out": outcome.held_out,
-            "final": outcome.final,
-            "moved": outcome.moved,
-            "diverged": np.asarray(outcome.diverged),
-            "vocabulary": np.asarray(found.vocabulary),
-        }
+        numbers = {"diverged": np.asarray(outcome.diverged), "vocabulary": np.asarray(found.vocabulary)}
+        return vars(outcome) | numbers
 
 
 @dataclass(frozen=True)
