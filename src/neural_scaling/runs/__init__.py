@@ -8,8 +8,8 @@ being killed; an :class:`Engine` spreads runs over processes or a cluster.
 from neural_scaling.base.interruption import Interrupted
 from neural_scaling.runs.engines import Engine
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key
-from neural_scaling.runs.lookup import Found, Index, Lookup
-from neural_scaling.runs.obtain import Result, describe, obtain, obtain_all
+from neural_scaling.runs.lookup import Found, Index, Lookup, Result
+from neural_scaling.runs.obtain import describe, obtain, obtain_all
 from neural_scaling.runs.promotion import promote, recompute_slice
 from neural_scaling.runs.provenance import provenance
 from neural_scaling.runs.store import DamagedResult, read_result, write_result

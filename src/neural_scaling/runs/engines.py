@@ -26,8 +26,9 @@ from neural_scaling.base.interruption import Interrupted, StopRequest, stop_on_s
 from neural_scaling.base.paths import CACHE_VARIABLE, DATA_VARIABLE, cache_root
 from neural_scaling.base.terminal import SweepProgress, say, share
 from neural_scaling.runs.checkpoint import INTERVAL_VARIABLE
-from neural_scaling.runs.execution import Outcome, compute_and_store, read_status
+from neural_scaling.runs.execution import compute_and_store, read_status
 from neural_scaling.runs.experiment import Experiment, experiment_key
+from neural_scaling.runs.lookup import Result
 from neural_scaling.runs.store import IF_NOT_WRITTEN
 
 Kind = Literal["sequential", "processes", "dask"]
@@ -104,12 +105,12 @@ class Engine:
         return self.workers if self.workers is not None else max(1, _cores() // 2)
 
 
-def compute_all(experiments: Sequence[Experiment], item: str, engine: Engine, force: bool = False) -> list[Outcome]:
+def compute_all(experiments: Sequence[Experiment], item: str, engine: Engine, force: bool = False) -> list[Result]:
     """Compute and store several runs."""
     total = sum(experiment.work for experiment in experiments)
     with SweepProgress(item, len(experiments), total) as progress:
         if engine.kind == "sequential":
-            outcomes: list[Outcome] = []
+            outcomes: list[Result] = []
             with stop_on_signal() as stop:
                 for experiment in experiments:
                     if stop:  # it came between two runs, or the one before had no safe point to end at
@@ -123,11 +124,11 @@ def compute_all(experiments: Sequence[Experiment], item: str, engine: Engine, fo
 
 def _distribute(
     experiments: Sequence[Experiment], item: str, engine: Engine, force: bool, progress: SweepProgress
-) -> list[Outcome]:
+) -> list[Result]:
     """Spread runs over processes; what a dying worker leaves behind is taken up by another."""
     stop_file = cache_root() / "running" / f"{uuid4().hex}.stop"
     make_folder(stop_file.parent, IF_NOT_WRITTEN)
-    done: dict[int, Outcome] = {}
+    done: dict[int, Result] = {}
     spread = _with_joblib if engine.kind == "processes" else _with_dask
     try:
         with stop_on_signal() as stop, _watching(experiments, done, stop, stop_file, progress):
@@ -162,7 +163,7 @@ class _Task:
     threads: int
     stop_file: Path
 
-    def __call__(self) -> tuple[int, Outcome | None]:
+    def __call__(self) -> tuple[int, Result | None]:
         os.environ.update(self.environment)
         # XLA sizes its pool when it is first used and knows no other limit; BLAS can be limited at any time.
         os.environ.setdefault("NPROC", str(self.threads))
@@ -193,7 +194,7 @@ class _StopFile(StopRequest):
         return self._seen or super().__bool__()
 
 
-def _with_joblib(tasks: Sequence[_Task], engine: Engine) -> Iterator[tuple[int, Outcome | None]]:
+def _with_joblib(tasks: Sequence[_Task], engine: Engine) -> Iterator[tuple[int, Result | None]]:
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -213,7 +214,7 @@ def _with_joblib(tasks: Sequence[_Task], engine: Engine) -> Iterator[tuple[int, 
                 say(f"a worker died; {len(left)} runs go on from their checkpoints")
 
 
-def _with_dask(tasks: Sequence[_Task], engine: Engine) -> Iterator[tuple[int, Outcome | None]]:
+def _with_dask(tasks: Sequence[_Task], engine: Engine) -> Iterator[tuple[int, Result | None]]:
     from distributed import Client, LocalCluster, as_completed
 
     with _dask_client(Client, LocalCluster, engine) as client:
@@ -247,7 +248,7 @@ def _dask_client(client: Any, cluster: Any, engine: Engine) -> Iterator[Any]:
 @contextmanager
 def _watching(
     experiments: Sequence[Experiment],
-    done: dict[int, Outcome],
+    done: dict[int, Result],
     stop: StopRequest,
     stop_file: Path,
     progress: SweepProgress,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -24,6 +23,7 @@ from neural_scaling.base.monitor import Arrays, Given, Monitor, scalar
 from neural_scaling.runs.checkpoint import Checkpoint
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key, key_of
 from neural_scaling.runs.locations import cached_results, checkpoint_file, gate_file, lock_file, status_file
+from neural_scaling.runs.lookup import Result
 from neural_scaling.runs.provenance import commit, provenance
 from neural_scaling.runs.store import IF_NOT_WRITTEN, DamagedResult, read_result, write_result
 
@@ -47,14 +47,6 @@ class Status:
 
 #: Calls that were left running when their run stopped. They end with the process, which must not wait for them.
 left_behind: list[threading.Thread] = []
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Arrays and provenance of a run that was just computed or that another process finished meanwhile."""
-
-    arrays: Arrays
-    provenance: dict[str, Any]
 
 
 class RunMonitor(Monitor):
@@ -149,12 +141,12 @@ class RunMonitor(Monitor):
         return arrays
 
 
-def compute(experiment: Experiment, on_progress: Callable[[int], object]) -> Outcome:
+def compute(experiment: Experiment, on_progress: Callable[[int], object]) -> Result:
     """Compute a run without keeping anything."""
     monitor = RunMonitor(experiment, None, StopRequest(), on_progress)
     arrays = experiment.run(monitor)
     monitor.show()
-    return Outcome(arrays, provenance(monitor.seconds, experiment.device))
+    return Result(arrays, provenance(monitor.seconds, experiment.device), "computed")
 
 
 def compute_and_store(
@@ -164,7 +156,7 @@ def compute_and_store(
     say: Callable[[str], object],
     force: bool = False,
     stop: StopRequest | None = None,
-) -> Outcome:
+) -> Result:
     """Compute a run and store it in the user's cache, from a checkpoint if there is one; wait for a process that computes it."""
     identity = canonical_json(experiment)
     key, folder = key_of(identity), cached_results() / item
@@ -184,10 +176,10 @@ def compute_and_store(
                 say(f"{experiment.label}: going on from its checkpoint")
             arrays = experiment.run(monitor)
             monitor.show()
-            outcome = Outcome(arrays, provenance(monitor.seconds, experiment.device))
-            write_result(folder, key, identity, outcome.arrays, outcome.provenance)
+            record = provenance(monitor.seconds, experiment.device)
+            write_result(folder, key, identity, arrays, record)
         checkpoint.remove()
-        return outcome
+        return Result(arrays, record, "computed")
     finally:
         status_file(key).unlink(missing_ok=True)
         lock.release()
@@ -233,9 +225,9 @@ def _acquire(lock: FileLock, key: str, experiment: Experiment, say: Callable[[st
         raise not_written(lock_file(key), error, IF_NOT_WRITTEN) from error
 
 
-def _stored(folder: Path, key: str, identity: str) -> Outcome | None:
+def _stored(folder: Path, key: str, identity: str) -> Result | None:
     try:
         found = read_result(folder, key, identity)
     except DamagedResult:
         return None
-    return None if found is None else Outcome(*found)
+    return None if found is None else Result(*found, "computed")  # by another process, meanwhile

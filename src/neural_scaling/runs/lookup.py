@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -16,26 +17,36 @@ from neural_scaling.runs.experiment import UNKNOWN, Experiment, canonical_json, 
 from neural_scaling.runs.locations import cached_results, checkpoint_file, lock_file, shipped_results
 from neural_scaling.runs.store import DamagedResult, read_body, read_result, set_aside
 
-Origin = Literal["shipped", "cached"]
-
 
 @dataclass(frozen=True)
-class Found:
-    """A stored result.
+class Result:
+    """Arrays of a run with where they come from.
 
     Attributes
     ----------
-    arrays, provenance
-        What is stored.
+    arrays
+        Name to array.
+    provenance
+        Commit, hardware, wall time and versions of the computation.
     origin
-        ``shipped`` or ``cached``.
-    size
-        Bytes on disk.
+        ``computed``, ``shipped`` or ``cached``.
     """
 
     arrays: Arrays
     provenance: dict[str, Any]
-    origin: Origin
+    origin: str
+
+
+@dataclass(frozen=True)
+class Found(Result):
+    """A stored result.
+
+    Attributes
+    ----------
+    size
+        Bytes on disk.
+    """
+
     size: int
 
 
@@ -71,7 +82,7 @@ class Index:
     def __init__(self, item: str) -> None:
         self.item = text(item, "item")
         shipped = shipped_results()
-        self._layers: list[tuple[Path, Origin]] = [] if shipped is None else [(shipped / item, "shipped")]
+        self._layers: list[tuple[Path, str]] = [] if shipped is None else [(shipped / item, "shipped")]
         self._layers.append((cached_results() / item, "cached"))
         self._neighbours: list[dict[str, Any]] | None = None
 
@@ -89,8 +100,7 @@ class Index:
                     _set_aside(folder, key, identity)
                 continue
             if stored is not None:
-                size = sum((folder / f"{key}{suffix}").stat().st_size for suffix in (".npz", ".json"))
-                return Lookup(experiment, key, Found(*stored, origin, size), f"found, {origin}{damage}")
+                return Lookup(experiment, key, Found(*stored, origin, size_of(folder, key)), f"found, {origin}{damage}")
         if UNKNOWN in experiment.inputs.values():
             known = self._shipped_with_some_version(experiment, identity)
             if known is not None:
@@ -103,22 +113,15 @@ class Index:
         """Return a shipped result of a run on data that cannot be made here, so that nobody can tell another version."""
         wanted = json.loads(identity)
         wanted["values"] = without_versions(wanted["values"])
-        for folder, origin in self._layers:
-            if origin != "shipped":
-                continue
+        for folder in (folder for folder, origin in self._layers if origin == "shipped"):
             for body in _bodies(folder):
-                told = body["experiment"]
+                key, told = body["key"], body["experiment"]
                 if {**told, "values": without_versions(told["values"])} != wanted:
                     continue
-                try:
-                    stored = read_result(folder, body["key"], json.dumps(told))
-                except DamagedResult:
-                    continue
-                if stored is None:
-                    continue
-                size = sum((folder / f"{body['key']}{suffix}").stat().st_size for suffix in (".npz", ".json"))
-                reason = "found, shipped; the version of its data cannot be checked here"
-                return Lookup(experiment, body["key"], Found(*stored, "shipped", size), reason)
+                with contextlib.suppress(DamagedResult):
+                    if (stored := read_result(folder, key, json.dumps(told))) is not None:
+                        reason = "found, shipped; the version of its data cannot be checked here"
+                        return Lookup(experiment, key, Found(*stored, "shipped", size_of(folder, key)), reason)
         return None
 
     def _missing(self, identity: dict[str, Any]) -> str:
@@ -132,6 +135,11 @@ class Index:
         nearest = min(newest_first, key=lambda body: len(_changes(body["experiment"], identity)))
         changes = "; ".join(_changes(nearest["experiment"], identity))
         return f"missing, changed against {nearest['key']}: {changes}"
+
+
+def size_of(folder: Path, key: str) -> int:
+    """Return the bytes of a stored result."""
+    return sum((folder / f"{key}{suffix}").stat().st_size for suffix in (".npz", ".json"))
 
 
 def _bodies(folder: Path) -> list[dict[str, Any]]:

@@ -8,36 +8,14 @@ the cache.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from neural_scaling.base.checks import choice, flag, instance, instances, text
-from neural_scaling.base.monitor import Arrays
 from neural_scaling.base.paths import SCALES
 from neural_scaling.base.terminal import SweepProgress, say
 from neural_scaling.runs.engines import Engine, compute_all
 from neural_scaling.runs.execution import compute
 from neural_scaling.runs.experiment import Experiment, a_run, several_runs
-from neural_scaling.runs.lookup import Index
-
-
-@dataclass(frozen=True)
-class Result:
-    """Arrays of a run with where they come from.
-
-    Attributes
-    ----------
-    arrays
-        Name to array.
-    provenance
-        Commit, hardware, wall time and versions of the computation.
-    origin
-        ``computed``, ``shipped`` or ``cached``.
-    """
-
-    arrays: Arrays
-    provenance: dict[str, Any]
-    origin: str
+from neural_scaling.runs.lookup import Index, Result
 
 
 def obtain_all(
@@ -84,8 +62,7 @@ def obtain_all(
         with SweepProgress(item, len(experiments), sum(experiment.work for experiment in experiments)) as progress:
             for experiment in experiments:
                 progress.running(experiment.label, experiment.work)
-                outcome = compute(experiment, progress.advance)
-                results[experiment] = Result(outcome.arrays, outcome.provenance, "computed")
+                results[experiment] = compute(experiment, progress.advance)
                 progress.finished()
         return results
     index = Index(item)
@@ -93,7 +70,7 @@ def obtain_all(
     for experiment in experiments:
         seen = index.look_up(experiment)
         if seen.found is not None and not force:
-            results[experiment] = Result(seen.found.arrays, seen.found.provenance, seen.found.origin)
+            results[experiment] = seen.found
         else:
             wanted.append(experiment)
         if not together:
@@ -101,9 +78,8 @@ def obtain_all(
     if together:
         say(f"{item}: {together}, {len(results)} found, {len(wanted)} to compute")
     if wanted:
-        outcomes = compute_all(wanted, item, engine or Engine.from_environment(), force)
-        for experiment, outcome in zip(wanted, outcomes, strict=True):
-            results[experiment] = Result(outcome.arrays, outcome.provenance, "computed")
+        computed = compute_all(wanted, item, engine or Engine.from_environment(), force)
+        results.update(zip(wanted, computed, strict=True))
     return results
 
 

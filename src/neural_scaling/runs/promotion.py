@@ -10,7 +10,7 @@ from neural_scaling.base.checks import InputError
 from neural_scaling.base.monitor import Monitor
 from neural_scaling.base.paths import data_root
 from neural_scaling.runs.experiment import Experiment, canonical_json, experiment_key, several_runs
-from neural_scaling.runs.lookup import Index
+from neural_scaling.runs.lookup import Index, size_of
 from neural_scaling.runs.store import DamagedResult, read_body, read_result, write_result
 
 
@@ -58,7 +58,7 @@ def promote(experiments: Sequence[Experiment], item: str) -> tuple[list[str], in
         if described.stem not in current and _is_result(described):
             described.unlink()
             described.with_suffix(".npz").unlink()
-    return copied, sum((folder / f"{key}{suffix}").stat().st_size for key in current for suffix in (".npz", ".json"))
+    return copied, sum(size_of(folder, key) for key in current)
 
 
 def _is_result(described: Path) -> bool:

@@ -252,7 +252,7 @@ def trained(run: TrainingRun, name: str) -> Result:
             f"weights: those of {name!r} cannot be used ({seen.reason}); get the shipped ones with a clone of the repository, "
             f"or train them with 'python -m neural_scaling.data.digits train {name}'."
         )
-    return Result(seen.found.arrays, seen.found.provenance, seen.found.origin)
+    return seen.found
 
 
 def trained_denoiser(model: str) -> Result:
