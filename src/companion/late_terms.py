@@ -90,18 +90,10 @@ class Late:
         """
         flow, power = self.curves[math.inf, math.inf], float(chi(self.beta))
         start = late_window(self.alpha, self.beta, self.gamma, float(flow[0][-1])).start
-        paper = sgd_exponent(self.alpha, self.beta, rich=True) - power
+        paper, share = sgd_exponent(self.alpha, self.beta, rich=True) - power, self.noise_share(self.batches[-1])
         return [
             ("limit", "loss at infinite batch", "caption", power, flow, start, math.inf),
-            (
-                "noise",
-                "relative excess of the loss",
-                "eq. 9",
-                paper,
-                self.noise_share(self.batches[-1]),
-                start,
-                math.inf,
-            ),
+            ("noise", "relative excess of the loss", "eq. 9", paper, share, start, math.inf),
         ]
 
     def _super_easy_terms(self) -> list[Term]:

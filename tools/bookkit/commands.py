@@ -402,7 +402,7 @@ def _static_stages(project: Project) -> list[Stage]:
         ("notebook checks", lambda: check_items(project)),
         ("lint", lambda: _lint(project)),
         ("rooms", lambda: _rooms(project)),
-        ("types", lambda: _types(project)),
+        ("types", lambda: _python(project, "mypy")),
     ]
 
 
@@ -416,10 +416,6 @@ def _rooms(project: Project) -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
     if subprocess.run(command, cwd=project.root, check=False).returncode:
         raise Problem("a room imports one above it (see above). Move the code down, or the import up.")
-
-
-def _types(project: Project) -> None:
-    _python(project, "mypy")
 
 
 def _python(project: Project, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:

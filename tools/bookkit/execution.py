@@ -35,6 +35,7 @@ PLAIN = ("ParameterError", "NotWritten")
 #: A single cell of the book that takes longer hangs, or computes what should have been shipped.
 CELL_LIMIT = 900
 _MOST_KERNELS = 6  # at once: each takes a gigabyte
+_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -152,19 +153,16 @@ def run(project: Project, notebook: NotebookNode, name: str, limit: int | None =
     return notebooks.without_run_metadata(executed)
 
 
-def _begun(execute: Callable[[], NotebookNode], attempts: int = 3) -> NotebookNode:
+def _begun(execute: Callable[[], NotebookNode]) -> NotebookNode:
     """Execute, once more where the kernel died before its first cell: those of another build may have taken its port."""
-    for attempt in range(1, attempts + 1):
+    for _ in range(_STARTS):
         try:
             return execute()
         except RuntimeError as error:
             if "before replying to kernel_info" not in str(error):
                 raise
-            if attempt == attempts:
-                raise Problem(
-                    f"a kernel died {attempts} times while it started. Free memory and run it again."
-                ) from error
-    raise AssertionError
+            died = error
+    raise Problem(f"a kernel died {_STARTS} times while it started. Free memory and run it again.") from died
 
 
 def book_jobs(project: Project) -> list[Job]:

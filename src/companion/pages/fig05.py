@@ -352,15 +352,8 @@ def study_figure(plan: Plan, found: pd.DataFrame) -> Figure:
                 axes.plot([], [], "o-", color=color, label="" if gamma0 is None else rf"$\gamma_0 = {gamma0:g}$")
             for level, text in [(beta, r"$\beta$"), (float(chi(beta)), r"$\chi$")][: 2 if beta < 1 else 1]:
                 axes.axhline(level, color=MUTED, linestyle="--", linewidth=1.2)
-                axes.annotate(
-                    text,
-                    (1.0, level),
-                    (4, 0),
-                    xycoords=("axes fraction", "data"),
-                    textcoords="offset points",
-                    va="center",
-                    color=MUTED,
-                )
+                place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
+                axes.annotate(text, (1.0, level), (4, 0), color=MUTED, **place)
             axes.set_xscale("log")
             ticks = {place: f"{value:g}" if value else "lin." for place, value in zip(x, rows[varied], strict=True)}
             axes.set_xticks(list(ticks), list(ticks.values()), rotation=60 if len(ticks) > 4 else 0)

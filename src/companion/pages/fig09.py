@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -160,17 +161,9 @@ def _network(axes: Axes, layers: tuple[_Layer, ...], weights: tuple[_Weights, ..
         middle = 0.5 * (lower.height + upper.height)
         edge = 0.5 * (lower.half_width + upper.half_width)
         axes.text(edge + 0.12, middle, bundle.name, color=color, fontsize=14, va="center", ha="left")
+    dots: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 1.3, "markersize": 8, "zorder": 2}
     for layer in layers:
-        axes.plot(
-            _positions(layer),
-            np.full(layer.units, layer.height),
-            "o",
-            color=INK,
-            markerfacecolor="white",
-            markeredgewidth=1.3,
-            markersize=8,
-            zorder=2,
-        )
+        axes.plot(_positions(layer), np.full(layer.units, layer.height), "o", color=INK, **dots)
         if layer.size:
             axes.text(-layer.half_width - 0.14, layer.height, layer.size, fontsize=14, va="center", ha="right")
     axes.text(0.0, -0.28, r"$\psi(x)$", fontsize=14, ha="center", va="top")

@@ -55,23 +55,17 @@ class Curves:
 
 def curves(plan: Plan, results: Mapping[Experiment, Result]) -> Curves:
     """Collect the points and fit both laws."""
-    width: list[Array] = []
-    time: list[Array] = []
-    loss: list[Array] = []
-    run: list[NDArray[np.int64]] = []
+    parts: list[tuple[Array, Array, Array, NDArray[np.int64]]] = []
     for experiment in plan.trained():
         arrays = results[experiment].arrays
         kept = np.unique(np.searchsorted(arrays["step"], np.geomspace(plan.first, plan.steps, plan.points)))
-        for seed in range(plan.seeds):
-            width.append(np.full(kept.size, float(experiment.width)))
-            time.append(plan.eta * arrays["step"][kept])
-            loss.append(arrays["loss"][seed, kept].astype(np.float64))
-            run.append(np.full(kept.size, len(run)))
-    size, data, losses = np.concatenate(width), np.concatenate(time), np.concatenate(loss)
-    points = (size, data, losses, np.concatenate(run))
+        width, time = np.full(kept.size, float(experiment.width)), plan.eta * arrays["step"][kept]
+        for loss in arrays["loss"][:, kept].astype(np.float64):
+            parts.append((width, time, loss, np.full(kept.size, len(parts))))
+    points = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
     fits: dict[str, ScalingLawFit] = {law: fit_scaling_law(*points, law=law, resamples=plan.resamples) for law in LAWS}
     compared = compare_scaling_laws(*points, laws=LAWS, resamples=plan.resamples)
-    return Curves(size, data, losses, fits, compared)
+    return Curves(*points[:3], fits, compared)
 
 
 def exponents(plan: Plan, found: Curves) -> pd.DataFrame:

@@ -50,13 +50,10 @@ def run(options: argparse.Namespace) -> None:
 def _list() -> None:
     rows = [("name", "contents", "MB", "on disk", "what")]
     for record in records():
-        rows.append((record.name, record.contents, f"{record.size / 1e6:.0f}", _state(record), record.title))
+        now = _ON_DISK[state(record.name)]
+        rows.append((record.name, record.contents, f"{record.size / 1e6:.0f}", now, record.title))
     print(aligned(rows))
     print(f"folder: {datasets_root()}")
-
-
-def _state(record: Record[Any]) -> str:
-    return _ON_DISK[state(record.name)]
 
 
 def _describe(name: str, options: argparse.Namespace) -> None:
