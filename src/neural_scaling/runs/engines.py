@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -227,22 +227,14 @@ def _with_dask(tasks: Sequence[_Task], engine: Engine) -> Iterator[tuple[int, Re
 
 @contextmanager
 def _dask_client(client: Any, cluster: Any, engine: Engine) -> Iterator[Any]:
-    if engine.scheduler is not None:
-        with client(engine.scheduler) as connected:
-            yield connected
-        return
-    with (
-        cluster(
-            n_workers=engine.processes,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            host="127.0.0.1",
-            silence_logs=logging.ERROR,  # a worker that is slow to leave is no news
-        ) as local,
-        client(local) as connected,
-    ):
-        yield connected
+    with ExitStack() as stack:
+        address: Any = engine.scheduler
+        if address is None:
+            # A worker that is slow to leave is no news.
+            how = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": logging.ERROR}
+            local = cluster(n_workers=engine.processes, threads_per_worker=1, processes=True, **how)
+            address = stack.enter_context(local)
+        yield stack.enter_context(client(address))
 
 
 @contextmanager
