@@ -180,9 +180,7 @@ def loss_figure(panels: Sequence[tuple[str, Sequence[CurveRow], Sequence[CurveRo
             for number, (row, other) in enumerate(zip(rich, lazy, strict=True)):
                 color = task_color(number, len(rich))
                 name = rf"$\beta = {row.run.beta:.3g}$"
-                axes.loglog(row.step, row.mean, color=color, label=name)
-                ends = (row.loss.min(axis=0), row.loss.max(axis=0))
-                axes.fill_between(row.step, *ends, color=color, alpha=0.2, linewidth=0)
+                row.draw(axes, color, name)
                 axes.loglog(other.step, other.mean, ":", color=color, linewidth=1.4)
                 _guide(axes, row)
             # A run that diverges leaves the figure; the table says so.

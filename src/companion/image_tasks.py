@@ -149,6 +149,11 @@ class ImageRow(FittedCurve):
     memory: float
 
     @property
+    def name(self) -> str:
+        """Richness, as legends have it."""
+        return rf"$\gamma_0 = {self.run.richness:g}$" if self.run.richness else "linearised"
+
+    @property
     def kind(self) -> str:
         """``lazy``, ``rich`` or ``between``, by how much the kernel has grown by the last step."""
         if not self.run.richness or self.growth[-1] < STILL:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from scipy.integrate import cumulative_trapezoid
 
 from companion.claims.measurement import SLOPE, Measurement
@@ -35,6 +36,12 @@ class LearningCurve:
     def at(self, step: float) -> float:
         """Return the mean loss at a step between those recorded."""
         return float(np.exp(np.interp(math.log(step), np.log(self.step), np.log(self.mean))))
+
+    def draw(self, axes: Axes, color: str, label: str) -> None:
+        """Draw the mean loss against steps, in a band from the smallest to the largest of the seeds."""
+        axes.loglog(self.step, self.mean, color=color, label=label)
+        ends = self.loss.min(axis=0), self.loss.max(axis=0)
+        axes.fill_between(self.step, *ends, color=color, alpha=0.2, linewidth=0)
 
     def clock(self) -> Array:
         """Return the time on the clock of the growing kernel, ``int K/K(0) dt`` in steps, shape (R,)."""

@@ -123,9 +123,9 @@ def evidence(item: str, name: str, here: Any, full: Any) -> str:
     if stated is None:
         return "ours"
     where = stated.place if stated.place == CODE else f"stated, {stated.place}"
-    return where + (
-        "" if holds(stated.value, here) else "; so at full scale" if holds(stated.value, full) else "; not used"
-    )
+    if holds(stated.value, here):
+        return where
+    return where + ("; so at full scale" if holds(stated.value, full) else "; not used")
 
 
 def setup(item: str) -> pd.DataFrame:
@@ -183,19 +183,14 @@ def splits() -> pd.DataFrame:
     digits = SIZES["reduced"]
     learned, held_out = SPEECHES_BOOKS.documents or (0, 0)
     online = "the population loss, exact; no test set"
-    firsts, split, nothing = (
-        f"the first {fig06['test']:,} of {{:,}} test images",
-        "the split of the dataset",
-        "nothing is held out",
-    )
+    firsts = f"the first {fig06['test']:,} of {{:,}} test images"
+    split, nothing = "the split of the dataset", "nothing is held out"
     mnist = f"all {MNIST.train:,} training images, each once before any again"
     generated = f"{digits.total - digits.held_out:,} images, each once before any again"
     photographs = f"all {CIFAR10.train:,} training images, shifted and mirrored, with replacement"
     once, shards = firsts.format(CIFAR10.test) + ", shifted and mirrored once", "the last tenth of the shards"
-    angles, parseval = (
-        f"{fig05['angles']:,} equidistant angles on the circle",
-        "the population loss by Parseval; no test set",
-    )
+    angles = f"{fig05['angles']:,} equidistant angles on the circle"
+    parseval = "the population loss by Parseval; no test set"
     rows = [
         ("Figures 2-4, 11, 12", "Gaussian features", "fresh batches, or the population", online, nothing),
         ("Figures 5, 7", angles, "drawn with replacement", parseval, nothing),

@@ -15,7 +15,7 @@ from companion.claims import Claim, Measurement, Tolerance, judged
 from companion.claims.places import linked, of_paper
 from companion.claims.words import number, with_formulas
 from companion.errata import ERRATA, Erratum, Setting, Tier, end_of_training, infinite_width, meanfield
-from companion.style import INK, MUTED, RICH, WIDTH, book_style, new_figure
+from companion.style import INK, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.arrays import Array
 from neural_scaling.spectra import PowerLaw
 from neural_scaling.theory import noise_coefficient, transient_coefficient
@@ -187,7 +187,7 @@ CORRECTED: dict[str, Any] = {"color": RICH, "linewidth": 1.8, "linestyle": (0, (
 def draw(curves: Curves, alpha: float) -> Figure:
     """Draw the three laws that change."""
     with book_style():
-        figure = new_figure(8.2, WIDTH)
+        figure = new_figure(8.2)
         panels = figure.subplot_mosaic([["a", "a"], ["b", "c"]])
         _floor(panels["a"], curves.floors)
         powers = {beta: (1 / alpha - 1, 1 / alpha - min(1.0, beta)) for beta in curves.transients}

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from companion.claims import SLOPE, Claim, Measurement, Tolerance, bound, judged
 from companion.parameters import Parameters
-from companion.style import INK, LAZY, MUTED, RICH, WIDTH, book_style, new_figure
+from companion.style import INK, LAZY, MUTED, RICH, book_style, new_figure
 from neural_scaling.base.checks import require
 from neural_scaling.fits import fit_power_law
 from neural_scaling.theory import (
@@ -216,7 +216,7 @@ def _named(kind: Regime) -> frozenset[str]:
 def draw(plan: Plan, found: pd.DataFrame) -> Figure:
     """Draw Figure 1."""
     with book_style():
-        figure = new_figure(8.4, WIDTH)
+        figure = new_figure(8.4)
         panels = figure.subplot_mosaic([["a", "a"], ["b", "c"]], height_ratios=[1.0, 1.2])
         _exponents(panels["a"], plan, found)
         _phases(panels["b"], False, plan.largest_capacity)

@@ -291,11 +291,7 @@ def loss_figure(found: Sequence[Curves]) -> Figure:
             bounds = one.source.bounds(time[shown])
             axes.fill_between(one.rows[0].step[shown], *bounds, color=MUTED, alpha=0.25, linewidth=0)
             for row in one.rows:
-                color = colors[row.run.richness]
-                name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
-                axes.loglog(row.step, row.mean, color=color, label=name)
-                ends = (row.loss.min(axis=0), row.loss.max(axis=0))
-                axes.fill_between(row.step, *ends, color=color, alpha=0.2, linewidth=0)
+                row.draw(axes, colors[row.run.richness], row.name)
             handles = [Line2D([], [], color=MUTED, linewidth=6, alpha=0.4)]
             names = ["predicted, lazy"]
             start = min(row.window.start for row in one.rows)
@@ -329,8 +325,7 @@ def kernel_figure(found: Sequence[Curves]) -> Figure:
             upper, lower = panels[:, number]
             for row in one.rows:
                 color = colors[row.run.richness]
-                name = rf"$\gamma_0 = {row.run.richness:g}$" if row.run.richness else "linearised"
-                (named[row.run.richness],) = upper.loglog(row.step, row.growth, color=color, label=name)
+                (named[row.run.richness],) = upper.loglog(row.step, row.growth, color=color, label=row.name)
                 lower.loglog(row.step, row.sharpness, color=color)
             lower.axhline(EDGE, color=MUTED, linestyle="--", linewidth=1.2)
             lower.axhline(FLOW, color=MUTED, linestyle=":", linewidth=1.2)
