@@ -62,6 +62,7 @@ class Measurement:
     @classmethod
     def around(cls, value: float, half: float, window: Ends | None = None, meaning: str = NORMAL) -> Measurement:
         """Return a number in the middle of its interval, of which ``half`` is half the length."""
+        value, half = checks.real(value, "value", FINITE), checks.real(half, "half", FINITE, least=0.0)
         return cls(value, (value - half, value + half), window, meaning=meaning)
 
     @property
@@ -89,7 +90,6 @@ class Measurement:
 
         It is Student's interval where the error comes from the scatter of ``count`` values, else the normal one.
         """
-        value = checks.real(value, "value", FINITE)
         error = checks.real(standard_error, "standard_error", "take two seeds or more", least=0.0)
         quantile = NORMAL_95 if count is None else float(stdtrit(checks.whole(count, "count", least=2) - 1, 0.975))
         return cls.around(value, quantile * error, window, MEAN)

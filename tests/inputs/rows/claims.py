@@ -44,6 +44,7 @@ ROWS = [
         Measurement, value=optional, interval=interval.or_none(), window=interval.or_none(), missing=word, meaning=word
     ),
     row(Measurement.none, missing=word),
+    row(Measurement.around, value=number, half=real(0.5, least=0), window=interval.or_none(), meaning=word),
     row(
         Measurement.of,
         value=measured(1.0).or_none(),
