@@ -62,10 +62,11 @@ def curves(plan: Plan, results: Mapping[Experiment, Result]) -> Curves:
         width, time = np.full(kept.size, float(experiment.width)), plan.eta * arrays["step"][kept]
         for loss in arrays["loss"][:, kept].astype(np.float64):
             parts.append((width, time, loss, np.full(kept.size, len(parts))))
-    points = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+    size, data, losses, run = (np.concatenate(column) for column in zip(*parts, strict=True))
+    points = (size, data, losses, run)
     fits: dict[str, ScalingLawFit] = {law: fit_scaling_law(*points, law=law, resamples=plan.resamples) for law in LAWS}
     compared = compare_scaling_laws(*points, laws=LAWS, resamples=plan.resamples)
-    return Curves(*points[:3], fits, compared)
+    return Curves(size, data, losses, fits, compared)
 
 
 def exponents(plan: Plan, found: Curves) -> pd.DataFrame:
