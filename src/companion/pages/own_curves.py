@@ -146,8 +146,9 @@ def draw(found: Curves) -> Figure:
             time = np.unique(found.time[mine])
             for law, style in zip(LAWS, (":", "-"), strict=True):
                 axes.loglog(time, found.fits[law].loss(width, time), style, color=width_color(width))
+            end = (time[-1], found.fits[LAWS[-1]].loss(width, time[-1:])[0])
             axes.annotate(
-                f"$N = {width:g}$", (time[-1], found.loss[mine][-1]), xytext=(4, 0), textcoords="offset points"
+                f"$N = {width:g}$", end, (4, 0), textcoords="offset points", color=width_color(width), va="center"
             )
         axes.plot([], [], ".", color=INK, label="training runs")
         axes.plot([], [], ":", color=INK, label="Chinchilla form")
