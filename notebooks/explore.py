@@ -60,7 +60,7 @@ display(HTML(page.explorer("allocation")))
 # ## Where the rich gain ends
 #
 # The kernel of a hard task grows until $\eta$ times its largest eigenvalue, the sharpness, reaches 2, the [edge of stability](fig-2-edge-section). The curve is the sharpness of gradient flow at infinite width and batch, which steps
-# follow up to there, up to [corrections of order $\eta$](stepsize-page); the estimate has prefactor one.
+# follow until then, up to [corrections of order $\eta$](stepsize-page); the estimate has prefactor one.
 
 # %% tags=["remove-input"]
 display(HTML(page.explorer("edge")))

@@ -16,8 +16,8 @@
 #
 # **Here.** The richer a network, the more its kernel grows and the faster its loss falls, on digits and on objects. The
 # exponents themselves are less clear. Each is compared with the prediction from the source of its own task, measured as on
-# the page on {ref}`the source <source-page>`. On digits the richest networks reach the edge of stability before an exponent can
-# be fitted.
+# the page on {ref}`the source <source-page>`. On digits the richest networks come close to the edge of stability before an
+# exponent can be fitted.
 #
 # <!-- here: fig06.mnist.steeper, fig06.cifar10.rich, fig06.mnist1m-reduced.gamma0-0 -->
 

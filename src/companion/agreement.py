@@ -62,7 +62,9 @@ def mean_exponent(step: Array, curves: Array, window: tuple[float, float], grows
     """Return the exponent of several seeds, shape (seeds, R): its interval has their spread (Student) and their mean bend."""
     fits = [fit_power_law(step, curve, window) for curve in curves]
     found = np.array([-fit.exponent if grows else fit.exponent for fit in fits])
-    half = math.hypot(Measurement.mean_of(found).half, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))
+    scatter = Measurement.mean_of(found)
+    spread = scatter.half if scatter.interval else 0.0  # what nothing is random about bends only
+    half = math.hypot(spread, NORMAL_95 * float(np.mean([fit.curvature for fit in fits])))
     return Measurement.around(float(found.mean()), half, window, SLOPE)
 
 

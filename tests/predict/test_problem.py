@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from neural_scaling.base.checks import InputError
+from neural_scaling.dmft import kernel_flow
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict import Options, from_curves, from_kernel, from_network, from_spectrum, save_report
 from neural_scaling.predict.problem import _pairs
@@ -191,6 +192,24 @@ def test_the_interval_of_one_curve_holds_the_exponent_above_a_floor(chi, floor, 
         found = from_curves(time, (2 * (time / 100) ** -chi + floor) * np.exp(0.02 * noise), law="lazy")
         held += found.source.low <= chi <= found.source.high
     assert held > (84 if together else 87)
+
+
+def test_runs_with_a_common_floor_have_it_in_their_mean():
+    """Sums of powers with a floor are powers with that floor, products are not."""
+    time = np.geomspace(1, 1e4, 90)
+    loss = np.concatenate([scale * time**-0.4 + 0.3 for scale in (0.2, 3.0)])
+    fit = from_curves(np.tile(time, 2), loss, run=np.repeat([0, 1], 90), law="lazy").curves.fit
+    assert (fit.exponent, fit.offset, fit.prefactor) == pytest.approx((0.4, 0.3, 1.6), rel=1e-6)
+
+
+def test_what_is_said_of_curves_that_bend_on():
+    """Sources of curves of learned features to t = 1e3 are off by less than an eighth, as the docstring says."""
+    time = np.geomspace(1, 1e3, 80)
+    sources = (0.3, 0.5, 0.8, 0.9, 0.95, 1.0, 1.3)
+    found = {beta: from_curves(time, kernel_flow(PowerLaw(1.5, beta), 1.0, time).loss) for beta in sources}
+    off = [abs(one.source.value / beta - 1) for beta, one in found.items()]
+    assert 0.05 < max(off) < 1 / 8 and found[0.95].hard < 0.5
+    assert all("compare later windows" in one.warnings[0] for one in found.values())
 
 
 @pytest.mark.slow

@@ -67,8 +67,8 @@ class Measurement:
 
     @property
     def half(self) -> float:
-        """Half the length of the interval, 0 without one."""
-        return (self.interval[1] - self.interval[0]) / 2 if self.interval else 0.0
+        """Half the length of the interval; NaN without one, which no other number takes for a small error."""
+        return (self.interval[1] - self.interval[0]) / 2 if self.interval else math.nan
 
     @classmethod
     def exact(cls, value: float) -> Measurement:

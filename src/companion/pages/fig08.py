@@ -63,6 +63,10 @@ class Plan(Parameters):
         ends = self.runs()[0], self.runs()[-1]
         return [(replace(ends[0], seed=seed), replace(ends[1], seed=seed)) for seed in self.seeds]
 
+    def ends(self) -> list[LanguageRun]:
+        """Return the runs of :meth:`repeats`, one after the other."""
+        return list(itertools.chain.from_iterable(self.repeats()))
+
     def trials(self) -> list[LanguageRun]:
         """Return short runs of the laziest network, one per learning rate that is tried; of held-out text they see little."""
         lazy = self.runs()[0]
@@ -74,8 +78,7 @@ class Plan(Parameters):
 
     def experiments(self) -> list[Experiment]:
         """Return all runs."""
-        again = itertools.chain.from_iterable(self.repeats())
-        return list(dict.fromkeys([*self.runs(), *again, *self.trials(), self.frequencies()]))
+        return list(dict.fromkeys([*self.runs(), *self.ends(), *self.trials(), self.frequencies()]))
 
 
 def sound(found: Sequence[Curve]) -> dict[str, bool]:
@@ -154,7 +157,10 @@ def gap(later: Curve, lazy: Curve) -> Measurement:
     Runs share seed and batches, so what is easy or hard about a batch is in both losses and leaves their ratio. What remains
     follows how the networks move: neighbours go together, and errors are raised as far as that makes means scatter more.
     """
-    fit = _ratio_fit(later, lazy)
+    return _excess(_ratio_fit(later, lazy))
+
+
+def _excess(fit: PowerLawFit | str) -> Measurement:
     return Measurement.none(fit) if isinstance(fit, str) else Measurement.exponent(fit)
 
 
@@ -243,8 +249,8 @@ def repeated(plan: Plan, results: Mapping[Experiment, Result]) -> pd.DataFrame:
 
 def compared(lazy: Curve, richest: Curve) -> tuple[Any, ...]:
     """Return what :data:`COMPARED` names."""
-    found = (Measurement.exponent(lazy.fit), gap(richest, lazy), _ends(richest, lazy))
     fit = _ratio_fit(richest, lazy)
+    found = (Measurement.exponent(lazy.fit), _excess(fit), _ends(richest, lazy))
     bend = math.nan if isinstance(fit, str) else fit.curvature
     return (*itertools.chain.from_iterable(one.columns()[:2] for one in found), bend)
 
@@ -286,7 +292,7 @@ def _ends_claim(plan: Plan, again: pd.DataFrame) -> Claim:
         Measurement.mean_of(again.difference.to_numpy()),
         "network",
         seeds=len(again),
-        runs=list(itertools.chain.from_iterable(plan.repeats())),
+        runs=plan.ends(),
         needs="more seeds",
     )
 
@@ -324,11 +330,7 @@ def _rich_claim(
     beta, excess, seeds, runs = fit.exponent, gap(richest, lazy), 1, [lazy.run, richest.run]
     bent, doubtful = 0.0, "of beta"
     if len(again) >= SEVERAL:
-        beta, seeds, runs = (
-            float(again.exponent.mean()),
-            len(again),
-            list(itertools.chain.from_iterable(plan.repeats())),
-        )
+        beta, seeds, runs = float(again.exponent.mean()), len(again), plan.ends()
         excess = Measurement.mean_of(again.excess.to_numpy(), excess.window)
         # The spread over seeds does not know that all curves bend alike.
         bent, doubtful = NORMAL_95 * float(again.bend.mean()), "of the bend and of beta"

@@ -54,8 +54,8 @@ class OffsetFit:
         Whether the best exponent lies at an end of its range, or the best prefactor is zero because the curve does not fall. Then
         no value means anything, and both intervals are open.
     correlation
-        Correlation of neighbouring points where the residuals show one, as of an autoregressive process; else 0. One of 0.8 shows
-        in four of ten curves of twenty points, and in most of forty.
+        Correlation of neighbouring points where the residuals show one, as of an autoregressive process; else 0. It shows
+        with some forty points or more.
     """
 
     exponent: float

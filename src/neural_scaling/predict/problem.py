@@ -256,7 +256,7 @@ def from_curves(
     From six training runs on a sum of the powers of the theory with a floor is fitted, over sizes where there are three of them.
     Fewer runs tell of one exponent only: that of the mean curve in its later half, with a floor where one shows. The
     interval holds the scatter, a floor that may be there and the spread over runs, but not that a curve may bend on: on curves of
-    the theory with learned features up to t = 1e3 it misses the source by up to a tenth, and near a source of 1 its difficulty.
+    the theory with learned features up to t = 1e3 it misses the source by up to an eighth, and near a source of 1 the difficulty.
 
     Parameters
     ----------
@@ -398,7 +398,7 @@ def _one_exponent(
         each = [_late_fit(complete, curve, span).exponent for curve in curves]
         spread = float(stdtrit(numbers.size - 1, 0.975) * np.std(each, ddof=1) / math.sqrt(numbers.size))
         low, high = fit.interval
-        fit = replace(fit, interval=(min(low, fit.exponent - spread), max(high, fit.exponent + spread)))
+        fit = replace(fit, interval=(max(0.0, min(low, fit.exponent - spread)), max(high, fit.exponent + spread)))
     if fit.interval[0] <= 0:
         words.append("The interval of the exponent holds 0: the loss may not fall at all.")
     source = _of_exponent(Range(fit.exponent, *fit.interval, span), rich)
