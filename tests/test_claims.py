@@ -213,6 +213,10 @@ class TestJudged:
         value, interval, window = measured.columns()
         assert Measurement.of(value, interval, window, measured.missing) == measured
 
+    def test_an_unknown_error_is_no_small_one(self):
+        assert Measurement.around(2.0, 0.5).half == 0.5
+        assert math.isnan(Measurement.mean_of([1.0]).half)
+
     def test_one_of_several_values_comes_with_their_extremes(self):
         values, window = np.array([1.2, 0.9, 0.7, 1.1]), (2.0, 3.0)
         farthest = Measurement.farthest_of(values, 1.0, window)
