@@ -66,7 +66,7 @@ found = page.curves(plan, plan.results())
 # %% tags=["hide-input", "provenance"]
 print(notebook.provenance(plan, seeds=range(plan.seeds)))
 
-# %% mystnb={"figure": {"caption": "Simulated losses of random-feature models (dots), the Chinchilla form (dotted) and the four terms of the theory (solid), both fitted to all widths at once. Late, the term of the transient, which grows on hard tasks, turns the solid curves of narrow models up; the runs stay flat.", "name": "fig-own-curves"}, "image": {"alt": "Log-log plot of loss against time for five widths: narrow models level off early; both fitted forms follow the dots, the four terms closer at early times."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Simulated losses of random-feature models (dots), the Chinchilla form (dotted) and the four terms of the theory (solid), both fitted to all widths at once. Late, the term of the transient, which grows on this task, turns the solid curves of narrow models up; the runs stay flat.", "name": "fig-own-curves"}, "image": {"alt": "Log-log plot of loss against time for five widths: narrow models level off early; both fitted forms follow the dots, the four terms closer at early times."}} tags=["remove-input"]
 display(page.draw(found))
 
 # %% [markdown]
