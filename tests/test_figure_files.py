@@ -72,6 +72,18 @@ def test_the_bytes_are_the_same_for_the_same_figure(svg):
     assert drawn().svg() == svg
 
 
+def test_a_figure_that_nobody_sees_is_drawn_for_its_errors_alone(monkeypatch):
+    with style.book_style():
+        good, bad = style.new_figure(2.0), style.new_figure(2.0)
+        good.subplots().plot([1, 2])
+        bad.subplots().set_title("$\\nothing$")
+    assert set(good._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    monkeypatch.setenv(style.UNSEEN_VARIABLE, "1")
+    assert set(good._repr_mimebundle_()) == {"text/plain"}
+    with pytest.raises(ValueError, match="nothing"):
+        bad._repr_mimebundle_()
+
+
 def test_a_figure_takes_the_place_of_its_picture_and_the_name_of_its_caption(svg, tmp_path):
     (tmp_path / "some.svg").write_text(svg)
     (tmp_path / "plain.svg").write_text("<svg/>")

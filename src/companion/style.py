@@ -13,6 +13,7 @@ import html
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ from PIL import Image
 from companion.legible import clashes, drawn, make_room, tell_apart
 from neural_scaling.base.arrays import Array
 from neural_scaling.base.checks import real, require_positive
+
+UNSEEN_VARIABLE = "NEURAL_SCALING_UNSEEN"
+"""Set while notebooks run whose figures are not shown."""
 
 WIDTH = 6.0
 """Width of a figure, inches."""
@@ -88,7 +92,16 @@ class BookFigure(Figure):
     """
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        picture = {} if self._unseen() else {"image/svg+xml": self.svg()}
+        return picture | {"text/plain": repr(self)}
+
+    def _unseen(self) -> bool:
+        """Return whether nobody will look at the figure, after drawing it for its errors; laying it out takes longest."""
+        if not os.environ.get(UNSEEN_VARIABLE):
+            return False
+        self.set_layout_engine(None)
+        FigureCanvasAgg(self).draw()  # type: ignore[no-untyped-call]
+        return True
 
     def svg(self) -> str:
         """Return the figure as SVG, the same bytes for the same figure."""

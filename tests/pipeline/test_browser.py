@@ -52,6 +52,10 @@ FAULTS = {
         "<style>[data-theme=dark] #pale { color: #333; background: #222 }</style><p id='pale'>pale</p>",
         ["axe color-contrast: #pale"],
     ),
+    "pale_among_many": (
+        f"<ul>{'<li>dark</li>' * 30}<li id='pale' style='color: #ccc'>pale</li>{'<li>dark</li>' * 30}</ul>",
+        ["axe color-contrast: #pale"],
+    ),
     "tall": ("<div style='height: 21200px'></div>", ["26 phone screens, more than 25."]),
     "panel": (
         "<div class='book-figure'><div class='panel' tabindex='0' style='overflow-x: auto'>"
@@ -111,6 +115,16 @@ def test_a_fault_is_found_and_nothing_else(name, looked):
 @pytest.mark.long
 def test_the_first_result_of_a_search_is_the_right_page(looked):
     assert looked[1] == ["search for 'wrong' finds whole first, expected tall."]
+
+
+def test_a_page_that_is_only_read_has_the_links_of_one_that_is_seen(tmp_path):
+    (tmp_path / "whole.html").write_text(FRAME.format("<a href='whole.html#top'>x</a>"))
+    (tmp_path / "read.html").write_text(FRAME.format("<a href='gone.html'>x</a><a href='whole.html#away'>y</a>"))
+    seen = {path.name: browser.links(path) for path in tmp_path.iterdir()}
+    assert browser.problems(tmp_path, seen) == [
+        "read.html: a link to /gone.html, which does not exist.",
+        "read.html: a link to whole.html#away, where nothing has this name.",
+    ]
 
 
 def test_what_is_searched_for_is_a_page_of_the_book():

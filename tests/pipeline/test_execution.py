@@ -51,7 +51,7 @@ def test_a_run_by_hand_has_its_own_folder_and_touches_nothing_else(copied, capsy
 
 def test_a_forked_kernel_shows_what_an_interpreter_of_its_own_shows(executed):
     job = registry.job(executed, "tiny", "small")
-    with execution.kernel_environment("small", executed.work):
+    with execution.kernel_environment("small", executed.work, pictures=False):
         alone = execution.run(executed, notebooks.prepared(executed, job), "tiny")
     assert nbformat.writes(alone) + "\n" == (executed.executed / "tiny.ipynb").read_text("utf-8")
 
@@ -108,7 +108,7 @@ def test_small_scale_gets_an_empty_cache_whatever_the_user_has(tmp_path, monkeyp
         with execution.kernel_environment(work=tmp_path / "work", keep_claims=False, **arguments):
             assert os.listdir(os.environ["NEURAL_SCALING_CACHE"]) == []
             assert os.environ["NEURAL_SCALING_DATASETS"] == str(tmp_path / "datasets")  # the user's
-            assert os.environ["NEURAL_SCALING_CLAIMS"] == ""
+            assert os.environ["NEURAL_SCALING_CLAIMS"] == os.environ["NEURAL_SCALING_UNSEEN"] == ""
             assert "NEURAL_SCALING_DATA" not in os.environ
             assert "MPLBACKEND" not in os.environ
             assert os.environ["IPYTHONDIR"].startswith(str(tmp_path / "work"))

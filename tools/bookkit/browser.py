@@ -1,13 +1,15 @@
 """The built book in a real browser: what only shows once a page is laid out, typeset and clicked.
 
-Each page is loaded once and seen at two widths in both themes and on paper; the explorers are operated. Only what the project can
-mend counts: findings that belong to the theme are named in :data:`THEME` with the reason, pages that are known to be too tall or
-too heavy in :data:`KNOWN`.
+Each page is loaded once and seen at two widths, in both themes and on paper; the explorers are operated. Pages of source code
+come from one template: the browser sees the largest, of the others the links are followed. Only what the project can mend counts:
+findings that belong to the theme are named in :data:`THEME` with the reason, pages that are known to be too tall or too heavy in
+:data:`KNOWN`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.resources
 import importlib.util
 import math
@@ -15,9 +17,10 @@ import os
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import yaml
 
@@ -31,6 +34,7 @@ WIDE, PHONE = (1400, 1000), (390, 844)
 PAPER = (718, 1047)  # A4 between margins of a centimetre
 SCREENS = 25  # of a phone, that a page may be tall
 WEIGHT = 2**20  # bytes of a page with its pictures and data, without the theme and MathJax
+ANSWER = 90.0  # seconds that all of a page may take; the slowest takes 12 beside another
 #: What is searched for, and the pages of which one has to come first if the book has it.
 SEARCHES = {
     "Figure 5": ("book/pages/fig05",),
@@ -103,9 +107,27 @@ _SIZE = """() => {
         by: first ? first.outerHTML.slice(0, 80) : "",
     };
 }"""
+#: A table or a listing repeats few colours, and contrast depends on these alone: one text of each kind is enough.
 _AXE = """async ([chosen, theme]) => {
+    const grounds = new Map(), kinds = new Map();
+    const ground = one => {
+        if (one && !grounds.has(one)) {
+            const {backgroundColor, backgroundImage, opacity} = getComputedStyle(one);
+            grounds.set(one, [ground(one.parentElement), backgroundColor, backgroundImage, opacity].join(";"));
+        }
+        return grounds.get(one) ?? "";
+    };
+    const kind = one => {
+        const {color, fontSize, fontWeight, textShadow, position} = getComputedStyle(one);
+        return [ground(one), color, fontSize, fontWeight, textShadow, position].join(";");
+    };
+    if (chosen.runOnly) for (const one of document.querySelectorAll("body *")) {
+        const text = [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+        if ((text || one.matches("input")) && one.checkVisibility() && !kinds.has(kind(one))) kinds.set(kind(one), one);
+    }
     // Preloading would ask for the style sheets by scripts, which pages of files may not.
-    const found = await axe.run(document, {preload: false, resultTypes: ["violations"], ...chosen});
+    const place = chosen.runOnly ? {include: [...kinds.values()]} : document;
+    const found = await axe.run(place, {preload: false, resultTypes: ["violations"], ...chosen});
     const ours = (one, node) => !theme[one.id] || !document.querySelector(node.target[0])?.closest(theme[one.id]);
     const grave = found.violations.filter(one => ["serious", "critical"].includes(one.impact));
     return grave.flatMap(one => one.nodes.filter(node => ours(one, node)).map(node =>
@@ -133,11 +155,12 @@ _PRINTED = r"""() => {
 _CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
 #: Widths and themes in which a page is measured; the last is that whose height counts.
-_VIEWS = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light"))
-#: Width, theme and rules. Contrast takes three quarters of the time; it is of the theme and not of the width.
-_RULES: tuple[tuple[tuple[int, int], str, dict[str, Any]], ...] = (
+_VIEWS = ((WIDE, "dark"), (PHONE, "light"))
+#: Width, theme and rules: contrast is of the theme, all else of the width.
+_RULES = (
     (PHONE, "light", _BUT_CONTRAST),
-    (WIDE, "light", {"rules": {}}),
+    (WIDE, "light", _BUT_CONTRAST),
+    (WIDE, "light", _CONTRAST),
     (WIDE, "dark", _CONTRAST),
 )
 _FIRST = """() => {
@@ -173,9 +196,37 @@ def check(project: Project) -> tuple[list[str], dict[str, Seen]]:
     pages = [
         path for path in sorted(project.html.rglob("*.html")) if "_static" not in path.parts and not _leads_on(path)
     ]
-    seen, found = asyncio.run(look(project.html, pages, SEARCHES))
+    listings = [path for path in pages if "_modules" in path.parts]
+    largest = max(listings, key=lambda path: path.stat().st_size, default=None)
+    read = {path.relative_to(project.html).as_posix(): links(path) for path in listings if path != largest}
+    looked, found = asyncio.run(
+        look(project.html, [path for path in pages if path not in listings or path == largest], SEARCHES)
+    )
+    seen = looked | read
     known = yaml.safe_load(KNOWN.read_text("utf-8")) if KNOWN.is_file() else {}
     return [*problems(project.html, seen), *limits(seen, known), *found], seen
+
+
+class _Links(HTMLParser):
+    """Collects the names and links of a page that no script changes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._address, self.seen = path.as_uri(), Seen()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.seen.ids.add(value)
+            elif tag == "a" and name == "href" and value:
+                self.seen.links.add(urljoin(self._address, value))
+
+
+def links(path: Path) -> Seen:
+    """Return the names and links of a page as they are written."""
+    parser = _Links(path)
+    parser.feed(path.read_text("utf-8"))
+    return parser.seen
 
 
 def _leads_on(path: Path) -> bool:
@@ -246,7 +297,7 @@ async def look(
             context = await browser.new_context(viewport=_size(WIDE), color_scheme="light")
             while left:
                 path = left.pop()
-                seen[path.relative_to(root).as_posix()] = await _see(context, path, axe)
+                seen[path.relative_to(root).as_posix()] = await _patiently(context, path, axe)
             return found
         finally:
             await browser.close()
@@ -264,6 +315,14 @@ async def _turn(page: Any, size: tuple[int, int], theme: str) -> None:
     await page.set_viewport_size(_size(size))
     await page.emulate_media(color_scheme=theme)
     await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+
+
+async def _patiently(context: Any, path: Path, axe: str) -> Seen:
+    """Look at a page once more if the browser never answers, as it rarely does not."""
+    for _ in range(2):
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(_see(context, path, axe), ANSWER)
+    return Seen(wrong=[f"the browser did not answer within {ANSWER:g} s, twice."])
 
 
 async def _see(context: Any, path: Path, axe: str) -> Seen:
@@ -296,15 +355,14 @@ async def _see(context: Any, path: Path, axe: str) -> Seen:
         await page.emulate_media(media="print")
         await page.evaluate(_FRAME)
         seen.wrong += [f"on paper: {line}" for line in await page.evaluate(_PRINTED)]
-        if "_modules" not in path.parts:  # those are made by one template of the builder from text in one colour scheme
-            await page.emulate_media(media="screen")
-            await page.evaluate(_FRAME)
-            await page.evaluate(_PRUNE)
-            await page.evaluate(axe)
-            for size, theme, rules in _RULES:
-                await _turn(page, size, theme)
-                found = await page.evaluate(_AXE, [rules, {rule: selector for rule, (selector, _) in THEME.items()}])
-                seen.wrong += [f"axe {one['rule']}: {one['at']}: {one['html']}" for one in found]
+        await page.emulate_media(media="screen")
+        await page.evaluate(_FRAME)
+        await page.evaluate(_PRUNE)
+        await page.evaluate(axe)
+        for size, theme, rules in _RULES:
+            await _turn(page, size, theme)
+            found = await page.evaluate(_AXE, [rules, {rule: selector for rule, (selector, _) in THEME.items()}])
+            seen.wrong += [f"axe {one['rule']}: {one['at']}: {one['html']}" for one in found]
         seen.wrong += [f"asks another host: {url[:200]}" for url in sorted(asked) if _outside(url)]
         seen.weight = sum(_bytes(url) for url in asked)
     except Error as error:

@@ -73,11 +73,13 @@ papermill_engines.register(ENGINE, _Engine)
 
 
 @contextlib.contextmanager
-def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_cache: bool = False) -> Iterator[Path]:
+def kernel_environment(
+    scale: str, work: Path, *, keep_claims: bool = True, own_cache: bool = False, pictures: bool = True
+) -> Iterator[Path]:
     """Set the environment that kernels started meanwhile inherit; yield the file of their claims, which holds none yet.
 
     At small scale the cache is an empty folder, so everything is computed live. With ``own_cache`` a run by hand at another
-    scale uses the user's, so that it can be continued.
+    scale uses the user's, so that it can be continued. Without ``pictures`` figures are drawn for their errors alone.
     """
     with workplace.temporary(work) as place:
         claims = place / "claims.json"
@@ -85,6 +87,7 @@ def kernel_environment(scale: str, work: Path, *, keep_claims: bool = True, own_
         wanted = {
             "NEURAL_SCALING_TERMINAL": terminal_name(),
             "NEURAL_SCALING_CLAIMS": str(claims) if keep_claims else "",
+            "NEURAL_SCALING_UNSEEN": "" if pictures else "1",
             "IPYTHONDIR": str(
                 place / "ipython"
             ),  # the user's own may hold scripts, which would change what a page shows
@@ -178,7 +181,7 @@ def _computed(project: Project, job: Job, notebook: NotebookNode) -> tuple[Noteb
     """Return the executed notebook, its claims and the seconds that it took."""
     start = _spent()
     forked = {"kernel_manager_class": kernels.Forked} if kernels.CAN_FORK else {}
-    with kernel_environment(job.scale, project.work) as claims:
+    with kernel_environment(job.scale, project.work, pictures=registry.shown(project, job)) as claims:
         executed = run(project, notebook, f"{job.item} {job.scale}", CELL_LIMIT, **forked)
         made = claims.read_text("utf-8")
     return executed, made, _spent() - start

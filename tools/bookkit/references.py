@@ -119,7 +119,7 @@ def compare(
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
     # Without loadfile the cells of one notebook would be spread over workers.
     command += ["-p", "no:cacheprovider", "-q", f"-n{workers}", "--dist=loadfile", *paths]
-    with execution.kernel_environment("small", project.work, keep_claims=False):
+    with execution.kernel_environment("small", project.work, keep_claims=False, pictures=False):
         variables = {**os.environ, **single_threaded(), **(environment or {})}
         run = subprocess.run(command, cwd=project.root, env=variables, check=False)
     if run.returncode:

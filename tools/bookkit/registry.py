@@ -67,6 +67,11 @@ def book_scales(project: Project, item: str) -> list[str]:
     return scales(project, item)[: 2 if shipped else 1]
 
 
+def shown(project: Project, job: Job) -> bool:
+    """Return whether the page of an item shows this scale; of others it tells the claims alone."""
+    return job.scale == book_scales(project, job.item)[-1]
+
+
 def source(project: Project, item: str) -> NotebookNode:
     """Return the notebook of an item as its source has it: no outputs, no parameter values."""
     if item not in items(project):

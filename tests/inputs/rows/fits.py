@@ -31,6 +31,7 @@ POINTS = {
     "run": array(RUN, whole=True).also(RUN[:5], 0 * RUN),
     "version": choice("corrected"),
     "seed": seed(),
+    "resamples": whole(40, 40),
 }
 BATCH = {"batch": array(2.0 ** (RUN % 2), above=0).also(DATA).or_none()}
 IN_ONE_FORM = {name: replace(kind, forms_of=lambda right: []) for name, kind in (POINTS | BATCH).items()}
@@ -83,10 +84,10 @@ ROWS = [
         least=real(4.0, above=0),
     ),
     # Points in other forms go to the quickest law: what becomes of them is decided before one is fitted, for all at one place.
-    row(fits.fit_scaling_law, **POINTS, law=choice("chinchilla"), resamples=whole(40, 40)),
-    row(fits.fit_scaling_law, **IN_ONE_FORM | BATCH, law=choice("rich"), resamples=whole(40, 40)),
-    row(fits.held_out_error, **IN_ONE_FORM, laws=laws, along=choice("N"), resamples=whole(40, 40)),
-    row(fits.compare_scaling_laws, **IN_ONE_FORM, laws=laws, resamples=whole(40, 40)),
+    row(fits.fit_scaling_law, **POINTS, law=choice("chinchilla")),
+    row(fits.fit_scaling_law, **IN_ONE_FORM | BATCH, law=choice("rich")),
+    row(fits.held_out_error, **IN_ONE_FORM, laws=laws, along=choice("N")),
+    row(fits.compare_scaling_laws, **IN_ONE_FORM, laws=laws),
     row(fits.ScalingLawFit.interval, LAW, name=choice("a")),
     row(fits.ScalingLawFit.draws, LAW, name=choice("a")),
     row(
