@@ -21,9 +21,9 @@
 scale: "Scale" = "small"  # small, or full for wider models and more modes
 alpha: "Capacity" = 1.5  # capacity (ours)
 sources: "Sources" = [0.5, 1.5, 3.0]  # sources: below 1, between 1 and 2, above 2 (ours)
-modes: "Count" = 8192  # M of the simulated limits
+modes: "Count" = 4096  # M of the simulated limits
 sizes: "RisingCounts" = [8, 16, 32, 64, 128]  # values of N and of P
-seeds: "Seeds" = 48  # draws per size
+seeds: "Seeds" = 24  # draws per size
 fit_from: "Positive" = 16.0  # smallest size in the fits to simulated means
 largest: "Positive" = 1.0e6  # size up to which the deterministic equivalent is evaluated
 fit_equivalent: "Window" = [1.0e3, 1.0e6]  # window of the fits to it

@@ -23,14 +23,14 @@
 # %% tags=["hide-input", "parameters"]
 scale: "Scale" = "small"  # small, or full for the sizes of the paper
 depth: "Count" = 4  # layers of weights L
-width: "Count" = 64  # neurons N of a hidden layer
+width: "Count" = 32  # neurons N of a hidden layer
 batch: "Count" = 64  # fresh samples B of a step (ours: the paper does not state it)
 steps: "Count" = 150  # last step T
 seeds: "Seeds" = 2  # networks per curve
 seeds_lazy: "Seeds" = 2  # networks per linearised curve of a hard task in (a) (ours)
 eta: "Positive" = 0.1  # learning rate eta_0 (ours)
 richness: "Positive" = 0.5  # gamma_0 of the rich curves (ours)
-angles: "Count" = 8192  # equidistant angles that samples are drawn from (ours)
+angles: "Count" = 2048  # equidistant angles that samples are drawn from (ours)
 betas: "Sources" = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]  # sources of (a)
 decay: "Positive" = 1.4  # q of the target of (b)
 powers: "Positives" = [1.8, 1.2, 0.9, 0.72]  # q_phi of (b)
@@ -40,9 +40,9 @@ richness_study: "FromLazy" = [0.0, 0.3, 1.0]  # gamma_0, first the linearised ne
 eta_study: "Rising" = [0.05, 0.2]  # eta_0
 richness_eta_study: "FromLazy" = [0.0, 0.5]  # gamma_0 of the study of eta_0
 batch_study: "RisingCounts" = [16, 64]  # B
-width_study: "RisingCounts" = [32, 64]  # N
+width_study: "RisingCounts" = [16, 32]  # N
 beta_easy_study: "EasySource" = 1.25  # source of the study of N for linearised networks
-width_easy_study: "RisingCounts" = [32, 64]  # N of that study
+width_easy_study: "RisingCounts" = [16, 32]  # N of that study
 
 # %% tags=["hide-input"]
 from IPython.display import display

@@ -47,10 +47,10 @@ richness: "Positive" = 0.5  # gamma_0 of (a) to (c)
 angles: "Count" = 4096  # equidistant angles that samples are drawn from
 seeds: "Seeds" = 4  # networks per point
 seeds_curves: "Seeds" = 4  # networks per curve of (b)
-widths: "RisingCounts" = [64, 128, 256, 512]  # N of (a)
+widths: "RisingCounts" = [64, 128, 256]  # N of (a)
 steps_check: "Count" = 10  # steps after which (a) looks
-widths_curves: "RisingCounts" = [64, 128, 256]  # N of (b) and (c); (d) has the first
-steps: "Count" = 100  # last step of (b) to (d)
+widths_curves: "RisingCounts" = [64, 128]  # N of (b) and (c); (d) has the first
+steps: "Count" = 60  # last step of (b) to (d)
 etas: "Rising" = [0.2, 0.4, 0.8, 1.6]  # eta_0 of (c), ascending
 richness_limit: "Falling" = [0.003, 0.001, 0.0003]  # gamma_0 of (d), descending
 
