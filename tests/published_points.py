@@ -33,11 +33,11 @@ def points(path):
     return size[kept], data[kept], loss[kept], np.arange(np.count_nonzero(kept))
 
 
-def measured(chosen):
+def measured(chosen, resamples=1000):
     """Return the fits and comparisons that the page shows."""
     laws = ("chinchilla", "lazy", "rich")
-    fits = {law: fit_scaling_law(*chosen, law=law, resamples=1000) for law in laws}
-    compared = {law: compare_scaling_laws(*chosen, laws=("chinchilla", law), resamples=1000) for law in laws[1:]}
+    fits = {law: fit_scaling_law(*chosen, law=law, resamples=resamples) for law in laws}
+    compared = {law: compare_scaling_laws(*chosen, laws=("chinchilla", law), resamples=resamples) for law in laws[1:]}
     names = {"runs left out in turn": "left_out", "the largest N": "largest_N", "the largest D": "largest_D"}
     return {
         "fits": {law: {name: [fit[name], *fit.interval(name)] for name in fit.names} for law, fit in fits.items()},

@@ -60,8 +60,7 @@ THREADED = (
 LONGEST = ("fig05", "fig06", "fig08", "source", "fig04", "fig03", "fig02", "reuse")
 #: Pages whose tables print the smallest differences; the others follow in `nox -s soak`.
 SMALLEST = ("errata", "fig01", "fig09", "fig10", "kernel", "table1")
-#: One process more than cores, since an eighth of their time they wait for others that they started.
-_PYTEST = ("pytest", f"-n{(os.cpu_count() or 1) + 1}", "--dist=worksteal")
+_PYTEST = ("pytest", "-n2", "--dist=worksteal")
 #: Shared machines are slower; beyond this factor it is no longer the machine.
 SLACK = 2.0
 #: A page that loads beside others is this much slower at most; `nox -s bench` measures it.
