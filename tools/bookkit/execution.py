@@ -208,7 +208,8 @@ def run_side_by_side(project: Project, jobs: Sequence[Job], *, force: bool = Fal
 
     Kernels inherit the environment of their process, so each has one of its own; only this process writes pages.
     """
-    workers = min(os.cpu_count() or 1, _MOST_KERNELS)
+    # One more than cores, which would wait while kernels start and end.
+    workers = min((os.cpu_count() or 1) + 1, _MOST_KERNELS)
     # Threads of small products wait for each other on a busy machine, several times longer than they save.
     with _environment(single_threaded() | shared_programs(project.work)):
         context = kernels.start()
