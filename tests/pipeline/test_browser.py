@@ -113,6 +113,18 @@ def test_each_fault_is_found_and_nothing_else(looked):
     assert looked[1] == ["search for 'wrong' finds whole first, expected tall."]
 
 
+@pytest.mark.long
+def test_a_page_that_never_answers_is_given_up(tmp_path, monkeypatch):
+    lacking = browser.missing()
+    if lacking:
+        pytest.skip(lacking)
+    monkeypatch.setattr(browser, "ANSWER", 2.0)
+    page = tmp_path / "still.html"
+    page.write_text(FRAME.format("<script>window.requestAnimationFrame = () => 0</script>"))
+    seen, _ = asyncio.run(browser.look(tmp_path, [page], {}))
+    assert seen["still.html"].wrong == ["the browser did not answer within 2 s, twice."]
+
+
 def test_a_page_that_is_only_read_has_the_links_of_one_that_is_seen(tmp_path):
     (tmp_path / "whole.html").write_text(FRAME.format("<a href='whole.html#top'>x</a>"))
     (tmp_path / "read.html").write_text(FRAME.format("<a href='gone.html'>x</a><a href='whole.html#away'>y</a>"))

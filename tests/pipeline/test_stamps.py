@@ -1,5 +1,7 @@
 """A notebook runs again when something that went into it has changed, and the terminal says what."""
 
+import shutil
+
 import pytest
 
 from bookkit import execution, registry, stamps
@@ -96,6 +98,11 @@ def test_changed_results_concern_the_full_scale_only(copied, small):
     (copied.results("tiny") / "more.json").write_text("{}")
     assert stamps.why_run(copied, full) == "shipped results changed"
     assert stamps.why_run(copied, small) is None
+
+
+def test_small_scale_is_drawn_again_once_its_page_shows_it(copied, small):
+    shutil.rmtree(copied.results("tiny"))
+    assert stamps.why_run(copied, small) == "its page shows another scale"
 
 
 def test_a_file_that_the_notebook_says_it_reads_is_a_reason(copied):
