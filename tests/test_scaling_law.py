@@ -268,6 +268,12 @@ def test_how_often_the_warning_of_an_undetermined_floor_is_right(shape):
     assert missed <= 0.1 and false <= 0.1, (missed, false)
 
 
+def test_a_wrong_seed_is_refused_before_the_fit(monkeypatch):
+    monkeypatch.setattr("neural_scaling.fits.scaling_law.Best.of", lambda *_, **__: pytest.fail("fitted first"))
+    with pytest.raises(InputError, match="seed"):
+        fit_scaling_law(*noisy(0.0), seed=-1)
+
+
 @pytest.mark.slow
 def test_too_little_is_refused():
     run, N, D = grid(widths=8)

@@ -34,7 +34,7 @@ WIDE, PHONE = (1400, 1000), (390, 844)
 PAPER = (718, 1047)  # A4 between margins of a centimetre
 SCREENS = 25  # of a phone, that a page may be tall
 WEIGHT = 2**20  # bytes of a page with its pictures and data, without the theme and MathJax
-ANSWER = 90.0  # seconds that all of a page may take; the slowest takes 12 beside another
+ANSWER = 90.0  # seconds that all of a page may take, several times what the slowest takes
 #: What is searched for, and the pages of which one has to come first if the book has it.
 SEARCHES = {
     "Figure 5": ("book/pages/fig05",),
@@ -155,7 +155,7 @@ _PRINTED = r"""() => {
 _CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
 #: Widths and themes in which a page is measured; the last is that whose height counts.
-_VIEWS = ((WIDE, "dark"), (PHONE, "light"))
+_VIEWS = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light"))
 #: Width, theme and rules: contrast is of the theme, all else of the width.
 _RULES = (
     (PHONE, "light", _BUT_CONTRAST),
@@ -318,7 +318,7 @@ async def _turn(page: Any, size: tuple[int, int], theme: str) -> None:
 
 
 async def _patiently(context: Any, path: Path, axe: str) -> Seen:
-    """Look at a page once more if the browser never answers, as it rarely does not."""
+    """Look at a page, and once more where the browser did not answer."""
     for _ in range(2):
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(_see(context, path, axe), ANSWER)

@@ -48,7 +48,7 @@ def _hashable(value: Any) -> Any:
 
 
 def factor_with(factor: Array, rows: Array) -> Array:
-    """Return the triangular factor of a factor with more rows; the form that spares the zeros takes two thirds of the time."""
+    """Return the triangular factor of a factor with more rows; this form spares its zeros."""
     if factor.shape[0] < factor.shape[1]:
         return np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
     return np.ascontiguousarray(dtpqrt(0, min(64, factor.shape[1]), factor, rows)[0])

@@ -400,8 +400,8 @@ class OrderRun(Experiment):
         return f"p={self.power:g}"
 
     def slice(self) -> Self:
-        """Return the first model."""
-        return replace(self, models=1)
+        """Return the first models."""
+        return replace(self, models=min(3, self.models))
 
     def _spectrum(self, index: int) -> Spectrum:
         """Return one model."""

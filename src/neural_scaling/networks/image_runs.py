@@ -192,7 +192,7 @@ class KernelRun(DatasetRun):
 
     def slice(self) -> Self:
         """Return the kernel on the first images."""
-        return replace(self, images=min(self.images, 32), test=min(self.test, 4))
+        return replace(self, images=min(self.images, 128), test=min(self.test, 16))
 
     def run(self, monitor: Monitor) -> Arrays:
         """Return, in float32, what :class:`SampledKernel` holds but for the times, and ``diagonal``.

@@ -124,7 +124,7 @@ class CircleRun(NetworkRun):
     # Trained in float32, where the order of sums counts in the 7th digit and the slice's few steps amplify it, most of all below
     # q_phi = 1, where slopes are infinite at the kinks. Another learning rate makes a difference of 1e-2 and more.
     tolerance: ClassVar[float] = 1e-3
-    sliced: ClassVar[int] = 12
+    sliced: ClassVar[int] = 40
     per_decade: ClassVar[int] = 20
 
     beta: float
