@@ -17,7 +17,8 @@ from neural_scaling.data import load
 from neural_scaling.networks.image_batches import ImageData
 from neural_scaling.networks.runs import DatasetRun, NetworkRun
 from neural_scaling.predict import Options, from_kernel
-from neural_scaling.predict.tangent import Centred, mean_field_groups, mean_field_rates, mean_field_start, sample_kernel
+from neural_scaling.predict.mean_field_scaling import Centred, mean_field_groups, mean_field_rates, mean_field_start
+from neural_scaling.predict.tangent import sample_kernel
 from neural_scaling.runs.device import device_name
 from neural_scaling.runs.experiment import ADDED
 

@@ -15,9 +15,9 @@ from neural_scaling.base.checks import InputError
 from neural_scaling.dmft import kernel_flow
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict import Options, from_curves, from_kernel, from_network, from_spectrum, save_report
+from neural_scaling.predict.mean_field_scaling import Centred, mean_field_start
 from neural_scaling.predict.problem import _pairs
 from neural_scaling.predict.report import sentences
-from neural_scaling.predict.tangent import Centred, mean_field_start
 from neural_scaling.spectra import PowerLaw
 from predict.problems import kernel_of
 

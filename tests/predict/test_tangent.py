@@ -13,14 +13,9 @@ from neural_scaling.networks.circle_kernel import circle_kernel
 from neural_scaling.networks.cnn import ImageShape, image_ensemble
 from neural_scaling.networks.kernels import circle_spectrum
 from neural_scaling.networks.mlp import Member, Shape, ensemble
-from neural_scaling.predict import tangent
-from neural_scaling.predict.tangent import (
-    Centred,
-    mean_field_groups,
-    mean_field_rates,
-    mean_field_start,
-    sample_kernel,
-)
+from neural_scaling.predict import mean_field_scaling, tangent
+from neural_scaling.predict.mean_field_scaling import Centred, mean_field_groups, mean_field_rates, mean_field_start
+from neural_scaling.predict.tangent import sample_kernel
 from neural_scaling.runs.checkpoint import Checkpoint
 
 GAIN = math.sqrt(2)
@@ -233,7 +228,7 @@ def test_kernel_of_a_perceptron_is_its_own(dtype):
     shape = Shape(4, 32, 3)
     ours = ensemble(shape, [Member(5, 0.7, 0.1)], "cpu", dtype)
     network = perceptron(4, 32, 3).to(dtype)
-    factors, _ = tangent._factors(network, None, GAIN)
+    factors, _ = mean_field_scaling._factors(network, None, GAIN)
     with torch.no_grad():
         for (name, weight), own in zip(network.named_parameters(), ours.weights, strict=True):
             weight.copy_(own[0].T * factors[name])
@@ -254,7 +249,7 @@ def test_training_of_a_perceptron_is_the_library_s_own():
     shape, eta, richness = Shape(3, 16, 3), 0.2, 0.5
     ours = ensemble(shape, [Member(1, richness, eta)], "cpu", torch.float64)
     network = perceptron(3, 16, 3).double()
-    factors, _ = tangent._factors(network, None, GAIN)
+    factors, _ = mean_field_scaling._factors(network, None, GAIN)
     with torch.no_grad():
         for (name, weight), own in zip(network.named_parameters(), ours.weights, strict=True):
             weight.copy_(own[0].T * factors[name])
@@ -291,7 +286,7 @@ def test_kernel_of_a_convolutional_network_is_its_own():
     shape = ImageShape(4, 12, 3, 5)
     ours = image_ensemble(shape, [Member(2, 1.0, 0.1)], "cpu")
     network = Image(shape)
-    factors, _ = tangent._factors(network, None, GAIN)
+    factors, _ = mean_field_scaling._factors(network, None, GAIN)
     first, second, dense, last = (weight[0] for weight in ours.weights)
     own = [first.permute(0, 3, 1, 2), second.permute(0, 3, 1, 2), dense.T, last.T]
     with torch.no_grad():

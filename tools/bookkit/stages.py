@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pandas as pd
 
 from bookkit.terminal import say
 
@@ -30,21 +33,25 @@ def shared_programs(work: Path) -> dict[str, str]:
 
 
 def run_stages(stages: list[Stage]) -> None:
-    """Run stages in order, stop at the first that fails, and print a table of seconds in any case."""
-    rows = [(name, "not run", 0.0) for name, _ in stages]
+    """Run stages in order, stop at the first that fails; print seconds by the clock and of a core in any case."""
+    rows = [(name, "not run", 0.0, 0.0) for name, _ in stages]
     try:
         for index, (name, function) in enumerate(stages):
             say(f"== {name}")
-            start = time.perf_counter()
+            start, spent = time.perf_counter(), _spent()
             verdict = "FAILED"
             try:
                 function()
                 verdict = "passed"
             finally:
-                rows[index] = (name, verdict, time.perf_counter() - start)
+                rows[index] = (name, verdict, time.perf_counter() - start, _spent() - spent)
                 say(f"== {name}: {verdict}, {rows[index][2]:.1f} s\n")
     finally:
-        width = max(len(name) for name, _, _ in rows)
-        for name, verdict, seconds in rows:
-            say(f"{name:{width}s}  {verdict:8s} {seconds:8.1f} s")
-        say(f"{'total':{width}s}  {'':8s} {sum(row[2] for row in rows):8.1f} s")
+        table = pd.DataFrame(rows, columns=["stage", "", "seconds", "of a core"]).set_index("stage")
+        table.loc["total"] = ["", *table[["seconds", "of a core"]].sum()]
+        say(table.to_string(float_format="{:.1f}".format))
+
+
+def _spent() -> float:
+    """Return the processor time of this process and of those it has waited for."""
+    return sum(os.times()[:4])

@@ -34,7 +34,7 @@ class Options:
     gamma0
         Richness of a network in mean-field scaling, in place of ``richness``: gamma is then its square. That is exact for a
         linear network of two layers whose first one the model moves, and an assumption for others (:ref:`library-predict`). The
-        kernel has to be in the units of :func:`~neural_scaling.predict.tangent.mean_field_rates`.
+        kernel has to be in the units of :func:`~neural_scaling.predict.mean_field_scaling.mean_field_rates`.
     width, batch
         N and B of the learning curves and all that is read from them; infinite by default. A finite one takes about a minute.
     until

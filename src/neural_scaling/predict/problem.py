@@ -24,10 +24,11 @@ from neural_scaling.fits.power_law import NORMAL_95, log_spaced_indices
 from neural_scaling.networks.image_kernel import decompose
 from neural_scaling.predict.estimate import FIRST_MODE, Estimate, as_outputs, estimate_kernel, estimate_spectrum
 from neural_scaling.predict.forecast import BestUse, Curve, Range, allocate, at_size, drawn, run_of, sized_run_of
+from neural_scaling.predict.mean_field_scaling import Centred, mean_field_rates
 from neural_scaling.predict.prediction import Bounds, FittedCurves, Options, Prediction
 from neural_scaling.predict.runs import keep
 from neural_scaling.predict.tail import TailedModes
-from neural_scaling.predict.tangent import Centred, mean_field_rates, sample_kernel
+from neural_scaling.predict.tangent import sample_kernel
 from neural_scaling.runs import describe, obtain_all
 
 __all__ = ["from_curves", "from_kernel", "from_network", "from_spectrum"]
@@ -144,7 +145,7 @@ def from_network(
     ----------
     network
         Takes a batch of inputs and returns outputs of shape (samples, k); that of a
-        :class:`~neural_scaling.predict.tangent.Centred` has a richness, which is told.
+        :class:`~neural_scaling.predict.mean_field_scaling.Centred` has a richness, which is told.
     data
         Inputs, shape (n, ...); or a Dataset of torch with pairs of an input and a target, and no ``targets``.
     targets
@@ -154,8 +155,8 @@ def from_network(
     samples
         At most so many are used for training and for test, drawn at random from a fixed seed where there are more.
     rates
-        Learning rates by name of parameter, as :func:`~neural_scaling.predict.tangent.mean_field_rates` gives them; 1 by default,
-        and those themselves where the options have a ``gamma0``.
+        Learning rates by name of parameter, as :func:`~neural_scaling.predict.mean_field_scaling.mean_field_rates` gives them;
+        1 by default, and those themselves where the options have a ``gamma0``.
     memory
         Limit in GB of what the kernel may take.
     device

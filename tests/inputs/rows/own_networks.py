@@ -7,7 +7,7 @@ from torch import nn
 from inputs.kinds import Fresh, Kind, Shared, array, call, device, flag, instance, real, seed, whole
 from inputs.table import row
 from neural_scaling.networks import coordinate_check as check
-from neural_scaling.predict import tangent
+from neural_scaling.predict import mean_field_scaling, tangent
 
 
 def made() -> nn.Module:
@@ -50,8 +50,8 @@ _TORCH = "called by torch"
 EXEMPT = {
     check.CoordinateCheck: _READ,
     check.LearningRateTransfer: _READ,
-    tangent.Centred.forward: _TORCH,
-    tangent.Centred.train: _TORCH,
+    mean_field_scaling.Centred.forward: _TORCH,
+    mean_field_scaling.Centred.train: _TORCH,
 }
 ROWS = [
     row(
@@ -65,11 +65,11 @@ ROWS = [
         progress=flag(),
         cache=Kind(None, lambda right: [3, 2.5, ["folder"], ""]),
     ),
-    row(tangent.Centred, None, lambda made: made(samples), network=instance(network), richness=positive),
-    row(tangent.mean_field_rates, network=instance(network), eta=positive, richness=positive, **scaling),
-    row(tangent.mean_field_groups, network=instance(network), eta=positive, richness=positive, **scaling),
+    row(mean_field_scaling.Centred, None, lambda made: made(samples), network=instance(network), richness=positive),
+    row(mean_field_scaling.mean_field_rates, network=instance(network), eta=positive, richness=positive, **scaling),
+    row(mean_field_scaling.mean_field_groups, network=instance(network), eta=positive, richness=positive, **scaling),
     row(
-        tangent.mean_field_start,
+        mean_field_scaling.mean_field_start,
         None,
         lambda made: [weight.detach().clone() for weight in made.parameters()],
         network=instance(fresh),
