@@ -81,6 +81,9 @@ panels = [
 ]
 display(circle.loss_figure(panels))
 
+# %% tags=["hide-input", "nbval-check-output"]
+holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
+
 # %% [markdown]
 # ## The kernel
 #
@@ -119,6 +122,10 @@ if found is not None:
 display(circle.exponents([row for rows in targets.values() for row in rows], "(a) changing target"))
 display(circle.exponents([row for rows in activations.values() for row in rows], "(b) changing activation"))
 
+# %% tags=["hide-input", "nbval-check-output"]
+starts = page.window_starts(targets[0.0])
+Table(starts, "Linearised networks", heads={"start": "window starts at step"}, formats={"start": ".0f"})
+
 # %% [markdown]
 # ## Rich beside lazy, seed by seed
 #
@@ -126,7 +133,16 @@ display(circle.exponents([row for rows in activations.values() for row in rows],
 # of the same width, in the windows of the rich ones. The effect of each seed's kernel is replaced by its mean over 48 random
 # networks, which removes most of the spread. "Share" is the part of the way from the exponent of infinite width to $\chi$ that
 # feature learning covers.
-#
+
+# %% tags=["hide-input"]
+if found is not None:
+    heads = {"rich": "rich", "lazy": "lazy", "infinite": "lazy, N = ∞", "level": "rich/χ", "share": "share of the way"}
+    formats = dict.fromkeys(("predicted", "rich", "lazy", "infinite", "level", "share"), ".2f")
+    display(
+        Table(compare.table(found.compared), "Exponents in the windows of the rich networks of (a)", heads, formats)
+    )
+
+# %% [markdown]
 # ## The clock of the kernel
 #
 # If the kernel grew by a common factor only, a rich network would be a lazy one on the clock $s = \int K(t)/K(0)\,dt$ (paper
@@ -138,21 +154,9 @@ display(circle.exponents([row for rows in activations.values() for row in rows],
 
 # %% tags=["hide-input"]
 if found is not None:
-    heads = {"rich": "rich", "lazy": "lazy", "infinite": "lazy, N = ∞", "level": "rich/χ", "share": "share of the way"}
-    formats = dict.fromkeys(("predicted", "rich", "lazy", "infinite", "level", "share"), ".2f")
-    display(
-        Table(compare.table(found.compared), "Exponents in the windows of the rich networks of (a)", heads, formats)
-    )
     heads = {"clock": "kernel of the clock", "theory": "lazy theory", "window": "window in steps"}
     formats = {"theory": ".3f", "exponent": ".3f", "interval": ".3f", "window": ".0f"}
     display(Table(found.clocked, "Exponents in the clock of the kernel", heads, formats))
-
-# %% tags=["hide-input", "nbval-check-output"]
-starts = page.window_starts(targets[0.0])
-Table(starts, "Linearised networks", heads={"start": "window starts at step"}, formats={"start": ".0f"})
-
-# %% tags=["hide-input", "nbval-check-output"]
-holding(circle.sound(targets[richness], targets[0.0], slack=1.02))
 
 # %% [markdown]
 # ## When the claim holds, and what spoils it

@@ -710,6 +710,12 @@ class TestHeadlines:
             of_paper = "Paper: " if claim.verdict == "corrected" else ""  # what is corrected is not held by the book
             said = re.sub(r"\$([^$]*)\$", r"\\(\1\\)", words)
             assert line.select_one(".said").get_text() == of_paper + said
+            numbers = line.select_one(".against").get_text()
+            assert ("±" in numbers) == (claim.relation == "equals" or bool(of_paper))
+            assert ("would decide it: " in numbers) == (claim.verdict in OPEN)
+            assert "would decide it would" not in numbers and not re.search(
+                r"would decide it: .* would decide it", numbers
+            )
 
     def test_an_unknown_one_is_refused(self):
         with pytest.raises(InputError, match=r"^claims: "):

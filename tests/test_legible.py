@@ -42,6 +42,17 @@ def test_each_colour_has_a_sign_the_same_in_all_panels_and_in_the_legend(dots):
     assert legible.clashes(figure) == []
 
 
+def test_dots_without_a_name_stand_in_the_legend_with_their_curve():
+    figure = figure_of(0.5, 1.0)
+    (axes,) = figure.axes
+    for line in list(axes.lines):
+        axes.loglog(*line.get_data(), ".", color=line.get_color())
+    made_legible(figure)
+    dots = [line.get_marker() for line in axes.lines if line.get_linestyle() == "None"]
+    assert len(set(dots)) == 2 and signs(axes)[:2] == ["None", "None"]
+    assert [handle.get_marker() for handle in axes.get_legend().legend_handles] == dots
+
+
 def test_curves_of_different_styles_keep_them():
     with style.book_style():
         figure = style.new_figure(3.0)

@@ -52,7 +52,8 @@ def tell_apart(figure: Figure) -> None:
                     line.set(markersize=6, markevery=(first, 0.2), markeredgewidth=0)
             for line in dots:
                 line.set_marker(signs[color])
-            marked |= {(color, line.get_linestyle()) for line in dots}
+            # Dots without a name belong to the curve of their colour.
+            marked |= {(color, line.get_linestyle()) for line in (dots if any(map(_named, dots)) else lines)}
     for handle in _handles(figure):
         color, mark = to_hex(handle.get_color()), handle.get_marker()
         shown = handle.get_markevery() == [1] if mark in _NO_SIGN else mark not in _CAPS

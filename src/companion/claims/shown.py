@@ -84,7 +84,6 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
     link = f'<a href="{address(claim)}#{anchor(claim.id)}">{name}, {claim.scale} scale</a>'
     if not with_item:
         link = f'<a href="{ALL_CLAIMS}#{anchor(claim.id)}">among all claims</a>'
-    needs = claim.needs if claim.verdict in OPEN else ""
     rows = {
         "Of": _said(claim.quantity),
         "Predicted": in_symbols(_predicted(claim)),
@@ -93,8 +92,8 @@ def _line(claim: Claim, checks: Sequence[Claim], with_item: bool) -> str:
         "Window": "" if claim.window is None else in_symbols(" to ".join(f"{end:.4g}" for end in claim.window)),
         "Seeds": "" if claim.seeds is None else str(claim.seeds),
         "Tolerance": _said(claim.rule if claim.tolerance == 0 else f"{claim.tolerance:.2g}: {claim.rule}"),
-        "Reason": _said(claim.reason.removesuffix(f"; {needs}")),
-        "Would decide it": _said(needs),
+        "Reason": _said(claim.reason.removesuffix(f"; {claim.needs}")),
+        "Would decide it": _said(_decides(claim)),
         "Live check": "<br>".join(map(_check, checks)),
         "Place": linked(html.escape(claim.location)),
         "Judged on" if with_item else "See it": link,
@@ -136,7 +135,7 @@ def headlines(claims: Iterable[Claim]) -> str:
         claim = known[choice(id, "claims", known)]
         lines.append(
             f'<li>{chip(claim.verdict)} <span class="said"><a href="{ALL_CLAIMS}#{anchor(id)}">{headline(claim)}</a></span> '
-            f'<span class="against">predicted {expected(claim)}, measured {measured(claim)} '
+            f'<span class="against">predicted {expected(claim)}, measured {measured(claim)}{_open(claim)} '
             f'<a class="tag" href="{address(claim)}">{page_name(claim.item)}</a></span></li>\n'
         )
     return f'<ul class="claims headlines">{"".join(lines)}</ul>'
@@ -148,9 +147,10 @@ def headline(claim: Claim) -> str:
 
 
 def expected(claim: Claim) -> str:
-    """Return as HTML what a claim predicts, and its correction where the claim is judged by one."""
+    """Return as HTML what a claim predicts, its correction where the claim is judged by one, and what is allowed either way."""
     corrected = f", corrected {number(claim.corrected, 3)}" if claim.verdict.startswith("correct") else ""
-    return in_symbols(_predicted(claim) + corrected)
+    allowed = f" ± {claim.tolerance:.2g}" if claim.tolerance and (corrected or claim.relation == "equals") else ""
+    return in_symbols(_predicted(claim) + corrected + allowed)
 
 
 def measured(claim: Claim) -> str:
@@ -165,6 +165,16 @@ def summary(claims: Sequence[Claim]) -> pd.DataFrame:
         [(verdict, counts[verdict], meaning) for verdict, meaning in VERDICTS.items()],
         columns=["verdict", "claims", "meaning"],
     )
+
+
+def _decides(claim: Claim) -> str:
+    """Return what would decide a claim, if it is open."""
+    return claim.needs.removesuffix(" would decide it").rstrip(",") if claim.verdict in OPEN else ""
+
+
+def _open(claim: Claim) -> str:
+    needs = _decides(claim)
+    return f"; would decide it: {_said(needs)}" if needs else ""
 
 
 def _predicted(claim: Claim) -> str:

@@ -41,7 +41,7 @@ LOG_COMPUTE = 1e4
 
 REGIMES: tuple[Regime, ...] = ("hard", "easy", "super-easy")
 HARD, EASY, SUPER = "#f6e3d3", "#dbe9f6", "#dff0e2"
-SOURCE_RANGE = (0.0, 2.3)
+SOURCE_RANGE = (0.2, 2.3)
 
 
 class Plan(Parameters):
@@ -260,14 +260,14 @@ def _phases(axes: Axes, rich: bool, largest: float) -> None:
     axes.plot(boundary, alpha, color=INK, linewidth=1.4)
     span = largest - 1.0
     region = phases(rich)
-    places = {"hard": (0.5, 0.5), "easy": (1.335, 0.73), "super-easy": (1.86, 0.16)}
+    places = {"hard": (0.6, 0.5), "easy": (1.335, 0.73), "super-easy": (1.86, 0.16)}
     for part in region.values():
         x, height = places[part.regime]
         _label(axes, x, 1.0 + height * span, part.early_label, part.late_label)
-    for x, title in ((0.5, "hard"), (1.335, "easy†"), (2.02, "super-\neasy")):
+    for x, title in ((0.6, "hard"), (1.335, "easy†"), (2.02, "super-\neasy")):
         axes.text(x, largest - 0.05 * span, title, ha="center", va="top", fontweight="bold", linespacing=0.95)
-    axes.text(1.62, 1.0 + 0.46 * span, r"$\beta=2-\frac{1}{\alpha}$", fontsize=12, color=MUTED)
-    axes.set(xlim=SOURCE_RANGE, ylim=(1.0, largest), xlabel=r"source $\beta$", xticks=[0, 0.5, 1, 1.5, 2])
+    axes.text(1.67, 1.0 + 0.46 * span, r"$\beta=2-\frac{1}{\alpha}$", fontsize=11, color=MUTED)
+    axes.set(xlim=SOURCE_RANGE, ylim=(1.0, largest), xlabel=r"source $\beta$", xticks=[0.5, 1, 1.5, 2])
     for side in ("top", "right"):
         axes.spines[side].set_visible(True)
 
@@ -275,5 +275,5 @@ def _phases(axes: Axes, rich: bool, largest: float) -> None:
 def _label(axes: Axes, x: float, y: float, early: str, late: str) -> None:
     for text, points, anchor in ((early, 9, "bottom"), (r"\downarrow", 0, "center"), (late, -9, "top")):
         axes.annotate(
-            f"${text}$", (x, y), xytext=(0, points), textcoords="offset points", ha="center", va=anchor, fontsize=12
+            f"${text}$", (x, y), xytext=(0, points), textcoords="offset points", ha="center", va=anchor, fontsize=11
         )
