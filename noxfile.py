@@ -112,6 +112,7 @@ def c4(session: nox.Session) -> None:
 @nox.session
 def pythons(session: nox.Session) -> None:
     """Run the fast tests under every supported Python that is found, each in an environment of its own; say which is not."""
+    failed = []
     for major, minor in environment.SUPPORTED_PYTHON:
         found = environment.find(major, minor)
         if found is None:
@@ -124,7 +125,12 @@ def pythons(session: nox.Session) -> None:
         session.run(*install, "-r", "requirements.txt", "-c", "constraints.txt", external=True)
         session.run(*install, "--no-deps", "--no-build-isolation", "--editable", ".", external=True)
         fast = ["-m", "pytest", "-n2", "-q", "-m", "not slow and not long"]
-        session.run(inside, *fast, external=True, env=KEPT | {"OMP_NUM_THREADS": "1"})
+        try:
+            session.run(inside, *fast, external=True, env=KEPT | {"OMP_NUM_THREADS": "1"})
+        except nox.command.CommandFailed:
+            failed.append(f"{major}.{minor}")
+    if failed:
+        session.error(f"tests failed under Python {', '.join(failed)} (see above)")
 
 
 @nox.session(requires=["env"])

@@ -98,7 +98,7 @@ Table(
 Table(
     page.errors(found),
     "Mean error in log loss on what a law has not seen",
-    heads={"chinchilla": "Chinchilla form", "lazy": "four terms", "difference": "difference"},
+    heads={**page.CALLED, "difference": "difference"},
 )
 
 # %% [markdown]

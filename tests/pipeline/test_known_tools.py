@@ -36,7 +36,8 @@ def run(command, root):
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "command", [line for block in COMMANDS for line in block.splitlines() if "jupyter-book" not in line]
+    "command",
+    [line for block in COMMANDS for line in block.replace("\\\n", "").splitlines() if "jupyter-book" not in line],
 )
 def test_a_command_of_the_page_works(command, copy):
     before = (copy / "notebooks" / "fig10.py").read_bytes()

@@ -8,6 +8,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "book" / "library.md", *sorted((ROOT / "book" / "library").glob("*.md"))]
+WIDE = 86  # characters of a line that a box of code shows beside both columns of a page
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("**/*.md")), ids=lambda page: page.stem)
+def test_examples_need_not_be_scrolled(page):
+    blocks = re.findall(r"^```(?:pycon|python|bash)\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > WIDE] == []
 
 
 @pytest.mark.slow

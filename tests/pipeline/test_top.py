@@ -39,7 +39,7 @@ def test_the_first_cell_becomes_two_columns_and_the_rest():
     lines = BeautifulSoup(right, "html.parser").select("li")
     assert [line.a["href"] for line in lines] == ["#claim-tiny.c", "#claim-tiny.b", "#claim-tiny.a"]
     assert lines[1].select_one(".verdict").get_text() == "✗ not confirmed"
-    assert lines[1].select_one(".against").get_text() == "2.00 [1.90, 2.10], predicted 1.00"
+    assert lines[1].select_one(".against").get_text() == "2.00 [1.90, 2.10], predicted 1.00 ± 0.3"
     assert lines[0].a.get_text() == "The tiny.c of γ0 falls as t to the power −1.20 at β"
 
 
@@ -65,7 +65,7 @@ def test_the_table_shows_at_most_ten_claims_and_says_of_how_many(count):
     soup = BeautifulSoup(top.key_table([claim(f"tiny.n{k}") for k in range(count)]), "html.parser")
     rows = soup.select("tbody tr")
     assert len(rows) == min(count, top.ROWS)
-    assert [cell.get_text() for cell in rows[0].select("td")[1:]] == ["1.00", "1.00 [0.900, 1.10]", "✓ confirmed"]
+    assert [cell.get_text() for cell in rows[0].select("td")[1:]] == ["1.00 ± 0.3", "1.00 [0.900, 1.10]", "✓ confirmed"]
     said = soup.select_one("p.caption").get_text()
     assert said == (
         f"{top.ROWS} of the {count} claims of this page, all below" if count > top.ROWS else "All claims of this page"

@@ -46,7 +46,9 @@ def test_curves_on_the_law_give_its_exponents():
     found = own_curves.curves(plan, {run: Made(run.width) for run in runs})
     table = own_curves.exponents(plan, found).set_index(["law", "name"])
     for name in ("a", "b"):
-        assert table.loc["chinchilla", name]["value"] == pytest.approx(table.loc["chinchilla", name]["true"], rel=1e-3)
+        assert table.loc["Chinchilla form", name]["value"] == pytest.approx(
+            table.loc["Chinchilla form", name]["true"], rel=1e-3
+        )
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ _PRINTED = {"E": (1.69, 1.8172), "A": (406.4, 482.01), "a": (0.34, 0.3478), "B":
 #: What the fit of the library calls them.
 _NAMES = {"E": "floor", "A": "N", "a": "a", "B": "D", "b": "b"}
 LAWS: tuple[Literal["chinchilla"], Literal["lazy"]] = ("chinchilla", "lazy")
+CALLED = {"chinchilla": "Chinchilla form", "lazy": "four terms"}
 
 
 class Plan(Parameters):
@@ -78,7 +79,7 @@ def exponents(plan: Plan, found: Curves) -> pd.DataFrame:
         "beta": plan.beta,
     }
     rows = [
-        (law, name, true[name], fit[name], fit.interval(name), fit.agreeing, fit.starts)
+        (CALLED[law], name, true[name], fit[name], fit.interval(name), fit.agreeing, fit.starts)
         for law, fit in found.fits.items()
         for name in fit.names
         if name in true
@@ -96,7 +97,15 @@ def errors(found: Curves) -> pd.DataFrame:
         ("the longest times", compared.largest_D),
     ):
         if one is not None:
-            rows.append((what, *one.error.tolist(), one.difference, one.interval, one.better or "cannot be told"))
+            rows.append(
+                (
+                    what,
+                    *one.error.tolist(),
+                    one.difference,
+                    one.interval,
+                    CALLED.get(one.better or "", "cannot be told"),
+                )
+            )
     return pd.DataFrame(rows, columns=["unseen", *LAWS, "difference", "interval", "better"])
 
 
@@ -106,7 +115,7 @@ def allocation(plan: Plan, found: Curves) -> pd.DataFrame:
     for law, fit in found.fits.items():
         best = fit.allocation(plan.budgets)
         rows += [
-            (law, compute, size, tuple(ends), time, loss, bool(outside))
+            (CALLED[law], compute, size, tuple(ends), time, loss, bool(outside))
             for compute, size, ends, time, loss, outside in zip(
                 best.compute, best.N, best.N_interval, best.D, best.L, best.extrapolated, strict=True
             )
