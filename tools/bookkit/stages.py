@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import psutil
 
 from bookkit.terminal import say
 
@@ -33,25 +33,24 @@ def shared_programs(work: Path) -> dict[str, str]:
 
 
 def run_stages(stages: list[Stage]) -> None:
-    """Run stages in order, stop at the first that fails; print seconds by the clock and of a core in any case."""
+    """Run stages in order, stop at the first that fails; print seconds by the clock and of the cores in any case.
+
+    Those of the cores are what the whole machine was busy: not all processes that work for a stage are children of this one.
+    """
     rows = [(name, "not run", 0.0, 0.0) for name, _ in stages]
     try:
         for index, (name, function) in enumerate(stages):
             say(f"== {name}")
-            start, spent = time.perf_counter(), _spent()
+            start, _ = time.perf_counter(), psutil.cpu_percent()
             verdict = "FAILED"
             try:
                 function()
                 verdict = "passed"
             finally:
-                rows[index] = (name, verdict, time.perf_counter() - start, _spent() - spent)
+                seconds = time.perf_counter() - start
+                rows[index] = (name, verdict, seconds, seconds * psutil.cpu_count() * psutil.cpu_percent() / 100)
                 say(f"== {name}: {verdict}, {rows[index][2]:.1f} s\n")
     finally:
-        table = pd.DataFrame(rows, columns=["stage", "", "seconds", "of a core"]).set_index("stage")
-        table.loc["total"] = ["", *table[["seconds", "of a core"]].sum()]
+        table = pd.DataFrame(rows, columns=["stage", "", "seconds", "of the cores"]).set_index("stage")
+        table.loc["total"] = ["", *table[["seconds", "of the cores"]].sum()]
         say(table.to_string(float_format="{:.1f}".format))
-
-
-def _spent() -> float:
-    """Return the processor time of this process and of those it has waited for."""
-    return sum(os.times()[:4])
