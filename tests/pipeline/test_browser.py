@@ -84,33 +84,26 @@ SEARCH = """<!doctype html><html lang="en"><head><title>Search</title></head><bo
 </body></html>"""
 
 
-@pytest.fixture
-def looked(tmp_path):
-    """What was found on pages with a fault each, and by searching."""
+@pytest.mark.long
+def test_each_fault_is_found_and_nothing_else(tmp_path):
+    """One test, for two processes would look at all pages each."""
     lacking = browser.missing()
     if lacking:
         pytest.skip(lacking)
-    root = tmp_path
     for name, (body, _) in FAULTS.items():
-        (root / f"{name}.html").write_text(FRAME.format(body))
+        (tmp_path / f"{name}.html").write_text(FRAME.format(body))
     picture = "<svg xmlns='http://www.w3.org/2000/svg'><!-- {} --></svg>"
-    size = browser.WEIGHT - (root / "heavy.html").stat().st_size - len(picture.format("")) + 1
-    (root / "heavy.svg").write_text(picture.format("x" * size))
-    (root / "search.html").write_text(SEARCH)
+    size = browser.WEIGHT - (tmp_path / "heavy.html").stat().st_size - len(picture.format("")) + 1
+    (tmp_path / "heavy.svg").write_text(picture.format("x" * size))
+    (tmp_path / "search.html").write_text(SEARCH)
     searches = {"right": ("whole",), "wrong": ("tall",), "no page": ("nowhere",)}
-    pages = [root / f"{name}.html" for name in FAULTS]
-    seen, found = asyncio.run(browser.look(root, pages, searches))
-    return [*browser.problems(root, seen), *browser.limits(seen, {})], found
-
-
-@pytest.mark.long
-def test_each_fault_is_found_and_nothing_else(looked):
-    """One test, for two processes would look at all pages each."""
+    seen, found = asyncio.run(browser.look(tmp_path, [tmp_path / f"{name}.html" for name in FAULTS], searches))
+    said = [*browser.problems(tmp_path, seen), *browser.limits(seen, {})]
     for name, (_, expected) in FAULTS.items():
-        lines = sorted(line.removeprefix(f"{name}.html: ") for line in looked[0] if line.startswith(f"{name}.html: "))
+        lines = sorted(line.removeprefix(f"{name}.html: ") for line in said if line.startswith(f"{name}.html: "))
         assert len(lines) == len(expected), (name, lines)
         assert all(line.startswith(start) for line, start in zip(lines, sorted(expected), strict=True)), (name, lines)
-    assert looked[1] == ["search for 'wrong' finds whole first, expected tall."]
+    assert found == ["search for 'wrong' finds whole first, expected tall."]
 
 
 @pytest.mark.long

@@ -146,7 +146,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_bits(kind, cache, mon
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
-    run = Squares(200, 1.0, 0.02)
+    run = Squares(100, 1.0, 0.02)
     process = start(run, interval=1000)
     time.sleep(0.6)
     process.send_signal(number)
@@ -154,10 +154,10 @@ def test_a_signal_writes_a_checkpoint_and_exits_cleanly(number):
     assert output == "stopped\n" and process.returncode == 130
     checkpoint = Checkpoint(checkpoint_file(experiment_key(run)), identity_of(run))
     _, units = checkpoint.load()
-    assert 0 < units < 200
+    assert 0 < units < 100
     second = start(run, interval=1000)
     output, _ = second.communicate(timeout=30)
-    assert output == "squares 200: going on from its checkpoint\ndone\n"
+    assert output == "squares 100: going on from its checkpoint\ndone\n"
 
 
 @pytest.mark.slow

@@ -60,6 +60,8 @@ EVERY = {
     "spectrum": Explorer(EXPLORERS, "[data-explorer=spectrum]", "1", 3, _loss),
 }
 
+#: Seconds within which an explorer must have written its state into the address.
+KEEPS = 10.0
 _READ = """root => ({
     rows: [...root.querySelectorAll("tbody tr")].map(row => [...row.children].map(cell => cell.textContent.trim())),
     values: Object.fromEntries([...root.querySelectorAll("label:has(input)")].map(one =>
@@ -122,7 +124,9 @@ async def _use(page: Any, name: str, one: Explorer, wrong: list[str]) -> Any:
         wrong.append(f"{one.page}: the explorer {name} shows {text!r} where the library has {one.right(values):.4g}.")
     first, kept = (one["values"]["Source β"] for one in (seen[0], seen[-1]))
     try:
-        await page.wait_for_function(_IN_ADDRESS, arg=[f"{name}.beta", None if kept == first else kept], timeout=10_000)
+        await page.wait_for_function(
+            _IN_ADDRESS, arg=[f"{name}.beta", None if kept == first else kept], timeout=1000 * KEEPS
+        )
     except TimeoutError:
         wrong.append(f"{one.page}: the explorer {name} does not keep its state in the address.")
     return seen[-1]
