@@ -14,9 +14,9 @@
 # $\lambda_k \sim k^{-2q_\phi}$ on the circle, so its capacity is $\alpha = 2 q_\phi$ (paper eq. 14). (b) On easy tasks, $\beta \ge 1$,
 # rich networks follow $t^{-\beta}$: feature learning brings no better exponent.
 #
-# **Here.** (a) holds, with different constants for even and odd $k$. (b) Rich networks come near $t^{-\beta}$; linearised networks
-# of the same width do not, since their kernels learn part of an easy target late. At finite width, then, feature learning
-# does change the exponent.
+# **Here.** (a) holds, with different constants for even and odd $k$. (b) Rich networks fall with the exponent of infinitely wide
+# lazy ones; linearised networks of the same width do not, since their kernels learn part of an easy target late. At finite
+# width, then, feature learning does change the exponent.
 #
 # <!-- here: fig07.a.q-1, fig07.b.easy -->
 
@@ -26,8 +26,8 @@ depth: "Count" = 4  # layers of weights L
 width: "Count" = 64  # neurons N of a hidden layer
 batch: "Count" = 64  # fresh samples B of a step (ours)
 steps: "Count" = 500  # last step T
-seeds: "Seeds" = 2  # networks per curve of (b)
-seeds_lazy: "Seeds" = 2  # networks per linearised curve of (b) (ours)
+seeds: "Seeds" = 2  # networks of (b) that train together
+seeds_all: "Seeds" = 2  # networks per curve of (b) (ours)
 eta: "Positive" = 0.1  # learning rate eta_0 (ours)
 richness: "Positive" = 0.5  # gamma_0 of the rich curves of (b) (ours)
 angles: "Count" = 8192  # equidistant angles that samples are drawn from (ours)
@@ -56,7 +56,7 @@ plan = notebook.plan(page.Plan, globals())
 results = plan.results()
 
 # %% tags=["hide-input", "provenance"]
-print(notebook.provenance(plan, seeds=range(seeds)))
+print(notebook.provenance(plan, seeds=range(seeds_all)))
 print(runs.describe(list(results.values())))
 
 # %% [markdown]
@@ -174,4 +174,4 @@ ledger.cite("fig05.a.rich.beta-1", "fig05.a.rich.beta-1.25", "fig05.a.rich.beta-
 # ## What was chosen
 #
 # The paper states the activations, the sources, depth and width. Ours are batch, learning rate and richness, as for Figure 5, the range of $k$ that is
-# fitted, the study of finite width, and more seeds of the linearised networks than of the rich. At small scale the networks of (b) are narrower, batches smaller and runs shorter.
+# fitted, the study of finite width, and the number of seeds. At small scale the networks of (b) are narrower, batches smaller and runs shorter.

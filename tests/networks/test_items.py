@@ -364,7 +364,7 @@ def test_claims_of_figure_7(monkeypatch):
     full = plan(figure07, "full")
     results = results_of(full.experiments())
     lazy, rich = (curves.curve_rows(full.tasks(gamma0), results) for gamma0 in (0.0, full.richness))
-    assert [row.loss.shape[0] for row in (lazy[0], rich[0])] == [12, 3]
+    assert [row.loss.shape[0] for row in (lazy[0], rich[0])] == [12, 12]
     found = figure07.measure(full, lazy, rich, results)
     nothing = pd.DataFrame(columns=["power", "predicted", "exponent", "interval", "window"])
     sources = pd.DataFrame(

@@ -44,10 +44,11 @@ class Plan(Parameters):
         return [CircleRun(beta, 1.0, *size) for beta in self.betas]
 
     def experiments(self) -> list[Experiment]:
-        """Return all runs, each once: linearised networks have more seeds, and at small scale nothing asks for kernels."""
-        lazy = [part for run in self.tasks(0.0) for part in run.up_to(self.seeds_lazy)]
-        kernels = [*own_runs(self.tasks(0.0), self.seeds_lazy), self.networks()]
-        return [*self.tasks(self.richness), *lazy, *(kernels if self.scale != "small" else [])]
+        """Return all runs; at small scale nothing asks for kernels."""
+        tasks = [*self.tasks(self.richness), *self.tasks(0.0)]
+        kernels = [*own_runs(self.tasks(0.0), self.seeds_all), self.networks()]
+        trained = [part for run in tasks for part in run.up_to(self.seeds_all)]
+        return [*trained, *(kernels if self.scale != "small" else [])]
 
     def networks(self) -> OwnKernelRun:
         """Return the kernels of many networks on the targets of (b)."""
