@@ -1,5 +1,7 @@
 """The whole way once: a strict book of a notebook at its largest scale, whole and without outside requests."""
 
+import subprocess
+
 import pytest
 from bs4 import BeautifulSoup
 
@@ -77,6 +79,23 @@ def test_a_build_goes_on_from_the_last_success_and_never_from_a_failure(composed
     text.write_text(whole.replace("(text-page)=\n", ""))  # another page refers to it
     with pytest.raises(Problem, match="text-page"):
         sphinx_book.build(composed)
+
+
+def test_a_build_does_not_start_where_neither_sources_nor_pages_have_changed(composed, monkeypatch):
+    readme, page = composed.root / "README.md", composed.html / "book" / "text.html"
+    readme.write_text("one")
+    sphinx_book.build(composed)
+    start, started = subprocess.run, []
+    monkeypatch.setattr(subprocess, "run", lambda *words, **more: started.append(words) or start(*words, **more))
+    assert sphinx_book.build(composed, anew=False) == composed.html / "index.html" and not started
+    readme.write_text("two")
+    sphinx_book.build(composed, anew=False)
+    assert len(started) == 1
+    page.unlink()
+    sphinx_book.build(composed, anew=False)
+    assert len(started) == 2 and page.is_file()
+    sphinx_book.build(composed, anew=False)
+    assert len(started) == 2
 
 
 def test_pages_are_read_anew_when_what_shapes_all_of_them_changes(composed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -22,8 +23,11 @@ def build(project: Project, *, anew: bool = True) -> Path:
     """Build the HTML book; warnings are errors. Return its first page.
 
     Anew, every page is read. Else the builder goes on from its last success, which is quick and does not repeat the warnings
-    of pages that did not change themselves, such as a label that another page lost.
+    of pages that did not change themselves, such as a label that another page lost; where nothing has changed it need not start.
     """
+    first = project.html / "index.html"
+    if not anew and _last(project)[2:] == [_state(project)]:
+        return first
     place = _place(project, anew)
     log = place / "build.log"
     command = [_builder(), "build", str(project.root), "--path-output", str(place), "-W", "-n", "--keep-going"]
@@ -37,8 +41,8 @@ def build(project: Project, *, anew: bool = True) -> Path:
         shutil.copytree(place / "_build" / "html", temporary / "html")
         shutil.rmtree(project.html, ignore_errors=True)
         os.replace(temporary / "html", project.html)
-    write_atomically(_pointer(project), f"{place.name} {_frame(project)}")
-    return project.html / "index.html"
+    write_atomically(_pointer(project), f"{place.name} {_frame(project)} {_state(project)}")
+    return first
 
 
 def _pointer(project: Project) -> Path:
@@ -46,11 +50,25 @@ def _pointer(project: Project) -> Path:
     return project.build / "last-success"
 
 
+def _last(project: Project) -> list[str]:
+    """Return the folder of the last success, the frame of its pages and its state, or nothing."""
+    pointer = _pointer(project)
+    return pointer.read_text("utf-8").split() if pointer.is_file() else []
+
+
+def _state(project: Project) -> str:
+    """Return a hash of all that pages are made of, and of the names, sizes and times of what was built."""
+    beside = [path for path in project.root.iterdir() if path.is_file()]  # pages include some of them
+    sources = [project.root / "book", project.notebooks, project.library, project.root / "data", *beside]
+    built = [(path, path.stat()) for path in sorted(project.html.rglob("*"))]
+    listed = "\n".join(f"{path} {known.st_size} {known.st_mtime_ns}" for path, known in built)
+    return hashlib.sha256(f"{_frame(project)} {hash_files(sources, project.root)} {listed}".encode()).hexdigest()[:16]
+
+
 def _place(project: Project, anew: bool) -> Path:
     """Return the folder to build in: that of the last success, or a new one, into which no orphan of a killed build writes."""
-    pointer = _pointer(project)
-    last, _, frame = pointer.read_text("utf-8").partition(" ") if pointer.is_file() else ("", "", "")
-    pointer.unlink(missing_ok=True)
+    last, frame = (*_last(project)[:2], "", "")[:2]
+    _pointer(project).unlink(missing_ok=True)
     if last and (project.build / last).is_dir() and frame == _frame(project) and not anew:
         return project.build / last
     pages.found_good(project).unlink(missing_ok=True)
