@@ -65,7 +65,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(requires=["env"])
 def quick(session: nox.Session) -> None:
-    """Edit loop, about a minute: lint, types and the unit tests that take less than a second."""
+    """Edit loop, about a minute and a half: lint, types and the unit tests that take less than a second."""
     python(session, BOOK, "quick")
 
 

@@ -221,7 +221,7 @@ def _references_again(project: Project, chosen: Sequence[str] = SMALLEST) -> Non
 
 
 def quick(project: Project) -> None:
-    """Run what is worth running after each edit, about a minute; no notebook is executed."""
+    """Run what is worth running after each edit, about a minute and a half; no notebook is executed."""
     fast = [*_PYTEST, "-m", "not slow and not long"]
     stages: list[Stage] = [
         *_static_stages(project),
