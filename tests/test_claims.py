@@ -712,10 +712,7 @@ class TestHeadlines:
             assert line.select_one(".said").get_text() == of_paper + said
             numbers = line.select_one(".against").get_text()
             assert ("±" in numbers) == (claim.relation == "equals" or bool(of_paper))
-            assert ("would decide it: " in numbers) == (claim.verdict in OPEN)
-            assert "would decide it would" not in numbers and not re.search(
-                r"would decide it: .* would decide it", numbers
-            )
+            assert numbers.count("would decide it") == (claim.verdict in OPEN)
 
     def test_an_unknown_one_is_refused(self):
         with pytest.raises(InputError, match=r"^claims: "):

@@ -62,15 +62,15 @@ def _state(project: Project) -> str:
     sources = [project.root / "book", project.notebooks, project.library, project.root / "data", *beside]
     built = [(path, path.stat()) for path in sorted(project.html.rglob("*"))]
     listed = "\n".join(f"{path} {known.st_size} {known.st_mtime_ns}" for path, known in built)
-    return hashlib.sha256(f"{_frame(project)} {hash_files(sources, project.root)} {listed}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{hash_files(sources, project.root)} {listed}".encode()).hexdigest()[:16]
 
 
 def _place(project: Project, anew: bool) -> Path:
     """Return the folder to build in: that of the last success, or a new one, into which no orphan of a killed build writes."""
-    last, frame = (*_last(project)[:2], "", "")[:2]
+    last = _last(project)
     _pointer(project).unlink(missing_ok=True)
-    if last and (project.build / last).is_dir() and frame == _frame(project) and not anew:
-        return project.build / last
+    if not anew and last[1:2] == [_frame(project)] and (project.build / last[0]).is_dir():
+        return project.build / last[0]
     pages.found_good(project).unlink(missing_ok=True)
     project.build.mkdir(exist_ok=True)
     for left in project.build.glob("built-*"):

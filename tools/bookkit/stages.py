@@ -41,7 +41,8 @@ def run_stages(stages: list[Stage]) -> None:
     try:
         for index, (name, function) in enumerate(stages):
             say(f"== {name}")
-            start, _ = time.perf_counter(), psutil.cpu_percent()
+            psutil.cpu_percent()  # the next call tells what has been busy since this one
+            start = time.perf_counter()
             verdict = "FAILED"
             try:
                 function()
@@ -49,7 +50,7 @@ def run_stages(stages: list[Stage]) -> None:
             finally:
                 seconds = time.perf_counter() - start
                 rows[index] = (name, verdict, seconds, seconds * psutil.cpu_count() * psutil.cpu_percent() / 100)
-                say(f"== {name}: {verdict}, {rows[index][2]:.1f} s\n")
+                say(f"== {name}: {verdict}, {seconds:.1f} s\n")
     finally:
         table = pd.DataFrame(rows, columns=["stage", "", "seconds", "of the cores"]).set_index("stage")
         table.loc["total"] = ["", *table[["seconds", "of the cores"]].sum()]

@@ -103,7 +103,7 @@ def errors(found: Curves) -> pd.DataFrame:
                     *one.error.tolist(),
                     one.difference,
                     one.interval,
-                    CALLED.get(one.better or "", "cannot be told"),
+                    CALLED[one.better] if one.better else "cannot be told",
                 )
             )
     return pd.DataFrame(rows, columns=["unseen", *LAWS, "difference", "interval", "better"])
